@@ -11,6 +11,9 @@ from workloads import Work
 
 import nodeflow as nf
 from nodeflow import layers as nl
+from nodeflow.ops.namespaces import image, nn
+from nodeflow.ops.training.optimizers import AdamOptimizer
+from nodeflow.ops.variables.scope import get_variable
 
 MODELS: dict[str, Callable[..., Any]] = {}
 
@@ -22,7 +25,7 @@ def model(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def classified(logits: Any, labels: Any) -> Any:
-    loss = nf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    loss = nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     return nf.reduce_mean(loss)
 
 
@@ -47,11 +50,11 @@ def autoencoder(x: Any) -> Any:
 
 @model
 def separable(x: Any, y: Any) -> Any:
-    h = nf.nn.relu6(normed(conv(x, 32, use_bias=False)))
+    h = nn.relu6(normed(conv(x, 32, use_bias=False)))
     for filters, stride in ((64, 1), (128, 2), (128, 1), (256, 2)):
         h = nl.depthwise_conv2d(h, 3, strides=stride, padding="same", use_bias=False)
-        h = nf.nn.relu6(normed(h))
-        h = nf.nn.relu6(normed(conv(h, filters, 1, use_bias=False)))
+        h = nn.relu6(normed(h))
+        h = nn.relu6(normed(conv(h, filters, 1, use_bias=False)))
     return classified(nl.dense(nf.reduce_mean(h, axis=(1, 2)), 10), y)
 
 
@@ -88,7 +91,7 @@ def variational(x: Any) -> Any:
     mean, spread = nl.dense(h, 20), nl.dense(h, 20)
     z = mean + nf.exp(spread * 0.5) * nf.random_normal([128, 20])
     out = nl.dense(nl.dense(z, 400, activation=nf.relu), 784)
-    lost = nf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=out)
+    lost = nn.sigmoid_cross_entropy_with_logits(labels=x, logits=out)
     apart = 1 + spread - nf.square(mean) - nf.exp(spread)
     return nf.reduce_mean(nf.reduce_sum(lost, axis=1) - 0.5 * nf.reduce_sum(apart, axis=1))
 
@@ -136,8 +139,8 @@ def labels(x: Any, y: Any) -> Any:
 
 @model
 def adversarial(noise: Any, real: Any) -> Any:
-    made = nl.dense(nl.dense(noise, 256, activation=nf.nn.leaky_relu), 784, activation=nf.tanh)
-    first, last = nl.Dense(256, activation=nf.nn.leaky_relu), nl.Dense(1)
+    made = nl.dense(nl.dense(noise, 256, activation=nn.leaky_relu), 784, activation=nf.tanh)
+    first, last = nl.Dense(256, activation=nn.leaky_relu), nl.Dense(1)
     is_real, is_fake = (last(first(each)) for each in (real, made))
     return nf.reduce_mean(nf.softplus(-is_real)) + nf.reduce_mean(nf.softplus(is_fake))
 
@@ -200,7 +203,7 @@ def siamese(one: Any, other: Any) -> Any:
 
     def place(x: Any) -> Any:
         h = nl.flatten(pooled(second(pooled(first(x)))))
-        return nf.nn.l2_normalize(last(h), axis=1)
+        return nn.l2_normalize(last(h), axis=1)
 
     return nf.reduce_mean(nf.reduce_sum(nf.square(place(one) - place(other)), axis=1))
 
@@ -215,15 +218,15 @@ def curve(x: Any, y: Any) -> Any:
 @model
 def grouped(x: Any, y: Any) -> Any:
     for number in range(3):
-        filters = nf.get_variable(f"filters{number}", shape=[3, 3, 8, 32])
+        filters = get_variable(f"filters{number}", shape=[3, 3, 8, 32])
         x = nf.relu(nf.conv2d(x, filters, padding="same", groups=4) + x)
     return classified(nl.dense(nf.reduce_mean(x, axis=(1, 2)), 10), y)
 
 
 @model
 def upsampled(x: Any) -> Any:
-    h = conv(nf.image.resize_bilinear(x, [64, 64]), 16, activation=nf.relu)
-    return nf.reduce_mean(nf.square(conv(nf.image.resize_nearest_neighbor(h, [128, 128]), 3)))
+    h = conv(image.resize_bilinear(x, [64, 64]), 16, activation=nf.relu)
+    return nf.reduce_mean(nf.square(conv(image.resize_nearest_neighbor(h, [128, 128]), 3)))
 
 
 @model
@@ -241,7 +244,7 @@ def prepare(case: str, threads: int | None) -> Work:
         given = [nf.placeholder(a.dtype.name, list(a.shape)) for a in arrays]
         loss = MODELS[case.removeprefix("model_")](*given)
         weights = [v for v in nf.trainable_variables() if len(v.shape) > 1]
-        step = nf.train.AdamOptimizer(models.RATE).minimize(loss)
+        step = AdamOptimizer(models.RATE).minimize(loss)
     session = nf.Session(g, tier="compiled", threads=threads)
     session.initialize()
     call = session.make_callable([step, loss], given)

@@ -10,6 +10,7 @@ import op_workloads as ops
 from workloads import Work
 
 import nodeflow as nf
+from nodeflow.ops.namespaces import nn
 
 Formula = Callable[..., Any]
 
@@ -42,14 +43,14 @@ FORMULAS: dict[str, Formula] = {
     "gather_columns": lambda x, columns: nf.gather(x, columns, axis=1),
     "take_along": lambda x, places: nf.take_along_axis(x, places, axis=1),
     "embedding": nf.gather,
-    "segment_sum": nf.math.segment_sum,
-    "bincount": lambda x: nf.math.bincount(x, minlength=1024, maxlength=1024),
+    "segment_sum": nf.segment_sum,
+    "bincount": lambda x: nf.bincount(x, minlength=1024, maxlength=1024),
     "searchsorted": nf.searchsorted,
     "product": lambda x: nf.reduce_prod(x, axis=1),
     "cumprod": lambda x: nf.cumprod(x, axis=1),
     "group_normalization": normalized,
     "group_normalization_gradient": lambda x, flow: nf.gradients(normalized(x), [x], [flow])[0],
-    "depthwise": lambda x, filters: nf.nn.depthwise_conv2d(x, filters, [1, 1, 1, 1], "SAME"),
+    "depthwise": lambda x, filters: nn.depthwise_conv2d(x, filters, [1, 1, 1, 1], "SAME"),
     "max_pool_3": lambda x: nf.max_pool2d(x, size=3, strides=1, padding="same"),
     "max_pool_volumes": nf.max_pool3d,
     "fft": nf.fft,

@@ -9,6 +9,7 @@ import row_workloads as rows
 from workloads import Work
 
 import nodeflow as nf
+from nodeflow.ops.variables.scatter import scatter_add, scatter_update
 
 
 def prepare(case: str, threads: int | None) -> Work:
@@ -57,5 +58,5 @@ def scattered(case: str) -> tuple[Any, list[Any]]:
     """Return the op that changes a variable, and the variable."""
     moves = rows.moves(case)
     table = nf.variable(moves.table)
-    change = nf.scatter_add if rows.parts(case)[0] == "scatter_add" else nf.scatter_update
+    change = scatter_add if rows.parts(case)[0] == "scatter_add" else scatter_update
     return change(table, nf.constant(moves.rows), nf.variable(moves.values)), [table]

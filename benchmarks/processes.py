@@ -50,15 +50,12 @@ def mnist() -> tuple[Any, Any, dict[Any, np.ndarray], int]:
 
 def cnn() -> tuple[Any, Any, dict[Any, np.ndarray], int]:
     import nodeflow as nf
+    from nodeflow.ops.layers.pooling_api import max_pooling2d
 
     x = nf.placeholder("float32", [None, 28, 28, 1], name="x")
     y = nf.placeholder("int64", [None], name="y")
-    made = nf.layers.max_pooling2d(
-        nf.layers.conv2d(x, 32, 5, padding="same", activation="relu"), 2, 2
-    )
-    made = nf.layers.max_pooling2d(
-        nf.layers.conv2d(made, 64, 5, padding="same", activation="relu"), 2, 2
-    )
+    made = max_pooling2d(nf.layers.conv2d(x, 32, 5, padding="same", activation="relu"), 2, 2)
+    made = max_pooling2d(nf.layers.conv2d(made, 64, 5, padding="same", activation="relu"), 2, 2)
     hidden = nf.dropout(nf.layers.dense(nf.flatten(made), 1024, activation="relu"), rate=0.5)
     return (*trained(y, nf.layers.dense(hidden, 10)), pictures(x, y, 100), 25)
 
@@ -78,9 +75,10 @@ def transformer() -> tuple[Any, Any, dict[Any, np.ndarray], int]:
 
 def trained(labels: Any, logits: Any) -> tuple[Any, Any]:
     import nodeflow as nf
+    from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 
     loss = nf.reduce_mean(nf.sparse_softmax_cross_entropy(labels, logits), name="loss")
-    return nf.train.GradientDescentOptimizer(0.01).minimize(loss), loss
+    return GradientDescentOptimizer(0.01).minimize(loss), loss
 
 
 def pictures(x: Any, y: Any, rows: int) -> dict[Any, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Public namespaces (``nf.train``, ``nf.math``) whose names import their modules on first use.
+"""Public namespaces (``nf.train``, ``nf.data``) whose names import their modules on first use.
 
 So `import nodeflow` stays light, and a package whose modules are imported by layers above can offer
 users a few public names.
@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from importlib.util import find_spec
-from operator import attrgetter
 from typing import Any
 
 from nodeflow.errors import suggest
@@ -50,28 +49,6 @@ def offered_below(title: str) -> dict[str, Offer]:
     start = f"{title.removeprefix('nf.')}."
     found = {each.name: each for each in offers("public")}
     return {name.removeprefix(start): one for name, one in found.items() if name.startswith(start)}
-
-
-def spelled(
-    module: str, names: Mapping[str, str], title: str
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return ``__getattr__`` and ``__dir__`` of a module that offers public functions by other
-    names.
-
-    Args:
-        module: its own name.
-        names: name -> path below ``nf``: ``inverse``, ``nn.top_k``.
-        title: the public name of the namespace, for errors: ``nf.linalg``.
-    """
-
-    def get(name: str) -> Any:
-        if name not in names:
-            raise AttributeError(unknown(name, names, title))
-        value = attrgetter(names[name])(sys.modules["nodeflow"])
-        setattr(sys.modules[module], name, value)
-        return value
-
-    return get, lambda: sorted(names)
 
 
 def unknown(name: str, names: Collection[str], title: str) -> str:

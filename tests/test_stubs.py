@@ -49,12 +49,6 @@ def test_every_name_of_a_namespace_is_found(namespace: ModuleType, make_stubs) -
         namespace.nothing  # noqa: B018
 
 
-def test_a_name_that_means_something_else_is_not_confused_with_that_of_the_root() -> None:
-    with pytest.raises(AttributeError, match="everything is a graph") as caught:
-        nf.random.split  # noqa: B018
-    assert "nf.split" not in str(caught.value)
-
-
 def test_the_package_is_marked_as_typed() -> None:
     assert STUB.with_name("py.typed").exists()
 

@@ -34,6 +34,8 @@ from nodeflow.document.model.document import Document
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import dtype_name
 from nodeflow.ops.layers import api
+from nodeflow.ops.namespaces import nn
+from nodeflow.ops.variables.collections import add_to_collection
 
 FIGURES = Path(__file__).resolve().parents[1] / "tests/document/golden_figures.py"
 SAMPLES = 2
@@ -292,7 +294,7 @@ def layers(folder: Path) -> Document:
         y = api.dropout(api.flatten(y), 0.3, name="drop")
         y = api.dense(y, 5, activation="tanh", name="dense")
         labels = nf.constant([1, 3], name="labels")
-        losses = nf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=y)
+        losses = nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=y)
         loss = nf.reduce_mean(losses, name="loss")
         graph.apply("adam", loss, name="opt_adam")
     return from_graph(graph)
@@ -304,7 +306,7 @@ def collections(folder: Path) -> Document:
         nf.set_random_seed(1234)
         x = nf.random_uniform(shape=[4], name="x")
         y = nf.random_normal(shape=[4], seed=5, name="y")
-        nf.add_to_collection("kept", nf.add(x, y, name="sum"))
+        add_to_collection("kept", nf.add(x, y, name="sum"))
     assert graph is not None
     return from_graph(graph)
 

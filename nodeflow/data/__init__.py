@@ -13,11 +13,7 @@ NAMES = {
     "TextLineDataset": "nodeflow.data.pipeline.dataset",
     "csv": "nodeflow.data.pipeline.namespace",
     "from_file": "nodeflow.data.pipeline.namespace",
-    "get_output_shapes": "nodeflow.data.pipeline.namespace",
-    "get_output_types": "nodeflow.data.pipeline.namespace",
     "image_folder": "nodeflow.data.pipeline.namespace",
-    "make_initializable_iterator": "nodeflow.data.pipeline.namespace",
-    "make_one_shot_iterator": "nodeflow.data.pipeline.namespace",
     "mnist": "nodeflow.data.pipeline.namespace",
     "npz": "nodeflow.data.pipeline.namespace",
 }

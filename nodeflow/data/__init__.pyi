@@ -4,11 +4,7 @@ from nodeflow.data.pipeline.dataset import TextLineDataset as TextLineDataset
 from nodeflow.data.pipeline.iterators import Iterator as Iterator
 from nodeflow.data.pipeline.namespace import csv as csv
 from nodeflow.data.pipeline.namespace import from_file as from_file
-from nodeflow.data.pipeline.namespace import get_output_shapes as get_output_shapes
-from nodeflow.data.pipeline.namespace import get_output_types as get_output_types
 from nodeflow.data.pipeline.namespace import image_folder as image_folder
-from nodeflow.data.pipeline.namespace import make_initializable_iterator as make_initializable_iterator
-from nodeflow.data.pipeline.namespace import make_one_shot_iterator as make_one_shot_iterator
 from nodeflow.data.pipeline.namespace import mnist as mnist
 from nodeflow.data.pipeline.namespace import npz as npz
 

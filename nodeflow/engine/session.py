@@ -70,7 +70,7 @@ class Session(NotebookDisplay, SessionState):
             many rows also run in blocks, and keep fewer values for the backward pass.
         seed: seed of all random numbers: the same seed gives the same numbers. None: the seed that
             `nf.set_random_seed` gave the graph, or 0.
-        config: TensorFlow 1's `nf.ConfigProto`; its thread counts are used if ``threads`` is None.
+        config: TensorFlow 1's `ConfigProto`; its thread counts are used if ``threads`` is None.
         without: ids or aliases of rewrites to disable (see `passes.REWRITES`). Disabling an exact
             rewrite changes no bit of a result.
         on_compile_failure: called from any thread when kernels fail to compile in the background,
@@ -113,7 +113,7 @@ class Session(NotebookDisplay, SessionState):
             text = f"expected a Graph to run, not {graph!r:.80}"
             raise GraphError(text, hint=hint or "Leave it out for the default graph.")
         if config is not None and not isinstance(config, ConfigProto):
-            raise RunError(f"config is {a_type(config)}", hint="Give an nf.ConfigProto.")
+            raise RunError(f"config is {a_type(config)}", hint="Give a ConfigProto.")
         if threads is None and config is not None:
             threads = config.threads
         if memory is not None and (not isinstance(memory, int) or memory < 1):

@@ -101,7 +101,7 @@ class Timeline:
         if not isinstance(step_stats, dict):
             raise RunError(
                 "there is no recorded run",
-                hint="Run with options=nf.RunOptions(trace_level=nf.RunOptions.FULL_TRACE) and "
+                hint="Run with options=RunOptions(trace_level=RunOptions.FULL_TRACE) and "
                 "run_metadata, and give run_metadata.step_stats.",
             )
         self._trace = step_stats

@@ -99,6 +99,10 @@ def hint(name: str, exists: Callable[[str], bool], namespace: str = "") -> str |
         here = _elsewhere(name, exists, known)
     if here is not None:
         return f"It is called nf.{here} here."
+    for library in known:
+        for one in (library.renamed.get(path, ""), *_spaced(name)):
+            if one and library.has(one):
+                return library.where(one)
     for library, found in zip(known, answers, strict=True):
         if found.reason and found.reason != list(library.absent)[-1]:
             return f"{library.title}'s {library.alias}.{path} is not here: {found.reason}."
@@ -107,10 +111,15 @@ def hint(name: str, exists: Callable[[str], bool], namespace: str = "") -> str |
 
 def _elsewhere(name: str, exists: Callable[[str], bool], known: tuple[Library, ...]) -> str | None:
     """Return a name of numpy and others here, or the same name in another namespace."""
-    spaces = ("nn", "layers", "losses", "train", "summary", "data", "image", "linalg", "random")
     renamed = (library.answer(name, exists).here for library in known)
-    same = (name, *(f"{space}.{name}" for space in spaces), f"train.{name}Optimizer")
+    same = (name, *_spaced(name))
     return next((n for n in (OTHERS.get(name), *renamed, *same) if n and exists(n)), None)
+
+
+def _spaced(name: str) -> list[str]:
+    """Return a name as it may be called in a namespace."""
+    spaces = ("nn", "layers", "losses", "train", "summary", "data", "image", "linalg", "random")
+    return [*(f"{space}.{name}" for space in spaces), f"train.{name}Optimizer"]
 
 
 def exists_in(module: Any) -> Callable[[str], bool]:

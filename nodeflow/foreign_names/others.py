@@ -33,7 +33,7 @@ OTHERS: Mapping[str, str] = {
     "MaxPool2d": "max_pool2d", "MaxPool3d": "max_pool3d", "AvgPool1d": "average_pool1d",
     "AvgPool2d": "average_pool2d", "AvgPool3d": "average_pool3d", "avg_pool1d": "average_pool1d",
     "avg_pool2d": "average_pool2d", "avg_pool3d": "average_pool3d", "MaxUnpool2d": "max_unpool2d",
-    "MaxUnpool3d": "max_unpool3d", "Adam": "train.AdamOptimizer",
+    "MaxUnpool3d": "max_unpool3d", "Adam": "adam",
     "AdaptiveAvgPool2d": "global_average_pool", "average": "reduce_mean", "BatchNorm1d":
     "layers.batch_normalization", "BatchNorm3d": "layers.batch_normalization",
     "BCEWithLogitsLoss": "sigmoid_cross_entropy_with_logits", "clamp": "clip_by_value",

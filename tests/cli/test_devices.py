@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import nodeflow as nf
+from nodeflow.ops.api import device
 
 
 def test_a_run_notes_devices_on_standard_error(nodeflow, tmp_path):
-    with nf.Graph() as graph, nf.device("/gpu:0"):
+    with nf.Graph() as graph, device("/gpu:0"):
         nf.square(nf.constant(3.0), name="y")
     nf.save(graph, tmp_path / "a.flow")
     result = nodeflow("run", "a.flow")

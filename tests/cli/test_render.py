@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtGui import QImage
 
 import nodeflow as nf
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 from nodeflow.resources import example
 from nodeflow.ui.core.theming.theme import LIGHT
 
@@ -32,7 +33,7 @@ def test_a_constant_shows_its_value_without_a_run(nodeflow, tmp_path):
 def test_constants_that_wait_for_a_training_step_show_their_values(nodeflow, tmp_path):
     with nf.Graph() as graph:
         loss = nf.square(nf.placeholder("float32", [], name="x") * nf.variable(1.0, name="w"))
-        train = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        train = GradientDescentOptimizer(0.1).minimize(loss)
         with nf.control_dependencies([train]):
             nf.constant(3.0, name="after")
     nf.save(graph, tmp_path / "b.flow")

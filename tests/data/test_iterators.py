@@ -8,6 +8,12 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.data.pipeline.namespace import (
+    get_output_shapes,
+    get_output_types,
+    make_initializable_iterator,
+    make_one_shot_iterator,
+)
 from nodeflow.errors import DataError, NodeflowError, NotInitialized, OutOfRangeError
 
 Dataset = nf.data.Dataset
@@ -217,10 +223,10 @@ def test_closing_a_session_ends_the_threads_of_its_data_sets() -> None:
 def test_iterators_are_made_by_functions_too() -> None:
     with nf.Graph() as graph:
         dataset = nf.data.Dataset.from_tensor_slices(np.arange(3))
-        assert nf.data.get_output_types(dataset) == "int64"
-        assert tuple(nf.data.get_output_shapes(dataset)) == ()
-        once = nf.data.make_one_shot_iterator(dataset)
-        again = nf.data.make_initializable_iterator(dataset)
+        assert get_output_types(dataset) == "int64"
+        assert tuple(get_output_shapes(dataset)) == ()
+        once = make_one_shot_iterator(dataset)
+        again = make_initializable_iterator(dataset)
         first, second = once.get_next(), again.get_next()
     with nf.Session(graph) as session:
         session.run(again.initializer)

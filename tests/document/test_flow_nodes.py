@@ -22,6 +22,7 @@ from nodeflow.document.model.errors import SubgraphError
 from nodeflow.document.to_graph.build import build
 from nodeflow.errors import NodeflowError
 from nodeflow.ops import REGISTRY
+from nodeflow.ops.variables.scope import AUTO_REUSE
 
 
 def python_graph() -> tuple[nf.Graph, list[str]]:
@@ -311,12 +312,12 @@ def test_a_layer_in_a_body_is_replaced_by_its_ops(op: str, attrs: dict, variable
 
 
 SHARED = {
-    "layers/dense": lambda h: nf.layers.dense(h, 3, nf.tanh, name="d", reuse=nf.AUTO_REUSE),
+    "layers/dense": lambda h: nf.layers.dense(h, 3, nf.tanh, name="d", reuse=AUTO_REUSE),
     "layers/layer_normalization": lambda h: nf.layers.layer_normalization(
-        h, name="d", reuse=nf.AUTO_REUSE
+        h, name="d", reuse=AUTO_REUSE
     ),
     "layers/residual_dense": lambda h: nf.layers.residual_dense(
-        h, 2, normalization="none", name="d", reuse=nf.AUTO_REUSE
+        h, 2, normalization="none", name="d", reuse=AUTO_REUSE
     ),
 }
 

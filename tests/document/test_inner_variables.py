@@ -15,6 +15,9 @@ from nodeflow.document.io import flow
 from nodeflow.document.to_graph.build import build
 from nodeflow.document.to_graph.live.live_build import LiveBuild
 from nodeflow.errors import GraphError
+from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.training.moving_average import ExponentialMovingAverage
+from nodeflow.ops.training.optimizers import AdamOptimizer
 
 FEED = {"x": np.ones((2, 3), np.float32)}
 
@@ -24,15 +27,15 @@ def clipped() -> nf.Graph:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 3], name="x")
         hidden = nf.layers.dense(x, 4, activation=nf.relu, name="hidden")
-        out = nf.layers.dense(nf.layers.dropout(hidden, 0.3), 1, name="out")
+        out = nf.layers.dense(dropout(hidden, 0.3), 1, name="out")
         kernels = [v for v in nf.trainable_variables() if v.name.endswith("kernel")]
         penalty = sum((nf.reduce_sum(k * k) for k in kernels[1:]), nf.reduce_sum(kernels[0] ** 2))
         loss = nf.add(nf.reduce_mean(nf.square(out)), 0.01 * penalty, name="loss")
-        optimizer = nf.train.AdamOptimizer(0.01)
+        optimizer = AdamOptimizer(0.01)
         gradients, variables = zip(*optimizer.compute_gradients(loss), strict=True)
         limited, _ = nf.clip_by_global_norm(gradients, 1.0)
         step = optimizer.apply_gradients(zip(limited, variables, strict=True))
-        means = nf.train.ExponentialMovingAverage(0.9)
+        means = ExponentialMovingAverage(0.9)
         with nf.control_dependencies([step]):
             nf.group(means.apply(), name="train")
         nf.assign(kernels[0], nf.zeros([3, 4]), name="reset")

@@ -15,6 +15,14 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create as make_subgraph
 from nodeflow.document.from_graph.kept_collections import NotKept
 from nodeflow.document.io import flow
+from nodeflow.ops.namespaces import losses, nn
+from nodeflow.ops.variables.collections import (
+    GraphKeys,
+    add_to_collection,
+    add_to_collections,
+    get_collection,
+)
+from nodeflow.ops.variables.scope import Variable
 
 X = np.arange(12, dtype="float32").reshape(3, 4)
 
@@ -25,18 +33,18 @@ def program() -> nf.Graph:
         nf.set_random_seed(7)
         x = nf.placeholder("float32", [None, 4], name="x")
         with nf.name_scope("tower"):
-            hidden = nf.layers.dense(x, 3, kernel_regularizer=nf.nn.l2_loss, name="dense")
+            hidden = nf.layers.dense(x, 3, kernel_regularizer=nn.l2_loss, name="dense")
             first, second = nf.split(nf.concat([hidden, hidden], 1), 2, axis=1, name="parts")
-            nf.add_to_collection("ends", second)
-        nf.add_to_collection("ends", first)
-        counter = nf.Variable(
+            add_to_collection("ends", second)
+        add_to_collection("ends", first)
+        counter = Variable(
             0, name="count", trainable=False, collections=["local_variables", "mine"]
         )
         step = nf.assign(counter, counter + 1, name="step").op
-        nf.add_to_collections(["steps", "ends"], step)
+        add_to_collections(["steps", "ends"], step)
         noise = nf.random_normal([3], seed=5, name="noise")
-        nf.losses.add_loss(nf.reduce_sum(noise, name="loss"))
-        nf.add_to_collection(nf.GraphKeys.WEIGHTS, graph.tensor("tower/dense/kernel"))
+        losses.add_loss(nf.reduce_sum(noise, name="loss"))
+        add_to_collection(GraphKeys.WEIGHTS, graph.tensor("tower/dense/kernel"))
     return graph
 
 
@@ -44,7 +52,7 @@ def members(graph: nf.Graph) -> dict[str, list[str]]:
     with graph:
         keys = ["ends", "steps", "mine", "losses", "regularization_losses", "weights"]
         keys += ["variables", "local_variables", "trainable_variables"]
-        return {key: sorted(m.name for m in nf.get_collection(key)) for key in keys}
+        return {key: sorted(m.name for m in get_collection(key)) for key in keys}
 
 
 def reopened(graph: nf.Graph, path: Path) -> nf.Graph:
@@ -60,7 +68,7 @@ def test_collections_and_the_seed_are_kept(tmp_path: Path) -> None:
     assert members(again)["weights"] == ["tower/dense/kernel"]
     assert members(again)["local_variables"] == ["count"]
     with again:
-        inside = {t.name for t in nf.get_collection("ends", scope="tower")}
+        inside = {t.name for t in get_collection("ends", scope="tower")}
         assert inside == {"tower/parts", "tower/parts:1"}
     assert again.seed == 7
     drawn = []
@@ -84,7 +92,7 @@ def test_unchanged_is_the_same_bytes_and_a_change_is_that_alone(tmp_path: Path) 
     assert '"collections": {"more": ["out"]}' in changed[0][1]
     assert changed[-1][1] == ' "seed": 8}'
     with nf.load(other) as third:
-        assert [t.name for t in nf.get_collection("more")] == ["noise"]
+        assert [t.name for t in get_collection("more")] == ["noise"]
         assert third.seed == 8
 
 
@@ -103,7 +111,7 @@ def test_a_file_without_them_says_nothing_of_them(tmp_path: Path) -> None:
 def test_added_nodes_bring_their_collections(tmp_path: Path) -> None:
     again = reopened(program(), tmp_path / "a.flow")
     with again:
-        nf.add_to_collection("ends", nf.negative(again.tensor("noise"), name="added"))
+        add_to_collection("ends", nf.negative(again.tensor("noise"), name="added"))
     third = reopened(again, tmp_path / "b.flow")
     assert "added" in members(third)["ends"] and len(members(third)["ends"]) == 4
 
@@ -130,7 +138,7 @@ def test_scopes_that_are_alike_are_instances_only_in_equal_collections(tmp_path:
                 with nf.name_scope("part"):
                     out = nf.square(nf.exp(nf.negative(nf.constant(X))))
                     if index < marked:
-                        nf.add_to_collection("ends", out)
+                        add_to_collection("ends", out)
         return graph
 
     for marked, instances in ((0, 3), (3, 3), (2, 2)):

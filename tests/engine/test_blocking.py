@@ -29,6 +29,7 @@ from nodeflow.engine.kernels.matmul_panels import panels_source
 from nodeflow.engine.session import Session
 from nodeflow.engine.sum_orders import sum_orders
 from nodeflow.graph.graph import Tensor
+from nodeflow.ops.namespaces.slices import tensor_scatter_nd_add
 from tests.engine.test_thread_counts import GRAPHS, randoms
 
 KIB = 1 << 10
@@ -56,7 +57,7 @@ MORE: dict[str, Callable[[], Tensor]] = {
     "angles": lambda: nf.sin(randoms(300, 900) * nf.constant(
         np.where(np.arange(900) == 450, 1e9, 1).astype("float32"))),
     "cumsum of rows": lambda: nf.cumsum(randoms(700, 900), axis=1),
-    "scatter": lambda: nf.tensor_scatter_nd_add(
+    "scatter": lambda: tensor_scatter_nd_add(
         randoms(3000, 24), nf.constant(np.arange(900).reshape(-1, 1) * 7 % 3000),
         randoms(900, 24, seed=1)),
 }  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine.timeline import RunMetadata, RunOptions
 from nodeflow.errors import (
     ArgumentProblem,
     FeedError,
@@ -17,6 +18,7 @@ from nodeflow.errors import (
     RunError,
     UnknownName,
 )
+from nodeflow.ops.program.initialize import report_uninitialized_variables
 
 
 @pytest.fixture
@@ -209,7 +211,7 @@ def test_results_are_the_caller_s(session) -> None:
 
 def test_questions_about_the_session_are_asked_at_each_call(graph) -> None:
     with graph.as_default():
-        names = nf.report_uninitialized_variables()
+        names = report_uninitialized_variables()
     with nf.Session(graph) as s:
         call = s.make_callable(names)
         assert [str(n) for n in call()] != []
@@ -286,7 +288,7 @@ def test_values_that_do_not_fit_are_refused_at_each_call(session) -> None:
 
 
 def test_options_are_taken_where_that_was_asked_for(session) -> None:
-    recording = nf.RunOptions(trace_level=nf.RunOptions.FULL_TRACE), nf.RunMetadata()
+    recording = RunOptions(trace_level=RunOptions.FULL_TRACE), RunMetadata()
     call = session.make_callable("y", ["x"], accept_options=True)
     assert call(rows(1), options=recording[0], run_metadata=recording[1])[0, 0] == 3
     assert recording[1].step_stats

@@ -9,13 +9,22 @@ import nodeflow as nf
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
+from nodeflow.ops.program.assertion import Assert
+from nodeflow.ops.variables.scatter import (
+    scatter_add,
+    scatter_max,
+    scatter_min,
+    scatter_mul,
+    scatter_nd_add,
+    scatter_update,
+)
 
 CHANGES = {
-    "update": nf.scatter_update,
-    "add": nf.scatter_add,
-    "multiply": nf.scatter_mul,
-    "max": nf.scatter_max,
-    "min": nf.scatter_min,
+    "update": scatter_update,
+    "add": scatter_add,
+    "multiply": scatter_mul,
+    "max": scatter_max,
+    "min": scatter_min,
 }
 COMBINE = {"add": np.add, "multiply": np.multiply, "max": np.maximum, "min": np.minimum}
 
@@ -78,7 +87,7 @@ def test_elements_of_several_axes():
     np.add.at(expected, tuple(places.T), values)
     with nf.Graph() as g:
         v = nf.variable(table)
-        change = nf.scatter_nd_add(v, nf.constant(places), nf.constant(values))
+        change = scatter_nd_add(v, nf.constant(places), nf.constant(values))
     with nf.Session(g, tier="compiled", threads=2) as session:
         session.initialize()
         np.testing.assert_array_equal(session.run(change), expected)
@@ -89,7 +98,7 @@ def test_a_row_outside_changes_nothing():
     rows[-1] = 40
     with nf.Graph() as g:
         v = nf.variable(table)
-        change = nf.scatter_add(v, nf.constant(rows), nf.constant(values))
+        change = scatter_add(v, nf.constant(rows), nf.constant(values))
     with nf.Session(g, tier="compiled", threads=2) as session:
         session.initialize()
         with pytest.raises(RunError, match="40"):
@@ -103,7 +112,7 @@ def test_who_reads_the_old_value_reads_it_before():
     with nf.Graph() as g:
         v = nf.variable(table)
         places = nf.constant(rows)
-        change = nf.scatter_update(v, places, nf.gather(v, places) * 2 + nf.reduce_sum(v, axis=0))
+        change = scatter_update(v, places, nf.gather(v, places) * 2 + nf.reduce_sum(v, axis=0))
         total = nf.reduce_sum(v)
     with nf.Session(g, tier="compiled", threads=2) as session:
         session.initialize()
@@ -140,7 +149,7 @@ def test_the_new_value_is_read_by_what_follows():
     table, rows, values = data((50, 4), 12, "float32")
     with nf.Graph() as g:
         v = nf.variable(table)
-        change = nf.scatter_add(v, nf.constant(rows), nf.constant(values))
+        change = scatter_add(v, nf.constant(rows), nf.constant(values))
         total = nf.reduce_sum(change, axis=0) * 2
     both_tiers(g, [total, change], [v])
 
@@ -150,7 +159,7 @@ def test_the_old_value_is_fetched_beside_the_new(without):
     table, rows, values = data((50, 4), 12, "float32")
     with nf.Graph() as g:
         v = nf.variable(table)
-        change = nf.scatter_add(v, nf.constant(rows), nf.constant(values))
+        change = scatter_add(v, nf.constant(rows), nf.constant(values))
     with Session(g, tier="compiled", threads=2, without=without) as session:
         session.initialize()
         before, after = session.run([v, change])
@@ -164,7 +173,7 @@ def test_two_variables_that_change_each_others_rows():
     with nf.Graph() as g:
         u, v = nf.variable(table, name="u"), nf.variable(table * 2, name="v")
         places = nf.constant(rows)
-        fetched = [nf.scatter_update(u, places, v), nf.scatter_add(v, places, u)]
+        fetched = [scatter_update(u, places, v), scatter_add(v, places, u)]
     both_tiers(g, fetched, [u, v])
 
 
@@ -173,8 +182,8 @@ def test_a_later_failure_changes_nothing():
     table, rows, values = data((30, 4), 8, "float32")
     with nf.Graph() as g:
         v, bad = nf.variable(table), nf.placeholder("int32", [])
-        change = nf.scatter_add(v, nf.constant(rows), nf.constant(values))
-        checked = nf.Assert(nf.less(bad, 1), [bad])
+        change = scatter_add(v, nf.constant(rows), nf.constant(values))
+        checked = Assert(nf.less(bad, 1), [bad])
         found = nf.gather(nf.constant(values), bad)
     with nf.Session(g, tier="compiled", threads=2) as session:
         session.initialize()
@@ -190,7 +199,7 @@ def test_a_fetched_value_is_not_the_variables_memory():
     table, rows, values = data((20, 4), 6, "float32")
     with nf.Graph() as g:
         v = nf.variable(table)
-        change = nf.scatter_add(v, nf.constant(rows), nf.constant(values))
+        change = scatter_add(v, nf.constant(rows), nf.constant(values))
     with nf.Session(g, tier="compiled") as session:
         session.initialize()
         first = session.run(change)

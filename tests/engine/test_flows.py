@@ -13,6 +13,8 @@ import pytest
 import nodeflow as nf
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.ops.samples import values
+from nodeflow.ops.training.optimizers import AdamOptimizer
+from nodeflow.ops.variables.scope import Variable
 
 Tensors = Any
 
@@ -143,7 +145,7 @@ def test_loops_in_loops_and_scans() -> None:
 def test_a_matrix_goes_round_as_in_numpy() -> None:
     w, h = values((8, 8), "float64", -0.3, 0.3), values((4, 8), "float64")
     with nf.Graph():
-        kernel = nf.Variable(w)
+        kernel = Variable(w)
         out = nf.while_loop(
             lambda i, _: i < 50, lambda i, h: (i + 1, nf.matmul(h, kernel) + 1), [0, nf.constant(h)]
         )[1]
@@ -280,10 +282,10 @@ def test_a_loop_is_trained_through_as_by_reference() -> None:
     losses = []
     for tier in ("reference", "compiled"):
         with nf.Graph() as graph:
-            w = nf.Variable(np.full((2, 2), 0.3), name="w")
+            w = Variable(np.full((2, 2), 0.3), name="w")
             h = recurrent(w, nf.constant(values((3, 2), "float64")))
             loss = nf.reduce_mean(nf.square(h))
-            step = nf.train.AdamOptimizer(0.1).minimize(loss)
+            step = AdamOptimizer(0.1).minimize(loss)
         with nf.Session(graph, tier=tier) as session:
             session.initialize()
             losses.append([session.run([loss, step])[0] for _ in range(5)])

@@ -16,6 +16,7 @@ from nodeflow.engine.mapped_rows import FileMap
 from nodeflow.engine.runtime.staging import staging_of
 from nodeflow.engine.session import Session
 from nodeflow.errors import DataError
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 
 RNG = np.random.default_rng(3)
 ROWS, BATCH = 37, 4
@@ -45,7 +46,7 @@ def trained(column: Column, tier: str, threads: int = 1) -> tuple[list[float], n
         y = nf.placeholder("float32", [None, 1], name="y")
         w = nf.variable(np.full((column.type.shape[1], 1), 0.1, np.float32), name="w")
         loss = nf.reduce_mean(nf.square(nf.tanh(x) @ w - y))
-        train = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        train = GradientDescentOptimizer(0.1).minimize(loss)
     labels = Column(np.linspace(-1, 1, len(column), dtype=np.float32)[:, None])
     losses: list[float] = []
     with Session(g, tier=tier, threads=threads) as session:  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import nodeflow as nf
 from nodeflow.engine.devicelib.vector_width import vector_registers
 from nodeflow.engine.kernels import matmul_dots
 from nodeflow.engine.kernels.matmul_dots import is_dots
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 
 FLOATS = ["float32", "float64"]
 
@@ -106,7 +107,7 @@ def test_a_layer_of_one_output_trains() -> None:
     with nf.Graph() as g:
         weights = nf.variable(start, name="w")
         loss = nf.reduce_mean(nf.square(nf.constant(x) @ weights - nf.constant(wanted)))
-        step = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        step = GradientDescentOptimizer(0.1).minimize(loss)
     with nf.Session(g, tier="compiled", threads=2) as s:
         s.initialize()
         for _ in range(20):

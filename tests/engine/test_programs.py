@@ -8,14 +8,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nodeflow.graph.default_session import get_default_session
 
 import nodeflow as nf
+from nodeflow.engine.config import ConfigProto, GPUOptions
 from nodeflow.errors import (
     AttributeProblem,
     FeedError,
     FetchError,
     GraphError,
     RunError,
+)
+from nodeflow.ops.program.initialize import (
+    initialize_all_variables,
+    initialize_variables,
+    is_variable_initialized,
+    local_variables_initializer,
+    report_uninitialized_variables,
+    tables_initializer,
+    variables_initializer,
 )
 
 TIERS = pytest.mark.parametrize("tier", ["reference", "compiled"])
@@ -27,15 +38,15 @@ def test_the_default_session_evaluates_and_runs() -> None:
         w = nf.variable(2.0, name="w")
         y = w * x
         step = nf.assign(w, y)
-    assert nf.get_default_session() is None
+    assert get_default_session() is None
     with nf.Session(graph) as session:
-        assert nf.get_default_session() is session
+        assert get_default_session() is session
         assert nf.get_default_graph() is graph
         nf.global_variables_initializer().run()
         assert y.eval({x: 3}) == y.eval(feed_dict={"x:0": 3.0}) == 6.0
         assert step.op.run({x: 5}) is None
         assert w.eval() == 10.0
-    assert nf.get_default_session() is None
+    assert get_default_session() is None
     with pytest.raises(RunError, match=r"no default session to eval it in.*with nf\.Session"):
         w.eval()
     with pytest.raises(RunError, match="no default session to run it in"):
@@ -52,11 +63,11 @@ def test_default_sessions_nest_and_belong_to_their_thread() -> None:
     with outer.as_default() as given:
         assert given is outer
         with inner:
-            assert nf.get_default_session() is inner
-            thread = threading.Thread(target=lambda: seen.append(nf.get_default_session()))
+            assert get_default_session() is inner
+            thread = threading.Thread(target=lambda: seen.append(get_default_session()))
             thread.start()
             thread.join()
-        assert nf.get_default_session() is outer
+        assert get_default_session() is outer
         assert x.eval() == 1.0
         assert x.eval(session=outer) == 1.0
     assert seen == [None]
@@ -74,31 +85,31 @@ def test_an_interactive_session_is_the_default_until_it_is_closed() -> None:
         assert x.graph is graph and x.eval() == 6.0
     finally:
         session.close()
-    assert nf.get_default_session() is None and nf.get_default_graph() is not graph
+    assert get_default_session() is None and nf.get_default_graph() is not graph
     session.close()
 
 
 def test_options_of_tensorflow() -> None:
-    config = nf.ConfigProto(
+    config = ConfigProto(
         intra_op_parallelism_threads=2,
         inter_op_parallelism_threads=1,
         allow_soft_placement=True,
         log_device_placement=True,
-        gpu_options=nf.GPUOptions(per_process_gpu_memory_fraction=0.3),
+        gpu_options=GPUOptions(per_process_gpu_memory_fraction=0.3),
     )
     config.gpu_options.allow_growth = True
     assert nf.Session(nf.Graph(), config=config).threads == 2
-    assert nf.InteractiveSession(config=nf.ConfigProto()).threads is None
-    nf.get_default_session().close()
+    assert nf.InteractiveSession(config=ConfigProto()).threads is None
+    get_default_session().close()
     assert nf.Session(nf.Graph(), config=config, threads=3).threads == 3
-    assert repr(nf.GPUOptions(allow_growth=True)) == "GPUOptions(allow_growth=True)"
+    assert repr(GPUOptions(allow_growth=True)) == "GPUOptions(allow_growth=True)"
     with pytest.raises(AttributeProblem, match="Did you mean allow_growth"):
         config.gpu_options.allow_grow = True  # type: ignore[attr-defined]
     with pytest.raises(AttributeProblem, match="no option 'threads_'"):
-        nf.ConfigProto(threads_=1)
+        ConfigProto(threads_=1)
     for bad in (-1, 1.5, "2", True):
         with pytest.raises(AttributeProblem, match="must be a whole number"):
-            nf.ConfigProto(inter_op_parallelism_threads=bad)
+            ConfigProto(inter_op_parallelism_threads=bad)
 
 
 @pytest.mark.parametrize("bad", ["x.flow", 3, [nf.Graph()]])
@@ -180,7 +191,7 @@ def test_the_initialiser_gives_what_initialize_gives(tier: Any) -> None:
 def test_a_run_with_an_initialiser_sees_the_initial_values(tier: Any) -> None:
     graph, _, b = two_variables()
     with graph:
-        init = nf.variables_initializer([b])
+        init = variables_initializer([b])
         step = nf.assign(b, b + 1.0)
     with nf.Session(graph, tier=tier) as session:
         assert session.run([init, b, step]) == [None, 5.0, 6.0]
@@ -191,7 +202,7 @@ def test_initial_values_may_depend_on_what_is_fed() -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [2], name="x")
         w = nf.variable(x * 2.0, name="w")
-        init = nf.initialize_all_variables()
+        init = initialize_all_variables()
     with nf.Session(graph) as session:
         session.run(init, {x: [1, 2]})
         assert session.run(w).tolist() == [2.0, 4.0]
@@ -200,10 +211,10 @@ def test_initial_values_may_depend_on_what_is_fed() -> None:
 def test_which_variables_have_values_can_be_asked() -> None:
     graph, _, b = two_variables()
     with graph:
-        missing = nf.report_uninitialized_variables()
-        known = nf.is_variable_initialized(b)
-        init_b = nf.initialize_variables([b])
-        nothing = nf.group(nf.local_variables_initializer(), nf.tables_initializer())
+        missing = report_uninitialized_variables()
+        known = is_variable_initialized(b)
+        init_b = initialize_variables([b])
+        nothing = nf.group(local_variables_initializer(), tables_initializer())
     with nf.Session(graph) as session:
         assert session.run(nothing) is None
         assert session.run(missing).tolist() == ["a", "b"]
@@ -213,12 +224,12 @@ def test_which_variables_have_values_can_be_asked() -> None:
         session.run(init_b)
         assert session.run({"m": missing})["m"].tolist() == ["a"]
         assert session.run(known)
-        assert nf.report_uninitialized_variables([b]).eval().tolist() == []
+        assert report_uninitialized_variables([b]).eval().tolist() == []
     for bad in (3, "a", [nf.Graph()]):
         with pytest.raises(GraphError, match="is not a variable"):
-            nf.variables_initializer(bad)  # type: ignore[arg-type]
+            variables_initializer(bad)  # type: ignore[arg-type]
     with pytest.raises(GraphError, match="is not a variable"), graph:
-        nf.is_variable_initialized(nf.constant(1.0, name="c"))
+        is_variable_initialized(nf.constant(1.0, name="c"))
 
 
 # ---- seeds --------------------------------------------------------------------------------------

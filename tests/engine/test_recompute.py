@@ -13,6 +13,9 @@ from nodeflow.engine.schedule.recompute import recompute
 from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Graph
+from nodeflow.ops.namespaces import nn
+from nodeflow.ops.training.optimizers import AdamOptimizer
+from nodeflow.ops.variables.scope import Variable
 
 LAYERS, WIDTH, BATCH = 12, 32, 128
 TIERS = ("reference", "compiled")
@@ -25,14 +28,12 @@ def deep() -> Graph:
         y = nf.placeholder("float32", [None, 4], name="y")
         h = x
         for layer in range(LAYERS):
-            w = nf.Variable(
-                nf.random_normal([WIDTH, WIDTH], stddev=0.2, seed=layer), name=f"w{layer}"
-            )
+            w = Variable(nf.random_normal([WIDTH, WIDTH], stddev=0.2, seed=layer), name=f"w{layer}")
             h = nf.dropout(nf.gelu(nf.matmul(h, w)), rate=0.2) + nf.tanh(h)
-        logits = nf.matmul(h, nf.Variable(np.ones((WIDTH, 4), "float32") / 9, name="v"))
-        losses = nf.nn.softmax_cross_entropy_with_logits(labels=y, logits=logits)
+        logits = nf.matmul(h, Variable(np.ones((WIDTH, 4), "float32") / 9, name="v"))
+        losses = nn.softmax_cross_entropy_with_logits(labels=y, logits=logits)
         loss = nf.identity(nf.reduce_mean(losses), name="loss")
-        nf.train.AdamOptimizer(0.01).minimize(loss, name="train")
+        AdamOptimizer(0.01).minimize(loss, name="train")
     return graph
 
 

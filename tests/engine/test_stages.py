@@ -13,6 +13,7 @@ import nodeflow as nf
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import Cancelled, NodeflowError, RunError, ShapeError
+from nodeflow.ops.dynamic.api import dynamic_partition
 
 F = nf.functions
 TIERS = ["reference", "compiled"]
@@ -260,7 +261,7 @@ def test_random_numbers_do_not_depend_on_stages() -> None:
 def test_dynamic_partition_takes_apart() -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float64", [None, 2])
-        parts = nf.dynamic_partition(x, nf.constant([1, 0, 1, 2]), 3)
+        parts = dynamic_partition(x, nf.constant([1, 0, 1, 2]), 3)
         slope = nf.gradients(F.reduce_sum(parts[1] * parts[1]), [x])[0]
     value = np.arange(8.0).reshape(4, 2)
     with Session(graph) as session:

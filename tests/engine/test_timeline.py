@@ -9,12 +9,14 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.engine import timeline
+from nodeflow.engine.timeline import RunMetadata, RunOptions
 from nodeflow.errors import FetchError, RunError
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 
 
 def recorded(graph: nf.Graph, fetch: nf.Tensor, feeds: dict) -> tuple[object, list[dict]]:
-    options = nf.RunOptions(trace_level=nf.RunOptions.FULL_TRACE)
-    metadata = nf.RunMetadata()
+    options = RunOptions(trace_level=RunOptions.FULL_TRACE)
+    metadata = RunMetadata()
     with nf.Session(graph) as session:
         session.initialize()
         value = session.run(fetch, feed_dict=feeds, options=options, run_metadata=metadata)
@@ -45,8 +47,8 @@ def test_what_finds_out_sizes_is_recorded_as_one() -> None:
 def test_a_recorded_training_step_is_one_step() -> None:
     with nf.Graph() as graph:
         v = nf.variable(1.0)
-        train = nf.train.GradientDescentOptimizer(0.25).minimize(nf.square(v))
-    options, metadata = nf.RunOptions(trace_level=3), nf.RunMetadata()
+        train = GradientDescentOptimizer(0.25).minimize(nf.square(v))
+    options, metadata = RunOptions(trace_level=3), RunMetadata()
     with nf.Session(graph) as session:
         session.initialize()
         session.run(train, None, options, metadata)
@@ -56,9 +58,9 @@ def test_a_recorded_training_step_is_one_step() -> None:
 def test_without_a_level_nothing_is_recorded() -> None:
     with nf.Graph() as graph:
         one = nf.constant(1.0)
-    metadata = nf.RunMetadata()
+    metadata = RunMetadata()
     with nf.Session(graph) as session:
-        assert session.run(one, options=nf.RunOptions(), run_metadata=metadata) == 1
+        assert session.run(one, options=RunOptions(), run_metadata=metadata) == 1
         assert metadata.step_stats is None
         with pytest.raises(RunError, match="no recorded run"):
             timeline.Timeline(metadata.step_stats)

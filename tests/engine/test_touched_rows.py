@@ -12,11 +12,20 @@ from nodeflow.engine.plan.plan import make_plan, make_step_plan
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
+from nodeflow.ops.namespaces import nn
+from nodeflow.ops.training.optimizers import (
+    AdagradOptimizer,
+    AdamOptimizer,
+    GradientDescentOptimizer,
+    MomentumOptimizer,
+    RMSPropOptimizer,
+)
+from nodeflow.ops.variables.scope import Variable
 
 ROWS, WIDTH, BATCH = 300, 7, 12
 OPTIMIZERS = {
-    "sgd": lambda: nf.train.GradientDescentOptimizer(0.1),
-    "adagrad": lambda: nf.train.AdagradOptimizer(0.1),
+    "sgd": lambda: GradientDescentOptimizer(0.1),
+    "adagrad": lambda: AdagradOptimizer(0.1),
 }
 LAZY = {
     "adam": {"learning_rate": 0.01},
@@ -34,14 +43,14 @@ class Words:
         with self.graph.as_default():
             self.ids = [nf.placeholder("int32", [BATCH], name=n) for n in ("x", "y", "z")]
             self.tables = [
-                nf.Variable(nf.random_uniform([rows, width], -1.0, 1.0, dtype=dtype, seed=seed))
+                Variable(nf.random_uniform([rows, width], -1.0, 1.0, dtype=dtype, seed=seed))
                 for seed in (1, 2)
             ]
             words, contexts = self.tables
-            x = nf.nn.embedding_lookup(words, self.ids[0])
-            near = nf.reduce_sum(x * nf.nn.embedding_lookup(contexts, self.ids[1]), axis=1)
-            far = nf.matmul(x, nf.nn.embedding_lookup(contexts, self.ids[2]), transpose_b=True)
-            self.loss = nf.reduce_mean(nf.nn.softplus(-near)) + nf.reduce_mean(nf.nn.softplus(far))
+            x = nn.embedding_lookup(words, self.ids[0])
+            near = nf.reduce_sum(x * nn.embedding_lookup(contexts, self.ids[1]), axis=1)
+            far = nf.matmul(x, nn.embedding_lookup(contexts, self.ids[2]), transpose_b=True)
+            self.loss = nf.reduce_mean(nn.softplus(-near)) + nf.reduce_mean(nn.softplus(far))
             self.train = optimizer(self.loss)
 
     def numbers(self, steps, rows=ROWS, low=0):
@@ -184,7 +193,7 @@ def test_lazy_adam_is_the_papers_rule_for_rows_that_were_looked_up():
     start, targets = rng.normal(size=(50, 3)), rng.normal(size=(4, 3))
     with nf.Graph() as graph:
         ids = nf.placeholder("int32", [4])
-        table = nf.Variable(start)
+        table = Variable(start)
         loss = nf.reduce_sum(nf.square(nf.gather(table, ids) - targets))
         train = graph.add_node("adam", [loss], {"learning_rate": 0.1, "rows": "touched"})
     m, v, expected = np.zeros_like(start), np.zeros_like(start), start.copy()
@@ -206,7 +215,7 @@ def test_lazy_adam_is_the_papers_rule_for_rows_that_were_looked_up():
 def test_rows_touched_means_all_rows_where_the_gradient_is_dense():
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [2, ROWS])
-        table = nf.Variable(nf.random_uniform([ROWS, WIDTH], -1.0, 1.0, seed=1))
+        table = Variable(nf.random_uniform([ROWS, WIDTH], -1.0, 1.0, seed=1))
         loss = nf.reduce_sum(nf.square(nf.matmul(x, table)))
         updates = [
             graph.add_node("momentum", [loss], {"rows": rows, "variables": [table.node.name]})
@@ -227,38 +236,38 @@ def test_rows_touched_means_all_rows_where_the_gradient_is_dense():
 def lookup(optimizer, rows=ROWS, loss=nf.reduce_sum):
     with nf.Graph():
         ids = nf.placeholder("int32", [BATCH])
-        table = nf.Variable(nf.random_uniform([rows, WIDTH], -1.0, 1.0, seed=1))
-        x = nf.nn.embedding_lookup(table, ids)
+        table = Variable(nf.random_uniform([rows, WIDTH], -1.0, 1.0, seed=1))
+        x = nn.embedding_lookup(table, ids)
         return optimizer.minimize(loss(x * x) + loss(x))
 
 
 def test_other_optimizers_move_rows_that_nothing_names():
-    assert labels(lookup(nf.train.GradientDescentOptimizer(0.1)))
-    assert not labels(lookup(nf.train.AdamOptimizer()))
-    assert not labels(lookup(nf.train.MomentumOptimizer(0.1, 0.9)))
-    assert not labels(lookup(nf.train.RMSPropOptimizer(0.1)))
+    assert labels(lookup(GradientDescentOptimizer(0.1)))
+    assert not labels(lookup(AdamOptimizer()))
+    assert not labels(lookup(MomentumOptimizer(0.1, 0.9)))
+    assert not labels(lookup(RMSPropOptimizer(0.1)))
 
 
 def test_a_sum_of_squares_that_starts_at_zero_divides_by_zero_in_every_row():
     with nf.Graph() as graph:
         ids = nf.placeholder("int32", [BATCH])
-        table = nf.Variable(nf.random_uniform([ROWS, WIDTH], -1.0, 1.0, seed=1))
-        loss = nf.reduce_sum(nf.nn.embedding_lookup(table, ids))
+        table = Variable(nf.random_uniform([ROWS, WIDTH], -1.0, 1.0, seed=1))
+        loss = nf.reduce_sum(nn.embedding_lookup(table, ids))
         update = graph.apply("adagrad", loss, initial_sum=0.0)
     assert not labels(update)
 
 
 def test_a_small_table_is_updated_whole():
-    assert labels(lookup(nf.train.GradientDescentOptimizer(0.1), rows=4 * BATCH))
-    assert not labels(lookup(nf.train.GradientDescentOptimizer(0.1), rows=2 * BATCH - 1))
+    assert labels(lookup(GradientDescentOptimizer(0.1), rows=4 * BATCH))
+    assert not labels(lookup(GradientDescentOptimizer(0.1), rows=2 * BATCH - 1))
 
 
 def test_whoever_fetches_the_gradient_gets_all_of_it():
     with nf.Graph() as graph:
         ids = nf.placeholder("int32", [BATCH])
-        table = nf.Variable(nf.random_uniform([ROWS, WIDTH], -1.0, 1.0, seed=1))
-        loss = nf.reduce_sum(nf.nn.embedding_lookup(table, ids))
-        optimizer = nf.train.GradientDescentOptimizer(0.1)
+        table = Variable(nf.random_uniform([ROWS, WIDTH], -1.0, 1.0, seed=1))
+        loss = nf.reduce_sum(nn.embedding_lookup(table, ids))
+        optimizer = GradientDescentOptimizer(0.1)
         ((gradient, variable),) = optimizer.compute_gradients(loss)
         train = optimizer.apply_gradients([(gradient, variable)])
     numbers = np.array([3, 3, 7] * 4, "int32")
@@ -273,10 +282,10 @@ def test_whoever_fetches_the_gradient_gets_all_of_it():
 def test_a_table_that_is_also_read_whole_is_updated_whole():
     with nf.Graph():
         ids = nf.placeholder("int32", [BATCH])
-        table = nf.Variable(nf.random_uniform([ROWS, WIDTH], -1.0, 1.0, seed=1))
-        rows = nf.nn.embedding_lookup(table, ids)
+        table = Variable(nf.random_uniform([ROWS, WIDTH], -1.0, 1.0, seed=1))
+        rows = nn.embedding_lookup(table, ids)
         loss = nf.reduce_sum(rows) + nf.reduce_sum(table * table)
-        assert not labels(nf.train.GradientDescentOptimizer(0.1).minimize(loss))
+        assert not labels(GradientDescentOptimizer(0.1).minimize(loss))
 
 
 @pytest.mark.parametrize(

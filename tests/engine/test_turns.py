@@ -7,6 +7,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import RunError
+from nodeflow.ops.variables.scatter import scatter_add
 
 COUNT = 4
 
@@ -108,7 +109,7 @@ def test_a_table_that_rows_are_added_to_may_be_set_between_runs(name) -> None:
         table, values = (
             nf.variable(np.zeros((4, 2), "float32"), name=n) for n in ("table", "values")
         )
-        change = nf.scatter_add(table, nf.constant([0, 1, 2, 3]), values)
+        change = scatter_add(table, nf.constant([0, 1, 2, 3]), values)
     with nf.Session(g, tier="compiled", threads=1) as s:
         s.initialize()
         s.variables["values"] = np.ones((4, 2), "float32")

@@ -22,6 +22,7 @@ from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.waiting import LOOK_SECONDS, never
 from nodeflow.errors import Cancelled
 from nodeflow.graph.graph import ancestors
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 from nodeflow.train.control import Control
 from nodeflow.train.evaluate import evaluate
 from nodeflow.train.events import Done, Steps
@@ -205,7 +206,7 @@ def regression():
         x = nf.placeholder("float32", [None, 3], name="x")
         w = nf.variable(np.zeros((3, 1), np.float32), name="w")
         loss = nf.reduce_mean(nf.square(x @ w - 1.0), name="loss")
-        train = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        train = GradientDescentOptimizer(0.1).minimize(loss)
     rows = np.random.default_rng(0).normal(size=(2500, 3)).astype(np.float32)
     return g, x, loss, train, Column(rows)
 

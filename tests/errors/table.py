@@ -13,6 +13,8 @@ from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.io import journal
 from nodeflow.document.model.document import Document
 from nodeflow.manifests import Integration, Software, offer
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
+from nodeflow.ops.variables.scope import Variable
 
 from .provocations import (
     ONE_COLUMN,
@@ -77,7 +79,7 @@ def journal_of(text: str) -> None:
 
 def uninitialised() -> None:
     with nf.Graph().as_default(), nf.Session(tier="reference") as session:
-        session.run(nf.Variable(1.0, name="w"))
+        session.run(Variable(1.0, name="w"))
 
 
 def out_of_range() -> None:
@@ -89,7 +91,7 @@ def out_of_range() -> None:
 
 def two_assigns() -> None:
     with nf.Graph().as_default(), nf.Session(tier="reference") as session:
-        w = nf.Variable(1.0, name="w")
+        w = Variable(1.0, name="w")
         first, second = nf.assign(w, 2.0), nf.assign(w, 3.0)
         session.run(w.initializer)
         session.run([first, second])
@@ -103,7 +105,7 @@ def unknown_rank() -> None:
 
 def no_gradient() -> None:
     with nf.Graph().as_default():
-        nf.train.GradientDescentOptimizer(0.1).minimize(nf.constant(2.0))
+        GradientDescentOptimizer(0.1).minimize(nf.constant(2.0))
 
 
 def unsaved() -> None:

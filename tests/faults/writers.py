@@ -29,6 +29,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.engine.compiler import cache, trust
 from nodeflow.engine.compiler.object_code import ObjectCode
 from nodeflow.ops.user import folder as plugin_folder
+from nodeflow.ops.variables.scope import Variable
 from nodeflow.resources import example
 from nodeflow.train.saving.checkpoint import (
     MANIFEST,
@@ -37,7 +38,7 @@ from nodeflow.train.saving.checkpoint import (
     read_manifest,
     write_checkpoint,
 )
-from nodeflow.train.saving.checkpoint_state import get_checkpoint_state
+from nodeflow.train.saving.checkpoint_state import checkpoint_exists, get_checkpoint_state
 from nodeflow.train.saving.weights import save_weights
 
 Act = Callable[[Path], Any]
@@ -138,12 +139,12 @@ def strays(folder: Path) -> list[str]:
 def with_saver(folder: Path, steps: range) -> None:
     graph = nf.Graph()
     with graph.as_default():
-        w = nf.Variable([1.0, 2.0], name="w")
+        w = Variable([1.0, 2.0], name="w")
         saver = nf.train.Saver(max_to_keep=2)
         with nf.Session(tier="reference") as session:
             session.run(nf.global_variables_initializer())
             there = sorted(str(p) for p in folder.glob("model-*"))
-            saver.recover_last_checkpoints(filter(nf.train.checkpoint_exists, there))
+            saver.recover_last_checkpoints(filter(checkpoint_exists, there))
             for step in steps:
                 session.run(nf.assign(w, [float(step), 0.0]))
                 saver.save(session, folder / "model", global_step=step)

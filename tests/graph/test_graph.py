@@ -22,6 +22,7 @@ from nodeflow.errors import (
     UnknownOp,
 )
 from nodeflow.graph.graph import ancestors
+from nodeflow.ops.variables.scope import Variable
 
 
 def names(graph: nf.Graph) -> list[str]:
@@ -337,7 +338,7 @@ def test_an_array_of_another_dtype_is_to_be_converted(first):
 
 def test_what_is_stored_in_a_variable_is_cast_and_never_the_variable():
     with nf.Graph():
-        stored = nf.Variable([1.0])
+        stored = Variable([1.0])
         with pytest.raises(DtypeError, match="Cast to float32 before 'value'"):
             nf.assign(stored, nf.placeholder("float64", [1]))
 

@@ -24,6 +24,7 @@ from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 from nodeflow.host.engine import Engine
+from nodeflow.ops.program.printing import Print
 from nodeflow.train import events
 from nodeflow.train.loop import train
 from tests.host.desk import Desk
@@ -391,7 +392,7 @@ def test_what_print_nodes_write_comes_to_the_window(talk):
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 1], sample=[[1.0], [2.0]], name="x")
         w = nf.variable([[3.0]], name="w")
-        shown = nf.Print(nf.matmul(x, w), [w], "w is ", name="shown")
+        shown = Print(nf.matmul(x, w), [w], "w is ", name="shown")
         nf.gradient_descent(nf.reduce_mean(nf.square(shown)), learning_rate=0.0, name="train")
     document = from_graph(graph)
     commands.set_training(document, epochs=3)

@@ -14,6 +14,8 @@ from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.to_graph.build import build
 from nodeflow.document.to_graph.expand import expansion, unpack
 from nodeflow.errors import AttributeProblem, ShapeError
+from nodeflow.ops.layers.plain_api import flatten
+from nodeflow.ops.layers.pooling_api import max_pooling2d
 from tests.ops.test_conv_layers import windows
 from tests.ops.test_sequence_layers import attention
 
@@ -156,7 +158,7 @@ def test_a_saved_graph_is_loaded_with_the_same_layers(tmp_path) -> None:
     x = np.random.default_rng(10).normal(size=(2, 6, 6, 3)).astype("float32")
     with nf.Graph() as graph:
         out = nf.layers.residual_conv(nf.constant(x), 4)
-        out = nf.layers.flatten(nf.layers.max_pooling2d(out, 2, 2))
+        out = flatten(max_pooling2d(out, 2, 2))
         out = nf.layers.dense(nf.layers.batch_normalization(out), 3, "softmax", name="out")
     with nf.Session(graph, seed=1) as session:
         session.initialize()

@@ -9,6 +9,15 @@ from hypothesis import strategies as st
 
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, ShapeError
+from nodeflow.ops.layers.plain_api import dropout, flatten
+from nodeflow.ops.layers.pooling_api import (
+    average_pooling1d,
+    average_pooling2d,
+    average_pooling3d,
+    max_pooling1d,
+    max_pooling2d,
+    max_pooling3d,
+)
 
 tiers = pytest.mark.parametrize("tier", ["reference", "compiled"])
 
@@ -184,11 +193,11 @@ def test_pooling_and_flatten_are_ops_without_variables() -> None:
     def build():
         images = nf.constant(x)
         return [
-            nf.layers.max_pooling2d(images, 2, 2),
-            nf.layers.average_pooling2d(images, (2, 3), (2, 3), "SAME"),
-            nf.layers.flatten(images),
-            nf.layers.max_pooling1d(nf.constant(x[0]), 2, 2),
-            nf.layers.average_pooling1d(nf.constant(x[0]), 3, 3),
+            max_pooling2d(images, 2, 2),
+            average_pooling2d(images, (2, 3), (2, 3), "SAME"),
+            flatten(images),
+            max_pooling1d(nf.constant(x[0]), 2, 2),
+            average_pooling1d(nf.constant(x[0]), 3, 3),
         ]
 
     got, variables, graph = run(build)
@@ -206,10 +215,10 @@ def test_pooling_and_flatten_are_ops_without_variables() -> None:
 
 def test_dropout_follows_its_flag() -> None:
     x = np.ones((200, 100))
-    kept, _, _ = run(lambda: nf.layers.dropout(nf.constant(x), 0.25, training=True))
+    kept, _, _ = run(lambda: dropout(nf.constant(x), 0.25, training=True))
     assert set(np.unique(kept)) == {0.0, 1 / 0.75}
     assert (kept == 0).mean() == pytest.approx(0.25, abs=0.02)
-    same, _, _ = run(lambda: nf.layers.dropout(nf.constant(x), 0.25))
+    same, _, _ = run(lambda: dropout(nf.constant(x), 0.25))
     np.testing.assert_array_equal(same, x)
 
 
@@ -341,8 +350,8 @@ def test_channels_of_volumes_may_come_first() -> None:
     def build():
         first = nf.layers.conv3d(nf.constant(moved), 2, 3, data_format="channels_first", name="c")
         last = nf.layers.conv3d(nf.constant(x), 2, 3, name="c", reuse=True)
-        pooled = nf.layers.max_pooling3d(nf.constant(moved), 2, 2, data_format="channels_first")
-        mean = nf.layers.average_pooling3d(nf.constant(x), 2, 2, "same")
+        pooled = max_pooling3d(nf.constant(moved), 2, 2, data_format="channels_first")
+        mean = average_pooling3d(nf.constant(x), 2, 2, "same")
         return first, last, pooled, mean
 
     (first, last, pooled, mean), _, _ = run(build)

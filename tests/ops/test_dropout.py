@@ -17,6 +17,9 @@ from nodeflow.errors import (
     NodeflowError,
     ShapeError,
 )
+from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.namespaces import nn
+from nodeflow.ops.variables.scope import Variable
 
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])
 ONES = np.ones((40, 30), np.float32)
@@ -53,7 +56,7 @@ def test_a_rate_may_be_a_number_or_a_tensor_and_leaves_the_phase_to_the_run(tier
         rate = nf.placeholder("float32", [], name="rate")
         number = nf.dropout(nf.constant(ONES), rate=0.25, seed=3)
         tensor = nf.dropout(nf.constant(ONES), rate=rate, seed=3, name="tensor")
-        layer = nf.layers.dropout(nf.constant(ONES), rate, seed=3)
+        layer = dropout(nf.constant(ONES), rate, seed=3)
     with nf.Session(graph, tier=tier) as session:
         for values in session.run([number, tensor, layer], {rate: 0.25}):
             np.testing.assert_array_equal(values, ONES)
@@ -68,7 +71,7 @@ def test_along_a_noise_shape_of_one_elements_share_a_draw(tier: str) -> None:
     x = np.arange(1.0, 25.0).reshape(4, 3, 2)
     with nf.Graph() as graph:
         rows = nf.dropout(nf.constant(x), keep_prob=0.5, noise_shape=[4, 1, 1])
-        middle = nf.layers.dropout(
+        middle = dropout(
             nf.placeholder("float64", [None, 3, 2], name="x"), noise_shape=[None, 1, 2]
         )
     with nf.Session(graph, tier=tier) as session:
@@ -137,9 +140,9 @@ def test_a_noise_shape_may_be_a_tensor(tier: str, dtype: str, tmp_path: Path) ->
         sizes = nf.placeholder(dtype, [2], name="sizes")
         outs = {
             "fed": nf.dropout(x, keep_prob=0.5, noise_shape=sizes, seed=4, name="fed"),
-            "listed": nf.nn.dropout(x, 0.5, [nf.shape(x)[0], 1], seed=4, name="listed"),
+            "listed": nn.dropout(x, 0.5, [nf.shape(x)[0], 1], seed=4, name="listed"),
             "rows": nf.dropout(x, keep_prob=0.5, noise_shape=[None, 1], seed=4, name="rows"),
-            "array": nf.layers.dropout(x, 0.5, np.array([-1, 1]), 4, training=True, name="array"),
+            "array": dropout(x, 0.5, np.array([-1, 1]), 4, training=True, name="array"),
         }
     nf.save(graph, tmp_path / "noise.flow")
     for made in (graph, nf.load(tmp_path / "noise.flow")):
@@ -188,16 +191,16 @@ def test_shares_are_tensors_in_every_form(tier: str) -> None:
     with nf.Graph() as graph:
         x = nf.constant(ONES)
         keep = nf.placeholder("float32", name="keep")
-        kept = nf.Variable(0.25, name="kept")
+        kept = Variable(0.25, name="kept")
         outs = [
             nf.dropout(x, keep_prob=keep, seed=1),
             nf.dropout(x, keep_prob=kept, seed=1),
             nf.dropout(x, keep_prob=np.float32(0.25), seed=1),
             nf.dropout(x, keep_prob=0.5 * kept * 2, seed=1),
             nf.dropout(x, rate=1 - keep, training=True, seed=1),
-            nf.nn.dropout(x, keep, seed=1),
-            nf.nn.dropout(x, rate=1 - kept, seed=1),
-            nf.layers.dropout(x, 1 - keep, seed=1, training=True),
+            nn.dropout(x, keep, seed=1),
+            nn.dropout(x, rate=1 - kept, seed=1),
+            dropout(x, 1 - keep, seed=1, training=True),
             nf.layers.Dropout(1 - keep, seed=1)(x, training=nf.constant(True)),
         ]
     with nf.Session(graph, tier=tier) as session:

@@ -13,6 +13,7 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops import functions as F
+from nodeflow.ops.variables.scope import Variable
 
 OPS = [op for op in REGISTRY if not op.own and op.givers]
 OTHER = {
@@ -66,7 +67,7 @@ def test_a_given_attribute_changes_nothing(op: Op) -> None:
 
 def test_a_call_with_a_tensor_and_the_number_that_it_overrides_is_refused() -> None:
     with nf.Graph().as_default():
-        rate, weights = nf.constant(0.1), nf.Variable([1.0, 2.0])
+        rate, weights = nf.constant(0.1), Variable([1.0, 2.0])
         loss = nf.reduce_sum(weights)
         with pytest.raises(
             WiredAttribute, match=r"learning_rate=3\.0, which the tensor at schedule"

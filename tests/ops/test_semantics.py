@@ -19,6 +19,7 @@ from nodeflow.errors import (
     RunError,
     ShapeError,
 )
+from nodeflow.ops.namespaces.linear import matrix_diag_part, matrix_set_diag
 from nodeflow.ops.samples import values
 from tests.ops.evaluate import evaluate
 
@@ -319,8 +320,8 @@ def test_any_diagonal_may_be_set_and_read_back(k: int) -> None:
     for number, row in enumerate(rows):
         expected[:, row, row + k] = new[:, number]
     with nf.Graph() as graph:
-        made = nf.matrix_set_diag(nf.constant(x), nf.constant(new), k=k)
-        read = nf.matrix_diag_part(made, k=k)
+        made = matrix_set_diag(nf.constant(x), nf.constant(new), k=k)
+        read = matrix_diag_part(made, k=k)
     with nf.Session(graph) as session:
         np.testing.assert_array_equal(session.run(made), expected)
         np.testing.assert_array_equal(session.run(read), new)

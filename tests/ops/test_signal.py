@@ -11,6 +11,7 @@ import nodeflow as nf
 from nodeflow.engine.session import Session
 from nodeflow.errors import AttributeProblem, DtypeError, GradientError, NodeflowError, ShapeError
 from nodeflow.graph.types import COMPLEX
+from nodeflow.ops.namespaces import signal as signals
 
 RNG = np.random.default_rng(2)
 both_tiers = pytest.mark.parametrize("tier", ["reference", "compiled"])
@@ -185,9 +186,9 @@ def test_fourier_transforms_of_real_numbers(name, axes, length, tier):
     x = RNG.normal(size=(2, 4, 6, 6)).astype("float32")
     sizes = None if length is None else [length] * axes
     last = range(-axes, 0)
-    spectrum = run(lambda a: getattr(nf.spectral, name)(a, sizes), x, tier=tier)
+    spectrum = run(lambda a: getattr(signals, name)(a, sizes), x, tier=tier)
     close(spectrum, np.fft.rfftn(x, s=sizes, axes=last), np.complex64)
-    back = run(lambda a: getattr(nf.spectral, "i" + name)(a, sizes), spectrum, tier=tier)
+    back = run(lambda a: getattr(signals, "i" + name)(a, sizes), spectrum, tier=tier)
     close(back, np.fft.irfftn(spectrum, s=sizes, axes=last), np.float32)
 
 
@@ -196,7 +197,7 @@ def test_what_cannot_be_transformed_is_refused_clearly():
         with pytest.raises(DtypeError, match="fft takes complex64 or complex128"):
             nf.fft(nf.placeholder("float32", [4]))
         with pytest.raises(AttributeProblem, match="fft_length must be 2 positive sizes"):
-            nf.signal.rfft2d(nf.placeholder("float32", [4, 4]), [4])
+            signals.rfft2d(nf.placeholder("float32", [4, 4]), [4])
         with pytest.raises(ShapeError, match="fft3d needs 3 axes"):
             nf.fft3d(nf.placeholder("complex64", [4, 4]))
         with pytest.raises(ShapeError, match="fft needs 1 axis, not"):
@@ -209,16 +210,16 @@ def test_cosine_transforms_are_scipys(kind, norm):
     if kind == 1 and norm:
         return
     x = RNG.normal(size=(3, 7))
-    found = run(lambda a: nf.signal.dct(a, type=kind, norm=norm), x)
+    found = run(lambda a: signals.dct(a, type=kind, norm=norm), x)
     close(found, scipy_fft.dct(x, kind, norm=norm))
     if norm:
-        close(run(lambda a: nf.signal.idct(a, type=kind, norm=norm), found), x)
+        close(run(lambda a: signals.idct(a, type=kind, norm=norm), found), x)
 
 
 @pytest.mark.parametrize("length", [1, 2, 6, 7])
 def test_windows_are_those_of_tensorflow_1(length):
     for name, scipys in (("hann_window", "hann"), ("hamming_window", "hamming")):
-        window = getattr(nf.signal, name)
+        window = getattr(signals, name)
         symmetric = scipy_signal.get_window(scipys, length, fftbins=False)
         periodic = scipy_signal.get_window(scipys, length, fftbins=length % 2 == 0)
         close(run(lambda w=window: w(length, periodic=False)), symmetric.astype("float32"))
@@ -229,7 +230,7 @@ def test_windows_are_those_of_tensorflow_1(length):
 @pytest.mark.parametrize(("axis", "pad_end"), [(-1, False), (0, False), (1, True)])
 def test_frames_are_slices(axis, pad_end, tier):
     x = RNG.normal(size=(7, 9, 8)).astype("float32")
-    found = run(lambda a: nf.signal.frame(a, 4, 3, pad_end=pad_end, pad_value=2.0, axis=axis), x,
+    found = run(lambda a: signals.frame(a, 4, 3, pad_end=pad_end, pad_value=2.0, axis=axis), x,
                 tier=tier)  # fmt: skip
     moved = np.moveaxis(x, axis, -1)
     starts = range(0, moved.shape[-1] if pad_end else moved.shape[-1] - 3, 3)
@@ -244,7 +245,7 @@ def test_frames_are_slices(axis, pad_end, tier):
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 6])
 def test_overlapping_frames_are_added_up(step, tier):
     frames = RNG.normal(size=(2, 4, 5))
-    found = run(lambda a: nf.signal.overlap_and_add(a, step), frames, tier=tier)
+    found = run(lambda a: signals.overlap_and_add(a, step), frames, tier=tier)
     expected = np.zeros((2, 3 * step + 5))
     for at in range(4):
         expected[:, at * step : at * step + 5] += frames[:, at]
@@ -254,24 +255,24 @@ def test_overlapping_frames_are_added_up(step, tier):
 @both_tiers
 def test_the_short_time_transform_and_its_inverse(tier):
     x = RNG.normal(size=(2, 64)).astype("float32")
-    spectra = run(lambda a: nf.signal.stft(a, 16, 4), x, tier=tier)
+    spectra = run(lambda a: signals.stft(a, 16, 4), x, tier=tier)
     window = scipy_signal.get_window("hann", 16)
     expected = [np.fft.rfft(x[:, s : s + 16] * window) for s in range(0, 49, 4)]
     close(spectra, np.stack(expected, 1), np.complex64)
 
     def back(a):
-        window_fn = nf.signal.inverse_stft_window_fn(4)
-        return nf.signal.inverse_stft(a, 16, 4, window_fn=window_fn)
+        window_fn = signals.inverse_stft_window_fn(4)
+        return signals.inverse_stft(a, 16, 4, window_fn=window_fn)
 
     found = run(back, spectra, tier=tier)
     assert found.shape == x.shape
     np.testing.assert_allclose(found[:, 12:-12], x[:, 12:-12], atol=1e-5)
-    plain = run(lambda a: nf.signal.stft(a, 10, 5, fft_length=12, window_fn=None), x, tier=tier)
+    plain = run(lambda a: signals.stft(a, 10, 5, fft_length=12, window_fn=None), x, tier=tier)
     close(plain[:, 1], np.fft.rfft(x[:, 5:15], 12), np.complex64)
 
 
 def test_mel_weights_are_triangles_on_the_mel_scale():
-    found = run(lambda: nf.signal.linear_to_mel_weight_matrix(8, 33, 8000, 100.0, 3500.0))
+    found = run(lambda: signals.linear_to_mel_weight_matrix(8, 33, 8000, 100.0, 3500.0))
 
     def mel(hertz):
         return 1127.0 * np.log(1.0 + hertz / 700.0)
@@ -285,10 +286,10 @@ def test_mel_weights_are_triangles_on_the_mel_scale():
             )
             assert found[k, b] == pytest.approx(0 if k == 0 else wanted, abs=1e-6)
     with nf.Graph(), pytest.raises(AttributeProblem, match="at most half the sample rate"):
-        nf.signal.linear_to_mel_weight_matrix(upper_edge_hertz=5000.0)
+        signals.linear_to_mel_weight_matrix(upper_edge_hertz=5000.0)
 
 
 def test_mfccs_are_a_scaled_cosine_transform():
     x = RNG.normal(size=(3, 10))
-    found = run(nf.signal.mfccs_from_log_mel_spectrograms, x)
+    found = run(signals.mfccs_from_log_mel_spectrograms, x)
     close(found, scipy_fft.dct(x, 2) / np.sqrt(20))

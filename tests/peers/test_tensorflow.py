@@ -18,6 +18,8 @@ import pytest
 import nodeflow as nf
 import nodeflow.tensorflow1 as tf
 from nodeflow.engine.session import Session
+from nodeflow.ops.namespaces import nn
+from nodeflow.ops.variables.scope import Variable
 from tests.engine.random_graphs import GROWING, INPUT_SHAPES, build, inputs, program
 
 PYTHON = os.environ.get("TENSORFLOW_PYTHON")
@@ -162,7 +164,7 @@ def test_optimizers_take_the_steps_of_tensorflow(key: str, tier: Any, theirs: di
     name, arguments = OPTIMIZERS[key]
     start, matrix = optimizer_inputs()
     with nf.Graph() as graph:
-        variable = nf.Variable(start, dtype="float64")
+        variable = Variable(start, dtype="float64")
         loss = nf.reduce_mean(nf.square(nf.tanh(nf.matmul(matrix, variable)) - 0.5))
         loss = loss + 0.1 * nf.reduce_sum(nf.square(variable))
         train = getattr(nf.train, name)(**arguments).minimize(loss)
@@ -183,9 +185,9 @@ def test_rows_of_a_table_move_as_in_tensorflow(
 ) -> None:
     name, arguments = TABLES[key]
     with nf.Graph() as graph:
-        table = nf.Variable(table_start())
+        table = Variable(table_start())
         named = nf.placeholder("int32", [None])
-        loss = nf.reduce_mean(nf.square(nf.nn.embedding_lookup(table, named) - 0.5))
+        loss = nf.reduce_mean(nf.square(nn.embedding_lookup(table, named) - 0.5))
         given = {"global_step": None, **arguments} if name == "AdagradDAOptimizer" else arguments
         optimizer = getattr(tf.train, name)(**given)
         slopes, variables = zip(*optimizer.compute_gradients(loss), strict=True)
@@ -212,11 +214,11 @@ def test_calls_that_differ_from_the_textbook_are_tensorflows(tier: Any, theirs: 
             "elements": tf.where(x > shift, x, -x),
             "sqrt": nf.where(x > shift, nf.sqrt(x - shift), nf.zeros_like(x)),
             "rsqrt": nf.where(x > shift, nf.rsqrt(x - shift), nf.zeros_like(x)),
-            "relu6": nf.nn.relu6(x * 6),
+            "relu6": nn.relu6(x * 6),
             "one_hot": nf.one_hot([0, 2], 3, on_value=7),
             "range": nf.range(0.0, 1.0, 0.25),
             "columns": nf.meshgrid([1, 2, 3], [4, 5])[0],
-            "loss": nf.nn.softmax_cross_entropy_with_logits_v2(labels=y, logits=x),
+            "loss": nn.softmax_cross_entropy_with_logits_v2(labels=y, logits=x),
         }
         wanted = dict(made)
         for name in ("rows", "sqrt", "rsqrt", "relu6", "loss"):

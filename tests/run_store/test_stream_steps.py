@@ -9,6 +9,8 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import RunError
+from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.namespaces import nn
 from nodeflow.run_store.errors import RunStoreProblem
 
 PLAIN = {"x": nf.float32, "y": nf.float32}
@@ -38,7 +40,7 @@ def graph() -> nf.Graph:
     with nf.Graph() as found:
         x = nf.placeholder("float32", [None, 2], name="x")
         y = nf.placeholder("float32", [None, 1], name="y")
-        hidden = nf.layers.dropout(nf.layers.dense(x, 5, activation=nf.nn.relu), rate=0.2)
+        hidden = dropout(nf.layers.dense(x, 5, activation=nn.relu), rate=0.2)
         out = nf.layers.dense(hidden, 1)
         loss = nf.reduce_mean(nf.square(out - y), name="error")
         nf.adam(loss, learning_rate=0.01, name="train")

@@ -21,7 +21,7 @@ from nodeflow.train.saving.checkpoint import (
     CheckpointProblem,
     read_manifest,
 )
-from nodeflow.train.saving.checkpoint_state import get_checkpoint_state
+from nodeflow.train.saving.checkpoint_state import get_checkpoint_state, load_variable
 from nodeflow.train.saving.weights import load_weights, save_weights
 from nodeflow.train.training_state import load_state
 from tests.train.test_resume import trained
@@ -84,7 +84,7 @@ def test_every_flipped_bit_of_a_checkpoint_is_found(tmp_path: Path) -> None:
                 with pytest.raises(FileProblem):
                     nf.train.load_checkpoint(path)
                 file.write_bytes(whole)
-    assert nf.train.load_variable(path, "w").tolist() == [0, 1, 2]
+    assert load_variable(path, "w").tolist() == [0, 1, 2]
 
 
 def test_an_array_bound_to_another_owner_does_not_match(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, RunError
+from nodeflow.ops.namespaces import nn
 from nodeflow.train.control import Control
 from nodeflow.train.edits.variant import Variant, same_batches
 from nodeflow.train.events import Done, Edited, Epoch, Event, Started, Steps, as_json
@@ -51,7 +52,7 @@ def variant(
             start = nf.random_normal([width, units], stddev=0.3)
             w = nf.variable(initial=start, name=f"w{number}")
             hidden = graph.apply(activation, hidden @ w, name=f"act{number}")
-            hidden, width = nf.nn.dropout(hidden, rate=0.2), units
+            hidden, width = nn.dropout(hidden, rate=0.2), units
         out = nf.variable(initial=nf.random_normal([width, 1]), name="out")
         loss = nf.reduce_mean(nf.square(hidden @ out - y), name="loss")
         optimizer = graph.add_node(rule, [loss], {"learning_rate": rate}, name="train")

@@ -16,6 +16,8 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Tensor
+from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.namespaces import image, nn
 from nodeflow.resources import example
 from nodeflow.train.events import Done, Steps
 from nodeflow.train.loop import train
@@ -134,13 +136,13 @@ def everything(rows: int = 90) -> tuple[nf.Graph, Training]:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 6, 6, 1], name="x")
         y = nf.placeholder("int32", [None], name="y")
-        turned = nf.image.random_flip_left_right(x, seed=3)
+        turned = image.random_flip_left_right(x, seed=3)
         bright = turned + nf.random_uniform([], -0.1, 0.1, seed=4)
-        hidden = nf.layers.dense(nf.reshape(bright, [-1, 36]), 9, activation=nf.nn.relu)
+        hidden = nf.layers.dense(nf.reshape(bright, [-1, 36]), 9, activation=nn.relu)
         hidden = nf.layers.batch_normalization(hidden)
-        hidden = nf.layers.dropout(hidden, rate=0.3)
+        hidden = dropout(hidden, rate=0.3)
         logits = nf.layers.dense(hidden, 3)
-        losses = nf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
+        losses = nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
         loss = nf.reduce_mean(losses, name="loss")
         optimizer = nf.adam(loss, learning_rate=0.05, average_decay=0.9, name="train")
     return graph, of_rows(optimizer, loss, {x: PICTURES[:rows], y: LABELS[:rows]})

@@ -17,6 +17,8 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.blocks import grid
 from nodeflow.errors import NodeflowError, NonFiniteError
+from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.namespaces import nn
 from nodeflow.train import keeping, loop
 from nodeflow.train.events import CheckpointWritten, Done, Epoch, Event, Resumed, Steps
 from nodeflow.train.resume import identity
@@ -36,11 +38,11 @@ def network(rate: float = 0.05, average: float = 0.9) -> nf.Graph:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 4], name="x")
         y = nf.placeholder("int32", [None], name="y")
-        hidden = nf.layers.dense(x, 9, activation=nf.nn.relu)
+        hidden = nf.layers.dense(x, 9, activation=nn.relu)
         hidden = nf.layers.batch_normalization(hidden)
-        hidden = nf.layers.dropout(hidden, rate=0.3)
+        hidden = dropout(hidden, rate=0.3)
         logits = nf.layers.dense(hidden, 3)
-        losses = nf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
+        losses = nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
         loss = nf.reduce_mean(losses, name="loss")
         nf.adam(loss, learning_rate=rate, average_decay=average, name="train")
     return graph

@@ -10,6 +10,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
+from nodeflow.ops.layers.plain_api import dropout
 from nodeflow.train.events import Steps
 from nodeflow.train.loop import train
 from nodeflow.train.training import Binding, Training
@@ -28,7 +29,7 @@ def network() -> tuple[nf.Graph, Training]:
         y = nf.placeholder("float32", [None, 1], name="y")
         hidden = nf.layers.dense(x, 7, activation=nf.relu, name="hidden")
         hidden = nf.layers.batch_normalization(hidden, momentum=0.9, name="bn")
-        out = nf.layers.dense(nf.layers.dropout(hidden, 0.4, name="drop"), 1, name="out")
+        out = nf.layers.dense(dropout(hidden, 0.4, name="drop"), 1, name="out")
         loss = nf.reduce_mean(nf.square(out - y), name="loss")
         step = nf.adam(loss, learning_rate=0.01, name="train")
     data = DataSplits("d", "memory", {"train": {"x": Column(rows), "y": Column(answers)}})
@@ -125,8 +126,8 @@ def test_the_phase_holds_for_the_whole_run(tier: str) -> None:
 def test_what_a_layer_is_given_comes_first(tier: str) -> None:
     with nf.Graph() as graph:
         w = nf.variable(np.ones(64, np.float32), name="w")
-        never = nf.layers.dropout(w, training=False)
-        always = nf.layers.dropout(w, training=True)
+        never = dropout(w, training=False)
+        always = dropout(w, training=True)
         step = nf.gradient_descent(nf.reduce_sum(never + always), learning_rate=0.0)
     with nf.Session(graph, tier=tier) as session:
         session.initialize()

@@ -15,6 +15,11 @@ import nodeflow as nf
 from nodeflow import atomic_write
 from nodeflow.errors import FileProblem, GraphError, NonFiniteError, NotInitialized, UnknownName
 from nodeflow.train.saving.checkpoint import MANIFEST, WEIGHTS, CheckpointProblem
+from nodeflow.train.saving.checkpoint_state import (
+    checkpoint_exists,
+    get_checkpoint_state,
+    load_variable,
+)
 
 
 @pytest.fixture
@@ -79,8 +84,8 @@ def test_old_checkpoints_are_deleted_and_nothing_else(session, tmp_path: Path) -
     assert saver.last_checkpoints == paths[-2:]
     assert not Path(paths[0]).exists() and not Path(paths[2]).exists()
     assert [p.name for p in Path(paths[1]).iterdir()] == ["notes.txt"]
-    assert nf.train.checkpoint_exists(other)
-    assert not nf.train.checkpoint_exists(paths[1])
+    assert checkpoint_exists(other)
+    assert not checkpoint_exists(paths[1])
     keeps_all = nf.train.Saver(max_to_keep=None)
     for step in range(7):
         keeps_all.save(session, tmp_path / "all", step)
@@ -92,7 +97,7 @@ def test_a_checkpoint_that_another_saver_wrote_again_is_kept(session, tmp_path: 
     path = first.save(session, tmp_path / "m", 1)
     second.save(session, tmp_path / "m", 1)
     first.save(session, tmp_path / "m", 2)
-    assert nf.train.checkpoint_exists(path)
+    assert checkpoint_exists(path)
 
 
 def test_one_checkpoint_is_kept_for_every_so_many_hours(session, tmp_path, monkeypatch) -> None:
@@ -104,17 +109,17 @@ def test_one_checkpoint_is_kept_for_every_so_many_hours(session, tmp_path, monke
         kept.append(saver.save(session, tmp_path / "m", step))
         now[0] += 1800
     # as TensorFlow 1: those saved later than 1 h, 2 h, ... after the Saver was made
-    assert [nf.train.checkpoint_exists(p) for p in kept] == [False] * 3 + [True, False, True]
+    assert [checkpoint_exists(p) for p in kept] == [False] * 3 + [True, False, True]
 
 
 def test_the_newest_checkpoint_of_a_folder_is_found(session, tmp_path: Path) -> None:
     assert nf.train.latest_checkpoint(tmp_path) is None
-    assert nf.train.get_checkpoint_state(tmp_path) is None
+    assert get_checkpoint_state(tmp_path) is None
     assert nf.train.latest_checkpoint(tmp_path / "nowhere") is None
     saver = nf.train.Saver(max_to_keep=2)
     paths = [saver.save(session, tmp_path / "m", step) for step in (1, 5, 9)]
     assert nf.train.latest_checkpoint(tmp_path) == paths[-1]
-    state = nf.train.get_checkpoint_state(tmp_path)
+    state = get_checkpoint_state(tmp_path)
     assert state.model_checkpoint_path == paths[-1]
     assert list(state.all_model_checkpoint_paths) == paths[1:]
     moved = tmp_path.with_name("moved")
@@ -208,9 +213,9 @@ def test_a_crash_while_saving_leaves_the_old_checkpoint(session, tmp_path, monke
         with pytest.raises(FileProblem, match="No space left"):
             saver.save(session, path)
         monkeypatch.setattr(atomic_write.os, "replace", replace)
-        assert nf.train.load_variable(path, "step") == 7
+        assert load_variable(path, "step") == 7
     saver.save(session, path)
-    assert nf.train.load_variable(path, "step") == 99
+    assert load_variable(path, "step") == 99
     assert len(list(Path(path).iterdir())) == 2
     fail_after(0)
     with pytest.raises(FileProblem):
@@ -224,7 +229,7 @@ def test_finite_values_are_never_replaced_by_others(session, tmp_path: Path) -> 
     session.variables["scope/w"] = np.full((2, 3), np.nan, "float32")
     with pytest.raises(NonFiniteError, match="keeps its finite weights"):
         saver.save(session, path)
-    assert nf.train.load_variable(path, "scope/w")[0, 1] == 1
+    assert load_variable(path, "scope/w")[0, 1] == 1
     saver.save(session, tmp_path / "other")
 
 
@@ -283,7 +288,7 @@ def test_wrong_arguments_are_named(graph, session, tmp_path: Path) -> None:
     with pytest.raises(CheckpointProblem, match="is a file"):
         saver.save(session, tmp_path / "file")
     with pytest.raises(UnknownName, match="no variable 'stop'"):
-        nf.train.load_variable(saver.save(session, tmp_path / "m"), "stop")
+        load_variable(saver.save(session, tmp_path / "m"), "stop")
 
 
 def test_a_reader_needs_no_graph(session, tmp_path: Path) -> None:

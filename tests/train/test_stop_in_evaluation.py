@@ -18,6 +18,7 @@ from nodeflow.engine.compiler.compilation import Compilation
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.waiting import LOOK_SECONDS
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Event, Steps
 from nodeflow.train.loop import train
@@ -38,7 +39,7 @@ def prepared(**settings: Any) -> tuple[Session, Training]:
         w = nf.variable(np.zeros((3, 1), np.float32), name="w")
         loss = nf.reduce_mean(nf.square(x @ w - 1.0), name="loss")
         noisy = nf.add(loss, nf.random_normal([]), name="noisy")
-        step = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        step = GradientDescentOptimizer(0.1).minimize(loss)
     column = {"x": Column(ROWS)}
     data = DataSplits("data", "memory", {"train": column, "test": column})
     metric = Metric(noisy, "test", key="test/noisy")

@@ -34,7 +34,7 @@ class VariableMethods:
             raise GraphError(
                 f"{wanted} is for variables, but this is the output of {self.node.op.id}",
                 node=self.node.name,
-                hint="Make one with nf.Variable or nf.get_variable.",
+                hint="Make one with nf.variable.",
             )
         return self.node
 

@@ -14,7 +14,8 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.layers import api as plain
-from nodeflow.ops.layers.api import flatten
+from nodeflow.ops.layers.plain_api import dropout as plain_dropout
+from nodeflow.ops.layers.plain_api import flatten
 from nodeflow.ops.namespaces import nn
 from nodeflow.ops.namespaces.arguments import as_float, tensor
 from nodeflow.ops.variables import initializers
@@ -281,7 +282,7 @@ def dropout(
     """
     rate = 1 - keep_prob
     name = scope if isinstance(scope, str) else None
-    out = plain.dropout(inputs, rate, noise_shape, seed, is_training, name)
+    out = plain_dropout(inputs, rate, noise_shape, seed, is_training, name)
     add_to_collections(outputs_collections, out)
     return out
 

@@ -234,15 +234,14 @@ class _Converter:
             one = found_at(start)
             if one is None or (count < len(parts) and is_space(start)):
                 continue
-            is_same = homes.home(one) is None or one in homes.ALSO_IN_NF
-            same = counterpart(one).here if is_same else None
+            same = _same_in_nf(one)
             if not self.rename or same is None or isinstance(_nf(same), types.ModuleType):
                 self.kept = True
                 return
             self.renamed = True
             self._replace(node, ".".join(["nf", same, *parts[count:]]))
             return
-        if is_space(path) or path == "__version__":
+        if is_space(path) or path.startswith("__version__"):
             self.kept = True
             return
         self._missing(node, path)
@@ -267,8 +266,11 @@ class _Converter:
     def _keywords(self, call: ast.Call, path: str) -> None:
         """Rename keyword arguments for `nf`, and report those that a function does not take."""
         one = found_at(path)
-        known = parameters_of(named(one)) if one is not None else None
-        if known is None or one is None:
+        if one is None:
+            return
+        same = _same_in_nf(one) if self.rename else None
+        known = parameters_of(_nf(same) if same else named(one))
+        if known is None:
             return
         given = {k.arg for k in call.keywords}
         for keyword in call.keywords:
@@ -279,7 +281,7 @@ class _Converter:
                 why = refused(one, keyword.arg)
                 text = f"tf.{one} has no argument {keyword.arg!r} here"
                 self._problem(keyword, f"{text}: {why}" if why else text)
-            elif self.rename and homes.home(one) is None:
+            elif same:
                 start = self._start(keyword)
                 self.edits.append((start, start + len(keyword.arg), new))
 
@@ -331,6 +333,12 @@ def _stands_alone(node: ast.stmt, lines: list[str]) -> bool:
     line = lines[(node.end_lineno or node.lineno) - 1]
     rest = line.encode()[node.end_col_offset or 0 :].decode().strip()
     return not rest.startswith(";") and not line.encode()[: node.col_offset].strip()
+
+
+def _same_in_nf(path: str) -> str | None:
+    """Return the name in `nf` of a name of TensorFlow 1 that means the same there, or None."""
+    is_same = homes.home(path) is None or path in homes.ALSO_IN_NF
+    return counterpart(path).here if is_same else None
 
 
 def _nf(path: str) -> Any:

@@ -10,9 +10,14 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from nodeflow.integrations.tensorflow1.names import OTHER_THINGS, RENAMED, ROOT_TOO
+from nodeflow.integrations.tensorflow1.tables.moved import IN_CORE, SPACES_IN_CORE
+from nodeflow.public import public
+
 HERE = __name__.rpartition(".")[0]
 
 SPACES = {
+    **SPACES_IN_CORE,
     "compat": f"{HERE}.program.compat",
     "app": f"{HERE}.program.app",
     "contrib.legacy_seq2seq": f"{HERE}.legacy_seq2seq",
@@ -23,6 +28,8 @@ SPACES = {
     "gfile": f"{HERE}.program.gfile",
     "logging": f"{HERE}.program.logging",
     "metrics": f"{HERE}.streaming",
+    "distributions": f"{HERE}.distributions",
+    "contrib.distributions": f"{HERE}.distributions",
     "test": f"{HERE}.testing",
 }
 """Namespace -> the module that has all its names."""
@@ -44,6 +51,7 @@ _SWITCHES = (
 )
 
 HOMES = {
+    **IN_CORE,
     **{name: f"{HERE}.program.switches:{name}" for name in _SWITCHES},
     "errors.CancelledError": "nodeflow.errors:Cancelled",
     "errors.FailedPreconditionError": "nodeflow.errors:NotInitialized",
@@ -62,6 +70,10 @@ HOMES = {
     ),
     **dict.fromkeys(("reduce_mean", "math.reduce_mean"), f"{HERE}.arithmetic:reduce_mean"),
     "constant": f"{HERE}.texts:constant",
+    "contrib.layers.convolution2d": f"{HERE}.contrib_layers:conv2d",
+    "contrib.layers.optimize_loss": f"{HERE}.contrib.optimize_loss:optimize_loss",
+    "train.Coordinator": f"{HERE}.program.coordinator:Coordinator",
+    "train.start_queue_runners": f"{HERE}.program.coordinator:start_queue_runners",
     "Graph": f"{HERE}.arithmetic:Graph",
     "nn.embedding_lookup": f"{HERE}.arithmetic:embedding_lookup",
     "contrib.learn.preprocessing.VocabularyProcessor": f"{HERE}.vocabulary:VocabularyProcessor",
@@ -82,8 +94,11 @@ HOMES = {
 }
 """Name -> ``module:name`` that defines it."""
 
-ALSO_IN_NF = frozenset({"constant"})
-"""Names of `HOMES` that mean the same in `nf` for numbers, so the converter can rename them."""
+ALSO_IN_NF = frozenset(
+    ("constant", "nn.elu", "nn.leaky_relu", "nn.relu", "nn.selu", "nn.sigmoid", "nn.softplus",
+     "nn.softsign", "nn.tanh")
+)  # fmt: skip
+"""Names here that mean the same in `nf` at the root, so the converter can rename them."""
 
 SAME_SPACE = {
     "app.flags": ("flags",),
@@ -160,6 +175,15 @@ def home(path: str) -> str | None:
     >>> home("where").rpartition(".")[2]
     'selection:where'
     """
+    space, _, name = path.rpartition(".")
+    spellings = [path, RENAMED.get(path)]
+    if space.partition(".")[0] in ROOT_TOO and path not in OTHER_THINGS and path not in RENAMED:
+        spellings += [name, RENAMED.get(name)]
+    return next((found for one in spellings if one and (found := _defined(one))), None)
+
+
+def _defined(path: str) -> str | None:
+    """Return ``module:name`` of a name as it is spelled, or None."""
     if path in HOMES:
         return HOMES[path]
     space, _, name = path.rpartition(".")
@@ -179,12 +203,16 @@ def listed(space: str) -> frozenset[str]:
 def load(home: str) -> Any:
     """Import the object at ``module:name``."""
     module, _, name = home.partition(":")
-    return getattr(import_module(module), name)
+    return public(getattr(import_module(module), name))
+
+
+_AT_THE_ROOT = ("bitwise", "debugging", "linalg", "manip", "math", "random")
+"""Namespaces whose names are at the root, too."""
 
 
 def has(path: str) -> bool:
     """Return whether a name, or a namespace, is defined for TensorFlow 1."""
-    return path in spaces(own_names()) or home(path) is not None
+    return path in _AT_THE_ROOT or path in spaces(own_names()) or home(path) is not None
 
 
 @cache

@@ -62,6 +62,30 @@ RENAMED: Mapping[str, str] = {
     "contrib.image.translate": "image.translate",
     "image.per_image_whitening": "image.per_image_standardization",
     "initializers.variables": "variables_initializer",
+    "linalg.band_part": "matrix_band_part",
+    "linalg.diag": "matrix_diag",
+    "linalg.diag_part": "matrix_diag_part",
+    "linalg.eigvalsh": "self_adjoint_eigvals",
+    "linalg.inv": "inverse",
+    "linalg.lstsq": "matrix_solve_ls",
+    "linalg.normalize": "normalize_by_norm",
+    "linalg.set_diag": "matrix_set_diag",
+    "linalg.tensor_diag": "diag",
+    "linalg.tensor_diag_part": "diag_part",
+    "linalg.transpose": "matrix_transpose",
+    "math.cumulative_logsumexp": "logcumsumexp",
+    "math.in_top_k": "nn.in_top_k",
+    "math.top_k": "nn.top_k",
+    "math.zero_fraction": "nn.zero_fraction",
+    "random.all_candidate_sampler": "nn.all_candidate_sampler",
+    "random.fixed_unigram_candidate_sampler": "nn.fixed_unigram_candidate_sampler",
+    "random.gamma": "random_gamma",
+    "random.log_uniform_candidate_sampler": "nn.log_uniform_candidate_sampler",
+    "random.normal": "random_normal",
+    "random.poisson": "random_poisson",
+    "random.shuffle": "random_shuffle",
+    "random.uniform": "random_uniform",
+    "random.uniform_candidate_sampler": "nn.uniform_candidate_sampler",
     "debugging.assert_all_finite": "verify_tensor_all_finite",
     "summary.FileWriterCache": "summary.FileWriter",
     "train.NewCheckpointReader": "train.load_checkpoint",
@@ -78,6 +102,10 @@ RENAMED: Mapping[str, str] = {
     "contrib.rnn.static_bidirectional_rnn": "nn.static_bidirectional_rnn",
     "contrib.rnn.static_rnn": "nn.static_rnn",
     "contrib.data.Dataset": "data.Dataset",
+    "contrib.data.Iterator": "data.Iterator",
+    "contrib.metrics.streaming_accuracy": "metrics.accuracy",
+    "contrib.metrics.streaming_mean": "metrics.mean",
+    "contrib.metrics.streaming_mean_iou": "metrics.mean_iou",
     "contrib.framework.get_or_create_global_step": "train.get_or_create_global_step",
     "contrib.framework.get_global_step": "train.get_global_step",
     "contrib.framework.get_variables": "global_variables",
@@ -105,7 +133,7 @@ FILES = "use Python's files, os and glob"
 ABSENT: Mapping[str, str] = {
     QUEUES: """
         *Queue QueueBase *Reader ReaderBase ConditionalAccumulator* SparseConditionalAccumulator
-        train.*_producer train.*batch train.*batch_join train.Coordinator train.QueueRunner
+        train.*_producer train.*batch train.*batch_join train.QueueRunner
         train.LooperThread train.*queue_runner* train.limit_epochs train.match_filenames_once
         decode_* *FixedLen*Feature VarLenFeature SparseFeature data.* parse_* read_file
         matching_files train.*List train.Example train.Feature* train.SequenceExample
@@ -161,13 +189,13 @@ ABSENT: Mapping[str, str] = {
     FILES: "write_file gfile.* python_io.*",
     "use Python's argparse": "app.* flags.*",
     "print with Python's logging": "logging.* get_logger",
-    "feed the last output back by nf.while_loop, as nf.nn.dynamic_rnn does in training": (
+    "feed the last output back by nf.while_loop, as tf.nn.dynamic_rnn does in training": (
         "contrib.seq2seq.*"
     ),
     "its layers take their arguments by functools.partial": "contrib.*arg_scope",
     "errors are in nf.errors": "errors.* OpError",
     "Keras has its own graph: use nf.layers": "keras keras.*",
-    "tf.contrib is gone from TensorFlow itself; some is in nf.contrib.layers and nf.layers": (
+    "tf.contrib is gone from TensorFlow itself; some is in tf.contrib.layers and nf.layers": (
         "contrib.*"
     ),
     "an own op says its gradient itself: see nf.op": """

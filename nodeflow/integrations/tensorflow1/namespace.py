@@ -22,12 +22,6 @@ PUBLIC_NAMES = Path(__file__).with_name("public_names.txt")
 """Names in TensorFlow 2.15's ``tf.compat.v1``, with parameters; ``=`` marks a default."""
 
 
-SPACES_OF_NF = (
-    *("image", "initializers", "linalg", "losses", "math", "nn", "random", "signal", "spectral"),
-)
-"""Namespaces of `nf` that have only names of TensorFlow 1, also those that 2.15 lacks."""
-
-
 @cache
 def public_names() -> dict[str, tuple[str, ...]]:
     """Return TensorFlow 1's public names, each with the names of its parameters."""
@@ -42,9 +36,7 @@ def public_names() -> dict[str, tuple[str, ...]]:
 @cache
 def known_names() -> frozenset[str]:
     """Return the names that TensorFlow 1 has, or had once, whether here or not."""
-    nf = import_module("nodeflow")
-    inside = (f"{name}.{inner}" for name in SPACES_OF_NF for inner in dir(getattr(nf, name)))
-    return frozenset({*public_names(), *RENAMED, *homes.own_names(), *inside})
+    return frozenset({*public_names(), *RENAMED, *homes.own_names()})
 
 
 @cache

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 REFUSED: Mapping[str, str] = {
     "*.kwargs": "it stands for any others",
     "*.layout": "it belongs to TensorFlow 2",
-    "VariableScope.*": "nf.variable_scope makes scopes",
+    "VariableScope.*": "tf.variable_scope makes scopes",
     "*accumulate_n.*": "the tensors themselves have a shape and a dtype",
     "data.Iterator.*": "a data set makes its iterators",
     "data.TextLineDataset.*": "lines are read by Python's open",

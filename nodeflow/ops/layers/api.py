@@ -11,7 +11,7 @@ from typing import Any
 
 from nodeflow.graph.graph import Tensor
 from nodeflow.namespaces import unknown
-from nodeflow.ops.distributions import dropout as ops_dropout
+from nodeflow.ops.layers import plain_api, pooling_api
 from nodeflow.ops.layers.augmentation_api import (
     random_brightness,
     random_contrast,
@@ -44,14 +44,6 @@ from nodeflow.ops.layers.convolution_api import (
 )
 from nodeflow.ops.layers.layer import ONES, ZEROS
 from nodeflow.ops.layers.objects import class_of
-from nodeflow.ops.layers.pooling_api import (
-    average_pooling1d,
-    average_pooling2d,
-    average_pooling3d,
-    max_pooling1d,
-    max_pooling2d,
-    max_pooling3d,
-)
 from nodeflow.ops.layers.scoped_calls import Regularizer
 from nodeflow.ops.layers.sequence_api import (
     gru,
@@ -61,13 +53,6 @@ from nodeflow.ops.layers.sequence_api import (
     residual_dense,
     rnn,
     transformer_block,
-)
-from nodeflow.ops.variables.regularizers import (
-    apply_regularization,
-    l1_l2_regularizer,
-    l1_regularizer,
-    l2_regularizer,
-    sum_regularizer,
 )
 from nodeflow.public import publish
 
@@ -100,10 +85,6 @@ __all__ = [
     "SeparableConv1D",
     "SeparableConv2D",
     "TransformerBlock",
-    "apply_regularization",
-    "average_pooling1d",
-    "average_pooling2d",
-    "average_pooling3d",
     "batch_normalization",
     "conv1d",
     "conv1d_transpose",
@@ -113,18 +94,10 @@ __all__ = [
     "conv3d_transpose",
     "dense",
     "depthwise_conv2d",
-    "dropout",
     "embedding",
-    "flatten",
     "gru",
-    "l1_l2_regularizer",
-    "l1_regularizer",
-    "l2_regularizer",
     "layer_normalization",
     "lstm",
-    "max_pooling1d",
-    "max_pooling2d",
-    "max_pooling3d",
     "multi_head_attention",
     "random_brightness",
     "random_contrast",
@@ -138,17 +111,11 @@ __all__ = [
     "rnn",
     "separable_conv1d",
     "separable_conv2d",
-    "sum_regularizer",
     "transformer_block",
 ]
 
 
 _ELSEWHERE = {
-    "max_pool1d": "max_pooling1d", "max_pool2d": "max_pooling2d",
-    "max_pool3d": "max_pooling3d", "avg_pool3d": "average_pooling3d",
-    "avg_pool1d": "average_pooling1d", "avg_pool2d": "average_pooling2d",
-    "average_pool1d": "average_pooling1d", "average_pool2d": "average_pooling2d",
-    "average_pool3d": "average_pooling3d",
     "batch_norm": "batch_normalization", "layer_norm": "layer_normalization",
     "fully_connected": "dense", "linear": "dense", "simple_rnn": "rnn", "attention":
     "multi_head_attention",
@@ -205,34 +172,6 @@ def dense(
             exist.
     """
     return activated("dense", locals())
-
-
-def flatten(inputs: Any, name: str | None = None) -> Tensor:
-    """Merge all axes after the first: (rows, 7, 7, 16) gives (rows, 784)."""
-    return graph_of(inputs).apply("flatten", inputs, name=name)
-
-
-def dropout(
-    inputs: Any,
-    rate: Any = 0.5,
-    noise_shape: Any = None,
-    seed: int | None = None,
-    training: Any = None,
-    name: str | None = None,
-) -> Tensor:
-    """During training, set a share `rate` of the elements to 0 and scale the others up.
-
-    Args:
-        rate: share of dropped elements, a number or a scalar tensor.
-        noise_shape: for each axis the size of the inputs, or 1 where all elements share one draw; a
-            list or an integer tensor.
-        seed: own seed of the random numbers.
-        training: a bool or a bool tensor. None, where TensorFlow 1 has False, leaves it to the run:
-            a run that executes an optimizer's update drops, any other does not.
-    """
-    return ops_dropout.dropout(
-        inputs, rate=rate, noise_shape=noise_shape, seed=seed, training=training, name=name
-    )
 
 
 def batch_normalization(
@@ -364,13 +303,13 @@ MultiHeadAttention = class_of(multi_head_attention, "MultiHeadAttention")
 ResidualDense = class_of(residual_dense, "ResidualDense")
 ResidualConv = class_of(residual_conv, "ResidualConv")
 TransformerBlock = class_of(transformer_block, "TransformerBlock")
-Dropout = class_of(dropout, "Dropout")
-Flatten = class_of(flatten, "Flatten")
-MaxPooling1D = class_of(max_pooling1d, "MaxPooling1D")
-MaxPooling2D = class_of(max_pooling2d, "MaxPooling2D")
-MaxPooling3D = class_of(max_pooling3d, "MaxPooling3D")
-AveragePooling1D = class_of(average_pooling1d, "AveragePooling1D")
-AveragePooling2D = class_of(average_pooling2d, "AveragePooling2D")
-AveragePooling3D = class_of(average_pooling3d, "AveragePooling3D")
+Dropout = class_of(plain_api.dropout, "Dropout")
+Flatten = class_of(plain_api.flatten, "Flatten")
+MaxPooling1D = class_of(pooling_api.max_pooling1d, "MaxPooling1D")
+MaxPooling2D = class_of(pooling_api.max_pooling2d, "MaxPooling2D")
+MaxPooling3D = class_of(pooling_api.max_pooling3d, "MaxPooling3D")
+AveragePooling1D = class_of(pooling_api.average_pooling1d, "AveragePooling1D")
+AveragePooling2D = class_of(pooling_api.average_pooling2d, "AveragePooling2D")
+AveragePooling3D = class_of(pooling_api.average_pooling3d, "AveragePooling3D")
 
 publish(globals(), __all__)

@@ -77,14 +77,14 @@ def _found(store: VariableStore, full: str, reuse: Any) -> Tensor | None:
         raise GraphError(
             f"the variables of the layer {full!r} exist already",
             node=full,
-            hint="To share them, use reuse=True here or reuse=nf.AUTO_REUSE in the variable scope; "
+            hint="To share them, use reuse=True here or reuse=AUTO_REUSE in the variable scope; "
             "for others give another name.",
         )
     if known is None and reuse is True:
         raise GraphError(
             f"there is no layer {full!r} to share variables with",
             node=full,
-            hint="To make it, use reuse=nf.AUTO_REUSE in the variable scope.",
+            hint="To make it, use reuse=AUTO_REUSE in the variable scope.",
         )
     return known
 
@@ -127,9 +127,9 @@ def as_attribute(name: str, initializer: Any) -> Any:
     found = initializer() if isinstance(initializer, type) else initializer
     if found is not None and not isinstance(found, (str, Mapping)):
         raise AttributeProblem(
-            f"{name} must be one of nf.initializers or its name, not {type(found).__name__}",
+            f"{name} must be one of initializers or its name, not {type(found).__name__}",
             port=name,
-            hint="A layer keeps how its variables begin; make the variable by nf.get_variable for "
+            hint="A layer keeps how its variables begin; make the variable by get_variable for "
             "anything else.",
         )
     return found

@@ -1,4 +1,4 @@
-"""`nf.image`: pictures, with the names, argument orders and defaults of `tf.image`.
+"""`image`: pictures, with the names, argument orders and defaults of `tf.image`.
 
 It also has every op on pictures. Pictures are (rows, height, width, channels), or a single one
 without rows. Sizes are numbers that are known when the graph is built.
@@ -106,7 +106,7 @@ FAMILY = "Pictures"
 def __getattr__(name: str) -> Any:
     if name in REGISTRY and REGISTRY.lookup(name).category == FAMILY:
         return getattr(F, name)
-    raise AttributeError(unknown(name, __all__, "nf.image"))
+    raise AttributeError(unknown(name, __all__, "image"))
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Sizes and parts of `nf.image`: resizing, cropping, padding, patches, blocks.
+"""Sizes and parts of `image`: resizing, cropping, padding, patches, blocks.
 
 TensorFlow 1 resizes pictures with pixels as points, the first of which stays in place.
 `half_pixel_centers` and `nf.resize` treat them as areas.

@@ -69,7 +69,7 @@ def diag_part(input: Any, name: str | None = None, *, offset: int | None = None)
         raise AttributeProblem(
             f"diag_part takes a tensor of even rank, not {rank}",
             port="input",
-            hint="nf.matrix_diag_part takes batches of matrices.",
+            hint="matrix_diag_part takes batches of matrices.",
         )
     with scoped(name, "diag_part", [x]):
         sizes = F.shape(x)[: rank // 2]

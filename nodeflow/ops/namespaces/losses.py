@@ -1,6 +1,6 @@
-"""`nf.losses`: weighted losses in a collection, with the names and formulas of `tf.losses`.
+"""`losses`: weighted losses in a collection, with the names and formulas of `tf.losses`.
 
-Each function adds its loss to `nf.GraphKeys.LOSSES`; `get_total_loss` sums this collection. If
+Each function adds its loss to `GraphKeys.LOSSES`; `get_total_loss` sums this collection. If
 predictions are float64, everything is computed in float64; TensorFlow 1 uses float32.
 """
 
@@ -42,7 +42,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     hint = suggest(name, __all__)
-    text = f"nf.losses has no {name!r}"
+    text = f"losses has no {name!r}"
     raise AttributeError(f"{text}. {hint}" if hint else text)
 
 
@@ -127,7 +127,7 @@ def get_total_loss(
     if not losses:
         raise GraphError(
             "there is no loss in the graph",
-            hint="Make one by a function of nf.losses, or add it by nf.losses.add_loss.",
+            hint="Make one by a function of losses, or add it by losses.add_loss.",
         )
     return _total(losses, name)
 

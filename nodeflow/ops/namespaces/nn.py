@@ -1,4 +1,4 @@
-"""`nf.nn`: ops for neural networks, with the names and argument orders of `tf.nn`.
+"""`nn`: ops for neural networks, with the names and argument orders of `tf.nn`.
 
 Strides and window sizes have an entry for each axis, as in TensorFlow, or only for the spatial
 axes. ``padding`` is "SAME" or "VALID". The namespace also has every op of nodeflow.
@@ -161,7 +161,7 @@ def __getattr__(name: str) -> Any:
     if name in REGISTRY and name.isidentifier():
         return getattr(F, name)
     hint = suggest(name, __all__)
-    text = f"nf.nn has no {name!r}"
+    text = f"nn has no {name!r}"
     raise AttributeError(f"{text}. {hint}" if hint else text)
 
 

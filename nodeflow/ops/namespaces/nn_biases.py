@@ -1,4 +1,4 @@
-"""Biases of `nf.nn`, and its dense layers as functions."""
+"""Biases of `nn`, and its dense layers as functions."""
 
 from __future__ import annotations
 

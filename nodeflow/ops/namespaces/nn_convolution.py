@@ -1,4 +1,4 @@
-"""Convolution of `nf.nn`: strides and dilations have an entry per axis, or one for all."""
+"""Convolution of `nn`: strides and dilations have an entry per axis, or one for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fractional pooling of `nf.nn`: windows of two lengths in random order.
+"""Fractional pooling of `nn`: windows of two lengths in random order.
 
 Graham, "Fractional max-pooling", 2014.
 """

@@ -1,4 +1,4 @@
-"""Pooling of `nf.nn`: window sizes and strides have an entry per axis, or one for all."""
+"""Pooling of `nn`: window sizes and strides have an entry per axis, or one for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`nf.signal` and `nf.spectral`: signals, with the names and argument orders of TensorFlow 1.
+"""`signal` and `spectral`: signals, with the names and argument orders of TensorFlow 1.
 
 It also has every op on signals. A window is a function of a length; ``window_fn=None`` means none.
 """
@@ -46,7 +46,7 @@ Window = Callable[..., Tensor]
 def __getattr__(name: str) -> Any:
     if name in REGISTRY and REGISTRY.lookup(name).category == FAMILY:
         return getattr(F, name)
-    raise AttributeError(unknown(name, __all__, "nf.signal"))
+    raise AttributeError(unknown(name, __all__, "signal"))
 
 
 def __dir__() -> list[str]:

@@ -95,12 +95,10 @@ def tuple(
         GraphError: an entry of the list is no tensor, or there is none.
     """
     if not isinstance(tensors, Sequence) or isinstance(tensors, str):
-        raise GraphError(
-            f"tensors is {a_type(tensors)}, not a list", hint="Write nf.tuple([a, b])."
-        )
+        raise GraphError(f"tensors is {a_type(tensors)}, not a list", hint="Write tuple([a, b]).")
     given = [t for t in tensors if t is not None]
     if not given:
-        raise GraphError("nf.tuple needs at least one tensor")
+        raise GraphError("tuple needs at least one tensor")
     graph = F.graph_of(given)
     with graph.name_scope(name or "tuple"):
         gate = api.group(given, list(control_inputs or ()), name="group_deps")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from nodeflow.errors import GraphError, ShapeError
 from nodeflow.graph.graph import Tensor
+from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.api import zeros
@@ -41,7 +42,7 @@ class RNNCell:
 
     Args:
         name: variable scope of its variables; default: the name of the class, made unique.
-        reuse: whether to use existing variables, as for `nf.variable_scope`.
+        reuse: whether to use existing variables, as for `variable_scope`.
         dtype: dtype of its variables; None: the dtype of the inputs.
     """
 
@@ -186,7 +187,11 @@ def affine(inputs: Tensor, state: Tensor, kernel: Tensor, bias: Tensor) -> Tenso
 def _function(activation: Any) -> Callable[[Tensor], Tensor]:
     if activation is None:
         return F.tanh
-    return getattr(F, activation) if isinstance(activation, str) else activation
+    if not isinstance(activation, str):
+        return activation
+    if activation not in REGISTRY:
+        raise GraphError(f"there is no activation {activation!r}")
+    return getattr(F, activation)
 
 
 class BasicRNNCell(_OneKernel):
@@ -341,7 +346,7 @@ class BasicLSTMCell(_OneKernel):
         if not isinstance(state, (tuple, list)) or len(state) != 2:
             raise GraphError(
                 f"the state of {type(self).__name__} is (c, h), not {type(state).__name__}",
-                hint="Use cell.zero_state(rows, dtype), or nf.nn.rnn_cell.LSTMStateTuple(c, h).",
+                hint="Use cell.zero_state(rows, dtype), or nn.rnn_cell.LSTMStateTuple(c, h).",
             )
         return state[0], state[1]
 

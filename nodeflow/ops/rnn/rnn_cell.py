@@ -1,4 +1,4 @@
-"""`nf.nn.rnn_cell`: the cells under TensorFlow 1's names."""
+"""`nn.rnn_cell`: the cells under TensorFlow 1's names."""
 
 from nodeflow.ops.rnn.cells import (
     BasicLSTMCell,

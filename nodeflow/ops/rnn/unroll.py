@@ -34,7 +34,7 @@ def dynamic_rnn(
     """Run a cell over sequences. Return all outputs, (rows, time, units), and the last state.
 
     Args:
-        cell: one of `nf.nn.rnn_cell`, or your own.
+        cell: one of `nn.rnn_cell`, or your own.
         inputs: (rows, time, features); with `time_major` (time, rows, features).
         sequence_length: (rows,) of integers: number of steps of each row; None: all. Beyond it
             outputs are 0 and the state does not change.
@@ -50,7 +50,7 @@ def dynamic_rnn(
     """
     if not isinstance(cell, RNNCell):
         raise GraphError(
-            f"{type(cell).__name__} is not a cell", hint="Use nf.nn.rnn_cell.BasicLSTMCell(units)."
+            f"{type(cell).__name__} is not a cell", hint="Use nn.rnn_cell.BasicLSTMCell(units)."
         )
     with variable_scope(scope or "rnn"):
         x = _by_time(inputs, time_major, dtype)
@@ -134,7 +134,7 @@ def _steps(inputs: Any) -> list[Any]:
     if not isinstance(inputs, (list, tuple)) or not inputs:
         raise GraphError(
             "the inputs must be a list of steps, (rows, features) each",
-            hint="Use nf.nn.dynamic_rnn for one tensor (rows, time, features).",
+            hint="Use nn.dynamic_rnn for one tensor (rows, time, features).",
         )
     return list(inputs)
 

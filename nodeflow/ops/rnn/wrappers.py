@@ -150,7 +150,7 @@ class DropoutWrapper(_Around):
         if self._same:
             raise GraphError(
                 "variational_recurrent has one mask for all steps, so it needs all steps",
-                hint="Use nf.nn.dynamic_rnn.",
+                hint="Use nn.dynamic_rnn.",
             )
         out, new = self._cell(self._dropped(inputs, self._keep[0], 1), state, scope)
         kept = [

@@ -99,7 +99,7 @@ class InverseSTFT(Composed):
     doc = (
         "The signal from overlapping spectra: irfft, window, and sum of the frames.\n\n(..., "
         "frames, fft_length / 2 + 1) gives (..., n). It is the inverse of stft where the "
-        "overlapping squared windows add up to 1; nf.signal.inverse_stft_window_fn returns such a "
+        "overlapping squared windows add up to 1; signal.inverse_stft_window_fn returns such a "
         "window. No gradient yet."
     )
     inputs = (Port("x", "Spectra.", COMPLEX),)

@@ -245,7 +245,7 @@ def _decay(
     """Return a rate from the step and further numbers, in the dtype of the learning rate."""
     if global_step is None:
         raise GraphError(
-            "the rate needs a global_step", hint="Give nf.train.get_or_create_global_step()."
+            "the rate needs a global_step", hint="Give train.get_or_create_global_step()."
         )
     graph = F.graph_of([global_step, learning_rate, *numbers])
     with graph, graph.name_scope(scope):

@@ -1,4 +1,4 @@
-"""`nf.initializers`: initializers of variables, with TensorFlow 1's names, arguments and formulas.
+"""`initializers`: initializers of variables, with TensorFlow 1's names, arguments and formulas.
 
 An initializer has two roles. Called with a shape, it returns a tensor. As a mapping, `{"op": ...,
 attribute: ...}`, it is the attribute `initializer` of a variable or a layer.

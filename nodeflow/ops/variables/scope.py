@@ -1,4 +1,4 @@
-"""`nf.variable_scope` and `nf.get_variable`: variables by name, shared if a scope says so.
+"""`variable_scope` and `get_variable`: variables by name, shared if a scope says so.
 
 The rules are TensorFlow 1's. Variable scopes alone name a variable, name scopes an op. A variable
 scope opens a name scope of the same name. Entered again, it opens `scope_1`, while its variables
@@ -154,16 +154,16 @@ def get_variable(
 ) -> Tensor:
     """Return the variable of a name in the current variable scope, a new or an existing one.
 
-    The scope's `reuse` decides: False creates a variable, True finds one, `nf.AUTO_REUSE` does
+    The scope's `reuse` decides: False creates a variable, True finds one, `AUTO_REUSE` does
     either. Variables of layers are found as well (``dense/kernel``).
 
     Args:
         name: name inside the scope.
         shape: sizes; left out if the initializer is a value.
         dtype: None: the scope's, or float32.
-        initializer: one of `nf.initializers`, a function of shape and dtype, a tensor, an array or
+        initializer: one of `initializers`, a function of shape and dtype, a tensor, an array or
             numbers; None: the scope's, or Glorot's, uniform, and 0 for integers.
-        regularizer: a function of the variable, such as `nf.layers.l2_regularizer(0.01)`, whose
+        regularizer: a function of the variable, such as `layers.l2_regularizer(0.01)`, whose
             result is added to the regularization losses.
         trainable: whether optimizers change it; None: yes, except for local variables.
         collections: names of its collections; None: the global variables.
@@ -222,7 +222,7 @@ def variable_scope(
         values: tensors, whose graph is used.
         initializer: default initializer of variables inside.
         regularizer: default regularizer of variables inside.
-        reuse: True finds variables and creates none, `nf.AUTO_REUSE` does either; None and False
+        reuse: True finds variables and creates none, `AUTO_REUSE` does either; None and False
             inherit from outside.
         dtype: default dtype of variables inside.
         auxiliary_name_scope: whether to open a name scope for ops as well.
@@ -233,7 +233,7 @@ def variable_scope(
     _refuse("variable_scope", custom_getter=custom_getter, constraint=constraint)
     if not (reuse is None or isinstance(reuse, (bool, Reuse))):
         raise GraphError(
-            f"reuse must be True, False, None or nf.AUTO_REUSE, not {reuse!r}",
+            f"reuse must be True, False, None or AUTO_REUSE, not {reuse!r}",
             node="variable_scope",
         )
     graph = _graph_of(values)
@@ -350,7 +350,7 @@ def Variable(
     Arguments without a description are accepted for TensorFlow 1; they change nothing here.
 
     Args:
-        initial_value: a tensor, numbers, an array, one of `nf.initializers` with `expected_shape`,
+        initial_value: a tensor, numbers, an array, one of `initializers` with `expected_shape`,
             or a function without arguments that returns one of these.
         trainable: whether optimizers change it; None: yes, except for local variables.
         collections: names of its collections; None: the global variables.

@@ -114,7 +114,7 @@ def get_or_make(
         raise GraphError(
             f"the variable {name!r} does not exist, or was not made with get_variable",
             hint=suggest(name, store.variables)
-            or "To make it, use reuse=nf.AUTO_REUSE or reuse=None in the variable scope.",
+            or "To make it, use reuse=AUTO_REUSE or reuse=None in the variable scope.",
         )
     made = _made(graph, name, wanted, dtype, initializer, trainable)
     store.variables[name] = made
@@ -139,7 +139,7 @@ def _shared(
     if not reuse:
         raise GraphError(
             f"the variable {name!r} exists already",
-            hint="To share it, use reuse=True or reuse=nf.AUTO_REUSE in the variable scope.",
+            hint="To share it, use reuse=True or reuse=AUTO_REUSE in the variable scope.",
         )
     if shape is not None and not compatible(shape, known.shape):
         raise ShapeError(
@@ -175,7 +175,7 @@ def _made(
         if shape is not None:
             raise ShapeError(
                 f"the new variable {name!r} has a value, so it takes no shape",
-                hint="Leave the shape out, or use nf.constant_initializer(value).",
+                hint="Leave the shape out, or use constant_initializer(value).",
             )
         return variable(initializer, dtype, **rest)
 

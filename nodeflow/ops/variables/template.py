@@ -1,4 +1,4 @@
-"""`nf.make_template`: a function whose first call creates variables, which others share."""
+"""`make_template`: a function whose first call creates variables, which others share."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Template:
         if new:
             raise GraphError(
                 f"calling the template {self._name!r} again made variables: {', '.join(new)}",
-                hint="In the function use nf.get_variable and nf.layers, not nf.Variable.",
+                hint="In the function use get_variable and nf.layers, not Variable.",
             )
         return result
 

@@ -13,6 +13,8 @@ from nodeflow.engine.blocks.executor import BlockedExecutor
 from nodeflow.engine.session import Session
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Graph, Tensor
+from nodeflow.ops.namespaces import nn
+from nodeflow.ops.variables.scope import Variable
 
 ROWS = 203
 TIERS = ("reference", "compiled")
@@ -52,8 +54,8 @@ def whole_and_cut(graph: Graph, fetches, feeds, monkeypatch, tier="reference", *
 
 
 def network(x: Tensor) -> tuple[Tensor, Tensor]:
-    w = nf.Variable(np.linspace(-1, 1, 6 * 50).reshape(6, 50).astype("float32"), name="w")
-    v = nf.Variable(np.linspace(-1, 1, 50 * 4).reshape(50, 4).astype("float32"), name="v")
+    w = Variable(np.linspace(-1, 1, 6 * 50).reshape(6, 50).astype("float32"), name="w")
+    v = Variable(np.linspace(-1, 1, 50 * 4).reshape(50, 4).astype("float32"), name="v")
     logits = nf.matmul(nf.relu(nf.matmul(x, w)), v)
     return logits, nf.reduce_mean(nf.square(logits), axis=1)
 
@@ -138,8 +140,8 @@ def test_random_numbers_beside_columns_are_those_of_the_whole_run(small, monkeyp
 def test_an_assign_runs_once(small, monkeypatch, tier) -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 6], name="x")
-        seen = nf.Variable(0.0, name="seen")
-        runs = nf.Variable(0.0, name="runs")
+        seen = Variable(0.0, name="seen")
+        runs = Variable(0.0, name="runs")
         wide = nf.exp(nf.tile(x, [1, 16]))
         kept = nf.assign(seen, seen + nf.reduce_sum(wide))
         counted = nf.assign(runs, runs + 1)
@@ -276,8 +278,8 @@ def test_a_fixed_number_of_rows_is_cut_too(small, monkeypatch) -> None:
 
 
 def over_time(x: Tensor) -> Tensor:
-    cell = nf.nn.rnn_cell.GRUCell(4)
-    return nf.nn.dynamic_rnn(cell, nf.reshape(x, [-1, 3, 2]), dtype="float32")[0]
+    cell = nn.rnn_cell.GRUCell(4)
+    return nn.dynamic_rnn(cell, nf.reshape(x, [-1, 3, 2]), dtype="float32")[0]
 
 
 def repeated(x: Tensor) -> Tensor:

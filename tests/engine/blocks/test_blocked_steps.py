@@ -11,6 +11,9 @@ from nodeflow.engine.blocks.executor import BlockedExecutor
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Graph
+from nodeflow.ops.namespaces import nn
+from nodeflow.ops.training.optimizers import AdamOptimizer
+from nodeflow.ops.variables.scope import Variable
 
 BATCH = 96
 TIERS = ("reference", "compiled")
@@ -27,16 +30,16 @@ def network(*, statistics: bool = True) -> Graph:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 8, 8, 1], name="x")
         y = nf.placeholder("float32", [None, 3], name="y")
-        filters = nf.Variable(nf.random_normal([3, 3, 1, 4], stddev=0.3, seed=1), name="filters")
-        h = nf.relu(nf.nn.conv2d(x, filters, strides=[1, 1, 1, 1], padding="SAME"))
-        h = nf.nn.max_pool(h, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="VALID")
+        filters = Variable(nf.random_normal([3, 3, 1, 4], stddev=0.3, seed=1), name="filters")
+        h = nf.relu(nn.conv2d(x, filters, strides=[1, 1, 1, 1], padding="SAME"))
+        h = nn.max_pool(h, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="VALID")
         if statistics:
             h = nf.layers.batch_normalization(h, training=True)
         h = nf.dropout(nf.reshape(h, [-1, 64]), rate=0.3)
-        w = nf.Variable(nf.random_normal([64, 3], stddev=0.2, seed=2), name="w")
-        losses = nf.nn.softmax_cross_entropy_with_logits(labels=y, logits=nf.matmul(h, w))
+        w = Variable(nf.random_normal([64, 3], stddev=0.2, seed=2), name="w")
+        losses = nn.softmax_cross_entropy_with_logits(labels=y, logits=nf.matmul(h, w))
         loss = nf.identity(nf.reduce_mean(losses), name="loss")
-        nf.train.AdamOptimizer(0.01).minimize(loss, name="train")
+        AdamOptimizer(0.01).minimize(loss, name="train")
     return graph
 
 

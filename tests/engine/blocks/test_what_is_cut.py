@@ -17,6 +17,7 @@ from nodeflow.engine.blocks.cut import Cut, Stage
 from nodeflow.engine.blocks.executor import BlockedExecutor
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Tensor
+from nodeflow.ops.namespaces.linear import matrix_diag, matrix_diag_part
 
 ROWS = 203
 WIDE = 96
@@ -81,11 +82,11 @@ CASES = {
         lambda x: wide_of(x)[:, 3:10].max(1),
     ),
     "matrix_diag": Case(
-        lambda x: nf.reduce_max(nf.matrix_diag(wide(x)), axis=[1, 2]),
+        lambda x: nf.reduce_max(matrix_diag(wide(x)), axis=[1, 2]),
         lambda x: np.maximum(wide_of(x).max(1), 0),
     ),
     "matrix_diag_part": Case(
-        lambda x: nf.reduce_max(nf.matrix_diag_part(nf.reshape(wide(x), [-1, 8, 12])), axis=1),
+        lambda x: nf.reduce_max(matrix_diag_part(nf.reshape(wide(x), [-1, 8, 12])), axis=1),
         lambda x: np.diagonal(wide_of(x).reshape(-1, 8, 12), 0, 1, 2).max(1),
     ),
     "einsum of three rows": Case(

@@ -10,6 +10,8 @@ from nodeflow.document.io import flow
 from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.rows import COUNTED, JOINED, SAME, Rows
 from nodeflow.engine.schedule.schedule import is_variable
+from nodeflow.ops.layers.pooling_api import max_pooling2d
+from nodeflow.ops.training.optimizers import AdamOptimizer, GradientDescentOptimizer
 from nodeflow.resources import examples
 from tests.engine.graphs import network
 from tests.engine.rows.flows import ROWS, flow_of
@@ -52,11 +54,11 @@ def test_batch_norm_joins_its_statistics_forward_and_backward():
         y = nf.placeholder("int64", [None], name="y")
         picture = nf.layers.conv2d(x, 4, 3, padding="same")
         normal = nf.layers.batch_normalization(picture, name="norm")
-        pooled = nf.layers.max_pooling2d(nf.relu(normal), 2, 2)
+        pooled = max_pooling2d(nf.relu(normal), 2, 2)
         dropped = nf.dropout(nf.flatten(pooled), rate=0.5)
         logits = nf.layers.dense(dropped, 10)
         loss = nf.reduce_mean(nf.sparse_softmax_cross_entropy(y, logits))
-        train = nf.train.AdamOptimizer().minimize(loss)
+        train = AdamOptimizer().minimize(loss)
     found = flow_of([train, loss], {x: 8, y: 8})
     assert found.first_mixing is None
     assert found.state(normal) == found.state(dropped) == ROWS
@@ -76,7 +78,7 @@ def test_a_transformer_keeps_the_rows_of_its_heads_apart():
         block = nf.layers.transformer_block(words, num_heads=4, units=32)
         logits = nf.layers.dense(block, 50)
         loss = nf.reduce_mean(nf.sparse_softmax_cross_entropy(y, logits))
-        train = nf.train.AdamOptimizer().minimize(loss)
+        train = AdamOptimizer().minimize(loss)
     found = flow_of([train, loss], {x: 6, y: 6})
     assert found.first_mixing is None
     assert found.state(logits) == ROWS
@@ -90,7 +92,7 @@ def test_a_loop_over_time_carries_rows(kind):
         y = nf.placeholder("float32", [None, 4], name="y")
         made = getattr(nf.layers, kind)(x, 4)
         loss = nf.mean_squared_error(y, made if not isinstance(made, (tuple, list)) else made[0])
-        train = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        train = GradientDescentOptimizer(0.1).minimize(loss)
     found = flow_of([train, loss], {x: 5, y: 5})
     assert found.first_mixing is None
     assert found.state(loss) is JOINED

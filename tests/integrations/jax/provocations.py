@@ -6,6 +6,7 @@ import numpy as np
 
 import nodeflow as nf
 from nodeflow.engine.columns import Column
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 from tests.errors.provocations import Provocation, graph
 
 
@@ -26,7 +27,7 @@ def shared_by_two(rows: int, mixing: bool = False) -> None:
         made = nf.matmul(x, nf.variable([[1.0]] * 3, name="w"), name="made")
         made = nf.matmul(made, made, transpose_y=True, name="pairs") if mixing else made
         loss = nf.reduce_mean(made, name="loss")
-        optimizer = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        optimizer = GradientDescentOptimizer(0.1).minimize(loss)
     with nf.Session(g, backend="jax") as session:
         session.initialize()
         session.peers = Peers(2, 0)

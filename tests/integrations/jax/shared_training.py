@@ -15,6 +15,13 @@ import numpy as np
 
 import nodeflow as nf
 from nodeflow.graph.graph import Node, Tensor
+from nodeflow.ops.layers.pooling_api import max_pooling2d
+from nodeflow.ops.namespaces import nn
+from nodeflow.ops.training.optimizers import (
+    AdamOptimizer,
+    GradientDescentOptimizer,
+    MomentumOptimizer,
+)
 from nodeflow.train.events import Done, Epoch, Steps
 
 Model = tuple[Node, Tensor, dict[Tensor, np.ndarray], list[Tensor]]
@@ -32,7 +39,7 @@ def dense() -> Model:
     far = nf.reduce_mean(nf.abs(y - found), name="distance")
     draws = np.random.default_rng(0)
     rows = {x: draws.normal(size=(ROWS, 20)), y: draws.normal(size=(ROWS, 5))}
-    return nf.train.AdamOptimizer(0.01).minimize(loss), loss, rows, [far]
+    return AdamOptimizer(0.01).minimize(loss), loss, rows, [far]
 
 
 def classes() -> Model:
@@ -42,7 +49,7 @@ def classes() -> Model:
     logits = nf.layers.dense(nf.layers.dense(x, 16, activation="relu"), 5)
     loss = nf.reduce_mean(nf.sparse_softmax_cross_entropy(y, logits), name="loss")
     accuracy = y.graph.apply("accuracy", y, logits, name="accuracy")
-    return nf.train.AdamOptimizer(0.01).minimize(loss), loss, classified(x, y, 5), [accuracy]
+    return AdamOptimizer(0.01).minimize(loss), loss, classified(x, y, 5), [accuracy]
 
 
 def convolution() -> Model:
@@ -50,11 +57,11 @@ def convolution() -> Model:
     x = nf.placeholder("float32", [None, 8, 8, 2], name="x")
     y = nf.placeholder("int64", [None], name="y")
     made = nf.layers.batch_normalization(nf.layers.conv2d(x, 6, 3, padding="same"))
-    made = nf.layers.max_pooling2d(nf.relu(made), 2, 2)
+    made = max_pooling2d(nf.relu(made), 2, 2)
     made = nf.relu(nf.layers.batch_normalization(nf.layers.conv2d(made, 8, 3)))
     logits = nf.layers.dense(nf.dropout(nf.flatten(made), rate=0.2), 5)
     loss = nf.reduce_mean(nf.sparse_softmax_cross_entropy(y, logits), name="loss")
-    optimizer = nf.train.MomentumOptimizer(0.05, 0.9)
+    optimizer = MomentumOptimizer(0.05, 0.9)
     pairs = [(g, v) for g, v in optimizer.compute_gradients(loss) if g is not None]
     clipped, _ = nf.clip_by_global_norm([g for g, _ in pairs], 1.0)
     train = optimizer.apply_gradients(zip(clipped, [v for _, v in pairs], strict=True))
@@ -70,7 +77,7 @@ def transformer() -> Model:
     loss = nf.reduce_mean(nf.sparse_softmax_cross_entropy(y, logits), name="loss")
     draws = np.random.default_rng(1)
     words = draws.integers(0, 30, (ROWS, 11))
-    train = nf.train.MomentumOptimizer(0.05, 0.9).minimize(loss)
+    train = MomentumOptimizer(0.05, 0.9).minimize(loss)
     return train, loss, {x: words[:, :-1], y: words[:, 1:]}, []
 
 
@@ -81,7 +88,7 @@ def recurrent() -> Model:
     loss = nf.mean_squared_error(y, nf.layers.lstm(x, 6), name="loss")
     draws = np.random.default_rng(2)
     rows = {x: draws.normal(size=(ROWS, 7, 3)), y: draws.uniform(-0.5, 0.5, (ROWS, 6))}
-    return nf.train.GradientDescentOptimizer(0.5).minimize(loss), loss, rows, []
+    return GradientDescentOptimizer(0.5).minimize(loss), loss, rows, []
 
 
 def scattered() -> Model:
@@ -96,7 +103,7 @@ def scattered() -> Model:
     loss = nf.mean_squared_error(y, nf.transpose(halves, perm=[1, 0, 2]), name="loss")
     draws = np.random.default_rng(6)
     rows = {x: draws.normal(size=(ROWS, 4, 3)), y: draws.normal(size=(ROWS, 4, 5))}
-    return nf.train.GradientDescentOptimizer(2.0).minimize(loss), loss, rows, []
+    return GradientDescentOptimizer(2.0).minimize(loss), loss, rows, []
 
 
 def augmented() -> Model:
@@ -107,7 +114,7 @@ def augmented() -> Model:
     made = nf.layers.random_crop(nf.layers.random_translation(made, 0.2, 0.2), 6, 6)
     logits = nf.layers.dense(nf.flatten(nf.relu(made)), 5)
     loss = nf.reduce_mean(nf.sparse_softmax_cross_entropy(y, logits), name="loss")
-    return nf.train.AdamOptimizer(0.01).minimize(loss), loss, classified(x, y, 5), []
+    return AdamOptimizer(0.01).minimize(loss), loss, classified(x, y, 5), []
 
 
 def words() -> Model:
@@ -119,11 +126,11 @@ def words() -> Model:
         nf.variable(np.zeros((40, 8), "float32")),
         nf.variable(np.zeros(40, "float32")),
     )
-    losses = nf.nn.nce_loss(weights, biases, y, nf.nn.embedding_lookup(table, x), 6, 40)
+    losses = nn.nce_loss(weights, biases, y, nn.embedding_lookup(table, x), 6, 40)
     loss = nf.reduce_mean(losses, name="loss")
     draws = np.random.default_rng(4)
     rows = {x: draws.integers(0, 40, ROWS), y: draws.integers(0, 40, (ROWS, 1))}
-    return nf.train.GradientDescentOptimizer(0.5).minimize(loss), loss, rows, []
+    return GradientDescentOptimizer(0.5).minimize(loss), loss, rows, []
 
 
 MODELS: Mapping[str, Callable[[], Model]] = {

@@ -17,6 +17,7 @@ from nodeflow.integrations.jax.refused import REFUSED
 from nodeflow.integrations.jax.registry import rule_of_lowering, rule_of_op
 from nodeflow.integrations.jax.rules.on_host import ON_HOST
 from nodeflow.ops import lowering
+from nodeflow.ops.program.printing import Print
 from tests.integrations.jax.every_op import (
     by_reference,
     compare,
@@ -286,7 +287,7 @@ def test_printed_integers_have_64_bits(monkeypatch):
     monkeypatch.setattr(output, "write", written.append)
     with nf.Graph() as g:
         x = nf.placeholder("int64", [None], name="x")
-        shown = nf.reduce_sum(nf.Print(x, [x[:2]], "x is "))
+        shown = nf.reduce_sum(Print(x, [x[:2]], "x is "))
     with nf.Session(g, backend="jax") as session:
         for _ in range(3):
             session.run(shown, {x: np.full(300_000, 2**40 + 1)})

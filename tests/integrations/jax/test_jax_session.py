@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine.config import ConfigProto
 from nodeflow.errors import NotInitialized, RunError
 from nodeflow.manifests import NotOffered, SoftwareMissing
 from tests.engine.graphs import network, numpy_step
@@ -97,7 +98,7 @@ def test_integer_division_by_zero_names_the_node_and_assigns_nothing(backend):
         ({"tier": "compiled"}, "tier compiled"),
         ({"threads": 2}, "manages its own threads"),
         ({"without": ["fuse"]}, "fuse"),
-        ({"config": nf.ConfigProto(intra_op_parallelism_threads=2)}, "manages its own threads"),
+        ({"config": ConfigProto(intra_op_parallelism_threads=2)}, "manages its own threads"),
     ],
     ids=lambda each: "",
 )

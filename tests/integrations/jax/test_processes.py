@@ -16,6 +16,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.errors import NodeflowError
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 
 pytest.importorskip("jax")  # an extra
 
@@ -83,7 +84,7 @@ def contrastive():
     scores = nf.matmul(made, made, transpose_y=True, name="scores")
     loss = nf.reduce_mean(nf.square(scores), name="loss")
     rows = np.ones((16, 6), "float32")
-    return nf.train.GradientDescentOptimizer(0.1).minimize(loss), loss, {x: rows}
+    return GradientDescentOptimizer(0.1).minimize(loss), loss, {x: rows}
 
 
 def test_the_first_node_that_mixes_rows_is_named():
@@ -99,7 +100,7 @@ def linear():
     x = nf.placeholder("float32", [None, 6], name="x")
     loss = nf.reduce_mean(nf.square(nf.layers.dense(x, 4)), name="loss")
     rows = np.ones((20, 6), "float32")
-    return nf.train.GradientDescentOptimizer(0.1).minimize(loss), loss, {x: rows}
+    return GradientDescentOptimizer(0.1).minimize(loss), loss, {x: rows}
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_refused():

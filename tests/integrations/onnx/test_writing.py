@@ -26,6 +26,7 @@ from nodeflow.integrations.onnx.export import all_records, exported
 from nodeflow.integrations.onnx.reading import graph_of
 from nodeflow.integrations.onnx.writing import model_of
 from nodeflow.ops import REGISTRY
+from nodeflow.ops.namespaces import nn
 from nodeflow.resources import examples
 from tests.integrations.onnx.models import FED, feeds, with_functions, with_unknown_op
 
@@ -202,7 +203,7 @@ def test_subgraphs_are_functions_with_their_weights_as_inputs():
 def test_a_layer_comes_back_as_a_layer():
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 6], name="x")
-        y = nf.layers.dense(x, 3, activation=nf.nn.relu, name="hidden")
+        y = nf.layers.dense(x, 3, activation=nn.relu, name="hidden")
         nf.identity(nf.layers.batch_normalization(y, name="norm"), name="out")
     document = from_graph(graph)
     model = export(document)

@@ -34,7 +34,7 @@ def test_fully_connected_is_relu_of_a_product() -> None:
         assert [v.node.name for v in nf.trainable_variables()] == [
             "fc1/weights", "fc1/biases", "fc2/weights", "fc2/biases",
         ]  # fmt: skip
-        (penalty,) = nf.losses.get_regularization_losses()
+        (penalty,) = tf.losses.get_regularization_losses()
     w = value(graph, "fc1/weights")
     np.testing.assert_allclose(run(y), np.maximum(x @ w + 0.5, 0), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(run(again), run(y))
@@ -49,7 +49,7 @@ def test_convolution_and_pooling() -> None:
     with nf.Graph() as graph:
         y = tf.contrib.layers.conv2d(x, 4, [3, 3], activation_fn=None, scope="conv")
         w, b = (graph.tensor(f"conv/{n}") for n in ("weights", "biases"))
-        same = nf.nn.conv2d(x, w, [1, 1, 1, 1], "SAME") + b
+        same = tf.nn.conv2d(x, w, [1, 1, 1, 1], "SAME") + b
         pooled = tf.contrib.layers.max_pool2d(y, 2)
         assert y.shape == (2, 6, 6, 4) and pooled.shape == (2, 3, 3, 4)
     np.testing.assert_allclose(run(y), run(same), rtol=1e-5, atol=1e-5)

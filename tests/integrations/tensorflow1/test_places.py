@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
+
+import nodeflow as nf
+from nodeflow.integrations.tensorflow1.library import STATEMENT
 
 from .uses import names, uses
 
@@ -29,26 +33,22 @@ def test_a_name_has_one_row() -> None:
     rows = Counter(n for part in TABLE.values() for listed in part.values() for n in listed)
     assert [name for name, count in rows.items() if count > 1] == []
     for name in names():
-        assert (name in STAYS) != moves(name), name
+        assert name in STAYS, name
 
 
 def test_every_row_that_stays_is_a_name() -> None:
     assert set(STAYS) <= {*names()}
 
 
-GONE = (
-    *("contrib", "flags", "gfile", "app", "logging", "metrics", "AggregationMethod", "Dimension"),
-    *("TensorShape", "UnconnectedGradients", "count_up_to", "dimension_at_index"),
-    *("dimension_value", "hessians", "no_regularizer", "op_scope", "timestamp"),
-    "variable_op_scope",
-)
-"""Rows of `MOVES` whose names `nf` no longer has. It still has the others."""
+def test_a_name_that_moves_is_not_in_nf() -> None:
+    assert [name for name in names() if moves(name)] == []
 
 
-def test_a_name_that_has_moved_is_not_in_nf() -> None:
-    heads = {name.partition(".")[0] for name in MOVES}
-    listed = {*names()}
-    assert heads - {name.partition(".")[0] for name in listed} == {*GONE}
+@pytest.mark.parametrize("name", [name for name in MOVES if "*" not in name])
+def test_a_name_that_moves_raises_with_the_import(name: str) -> None:
+    with pytest.raises(AttributeError) as caught:
+        attrgetter(name)(nf)
+    assert f"write `{STATEMENT}` and `tf.{name}`" in str(caught.value)
 
 
 def test_a_name_that_stays_is_used(used: dict[str, set[str]]) -> None:

@@ -118,7 +118,7 @@ def trained(space: Any, key: str, clip: bool = False, **session: Any) -> np.ndar
     with nf.Graph() as graph:
         table = nf.Variable(START, dtype="float64", name="table")
         ids = nf.placeholder("int32", [3], name="ids")
-        loss = nf.reduce_mean(nf.square(nf.nn.embedding_lookup(table, ids) - 0.5))
+        loss = nf.reduce_mean(nf.square(tf.nn.embedding_lookup(table, ids) - 0.5))
         optimizer = getattr(space, name)(learning_rate=RATE, **arguments)
         if clip:  # by lengths and bounds that are never reached
             gradients, variables = zip(*optimizer.compute_gradients(loss), strict=True)

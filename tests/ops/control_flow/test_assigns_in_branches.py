@@ -10,6 +10,8 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import DtypeError, GraphError, ShapeError
+from nodeflow.ops.variables.scatter import scatter_update
+from nodeflow.ops.variables.scope import Variable
 from tests.backends import SESSIONS
 
 Case = Callable[[nf.Tensor, nf.Tensor, nf.Tensor], Any]
@@ -45,7 +47,7 @@ CASES: dict[str, tuple[Case, tuple[Any, ...], tuple[Any, ...]]] = {
                (5, 5, [1, 2]), (1, 1, [1, 2])),
     "both": (lambda p, v, w: nf.cond(p, lambda: v.assign_add(1.0), lambda: v.assign_sub(1.0)),
              (2, 2, [1, 2]), (0, 0, [1, 2])),
-    "rows": (lambda p, v, w: nf.cond(p, lambda: nf.scatter_update(w, [0], [9.0]), lambda: w),
+    "rows": (lambda p, v, w: nf.cond(p, lambda: scatter_update(w, [0], [9.0]), lambda: w),
              ([9, 2], 1, [9, 2]), ([1, 2], 1, [1, 2])),
     "group": (grouped, (True, 7, [2, 3]), (False, 1, [1, 2])),
     "in order": (in_order, (22, 11, [1, 2]), (3, 1, [1, 2])),
@@ -62,7 +64,7 @@ it is not. TensorFlow 2.21.0 (``tf.compat.v1``) gives the same."""
 def graph_of(case: Case) -> tuple[nf.Graph, Any]:
     with nf.Graph() as graph:
         p = nf.placeholder("bool", (), name="p")
-        v, w = nf.Variable(1.0, name="v"), nf.Variable([1.0, 2.0], name="w")
+        v, w = Variable(1.0, name="v"), Variable([1.0, 2.0], name="w")
         return graph, case(p, v, w)
 
 
@@ -83,7 +85,7 @@ def test_the_chosen_branch_assigns(key: str, session: Any) -> None:
 @pytest.mark.thorough
 def test_its_name_is_that_of_the_result_and_it_survives_its_file(tmp_path) -> None:
     with nf.Graph() as graph:
-        p, v = nf.placeholder("bool", (), name="p"), nf.Variable(1.0, name="v")
+        p, v = nf.placeholder("bool", (), name="p"), Variable(1.0, name="v")
         nf.cond(p, lambda: nf.assign_add(v, 1.0), lambda: v, name="step")
     nf.save(graph, tmp_path / "step.flow")
     for made in (graph, nf.load(tmp_path / "step.flow")):
@@ -107,7 +109,7 @@ def test_other_nodes_of_the_run_see_the_value_from_before() -> None:
 
 def test_what_a_branch_cannot_assign_is_said() -> None:
     with nf.Graph():
-        p, v = nf.placeholder("bool", ()), nf.Variable(1.0, name="v")
+        p, v = nf.placeholder("bool", ()), Variable(1.0, name="v")
 
         def twice() -> nf.Tensor:
             return nf.assign(v, 1.0) + nf.assign(v, 2.0)
@@ -125,6 +127,6 @@ def test_what_a_branch_cannot_assign_is_said() -> None:
 
 def test_a_loop_still_assigns_nothing() -> None:
     with nf.Graph():
-        v = nf.Variable(1.0, name="v")
+        v = Variable(1.0, name="v")
         with pytest.raises(GraphError, match="a loop cannot assign to a variable"):
             nf.while_loop(lambda i: i < 3, lambda i: nf.assign(v, i), [0.0])

@@ -11,6 +11,7 @@ import scipy.ndimage
 
 import nodeflow as nf
 from nodeflow.errors import NodeflowError, ShapeError
+from nodeflow.ops.namespaces import image
 from nodeflow.ops.samples import values
 
 TIERS = pytest.mark.parametrize("tier", ["reference", "compiled"])
@@ -59,7 +60,7 @@ def test_a_quarter_turn_is_rot90_and_a_matrix_of_one_is_nothing(tier: str) -> No
     square = values((2, 7, 7, 1))
     with nf.Graph():
         x = nf.constant(square)
-        turned = nf.image.rotate(x, np.pi / 2)
+        turned = image.rotate(x, np.pi / 2)
         np.testing.assert_allclose(run(tier, turned), np.rot90(square, axes=(1, 2)), atol=1e-12)
         first = nf.transpose(x, perm=[0, 3, 1, 2])
         one = nf.constant(np.array([[[1.0, 0, 0], [0, 1, 0]]] * 2))
@@ -73,7 +74,7 @@ def test_a_quarter_turn_is_rot90_and_a_matrix_of_one_is_nothing(tier: str) -> No
 def test_pictures_of_unknown_number(tier: str) -> None:
     with nf.Graph():
         x = nf.placeholder("float32", [None, 9, 11, 3], name="x")
-        made = nf.image.flip_left_right(nf.image.resize_images(nf.rotate(x, angle=0.3), (4, 5)))
+        made = image.flip_left_right(image.resize_images(nf.rotate(x, angle=0.3), (4, 5)))
         assert made.shape == (None, 4, 5, 3)
         for count in (0, 1, 3):
             given = values((count, 9, 11, 3), "float32")
@@ -102,7 +103,7 @@ def test_pixel_shuffle(tier: str, mode: str) -> None:
 def test_fold_adds_up_what_patches_show(tier: str) -> None:
     x = values((2, 5, 6, 3))
     with nf.Graph():
-        seen = nf.image.extract_image_patches(nf.constant(x), [1, 2, 3, 1], [1, 1, 2, 1], None,
+        seen = image.extract_image_patches(nf.constant(x), [1, 2, 3, 1], [1, 1, 2, 1], None,
                                               "VALID")  # fmt: skip
         by_channel = nf.transpose(nf.reshape(seen, [2, 8, 6, 3]), perm=[0, 3, 2, 1])
         made = nf.fold(nf.reshape(by_channel, [2, 18, 8]), image_shape=(5, 6), block_shape=(2, 3),
@@ -185,16 +186,16 @@ def test_what_cannot_be_is_said() -> None:
         with pytest.raises(
             ShapeError, match=r"pictures must be \(\.\.\., height, width, channels\)"
         ):
-            nf.image.flip_left_right(nf.zeros([3, 4]))
+            image.flip_left_right(nf.zeros([3, 4]))
         with pytest.raises(NodeflowError, match="two numbers that are known"):
-            nf.image.resize_images(x, nf.placeholder("int32", [2]))
+            image.resize_images(x, nf.placeholder("int32", [2]))
         with pytest.raises(NodeflowError, match="no resize method 'cubism'"):
-            nf.image.resize_images(x, (3, 3), "cubism")
+            image.resize_images(x, (3, 3), "cubism")
         with pytest.raises(ShapeError, match="3 channels are needed"):
-            nf.image.adjust_hue(nf.zeros([2, 3, 1]), 0.1)
+            image.adjust_hue(nf.zeros([2, 3, 1]), 0.1)
         with pytest.raises(ShapeError, match="must not vary along channels"):
-            nf.image.adjust_hue(x, nf.zeros([2, 1, 1, 3]))
+            image.adjust_hue(x, nf.zeros([2, 1, 1, 3]))
         with pytest.raises(NodeflowError, match="bilinear needs floats"):
             nf.rotate(nf.zeros([2, 3, 1], "uint8"), interpolation="bilinear")
-        with pytest.raises(AttributeError, match=r"nf\.image has no 'decode_jpg'"):
-            nf.image.decode_jpg  # noqa: B018
+        with pytest.raises(AttributeError, match=r"image has no 'decode_jpg'"):
+            image.decode_jpg  # noqa: B018

@@ -10,19 +10,23 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import NodeflowError
+from nodeflow.ops.namespaces import image
 from nodeflow.ops.samples import values
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
+from nodeflow.ops.variables.initializers import ones_initializer
+from nodeflow.ops.variables.scope import get_variable
 
 TIERS = pytest.mark.parametrize("tier", ["reference", "compiled"])
 PICTURES = values((64, 8, 6, 3), "float32", 0.2, 0.8)
 
 Change = Callable[..., nf.Tensor]
 PLAIN: dict[str, Change] = {
-    "flip_left_right": nf.image.random_flip_left_right,
-    "flip_up_down": nf.image.random_flip_up_down,
-    "brightness": lambda x, seed=None: nf.image.random_brightness(x, 0.3, seed),
-    "contrast": lambda x, seed=None: nf.image.random_contrast(x, 0.3, 1.7, seed),
-    "saturation": lambda x, seed=None: nf.image.random_saturation(x, 0.3, 1.7, seed),
-    "hue": lambda x, seed=None: nf.image.random_hue(x, 0.3, seed),
+    "flip_left_right": image.random_flip_left_right,
+    "flip_up_down": image.random_flip_up_down,
+    "brightness": lambda x, seed=None: image.random_brightness(x, 0.3, seed),
+    "contrast": lambda x, seed=None: image.random_contrast(x, 0.3, 1.7, seed),
+    "saturation": lambda x, seed=None: image.random_saturation(x, 0.3, 1.7, seed),
+    "hue": lambda x, seed=None: image.random_hue(x, 0.3, seed),
     "crop": lambda x, seed=None: nf.random_crop(x, [64, 4, 3, 3], seed),
     "rotation": lambda x, seed=None: nf.random_rotation(x, seed=seed),
 }
@@ -102,9 +106,9 @@ def test_layers_change_pictures_in_runs_that_train_and_in_no_other(
         x = nf.placeholder("float32", [None, 8, 6, 3], name="x")
         made = layer(x)
         forced, off = layer(x, training=True), layer(x, training=False)
-        weight = nf.get_variable("w", [], initializer=nf.ones_initializer())
+        weight = get_variable("w", [], initializer=ones_initializer())
         loss = nf.reduce_mean(made * weight)
-        step = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        step = GradientDescentOptimizer(0.1).minimize(loss)
         feeds = {x: PICTURES}
         with nf.Session(tier=tier) as session:
             session.run(nf.global_variables_initializer())
@@ -143,8 +147,8 @@ def test_layers_move_each_picture_by_its_own_draw_within_the_limit(tier: Any) ->
 @pytest.mark.thorough
 def test_data_sets_are_augmented_by_map() -> None:
     def change(picture: nf.Tensor, label: nf.Tensor) -> tuple[nf.Tensor, nf.Tensor]:
-        seen = nf.image.random_flip_left_right(nf.random_crop(picture, [6, 4, 3]))
-        return nf.image.random_brightness(seen, 0.2), label
+        seen = image.random_flip_left_right(nf.random_crop(picture, [6, 4, 3]))
+        return image.random_brightness(seen, 0.2), label
 
     data = nf.data.Dataset.from_tensor_slices((PICTURES, np.arange(64))).map(change)
     first, second = (list(data) for _ in range(2))
@@ -158,9 +162,9 @@ def test_wrong_limits_are_refused() -> None:
     with nf.Graph():
         x = nf.constant(PICTURES)
         for call, port in (
-            (lambda: nf.image.random_contrast(x, 1.0, 0.5), "upper"),
-            (lambda: nf.image.random_brightness(x, -0.1), "max_delta"),
-            (lambda: nf.image.random_hue(x, 0.7), "max_delta"),
+            (lambda: image.random_contrast(x, 1.0, 0.5), "upper"),
+            (lambda: image.random_brightness(x, -0.1), "max_delta"),
+            (lambda: image.random_hue(x, 0.7), "max_delta"),
             (lambda: nf.random_crop(x, [1, 9, 2, 3]), "x"),
             (lambda: nf.layers.random_crop(x, 9, 2), "height"),
             (lambda: nf.layers.random_brightness(x, 0.1, (1.0, 0.0)), "value_range"),

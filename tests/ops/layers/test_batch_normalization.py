@@ -10,6 +10,11 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, GraphError
+from nodeflow.ops.namespaces import losses, nn
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
+from nodeflow.ops.variables.collections import GraphKeys, get_collection, get_collection_ref
+from nodeflow.ops.variables.initializers import constant_initializer
+from nodeflow.ops.variables.scope import AUTO_REUSE
 
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])
 ROWS = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
@@ -23,9 +28,9 @@ def two_nets(scope: str | None) -> nf.Graph:
         made = nf.layers.batch_normalization(x, training=on, name="gen/bn")
         seen = nf.layers.batch_normalization(made + 1, training=on, name="disc/bn")
         loss = nf.reduce_mean(nf.square(seen), name="loss")
-        updates = nf.get_collection(nf.GraphKeys.UPDATE_OPS, scope=scope) if scope else []
+        updates = get_collection(GraphKeys.UPDATE_OPS, scope=scope) if scope else []
         with nf.control_dependencies(updates):
-            nf.train.GradientDescentOptimizer(0.0, name="train").minimize(loss)
+            GradientDescentOptimizer(0.0, name="train").minimize(loss)
     return graph
 
 
@@ -63,11 +68,11 @@ def test_update_ops_are_read_off_the_graph_and_run_by_themselves(tier: str, tmp_
     nf.save(graph, tmp_path / "nets.flow")
     for each in (graph, nf.load(tmp_path / "nets.flow")):
         with each:
-            updates = nf.get_collection(nf.GraphKeys.UPDATE_OPS, scope="disc")
+            updates = get_collection(GraphKeys.UPDATE_OPS, scope="disc")
             assert [t.name for t in updates] == ["disc/bn/update_mean", "disc/bn/update_variance"]
             assert len(each.get_collection("update_ops")) == 4
             with pytest.raises(GraphError, match="cannot be changed"):
-                nf.get_collection_ref("update_ops")
+                get_collection_ref("update_ops")
         assert moved(each, updates, tier) == {"disc"}
 
 
@@ -77,7 +82,7 @@ def test_update_ops_are_read_off_the_graph_and_run_by_themselves(tier: str, tmp_
 def test_a_group_and_what_waits_run_the_updates(saved: bool, tier: str, tmp_path: Path) -> None:
     graph = two_nets(None)
     with graph:
-        updates = nf.get_collection(nf.GraphKeys.UPDATE_OPS, scope="gen")
+        updates = get_collection(GraphKeys.UPDATE_OPS, scope="gen")
         nf.group(updates, name="all")
         with nf.control_dependencies(updates):
             nf.identity(graph.tensor("loss"), name="after")
@@ -101,8 +106,8 @@ def test_a_layer_that_is_called_again_adds_its_updates() -> None:
     with nf.Graph() as graph:
         for name in ("first", "second"):
             x = nf.placeholder("float32", [None, 3], name=name)
-            nf.layers.batch_normalization(x, name="bn", reuse=nf.AUTO_REUSE)
-        assert len(nf.get_collection(nf.GraphKeys.UPDATE_OPS)) == 4
+            nf.layers.batch_normalization(x, name="bn", reuse=AUTO_REUSE)
+        assert len(get_collection(GraphKeys.UPDATE_OPS)) == 4
         assert len(graph.variables) == 4
 
 
@@ -155,16 +160,16 @@ def test_penalties_and_initializers_are_those_given() -> None:
         x = nf.constant(ROWS)
         nf.layers.batch_normalization(
             x,
-            beta_initializer=nf.constant_initializer(2.0),
-            gamma_initializer=nf.constant_initializer(3.0),
-            moving_mean_initializer=nf.constant_initializer(4.0),
-            moving_variance_initializer=nf.constant_initializer(5.0),
-            beta_regularizer=nf.nn.l2_loss,
+            beta_initializer=constant_initializer(2.0),
+            gamma_initializer=constant_initializer(3.0),
+            moving_mean_initializer=constant_initializer(4.0),
+            moving_variance_initializer=constant_initializer(5.0),
+            beta_regularizer=nn.l2_loss,
             gamma_regularizer=nf.reduce_sum,
             activity_regularizer=nf.reduce_max,
             name="bn",
         )
-        beta, gamma, activity = nf.losses.get_regularization_losses()
+        beta, gamma, activity = losses.get_regularization_losses()
     with nf.Session(graph, tier="reference") as session:
         session.initialize()
         variables = {n: session.variables[f"bn/{n}"][0] for n in ("beta", "gamma")}

@@ -10,7 +10,13 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, GraphError, ShapeError
+from nodeflow.ops.layers.pooling_api import max_pooling2d
+from nodeflow.ops.namespaces import losses
 from nodeflow.ops.samples import values
+from nodeflow.ops.variables import initializers
+from nodeflow.ops.variables.initializers import zeros_initializer
+from nodeflow.ops.variables.regularizers import l1_regularizer, l2_regularizer
+from nodeflow.ops.variables.scope import Variable, get_variable, variable_scope
 
 X = values((3, 4), "float32")
 MASK = np.arange(36).reshape(6, 6) % 5 > 0
@@ -28,7 +34,7 @@ def run(fetches: Any, feeds: dict | None = None, graph: nf.Graph | None = None) 
 
 
 def discriminator(x: Any, reuse: Any = None) -> nf.Tensor:
-    with nf.variable_scope("D", reuse=reuse):
+    with variable_scope("D", reuse=reuse):
         h = nf.layers.dense(x, 5, nf.tanh)
         h = nf.layers.batch_normalization(h)
         return nf.layers.dense(h, 1, name="out")
@@ -57,7 +63,7 @@ def test_what_shares_does_not_depend_on_the_first_call() -> None:
         discriminator(x)
         shared = discriminator(z, reuse=True)
         assert run(shared).shape == (3, 1)
-        nf.Variable(1.0, name="apart")
+        Variable(1.0, name="apart")
         nf.adam(nf.reduce_mean(shared), name="train")
     assert len(graph.node("train").control_inputs) > 0
 
@@ -121,9 +127,9 @@ def test_names_follow_variable_scopes_and_name_scopes() -> None:
         x = nf.constant(X)
         nf.layers.dense(x, 1)
         nf.layers.dense(x, 1)
-        with nf.variable_scope("a"):
+        with variable_scope("a"):
             nf.layers.dense(x, 1)
-        with nf.variable_scope("a"), nf.name_scope("n"):
+        with variable_scope("a"), nf.name_scope("n"):
             nf.layers.dense(x, 1, name="b")
         with nf.name_scope("n"):
             nf.layers.dense(x, 1)
@@ -134,11 +140,11 @@ def test_names_follow_variable_scopes_and_name_scopes() -> None:
 def test_variables_of_layers_are_found_by_get_variable() -> None:
     with nf.Graph():
         out = nf.layers.dense(nf.constant(X), 2, name="d")
-        with nf.variable_scope("d", reuse=True):
-            kernel = nf.get_variable("kernel", [4, 2])
+        with variable_scope("d", reuse=True):
+            kernel = get_variable("kernel", [4, 2])
         assert kernel is out.graph.tensor("d/kernel")
-        with nf.variable_scope("d", reuse=True), pytest.raises(ShapeError):
-            nf.get_variable("kernel", [2, 2])
+        with variable_scope("d", reuse=True), pytest.raises(ShapeError):
+            get_variable("kernel", [2, 2])
 
 
 @pytest.mark.thorough
@@ -171,15 +177,15 @@ def test_variables_inside_can_be_used_outside_and_kept(tmp_path: Path) -> None:
 
 def test_regularizers() -> None:
     with nf.Graph():
-        l2, l1 = nf.layers.l2_regularizer(0.5), nf.layers.l1_regularizer(0.5)
-        begin = nf.initializers.constant(2.0)
-        with nf.variable_scope("s", regularizer=l1, initializer=begin):
+        l2, l1 = l2_regularizer(0.5), l1_regularizer(0.5)
+        begin = initializers.constant(2.0)
+        with variable_scope("s", regularizer=l1, initializer=begin):
             nf.layers.dense(nf.constant(X), 1, kernel_regularizer=l2, activity_regularizer=l1)
-        kernel, bias, activity = nf.losses.get_regularization_losses()
+        kernel, bias, activity = losses.get_regularization_losses()
         assert run([kernel, bias]) == [0.5 * 4 * 4 / 2, 0]
         np.testing.assert_allclose(run(activity), 0.5 * abs(X.sum(1) * 2).sum(), rtol=1e-5)
         nf.layers.dense(nf.constant(X), 1, name="p")
-        assert len(nf.losses.get_regularization_losses()) == 3
+        assert len(losses.get_regularization_losses()) == 3
 
 
 def test_classes_make_their_variables_once() -> None:
@@ -211,7 +217,7 @@ def test_channels_first() -> None:
         b = nf.layers.conv2d(
             nf.constant(first), 4, 3, data_format="channels_first", name="c", reuse=True
         )
-        c = nf.layers.max_pooling2d(nf.constant(first), 2, 2, data_format="channels_first")
+        c = max_pooling2d(nf.constant(first), 2, 2, data_format="channels_first")
         one, other, pooled = run([a, b, c])
     np.testing.assert_allclose(np.moveaxis(one, 3, 1), other, rtol=1e-6)
     assert pooled.shape == (2, 3, 2, 3)
@@ -224,8 +230,8 @@ def test_what_cannot_be_shared_is_named() -> None:
             nf.layers.dense(nf.constant(X), 2, name="e", reuse=True)
         with pytest.raises(ShapeError, match="needs a kernel"):
             nf.layers.dense(nf.constant(X), 3, name="d", reuse=True)
-        with pytest.raises(AttributeProblem, match=r"nf\.initializers"):
+        with pytest.raises(AttributeProblem, match="initializers"):
             nf.layers.dense(nf.constant(X), 3, kernel_initializer=lambda s: s)  # type: ignore
         with pytest.raises(AttributeProblem, match="not supported"):
             nf.layers.dense(nf.constant(X), 3, kernel_constraint=abs)  # type: ignore
-        assert nf.layers.dense(nf.constant(X), 3, kernel_initializer=nf.zeros_initializer).shape
+        assert nf.layers.dense(nf.constant(X), 3, kernel_initializer=zeros_initializer).shape

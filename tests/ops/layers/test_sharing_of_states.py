@@ -18,7 +18,11 @@ from nodeflow.document.to_graph.build import build
 from nodeflow.document.to_graph.expand import expansion, unpack
 from nodeflow.document.to_graph.live.live_build import LiveBuild
 from nodeflow.errors import GraphError, ShapeError
+from nodeflow.ops.namespaces import nn
 from nodeflow.ops.samples import values
+from nodeflow.ops.variables.initializers import constant_initializer
+from nodeflow.ops.variables.scope import Variable, get_variable, variable_scope
+from nodeflow.ops.variables.template import make_template
 
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])
 X = values((2, 5, 4), "float32")
@@ -80,19 +84,19 @@ def test_an_object_makes_its_variables_once(made: Callable[[], Any], tier: str) 
 @pytest.mark.parametrize(
     "cell",
     [
-        lambda: nf.nn.rnn_cell.BasicRNNCell(3),
-        lambda: nf.nn.rnn_cell.GRUCell(3),
-        lambda: nf.nn.rnn_cell.LSTMCell(3, use_peepholes=True),
-        lambda: nf.nn.rnn_cell.MultiRNNCell([nf.nn.rnn_cell.BasicLSTMCell(3) for _ in range(2)]),
+        lambda: nn.rnn_cell.BasicRNNCell(3),
+        lambda: nn.rnn_cell.GRUCell(3),
+        lambda: nn.rnn_cell.LSTMCell(3, use_peepholes=True),
+        lambda: nn.rnn_cell.MultiRNNCell([nn.rnn_cell.BasicLSTMCell(3) for _ in range(2)]),
     ],
 )
 def test_a_cell_that_is_used_twice_shares(cell: Callable[[], Any], tier: str) -> None:
     with nf.Graph() as graph:
         one = cell()
         x = nf.constant(X)
-        first, _ = nf.nn.dynamic_rnn(one, x, dtype="float32", scope="first")
+        first, _ = nn.dynamic_rnn(one, x, dtype="float32", scope="first")
         count = len(graph.variables)
-        second, _ = nf.nn.dynamic_rnn(one, x, dtype="float32", scope="second")
+        second, _ = nn.dynamic_rnn(one, x, dtype="float32", scope="second")
         assert len(graph.variables) == count
     with nf.Session(graph, tier=tier, seed=3) as session:
         session.initialize()
@@ -120,21 +124,21 @@ def test_a_shared_layer_of_another_size_is_refused() -> None:
 
 
 def scaled(x: Any, units: int) -> nf.Tensor:
-    factor = nf.get_variable("factor", [], initializer=nf.constant_initializer(2.0))
+    factor = get_variable("factor", [], initializer=constant_initializer(2.0))
     return nf.layers.dense(x, units) * factor
 
 
 @BOTH
 def test_a_template_shares_what_its_first_call_makes(tier: str, tmp_path: Path) -> None:
     with nf.Graph() as graph:
-        template = nf.make_template("net", scaled, units=3)
+        template = make_template("net", scaled, units=3)
         assert template.variable_scope is None and template.variables == []
         x = nf.constant(X[0])
         first, second = template(x), template(x)
         expected = ["net/factor", "net/dense/kernel", "net/dense/bias"]
         assert names(graph) == [v.name for v in template.trainable_variables] == expected
         assert (template.name, template.variable_scope_name) == ("net", "net")
-        other = nf.make_template("net", scaled, units=3)
+        other = make_template("net", scaled, units=3)
         apart = other(x)
         assert other.variable_scope_name == "net_1" and len(graph.variables) == 6
     nf.save(graph, tmp_path / "template.flow")
@@ -148,28 +152,28 @@ def test_a_template_shares_what_its_first_call_makes(tier: str, tmp_path: Path) 
 
 def test_a_template_may_have_its_scope_at_once() -> None:
     with nf.Graph() as graph:
-        with nf.variable_scope("outer"):
-            now = nf.make_template("now", scaled, create_scope_now_=True, units=2)
-            then = nf.make_template("then", scaled, units=2)
+        with variable_scope("outer"):
+            now = make_template("now", scaled, create_scope_now_=True, units=2)
+            then = make_template("then", scaled, units=2)
         now(nf.constant(X[0]))
         then(nf.constant(X[0]))
         assert names(graph)[0] == "outer/now/factor"
         assert names(graph)[3] == "then/factor"
-        fixed = nf.make_template("x", scaled, unique_name_="then", units=2)
+        fixed = make_template("x", scaled, unique_name_="then", units=2)
         with pytest.raises(GraphError, match="exists already"):
             fixed(nf.constant(X[0]))
 
 
 def test_a_template_that_makes_variables_in_each_call_is_refused() -> None:
     with nf.Graph():
-        template = nf.make_template("bad", lambda: nf.Variable(1.0))
+        template = make_template("bad", lambda: Variable(1.0))
         template()
-        with pytest.raises(GraphError, match=r"nf\.get_variable"):
+        with pytest.raises(GraphError, match="get_variable"):
             template()
         with pytest.raises(GraphError, match="custom_getter_"):
-            nf.make_template("x", scaled, custom_getter_=scaled)
+            make_template("x", scaled, custom_getter_=scaled)
         with pytest.raises(GraphError, match="a name and a function"):
-            nf.make_template("x", 3)  # type: ignore[arg-type]
+            make_template("x", 3)  # type: ignore[arg-type]
 
 
 # ---- in documents -----------------------------------------------------------------------------

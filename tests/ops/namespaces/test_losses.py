@@ -1,4 +1,4 @@
-"""`nf.losses` against TensorFlow 1's formulas in numpy, values and gradients."""
+"""`losses` against TensorFlow 1's formulas in numpy, values and gradients."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import scipy.special
 
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, GraphError, ShapeError
+from nodeflow.ops.namespaces import losses as loss_functions
 from nodeflow.ops.samples import values
+from nodeflow.ops.variables.regularizers import l2_regularizer
+from nodeflow.ops.variables.scope import get_variable
 
-R = nf.losses.Reduction
+R = loss_functions.Reduction
 ROWS = np.array([[0.5], [0.0], [2.0]])
 
 
@@ -43,19 +46,19 @@ CHANCES = LABELS, values((3, 4), "float64", 0.1, 0.9)
 ONE_HOT = np.eye(4)[[1, 0, 3]], values((3, 4), start=5)
 
 CASES: list[tuple[Callable[..., Any], Callable[..., np.ndarray], tuple, dict[str, Any]]] = [
-    (nf.losses.mean_squared_error, lambda y, p: (p - y) ** 2, PLAIN, {}),
-    (nf.losses.absolute_difference, lambda y, p: abs(p - y), PLAIN, {}),
-    (nf.losses.huber_loss, huber, PLAIN, {}),
-    (nf.losses.huber_loss, huber, PLAIN, {"delta": 0.4}),
-    (nf.losses.hinge_loss, lambda y, s: np.maximum(0, 1 - (2 * y - 1) * s), SCORES, {}),
-    (nf.losses.log_loss, log_loss, CHANCES, {}),
-    (nf.losses.log_loss, log_loss, CHANCES, {"epsilon": 0.01}),
-    (nf.losses.sigmoid_cross_entropy, sigmoid_ce, SCORES, {}),
-    (nf.losses.sigmoid_cross_entropy, sigmoid_ce, SCORES, {"label_smoothing": 0.2}),
-    (nf.losses.softmax_cross_entropy, softmax_ce, ONE_HOT, {}),
-    (nf.losses.softmax_cross_entropy, softmax_ce, ONE_HOT, {"label_smoothing": 0.1}),
+    (loss_functions.mean_squared_error, lambda y, p: (p - y) ** 2, PLAIN, {}),
+    (loss_functions.absolute_difference, lambda y, p: abs(p - y), PLAIN, {}),
+    (loss_functions.huber_loss, huber, PLAIN, {}),
+    (loss_functions.huber_loss, huber, PLAIN, {"delta": 0.4}),
+    (loss_functions.hinge_loss, lambda y, s: np.maximum(0, 1 - (2 * y - 1) * s), SCORES, {}),
+    (loss_functions.log_loss, log_loss, CHANCES, {}),
+    (loss_functions.log_loss, log_loss, CHANCES, {"epsilon": 0.01}),
+    (loss_functions.sigmoid_cross_entropy, sigmoid_ce, SCORES, {}),
+    (loss_functions.sigmoid_cross_entropy, sigmoid_ce, SCORES, {"label_smoothing": 0.2}),
+    (loss_functions.softmax_cross_entropy, softmax_ce, ONE_HOT, {}),
+    (loss_functions.softmax_cross_entropy, softmax_ce, ONE_HOT, {"label_smoothing": 0.1}),
     (
-        nf.losses.cosine_distance,
+        loss_functions.cosine_distance,
         lambda y, p, axis: 1 - (y * p).sum(axis, keepdims=True),
         PLAIN,
         {"axis": 1},
@@ -98,7 +101,7 @@ def test_values(loss, formula, arrays, attrs, reduction, weights) -> None:
     with nf.Graph():
         made = loss(*arrays, weights=given, reduction=reduction, **attrs)
         found = run(made)
-        assert nf.losses.get_losses() == [made]
+        assert loss_functions.get_losses() == [made]
     np.testing.assert_allclose(found, reduced(each, given, reduction), rtol=1e-10, atol=1e-14)
 
 
@@ -127,8 +130,8 @@ def test_class_numbers() -> None:
     labels, logits = np.array([1, 0, 3]), values((3, 4), start=5)
     expected = softmax_ce(np.eye(4)[labels], logits)
     with nf.Graph():
-        flat = nf.losses.sparse_softmax_cross_entropy(labels, logits)
-        deep = nf.losses.sparse_softmax_cross_entropy(labels[:, None], logits, weights=ROWS)
+        flat = loss_functions.sparse_softmax_cross_entropy(labels, logits)
+        deep = loss_functions.sparse_softmax_cross_entropy(labels[:, None], logits, weights=ROWS)
         first, second = run([flat, deep])
     np.testing.assert_allclose(first, expected.mean(), rtol=1e-12)
     np.testing.assert_allclose(second, (expected * ROWS[:, 0]).sum() / 2, rtol=1e-12)
@@ -142,53 +145,55 @@ def test_mean_pairwise_squared_error() -> None:
         pairs = [(a - b) ** 2 for i, a in enumerate(row) for j, b in enumerate(row) if i != j]
         expected += weight * np.mean(pairs)
     with nf.Graph():
-        found = run(nf.losses.mean_pairwise_squared_error(labels, guesses, weights))
+        found = run(loss_functions.mean_pairwise_squared_error(labels, guesses, weights))
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_the_total_loss_holds_all_losses_and_penalties() -> None:
     with nf.Graph():
         with pytest.raises(GraphError, match="there is no loss"):
-            nf.losses.get_total_loss()
-        assert run(nf.losses.get_regularization_loss()) == 0
-        nf.losses.mean_squared_error([1.0], [3.0])
+            loss_functions.get_total_loss()
+        assert run(loss_functions.get_regularization_loss()) == 0
+        loss_functions.mean_squared_error([1.0], [3.0])
         with nf.name_scope("other"):
-            nf.losses.add_loss(nf.constant(2.0, name="own"))
-        nf.losses.absolute_difference([1.0], [3.0], loss_collection=None)
-        v = nf.get_variable("v", initializer=[2.0], regularizer=nf.layers.l2_regularizer(0.5))
-        total = nf.losses.get_total_loss()
+            loss_functions.add_loss(nf.constant(2.0, name="own"))
+        loss_functions.absolute_difference([1.0], [3.0], loss_collection=None)
+        v = get_variable("v", initializer=[2.0], regularizer=l2_regularizer(0.5))
+        total = loss_functions.get_total_loss()
         assert total.name == "total_loss"
         assert run(total) == 4 + 2 + 0.5 * 4 / 2
-        assert run(nf.losses.get_total_loss(add_regularization_losses=False)) == 6
-        assert len(nf.losses.get_losses("other")) == 1
-        assert len(nf.losses.get_regularization_losses()) == 1
+        assert run(loss_functions.get_total_loss(add_regularization_losses=False)) == 6
+        assert len(loss_functions.get_losses("other")) == 1
+        assert len(loss_functions.get_regularization_losses()) == 1
         assert v.name == "v"
 
 
 def test_integers_are_taken_as_floats() -> None:
     with nf.Graph():
-        assert run(nf.losses.mean_squared_error(np.array([1, 2]), [1.5, 2.0])) == 0.125
-        assert nf.losses.mean_squared_error([1, 2], [1, 2]).dtype == "float32"
+        assert run(loss_functions.mean_squared_error(np.array([1, 2]), [1.5, 2.0])) == 0.125
+        assert loss_functions.mean_squared_error([1, 2], [1, 2]).dtype == "float32"
 
 
 def test_what_does_not_fit_is_refused() -> None:
     with nf.Graph():
         with pytest.raises(ShapeError, match="broadcast"):
-            nf.losses.mean_squared_error(np.zeros((3, 1)), np.zeros(3))
+            loss_functions.mean_squared_error(np.zeros((3, 1)), np.zeros(3))
         with pytest.raises(ShapeError, match="do not fit"):
-            nf.losses.mean_squared_error(np.zeros((3, 2)), np.zeros((3, 2)), weights=np.zeros(3))
+            loss_functions.mean_squared_error(
+                np.zeros((3, 2)), np.zeros((3, 2)), weights=np.zeros(3)
+            )
         with pytest.raises(AttributeProblem, match="reduction must be one of"):
-            nf.losses.mean_squared_error([1.0], [1.0], reduction="mean")
+            loss_functions.mean_squared_error([1.0], [1.0], reduction="mean")
         with pytest.raises(GraphError, match="needs an axis"):
-            nf.losses.cosine_distance([1.0], [1.0])
+            loss_functions.cosine_distance([1.0], [1.0])
         with pytest.raises(GraphError, match="needs labels"):
-            nf.losses.hinge_loss(None, [1.0])
+            loss_functions.hinge_loss(None, [1.0])
         with pytest.raises(AttributeError, match="mean_squared_error"):
-            nf.losses.mean_square_error  # noqa: B018
+            loss_functions.mean_square_error  # noqa: B018
 
 
 def test_scopes() -> None:
     with nf.Graph():
-        loss = nf.losses.mean_squared_error([1.0], [3.0], scope="mine")
+        loss = loss_functions.mean_squared_error([1.0], [3.0], scope="mine")
         assert loss.name.startswith("mine/")
-        assert nf.losses.log_loss([1.0], [0.3]).name.startswith("log_loss/")
+        assert loss_functions.log_loss([1.0], [0.3]).name.startswith("log_loss/")

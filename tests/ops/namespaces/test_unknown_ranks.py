@@ -10,6 +10,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import NodeflowError
+from nodeflow.ops.namespaces import losses
 
 SCORES = np.linspace(0.1, 0.9, 6, dtype="float32").reshape(2, 3)
 LABELS = np.array([[0, 1, 0], [1, 0, 1]], "float32")
@@ -21,7 +22,7 @@ Loss = Callable[[nf.Tensor, nf.Tensor, Any], nf.Tensor]
 
 def by_name(name: str, **more: Any) -> Loss:
     def loss(labels: nf.Tensor, scores: nf.Tensor, weights: Any) -> nf.Tensor:
-        return getattr(nf.losses, name)(labels, scores, weights=weights, **more)
+        return getattr(losses, name)(labels, scores, weights=weights, **more)
 
     return loss
 
@@ -82,7 +83,7 @@ def test_class_numbers_have_any_of_both_forms(labels: Any, weights: Any, tier: A
     expected = each.mean() if plain else (each * ROWS[:, 0]).sum() / 2
     with nf.Graph() as graph:
         numbers, scores = nf.placeholder("int32"), nf.placeholder("float32")
-        loss = nf.losses.sparse_softmax_cross_entropy(numbers, scores, weights=weights)
+        loss = losses.sparse_softmax_cross_entropy(numbers, scores, weights=weights)
         (slope,) = nf.gradients(loss, scores)
         assert slope is not None
     with nf.Session(graph, tier=tier) as session:
@@ -96,7 +97,7 @@ def test_class_numbers_have_any_of_both_forms(labels: Any, weights: Any, tier: A
 def test_weights_of_another_rank_end_the_run() -> None:
     with nf.Graph() as graph:
         labels, scores, weights = (nf.placeholder("float32") for _ in range(3))
-        loss = nf.losses.mean_squared_error(labels, scores, weights=weights)
+        loss = losses.mean_squared_error(labels, scores, weights=weights)
     fed = {labels: LABELS, scores: SCORES}
     with nf.Session(graph) as session:
         mean = session.run(loss, {**fed, weights: 2.0})

@@ -9,7 +9,19 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import DtypeError, GraphError, NodeflowError, RunError, ShapeError
-from nodeflow.ops.program import output
+from nodeflow.ops.program import assertion, output
+from nodeflow.ops.program.assertion import Assert, assert_near
+from nodeflow.ops.program.basics import tuple as fetched_together
+from nodeflow.ops.program.printing import Print
+from nodeflow.ops.program.static_checks import (
+    assert_integer,
+    assert_rank,
+    assert_rank_at_least,
+    assert_rank_in,
+    assert_scalar,
+    assert_type,
+    is_numeric_tensor,
+)
 
 pytestmark = pytest.mark.parametrize("tier", ["reference", "compiled"])
 
@@ -25,9 +37,9 @@ def test_print_passes_its_input_on_and_writes_to_the_error_output(tier, capfd) -
     with nf.Graph():
         x = nf.constant(np.arange(6.0).reshape(2, 3), name="x")
         loss = nf.constant(0.5)
-        shown = nf.Print(x, [x, loss], message="values: ")
-        texts = nf.Print(shown, ["loss", loss, "of", x], summarize=-1)
-        short = nf.Print(texts, [x], summarize=2)
+        shown = Print(x, [x, loss], message="values: ")
+        texts = Print(shown, ["loss", loss, "of", x], summarize=-1)
+        short = Print(texts, [x], summarize=2)
     np.testing.assert_array_equal(run(short, tier), np.arange(6.0).reshape(2, 3))
     written = capfd.readouterr()
     assert written.out == ""
@@ -38,7 +50,7 @@ def test_print_passes_its_input_on_and_writes_to_the_error_output(tier, capfd) -
 
 def test_print_stops_after_the_first_times(tier, capfd) -> None:
     with nf.Graph():
-        x = nf.Print(nf.constant(1.0), [nf.constant(2)], "now ", first_n=2)
+        x = Print(nf.constant(1.0), [nf.constant(2)], "now ", first_n=2)
     run(x, tier, times=4)
     assert capfd.readouterr().err == "now 2\nnow 2\n"
     run(x, tier, times=3)
@@ -48,7 +60,7 @@ def test_print_stops_after_the_first_times(tier, capfd) -> None:
 def test_the_gradient_goes_through_a_print_to_its_input_only(tier, capfd) -> None:
     with nf.Graph():
         w, other = nf.variable(3.0, name="w"), nf.variable(4.0, name="other")
-        y = nf.square(nf.Print(w, [other]))
+        y = nf.square(Print(w, [other]))
         grads = nf.gradients(y, [w, other])
     assert grads[1] is None and run(grads[0], tier) == 6.0
 
@@ -59,7 +71,7 @@ def test_a_host_may_take_the_texts_elsewhere(tier, capfd) -> None:
     output.redirect(seen.append)
     try:
         with nf.Graph():
-            run(nf.Print(nf.constant(1.0), ["a", 2.0]), tier)
+            run(Print(nf.constant(1.0), ["a", 2.0]), tier)
     finally:
         output.redirect(before)
     assert seen == ["a 2."] and capfd.readouterr().err == ""
@@ -69,16 +81,16 @@ def test_a_host_may_take_the_texts_elsewhere(tier, capfd) -> None:
 def test_data_that_is_no_list_is_refused(tier, data) -> None:
     with nf.Graph():
         with pytest.raises(GraphError, match=r"data is .*, not a list"):
-            nf.Print(nf.constant(1.0), data)
+            Print(nf.constant(1.0), data)
         with pytest.raises(GraphError, match=r"data is .*, not a list"):
-            nf.Assert(nf.constant(True), data)
+            Assert(nf.constant(True), data)
 
 
 def test_an_assertion_ends_the_run_where_it_is_depended_on(tier) -> None:
     with nf.Graph():
         x = nf.placeholder("float32", [None], name="x")
         w = nf.variable(0.0, name="w")
-        check = nf.Assert(nf.reduce_all(x > 0.0), ["x must be positive:", x], name="check")
+        check = Assert(nf.reduce_all(x > 0.0), ["x must be positive:", x], name="check")
         with nf.control_dependencies([check]):
             step = nf.assign(w, w + nf.reduce_sum(x))
     with nf.Session(w.graph, tier=tier) as session:
@@ -94,7 +106,7 @@ def test_an_assertion_ends_the_run_where_it_is_depended_on(tier) -> None:
 
 def test_an_assertion_of_a_python_bool_is_decided_in_the_run(tier) -> None:
     with nf.Graph():
-        good, bad = nf.Assert(True, []), nf.Assert(False, ["never"])
+        good, bad = Assert(True, []), Assert(False, ["never"])
     assert run(good, tier)
     with pytest.raises(RunError, match="assertion failed: never"):
         run(bad, tier)
@@ -110,7 +122,7 @@ COMPARISONS = {
 @pytest.mark.parametrize("y", [[1, 1], [2, 1], [2, 2], [0, 0], [1, 2]])
 def test_comparisons_hold_where_numpy_says_so(tier, kind: str, y: list[int]) -> None:
     with nf.Graph():
-        node = getattr(nf, f"assert_{kind}")(nf.constant([1, 1]), y, message="note")
+        node = getattr(assertion, f"assert_{kind}")(nf.constant([1, 1]), y, message="note")
     assert node.name == f"assert_{kind}"
     if COMPARISONS[kind]([1, 1], y).all():
         assert np.all(run(node, tier))
@@ -129,7 +141,7 @@ SIGNS = {
 @pytest.mark.parametrize("value", [-1.5, 0.0, 2.0])
 def test_signs_hold_where_numpy_says_so(tier, kind: str, value: float) -> None:
     with nf.Graph():
-        node = getattr(nf, f"assert_{kind}")(nf.constant([value]))
+        node = getattr(assertion, f"assert_{kind}")(nf.constant([value]))
     if SIGNS[kind](value):
         assert np.all(run(node, tier))
     else:
@@ -140,7 +152,7 @@ def test_signs_hold_where_numpy_says_so(tier, kind: str, value: float) -> None:
 @pytest.mark.parametrize(("y", "holds"), [(1.0, True), (1.0000005, True), (1.00001, False)])
 def test_nearness_has_the_tolerance_of_the_dtype(tier, y: float, holds: bool) -> None:
     with nf.Graph():
-        near, wide = nf.assert_near(1.0, y), nf.assert_near(nf.constant(1.0), y, atol=0.1)
+        near, wide = assert_near(1.0, y), assert_near(nf.constant(1.0), y, atol=0.1)
     assert run(wide, tier)
     if holds:
         assert run(near, tier)
@@ -153,19 +165,19 @@ def test_ranks_and_dtypes_are_checked_while_building(tier) -> None:
     with nf.Graph():
         x = nf.placeholder("int32", [None, 3], name="x")
         nodes = [
-            nf.assert_rank(x, 2), nf.assert_rank_at_least(x, 1), nf.assert_rank_in(x, (0, 2)),
-            nf.assert_integer(x), nf.assert_type(x, nf.constant(1).dtype),
+            assert_rank(x, 2), assert_rank_at_least(x, 1), assert_rank_in(x, (0, 2)),
+            assert_integer(x), assert_type(x, nf.constant(1).dtype),
         ]  # fmt: skip
         assert run(nodes, tier) == [None] * 5
-        assert nf.assert_scalar(3.0).shape == ()
-        assert nf.is_numeric_tensor(x) and not nf.is_numeric_tensor(3)
+        assert assert_scalar(3.0).shape == ()
+        assert is_numeric_tensor(x) and not is_numeric_tensor(3)
         for bad, error in (
-            (lambda: nf.assert_rank(x, 1, message="images"), ShapeError),
-            (lambda: nf.assert_rank_at_least(x, 3), ShapeError),
-            (lambda: nf.assert_rank_in(x, (0, 1)), ShapeError),
-            (lambda: nf.assert_scalar(x), ShapeError),
-            (lambda: nf.assert_type(x, "float32"), DtypeError),
-            (lambda: nf.assert_integer(1.5), DtypeError),
+            (lambda: assert_rank(x, 1, message="images"), ShapeError),
+            (lambda: assert_rank_at_least(x, 3), ShapeError),
+            (lambda: assert_rank_in(x, (0, 1)), ShapeError),
+            (lambda: assert_scalar(x), ShapeError),
+            (lambda: assert_type(x, "float32"), DtypeError),
+            (lambda: assert_integer(1.5), DtypeError),
         ):
             with pytest.raises(error, match="it must have"):
                 bad()
@@ -185,11 +197,11 @@ def test_a_tuple_waits_for_all_its_tensors(tier) -> None:
     with nf.Graph():
         w = nf.variable(1.0, name="w")
         step = nf.assign(w, 5.0)
-        first, none, second = nf.tuple([nf.constant(2.0), None, step])
-        (after,) = nf.tuple([nf.constant(1.0)], control_inputs=[step])
+        first, none, second = fetched_together([nf.constant(2.0), None, step])
+        (after,) = fetched_together([nf.constant(1.0)], control_inputs=[step])
         for bad in (3, "ab", [], [None], [3]):
             with pytest.raises(GraphError):
-                nf.tuple(bad)  # type: ignore[arg-type]
+                fetched_together(bad)  # type: ignore[arg-type]
     assert none is None
     for tensor in (first, after):
         with nf.Session(w.graph, tier=tier) as session:
@@ -218,11 +230,11 @@ def test_ranks_that_only_a_run_knows_are_checked_then(tier: Any) -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32")
         checks = [
-            nf.assert_rank(x, 2, message="x"),
-            nf.assert_rank_in(x, (1, 2)),
-            nf.assert_rank_at_least(x, 1),
+            assert_rank(x, 2, message="x"),
+            assert_rank_in(x, (1, 2)),
+            assert_rank_at_least(x, 1),
         ]
-        scalar = nf.assert_scalar(x)
+        scalar = assert_scalar(x)
     with nf.Session(graph, tier=tier) as session:
         session.run(checks, {x: np.zeros((2, 3))})
         assert session.run(scalar, {x: 3.0}) == 3

@@ -12,13 +12,21 @@ from scipy.special import expit as sigmoid
 
 import nodeflow as nf
 from nodeflow.errors import DtypeError, GraphError, ShapeError
+from nodeflow.ops.namespaces import nn
 from nodeflow.ops.samples import values
+from nodeflow.ops.variables import initializers
+from nodeflow.ops.variables.scope import (
+    AUTO_REUSE,
+    get_variable,
+    get_variable_scope,
+    variable_scope,
+)
 
-cells = nf.nn.rnn_cell
+cells = nn.rnn_cell
 ROWS, TIME, FEATURES, UNITS = 3, 5, 4, 2
 X = values((ROWS, TIME, FEATURES))
 LENGTHS = np.array([5, 2, 0], "int32")
-SPREAD = nf.initializers.random_normal(stddev=0.7, seed=11)
+SPREAD = initializers.random_normal(stddev=0.7, seed=11)
 
 Weights = dict[str, np.ndarray]
 Formula = Callable[[np.ndarray, Any, Weights], tuple[np.ndarray, Any]]
@@ -110,9 +118,9 @@ def tier(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
 def test_values(case: str, lengths: Any, tier: Any) -> None:
     make, step = CASES[case]
-    with nf.Graph() as graph, nf.variable_scope("net", initializer=SPREAD):
+    with nf.Graph() as graph, variable_scope("net", initializer=SPREAD):
         cell = make()
-        outputs, last = nf.nn.dynamic_rnn(cell, X, sequence_length=lengths)
+        outputs, last = nn.dynamic_rnn(cell, X, sequence_length=lengths)
     with nf.Session(graph, tier=tier) as session:
         session.initialize()
         found = session.run([outputs, last])
@@ -128,9 +136,9 @@ def test_values(case: str, lengths: Any, tier: Any) -> None:
 def test_gradients(case: str, tier: Any) -> None:
     """Of a sum with unequal weights, with respect to every variable and the inputs."""
     make, step = CASES[case]
-    with nf.Graph() as graph, nf.variable_scope("net", initializer=SPREAD):
+    with nf.Graph() as graph, variable_scope("net", initializer=SPREAD):
         cell, x = make(), nf.constant(X)
-        outputs, last = nf.nn.dynamic_rnn(cell, x, sequence_length=LENGTHS)
+        outputs, last = nn.dynamic_rnn(cell, x, sequence_length=LENGTHS)
         scale = values((ROWS, TIME, cell.output_size), start=8)
         end = last[0] if isinstance(last, tuple) else last
         loss = nf.reduce_sum(outputs * scale) + nf.reduce_sum(nf.square(end))
@@ -161,9 +169,9 @@ def test_gradients(case: str, tier: Any) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_one_step_is_the_loops_step(case: str) -> None:
     make, _ = CASES[case]
-    with nf.Graph() as graph, nf.variable_scope("net", initializer=SPREAD):
+    with nf.Graph() as graph, variable_scope("net", initializer=SPREAD):
         cell = make()
-        outputs, last = nf.nn.dynamic_rnn(cell, X)
+        outputs, last = nn.dynamic_rnn(cell, X)
         state: Any = cell.zero_state(ROWS, "float64")
         outs = []
         for t in range(TIME):
@@ -181,8 +189,8 @@ def test_names_and_initial_values_are_tensorflows() -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, TIME, FEATURES])
         stack = cells.MultiRNNCell([cells.BasicLSTMCell(2), cells.GRUCell(3)])
-        nf.nn.dynamic_rnn(stack, x)
-        nf.nn.bidirectional_dynamic_rnn(cells.BasicRNNCell(2), cells.LSTMCell(2, True), x)
+        nn.dynamic_rnn(stack, x)
+        nn.bidirectional_dynamic_rnn(cells.BasicRNNCell(2), cells.LSTMCell(2, True), x)
     shapes = {v.name: v.shape for v in graph.variables}
     assert shapes == {
         "rnn/multi_rnn_cell/cell_0/basic_lstm_cell/kernel": (6, 8),
@@ -209,12 +217,12 @@ def test_names_and_initial_values_are_tensorflows() -> None:
 
 
 def test_several_cells_and_both_directions(tier: Any) -> None:
-    with nf.Graph() as graph, nf.variable_scope("net", initializer=SPREAD):
+    with nf.Graph() as graph, variable_scope("net", initializer=SPREAD):
         low, high = cells.BasicLSTMCell(UNITS), cells.GRUCell(3)
         stack = cells.MultiRNNCell([low, high])
-        outputs, last = nf.nn.dynamic_rnn(stack, X, LENGTHS)
+        outputs, last = nn.dynamic_rnn(stack, X, LENGTHS)
         forth, back = cells.BasicRNNCell(UNITS), cells.GRUCell(UNITS)
-        both = nf.nn.bidirectional_dynamic_rnn(forth, back, X, LENGTHS)
+        both = nn.bidirectional_dynamic_rnn(forth, back, X, LENGTHS)
     with nf.Session(graph, tier=tier) as session:
         session.initialize()
         found = session.run([outputs, last, both])
@@ -240,14 +248,14 @@ def test_several_cells_and_both_directions(tier: Any) -> None:
 
 def test_lists_of_steps_and_time_first() -> None:
     steps = [X[:, t] for t in range(TIME)]
-    with nf.Graph() as graph, nf.variable_scope("net", initializer=SPREAD):
+    with nf.Graph() as graph, variable_scope("net", initializer=SPREAD):
         cell = cells.BasicLSTMCell(UNITS)
-        outputs, last = nf.nn.dynamic_rnn(cell, X, LENGTHS)
-        listed, end = nf.nn.static_rnn(cell, steps, sequence_length=LENGTHS)
-        turned, _ = nf.nn.dynamic_rnn(cell, X.transpose(1, 0, 2), LENGTHS, time_major=True)
+        outputs, last = nn.dynamic_rnn(cell, X, LENGTHS)
+        listed, end = nn.static_rnn(cell, steps, sequence_length=LENGTHS)
+        turned, _ = nn.dynamic_rnn(cell, X.transpose(1, 0, 2), LENGTHS, time_major=True)
         start = cell.zero_state(ROWS, "float64")
-        given, _ = nf.nn.dynamic_rnn(cell, X, LENGTHS, initial_state=start)
-        pair, fw, bw = nf.nn.static_bidirectional_rnn(
+        given, _ = nn.dynamic_rnn(cell, X, LENGTHS, initial_state=start)
+        pair, fw, bw = nn.static_bidirectional_rnn(
             cells.GRUCell(2), cells.GRUCell(3), steps, dtype="float64"
         )
         assert [t.shape for t in (pair[0], fw, bw)] == [(3, 5), (3, 2), (3, 3)]
@@ -262,12 +270,12 @@ def test_lists_of_steps_and_time_first() -> None:
 
 
 def test_a_state_that_is_no_tuple() -> None:
-    with nf.Graph() as graph, nf.variable_scope("net", initializer=SPREAD):
-        tuples, _ = nf.nn.dynamic_rnn(cells.BasicLSTMCell(UNITS, name="a"), X)
-        with nf.variable_scope("rnn", reuse=True):
+    with nf.Graph() as graph, variable_scope("net", initializer=SPREAD):
+        tuples, _ = nn.dynamic_rnn(cells.BasicLSTMCell(UNITS, name="a"), X)
+        with variable_scope("rnn", reuse=True):
             flat = cells.BasicLSTMCell(UNITS, state_is_tuple=False, name="a", reuse=True)
-        with nf.variable_scope(nf.get_variable_scope(), reuse=True):
-            other, last = nf.nn.dynamic_rnn(flat, X)
+        with variable_scope(get_variable_scope(), reuse=True):
+            other, last = nn.dynamic_rnn(flat, X)
         assert last.shape == (ROWS, 2 * UNITS)
     with nf.Session(graph, tier="reference") as session:
         session.initialize()
@@ -285,13 +293,13 @@ def test_a_cell_of_your_own() -> None:
             return FEATURES
 
         def call(self, inputs: Any, state: Any) -> tuple[Any, Any]:
-            with nf.variable_scope("adding", reuse=nf.AUTO_REUSE):
-                factor = nf.get_variable("factor", initializer=np.float64(2.0))
+            with variable_scope("adding", reuse=AUTO_REUSE):
+                factor = get_variable("factor", initializer=np.float64(2.0))
             new = state + factor * inputs
             return new * 10.0, new
 
     with nf.Graph() as graph:
-        outputs, last = nf.nn.dynamic_rnn(Adding(), X)
+        outputs, last = nn.dynamic_rnn(Adding(), X)
         assert [v.name for v in graph.variables] == ["rnn/adding/factor"]
         slope = nf.gradients(nf.reduce_sum(last), graph.variables)[0]
     with nf.Session(graph, tier="reference") as session:
@@ -314,14 +322,14 @@ def test_dropout_of_inputs_outputs_and_states() -> None:
                 return inputs + 0.0 * state, inputs + 0.0 * state
 
         keep = nf.placeholder("float64", [])
-        inputs, _ = nf.nn.dynamic_rnn(cells.DropoutWrapper(Passing(), keep), x)
-        outputs, end = nf.nn.dynamic_rnn(
+        inputs, _ = nn.dynamic_rnn(cells.DropoutWrapper(Passing(), keep), x)
+        outputs, end = nn.dynamic_rnn(
             cells.DropoutWrapper(Passing(), output_keep_prob=0.5), x, np.full(40, 4)
         )
-        same, _ = nf.nn.dynamic_rnn(
+        same, _ = nn.dynamic_rnn(
             cells.DropoutWrapper(Passing(), 0.5, variational_recurrent=True, seed=3), x
         )
-        _, state = nf.nn.dynamic_rnn(cells.DropoutWrapper(Passing(), state_keep_prob=0.25), x)
+        _, state = nn.dynamic_rnn(cells.DropoutWrapper(Passing(), state_keep_prob=0.25), x)
         single, _ = cells.DropoutWrapper(Passing(), 0.5)(nf.constant(x[:, 0]), nf.constant(x[:, 0]))
     with nf.Session(graph, tier="reference") as session:
         found = session.run([inputs, outputs, end, same, state, single], {keep: 0.5})
@@ -340,7 +348,7 @@ def test_lstm_state_dropout_leaves_the_memory() -> None:
     x = np.ones((50, 4, FEATURES))
     with nf.Graph() as graph:
         cell = cells.BasicLSTMCell(8)
-        _, last = nf.nn.dynamic_rnn(cells.DropoutWrapper(cell, state_keep_prob=0.5), x)
+        _, last = nn.dynamic_rnn(cells.DropoutWrapper(cell, state_keep_prob=0.5), x)
     with nf.Session(graph, tier="reference") as session:
         session.initialize()
         state = session.run(last)
@@ -351,8 +359,8 @@ def test_lstm_state_dropout_leaves_the_memory() -> None:
 def test_ways_around() -> None:
     with nf.Graph() as graph:
         cell = cells.BasicRNNCell(FEATURES)
-        plain, _ = nf.nn.dynamic_rnn(cell, X, LENGTHS)
-        around, _ = nf.nn.dynamic_rnn(cells.ResidualWrapper(cell), X, LENGTHS)
+        plain, _ = nn.dynamic_rnn(cell, X, LENGTHS)
+        around, _ = nn.dynamic_rnn(cells.ResidualWrapper(cell), X, LENGTHS)
     with nf.Session(graph, tier="reference") as session:
         session.initialize()
         one, other = session.run([plain, around])
@@ -365,8 +373,8 @@ def test_unknown_rows_and_time() -> None:
         x = nf.placeholder("float64", [None, None, FEATURES], name="x")
         n = nf.placeholder("int32", [None], name="n")
         cell = cells.GRUCell(UNITS)
-        outputs, last = nf.nn.dynamic_rnn(cell, x, n)
-        fixed, _ = nf.nn.dynamic_rnn(cell, X, LENGTHS)
+        outputs, last = nn.dynamic_rnn(cell, x, n)
+        fixed, _ = nn.dynamic_rnn(cell, X, LENGTHS)
         assert outputs.shape == (None, None, UNITS)
     for tier in ("reference", "compiled"):
         with nf.Session(graph, tier=tier) as session:  # type: ignore[arg-type]
@@ -381,7 +389,7 @@ def test_a_file_reopens_to_the_same_bits(tmp_path: Path) -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, TIME, FEATURES], name="x")
         stack = cells.MultiRNNCell([cells.LSTMCell(3, True, num_proj=2), cells.GRUCell(3)])
-        outputs, last = nf.nn.dynamic_rnn(stack, x, LENGTHS)
+        outputs, last = nn.dynamic_rnn(stack, x, LENGTHS)
         loss = nf.reduce_mean(nf.square(outputs), name="loss")
         nf.adam(loss, name="train")
         assert last[1].shape == (3, 3)
@@ -401,20 +409,20 @@ def test_mistakes_are_named() -> None:
     with nf.Graph():
         cell = cells.BasicLSTMCell(UNITS)
         with pytest.raises(GraphError, match="is not a cell"):
-            nf.nn.dynamic_rnn(5, X)  # type: ignore[arg-type]
+            nn.dynamic_rnn(5, X)  # type: ignore[arg-type]
         with pytest.raises(ShapeError, match="must be"):
-            nf.nn.dynamic_rnn(cell, X[0])
+            nn.dynamic_rnn(cell, X[0])
         with pytest.raises(DtypeError, match="float64"):
-            nf.nn.dynamic_rnn(cell, X, dtype="float32")
+            nn.dynamic_rnn(cell, X, dtype="float32")
         with pytest.raises(ShapeError, match="sequence_length"):
-            nf.nn.dynamic_rnn(cell, X, [[1]])
+            nn.dynamic_rnn(cell, X, [[1]])
         with pytest.raises(GraphError, match="list of steps"):
-            nf.nn.static_rnn(cell, X)  # type: ignore[arg-type]
+            nn.static_rnn(cell, X)  # type: ignore[arg-type]
         with pytest.raises(ShapeError, match="is unknown"):
-            nf.nn.dynamic_rnn(cell, nf.placeholder("float32", [None, 3, None]))
-        nf.nn.dynamic_rnn(cell, X)
+            nn.dynamic_rnn(cell, nf.placeholder("float32", [None, 3, None]))
+        nn.dynamic_rnn(cell, X)
         with pytest.raises(ShapeError, match="one set of weights"):
-            nf.nn.dynamic_rnn(cell, X[:, :, :2])
+            nn.dynamic_rnn(cell, X[:, :, :2])
         with pytest.raises(GraphError, match=r"is \(c, h\)"):
             cell(nf.constant(X[:, 0]), nf.constant(X[:, 0]))
         with pytest.raises(GraphError, match="needs a list"):

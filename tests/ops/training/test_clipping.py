@@ -7,6 +7,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import GraphError
+from nodeflow.ops.training.clipping import clip_by_average_norm
 
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])
 X = np.array([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]])
@@ -44,10 +45,10 @@ def test_by_norm_of_all_or_along_axes(tier: str) -> None:
 def test_by_average_norm(tier: str) -> None:
     with nf.Graph():
         unknown = nf.placeholder("float64", [None, 2])
-        clipped = nf.clip_by_average_norm(nf.constant(X), 0.5)
-        dynamic = nf.clip_by_average_norm(unknown, 0.5)
-        kept = nf.clip_by_average_norm(nf.constant(X), 5.0)
-        zero = nf.clip_by_average_norm(nf.constant(0 * X), 5.0)
+        clipped = clip_by_average_norm(nf.constant(X), 0.5)
+        dynamic = clip_by_average_norm(unknown, 0.5)
+        kept = clip_by_average_norm(nf.constant(X), 5.0)
+        zero = clip_by_average_norm(nf.constant(0 * X), 5.0)
         found = values(tier, clipped, dynamic, kept, zero, feeds={unknown: X})
     average = np.sqrt(np.square(X).sum()) / X.size
     for value in found[:2]:

@@ -11,6 +11,8 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import GraphError
+from nodeflow.ops.training.decays import exponential_decay, piecewise_constant
+from nodeflow.ops.training.global_step import get_or_create_global_step
 
 STEPS = [0, 1, 3, 9, 10, 11, 25, 30, 47]
 
@@ -137,7 +139,7 @@ def test_arguments_may_be_tensors_of_any_float() -> None:
     with nf.Graph() as graph:
         rate = nf.placeholder("float64", [], name="rate")
         steps = nf.constant(10)
-        out = nf.train.exponential_decay(rate, nf.constant(5), steps, nf.constant(0.5))
+        out = exponential_decay(rate, nf.constant(5), steps, nf.constant(0.5))
         assert out.dtype == "float64" and out.shape == ()
     with nf.Session(graph) as session:
         np.testing.assert_allclose(session.run(out, {rate: 0.2}), 0.2 * 0.5**0.5, rtol=1e-14)
@@ -145,10 +147,10 @@ def test_arguments_may_be_tensors_of_any_float() -> None:
 
 def test_what_is_refused() -> None:
     with nf.Graph():
-        step = nf.train.get_or_create_global_step()
+        step = get_or_create_global_step()
         with pytest.raises(GraphError, match="global_step"):
-            nf.train.exponential_decay(0.1, None, 10, 0.5)
+            exponential_decay(0.1, None, 10, 0.5)
         with pytest.raises(GraphError, match="2 boundaries separate 3 values, not 2"):
-            nf.train.piecewise_constant(step, [1, 2], [0.1, 0.2])
+            piecewise_constant(step, [1, 2], [0.1, 0.2])
         with pytest.raises(GraphError, match="must increase"):
-            nf.train.piecewise_constant(step, [2, 1], [0.1, 0.2, 0.3])
+            piecewise_constant(step, [2, 1], [0.1, 0.2, 0.3])

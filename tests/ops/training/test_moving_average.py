@@ -1,4 +1,4 @@
-"""`nf.train.ExponentialMovingAverage` against its definition in TensorFlow 1."""
+"""`train.ExponentialMovingAverage` against its definition in TensorFlow 1."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import GraphError
+from nodeflow.ops.training.global_step import get_or_create_global_step
+from nodeflow.ops.training.moving_average import ExponentialMovingAverage
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])
 START = np.array([1.0, -2.0])
 
 
-def moving(num_updates: bool = False) -> tuple[nf.Graph, nf.train.ExponentialMovingAverage]:
+def moving(num_updates: bool = False) -> tuple[nf.Graph, ExponentialMovingAverage]:
     """w falls by 0.5 * w at each step, and its mean follows."""
     with nf.Graph() as graph:
         w = nf.variable(START, name="w")
-        step = nf.train.get_or_create_global_step()
+        step = get_or_create_global_step()
         loss = nf.reduce_sum(0.5 * w * w)
-        train = nf.train.GradientDescentOptimizer(0.5).minimize(loss, global_step=step)
-        means = nf.train.ExponentialMovingAverage(0.9, step if num_updates else None)
+        train = GradientDescentOptimizer(0.5).minimize(loss, global_step=step)
+        means = ExponentialMovingAverage(0.9, step if num_updates else None)
         with nf.control_dependencies([train]):
             nf.group(means.apply([w]), name="train")
     return graph, means
@@ -55,7 +58,7 @@ def test_means_of_tensors_begin_at_zero_and_miss_nothing(tier: str) -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float64", [2], name="x")
         square = nf.square(x, name="square")
-        means = nf.train.ExponentialMovingAverage(0.75)
+        means = ExponentialMovingAverage(0.75)
         update = means.apply([square])
         average = means.average(square)
         assert average is not None and average.name == "square/ExponentialMovingAverage"

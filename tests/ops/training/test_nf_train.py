@@ -1,4 +1,4 @@
-"""`nf.train`'s optimizers against TensorFlow 1's update rules, written again in numpy."""
+"""Optimizers against TensorFlow 1's update rules, written again in numpy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ import pytest
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, DtypeError, GradientError, GraphError, ShapeError
 from nodeflow.graph.registry import REGISTRY
+from nodeflow.ops.training import optimizers
+from nodeflow.ops.training.decays import exponential_decay
+from nodeflow.ops.training.global_step import (
+    get_global_step,
+    get_or_create_global_step,
+    global_step,
+)
+from nodeflow.ops.training.optimizers import (
+    AdamOptimizer,
+    GradientDescentOptimizer,
+    RMSPropOptimizer,
+)
 
 STEPS = 5
 START = np.array([1.0, -2.0, 0.5, 0.02])
@@ -172,7 +184,7 @@ def test_it_makes_tensorflows_steps_saved_and_by_given_gradients_too(
     for given in (False, True):
         with nf.Graph() as graph:
             loss, _ = loss_of_graph()
-            optimizer = make(nf.train)
+            optimizer = make(optimizers)
             if given:
                 node = optimizer.apply_gradients(optimizer.compute_gradients(loss))
             else:
@@ -189,7 +201,7 @@ def test_it_makes_tensorflows_steps_saved_and_by_given_gradients_too(
 @pytest.mark.parametrize("case", ["Ftrl2", "ProximalGradientDescent"])
 def test_penalties_make_weights_exactly_zero(case: str) -> None:
     with nf.Graph() as graph:
-        node = CASES[case][0](nf.train).minimize(loss_of_graph()[0])
+        node = CASES[case][0](optimizers).minimize(loss_of_graph()[0])
     found = trajectory(graph, node.name, "compiled")
     assert (found == 0).any()
     np.testing.assert_array_equal(found == 0, np.array(EXPECTED[case]) == 0)
@@ -220,7 +232,7 @@ SIGNATURES = {
 
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_signatures_are_tensorflows(name: str) -> None:
-    parameters = inspect.signature(getattr(nf.train, name)).parameters.values()
+    parameters = inspect.signature(getattr(optimizers, name)).parameters.values()
     shown = ", ".join(
         p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters
     )
@@ -233,7 +245,7 @@ def test_a_learning_rate_may_be_fed(given: bool, tier: str) -> None:
     with nf.Graph() as graph:
         rate = nf.placeholder("float32", name="rate")
         loss, w = loss_of_graph()
-        optimizer = nf.train.GradientDescentOptimizer(rate)
+        optimizer = GradientDescentOptimizer(rate)
         pairs = optimizer.compute_gradients(loss, [w])
         node = optimizer.apply_gradients(pairs) if given else optimizer.minimize(loss)
     with nf.Session(graph, tier=tier) as session:
@@ -252,7 +264,7 @@ def test_gradients_may_be_clipped_on_the_way(tier: str, tmp_path: Path) -> None:
         loss, _ = loss_of_graph()
         b = nf.variable(np.array(3.0), name="b")
         loss = loss + 0.5 * b * b
-        optimizer = nf.train.GradientDescentOptimizer(0.5)
+        optimizer = GradientDescentOptimizer(0.5)
         gradients, variables = zip(*optimizer.compute_gradients(loss), strict=True)
         clipped, norm = nf.clip_by_global_norm(gradients, 2.0)
         optimizer.apply_gradients(zip(clipped, variables, strict=True), name="train")
@@ -280,7 +292,7 @@ def test_a_step_by_given_gradients_is_a_training_step_with_its_loss_in_the_file(
         out = nf.dropout(w, rate=0.5, name="out")
         loss = nf.reduce_sum(out, name="loss")
         slope = nf.gradients(loss, [w])
-        optimizer = nf.train.AdamOptimizer()
+        optimizer = AdamOptimizer()
         node = optimizer.apply_gradients([(2 * slope[0], w)], name="train")
     with nf.Session(graph) as session:
         session.initialize()
@@ -296,20 +308,20 @@ def test_a_step_by_given_gradients_is_a_training_step_with_its_loss_in_the_file(
 def test_the_global_step_counts_with_the_update(tier: str, tmp_path: Path) -> None:
     with nf.Graph() as graph:
         loss, _ = loss_of_graph()
-        step = nf.train.get_or_create_global_step()
-        assert nf.train.get_or_create_global_step() is step is nf.train.get_global_step()
-        rate = nf.train.exponential_decay(0.1, step, 1, 0.5)
-        node = nf.train.GradientDescentOptimizer(rate).minimize(loss, global_step=step)
+        step = get_or_create_global_step()
+        assert get_or_create_global_step() is step is get_global_step()
+        rate = exponential_decay(0.1, step, 1, 0.5)
+        node = GradientDescentOptimizer(rate).minimize(loss, global_step=step)
         own = nf.variable(7, trainable=False, name="own")
-        other = nf.train.AdamOptimizer().minimize(loss, own)
+        other = AdamOptimizer().minimize(loss, own)
     nf.save(graph, tmp_path / "counted.flow")
     for each in (graph, nf.load(tmp_path / "counted.flow")):
-        found = nf.train.get_global_step(each)
+        found = get_global_step(each)
         assert found is not None and found.dtype == "int64" and found.name == "global_step"
         with nf.Session(each, tier=tier) as session:
             session.initialize()
             for count in range(3):
-                assert nf.train.global_step(session, found) == count
+                assert global_step(session, found) == count
                 before = session.variables["w"]
                 shown = session.run([rate.name, node.name])[0]
                 np.testing.assert_allclose(shown, 0.1 * 0.5**count, rtol=1e-6)
@@ -318,7 +330,7 @@ def test_the_global_step_counts_with_the_update(tier: str, tmp_path: Path) -> No
                 )
             session.run(other.name)
             assert session.variables["own"] == 8
-    assert nf.train.get_global_step(nf.Graph()) is None
+    assert get_global_step(nf.Graph()) is None
 
 
 def test_variables_can_be_chosen_and_what_is_kept_for_them_found() -> None:
@@ -327,7 +339,7 @@ def test_variables_can_be_chosen_and_what_is_kept_for_them_found() -> None:
         b = nf.variable(np.ones(2), name="b")
         far = nf.variable(1.0, name="far")
         loss = loss + nf.reduce_sum(b)
-        optimizer = nf.train.RMSPropOptimizer(0.1)
+        optimizer = RMSPropOptimizer(0.1)
         pairs = optimizer.compute_gradients(loss)
         assert [v.name for _, v in pairs] == ["w", "b", "far"]
         assert [g is None for g, _ in pairs] == [False, False, True]
@@ -347,8 +359,8 @@ def test_a_loss_with_elements_counts_as_their_sum() -> None:
     with nf.Graph() as graph:
         w = nf.variable(START, name="w")
         loss = nf.square(w)
-        node = nf.train.GradientDescentOptimizer(0.5).minimize(loss, grad_loss=nf.constant(PULL))
-        plain = nf.train.GradientDescentOptimizer(0.5).minimize(loss)
+        node = GradientDescentOptimizer(0.5).minimize(loss, grad_loss=nf.constant(PULL))
+        plain = GradientDescentOptimizer(0.5).minimize(loss)
     with nf.Session(graph) as session:
         for step, weights in ((plain, 1.0), (node, PULL)):
             session.initialize()
@@ -359,7 +371,7 @@ def test_a_loss_with_elements_counts_as_their_sum() -> None:
 def test_what_is_refused() -> None:
     with nf.Graph():
         loss, w = loss_of_graph()
-        optimizer = nf.train.AdamOptimizer()
+        optimizer = AdamOptimizer()
         for wrong in (1.0, "loss", None, [loss]):
             with pytest.raises(GraphError):
                 optimizer.minimize(wrong)
@@ -376,12 +388,10 @@ def test_what_is_refused() -> None:
         with pytest.raises(GraphError, match="2 gradients for 1 variables"):
             optimizer.apply_gradients([(nf.constant(np.ones(4)), w)] * 2)
         with pytest.raises(AttributeProblem, match="beta1"):
-            nf.train.AdamOptimizer(beta1="much").minimize(loss)
+            AdamOptimizer(beta1="much").minimize(loss)
         with pytest.raises(AttributeProblem) as caught:
             nf.apply_gradients(0.1, loss, [w], rule="adam", settings={"beta3": 1}, variables=["w"])
         assert caught.value.port == "settings"
-        with pytest.raises(AttributeError, match="AdamOptimizer"):
-            getattr(nf.train, "AdamOptimiser")  # noqa: B009
 
 
 @pytest.mark.thorough

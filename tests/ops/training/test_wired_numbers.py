@@ -10,6 +10,9 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, ShapeError
+from nodeflow.ops.training import optimizers
+from nodeflow.ops.training.optimizers import AdamOptimizer, MomentumOptimizer
+from nodeflow.ops.variables.scope import Variable
 
 START = (1.0, -2.0, 3.0)
 STEPS = 4
@@ -26,13 +29,13 @@ NUMBERS: dict[str, dict[str, float]] = {
 def built(kind: str, dtype: str, wired: bool, *, apart: bool = False) -> tuple[Any, dict, Any]:
     """A graph, feeds of its numbers by name, and the node that makes a step."""
     with nf.Graph() as graph:
-        w = nf.Variable(np.array(START, dtype), name="w")
+        w = Variable(np.array(START, dtype), name="w")
         loss = nf.reduce_sum(nf.square(w))
         numbers = {
             name: nf.placeholder(dtype, [], name=name) if wired else value
             for name, value in NUMBERS[kind].items()
         }
-        optimizer = getattr(nf.train, kind)(0.1, **numbers)
+        optimizer = getattr(optimizers, kind)(0.1, **numbers)
         if apart:
             step = optimizer.apply_gradients(optimizer.compute_gradients(loss))
         else:
@@ -67,9 +70,9 @@ def test_a_fed_number_trains_to_the_bits_of_the_attribute(kind: str, dtype: str,
 
 def test_a_number_is_read_anew_in_each_step() -> None:
     with nf.Graph() as graph:
-        w = nf.Variable(np.array(START), name="w")
+        w = Variable(np.array(START), name="w")
         keep = nf.placeholder("float64", [], name="keep")
-        step = nf.train.MomentumOptimizer(0.1, momentum=keep).minimize(nf.reduce_sum(w * w))
+        step = MomentumOptimizer(0.1, momentum=keep).minimize(nf.reduce_sum(w * w))
     value, velocity = np.array(START), np.zeros(3)
     with nf.Session(graph, tier="reference") as session:
         session.initialize()
@@ -82,11 +85,11 @@ def test_a_number_is_read_anew_in_each_step() -> None:
 
 def test_one_wired_number_leaves_the_others_as_attributes() -> None:
     with nf.Graph() as graph:
-        w = nf.Variable(np.array(START), name="w")
+        w = Variable(np.array(START), name="w")
         loss = nf.reduce_sum(w * w)
         nf.adam(loss, beta1=0.8, beta2=nf.constant(0.9, dtype="float64"), name="wired")
     with nf.Graph() as other:
-        w = nf.Variable(np.array(START), name="w")
+        w = Variable(np.array(START), name="w")
         nf.adam(nf.reduce_sum(w * w), beta1=0.8, beta2=0.9, name="plain")
     assert trained(graph, {}, "wired", "reference") == trained(other, {}, "plain", "reference")
     assert graph.node("wired").attrs["beta1"] == 0.8
@@ -94,8 +97,8 @@ def test_one_wired_number_leaves_the_others_as_attributes() -> None:
 
 def test_numbers_may_be_functions_and_numpy_numbers() -> None:
     with nf.Graph():
-        w = nf.Variable(np.array(START), name="w")
-        optimizer = nf.train.AdamOptimizer(lambda: 0.1, beta1=np.array(0.8), beta2=lambda: 0.9)
+        w = Variable(np.array(START), name="w")
+        optimizer = AdamOptimizer(lambda: 0.1, beta1=np.array(0.8), beta2=lambda: 0.9)
         step = optimizer.minimize(nf.reduce_sum(w * w))
     expected = {"learning_rate": 0.1, "beta1": 0.8, "beta2": 0.9}
     assert {name: step.attrs[name] for name in expected} == expected
@@ -104,9 +107,9 @@ def test_numbers_may_be_functions_and_numpy_numbers() -> None:
 
 def test_a_number_is_one_number() -> None:
     with nf.Graph():
-        w = nf.Variable([1.0, 2.0], name="w")
+        w = Variable([1.0, 2.0], name="w")
         loss = nf.reduce_sum(w * w)
-        optimizer = nf.train.AdamOptimizer(0.1, beta1=w)
+        optimizer = AdamOptimizer(0.1, beta1=w)
         with pytest.raises(ShapeError, match="beta1 must be a scalar"):
             optimizer.minimize(loss)
         with pytest.raises(ShapeError, match="beta1 must be a scalar"):

@@ -1,7 +1,7 @@
 """`tf.metrics`: metrics over many batches, as in TensorFlow 1.
 
 Each function returns a pair: the value so far, and an update node, which adds the batch of its run
-and returns the value after it. Counts are local variables, which `nf.local_variables_initializer`
+and returns the value after it. Counts are local variables, which `tf.local_variables_initializer`
 sets to 0. nodeflow's metric ops (`nf.auc`, `nf.accuracy`) measure only the given batch.
 """
 

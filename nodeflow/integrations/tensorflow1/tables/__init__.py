@@ -1,0 +1,1 @@
+"""Tables about the names and arguments of TensorFlow 1."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nodeflow.graph.default_session import get_default_session
 
 import nodeflow as nf
 from nodeflow.engine.config import ConfigProto, GPUOptions
@@ -19,6 +18,7 @@ from nodeflow.errors import (
     GraphError,
     RunError,
 )
+from nodeflow.graph.session_hooks.default_session import get_default_session
 from nodeflow.ops.program.initialize import (
     initialize_all_variables,
     initialize_variables,

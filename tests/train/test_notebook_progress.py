@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.ops.training.optimizers import GradientDescentOptimizer
+from nodeflow.ops.variables.scope import Variable
 from nodeflow.train.events import Edited, Epoch, Resumed, Started, Steps
 from nodeflow.train.notebook_progress import ProgressBar, notebook_display
 
@@ -31,9 +33,9 @@ history = nf.train.fit(graph, data={x: rows}, epochs=3, batch_size=10, keep_run=
 def graph():
     with nf.Graph() as graph:
         x = nf.placeholder("float32", (None, 1), name="x")
-        w = nf.Variable(np.zeros((1, 1), np.float32), name="w")
+        w = Variable(np.zeros((1, 1), np.float32), name="w")
         loss = nf.reduce_mean(nf.square(nf.matmul(x, w) - x), name="loss")
-        nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        GradientDescentOptimizer(0.1).minimize(loss)
     return graph
 
 

@@ -26,7 +26,7 @@ def test_fully_connected_is_relu_of_a_product() -> None:
     x = np.random.RandomState(0).randn(4, 3).astype("float32")
     with nf.Graph() as graph:
         y = tf.contrib.layers.fully_connected(
-            x, 2, scope="fc1", biases_initializer=nf.constant_initializer(0.5),
+            x, 2, scope="fc1", biases_initializer=tf.constant_initializer(0.5),
             weights_regularizer=tf.contrib.layers.l2_regularizer(0.1),
         )  # fmt: skip
         again = tf.contrib.layers.fully_connected(x, 2, scope="fc1", reuse=True)
@@ -72,7 +72,7 @@ def test_a_normaliser_takes_the_place_of_biases() -> None:
 def test_scaled_initial_weights() -> None:
     with nf.Graph() as graph:
         init = tf.contrib.layers.variance_scaling_initializer()
-        nf.get_variable("w", [400, 300], initializer=init)
+        tf.get_variable("w", [400, 300], initializer=init)
     w = value(graph, "w")
     assert w.std() == pytest.approx(np.sqrt(2 / 400), rel=0.02)
     with pytest.raises(nf.errors.AttributeProblem, match="mode"):

@@ -116,7 +116,7 @@ def by_hand(step: Callable[..., np.ndarray]) -> np.ndarray:
 def trained(space: Any, key: str, clip: bool = False, **session: Any) -> np.ndarray:
     name, arguments, _ = OPTIMIZERS[key]
     with nf.Graph() as graph:
-        table = nf.Variable(START, dtype="float64", name="table")
+        table = tf.Variable(START, dtype="float64", name="table")
         ids = nf.placeholder("int32", [3], name="ids")
         loss = nf.reduce_mean(nf.square(tf.nn.embedding_lookup(table, ids) - 0.5))
         optimizer = getattr(space, name)(learning_rate=RATE, **arguments)
@@ -162,7 +162,7 @@ def test_the_optimizers_of_nf_go_on_moving_all_rows(key: str) -> None:
 
 def test_a_bound_away_from_zero_moves_every_row() -> None:
     with nf.Graph() as graph:
-        table = nf.Variable(START, dtype="float64")
+        table = tf.Variable(START, dtype="float64")
         loss = nf.reduce_sum(nf.gather(table, [1]))
         optimizer = tf.train.MomentumOptimizer(1.0, 0.0)
         ((gradient, _),) = optimizer.compute_gradients(loss)

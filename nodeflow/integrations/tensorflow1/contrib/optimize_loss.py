@@ -132,10 +132,11 @@ def _multiplied(pairs: Pairs, factors: Mapping[Any, Any]) -> Pairs:
     return found
 
 
-def _clipped(pairs: Pairs, limit: Any) -> Pairs:
+def _clipped(pairs: Pairs, limit: float | Callable[[Pairs], Pairs] | None) -> Pairs:
     if limit is None:
         return pairs
     if callable(limit):
         return list(limit(pairs))
     gradients, _ = clip_by_global_norm([gradient for gradient, _ in pairs], limit)
-    return [(g, variable) for g, (_, variable) in zip(gradients, pairs, strict=True)]
+    clipped = zip(gradients, pairs, strict=True)
+    return [(gradient, variable) for gradient, (_, variable) in clipped if gradient is not None]

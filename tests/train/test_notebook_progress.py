@@ -21,9 +21,9 @@ import nodeflow as nf
 
 with nf.Graph() as graph:
     x = nf.placeholder("float32", (None, 1), name="x")
-    w = nf.Variable(np.zeros((1, 1), np.float32), name="w")
+    w = nf.variable(np.zeros((1, 1), np.float32), name="w")
     loss = nf.reduce_mean(nf.square(nf.matmul(x, w) - x), name="loss")
-    nf.train.GradientDescentOptimizer(0.1).minimize(loss)
+    nf.gradient_descent(loss, learning_rate=0.1)
 rows = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
 history = nf.train.fit(graph, data={x: rows}, epochs=3, batch_size=10, keep_run=False)
 """.strip()

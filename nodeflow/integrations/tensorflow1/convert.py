@@ -17,8 +17,6 @@ from importlib import import_module
 from typing import Any
 
 from nodeflow.foreign_names.arguments import WITHOUT_EFFECT, here
-from nodeflow.integrations.tensorflow1 import homes
-from nodeflow.integrations.tensorflow1.names import RARE
 from nodeflow.integrations.tensorflow1.namespace import (
     counterpart,
     found_at,
@@ -26,7 +24,9 @@ from nodeflow.integrations.tensorflow1.namespace import (
     known_names,
     named,
 )
-from nodeflow.integrations.tensorflow1.refusals import refused
+from nodeflow.integrations.tensorflow1.tables import homes
+from nodeflow.integrations.tensorflow1.tables.names import RARE
+from nodeflow.integrations.tensorflow1.tables.refusals import refused
 
 PACKAGE = "nodeflow.tensorflow1"
 ALL = ("tensorflow", "tensorflow.compat.v1", PACKAGE)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nodeflow.foreign_names.answers import Library
-from nodeflow.integrations.tensorflow1.homes import has
-from nodeflow.integrations.tensorflow1.names import ABSENT, OTHER_THINGS, RENAMED, ROOT_TOO
+from nodeflow.integrations.tensorflow1.tables.homes import has
+from nodeflow.integrations.tensorflow1.tables.names import ABSENT, OTHER_THINGS, RENAMED, ROOT_TOO
 
 STATEMENT = "import nodeflow.tensorflow1 as tf"
 

@@ -14,9 +14,9 @@ from typing import Any
 from nodeflow.errors import suggest
 from nodeflow.foreign_names.answers import Answer, exists_in
 from nodeflow.foreign_names.arguments import spelled_here
-from nodeflow.integrations.tensorflow1 import homes
 from nodeflow.integrations.tensorflow1.library import LIBRARY
-from nodeflow.integrations.tensorflow1.names import RENAMED
+from nodeflow.integrations.tensorflow1.tables import homes
+from nodeflow.integrations.tensorflow1.tables.names import RENAMED
 
 PUBLIC_NAMES = Path(__file__).with_name("public_names.txt")
 """Names in TensorFlow 2.15's ``tf.compat.v1``, with parameters; ``=`` marks a default."""

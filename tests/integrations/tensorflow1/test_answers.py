@@ -9,7 +9,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.foreign_names.answers import exists_in
 from nodeflow.integrations.tensorflow1.library import LIBRARY
-from nodeflow.integrations.tensorflow1.names import ABSENT, RENAMED
+from nodeflow.integrations.tensorflow1.tables.names import ABSENT, RENAMED
 
 EXISTS = exists_in(nf)
 

@@ -10,7 +10,7 @@ import pytest
 from nodeflow.foreign_names.arguments import WITHOUT_EFFECT, here
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.integrations.tensorflow1 import name_page
-from nodeflow.integrations.tensorflow1.refusals import REFUSED, refused
+from nodeflow.integrations.tensorflow1.tables.refusals import REFUSED, refused
 
 OUT_OF_ORDER = {
     "einsum", "linalg.einsum",  # take the equation first, whatever their signature says

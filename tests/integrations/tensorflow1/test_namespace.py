@@ -13,8 +13,9 @@ import pytest
 
 import nodeflow as nf
 import nodeflow.tensorflow1 as tf
-from nodeflow.integrations.tensorflow1 import homes, namespace
+from nodeflow.integrations.tensorflow1 import namespace
 from nodeflow.integrations.tensorflow1.namespace import found_at, public_names
+from nodeflow.integrations.tensorflow1.tables import homes
 from tests.integrations.tensorflow1.test_places import MOVES
 
 PROGRAM = """\

@@ -9,7 +9,7 @@ import pytest
 
 import nodeflow as nf
 import nodeflow.tensorflow1 as tf
-from nodeflow.integrations.tensorflow1.homes import SPACES
+from nodeflow.integrations.tensorflow1.tables.homes import SPACES
 from nodeflow.integrations.tensorflow1.tables.moved import IN_CORE, SPACES_IN_CORE
 from tests.public.test_wrong_arguments import call, draws
 

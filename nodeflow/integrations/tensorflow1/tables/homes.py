@@ -10,19 +10,19 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from nodeflow.integrations.tensorflow1.names import OTHER_THINGS, RENAMED, ROOT_TOO
 from nodeflow.integrations.tensorflow1.tables.moved import IN_CORE, SPACES_IN_CORE
+from nodeflow.integrations.tensorflow1.tables.names import OTHER_THINGS, RENAMED, ROOT_TOO
 from nodeflow.public import public
 
-HERE = __name__.rpartition(".")[0]
+HERE = __name__.rpartition(".tables.")[0]
 
 SPACES = {
     **SPACES_IN_CORE,
     "compat": f"{HERE}.program.compat",
     "app": f"{HERE}.program.app",
-    "contrib.legacy_seq2seq": f"{HERE}.legacy_seq2seq",
-    "contrib.layers": f"{HERE}.contrib_layers",
-    "contrib.opt": f"{HERE}.contrib_opt",
+    "contrib.legacy_seq2seq": f"{HERE}.contrib.legacy_seq2seq",
+    "contrib.layers": f"{HERE}.contrib.layers",
+    "contrib.opt": f"{HERE}.contrib.opt",
     "examples.tutorials.mnist.input_data": f"{HERE}.mnist_tutorial",
     "flags": f"{HERE}.program.flags",
     "gfile": f"{HERE}.program.gfile",
@@ -70,14 +70,18 @@ HOMES = {
     ),
     **dict.fromkeys(("reduce_mean", "math.reduce_mean"), f"{HERE}.arithmetic:reduce_mean"),
     "constant": f"{HERE}.texts:constant",
-    "contrib.layers.convolution2d": f"{HERE}.contrib_layers:conv2d",
+    "contrib.layers.convolution2d": f"{HERE}.contrib.layers:conv2d",
     "contrib.layers.optimize_loss": f"{HERE}.contrib.optimize_loss:optimize_loss",
     "train.Coordinator": f"{HERE}.program.coordinator:Coordinator",
     "train.start_queue_runners": f"{HERE}.program.coordinator:start_queue_runners",
     "Graph": f"{HERE}.arithmetic:Graph",
     "nn.embedding_lookup": f"{HERE}.arithmetic:embedding_lookup",
-    "contrib.learn.preprocessing.VocabularyProcessor": f"{HERE}.vocabulary:VocabularyProcessor",
-    "contrib.opt.ScipyOptimizerInterface": f"{HERE}.scipy_optimizer:ScipyOptimizerInterface",
+    "contrib.learn.preprocessing.VocabularyProcessor": (
+        f"{HERE}.contrib.vocabulary:VocabularyProcessor"
+    ),
+    "contrib.opt.ScipyOptimizerInterface": (
+        f"{HERE}.contrib.scipy_optimizer:ScipyOptimizerInterface"
+    ),
     **{
         f"train.{name}": f"{HERE}.records:{name}"
         for name in ("BytesList", "Example", "Feature", "Features", "FloatList", "Int64List")
@@ -88,7 +92,7 @@ HOMES = {
     },
     "select": f"{HERE}.selection:where",
     "where": f"{HERE}.selection:where",
-    "contrib.seq2seq.sequence_loss": f"{HERE}.contrib_layers:sequence_loss",
+    "contrib.seq2seq.sequence_loss": f"{HERE}.contrib.layers:sequence_loss",
     "metrics.sparse_average_precision_at_k": f"{HERE}.streaming:average_precision_at_k",
     "metrics.sparse_precision_at_k": f"{HERE}.streaming:precision_at_k",
 }

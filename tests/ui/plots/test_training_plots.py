@@ -96,6 +96,22 @@ def test_plots_are_exported_from_their_menu(panel, qtbot, tmp_path, monkeypatch,
         assert path.stat().st_size > 1000
 
 
+@pytest.mark.parametrize("suffix, words", [("png", "picture"), ("svg", "drawing"), ("csv", "val")])
+def test_one_plot_is_exported_from_its_own_menu(panel, qtbot, tmp_path, monkeypatch, suffix, words):
+    target = tmp_path / "plot"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    cell = next(c for c in panel.plots.grid.cells if "accuracy" in c.place.curves)
+    cell.menu.aboutToShow.emit()
+    next(a for a in cell.menu.actions() if words in a.text() and "Export" in a.text()).trigger()
+    path = target.with_suffix(f".{suffix}")
+    qtbot.waitUntil(lambda: path.exists() and not panel.plots.bar._writing.is_busy)
+    if suffix == "csv":
+        rows = list(csv.DictReader(path.read_text().splitlines()))
+        assert {row["curve"] for row in rows} == {"accuracy"}
+    else:
+        assert path.stat().st_size > 1000
+
+
 def test_a_file_that_cannot_be_written_is_named(panel, qtbot, tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(

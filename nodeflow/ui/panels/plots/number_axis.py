@@ -14,8 +14,12 @@ from nodeflow.ui.panels.plots.plotting import pg
 
 BETWEEN_TICKS = 10
 """Minimum pixels between the numbers along a horizontal axis."""
+FEWEST, MOST = 3, 8
+"""Ticks. Fewer give no scale, more are noise."""
 LINE = 26
 """Minimum pixels between the numbers of a vertical axis."""
+TIGHT, TIGHT_LINE = 5, 13
+"""These minima on an axis that would otherwise have fewer than `FEWEST` ticks."""
 
 
 class NumberAxis(pg.AxisItem):
@@ -57,24 +61,35 @@ class NumberAxis(pg.AxisItem):
     def _is_upright(self) -> bool:
         return self.orientation in ("left", "right")
 
-    def _room(self, text: str) -> float:
+    def _room(self, text: str, is_tight: bool = False) -> float:
         if self._is_upright:
-            return LINE
-        return QFontMetricsF(font(TYPE["caption"])).horizontalAdvance(text) + BETWEEN_TICKS
+            return TIGHT_LINE if is_tight else LINE
+        between = TIGHT if is_tight else BETWEEN_TICKS
+        return QFontMetricsF(font(TYPE["caption"])).horizontalAdvance(text) + between
 
     def _ticks(self, low: float, high: float, size: float) -> list[tuple[float, str]]:
-        most = max(1, int(size // 30))
-        while True:
+        """Return as many ticks as fit, at most `MOST`; closer together if they are too few."""
+        found = self._fitting(low, high, size, False)
+        return found if len(found) >= FEWEST else self._fitting(low, high, size, True)
+
+    def _fitting(
+        self, low: float, high: float, size: float, is_tight: bool
+    ) -> list[tuple[float, str]]:
+        best: list[tuple[float, str]] = []
+        for most in range(MOST, 0, -1):
             found = ticks(low, high, most)
             if self.is_whole and found and found[0][1] < 1:
                 found = [(n, 1.0) for n in range(math.ceil(low), math.floor(high) + 1)]
-            texts = [(value, self._text(value, step)) for value, step in found]
-            room = max((self._room(text) for _, text in texts), default=0.0)
-            step = found[0][1] if found else 0.0
-            if most == 1 or step / (high - low) * size >= room:
-                fits = len(texts) <= 1 or step / (high - low) * size >= room
-                return texts if fits else texts[:1]
-            most = max(1, most - max(1, most // 8))
+            for every in (1, 2) if is_tight else (1,):
+                kept = [(v, step) for v, step in found if round(v / step) % every == 0]
+                texts = [(value, self._text(value, step)) for value, step in kept]
+                room = max((self._room(text, is_tight) for _, text in texts), default=0.0)
+                apart = every * kept[0][1] / (high - low) * size if kept else 0.0
+                if len(texts) > len(best) and (len(texts) == 1 or apart >= room):
+                    best = texts
+            if len(best) >= FEWEST:
+                break
+        return best
 
     def _text(self, value: float, step: float) -> str:
         return count(round(value)) if self.is_whole else tick_text(value, step)
@@ -88,8 +103,10 @@ class NumberAxis(pg.AxisItem):
         pixels = size / (high - low)
         room = max(self._room(_power(n)) for n in (first, last))
         if first <= last and (last > first or high - low > 1.3):
-            every = max(1, math.ceil(room / pixels))
-            factors = (1, 2, 5) if 0.3 * pixels >= room else (1,)
+            powers = last - first + 1
+            every = max(1, math.ceil(room / pixels), math.ceil(powers / MOST))
+            detailed = 0.3 * pixels >= room and 3 * (high - low) + 1 <= MOST
+            factors = (1, 2, 5) if detailed else (1,)
             found = [
                 (n + math.log10(factor), _power(n, factor))
                 for n in range(first - 1, last + 1)

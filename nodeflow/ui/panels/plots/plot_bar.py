@@ -17,8 +17,9 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, label, row, switch
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 from nodeflow.ui.panels.plots.arrangement import MOST_COLUMNS, Arrangement
-from nodeflow.ui.panels.plots.curve import AXES
+from nodeflow.ui.panels.plots.curve import AXES, Curve
 from nodeflow.ui.panels.plots.export import picture, write_csv
+from nodeflow.ui.panels.plots.plot_cell import EXPORTS, PlotCell
 from nodeflow.ui.panels.plots.plot_grid import PlotGrid
 from nodeflow.ui.popups.dialogs.confirmation_dialogs import show_problem
 
@@ -93,6 +94,7 @@ class PlotBar(QWidget):
         self.setLayout(layout)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         grid.zoomed.connect(self.refresh)
+        grid.export_asked.connect(self._export_one)
         self.refresh()
         themes.follow(self._set_theme)
 
@@ -142,11 +144,7 @@ class PlotBar(QWidget):
         switch(reset, "They are already arranged automatically." if is_plain else "")
         reset.triggered.connect(self._on_reset)
         menu.addSeparator()
-        for suffix, words in (
-            (".png", "Export as a picture (PNG)…"),
-            (".svg", "Export as a drawing (SVG)…"),
-            (".csv", "Export the values (CSV)…"),
-        ):
+        for suffix, words in EXPORTS:
             entry = menu.addAction(words)
             drawn = any(curve.count for curve in grid.all_curves)
             switch(entry, "" if drawn else "Nothing is drawn yet.")
@@ -168,6 +166,13 @@ class PlotBar(QWidget):
     # ---- export -------------------------------------------------------------------------------
 
     def _export(self, suffix: str, _: bool = False) -> None:
+        self._save(self._grid.visible_cells, list(self._grid.all_curves), suffix)
+
+    @Slot(object, str)
+    def _export_one(self, cell: PlotCell, suffix: str) -> None:
+        self._save([cell], list(cell.plot.curves), suffix)
+
+    def _save(self, cells: list[PlotCell], curves: list[Curve], suffix: str) -> None:
         start = str(Path.home() / f"plots{suffix}")
         chosen, _filter = QFileDialog.getSaveFileName(
             self, "Export the plots", start, FILTERS[suffix]
@@ -177,10 +182,9 @@ class PlotBar(QWidget):
         path = Path(chosen)
         path = path if path.suffix else path.with_suffix(suffix)
         if suffix == ".csv":
-            curves = list(self._grid.all_curves)
             self._writing.run(lambda: _reported(path, lambda: write_csv(path, curves)))
             return
-        content = picture(self._grid.cells, self._themes.theme, suffix)
+        content = picture(cells, self._themes.theme, suffix)
         self._writing.run(lambda: _reported(path, lambda: write_atomically(path, content)))
 
     def _on_failed(self, error: NodeflowError) -> None:

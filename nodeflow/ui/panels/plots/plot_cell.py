@@ -17,6 +17,11 @@ from nodeflow.ui.panels.plots.arrangement import PlotPlace
 from nodeflow.ui.panels.plots.curve_plot import CurvePlot
 
 DASHED = "<b>- -</b>"
+EXPORTS = (
+    (".png", "Export as a picture (PNG)…"),
+    (".svg", "Export as a drawing (SVG)…"),
+    (".csv", "Export the values (CSV)…"),
+)
 LOWEST = 110
 """Minimum height of a legible plot."""
 
@@ -28,12 +33,16 @@ class PlotCell(QWidget):
         log_toggled(bool), curve_toggled(name, bool): chosen in the plot's menu.
         moved(int): move the plot by this many places.
         removed().
+        alone_toggled(): show the plot by itself, or all plots again.
+        export_asked(str): write the plot to a file with this suffix.
     """
 
     log_toggled = Signal(bool)
     curve_toggled = Signal(str, bool)
     moved = Signal(int)
     removed = Signal()
+    alone_toggled = Signal()
+    export_asked = Signal(str)
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -55,21 +64,34 @@ class PlotCell(QWidget):
         self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self._fill_menu)
         self.button.setMenu(self.menu)
-        head = row(1, self.legend, self.button, gap=1)
+        self.alone = QToolButton()
+        self.alone.setAutoRaise(True)
+        self.alone.setAccessibleName("Full size")
+        self.alone.clicked.connect(self._on_alone)
+        head = row(1, self.legend, self.alone, self.button, gap=1)
         head.setStretch(1, 1)
         layout = column(head, self.plot, gap=0)
         layout.setStretch(1, 1)
         self.setLayout(layout)
+        self._is_alone = False
         themes.follow(self._set_theme)
 
     def _set_theme(self, theme: Theme) -> None:
         self.button.setIcon(icon("ellipsis", theme, "ink_muted", 14))
+        self.alone.setIcon(icon("maximize", theme, "ink_muted", 14))
         self.show_legend()
 
     def set_place(self, place: PlotPlace, names: Sequence[str], number: int, count: int) -> None:
         """Set the plot's place, the names of all curves, and its number among the plots."""
         self.place, self._names = place, names
         self._place_number, self._count = number, count
+
+    def set_alone(self, is_alone: bool, count: int) -> None:
+        """Show whether this is the only visible one of ``count`` plots."""
+        self._is_alone = is_alone
+        self.alone.setVisible(count > 1)
+        words = "Show all plots again (Escape)" if is_alone else "Show this plot by itself"
+        self.alone.setToolTip(words)
 
     def show_legend(self) -> None:
         """Name the curves in their colours."""
@@ -103,6 +125,12 @@ class PlotCell(QWidget):
             entry.setChecked(name in self.place.curves)
             entry.toggled.connect(partial(self._toggle, name))
         menu.addSeparator()
+        drawn = any(curve.count for curve in self.plot.curves)
+        for suffix, words in EXPORTS:
+            entry = menu.addAction(words)
+            switch(entry, "" if drawn else "Nothing is drawn yet.")
+            entry.triggered.connect(partial(self._export, suffix))
+        menu.addSeparator()
         for text, by in (("Move left", -1), ("Move right", 1)):
             entry = menu.addAction(text)
             is_there = 0 <= self._place_number + by < self._count
@@ -117,6 +145,12 @@ class PlotCell(QWidget):
 
     def _move(self, by: int, _: bool = False) -> None:
         self.moved.emit(by)
+
+    def _on_alone(self, _: bool = False) -> None:
+        self.alone_toggled.emit()
+
+    def _export(self, suffix: str, _: bool = False) -> None:
+        self.export_asked.emit(suffix)
 
     def _remove(self, _: bool = False) -> None:
         self.removed.emit()

@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from nodeflow.number_text import count, number
@@ -39,12 +40,14 @@ class PlotGrid(QWidget):
         pointed(x): the crosshair's position on the x axis; None if hidden.
         zoomed(): another part of the x axis is shown.
         step_chosen(int): the user clicked at this step.
+        export_asked(PlotCell, str): write a plot to a file with this suffix.
     """
 
     arranged = Signal(object)
     pointed = Signal(object)
     zoomed = Signal()
     step_chosen = Signal(int)
+    export_asked = Signal(object, str)
 
     def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,6 +65,8 @@ class PlotGrid(QWidget):
         self._changes: list[tuple[int, str]] = []
         self._runs: list[DrawnRun] = []
         self._cursor: int | None = None
+        self._alone: int | None = None
+        """The number of the plot that is shown by itself; None shows all."""
         self._is_over = True
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         """Runs while the user pans or zooms; afterwards lines are drawn smooth."""
@@ -187,16 +192,24 @@ class PlotGrid(QWidget):
         colors = {name: index for index, name in enumerate(names)}
         columns = self.arrangement.columns_for(len(places))
         arrangement = self.arrangement
+        if self._alone is not None and self._alone >= len(places):
+            self._alone = None
+        seen = range(len(places)) if self._alone is None else [self._alone]
+        columns = columns if self._alone is None else 1
         for index, (cell, place) in enumerate(zip(self.cells, places, strict=True)):
             cell.set_place(place, names, index, len(places))
             cell.plot.set_axes(arrangement.x, arrangement.log_x, place.log)
             cell.plot.show_curves([c for c in self.all_curves if c.name in place.curves], colors)
             cell.show_legend()
-            self._layout.addWidget(cell, index // columns, index % columns)
+            cell.setVisible(index in seen)
+            cell.set_alone(self._alone == index, len(places))
+            if index in seen:
+                at = seen.index(index)
+                self._layout.addWidget(cell, at // columns, at % columns)
         for column in range(self._layout.columnCount()):
-            self._layout.setColumnStretch(column, 1 if column < min(columns, len(places)) else 0)
+            self._layout.setColumnStretch(column, 1 if column < min(columns, len(seen)) else 0)
         for row in range(self._layout.rowCount()):
-            self._layout.setRowStretch(row, 1 if row * columns < len(places) else 0)
+            self._layout.setRowStretch(row, 1 if row * columns < len(seen) else 0)
         self.mark(self._mark, self._mark_words)
         self.show_changes(self._changes)
         self.show_cursor(self._cursor)
@@ -214,6 +227,8 @@ class PlotGrid(QWidget):
         cell.curve_toggled.connect(partial(self._on_curve, index))
         cell.moved.connect(partial(self._on_moved, index))
         cell.removed.connect(partial(self._on_removed, index))
+        cell.alone_toggled.connect(partial(self._on_alone, index))
+        cell.export_asked.connect(partial(self._on_export, index))
 
     # ---- the x axis ---------------------------------------------------------------------------
 
@@ -358,6 +373,29 @@ class PlotGrid(QWidget):
 
     def _on_removed(self, index: int) -> None:
         self._change(lambda a: a.with_plot(index, None))
+
+    @property
+    def visible_cells(self) -> list[PlotCell]:
+        """The plots in view: all, or the one that is shown by itself."""
+        return self.cells if self._alone is None else [self.cells[self._alone]]
+
+    def show_alone(self, index: int | None) -> None:
+        """Show a plot by itself; None shows all."""
+        self._alone = index
+        self._arrange()
+        self.refresh(self._is_over)
+
+    def _on_alone(self, index: int) -> None:
+        self.show_alone(index if self._alone is None else None)
+
+    def _on_export(self, index: int, suffix: str) -> None:
+        self.export_asked.emit(self.cells[index], suffix)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self._alone is not None:
+            self.show_alone(None)
+            return
+        super().keyPressEvent(event)
 
     def add_plot(self) -> None:
         """Add an empty plot, to be filled through its menu."""

@@ -7,12 +7,14 @@ from typing import Any
 
 from nodeflow.errors import GraphError
 from nodeflow.graph.graph import Tensor
+from nodeflow.integrations.tensorflow1.contrib.attention_decoder import attention_decoder
 from nodeflow.ops import functions as F
 from nodeflow.ops.namespaces import nn
 from nodeflow.ops.namespaces.arguments import as_float
 from nodeflow.ops.variables.scope import get_variable, get_variable_scope, variable_scope
 
 __all__ = [
+    "attention_decoder",
     "basic_rnn_seq2seq",
     "embedding_rnn_decoder",
     "rnn_decoder",

@@ -179,7 +179,11 @@ def regression() -> Example:
     e.view("prediction", "plot")
     e.group("Loss", "loss")
     e.add("mean_squared_error", "loss", "y", "prediction")
-    _training(e, "adam", "loss", {"learning_rate": 0.03}, epochs=200, batch_size=20)
+    _training(e, "adam", "loss", {"learning_rate": 0.03}, epochs=200, batch_size=20, speed=50)
+    e.stage(
+        [("", "loss"), ("prediction", "plot")],
+        [("train", "learning_rate"), ("training", "batch_size"), ("training", "seed")],
+    )
     e.arrange(
         [["Input", "Hidden layer"], [NOTE, "Output", "Loss", "Training"]],
         "A network with 32 hidden units learns the curve y = sin(2 x) + x / 4 from 200 noisy "
@@ -220,7 +224,17 @@ def spirals() -> Example:
     e.view("logits", "regions")
     _cross_entropy(e)
     _accuracy(e, "y", "logits")
-    _training(e, "adam", "accuracy", {"learning_rate": 0.01}, epochs=60, batch_size=50)
+    _training(e, "adam", "accuracy", {"learning_rate": 0.01}, epochs=60, batch_size=50, speed=50)
+    e.stage(
+        [("", "loss"), ("logits", "regions")],
+        [
+            ("train", "learning_rate"),
+            ("spirals", "noise"),
+            ("spirals", "turns"),
+            ("training", "batch_size"),
+            ("training", "seed"),
+        ],
+    )
     e.arrange(
         [
             ["Input", "Hidden layer 1", "Hidden layer 2"],
@@ -309,7 +323,17 @@ def mnist_layers() -> Example:
     _cross_entropy(e)
     e.group("Accuracy", "metrics")
     e.add("accuracy", "accuracy", "y", "logits")
-    _training(e, "adam", "accuracy", {"learning_rate": 0.001}, epochs=10, batch_size=100)
+    _training(e, "adam", "accuracy", {"learning_rate": 0.001}, epochs=10, batch_size=100, speed=20)
+    e.stage(
+        [("", "loss"), ("logits", "class_accuracy")],
+        [
+            ("train", "learning_rate"),
+            ("hidden", "units"),
+            ("hidden", "activation"),
+            ("training", "batch_size"),
+            ("data", "rows"),
+        ],
+    )
     e.arrange(
         [["Input", "Network", "Training"], [NOTE, "Loss", "Accuracy"]],
         "The network of mnist_adam.flow by layers: a dense layer is one node, and its weights and "
@@ -386,9 +410,13 @@ def mnist_cnn_layers() -> Example:
     _cross_entropy(e)
     e.group("Accuracy", "metrics")
     e.add("accuracy", "accuracy", "y", "logits")
-    _training(e, "adam", "accuracy", {}, epochs=4, batch_size=100)
+    _training(e, "adam", "accuracy", {}, epochs=4, batch_size=100, speed=10)
     e.add("cosine_decay", "rate", learning_rate=0.004, steps=2200)
     e.wire("rate", "train:schedule")
+    e.stage(
+        [("", "loss"), ("pooled1", "value"), ("logits", "class_accuracy")],
+        [("rate", "learning_rate"), ("thinned", "rate"), ("data", "rows")],
+    )
     e.arrange(
         [["Input", "Filters"], [NOTE, "Classes"], ["", "Loss", "Accuracy", "Training"]],
         "The convolutional network of mnist_cnn.flow by layers: filters, their bias and their "
@@ -424,6 +452,11 @@ def lstm() -> Example:
         {"learning_rate": 0.004, "clip_norm": 1.0},
         epochs=6,
         batch_size=100,
+        speed=10,
+    )
+    e.stage(
+        [("", "loss"), ("logits", "class_accuracy")],
+        [("train", "learning_rate"), ("memory", "reverse"), ("data", "rows")],
     )
     e.arrange(
         [["Input", "Memory", "Output"], [NOTE, "Loss", "Accuracy", ">", "Training"]],
@@ -460,7 +493,11 @@ def word2vec() -> Example:
     e.add("multiply", "directions", "embeddings", "shrink")
     e.add("transpose", "flipped", "directions")
     e.add("matmul", "similarity", "directions", "flipped")
-    _training(e, "adam", "loss", {"learning_rate": 0.01}, epochs=6, batch_size=200)
+    _training(e, "adam", "loss", {"learning_rate": 0.01}, epochs=6, batch_size=200, speed=50)
+    e.stage(
+        [("", "loss"), ("similarity", "value"), ("directions", "projection")],
+        [("train", "learning_rate"), ("text", "window"), ("training", "seed")],
+    )
     e.arrange(
         [
             ["Input", "Embedding", "Guess of the neighbour"],

@@ -23,9 +23,9 @@ from nodeflow.document.model.records import Json
 
 DATA, ROWS = "data", "rows"
 """The control of the rows that all nodes show, as node and attribute."""
-VALUE, LOSS, PREDICTIONS = "value", "loss", "predictions"
-"""Views without a module of their own among the views: the value of a node, the curves of the
-training, the predictions of a trained model."""
+VALUE, LOSS = "value", "loss"
+"""Views without a module of their own among the views: the value of a node, and the curves of the
+training."""
 MOST_CONTROLS = 6
 
 
@@ -42,7 +42,7 @@ class PinnedView:
 
     Attributes:
         node: path of the node; empty for a view of the whole training.
-        view: the kind of view, as in `nodeflow.drawing.views`, or `VALUE`, `LOSS`, `PREDICTIONS`.
+        view: the kind of view, as in `nodeflow.drawing.views`, or `VALUE`, `LOSS`.
     """
 
     node: str
@@ -75,6 +75,11 @@ def controls_of(doc: Document) -> tuple[PinnedControl, ...]:
     return tuple(known[:MOST_CONTROLS])
 
 
+def is_control(doc: Document, node: str, attr: str) -> bool:
+    """Return whether an attribute, or a setting of ``training``, is on the stage."""
+    return PinnedControl(node, attr) in controls_of(doc)
+
+
 def is_staged(doc: Document) -> bool:
     """Return whether the file has anything on its stage."""
     return bool(doc.root.stage.get("views") or doc.root.stage.get("controls"))
@@ -90,7 +95,12 @@ def pin_view(doc: Document, view: PinnedView) -> None:
 def unpin_view(doc: Document, view: PinnedView) -> None:
     """Take a view off the stage, as one undo step."""
     kept = [i for i in _items(doc, "views") if _view(i) != view]
-    _set(doc, "views", kept, f"Take {title_of(doc, view)} off the stage")
+    _set(doc, "views", kept, unpin_label(doc, view))
+
+
+def unpin_label(doc: Document, view: PinnedView) -> str:
+    """Return the label of the undo step that takes a view off the stage."""
+    return f"Take {title_of(doc, view)} off the stage"
 
 
 def pin_control(doc: Document, control: PinnedControl) -> None:

@@ -43,15 +43,17 @@ def from_version_1(data: dict[str, Any]) -> dict[str, Any]:
 
 def from_version_2(data: dict[str, Any]) -> dict[str, Any]:
     """Rename unknown fields of version 2 whose names have a meaning since version 3."""
+    _keep_apart(data, "stage", "lesson")
     training = data.get("training")
-    for fields, names in (
-        (data, ("stage", "lesson")),
-        (training, ("speed", "until_stopped", "schedule")),
-    ):
-        for name in names if isinstance(fields, dict) else ():
-            if name in fields:
-                fields[_free(fields, name)] = fields.pop(name)
+    if isinstance(training, dict):
+        _keep_apart(training, "speed", "until_stopped", "schedule")
     return data
+
+
+def _keep_apart(fields: dict[str, Any], *names: str) -> None:
+    for name in names:
+        if name in fields:
+            fields[_free(fields, name)] = fields.pop(name)
 
 
 def _free(data: dict[str, Any], name: str) -> str:

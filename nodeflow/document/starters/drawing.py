@@ -6,6 +6,7 @@ the window.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nodeflow.document.analysis.datasets.dataset_node import allow_source
@@ -14,6 +15,7 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.edit import commands, create_subgraph
 from nodeflow.document.edit.set_flags import set_view
+from nodeflow.document.edit.stage import PinnedControl, PinnedView, pin_control, pin_view
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.layered import layout
 from nodeflow.document.layout.text_width import text_width
@@ -89,6 +91,17 @@ class Drawing:
     def view(self, name: str, kind: str, **options: Json) -> None:
         """Show a view on a node instead of its value."""
         set_view(self.doc, self.ids[name], {"kind": kind, **options})
+
+    def stage(self, views: Sequence[tuple[str, str]], controls: Sequence[tuple[str, str]]) -> None:
+        """Pin views (node, kind) and controls (node, attribute), with names for nodes.
+
+        The node of a control may be ``training`` or ``data``; a view of no node is one of the
+        training.
+        """
+        for node, kind in views:
+            pin_view(self.doc, PinnedView(self.ids[node] if node else "", kind))
+        for node, attr in controls:
+            pin_control(self.doc, PinnedControl(self.ids.get(node, node), attr))
 
     def arrange(self, rows: list[list[str]], note: str, title: str) -> None:
         """Place the groups and the note in rows.

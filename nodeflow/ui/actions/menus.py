@@ -117,6 +117,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
         "&View",
         (
+            *("stage", SEPARATOR),
             ("Zoom", ("fit", "fit_selection", SEPARATOR, "zoom_in", "zoom_out", "zoom_reset")),
             ("Go", ("view_back", "view_forward", SEPARATOR, *BOOKMARK_PLACES)),
             *(SEPARATOR, "order", ("Colour by", COLORS), ("Data shown", SHOWN_DATA), SEPARATOR),
@@ -148,7 +149,7 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     "node": (
         *("rename", "replace", ("Values", ("run_to", SEPARATOR, *WHAT_IF))),
         *(("Watch", ("breakpoint", "bounds", "check_gradient")), SEPARATOR),
-        ("Show on the node", "views_menu"),
+        ("Show on node or stage", "views_menu"),
         ("Group", ("frame", "expand", "unpack", SEPARATOR, *GROUPING)),
         ("Wires", ("mute", "bypass", "swap_inputs", SEPARATOR, *ON_WIRES)),
         ("Arrange", ("collapse", "unfold", SEPARATOR, "arrange", SEPARATOR, *ALIGN)),

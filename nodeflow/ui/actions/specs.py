@@ -450,6 +450,20 @@ ACTIONS: tuple[ActionSpec, ...] = (
         for each in COLORINGS.values()
     ),
     _a("minimap", "Minimap", "Ctrl+M", "", "The whole graph in a corner", checkable=True),
+    _a(
+        "stage",
+        "Canvas, beside or stage",
+        "F4",
+        "monitor",
+        "Show the graph, the graph beside its result, or the result in large",
+    ),
+    _a(
+        "stage_node",
+        "Put on the stage",
+        "",
+        "pin",
+        "Show the node's view or value in large, with the file",
+    ),
     _a("next_pane", "Next pane", "F6", "", "Move the focus to the next panel"),
     _a("previous_pane", "Previous pane", "Shift+F6", "", "Move the focus to the previous panel"),
     _a("context_menu", "Menu", "Shift+F10", "", "Menu for the focused item"),

@@ -73,6 +73,7 @@ class Page(QWidget):
     node_requested = Signal(str)
     action_requested = Signal(str)
     vary_wanted = Signal(str, str)
+    stage_wanted = Signal(str, str)
     signature: tuple
     """The inputs that the page was made for. Another signature needs another page."""
 
@@ -107,6 +108,7 @@ class NodePage(Page):
         self.problems = ProblemsSection(theme)
         self.attributes = AttributesSection(workspace, record, theme)
         self.attributes.vary_wanted.connect(self.vary_wanted)
+        self.attributes.stage_wanted.connect(self.stage_wanted)
         self.attributes.node_requested.connect(self.node_requested)
         self.subgraph = self._make_subgraph(record)
         self.source: AttrRow | None = None
@@ -141,6 +143,7 @@ class NodePage(Page):
         if is_optimizer(record.op) and not workspace.document.locked:
             self.training = TrainingSection(workspace, theme)
             self.training.vary_wanted.connect(self.vary_wanted)
+            self.training.stage_wanted.connect(self.stage_wanted)
             self.body.addWidget(self.training)
         self.place: DeviceSection | None = None
         self.bounds: BoundsSection | None = None
@@ -366,6 +369,7 @@ class GraphPage(Page):
         if workspace.optimizers:
             self.training = TrainingSection(workspace, theme)
             self.training.vary_wanted.connect(self.vary_wanted)
+            self.training.stage_wanted.connect(self.stage_wanted)
             self.body.addWidget(self.training)
             self.body.addWidget(MoreButton(more, theme), 0, Qt.AlignmentFlag.AlignLeft)
         self.body.addStretch(1)
@@ -457,12 +461,14 @@ class Inspector(QScrollArea):
         node_requested(id): show this node.
         action_requested(action id): run this action on the selected node.
         vary_wanted(path, name): edit the values that a sweep tries for an attribute.
+        stage_wanted(path, name): put an attribute on the stage, or take it off.
         leave_requested: Escape was pressed; go back to the canvas.
     """
 
     node_requested = Signal(str)
     action_requested = Signal(str)
     vary_wanted = Signal(str, str)
+    stage_wanted = Signal(str, str)
     leave_requested = Signal()
 
     def __init__(
@@ -544,6 +550,7 @@ class Inspector(QScrollArea):
         self._page.node_requested.connect(self.node_requested)
         self._page.action_requested.connect(self.action_requested)
         self._page.vary_wanted.connect(self.vary_wanted)
+        self._page.stage_wanted.connect(self.stage_wanted)
         training = getattr(self._page, "training", None)
         for folder in self.training_folders:
             if training is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.state.workspace import Workspace
@@ -51,7 +51,11 @@ class PageStack(QStackedWidget):
         breadcrumbs.hide()
         self._canvas_page = QWidget()
         layout = column(past_bar, override_bar, breadcrumbs, gap=0)
-        layout.addWidget(canvas, 1)
+        self._halves = QSplitter(Qt.Orientation.Horizontal)
+        self._halves.setChildrenCollapsible(False)
+        self._halves.addWidget(canvas)
+        self._stage: QWidget | None = None
+        layout.addWidget(self._halves, 1)
         self._canvas_page.setLayout(layout)
         for page in (self._canvas_page, welcome, expansion, dataset, predictions, comparison):
             self.addWidget(page)
@@ -59,6 +63,32 @@ class PageStack(QStackedWidget):
             page.closed.connect(self.show_canvas)
         expansion.opened.connect(self._on_opened)
         comparison.opened.connect(self._on_compared)
+
+    def add_stage(self, stage: QWidget) -> None:
+        """Add the stage beside the canvas, hidden."""
+        self._stage = stage
+        stage.hide()
+        self._halves.addWidget(stage)
+
+    def divide(self, canvas: bool, stage: bool) -> None:
+        """Show the canvas, the stage, or both in equal halves."""
+        assert self._stage is not None and (canvas or stage)
+        was_both = self._canvas.isVisibleTo(self) and self._stage.isVisibleTo(self)
+        self._canvas.setVisible(canvas)
+        self._stage.setVisible(stage)
+        if canvas and stage and not was_both:
+            self._halves.setSizes([self._halves.width() // 2] * 2)
+
+    @property
+    def shows_stage(self) -> bool:
+        """Whether the stage is shown, alone or beside the canvas."""
+        return self._stage is not None and not self._stage.isHidden()
+
+    @property
+    def stage_area(self) -> QWidget | None:
+        """The visible stage; None while there is none."""
+        on_page = self.currentWidget() is self._canvas_page
+        return self._stage if on_page and self.shows_stage else None
 
     def show_canvas(self) -> None:
         """Show the document's own graph and focus it."""
@@ -145,7 +175,9 @@ class PageStack(QStackedWidget):
         """The widget of the current page that takes the keyboard focus."""
         page = self.currentWidget()
         assert page is not None
-        return self._canvas if page is self._canvas_page else page
+        if page is not self._canvas_page:
+            return page
+        return self._stage if self._stage and self._canvas.isHidden() else self._canvas
 
     def _show(self, page: QWidget) -> None:
         if page is not self.expansion:

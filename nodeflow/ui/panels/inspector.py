@@ -55,6 +55,7 @@ def _make(context: PanelContext) -> InspectorPanel:
     inspector.node_requested.connect(context.middle.navigator.show_node)
     inspector.action_requested.connect(context.window.actions.trigger)
     inspector.vary_wanted.connect(partial(_vary, context, panel))
+    inspector.stage_wanted.connect(context.middle.staging.toggle_control)
     inspector.leave_requested.connect(context.middle.canvas.setFocus)
     pages.page_changed.connect(lambda: panel.show_inside(pages.is_inside))
     panel.show_inside(pages.is_inside)

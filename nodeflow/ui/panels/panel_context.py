@@ -20,6 +20,7 @@ from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.viewing.override_actions import OverrideActions
 from nodeflow.ui.controllers.viewing.shown_values import ShownValues
+from nodeflow.ui.controllers.viewing.stage_actions import StageActions
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.error_handler import ErrorHandler
@@ -106,6 +107,7 @@ class MiddleObjects:
     pages: PageStack
     navigator: NodeNavigator
     expand: ExpandActions
+    staging: StageActions
 
 
 @dataclass(frozen=True)

@@ -478,6 +478,12 @@ def _go_to(past: ShownStep, plots: SharedPlots, step: int) -> None:
         past.show(step)
 
 
+def _show_unless_staged(context: PanelContext, panel: LatePanel) -> None:
+    """Show the panel when a training begins, unless the stage shows the training."""
+    if not context.middle.pages.shows_stage:
+        panel.show()
+
+
 def _make(context: PanelContext) -> TrainingPanel:
     run, link, plots = context.trainings.run, context.engine.link, context.trainings.plots
     panel = TrainingPanel(
@@ -518,8 +524,9 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
     past.chosen.connect(lambda: plots.show_cursor(past.step))
     past.refused.connect(lambda text: context.window.messages.show(text, "warning"))
     plots.step_chosen.connect(partial(_go_to, past, plots))
-    for signal in (run.training_started, run.download_started, run.notices_requested):
+    for signal in (run.download_started, run.notices_requested):
         signal.connect(panel.show)
+    run.training_started.connect(partial(_show_unless_staged, context, panel))
     panel.hear(run.training_started, TrainingPanel.begin)
     panel.hear(run.download_started, TrainingPanel.on_download_started)
     panel.hear(context.engine.link.training, TrainingPanel.on_event)

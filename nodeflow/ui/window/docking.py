@@ -7,7 +7,7 @@ A tab that is no longer needed stays as long as it is in front. The welcome page
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from PySide6.QtCore import QObject, QSize, Qt, Slot
@@ -78,6 +78,8 @@ class Docking(QObject):
         self._set_aside: list[Dock] | None = None
         self._front: Dock | None = None
         self._gave_way: list[Dock] = []
+        self._for_stage: list[Dock] = []
+        """Docks that are hidden while the stage needs their place."""
         self._stays = False
         """Whether the user opened the left panel, so that it must not hide for a graph."""
         area = Qt.DockWidgetArea
@@ -274,6 +276,18 @@ class Docking(QObject):
         gave_way, self._gave_way = self._gave_way, []
         _set_visible(gave_way, True)
 
+    def leave_to_stage(self, places: Collection[Place]) -> None:
+        """Hide the panels at these places for the stage, and show again those at other places."""
+        taken = [dock for place in places for dock in self._places[place]]
+        back = [dock for dock in self._for_stage if dock not in taken]
+        shown = [dock for dock in taken if not dock.isHidden()]
+        self._for_stage = [d for d in self._for_stage if d in taken] + shown
+        _set_visible(shown, False)
+        _set_visible(back, True)
+        front = next((dock for dock in back if dock in self._places[Place.BOTTOM]), None)
+        if front is not None:
+            front.raise_()
+
     @Slot(bool)
     def _on_visibility(self, _: bool) -> None:
         self._actions.refresh_soon()
@@ -334,6 +348,7 @@ class Docking(QObject):
     def save(self, settings: Settings) -> None:
         """Save the layout."""
         self._put_aside(False)
+        self.leave_to_stage(())
         self._give_back()
         state = self._window.saveState(STATE_VERSION)
         settings.save_layout(self._window.saveGeometry(), state)

@@ -64,6 +64,7 @@ from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.viewing.op_marks import OpMarks
 from nodeflow.ui.controllers.viewing.override_actions import OverrideActions
 from nodeflow.ui.controllers.viewing.shown_values import ShownValues
+from nodeflow.ui.controllers.viewing.stage_actions import StageActions
 from nodeflow.ui.controllers.viewing.theme_actions import ThemeActions, chosen_theme
 from nodeflow.ui.controllers.viewing.view_actions import ViewActions
 from nodeflow.ui.controllers.viewing.view_history import ViewHistory
@@ -108,6 +109,7 @@ from nodeflow.ui.window.docking import Docking, room_on
 from nodeflow.ui.window.drop_hint import DropHint
 from nodeflow.ui.window.objects_for_panels import panel_context
 from nodeflow.ui.window.panes import PaneActions
+from nodeflow.ui.window.stage_modes import StageModes
 from nodeflow.ui.window.status_feed import StatusFeed
 
 SMALLEST = QSize(960, 600)
@@ -313,6 +315,7 @@ class MainWindow(QMainWindow):
         self.divergence = Divergence(workspace, link, messages)
         self.data_actions = DataActions(self.data, actions)
         self.view_watcher = ViewWatcher(workspace, link, canvas, actions)
+        self.staging = StageActions(workspace, canvas, self.view_watcher, actions)
         self.what_if = OverrideActions(
             self, workspace, canvas, self.overrides, link, messages, actions
         )
@@ -350,8 +353,9 @@ class MainWindow(QMainWindow):
         self.docking = Docking(self, self.pages, self.themes, self.actions_, self.settings)
         PaneActions(self, self.pages, self.docking, self.actions_)
         self.shared_plots = SharedPlots(self)
-        context = panel_context(self, errors)
+        context = self.context = panel_context(self, errors)
         self.panels = Panels(self._late(spec, context) for spec in self._panel_specs)
+        self.stage_modes = StageModes(self)
 
     def _late(self, spec: PanelSpec, context: PanelContext) -> tuple[str, LatePanel]:
         """Add a panel's dock or page and return the panel with its id.

@@ -37,7 +37,7 @@ def panel_context(window: MainWindow, errors: ErrorHandler | None) -> PanelConte
         EngineObjects(window.link, window.shown_values, window.view_watcher, window.plugins),
         ChosenValues(window.data, window.overrides, window.what_if),
         TrainingObjects(window.run, window.training_folders, plots, make_overlays),
-        MiddleObjects(window.canvas, window.pages, window.navigator, window.expand),
+        MiddleObjects(window.canvas, window.pages, window.navigator, window.expand, window.staging),
         InsertingObjects(window.subgraphs, window.insertables),
         LookObjects(settings, window.themes),
         WindowObjects(

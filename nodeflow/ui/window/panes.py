@@ -29,7 +29,9 @@ class PaneActions(QObject):
         )
 
     def _step(self, step: int) -> None:
-        panes = [self._pages.focus_area, *self._docking.visible_panels()]
+        stage = self._pages.stage_area
+        middle = dict.fromkeys([self._pages.focus_area, *([stage] if stage else [])])
+        panes = [*middle, *self._docking.visible_panels()]
         focus = self._window.focusWidget()
         inside = [i for i, p in enumerate(panes) if focus and (p is focus or p.isAncestorOf(focus))]
         at = inside[0] if inside else 0

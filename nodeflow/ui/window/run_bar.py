@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QToolBar
 
 from nodeflow.ui.actions.action_set import ActionSet, add_button
+from nodeflow.ui.actions.usable_training import applying
 from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.workspace import Workspace
@@ -93,20 +94,3 @@ class RunBar(QObject):
         for action in wanted:
             add_button(self._bar, self._actions, action, self._before)
         self.shown = tuple(wanted)
-
-
-def applying(state: str, learned: bool, has_nodes: bool = True) -> tuple[str, ...]:
-    """Return the usable actions in a state of the engine. An empty graph has none.
-
-    >>> applying("idle", True), applying("paused", False)
-    (('run', 'continue', 'train'), ('continue', 'step', 'stop'))
-    """
-    if state in ("preparing", "training"):
-        return ("pause", "stop")
-    if state == "paused":
-        return ("continue", "step", "stop")
-    if not has_nodes:
-        return ()
-    if state == "running":
-        return ("run", "stop")
-    return ("run", "continue", "train") if learned else ("run", "train")

@@ -37,7 +37,7 @@ def test_the_menu_of_a_node_plots_it_and_undo_takes_it_back(mnist, qtbot):
     mnist.context_menu.open("node", QPoint(20, 20))
     action = mnist.actions_["plot_node"]
     (views,) = [
-        a.menu() for a in mnist.context_menu.menu.actions() if a.text() == "Show on the node"
+        a.menu() for a in mnist.context_menu.menu.actions() if a.text() == "Show on node or stage"
     ]
     assert action in views.actions()
     mnist.context_menu.menu.close()

@@ -108,7 +108,12 @@ class ContextMenu(QObject):
         self.menu.setObjectName("canvasMenu")
         self.menu.setToolTipsVisible(True)
         views = QMenu(self.menu)
-        fill_menu(views, ("plot_node", "slider", SEPARATOR, *VIEWS), self._actions, {})
+        fill_menu(
+            views,
+            ("stage_node", SEPARATOR, "plot_node", "slider", SEPARATOR, *VIEWS),
+            self._actions,
+            {},
+        )
         fill_menu(self.menu, CONTEXT_MENUS[self._kind(kind)], self._actions, {"views_menu": views})
         if kind == "node" and self._takes_a_picture():
             self.menu.insertAction(self.menu.actions()[0], self._actions["sketch"])

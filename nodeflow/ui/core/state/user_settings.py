@@ -208,6 +208,20 @@ class Settings:
     def minimap(self, value: bool) -> None:
         self._store.setValue("minimap", "true" if value else "false")
 
+    def stage_mode(self, path: str) -> str:
+        """Return what the user chose to see of a file (see `window.stage_modes`); empty for
+        nothing."""
+        stored = self._json("stages", {})
+        found = stored.get(path, "") if isinstance(stored, dict) else ""
+        return found if isinstance(found, str) else ""
+
+    def set_stage_mode(self, path: str, mode: str) -> None:
+        """Remember the user's choice for a file; those of the oldest files are forgotten."""
+        stored = self._json("stages", {})
+        kept = {k: v for k, v in stored.items() if k != path} if isinstance(stored, dict) else {}
+        kept = dict([*kept.items(), (path, mode)][-MOST_BOOKMARKED:])
+        self._store.setValue("stages", json.dumps(kept))
+
     def color_by(self, path: str) -> str:
         """Return the colouring of a file's nodes and wires (see ``colorings``); empty for none."""
         stored = self._json("colorings", {})

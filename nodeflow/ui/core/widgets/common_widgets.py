@@ -275,6 +275,15 @@ class InfoBar(QFrame):
         if self.isVisible() and self._said == text:
             self.dismiss()
 
+    def move_to(self, parent: QWidget) -> None:
+        """Show the messages over another widget."""
+        if parent is self.parentWidget():
+            return
+        was_shown = not self.isHidden()
+        self.setParent(parent)
+        self.setVisible(was_shown)
+        self.place()
+
     def place(self) -> None:
         """Place the bar at the top of the parent, centred, as wide as needed."""
         parent = self.parentWidget()

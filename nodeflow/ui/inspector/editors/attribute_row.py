@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal, Slot
@@ -29,6 +30,7 @@ from nodeflow.ui.inspector.editors.editors_by_kind import make_editor
 
 LABEL_WIDTH = 76
 VARY = "Vary in a sweep…"
+ON_STAGE, OFF_STAGE = "Put on the stage", "Take off the stage"
 MOST_TEXT = 26
 """Maximum length of the text below an editor that lists the values tried by a sweep."""
 
@@ -66,6 +68,7 @@ class AttrRow(QWidget):
         reset(name): the user wants the default value.
         finished: the next edit is another undo step.
         vary_wanted(name): the user wants to edit the values that a sweep tries.
+        stage_wanted(name): the user puts the attribute on the stage, or takes it off.
         source_wanted: the user wants to see the node whose wire gives the attribute.
     """
 
@@ -73,6 +76,7 @@ class AttrRow(QWidget):
     reset = Signal(str)
     finished = Signal()
     vary_wanted = Signal(str)
+    stage_wanted = Signal(str)
     source_wanted = Signal()
 
     def __init__(
@@ -110,6 +114,8 @@ class AttrRow(QWidget):
         self.given.clicked.connect(self.source_wanted)
         self.given.hide()
         self.can_vary = False
+        self.is_staged: Callable[[], bool] | None = None
+        """Whether the attribute is on the stage; None if it cannot be."""
         self._stays = False
         """Whether the row had something to show, so that it does not vanish under the pointer."""
         self.varied = button("", "link", self._on_vary)
@@ -197,9 +203,11 @@ class AttrRow(QWidget):
         self.can_vary = True
 
     def fill_menu(self, menu: QMenu) -> None:
-        """Add the entries of the row: vary it in a sweep, restore the default."""
+        """Add the entries of the row: sweep, stage, restore the default."""
         if self.can_vary and not self.is_given:
             menu.addAction(VARY, self._on_vary)
+        if self.is_staged is not None and not self.is_given:
+            menu.addAction(OFF_STAGE if self.is_staged() else ON_STAGE, self._on_stage)
         menu.addAction("Back to the default", self._on_reset).setEnabled(
             self._is_set and not self.is_given
         )
@@ -235,6 +243,9 @@ class AttrRow(QWidget):
 
     def _on_vary(self) -> None:
         self.vary_wanted.emit(self.attr.name)
+
+    def _on_stage(self) -> None:
+        self.stage_wanted.emit(self.attr.name)
 
     def _place(self) -> None:
         grid = QGridLayout(self)

@@ -29,6 +29,7 @@ from nodeflow.document.analysis.wiring import shown_ports
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.fixes import Fix
 from nodeflow.document.edit.set_flags import remove_device, set_device
+from nodeflow.document.edit.stage import is_control
 from nodeflow.document.edit.sweep_settings import can_vary, varied
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
@@ -314,10 +315,12 @@ class AttributesSection(Section):
 
     Signals:
         vary_wanted(path, name): the user wants to edit the values that a sweep tries.
+        stage_wanted(path, name): the user puts an attribute on the stage, or takes it off.
         node_requested(id): the user wants to see the node whose wire gives an attribute.
     """
 
     vary_wanted = Signal(str, str)
+    stage_wanted = Signal(str, str)
     node_requested = Signal(str)
 
     def __init__(self, workspace: Workspace, record: NodeRecord, theme: Theme) -> None:
@@ -361,9 +364,11 @@ class AttributesSection(Section):
         row.reset.connect(self._on_reset)
         row.finished.connect(self._on_finished)
         row.vary_wanted.connect(partial(self.vary_wanted.emit, self._path))
+        row.stage_wanted.connect(partial(self.stage_wanted.emit, self._path))
         row.source_wanted.connect(partial(self._go_to_source, attr.name))
         if can_vary(attr) and not self._workspace.is_apart and not self._workspace.document.locked:
             row.offer_vary()
+            row.is_staged = partial(is_control, self._workspace.root, self._path, attr.name)
         return row
 
     def show_record(self, record: NodeRecord, problems: list[Problem]) -> None:

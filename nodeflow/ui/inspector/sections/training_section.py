@@ -21,6 +21,7 @@ from nodeflow.document.analysis.training_settings import (
     training_settings,
 )
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.stage import is_control
 from nodeflow.document.edit.sweep_settings import TRAINING as TRAINING_PATH
 from nodeflow.document.edit.sweep_settings import varied
 from nodeflow.document.model.names import natural_key
@@ -47,9 +48,11 @@ class TrainingSection(Section):
     """The settings of a training, its metrics, and early stopping.
 
     ``vary_wanted(path, name)``: edit the values that a sweep tries for a setting.
+    ``stage_wanted(path, name)``: put a setting on the stage, or take it off.
     """
 
     vary_wanted = Signal(str, str)
+    stage_wanted = Signal(str, str)
 
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__("TRAINING")
@@ -83,6 +86,8 @@ class TrainingSection(Section):
         self.add(self.stopping)
         for row in (*self.setting_rows.values(), *self.stopping.rows.values()):
             row.vary_wanted.connect(partial(self.vary_wanted.emit, TRAINING_PATH))
+            row.stage_wanted.connect(partial(self.stage_wanted.emit, TRAINING_PATH))
+            row.is_staged = partial(is_control, workspace.root, TRAINING_PATH, row.attr.name)
             row.offer_vary()
         self._shown: object = None
         self.refresh()

@@ -22,7 +22,7 @@ from nodeflow.ui.core.engine_link.shown_step import ShownStep, left_text
 from nodeflow.ui.core.engine_link.step_ops import StepOps
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, label, switch
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
 
 DRAG_MS = 40
 """Pause of a drag before a step is requested; the request replaces the previous one."""
@@ -65,12 +65,14 @@ class Scrubber(QWidget):
         themes: ThemeManager,
         why_no_training: Callable[[], str],
         of_runs: bool = False,
+        narrow: bool = False,
     ) -> None:
         """Make the scrubber.
 
         Args:
             why_no_training: returns why no training can begin; empty if one can.
             of_runs: offer only steps of kept runs.
+            narrow: put the words and buttons about a past step into a line of their own.
         """
         super().__init__()
         self._past, self._ops, self._of_runs = past, ops, of_runs
@@ -110,9 +112,14 @@ class Scrubber(QWidget):
         self.cancel.setToolTip("Do not compute this step")
         self.branch = button("Continue from here", "", self._on_branch)
         self.now = button("Back to now", "primary", past.back)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACE[1])
+        layout, words = QHBoxLayout(), QHBoxLayout()
+        lines = column(layout, words, gap=1) if narrow else row(layout, words, gap=1)
+        self.setLayout(lines)
+        for line in (layout, words):
+            line.setSpacing(SPACE[1])
+        if not narrow:
+            lines.setStretch(0, 1)
+        self._is_narrow = narrow
         for widget in (
             *(self.of_run, self.leave),
             *(self.play_back, self.step_back, self.step_on, self.play_on, self.by_op),
@@ -120,11 +127,11 @@ class Scrubber(QWidget):
             layout.addWidget(widget)
         layout.addWidget(self.slider, 1)
         layout.addWidget(self.number)
-        layout.addSpacing(SPACE[1])
-        layout.addWidget(self.text)
-        layout.addWidget(self.cancel)
-        layout.addWidget(self.branch)
-        layout.addWidget(self.now)
+        words.addSpacing(SPACE[1])
+        words.addWidget(self.text, int(narrow))
+        words.addWidget(self.cancel)
+        words.addWidget(self.branch)
+        words.addWidget(self.now)
         self._drag = QTimer(self, singleShot=True, interval=DRAG_MS)
         self._drag.timeout.connect(self._go)
         self._play = QTimer(self, interval=PLAY_MS)
@@ -173,6 +180,7 @@ class Scrubber(QWidget):
         is_past = past.step is not None
         self.now.setVisible(is_past and not past.run)
         self.branch.setVisible(is_past)
+        self.text.setVisible(is_past or not self._is_narrow)
         self.cancel.setVisible(past.is_computing or bool(past.opening))
         reads = "The steps are being read." if past.opening else ""
         back = "" if shown > past.first or self._ops.can_move(-1) else FIRST

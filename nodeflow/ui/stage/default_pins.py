@@ -1,0 +1,119 @@
+"""What the stage shows while the author has pinned nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.node_flags import view_of
+from nodeflow.document.analysis.picture_answers import picture_inputs
+from nodeflow.document.analysis.subgraphs.instance_paths import at_path, source_of
+from nodeflow.document.analysis.training_settings import optimizers
+from nodeflow.document.edit.stage import LOSS, VALUE, PinnedControl, PinnedView
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.drawing.views.view import discover_views
+
+RATE = "learning_rate"
+FIT, PREDICTIONS, POINTS = "plot", "class_accuracy", "projection"
+
+
+def default_view(document: Document, analysis: Analysis) -> PinnedView:
+    """Return the first of these that the graph has: decision regions, a fitted curve, pictures
+    that it makes, points of words, the share of right predictions; else the loss."""
+    answer = answer_of(document)
+    shown = {str(view["kind"]): node.id for node in document.nodes.values()
+             if (view := view_of(node)) is not None}  # fmt: skip
+    if answer is not None and _fits("regions", document, analysis, answer.id):
+        return PinnedView(shown.get("regions", answer.id), "regions")
+    if FIT in shown or (answer is not None and _is_curve(document, analysis, answer)):
+        return PinnedView(shown.get(FIT) or answer.id, FIT)  # type: ignore[union-attr]
+    if answer is not None and _makes_pictures(document, analysis, answer):
+        return PinnedView(answer.id, VALUE)
+    if POINTS in shown:
+        return PinnedView(shown[POINTS], POINTS)
+    if answer is not None and _fits(PREDICTIONS, document, analysis, answer.id):
+        return PinnedView(answer.id, PREDICTIONS)
+    return PinnedView("", LOSS)
+
+
+def default_controls(document: Document) -> tuple[PinnedControl, ...]:
+    """Return the learning rate of the only optimizer, if it is a number of the node."""
+    found = optimizers(document)
+    place = at_path(document.root, found[0]) if len(found) == 1 else None
+    if place is None or RATE not in place[1].attrs:
+        return ()
+    return (PinnedControl(found[0], RATE),)
+
+
+def answer_of(document: Document) -> NodeRecord | None:
+    """Return the node whose values the loss compares with given ones: the graph's prediction.
+
+    It depends on a variable and meets, at the same node, an input that depends on none.
+    """
+    found = optimizers(document)
+    start = source_of(document.root, found[0], "loss") if len(found) == 1 else None
+    if start is None or "/" in start[0]:
+        return None
+    learned: dict[str, bool] = {}
+    waiting, seen = [start[0]], set()
+    for node_id in waiting:  # breadth first, from the loss towards the inputs
+        sources = list(_sources(document, node_id))
+        trained = [source for source in sources if _is_learned(document, source, learned)]
+        if len(trained) == 1 and len(sources) > 1:
+            return document.nodes[trained[0]]
+        for source in sources:
+            if source not in seen:
+                seen.add(source)
+                waiting.append(source)
+    return None
+
+
+def _sources(document: Document, node_id: str) -> Iterator[str]:
+    wires = document.wires_into(node_id)
+    return (w.source for w in wires if w.target_port not in ("feed", "control"))
+
+
+def _is_learned(document: Document, node_id: str, known: dict[str, bool]) -> bool:
+    """Return whether a node depends on a variable or a layer, which has variables."""
+    waiting, seen = [node_id], {node_id}
+    while waiting:
+        last = waiting.pop()
+        op = document.nodes[last].op
+        if known.get(last) or op == "variable" or op.startswith("layers/") or op == "subgraph":
+            known[node_id] = True
+            return True
+        for source in _sources(document, last):
+            if source not in seen:
+                seen.add(source)
+                waiting.append(source)
+    return False
+
+
+def _fits(kind: str, document: Document, analysis: Analysis, node_id: str) -> bool:
+    return not discover_views()[kind].fits(document, analysis, node_id)
+
+
+def _columns(analysis: Analysis, node_id: str) -> int | None:
+    found = next(iter((analysis.out_types(node_id) or {}).values()), None)
+    shape = None if found is None or not found.has_rank else found.shape
+    return shape[1] if shape is not None and len(shape) == 2 else None
+
+
+def _is_curve(document: Document, analysis: Analysis, answer: NodeRecord) -> bool:
+    """Return whether an answer of one column depends on a placeholder of one column."""
+    fed = [n for n in document.nodes.values() if n.op == "placeholder" and n.id != answer.id]
+    reached = analysis.ancestors(answer.id)
+    inputs = [_columns(analysis, n.id) for n in fed if n.id in reached]
+    return _columns(analysis, answer.id) == 1 and inputs == [1]
+
+
+def _makes_pictures(document: Document, analysis: Analysis, answer: NodeRecord) -> bool:
+    """Return whether the answer has as many columns as the pictures that the graph takes."""
+    sizes = {_columns(analysis, n.id) for n in document.nodes.values() if n.op == "placeholder"}
+    takes = bool(picture_inputs(document, analysis))
+    columns = _columns(analysis, answer.id)
+    return takes and columns is not None and columns > 10 and columns in sizes
+
+
+__all__ = ["answer_of", "default_controls", "default_view"]

@@ -1,0 +1,64 @@
+"""The stage itself: a main view, at most six controls, and one training bar."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Slot
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import line
+from nodeflow.ui.panels.panel import PanelContext
+from nodeflow.ui.stage.controls import Controls
+from nodeflow.ui.stage.main_view import MainView
+from nodeflow.ui.stage.training_bar import TrainingBar
+
+
+class Stage(QWidget):
+    """The three slots, top to bottom. While it is hidden it asks for nothing."""
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__()
+        self.setObjectName("stage")
+        self.setAccessibleName("Stage")
+        self._workspace = context.workspace
+        self.main, self.controls, self.bar = (
+            MainView(context),
+            Controls(context),
+            TrainingBar(context),
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(self.main, 1)
+        layout.addWidget(line())
+        layout.addWidget(self.controls)
+        layout.addWidget(self.bar)
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._refresh)
+        for signal in (
+            context.workspace.changed,
+            context.workspace.replaced,
+            context.workspace.analysed,
+        ):
+            signal.connect(self.refresh)
+
+    @Slot()
+    def refresh(self, *_: object) -> None:
+        """Follow the document, once for several changes."""
+        if self.isVisible():
+            self._soon.start()
+
+    @Slot()
+    def _refresh(self) -> None:
+        if self.isVisible():
+            self.main.refresh()
+            self.controls.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._soon.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.main.hide_views()

@@ -1,0 +1,78 @@
+"""The training bar of the stage: what can be done now, the speed, and the scrubber."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+
+from nodeflow.number_text import count, number
+from nodeflow.ui.actions.usable_training import applying
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel
+from nodeflow.ui.panels.panel import PanelContext
+from nodeflow.ui.panels.parts.scrubber import Scrubber
+from nodeflow.ui.stage.speed_slider import SpeedSlider
+
+BUTTONS = ("train", "continue", "pause", "step", "stop")
+
+
+class TrainingBar(QWidget):
+    """The buttons that train, the speed, the scrubber, and where the training is."""
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__()
+        self._context = context
+        self.buttons: dict[str, QToolButton] = {}
+        first = QHBoxLayout()
+        first.setSpacing(SPACE[1])
+        for name in BUTTONS:
+            self.buttons[name] = tool = QToolButton()
+            tool.setDefaultAction(context.actions[name])
+            tool.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            tool.setProperty("kind", "text")
+            tool.setIconSize(QSize(18, 18))
+            first.addWidget(tool)
+        self.place = ElidedLabel("", "caption")
+        self.speed = SpeedSlider(context.workspace)
+        first.addSpacing(SPACE[2])
+        first.addWidget(self.place, 1)
+        first.addWidget(self.speed)
+        link = context.link
+        self.scrubber = Scrubber(
+            link.past,
+            link.ops,
+            context.themes,
+            partial(context.actions.reason, "train"),
+            narrow=True,
+        )
+        self.scrubber.branch_requested.connect(context.run.branch)
+        context.actions.refreshed.connect(self.scrubber.refresh)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE[1])
+        layout.addLayout(first)
+        layout.addWidget(self.scrubber)
+        context.workspace.replaced.connect(self._forget)
+        for signal in (link.state_changed, link.done, context.run.unfinished.changed):
+            signal.connect(self.refresh)
+        self.refresh()
+
+    @Slot()
+    def refresh(self, *_: object) -> None:
+        """Show the buttons that do something now."""
+        learned = self._context.link.has_trained or self._context.run.unfinished.step > 0
+        usable = applying(self._context.link.state, learned)
+        if self._context.link.state == "running":
+            usable = ("train", "continue") if learned else ("train",)
+        for name, tool in self.buttons.items():
+            tool.setVisible(name in usable)
+
+    def show_loss(self, step: int, loss: float) -> None:
+        """Say where the training is."""
+        self.place.setText(f"Step {count(step)}, loss {number(loss)}")
+
+    @Slot()
+    def _forget(self) -> None:
+        self.place.setText("")

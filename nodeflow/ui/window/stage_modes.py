@@ -1,0 +1,110 @@
+"""What the middle of the window shows of a graph: the canvas, the stage, or both beside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+from nodeflow.document.edit.stage import is_staged
+from nodeflow.document.model.records import Change
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.panels.panel import Place
+from nodeflow.ui.stage.stage import Stage
+from nodeflow.ui.window.docking import NARROW
+
+if TYPE_CHECKING:
+    from nodeflow.ui.window.main_window import MainWindow
+
+CANVAS, BESIDE, STAGE = "canvas", "beside", "stage"
+MODES = (CANVAS, BESIDE, STAGE)
+
+
+class StageModes(QObject):
+    """The action that cycles the three, and the user's choice for each file.
+
+    A file with pins opens beside its stage, unless its user chose otherwise.
+
+    Attributes:
+        mode: `CANVAS`, `BESIDE` or `STAGE`.
+        stage: the stage; None until it is first shown.
+    """
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self.mode = CANVAS
+        self.stage: Stage | None = None
+        window.actions_.bind({"stage": Binding(self._cycle, self._blocked)})
+        window.workspace.replaced.connect(self._on_replaced)
+        window.workspace.changed.connect(self._on_changed)
+        window.files.opened.connect(self._on_opened)
+
+    def _blocked(self) -> Blocked | None:
+        if self._window.pages.shows_welcome:
+            return Blocked("Open a graph first.", "open")
+        return None
+
+    def _cycle(self) -> None:
+        mode = MODES[(MODES.index(self.mode) + 1) % len(MODES)]
+        path = self._window.workspace.root.path
+        if path is not None:
+            self._window.settings.set_stage_mode(str(path), mode)
+        self.show(mode)
+        self._window.messages.show_status(TEXTS[mode])
+
+    def show(self, mode: str) -> None:
+        """Show the canvas, the stage, or both. The panels leave their places to the stage."""
+        window = self._window
+        if self.stage is None:
+            if mode == CANVAS:
+                return
+            self.stage = Stage(window.context)
+            window.pages.add_stage(self.stage)
+        view = window.canvas.viewport
+        was_whole = view.camera.scale == view.fitting_scale()
+        self.mode = mode
+        window.docking.leave_to_stage(self._taken(mode))
+        window.pages.divide(canvas=mode != STAGE, stage=mode != CANVAS)
+        window.info.move_to(self.stage if mode == STAGE else window.canvas)
+        if was_whole and mode != STAGE:
+            QTimer.singleShot(0, window, view.fit_all)  # after the layout
+        if not window.pages.shows_welcome:
+            window.pages.show_canvas()
+            window.pages.focus_area.setFocus()
+
+    def _taken(self, mode: str) -> tuple[Place, ...]:
+        """Return the places of panels that the stage takes; a narrow window leaves it more."""
+        if mode == CANVAS:
+            return ()
+        if mode == STAGE or self._window.width() < NARROW:
+            return (Place.BOTTOM, Place.LEFT) if mode == BESIDE else tuple(Place)
+        return (Place.BOTTOM,)
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        """Show the canvas of another document, until it is opened."""
+        self.show(CANVAS)
+
+    @Slot()
+    def _on_opened(self) -> None:
+        root = self._window.workspace.root
+        chosen = self._window.settings.stage_mode(str(root.path)) if root.path else ""
+        self.show(chosen if chosen in MODES else BESIDE if is_staged(root) else CANVAS)
+        if self.mode == BESIDE:
+            QTimer.singleShot(0, self._window, self._window.canvas.viewport.fit_all)
+
+    @Slot(object)
+    def _on_changed(self, change: Change) -> None:
+        """Show the stage when the user puts the first thing on it."""
+        first = any(not edit.before and edit.after for edit in change.of("stage"))
+        if first and self.mode == CANVAS:
+            self.show(BESIDE)
+
+
+TEXTS = {
+    CANVAS: "The graph",
+    BESIDE: "The graph beside its stage",
+    STAGE: "The stage: the result in large",
+}
+"""Words for the status bar."""

@@ -12,7 +12,7 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, label
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.inspector.editors import make_editor
+from nodeflow.ui.inspector.editors.editors_by_kind import make_editor
 from nodeflow.ui.stage.number_slider import NumberSlider
 
 RESTARTS = "↻"

@@ -26,8 +26,8 @@ from nodeflow.ui.core.concurrency.redraw_throttle import FASTEST_MS, RedrawThrot
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, WrappingRow, clear, label
 from nodeflow.ui.panels.panel import PanelContext
-from nodeflow.ui.panels.parts.training_history import TrainingRecord
-from nodeflow.ui.panels.parts.view_page import ViewCanvas
+from nodeflow.ui.panels.trainings.training_history import TrainingRecord
+from nodeflow.ui.panels.value_views.view_page import ViewCanvas
 from nodeflow.ui.stage.control_row import OFF_STAGE
 from nodeflow.ui.stage.default_pins import default_view
 from nodeflow.ui.stage.value_page import ValuePage

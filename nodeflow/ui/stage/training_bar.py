@@ -12,7 +12,7 @@ from nodeflow.ui.actions.usable_training import applying
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel
 from nodeflow.ui.panels.panel import PanelContext
-from nodeflow.ui.panels.parts.scrubber import Scrubber
+from nodeflow.ui.panels.trainings.scrubber import Scrubber
 from nodeflow.ui.stage.speed_slider import SpeedSlider
 
 BUTTONS = ("train", "continue", "pause", "step", "stop")
@@ -63,7 +63,8 @@ class TrainingBar(QWidget):
     def refresh(self, *_: object) -> None:
         """Show the buttons that do something now."""
         learned = self._context.link.has_trained or self._context.run.unfinished.step > 0
-        usable = applying(self._context.link.state, learned)
+        has_nodes = bool(self._context.workspace.root.nodes)
+        usable = applying(self._context.link.state, learned, has_nodes)
         if self._context.link.state == "running":
             usable = ("train", "continue") if learned else ("train",)
         for name, tool in self.buttons.items():

@@ -11,9 +11,9 @@ from nodeflow.ui.core.painting.heat_map_image import HeatScale
 from nodeflow.ui.core.user_messages import sentence
 from nodeflow.ui.core.widgets.common_widgets import label
 from nodeflow.ui.panels.panel import PanelContext
-from nodeflow.ui.panels.parts import picture_ways
-from nodeflow.ui.panels.parts.array_views import TableView
-from nodeflow.ui.panels.parts.picture_view import PictureView
+from nodeflow.ui.panels.value_views import picture_options
+from nodeflow.ui.panels.value_views.array_views import TableView
+from nodeflow.ui.panels.value_views.picture_view import PictureView
 
 PAUSE_MS = 250
 """Minimum milliseconds between requests for the whole value."""
@@ -76,10 +76,12 @@ class ValuePage(QStackedWidget):
         if message.request != self._asked:
             return
         self._asked = None
-        ways = picture_ways.ways(measured(message.array), message.image_shape, message.column_shape)
+        ways = picture_options.ways(
+            measured(message.array), message.image_shape, message.column_shape
+        )
         if ways and (ways[0].is_natural or message.array.ndim > 1):
             numbers = measured(message.array)
-            drawn = picture_ways.drawn(
+            drawn = picture_options.drawn(
                 numbers, ways[0], 0, message.image_shape, message.column_shape
             )
             self.pictures.show_drawn(drawn, ways[0].each, HeatScale.of_array(numbers))

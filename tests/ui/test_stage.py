@@ -18,6 +18,7 @@ from nodeflow.document.edit.stage import (
 )
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
+from nodeflow.train.settings import UNTIL_STOPPED
 from nodeflow.ui.stage.control_row import RESTARTS, ControlRow
 from nodeflow.ui.stage.default_pins import default_controls, default_view
 from nodeflow.ui.window.stage_modes import BESIDE, CANVAS, STAGE
@@ -251,3 +252,14 @@ def test_a_removed_node_leaves_the_stage_to_the_default(window, qtbot):
     qtbot.waitUntil(lambda: main.view.view == "value")
     commands.remove(window.workspace.root, [node(window, "error")])
     qtbot.waitUntil(lambda: main.view.view != "value")
+
+
+def test_a_training_until_stopped_shows_no_end(window, engine, qtbot):
+    window.files.open_example(example("linear_regression"))
+    window.actions_.trigger("train")
+    engine.begin_training(epochs=UNTIL_STOPPED)
+    engine.train_steps(1, [1.0, 0.9, 0.8])
+    panel = window.panels["training"]
+    qtbot.waitUntil(lambda: panel.figures["step"].text() == "3")
+    assert panel.figures["epoch"].text() == "1" and panel.figures["left"].text() == "–"
+    assert panel.record.part == 0.0

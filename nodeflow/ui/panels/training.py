@@ -376,9 +376,12 @@ class TrainingPanel(QWidget):
         self._draw_edits()
         self.bar.setValue(round(1000 * record.part))
         last = record.first_epoch - 1 + record.epochs
-        figures["epoch"].setText(f"{record.current_epoch()} of {last}" if record.epochs else "–")
+        of = f" of {last}" if record.has_end else ""
+        figures["epoch"].setText(f"{record.current_epoch()}{of}" if record.epochs else "–")
         total = record.total_steps
-        figures["step"].setText(f"{count(record.last_step)} of {count(total)}" if total else "–")
+        of = f" of {count(total)}" if total else ""
+        is_known = bool(total) or not record.has_end
+        figures["step"].setText(f"{count(record.last_step)}{of}" if is_known else "–")
         figures["speed"].setText(self._speed())
         left = record.seconds_left if self._state == "training" else None
         figures["left"].setText(duration(left) if left is not None else "–")

@@ -19,6 +19,7 @@ from nodeflow.train.events import (
     Started,
     Steps,
 )
+from nodeflow.train.settings import UNTIL_STOPPED
 from nodeflow.ui.panels.plots.curve import LOSS, Curve
 
 SPEED_SECONDS = 2.0
@@ -206,7 +207,15 @@ class TrainingRecord:
         self._marks = []
 
     @property
+    def has_end(self) -> bool:
+        """Whether the training ends by itself, after its epochs."""
+        return self.epochs < UNTIL_STOPPED
+
+    @property
     def total_steps(self) -> int:
+        """The number of steps at the end of the training; 0 if it goes on until stopped."""
+        if not self.has_end:
+            return 0
         last, (step, epochs) = self.first_epoch - 1 + self.epochs, self._since
         return step + round((last - epochs) * self.steps_per_epoch)
 
@@ -226,7 +235,8 @@ class TrainingRecord:
     @property
     def seconds_left(self) -> float | None:
         speed = self.speed
-        return max(0, self.total_steps - self.last_step) / speed if speed else None
+        left = max(0, self.total_steps - self.last_step)
+        return left / speed if speed and self.has_end else None
 
     @property
     def last_loss(self) -> float | None:

@@ -26,7 +26,7 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.train.settings import TrainingSettings, declared
 from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.widgets.common_widgets import clear
-from nodeflow.ui.panels.panel import PanelContext
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.stage.control_row import ControlRow
 from nodeflow.ui.stage.data_row import DataRow
 from nodeflow.ui.stage.default_pins import default_controls
@@ -40,7 +40,7 @@ class Controls(QWidget):
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        self._context, self._theme = context, context.themes.theme
+        self._context, self._theme = context, context.look.themes.theme
         self.rows: dict[PinnedControl, ControlRow | DataRow] = {}
         self._shown: object = None
         self._waits = False
@@ -50,8 +50,8 @@ class Controls(QWidget):
         self._layout.setSpacing(SPACE[1])
         self._soon = QTimer(self, singleShot=True, interval=RESTART_MS)
         self._soon.timeout.connect(self._restart)
-        context.link.state_changed.connect(self._on_state)
-        context.themes.changed.connect(self._set_theme)
+        context.engine.link.state_changed.connect(self._on_state)
+        context.look.themes.changed.connect(self._set_theme)
 
     def _set_theme(self, theme: Theme) -> None:
         self._theme, self._shown = theme, None
@@ -61,7 +61,7 @@ class Controls(QWidget):
 
     def refresh(self) -> None:
         """Show the pinned controls, or the learning rate, with their current values."""
-        root = self._context.workspace.root
+        root = self._context.document.workspace.root
         wanted = controls_of(root) if is_staged(root) else default_controls(root)
         named = [(c, control_name(root, c), _attr_of(root, c)) for c in wanted]
         named = [each for each in named if each[2] is not None or each[0].node == DATA]
@@ -89,14 +89,14 @@ class Controls(QWidget):
 
     def restarts(self, control: PinnedControl) -> bool:
         """Return whether a change of a control acts only at the beginning of a training."""
-        if not self._context.settings.edits_reach_training:
+        if not self._context.look.settings.edits_reach_training:
             return control.node != DATA
-        return begins_anew(self._context.workspace.root, control)
+        return begins_anew(self._context.document.workspace.root, control)
 
     # ---- editing ------------------------------------------------------------------------------
 
     def _on_edited(self, control: PinnedControl, value: Any) -> None:
-        root = self._context.workspace.root
+        root = self._context.document.workspace.root
         name = control_name(root, control)
         with root.transaction(f"Set {name}", merge=("stage", control)):
             if control.node == TRAINING:
@@ -108,10 +108,10 @@ class Controls(QWidget):
 
     @Slot()
     def _on_finished(self) -> None:
-        self._context.workspace.root.seal()
+        self._context.document.workspace.root.seal()
 
     def _on_dropped(self, control: PinnedControl) -> None:
-        root = self._context.workspace.root
+        root = self._context.document.workspace.root
         if control in controls_of(root):
             unpin_control(root, control)
 
@@ -120,12 +120,12 @@ class Controls(QWidget):
     @Slot()
     def _restart(self) -> None:
         """Begin the training afresh, if there is one: stop the running one first."""
-        link = self._context.link
+        link = self._context.engine.link
         if link.is_training or link.is_preparing:
             self._waits = True
             link.stop()
         elif link.has_trained:
-            self._context.run.begin_afresh()
+            self._context.trainings.run.begin_afresh()
 
     @Slot(str)
     def _on_state(self, state: str) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import label
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
-from nodeflow.ui.panels.panel import PanelContext
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.stage.control_row import LABEL_WIDTH, OFF_STAGE
 
 SPLITS = {
@@ -43,12 +43,12 @@ class DataRow(QWidget):
         layout.addWidget(self.split, 1)
         for name in ("data_previous", "data_next"):
             tool = QToolButton()
-            tool.setDefaultAction(context.actions[name])
+            tool.setDefaultAction(context.window.actions[name])
             tool.setIconSize(QSize(16, 16))
             layout.addWidget(tool)
         layout.addSpacing(16)
-        context.data.changed.connect(self.refresh)
-        context.actions.refreshed.connect(self.refresh)
+        context.chosen.data.changed.connect(self.refresh)
+        context.window.actions.refreshed.connect(self.refresh)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._open_menu)
         self.refresh()
@@ -56,7 +56,7 @@ class DataRow(QWidget):
     @Slot()
     def refresh(self) -> None:
         """Offer the splits that the data have, and show the current one."""
-        actions = self._context.actions
+        actions = self._context.window.actions
         offered = [name for name in SPLITS if not actions.reason(name)]
         if [self.split.itemData(i) for i in range(self.split.count())] != offered:
             self.split.clear()
@@ -67,7 +67,7 @@ class DataRow(QWidget):
 
     @Slot(int)
     def _on_chosen(self, _: int) -> None:
-        self._context.actions.trigger(self.split.currentData())
+        self._context.window.actions.trigger(self.split.currentData())
 
     @Slot(QPoint)
     def _open_menu(self, at: QPoint) -> None:

@@ -25,7 +25,7 @@ from nodeflow.train.events import Diverged, Done, Event, Started
 from nodeflow.ui.core.concurrency.redraw_throttle import FASTEST_MS, RedrawThrottle
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, WrappingRow, clear, label
-from nodeflow.ui.panels.panel import PanelContext
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.trainings.training_history import TrainingRecord
 from nodeflow.ui.panels.value_views.view_page import ViewCanvas
 from nodeflow.ui.stage.control_row import OFF_STAGE
@@ -40,7 +40,7 @@ def title(context: PanelContext, view: PinnedView) -> str:
     """Return a view's title: ``Regions of logits``."""
     drawing = discover_views().get(view.view)
     words = drawing.title if drawing is not None else TITLES.get(view.view, view.view)
-    name = scoped_name(context.workspace.root, view.node) if view.node else ""
+    name = scoped_name(context.document.workspace.root, view.node) if view.node else ""
     return f"{words} of {name}" if name else words
 
 
@@ -52,12 +52,12 @@ class MainView(QWidget):
         self._context = context
         self.views: tuple[PinnedView, ...] = ()
         self.view = PinnedView("", LOSS)
-        self.record = TrainingRecord(context.settings.smoothing)
+        self.record = TrainingRecord(context.look.settings.smoothing)
         self.title, self.state = ElidedLabel("", "strong"), label("", "caption")
         self.strip = WrappingRow(gap=1)
         self.tabs: list[QToolButton] = []
         self._group = QButtonGroup(self)
-        self.canvas, self.value = ViewCanvas(context.themes), ValuePage(context)
+        self.canvas, self.value = ViewCanvas(context.look.themes), ValuePage(context)
         self.curves: Any = None
         self._no_curves = label(
             "Press Train: the loss appears here while the graph learns.", "muted"
@@ -77,16 +77,16 @@ class MainView(QWidget):
         self._throttle = RedrawThrottle()
         self._timer = QTimer(self, singleShot=True, interval=FASTEST_MS)
         self._timer.timeout.connect(self._draw_curves)
-        context.views.arrived.connect(self._on_view)
-        context.link.training.connect(self._on_event)
-        context.workspace.replaced.connect(self._forget)
-        context.plots.cursor_changed.connect(self._on_cursor)
+        context.engine.views.arrived.connect(self._on_view)
+        context.engine.link.training.connect(self._on_event)
+        context.document.workspace.replaced.connect(self._forget)
+        context.trainings.plots.cursor_changed.connect(self._on_cursor)
 
     # ---- which view ---------------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Follow the pins of the document; a new pin comes to the front."""
-        workspace = self._context.workspace
+        workspace = self._context.document.workspace
         before = self.views
         self.views = views_of(workspace.root) or (
             default_view(workspace.root, workspace.root_analysis),
@@ -122,14 +122,14 @@ class MainView(QWidget):
     def _open_menu(self, view: PinnedView, tab: QToolButton, at: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(OFF_STAGE, partial(unpin_view, self._context.workspace.root, view))
+        menu.addAction(OFF_STAGE, partial(unpin_view, self._context.document.workspace.root, view))
         menu.popup(tab.mapToGlobal(at))
 
     # ---- showing ------------------------------------------------------------------------------
 
     def hide_views(self) -> None:
         """Stop the views from being computed, because the stage is hidden."""
-        self._context.views.ask((), ASKER)
+        self._context.engine.views.ask((), ASKER)
         self.value.show_tensor("")
 
     def _show(self) -> None:
@@ -138,12 +138,12 @@ class MainView(QWidget):
             return
         self.title.setText(title(self._context, self.view))
         spec = self._spec()
-        self._context.views.ask(() if spec is None else (spec,), ASKER)
+        self._context.engine.views.ask(() if spec is None else (spec,), ASKER)
         is_value = self.view.view == VALUE
         self.value.show_tensor(self._tensor() if is_value else "")
         if spec is not None:
             self.pages.setCurrentWidget(self.canvas)
-            self._show_value(self._context.views.latest(spec))
+            self._show_value(self._context.engine.views.latest(spec))
         elif is_value:
             self.pages.setCurrentWidget(self.value)
             self.state.setText("")
@@ -151,13 +151,13 @@ class MainView(QWidget):
             self._draw_curves()
 
     def _tensor(self) -> str:
-        return scoped_name(self._context.workspace.root, self.view.node) or ""
+        return scoped_name(self._context.document.workspace.root, self.view.node) or ""
 
     def _spec(self) -> ViewSpec | None:
         """Return the request for the main view; None if the window draws it by itself."""
         if self.view.view in (VALUE, LOSS) or not self.view.node:
             return None
-        found = at_path(self._context.workspace.root, self.view.node)
+        found = at_path(self._context.document.workspace.root, self.view.node)
         name = self._tensor()
         if found is None or not name:
             return None
@@ -193,7 +193,7 @@ class MainView(QWidget):
 
     @Slot()
     def _forget(self) -> None:
-        self.record = TrainingRecord(self._context.settings.smoothing)
+        self.record = TrainingRecord(self._context.look.settings.smoothing)
         if self.curves is not None:
             self.curves.forget()
 
@@ -209,8 +209,8 @@ class MainView(QWidget):
         if self.curves is None:
             from nodeflow.ui.panels.plots.plot_grid import PlotGrid  # loads pyqtgraph
 
-            self.curves = PlotGrid(self._context.themes)
-            self.curves.step_chosen.connect(self._context.plots.step_chosen)
+            self.curves = PlotGrid(self._context.look.themes)
+            self.curves.step_chosen.connect(self._context.trainings.plots.step_chosen)
             self.pages.addWidget(self.curves)
         self.pages.setCurrentWidget(self.curves)
         self.curves.show_curves(self.record.curves)
@@ -221,4 +221,4 @@ class MainView(QWidget):
     @Slot()
     def _on_cursor(self) -> None:
         if self.curves is not None:
-            self.curves.show_cursor(self._context.plots.cursor)
+            self.curves.show_cursor(self._context.trainings.plots.cursor)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import line
-from nodeflow.ui.panels.panel import PanelContext
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.stage.controls import Controls
 from nodeflow.ui.stage.main_view import MainView
 from nodeflow.ui.stage.training_bar import TrainingBar
@@ -21,7 +21,7 @@ class Stage(QWidget):
         super().__init__()
         self.setObjectName("stage")
         self.setAccessibleName("Stage")
-        self._workspace = context.workspace
+        self._workspace = context.document.workspace
         self.main, self.controls, self.bar = (
             MainView(context),
             Controls(context),
@@ -37,9 +37,9 @@ class Stage(QWidget):
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._refresh)
         for signal in (
-            context.workspace.changed,
-            context.workspace.replaced,
-            context.workspace.analysed,
+            context.document.workspace.changed,
+            context.document.workspace.replaced,
+            context.document.workspace.analysed,
         ):
             signal.connect(self.refresh)
 

@@ -11,7 +11,7 @@ from nodeflow.number_text import count, number
 from nodeflow.ui.actions.usable_training import applying
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel
-from nodeflow.ui.panels.panel import PanelContext
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.trainings.scrubber import Scrubber
 from nodeflow.ui.stage.speed_slider import SpeedSlider
 
@@ -29,43 +29,45 @@ class TrainingBar(QWidget):
         first.setSpacing(SPACE[1])
         for name in BUTTONS:
             self.buttons[name] = tool = QToolButton()
-            tool.setDefaultAction(context.actions[name])
+            tool.setDefaultAction(context.window.actions[name])
             tool.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             tool.setProperty("kind", "text")
             tool.setIconSize(QSize(18, 18))
             first.addWidget(tool)
         self.place = ElidedLabel("", "caption")
-        self.speed = SpeedSlider(context.workspace)
+        self.speed = SpeedSlider(context.document.workspace)
         first.addSpacing(SPACE[2])
         first.addWidget(self.place, 1)
         first.addWidget(self.speed)
-        link = context.link
+        link = context.engine.link
         self.scrubber = Scrubber(
             link.past,
             link.ops,
-            context.themes,
-            partial(context.actions.reason, "train"),
+            context.look.themes,
+            partial(context.window.actions.reason, "train"),
             narrow=True,
         )
-        self.scrubber.branch_requested.connect(context.run.branch)
-        context.actions.refreshed.connect(self.scrubber.refresh)
+        self.scrubber.branch_requested.connect(context.trainings.run.branch)
+        context.window.actions.refreshed.connect(self.scrubber.refresh)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE[1])
         layout.addLayout(first)
         layout.addWidget(self.scrubber)
-        context.workspace.replaced.connect(self._forget)
-        for signal in (link.state_changed, link.done, context.run.unfinished.changed):
+        context.document.workspace.replaced.connect(self._forget)
+        for signal in (link.state_changed, link.done, context.trainings.run.unfinished.changed):
             signal.connect(self.refresh)
         self.refresh()
 
     @Slot()
     def refresh(self, *_: object) -> None:
         """Show the buttons that do something now."""
-        learned = self._context.link.has_trained or self._context.run.unfinished.step > 0
-        has_nodes = bool(self._context.workspace.root.nodes)
-        usable = applying(self._context.link.state, learned, has_nodes)
-        if self._context.link.state == "running":
+        learned = (
+            self._context.engine.link.has_trained or self._context.trainings.run.unfinished.step > 0
+        )
+        has_nodes = bool(self._context.document.workspace.root.nodes)
+        usable = applying(self._context.engine.link.state, learned, has_nodes)
+        if self._context.engine.link.state == "running":
             usable = ("train", "continue") if learned else ("train",)
         for name, tool in self.buttons.items():
             tool.setVisible(name in usable)

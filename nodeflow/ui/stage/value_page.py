@@ -10,7 +10,7 @@ from nodeflow.host.arrangement import measured
 from nodeflow.ui.core.painting.heat_map_image import HeatScale
 from nodeflow.ui.core.user_messages import sentence
 from nodeflow.ui.core.widgets.common_widgets import label
-from nodeflow.ui.panels.panel import PanelContext
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.value_views import picture_options
 from nodeflow.ui.panels.value_views.array_views import TableView
 from nodeflow.ui.panels.value_views.picture_view import PictureView
@@ -24,12 +24,12 @@ class ValuePage(QStackedWidget):
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        self._link = context.link
+        self._link = context.engine.link
         self.name = ""
         self._asked: int | None = None
         self._stale = False
         self.words = label("", "muted", wrap=True)
-        self.table, self.pictures = TableView(), PictureView(context.themes)
+        self.table, self.pictures = TableView(), PictureView(context.look.themes)
         for page in (self.words, self.table, self.pictures):
             self.addWidget(page)
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
@@ -37,7 +37,7 @@ class ValuePage(QStackedWidget):
         self._link.tensor.connect(self._on_tensor)
         self._link.failed.connect(self._on_failed)
         self._link.past.chosen.connect(self._on_step)
-        context.run.values_changed.connect(self._on_values)
+        context.engine.values.changed.connect(self._on_values)
 
     def show_tensor(self, name: str) -> None:
         """Show a tensor from now on; an empty name asks for nothing any more."""

@@ -70,3 +70,30 @@ def test_states_of_unknown_units_are_refused() -> None:
             tf.placeholder(tf.float32, [2, 5, None]),
             tf.nn.rnn_cell.GRUCell(6),
         )
+
+
+@pytest.mark.parametrize("feed_previous", [False, True])
+def test_symbols_are_rows_of_a_table(feed_previous: bool) -> None:
+    """The second step sees the given symbol, or the likeliest one of the first step's output."""
+    seq2seq = tf.contrib.legacy_seq2seq
+    with tf.Graph().as_default() as graph:
+        cell = tf.nn.rnn_cell.BasicRNNCell(6)
+        start, states = tf.constant(START), tf.constant(STATES)
+        symbols = [tf.placeholder(tf.int32, [2]) for _ in range(2)]
+        given = {"num_symbols": 7, "embedding_size": 3, "output_size": 7}
+        outputs, _ = seq2seq.embedding_attention_decoder(
+            symbols, start, states, cell, feed_previous=feed_previous, **given
+        )
+        with tf.variable_scope("embedding_attention_decoder", reuse=True):
+            table = tf.get_variable("embedding", [7, 3])
+            rows = [tf.placeholder(tf.float32, [2, 3]) for _ in range(2)]
+            plain, _ = seq2seq.attention_decoder(rows, start, states, cell, output_size=7)
+        with tf.Session(graph=graph) as session:
+            session.run(tf.global_variables_initializer())
+            numbers = [np.array([1, 6]), np.array([3, 0])]
+            found = session.run(outputs, dict(zip(symbols, numbers, strict=True)))
+            if feed_previous:
+                numbers[1] = found[0].argmax(1)
+            values = session.run(table)
+            wanted = session.run(plain, {r: values[n] for r, n in zip(rows, numbers, strict=True)})
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)

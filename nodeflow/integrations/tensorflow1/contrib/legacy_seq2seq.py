@@ -16,6 +16,7 @@ from nodeflow.ops.variables.scope import get_variable, get_variable_scope, varia
 __all__ = [
     "attention_decoder",
     "basic_rnn_seq2seq",
+    "embedding_attention_decoder",
     "embedding_rnn_decoder",
     "rnn_decoder",
     "sequence_loss",
@@ -106,16 +107,68 @@ def embedding_rnn_decoder(
     """
     with variable_scope(scope or "embedding_rnn_decoder"):
         table = get_variable("embedding", [num_symbols, embedding_size])
-
-        def from_previous(previous: Tensor, _: int) -> Tensor:
-            if output_projection is not None:
-                previous = F.matmul(previous, output_projection[0]) + output_projection[1]
-            row = nn.embedding_lookup(table, F.argmax(previous, axis=1))
-            return row if update_embedding_for_previous else F.stop_gradient(row)
-
         rows = [nn.embedding_lookup(table, symbols) for symbols in decoder_inputs]
-        loop = from_previous if feed_previous else None
+        loop = None
+        if feed_previous:
+            loop = _likeliest(table, output_projection, update_embedding_for_previous)
         return rnn_decoder(rows, initial_state, cell, loop)
+
+
+def embedding_attention_decoder(
+    decoder_inputs: Sequence[Any],
+    initial_state: Any,
+    attention_states: Tensor,
+    cell: Any,
+    num_symbols: int,
+    embedding_size: int,
+    num_heads: int = 1,
+    output_size: int | None = None,
+    output_projection: tuple[Any, Any] | None = None,
+    feed_previous: bool = False,
+    update_embedding_for_previous: bool = True,
+    dtype: Any = None,
+    scope: Any = None,
+    initial_state_attention: bool = False,
+) -> tuple[list[Tensor], Any]:
+    """Run `attention_decoder` over the rows of a table, looked up by symbol numbers.
+
+    Arguments are as for `embedding_rnn_decoder` and `attention_decoder`.
+    """
+    with variable_scope(scope or "embedding_attention_decoder"):
+        table = get_variable("embedding", [num_symbols, embedding_size])
+        rows = [nn.embedding_lookup(table, symbols) for symbols in decoder_inputs]
+        loop = None
+        if feed_previous:
+            loop = _likeliest(table, output_projection, update_embedding_for_previous)
+        return attention_decoder(
+            rows,
+            initial_state,
+            attention_states,
+            cell,
+            output_size,
+            num_heads,
+            loop,
+            initial_state_attention=initial_state_attention,
+        )
+
+
+def _likeliest(
+    table: Tensor, projection: tuple[Any, Any] | None, update: bool
+) -> Callable[[Tensor, int], Tensor]:
+    """Return a function that looks up the row of the symbol with the highest score in an output.
+
+    Args:
+        projection: weights and biases that make symbol scores of an output.
+        update: whether gradients flow into the row.
+    """
+
+    def row_of(previous: Tensor, _: int) -> Tensor:
+        if projection is not None:
+            previous = F.matmul(previous, projection[0]) + projection[1]
+        row = nn.embedding_lookup(table, F.argmax(previous, axis=1))
+        return row if update else F.stop_gradient(row)
+
+    return row_of
 
 
 def sequence_loss_by_example(

@@ -7,10 +7,8 @@ handles queued requests between chunks of steps.
 
 from __future__ import annotations
 
-import gc
 import os
 import queue
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -24,31 +22,26 @@ from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Change
 from nodeflow.engine.memory import Budget
 from nodeflow.engine.runtime.thread_pool import default_threads
-from nodeflow.engine.warm_up import begin_to_compile, warm_up
+from nodeflow.engine.warm_up import begin_to_compile
 from nodeflow.errors import EngineBusy, GraphError, NodeflowError
 from nodeflow.file_reading import chosen_limit, set_limit
-from nodeflow.free_memory import give_back
 from nodeflow.graph.session_hooks import activity
 from nodeflow.host import protocol as p
-from nodeflow.host.downloading import Download
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.gradient_checking import GradientChecking
+from nodeflow.host.long_tasks import LongTasks
 from nodeflow.host.own_ops.prober import Prober
-from nodeflow.host.past.opened_runs import OpenedRuns
-from nodeflow.host.past.rewinding import Rewinder
-from nodeflow.host.past.side_steps import SideSteps
+from nodeflow.host.past.past_steps import PastSteps
 from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
 from nodeflow.host.request_queue import RequestQueue
 from nodeflow.host.state.asked_values import AskedValues
 from nodeflow.host.state.engine_settings import EngineSettings
 from nodeflow.host.state.mirror import Mirror
-from nodeflow.host.training.kept_runs import KeptRuns
+from nodeflow.host.state.pending_work import PendingWork
 from nodeflow.host.training.live_edits import Places, concerns_training
 from nodeflow.host.training.preparing import Preparation
-from nodeflow.host.training.progress_batching import ProgressBatcher
 from nodeflow.host.training.running_training import RunningTraining
-from nodeflow.host.training.training_files import WatchedTraining
+from nodeflow.host.training.training_outputs import TrainingOutputs
 from nodeflow.host.training.training_requests import TrainingRequests
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
@@ -92,25 +85,13 @@ class Engine(TrainingRequests):
         self._training = RunningTraining()
         self._inbox = RequestQueue()
         self._evaluator: Evaluator | None = None
-        self._stops = False
         self._handled: p.Request | None = None
-        self._epochs_done = 0
-        self._progress = ProgressBatcher(send)
-        self._runs = KeptRuns()
-        self._files = WatchedTraining(self._send)
+        self._outputs = TrainingOutputs(send)
         self._preparation = Preparation(self._make_session)
-        self._is_prepared = True
         self._views = WatchedViews(send, self._view_source)
-        self._opened_runs = OpenedRuns()
-        self._rewinder = Rewinder(
-            send, self._opened_runs, lambda step: self.receive(p.StepShown(step))
-        )
-        self._beside = SideSteps(send, self._opened_runs, self._rewinder.live)
-        self._newest_watch = 0
-        self._download = Download(self._send, self._mirror.opened)
-        self._stop_predicting = threading.Event()
-        self._gradients = GradientChecking(self._send)
-        self._warm = self._has_garbage = False
+        self._past = PastSteps(send, lambda step: self.receive(p.StepShown(step)))
+        self._tasks = LongTasks(send, self._mirror.opened)
+        self._pending = PendingWork()
         self._handlers: dict[type, Callable[[Any], None]] = {
             p.SyncDocument: self._sync_document,
             p.LoadPlugins: self._load_plugins,
@@ -123,9 +104,9 @@ class Engine(TrainingRequests):
             p.FetchTensor: self._fetch_tensor,
             p.ShowStep: self._show_step,
             p.OpenRun: self._open_run,
-            p.FetchStep: self._beside.ask,
-            p.FollowStep: self._beside.ask,
-            p.FetchOrder: self._rewinder.ask,
+            p.FetchStep: self._past.beside.ask,
+            p.FollowStep: self._past.beside.ask,
+            p.FetchOrder: self._past.rewinder.ask,
             p.StepShown: lambda request: self._views.refresh(("past", request.step)),
             p.WatchViews: self._watch_views,
             p.Profile: self._profile,
@@ -142,7 +123,7 @@ class Engine(TrainingRequests):
             p.LoadWeights: self._load_weights,
             p.Predict: self._predict,
             p.CheckGradients: self._check_gradients,
-            p.DownloadData: self._download.start,
+            p.DownloadData: self._tasks.download.start,
         }
 
     # ---- the reading thread -------------------------------------------------------------------
@@ -151,15 +132,11 @@ class Engine(TrainingRequests):
         """Act at once on a request that steers a training or run. Queue any other request."""
         control = self._training.control
         if isinstance(request, p.ShowStep):
-            self._rewinder.show(request)  # abandon the computation of another step at once
-        if isinstance(request, p.CancelDownload):
-            self._download.cancel()
-        elif isinstance(request, p.CancelPredictions):
-            self._stop_predicting.set()
-        elif isinstance(request, p.CancelGradientChecks):
-            self._gradients.cancel()
-        elif isinstance(request, p.Stop):
-            self._stops = True
+            self._past.rewinder.show(request)  # abandon the computation of another step at once
+        if self._tasks.cancel(request):
+            return
+        if isinstance(request, p.Stop):
+            self._training.stops = True
             if control := self._training.control:
                 control.stop()  # live values beside a training end soon by themselves
             elif self._evaluator and not isinstance(self._handled, p.Train):
@@ -169,14 +146,13 @@ class Engine(TrainingRequests):
                 self._steer(control, request)
         else:
             if isinstance(request, p.Shutdown):
-                self._stop_predicting.set()
-                self._gradients.cancel()
+                self._tasks.end()
             if isinstance(request, p.Shutdown) and control:
                 control.stop()
             if isinstance(request, p.Train):
-                self._stops = False
+                self._training.stops = False
             if isinstance(request, p.WatchViews):
-                self._newest_watch = request.request
+                self._views.expect(request)
             try:
                 self._inbox.put(request)
             except EngineBusy as error:
@@ -200,7 +176,7 @@ class Engine(TrainingRequests):
             control.resume()
         elif isinstance(request, p.Step):
             control.step(request.count)
-        self._runs.note(type(request).__name__.lower())
+        self._outputs.runs.note(type(request).__name__.lower())
         self._send(p.State("paused" if control.paused else "training"))
 
     # ---- the working thread -------------------------------------------------------------------
@@ -213,21 +189,20 @@ class Engine(TrainingRequests):
             with activity.ending():
                 self._handle(request)
             self._handled = None
-        self._rewinder.close()
-        self._beside.close()
+        self._past.close()
 
     def _next_request(self) -> p.Request:
         """Wait for a request. Meanwhile compute views, prepare runs and update derived nodes."""
         pauses = [
             (PREPARE_SECONDS, lambda: self._attempt(self._prepare_training, "Prepare")),
-            (REST_SECONDS, self._clear_up),
+            (REST_SECONDS, lambda: self._pending.clear_up(self.collects_garbage)),
         ]
         while True:
             if self._views.is_stale and not self._inbox:
                 self._attempt(self._views.show_next, "WatchViews")
                 continue
             settled = self._evaluator is None or self._evaluator.is_settled
-            idle = self._warm and settled and self._asked.pending is None
+            idle = self._pending.is_warm and settled and self._asked.pending is None
             try:
                 if not idle or self._views.waits:
                     return self._inbox.take(PAUSE_SECONDS)
@@ -235,18 +210,10 @@ class Engine(TrainingRequests):
             except queue.Empty:
                 if idle and pauses and not self._views.waits:
                     pauses.pop(0)[1]()
-                if not self._warm:
-                    self._warm = True
-                    self._attempt(warm_up, "WarmUp")
+                if not self._pending.is_warm:
+                    self._attempt(self._pending.warm_up, "WarmUp")
                 elif not idle:
                     self._attempt(self._settle, "Settle")
-
-    def _clear_up(self) -> None:
-        """Collect the garbage of previous documents (their objects form cycles), and rest."""
-        if self._has_garbage and self.collects_garbage:
-            self._has_garbage = False
-            gc.collect()
-        give_back()
 
     def _settle(self) -> None:
         """Derive nodes again until a request arrives. Then send the previews that need them."""
@@ -297,7 +264,7 @@ class Engine(TrainingRequests):
         self._mirror.document = flow.loads(request.text)
         self._mirror.folder = DocumentFolder(request.folder or "", request.allowed)
         self._mirror.revision = request.revision
-        self._is_prepared = False
+        self._preparation.is_current = False
         if self._training.edits is not None:
             self._training.edits.places = Places(self._mirror.folder, self._mirror.opened)
         self._set_pace()
@@ -305,14 +272,14 @@ class Engine(TrainingRequests):
         if request.keep and self._evaluator is not None:
             self._evaluator.use(self._mirror.document, self._mirror.folder)
         else:
-            self._rewinder.forget()
+            self._past.rewinder.forget()
             self._evaluator = None
             self._asked.begin_again()
-            self._rewinder.override = self._asked.override
-            self._epochs_done = 0
+            self._past.rewinder.override = self._asked.override
+            self._training.epochs_done = 0
             self._views.forget()
-            self._runs.forget()
-            self._has_garbage = True
+            self._outputs.runs.forget()
+            self._pending.has_garbage = True
 
     def _sync_change(self, request: p.SyncChange) -> None:
         change = Change.from_text(request.change)
@@ -322,7 +289,8 @@ class Engine(TrainingRequests):
             self._send(p.Resync(str(error)))
             return
         self._mirror.revision = request.revision
-        self._is_prepared = self._is_prepared and not concerns_training(change)
+        if concerns_training(change):
+            self._preparation.is_current = False
         self._set_pace()
         self._pass_edits_on(change)
         if self._evaluator is None:
@@ -379,8 +347,8 @@ class Engine(TrainingRequests):
             return
         if request.follow:
             self._asked.followed = request.names
-        if request.watch and self._rewinder.step is not None:
-            self._rewinder.ask(request)
+        if request.watch and self._past.rewinder.step is not None:
+            self._past.rewinder.ask(request)
             return
         with nullcontext() if request.watch else self._running():
             evaluation = self._current().previews(
@@ -405,11 +373,11 @@ class Engine(TrainingRequests):
         self._views.refresh(self._current().state, (self._asked.choice, self._asked.override))
 
     def _watch_views(self, request: p.WatchViews) -> None:
-        if request.request == self._newest_watch:  # else a newer request has arrived
+        if self._views.is_newest(request):
             self._views.watch(request)
 
     def _view_source(self) -> ViewSource:
-        session, past = self._training.session, self._rewinder.variables
+        session, past = self._training.session, self._past.rewinder.variables
         trained = past if past is not None else None if session is None else session.variables
         return self._current().view_source(trained)
 
@@ -418,7 +386,7 @@ class Engine(TrainingRequests):
             self._views.refresh(("now", request.request))
 
     def _open_run(self, request: p.OpenRun) -> None:
-        self._beside.open(request, flow.dumps(self._mirror.document))
+        self._past.beside.open(request, flow.dumps(self._mirror.document))
 
     def _show_data(self, request: p.ShowData) -> None:
         self._asked.choice = request
@@ -426,7 +394,7 @@ class Engine(TrainingRequests):
             self._evaluator.choose(request)
 
     def _override_values(self, request: p.Override) -> None:
-        self._asked.override = self._rewinder.override = request
+        self._asked.override = self._past.rewinder.override = request
         if self._evaluator is not None:
             self._evaluator.override(request)
 
@@ -436,13 +404,13 @@ class Engine(TrainingRequests):
             self._evaluator.iterations = request.numbers
 
     def _measure_as(self, request: p.Measure) -> None:
-        self._asked.measure = self._rewinder.measure = request.of
+        self._asked.measure = self._past.rewinder.measure = request.of
         if self._evaluator is not None:
             self._evaluator.measure_as(request.of)
 
     def _fetch_tensor(self, request: p.FetchTensor) -> None:
-        if self._rewinder.step is not None:
-            self._rewinder.ask(request)
+        if self._past.rewinder.step is not None:
+            self._past.rewinder.ask(request)
             return
         value = self._current().value(request.name, self._training.step)
         self._send(replace(value, request=request.request))
@@ -454,7 +422,7 @@ class Engine(TrainingRequests):
         self._send(result)
 
     def _set_threads(self, request: p.SetThreads) -> None:
-        self._settings.threads = self._opened_runs.threads = request.threads
+        self._settings.threads = self._past.runs.threads = request.threads
         if self._evaluator is not None:
             self._evaluator.use_threads(request.threads)
         self._send(p.Ready(os.getpid(), request.threads or default_threads()))
@@ -476,12 +444,12 @@ class Engine(TrainingRequests):
 
     def _check_gradients(self, request: p.CheckGradients) -> None:
         variables = self._current().variables()
-        self._gradients.start(
+        self._tasks.gradients.start(
             request, self._mirror.document, self._mirror.folder, variables, self._mirror.opened
         )
 
     def _predict(self, request: p.Predict) -> None:
-        self._stop_predicting.clear()
+        self._tasks.stop_predicting.clear()
         variables = self._current().variables()
         with self._running():
             predict(
@@ -492,7 +460,7 @@ class Engine(TrainingRequests):
                 folder=self._mirror.folder,
                 threads=self._settings.threads,
                 memory=self._settings.memory,
-                cancelled=self._stop_predicting.is_set,
+                cancelled=self._tasks.stop_predicting.is_set,
             )
 
     # ---- weights and downloads ----------------------------------------------------------------

@@ -62,7 +62,7 @@ def test_a_new_speed_acts_during_the_training_and_is_no_edit(monkeypatch, desk):
     commands.set_training(desk.document, speed=50)
     change = p.SyncChange(made[0].text, made[0].revision)
     desk.do(p.FollowEdits(True))
-    add, sent = desk.engine._progress.add, []
+    add, sent = desk.engine._outputs.progress.add, []
 
     def send_once(event, at_once=False):
         """Send the edit while the training runs."""
@@ -70,7 +70,7 @@ def test_a_new_speed_acts_during_the_training_and_is_no_edit(monkeypatch, desk):
             sent.append(desk.engine.receive(change))
         add(event, at_once)
 
-    monkeypatch.setattr(desk.engine._progress, "add", send_once)
+    monkeypatch.setattr(desk.engine._outputs.progress, "add", send_once)
     desk.train()
     assert seen[0] == 5 and seen[-1] == 50
     assert not any(isinstance(m, Edited) for m in desk.messages)

@@ -1,1 +1,1 @@
-"""The state of the engine process: the mirrored document, the settings, and the asked values."""
+"""The state of the engine process: document, settings, asked values, work for idle times."""

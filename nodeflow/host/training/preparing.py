@@ -24,9 +24,13 @@ class Preparation:
 
     Args:
         make_session: takes a graph and a seed.
+
+    Attributes:
+        is_current: whether there is nothing new to prepare.
     """
 
     def __init__(self, make_session: Callable[..., Session]) -> None:
+        self.is_current = True
         self._make_session = make_session
         self._lock = threading.Lock()
         self._wanted: Callable[[], Task] | None = None

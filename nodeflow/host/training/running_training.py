@@ -27,6 +27,8 @@ class RunningTraining:
         shown: what its last previews covered.
         viewed: the step of the last views.
         previews: says when its previews are due.
+        epochs_done: the epochs of this and of the trainings that it continues.
+        stops: whether the user wants it to stop, perhaps before it has begun.
     """
 
     control: Control | None = None
@@ -38,6 +40,8 @@ class RunningTraining:
     shown: Any = None
     viewed: int = 0
     previews: PreviewClock | None = None
+    epochs_done: int = 0
+    stops: bool = False
 
     def end(self) -> None:
         """Note that it has ended."""

@@ -17,18 +17,16 @@ from nodeflow.free_memory import give_back
 from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.past.opened_runs import OpenedRuns
-from nodeflow.host.past.rewinding import Rewinder
+from nodeflow.host.past.past_steps import PastSteps
 from nodeflow.host.state.asked_values import AskedValues
 from nodeflow.host.state.engine_settings import EngineSettings
 from nodeflow.host.state.mirror import Mirror
 from nodeflow.host.training.changed_variable import change_variable
-from nodeflow.host.training.kept_runs import KeptRuns
 from nodeflow.host.training.live_edits import BuiltVariant, LiveEdits, Places, built
 from nodeflow.host.training.preparing import MOST_NODES, Preparation
-from nodeflow.host.training.progress_batching import PreviewClock, ProgressBatcher
+from nodeflow.host.training.progress_batching import PreviewClock
 from nodeflow.host.training.running_training import RunningTraining
-from nodeflow.host.training.training_files import WatchedTraining
+from nodeflow.host.training.training_outputs import TrainingOutputs
 from nodeflow.host.training.training_ways import by_reference, keeping_of, lower_priority
 from nodeflow.host.views.watch import PACED_SHARE, VIEW_SHARE, WatchedViews
 from nodeflow.train.control import Control
@@ -64,15 +62,9 @@ class TrainingRequests:
     _asked: AskedValues
     _training: RunningTraining
     _evaluator: Evaluator | None
-    _stops: bool
-    _epochs_done: int
-    _progress: ProgressBatcher
-    _runs: KeptRuns
-    _files: WatchedTraining
+    _outputs: TrainingOutputs
     _preparation: Preparation
-    _is_prepared: bool
-    _opened_runs: OpenedRuns
-    _rewinder: Rewinder
+    _past: PastSteps
     _views: WatchedViews
     _gave_back = 0.0
 
@@ -95,11 +87,11 @@ class TrainingRequests:
         goes_on = request.resume or (keep is not None and keep.go_on) or request.branch is not None
         variables = evaluator.variables() if request.resume else {}
         if not goes_on:
-            self._epochs_done = 0
+            self._training.epochs_done = 0
         begun = built(task, training, self._make_session)
         self._training.control = Control(idle=self._while_waiting)
         self._set_pace()
-        if self._stops:  # Stop was requested during the preparation
+        if self._training.stops:  # Stop was requested during the preparation
             self._training.control.stop()
         self._training.session, self._training.ids = begun.session, dict(begun.ids)  # type: ignore[assignment]
         places = Places(self._mirror.folder, self._mirror.opened)
@@ -113,9 +105,7 @@ class TrainingRequests:
             done = self._run_training(variables, begun, request)
         finally:
             self._training.edits.close()
-            self._files.end()
-            self._runs.end()
-            self._progress.flush()
+            self._outputs.end()
             self._take_variables()
             self._training.session.close()
             self._training.end()
@@ -147,11 +137,11 @@ class TrainingRequests:
         self._set_pace()
         self._training.shown = None
         last = 0
-        first_epoch = self._epochs_done + 1
+        first_epoch = self._training.epochs_done + 1
         session, keeping = self._training.session, keeping_of(request)
-        step, past = request.branch, self._rewinder.past
+        step, past = request.branch, self._past.rewinder.past
         if request.branch_run:
-            past = self._opened_runs.get(request.branch_run).past
+            past = self._past.runs.get(request.branch_run).past
         branched = None
         if step is not None and past is not None:
             branched = branch(past, step, session, training, begun.ids)
@@ -160,10 +150,10 @@ class TrainingRequests:
 
         def remember(past: Past) -> None:
             current = self._training.edits.current if self._training.edits is not None else begun
-            self._rewinder.remember(past, current.task)
+            self._past.rewinder.remember(past, current.task)
             if self._training.doctor is not None:
                 self._training.doctor.past = past
-            self._runs.remember(past)
+            self._outputs.runs.remember(past)
 
         events = KeptTraining(
             session,
@@ -177,28 +167,28 @@ class TrainingRequests:
             variant=begun,
             taken=self._take_edit,
         ).events()
-        events = self._runs.watch(session, training, events, task, request, keeping)
-        events = self._files.watch(session, training, events, request, self._trained_values)
+        events = self._outputs.runs.watch(session, training, events, task, request, keeping)
+        events = self._outputs.files.watch(session, training, events, request, self._trained_values)
         self._training.doctor = Doctor(
             training, by_reference(task, self._training.session), lambda: held(session, training)
         )
         for event in self._training.doctor.examined(events):
             if isinstance(event, Done):
-                self._progress.flush()
+                self._outputs.progress.flush()
                 self._show_progress(last)  # so that nodes show the final values
                 self._show_views(last, every=True)
                 return event
             if isinstance(event, Diverged):  # the variables are back at the last finite epoch
-                self._epochs_done = event.kept_epoch
-                self._progress.flush()
+                self._training.epochs_done = event.kept_epoch
+                self._outputs.progress.flush()
                 self._show_progress(last)
                 self._show_views(last, every=True)
             self._report(event)
             if isinstance(event, Epoch):
-                self._epochs_done = event.epoch
+                self._training.epochs_done = event.epoch
                 self._give_back()
             elif isinstance(event, Resumed):
-                self._epochs_done, last = event.epoch - 1, event.step
+                self._training.epochs_done, last = event.epoch - 1, event.step
             elif isinstance(event, (Hit, VariableChanged)):
                 self._show_progress(event.step)
                 self._show_views(event.step, every=True)
@@ -226,7 +216,7 @@ class TrainingRequests:
         """Continue the training with an edit, from the next step on."""
         assert isinstance(variant, BuiltVariant) and self._training.edits is not None
         self._training.edits.taken(variant, self._mirror.document)
-        self._runs.take(variant)
+        self._outputs.runs.take(variant)
         if self._training.doctor is not None:
             self._training.doctor.use(variant.training, by_reference(variant.task, variant.session))
         before, self._training.session = self._training.session, variant.session
@@ -238,10 +228,10 @@ class TrainingRequests:
         """Send an event to the window; send losses and epochs in batches."""
         if isinstance(event, (Steps, Epoch)):
             paused = self._training.control is not None and self._training.control.paused
-            self._progress.add(event, at_once=paused)
+            self._outputs.progress.add(event, at_once=paused)
             return
         if isinstance(event, (Hit, Edited, VariableChanged)):
-            self._progress.flush()
+            self._outputs.progress.flush()
         if isinstance(event, Hit):
             self._send(p.State("paused"))
         self._send(event)
@@ -257,9 +247,9 @@ class TrainingRequests:
 
     def _while_waiting(self) -> None:
         if self._training.control is not None and self._training.control.paused:
-            self._progress.flush()
+            self._outputs.progress.flush()
         else:
-            self._progress.send_due()
+            self._outputs.progress.send_due()
         self._handle_waiting()
         if self._views.is_stale:
             self._show_views(self._training.viewed)
@@ -267,7 +257,7 @@ class TrainingRequests:
     def _show_views(self, step: int, *, every: bool = False) -> None:
         """Send the watched views that are due at a step of the training."""
         self._training.viewed = step
-        if (past := self._rewinder.step) is not None:
+        if (past := self._past.rewinder.step) is not None:
             step, every = past, False
         self._attempt(lambda: self._views.show_due(step, every=every), "WatchViews")
 
@@ -283,7 +273,7 @@ class TrainingRequests:
         The first time, and whenever the shown nodes or data change, they cover all nodes. Otherwise
         they cover only the nodes that a training changes.
         """
-        if self._rewinder.step is not None:
+        if self._past.rewinder.step is not None:
             return
         self._take_variables()
         evaluator = self._current()
@@ -319,12 +309,12 @@ class TrainingRequests:
     def _prepare_training(self) -> None:
         """Compile the kernels for the next Train while the engine is idle."""
         if (
-            self._is_prepared
+            self._preparation.is_current
             or self._settings.backend != NUMBA
             or len(self._mirror.document.nodes) > MOST_NODES
         ):
             return
-        self._is_prepared = True
+        self._preparation.is_current = True
         document, folder, opened = (
             copied(self._mirror.document),
             self._mirror.folder,
@@ -340,7 +330,7 @@ class TrainingRequests:
         self._preparation.begin(make_task)
 
     def _initialize(self, request: p.InitializeVariables) -> None:
-        self._epochs_done = 0
+        self._training.epochs_done = 0
         self._send(p.VariablesInitialized(self._current().initialize()))
 
     def _set_variable(self, request: p.SetVariable) -> None:

@@ -55,10 +55,18 @@ class WatchedViews:
         self.share = VIEW_SHARE
         """Fraction of a training's time that all views together may take now."""
         self._watched: list[_Watched] = []
-        self._request = 0
+        self._request = self._newest = 0
         self._state: object = None
         self._rows: object = None
         self._courses: dict[Hashable, Any] = {}
+
+    def expect(self, request: WatchViews) -> None:
+        """Note that a request has arrived. Another thread may call this."""
+        self._newest = request.request
+
+    def is_newest(self, request: WatchViews) -> bool:
+        """Return whether no newer request has arrived."""
+        return request.request == self._newest
 
     def watch(self, request: WatchViews) -> None:
         """Watch other views. Views that were already watched continue."""

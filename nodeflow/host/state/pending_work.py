@@ -1,0 +1,38 @@
+"""What the engine has still to do when nobody asks it for anything."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+
+from nodeflow.engine.warm_up import warm_up
+from nodeflow.free_memory import give_back
+
+
+@dataclass
+class PendingWork:
+    """The work of an idle engine.
+
+    Attributes:
+        is_warm: whether the code for the first values is compiled and loaded.
+        has_garbage: whether a previous document waits to be collected; its objects form cycles.
+    """
+
+    is_warm: bool = False
+    has_garbage: bool = False
+
+    def warm_up(self) -> None:
+        """Compile and load the code for the first values, once."""
+        self.is_warm = True
+        warm_up()
+
+    def clear_up(self, collects: bool) -> None:
+        """Return freed memory to the system, after a collection if there is garbage.
+
+        Args:
+            collects: whether this thread may collect garbage.
+        """
+        if self.has_garbage and collects:
+            self.has_garbage = False
+            gc.collect()
+        give_back()

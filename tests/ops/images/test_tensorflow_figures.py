@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.ops.namespaces import image
 from tests.ops.images.tensorflow_cases import CASES, FIGURES, Case
 
 
@@ -18,10 +19,8 @@ def figures() -> dict[str, np.ndarray]:
 
 
 def function_of(path: str) -> Any:
-    found: Any = nf
-    for part in path.split("."):
-        found = getattr(found, part)
-    return found
+    space, _, name = path.rpartition(".")
+    return getattr(nf if not space and name in dir(nf) else image, name)
 
 
 @pytest.mark.parametrize("tier", ["reference", "compiled"])

@@ -19,6 +19,7 @@ import nodeflow as nf
 import nodeflow.tensorflow1 as tf
 from nodeflow.engine.session import Session
 from nodeflow.ops.namespaces import nn
+from nodeflow.ops.training import optimizers
 from nodeflow.ops.variables.scope import Variable
 from tests.engine.random_graphs import GROWING, INPUT_SHAPES, build, inputs, program
 
@@ -167,7 +168,7 @@ def test_optimizers_take_the_steps_of_tensorflow(key: str, tier: Any, theirs: di
         variable = Variable(start, dtype="float64")
         loss = nf.reduce_mean(nf.square(nf.tanh(nf.matmul(matrix, variable)) - 0.5))
         loss = loss + 0.1 * nf.reduce_sum(nf.square(variable))
-        train = getattr(nf.train, name)(**arguments).minimize(loss)
+        train = getattr(optimizers, name)(**arguments).minimize(loss)
     with Session(graph, tier=tier) as session:
         session.initialize()
         path = []

@@ -117,11 +117,10 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
         "&View",
         (
-            *("stage", SEPARATOR),
             ("Zoom", ("fit", "fit_selection", SEPARATOR, "zoom_in", "zoom_out", "zoom_reset")),
             ("Go", ("view_back", "view_forward", SEPARATOR, *BOOKMARK_PLACES)),
             *(SEPARATOR, "order", ("Colour by", COLORS), ("Data shown", SHOWN_DATA), SEPARATOR),
-            ("Show", ("panel_left", "panel_bottom", "panel_right", "minimap")),
+            ("Show", ("stage", SEPARATOR, "panel_left", "panel_bottom", "panel_right", "minimap")),
             ("Panels", "panels_menu"),
             ("Theme", ("theme_system", "theme_light", "theme_dark")),
         ),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, Slot
-from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import line
@@ -13,9 +13,14 @@ from nodeflow.ui.stage.controls import Controls
 from nodeflow.ui.stage.main_view import MainView
 from nodeflow.ui.stage.training_bar import TrainingBar
 
+WIDE, SIDE_WIDTH = 900, 400
+"""The width from which the controls are beside the view, and their width there."""
+WITHOUT_LIMIT = 2**24 - 1
+"""The maximum width of a widget that has none."""
+
 
 class Stage(QWidget):
-    """The three slots, top to bottom. While it is hidden it asks for nothing."""
+    """The three slots. While it is hidden it asks for nothing."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -30,9 +35,12 @@ class Stage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
         layout.setSpacing(SPACE[2])
-        layout.addWidget(self.main, 1)
+        self._upper = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._upper.setSpacing(SPACE[2])
+        self._upper.addWidget(self.main, 1)
+        self._upper.addWidget(self.controls, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(self._upper, 1)
         layout.addWidget(line())
-        layout.addWidget(self.controls)
         layout.addWidget(self.bar)
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._refresh)
@@ -54,6 +62,15 @@ class Stage(QWidget):
         if self.isVisible():
             self.main.refresh()
             self.controls.refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the controls to the right of the view in a wide stage, so that the view is large."""
+        super().resizeEvent(event)
+        is_wide = event.size().width() >= WIDE
+        direction = QBoxLayout.Direction
+        self._upper.setDirection(direction.LeftToRight if is_wide else direction.TopToBottom)
+        self.controls.setMinimumWidth(SIDE_WIDTH if is_wide else 0)
+        self.controls.setMaximumWidth(SIDE_WIDTH if is_wide else WITHOUT_LIMIT)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

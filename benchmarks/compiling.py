@@ -79,7 +79,7 @@ _UNTIL_COMPILED = """
 import os, sys
 from nodeflow.cli.main import main
 from nodeflow.train.events import Steps
-from nodeflow.train.keeping import KeptTraining
+from nodeflow.train.loop.checkpointed_training import KeptTraining
 events = KeptTraining.events
 def until_compiled(*args, **kwargs):
     for event in events(*args, **kwargs):
@@ -149,8 +149,8 @@ def training_kernels(path: Path = MNIST) -> dict[str, tuple[str, ...]]:
     belong to."""
     from nodeflow.document.io import flow
     from nodeflow.document.to_graph.task import Task
-    from nodeflow.train.numbers import Numbers
     from nodeflow.train.stepping.steppers import stepper_of
+    from nodeflow.train.tunable_numbers import Numbers
 
     task = Task(flow.load(path), file=path)
     training = task.training()

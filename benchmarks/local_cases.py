@@ -70,7 +70,7 @@ _COMMAND = """
 import os, sys
 from nodeflow.cli.main import main
 from nodeflow.train.events import Steps
-from nodeflow.train.keeping import KeptTraining
+from nodeflow.train.loop.checkpointed_training import KeptTraining
 events = KeptTraining.events
 def until_steps(*args, **kwargs):
     for event in events(*args, **kwargs):

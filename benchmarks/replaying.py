@@ -24,7 +24,7 @@ from nodeflow.engine.session import Session
 from nodeflow.graph.graph import ancestors
 from nodeflow.resources import example
 from nodeflow.train.events import Event, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.rewind.replay import Past, Replay
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Training

@@ -80,7 +80,7 @@ LAZY = {
     "load": "nodeflow.document.to_graph.save_and_load",
     "load_plugins": "nodeflow.ops.user",
     "op": "nodeflow.ops.user",
-    "runs": "nodeflow.run_store.api",
+    "runs": "nodeflow.run_store.kept_runs",
     "save": "nodeflow.document.to_graph.save_and_load",
     "summary": "nodeflow.summary",
     "train": "nodeflow.train",

@@ -108,7 +108,7 @@ from nodeflow.ops.user import load_plugins as load_plugins
 from nodeflow.ops.user import op as op
 from nodeflow.ops.variables.collections import global_variables as global_variables
 from nodeflow.ops.variables.collections import trainable_variables as trainable_variables
-from nodeflow.run_store.api import runs as runs
+from nodeflow.run_store.kept_runs import runs as runs
 
 __version__: str
 float32: DType

@@ -29,7 +29,7 @@ PYTHON_ONLY = (
     "ops/control_flow/api.py", "ops/control_flow/tensor_array.py", "ops/layers/",
     "ops/namespaces/", "ops/program/basics.py",
     "ops/rnn/", "ops/training/decays.py", "ops/training/optimizers.py", "ops/user/",
-    "ops/variables/", "summary/", "train/api.py", "train/saving/checkpoint.py",
+    "ops/variables/", "summary/", "train/train_and_fit.py", "train/saving/checkpoint.py",
     "train/saving/saver.py", "train/stepping/datasets.py",
 )  # fmt: skip
 """Modules whose errors only Python or only the command line can raise, or that speak of files

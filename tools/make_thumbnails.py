@@ -20,7 +20,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.resources import example, resource
 from nodeflow.train.control import Control
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 WIDTH, HEIGHT = 274, 138
 """Size of a card's picture, in points."""

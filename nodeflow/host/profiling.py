@@ -10,7 +10,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import FetchError
 from nodeflow.host.protocol import Profiled
-from nodeflow.train.loop import explain, profile
+from nodeflow.train.loop.event_stream import explain, profile
 
 STEPS = 3
 

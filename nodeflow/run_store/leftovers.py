@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 
-from nodeflow.run_store.records import RUNNING, is_id
+from nodeflow.run_store.run_records import RUNNING, is_id
 from nodeflow.run_store.store import RunStore
 
 YOUNG_SECONDS = 3600.0

@@ -11,7 +11,7 @@ from nodeflow.errors import RunError
 from nodeflow.graph.graph import Graph, Node
 from nodeflow.graph.session_hooks.session_query import Query
 from nodeflow.public import public_methods
-from nodeflow.run_store.past import RunPast
+from nodeflow.run_store.past_steps import RunPast
 from nodeflow.train.rewind.replay import Report
 from nodeflow.train.rewind.stream_replay import replay_of
 

@@ -18,10 +18,6 @@ import numpy as np
 from nodeflow.errors import FileProblem, SurfaceText, suggest
 from nodeflow.number_text import counted
 from nodeflow.paths import runs_folder
-from nodeflow.run_store.cells import (
-    FACTS,
-    integer,
-)
 from nodeflow.run_store.curves import (
     EPOCH_LOSS,
     LOSS,
@@ -32,9 +28,23 @@ from nodeflow.run_store.curves import (
     joined,
     loss_curve,
 )
-from nodeflow.run_store.database import Database, read_database
+from nodeflow.run_store.database.connection import Database, read_database
+from nodeflow.run_store.database.damaged_cells import (
+    FACTS,
+    integer,
+)
 from nodeflow.run_store.errors import RunStoreProblem, UnknownRun
-from nodeflow.run_store.records import (
+from nodeflow.run_store.row_readers import (
+    curve_of_epochs,
+    epoch_of_row,
+    event_of_row,
+    graph_digest,
+    graph_of_row,
+    piece_of_row,
+    table_of_row,
+    tier_of_row,
+)
+from nodeflow.run_store.run_records import (
     EVENT_FILES,
     RUNNING,
     Run,
@@ -45,16 +55,6 @@ from nodeflow.run_store.records import (
     run_of,
     shown_id,
     this_process,
-)
-from nodeflow.run_store.rows import (
-    curve_of_epochs,
-    epoch_of_row,
-    event_of_row,
-    graph_digest,
-    graph_of_row,
-    piece_of_row,
-    table_of_row,
-    tier_of_row,
 )
 from nodeflow.train.events import Epoch
 from nodeflow.train.saving.plain_values import text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from nodeflow.run_store.cells import moment, parsed
-from nodeflow.run_store.records import dumps
+from nodeflow.run_store.database.damaged_cells import moment, parsed
+from nodeflow.run_store.run_records import dumps
 from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.results import Result, plain, result_of
 from nodeflow.train.saving.plain_values import table, text, whole

@@ -12,7 +12,7 @@ from typing import Any
 
 from nodeflow.engine.cores import cores
 from nodeflow.errors import NodeflowError
-from nodeflow.run_store.records import new_id
+from nodeflow.run_store.run_records import new_id
 from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.kept import KeptSweep, keep
 from nodeflow.sweeps.plan import Plan

@@ -27,15 +27,15 @@ from nodeflow.document.to_graph.variable_ids import slot_names, variable_ids
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.ops.user import load_plugins
-from nodeflow.run_store.about import About
-from nodeflow.run_store.best_weights import deciding
 from nodeflow.run_store.curves import EPOCH_LOSS
-from nodeflow.run_store.recording import recording
-from nodeflow.run_store.records import dumps
+from nodeflow.run_store.recording.best_weights import deciding
+from nodeflow.run_store.recording.recorded_facts import About
+from nodeflow.run_store.recording.recorder import recording
+from nodeflow.run_store.run_records import dumps
 from nodeflow.sweeps.setup import Setup, setup_of
 from nodeflow.train.control import Control
 from nodeflow.train.events import Epoch, Event, RunKept, Started, Steps
-from nodeflow.train.keeping import KeptTraining
+from nodeflow.train.loop.checkpointed_training import KeptTraining
 
 COPIES = 2
 """Copies of the variables for recomputing a trial's steps. Few, because many trials are kept."""

@@ -12,7 +12,7 @@ NAMES = {
     "Control": "nodeflow.train.control",
     "Done": "nodeflow.train.events",
     "Epoch": "nodeflow.train.events",
-    "History": "nodeflow.train.history",
+    "History": "nodeflow.train.training_history",
     "Metric": "nodeflow.train.training",
     "Monitor": "nodeflow.train.training",
     "Resumed": "nodeflow.train.events",
@@ -20,11 +20,11 @@ NAMES = {
     "Saver": "nodeflow.train.saving.saver",
     "Started": "nodeflow.train.events",
     "Steps": "nodeflow.train.events",
-    "fit": "nodeflow.run_store.api",
+    "fit": "nodeflow.run_store.kept_runs",
     "latest_checkpoint": "nodeflow.train.saving.checkpoint_state",
     "list_variables": "nodeflow.train.saving.checkpoint_state",
     "load_checkpoint": "nodeflow.train.saving.checkpoint_state",
-    "train": "nodeflow.run_store.api",
+    "train": "nodeflow.run_store.kept_runs",
 }
 """The module that defines each public name."""
 

@@ -12,8 +12,8 @@ from nodeflow.errors import DataError, GraphError
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
 from nodeflow.ops.objectives.metric_state import METRIC, Accumulating
 from nodeflow.ops.summaries.ops import ScalarSummary
-from nodeflow.train.bounds import Bounded
 from nodeflow.train.settings import PlainSettings, declared, usual_batch_size
+from nodeflow.train.watched_tensors.bounds import Bounded
 
 SHARES = frozenset("accuracy top_k_accuracy binary_accuracy precision recall f1_score auc".split())
 

@@ -15,7 +15,7 @@ import nodeflow as nf
 from nodeflow.document.io import flow
 from nodeflow.resources import examples
 from nodeflow.run_store import database
-from nodeflow.run_store.records import Run, RunEvent
+from nodeflow.run_store.run_records import Run, RunEvent
 from nodeflow.run_store.store import Batch, RunStore
 
 SPIRALS = next(path for path in examples() if path.stem == "spirals")

@@ -21,7 +21,7 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.runtime import staging
 from nodeflow.errors import AttributeProblem
 from nodeflow.graph.types import TensorType
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.training import Binding, Metric, Training
 from tests.data import own_data
 

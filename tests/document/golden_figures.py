@@ -117,7 +117,7 @@ def trained(path: Path, count: int = STEPS) -> list[float]:
     """The first losses of the training of a file."""
     from nodeflow.engine.session import Session
     from nodeflow.train.events import Steps
-    from nodeflow.train.loop import train
+    from nodeflow.train.loop.event_stream import train
 
     task = opened(path)
     losses: list[float] = []

@@ -17,7 +17,7 @@ from nodeflow.document.to_graph.build import build
 from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.train.events import Done, Epoch
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 NAMES = [
     "autoencoder",

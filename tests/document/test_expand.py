@@ -19,7 +19,7 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import GraphError, MissingInput
 from nodeflow.resources import example
 from nodeflow.train.events import Epoch, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 STEPS = 5
 

@@ -9,7 +9,7 @@ import numpy as np
 import nodeflow as nf
 from nodeflow.drawing.formats.notebook_html import MOST_NODES
 from nodeflow.train.events import Epoch
-from nodeflow.train.history import History
+from nodeflow.train.training_history import History
 
 
 def cells(html: str) -> list[str]:

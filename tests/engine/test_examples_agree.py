@@ -16,7 +16,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.resources import examples
 from nodeflow.train.events import Epoch, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 TRAINED = [path for path in examples() if flow.load(path).training.get("optimizer")]
 NIGHTLY = bool(os.environ.get("NODEFLOW_NIGHTLY"))

@@ -24,9 +24,9 @@ from nodeflow.errors import Cancelled
 from nodeflow.graph.graph import ancestors
 from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 from nodeflow.train.control import Control
-from nodeflow.train.evaluate import evaluate
+from nodeflow.train.evaluation.evaluate_split import evaluate
 from nodeflow.train.events import Done, Steps
-from nodeflow.train.loop import train as events_of
+from nodeflow.train.loop.event_stream import train as events_of
 from nodeflow.train.training import Binding, Metric, Monitor, Training
 
 

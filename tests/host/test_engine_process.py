@@ -26,7 +26,7 @@ from nodeflow.host import protocol as p
 from nodeflow.host.engine import Engine
 from nodeflow.ops.program.printing import Print
 from nodeflow.train import events
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from tests.host.desk import Desk
 from tests.host.documents import expression, regression
 

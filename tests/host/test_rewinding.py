@@ -11,7 +11,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 from nodeflow.train import events
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from tests.host.documents import regression
 
 

@@ -12,8 +12,8 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.replace_op import replace_op
 from nodeflow.host import protocol as p
 from nodeflow.ops import REGISTRY
-from nodeflow.run_store.changes import changes
-from nodeflow.run_store.history import history, settings_in
+from nodeflow.run_store.run_differences import changes
+from nodeflow.run_store.run_history import history, settings_in
 from nodeflow.run_store.store import RunStore
 from nodeflow.train import events
 from tests.host.conftest import Talk

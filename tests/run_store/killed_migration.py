@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from nodeflow.run_store.database import Database
+from nodeflow.run_store.database.connection import Database
 from nodeflow.run_store.store import RunStore
 
 CHANGE = ("BEGIN", "CREATE", "ALTER", "COMMIT", "PRAGMA user_version =")

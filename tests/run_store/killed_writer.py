@@ -17,9 +17,9 @@ import numpy as np
 
 import nodeflow as nf
 from nodeflow.engine.session import Session
-from nodeflow.run_store import writer
-from nodeflow.run_store.about import About
-from nodeflow.run_store.recording import Recording
+from nodeflow.run_store.recording import writer_thread
+from nodeflow.run_store.recording.recorded_facts import About
+from nodeflow.run_store.recording.recorder import Recording
 from nodeflow.run_store.store import RunStore
 from nodeflow.train.events import Done, Epoch, Event, Started, Steps
 from nodeflow.train.training import Training
@@ -45,7 +45,7 @@ def steps(draw: random.Random) -> Iterator[Event]:
 
 
 def main(folder: str, seed: str, progress: str, flush: str) -> None:
-    writer.FLUSH_SECONDS = float(flush)
+    writer_thread.FLUSH_SECONDS = float(flush)
     real = RunStore.add
     with open(progress, "a", buffering=1) as said:
 

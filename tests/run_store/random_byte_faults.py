@@ -12,15 +12,15 @@ import numpy as np
 import nodeflow as nf
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
-from nodeflow.run_store.changes import changes
 from nodeflow.run_store.curves import Piece
-from nodeflow.run_store.database import FILE
-from nodeflow.run_store.export import export
-from nodeflow.run_store.history import history, last_document
-from nodeflow.run_store.limits import limit, tidy, used_bytes
-from nodeflow.run_store.records import DONE, Run, RunEvent
+from nodeflow.run_store.database.connection import FILE
+from nodeflow.run_store.export_run import export
+from nodeflow.run_store.run_differences import changes
+from nodeflow.run_store.run_history import history, last_document
+from nodeflow.run_store.run_records import DONE, Run, RunEvent
+from nodeflow.run_store.runs_as_text import table
+from nodeflow.run_store.size_limit import limit, tidy, used_bytes
 from nodeflow.run_store.store import BEST, FINAL, Batch, RunStore
-from nodeflow.run_store.text import table
 from nodeflow.sweeps.kept import KeptSweep, free_name, keep, kept_sweeps
 from nodeflow.train.events import Epoch
 from nodeflow.train.resume.checkpoints import existing, newest_step, read_tiers
@@ -37,7 +37,7 @@ def make_store(folder: Path) -> None:
     """Keep three runs with curves, tables, events, edits, tiers, weights, and a sweep."""
     with nf.Graph() as graph:
         nf.variable(1.0, name="w")
-    from nodeflow.run_store.api import graph_text
+    from nodeflow.run_store.kept_runs import graph_text
 
     whole = graph_text(graph)
     document = flow.loads(whole)

@@ -15,18 +15,19 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import FileProblem
-from nodeflow.run_store import database, writer
-from nodeflow.run_store.changes import changes
 from nodeflow.run_store.curves import LOSS
-from nodeflow.run_store.database import FILE, RESERVE
+from nodeflow.run_store.database import connection
+from nodeflow.run_store.database.connection import FILE, RESERVE
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.export import export
-from nodeflow.run_store.history import history
+from nodeflow.run_store.export_run import export
 from nodeflow.run_store.leftovers import clear_leftovers
-from nodeflow.run_store.limits import limit, set_limit
-from nodeflow.run_store.records import DAMAGED, DONE
+from nodeflow.run_store.recording import writer_thread
+from nodeflow.run_store.run_differences import changes
+from nodeflow.run_store.run_history import history
+from nodeflow.run_store.run_records import DAMAGED, DONE
+from nodeflow.run_store.runs_as_text import table
+from nodeflow.run_store.size_limit import limit, set_limit
 from nodeflow.run_store.store import FINAL, RunStore
-from nodeflow.run_store.text import table
 from nodeflow.sweeps.kept import kept_sweeps
 from nodeflow.train.events import RunKept
 from nodeflow.train.saving.weights import load_weights
@@ -373,7 +374,7 @@ def test_a_damaged_header_or_schema_is_known_and_mended(
 
 
 def nf_run(id: str, name: str):
-    from nodeflow.run_store.records import Run
+    from nodeflow.run_store.run_records import Run
 
     return Run(id, name, created=2e9, updated=2e9)
 
@@ -418,8 +419,8 @@ def test_a_store_that_is_locked_when_a_training_starts_is_tried_again(
     from tests.run_store.lines import fitted_line
 
     monkeypatch.setenv("NODEFLOW_RUNS", str(folder))
-    monkeypatch.setattr(database, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(writer_thread, "RETRY_SECONDS", 0.01)
     lock = sqlite3.connect(folder / FILE, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     graph, data = fitted_line()
@@ -443,7 +444,7 @@ def test_deleting_makes_its_own_room_on_a_full_disk(folder: Path, monkeypatch) -
     with RunStore(folder):
         pass
     assert (folder / RESERVE).exists()
-    real = database.Database.run
+    real = connection.Database.run
 
     def full(self, statement: str, values=()):
         if (folder / RESERVE).exists() or (folder / HURT).exists():
@@ -452,7 +453,7 @@ def test_deleting_makes_its_own_room_on_a_full_disk(folder: Path, monkeypatch) -
             raise error
         return real(self, statement, values)
 
-    monkeypatch.setattr(database.Database, "run", full)
+    monkeypatch.setattr(connection.Database, "run", full)
     with RunStore(folder) as store:
         store.delete([HURT])
         assert {run.id for run in store.runs()} == {IDS[0], IDS[2]}
@@ -462,7 +463,7 @@ def test_a_disk_too_full_to_open_the_store_gets_room_from_the_files(
     folder: Path, monkeypatch
 ) -> None:
     """As with a store of an earlier version, which has set nothing aside."""
-    real = database.Database._open
+    real = connection.Database._open
 
     def full(self, mode: str):
         if (folder / HURT).exists():
@@ -471,7 +472,7 @@ def test_a_disk_too_full_to_open_the_store_gets_room_from_the_files(
             raise error
         return real(self, mode)
 
-    monkeypatch.setattr(database.Database, "_open", full)
+    monkeypatch.setattr(connection.Database, "_open", full)
     with pytest.raises(RunStoreProblem, match="Make room on the disk"):
         RunStore(folder)
     with RunStore(folder, gone=[HURT]) as store:

@@ -14,9 +14,9 @@ import nodeflow as nf
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
-from nodeflow.run_store.changes import changes
-from nodeflow.run_store.history import document_in, history, last_document, settings_in
-from nodeflow.run_store.records import Run, RunEvent
+from nodeflow.run_store.run_differences import changes
+from nodeflow.run_store.run_history import document_in, history, last_document, settings_in
+from nodeflow.run_store.run_records import Run, RunEvent
 from nodeflow.run_store.store import Batch, RunStore
 
 

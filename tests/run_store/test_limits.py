@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodeflow.run_store import limits
+from nodeflow.run_store import size_limit
 from nodeflow.run_store.curves import Piece
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.limits import bytes_of, set_limit, tidy, used_bytes
-from nodeflow.run_store.records import DONE, Run
+from nodeflow.run_store.run_records import DONE, Run
+from nodeflow.run_store.size_limit import bytes_of, set_limit, tidy, used_bytes
 from nodeflow.run_store.store import Batch, RunStore
 
 MEGABYTE = 10**6
@@ -52,17 +52,17 @@ def test_the_oldest_go_first_and_starred_ones_stay(tmp_path: Path):
 def test_the_run_that_has_just_ended_stays(tmp_path: Path):
     with RunStore(tmp_path) as store:
         runs = [keep(store, n, megabytes=10) for n in range(2)]
-        store.set_setting(limits.SETTING, "1")
+        store.set_setting(size_limit.SETTING, "1")
         tidy(store, keep=runs[1].id)
         assert names(store) == ["run 1"]
 
 
 def test_the_limit_is_two_gigabytes_until_the_user_sets_another(tmp_path: Path):
     with RunStore(tmp_path) as store:
-        assert limits.limit(store) == 2_000_000_000
+        assert size_limit.limit(store) == 2_000_000_000
         set_limit(store, 5)
     with RunStore(tmp_path, write=False) as store:
-        assert limits.limit(store) == 5
+        assert size_limit.limit(store) == 5
 
 
 def test_curves_count_too_and_give_their_room_back(tmp_path: Path):

@@ -17,8 +17,8 @@ from safetensors.numpy import save_file
 
 import nodeflow as nf
 from nodeflow.run_store import database
-from nodeflow.run_store.database import FILE, RESERVE
-from nodeflow.run_store.schema import STEPS
+from nodeflow.run_store.database.connection import FILE, RESERVE
+from nodeflow.run_store.database.schema_migrations import STEPS
 from nodeflow.run_store.store import FINAL, RunStore
 from nodeflow.train.saving.weights import load_weights
 from tests.run_store.random_byte_faults import IDS, closed, make_store

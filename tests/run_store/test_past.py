@@ -15,7 +15,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError, RunError
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.limits import set_limit
+from nodeflow.run_store.size_limit import set_limit
 from nodeflow.run_store.store import PAST, RunStore
 from nodeflow.train.rewind.kept_past import load_past
 from nodeflow.train.stepping.steppers import order_of

@@ -17,15 +17,15 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.run_store import writer
-from nodeflow.run_store.database import FILE, Database
-from nodeflow.run_store.records import INTERRUPTED
+from nodeflow.run_store.database.connection import FILE, Database
+from nodeflow.run_store.recording import writer_thread
+from nodeflow.run_store.run_records import INTERRUPTED
 from nodeflow.run_store.store import RunStore
 from tests.volumes import is_nightly, volume
 
 KILLS = volume("kills of a store of runs")
 PATIENCE_S = 60
-USUAL, OFTEN = writer.FLUSH_SECONDS, 0.02
+USUAL, OFTEN = writer_thread.FLUSH_SECONDS, 0.02
 """Seconds between writes: as users have them, and so that kills hit many."""
 CHILD = Path(__file__).with_name("killed_writer.py")
 

@@ -19,9 +19,9 @@ import pytest
 import nodeflow as nf
 from nodeflow.errors import NonFiniteError
 from nodeflow.resources import example
-from nodeflow.run_store import recording, writer
-from nodeflow.run_store.database import Database
-from nodeflow.run_store.digests import listing_digest
+from nodeflow.run_store.database.connection import Database
+from nodeflow.run_store.recording import recorder, writer_thread
+from nodeflow.run_store.recording.data_digests import listing_digest
 from nodeflow.run_store.store import RunStore
 from nodeflow.train.events import Done, Epoch, RunKept, Started, Steps
 from tests.own_data import flowers
@@ -153,7 +153,7 @@ def test_nothing_is_kept_where_nothing_is_wanted(folder: Path, line, monkeypatch
 
 
 def test_a_run_is_seen_while_it_goes_on(folder: Path, line, monkeypatch):
-    monkeypatch.setattr(writer, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(writer_thread, "FLUSH_SECONDS", 0.0)
     graph, data = line
     seen = 0
     events = nf.train.train(graph, data=data, epochs=10_000_000, **PLAIN)
@@ -282,8 +282,8 @@ def test_a_file_of_data_is_digested_by_content_and_known_again_by_size_and_time(
     file = flowers(tmp_path / "flowers.csv")
     (tmp_path / "copy.csv").write_bytes(file.read_bytes())
     read = []
-    real = writer.digesting
-    monkeypatch.setattr(writer, "digesting", lambda fed: read.append(fed.path) or real(fed))
+    real = writer_thread.digesting
+    monkeypatch.setattr(writer_thread, "digesting", lambda fed: read.append(fed.path) or real(fed))
     for name in ("flowers", "flowers", "copy"):
         train_on(tmp_path / f"{name}.csv", tmp_path)
     third, second, first = nf.runs()
@@ -336,8 +336,8 @@ def test_a_store_that_cannot_be_made_is_one_notice_and_training_goes_on(
 @pytest.mark.thorough
 def test_a_disk_that_is_full_for_a_while_is_one_notice_and_no_gap(folder: Path, line, monkeypatch):
     """It is full until the notice has come, and the training waits for the first failure."""
-    monkeypatch.setattr(writer, "FLUSH_SECONDS", 0.0)
-    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(writer_thread, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(writer_thread, "RETRY_SECONDS", 0.0)
     real, failed, noticed = Database.run, threading.Event(), threading.Event()
 
     def full(self, statement: str, values=()):
@@ -378,7 +378,7 @@ def test_weights_that_cannot_be_written_leave_the_curve(folder: Path, line, monk
     def refuse(path, *arguments, **more):
         raise nf.errors.FileProblem(f"cannot write {path}: No space left on device")
 
-    monkeypatch.setattr(writer, "save_weights", refuse)
+    monkeypatch.setattr(writer_thread, "save_weights", refuse)
     graph, data = line
     list(nf.train.train(graph, data=data, epochs=1, **PLAIN))
     run = only(folder)
@@ -407,14 +407,14 @@ def test_a_metric_that_is_called_loss_hides_no_curve(folder: Path):
 
 @pytest.mark.thorough
 def test_a_training_that_ends_before_its_run_has_begun_names_it(folder: Path, line, monkeypatch):
-    opened = writer.Writer._open
+    opened = writer_thread.Writer._open
 
     def late(self, *arguments):
         time.sleep(1)
         return opened(self, *arguments)
 
-    monkeypatch.setattr(writer.Writer, "_open", late)
-    monkeypatch.setattr(recording, "BEGIN_SECONDS", 0.0)
+    monkeypatch.setattr(writer_thread.Writer, "_open", late)
+    monkeypatch.setattr(recorder, "BEGIN_SECONDS", 0.0)
     graph, data = line
     *_, kept, done = nf.train.train(graph, data=data, epochs=1, **PLAIN)
     assert isinstance(done, Done) and kept == RunKept(only(folder).id, only(folder).name)

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.run_store import database, records, schema
+from nodeflow.run_store import run_records
 from nodeflow.run_store.curves import Piece
+from nodeflow.run_store.database import connection, schema_migrations
 from nodeflow.run_store.errors import RunStoreProblem, UnknownRun
-from nodeflow.run_store.records import DONE, Run, RunEvent
+from nodeflow.run_store.run_records import DONE, Run, RunEvent
 from nodeflow.run_store.store import Batch, RunStore
 from nodeflow.train.events import Epoch
 
@@ -224,7 +225,7 @@ def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path, monkeypatch)
     monkeypatch.undo()
     with RunStore(tmp_path) as store:
         run = store.find("latest")
-        store.add(Batch(replace(run, updated=time.time() - records.SILENT_SECONDS - 1)))
+        store.add(Batch(replace(run, updated=time.time() - run_records.SILENT_SECONDS - 1)))
         assert store.find("latest").status == "interrupted"  # its process has another number now
         store.add(Batch(replace(run, status=DONE)))
         assert store.find("latest").status == "done"
@@ -238,7 +239,7 @@ def test_a_write_ahead_log_where_maps_are_shared_and_else_a_rollback_journal(
 ):
     with RunStore(tmp_path / "a") as store:
         assert store.journal == "wal"
-    monkeypatch.setattr(database, "shares_memory", lambda folder: False)
+    monkeypatch.setattr(connection, "shares_memory", lambda folder: False)
     with RunStore(tmp_path / "b") as store:
         run = store.begin(a_run())
         store.add(Batch(run, [piece(1, 1, 2)]))
@@ -248,17 +249,17 @@ def test_a_write_ahead_log_where_maps_are_shared_and_else_a_rollback_journal(
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "9p", "fuse.sshfs"])
 def test_maps_of_a_network_are_not_trusted(tmp_path: Path, monkeypatch, kind: str):
-    assert database.shares_memory(tmp_path)
-    monkeypatch.setattr(database, "file_system", lambda folder: kind)
-    assert not database.shares_memory(tmp_path)
+    assert connection.shares_memory(tmp_path)
+    monkeypatch.setattr(connection, "file_system", lambda folder: kind)
+    assert not connection.shares_memory(tmp_path)
 
 
 def test_maps_that_the_system_refuses_are_not_shared(tmp_path: Path, monkeypatch):
     def refuse(*arguments):
         raise OSError(22, "Invalid argument")
 
-    monkeypatch.setattr(database.mmap, "mmap", refuse)
-    assert not database.shares_memory(tmp_path)
+    monkeypatch.setattr(connection.mmap, "mmap", refuse)
+    assert not connection.shares_memory(tmp_path)
 
 
 def test_an_earlier_version_is_brought_up_to_date_and_a_later_one_refused(
@@ -266,14 +267,14 @@ def test_an_earlier_version_is_brought_up_to_date_and_a_later_one_refused(
 ):
     with RunStore(tmp_path) as store:
         store.begin(a_run())
-    more = (*schema.STEPS, ("ALTER TABLE runs ADD COLUMN extra TEXT DEFAULT 'new'",))
+    more = (*schema_migrations.STEPS, ("ALTER TABLE runs ADD COLUMN extra TEXT DEFAULT 'new'",))
     for write in (True, False):
         copy = tmp_path / str(write)
         copy.mkdir()
         for file in tmp_path.glob("runs.sqlite*"):
             (copy / file.name).write_bytes(file.read_bytes())
         with monkeypatch.context() as patch:
-            patch.setattr(database, "STEPS", more)
+            patch.setattr(connection, "STEPS", more)
             with RunStore(copy, write=write) as store:
                 assert store._rows("SELECT extra FROM runs")[0]["extra"] == "new"
         with pytest.raises(RunStoreProblem, match="a later version of nodeflow wrote"):

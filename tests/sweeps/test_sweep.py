@@ -24,7 +24,7 @@ from nodeflow.sweeps.sources import source_of
 from nodeflow.sweeps.specs import SpecProblem, spec_of
 from nodeflow.sweeps.sweep import Sweep
 from nodeflow.train.events import Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 LINE = example("linear_regression")
 RATE = "train.learning_rate"

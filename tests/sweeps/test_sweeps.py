@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from nodeflow.run_store.records import dumps
+from nodeflow.run_store.run_records import dumps
 from nodeflow.sweeps.results import DONE, Result, correlations, plain, ranked, ranks, result_of
 from nodeflow.sweeps.specs import SpecProblem, spec_of
 from nodeflow.sweeps.trials import Trial, trials

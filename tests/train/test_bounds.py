@@ -24,11 +24,11 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import GraphError, NonFiniteError, OutOfBoundsError
 from nodeflow.resources import example
-from nodeflow.train.bounds import Bounded
 from nodeflow.train.control import Control
 from nodeflow.train.events import Diverged, Done, Steps, as_json
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.training import Binding, Training
+from nodeflow.train.watched_tensors.bounds import Bounded
 
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])
 BATCH, ROWS = 4, 800

@@ -10,7 +10,7 @@ import pytest
 from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
 from nodeflow.train.events import Epoch, Resumed, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.rewind.branching import branch, state_before
 from nodeflow.train.rewind.snapshots import Snapshots
 from tests.train.test_replay import everything, ran

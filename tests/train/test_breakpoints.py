@@ -10,11 +10,11 @@ import pytest
 import nodeflow as nf
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
-from nodeflow.train.breakpoints import Breakpoints
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Hit, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.training import Binding, Training
+from nodeflow.train.watched_tensors.breakpoints import Breakpoints
 
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])
 

@@ -23,8 +23,8 @@ from nodeflow.train.doctor.looking_back import first_seen
 from nodeflow.train.doctor.structure import check_structure
 from nodeflow.train.doctor.updates import check_updates
 from nodeflow.train.events import Diverged, Done, Epoch, Hints, Steps
-from nodeflow.train.loop import train
-from nodeflow.train.progress import Progress
+from nodeflow.train.loop.event_stream import train
+from nodeflow.train.loop_progress import Progress
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Binding, Metric, Monitor, Training

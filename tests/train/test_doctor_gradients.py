@@ -13,7 +13,7 @@ from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.doctor.gradients import FACTOR, check_gradients
 from nodeflow.train.events import Hints
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.training import Binding, Training
 
 WIDTH, ROWS = 6, 32

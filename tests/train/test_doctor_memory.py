@@ -11,9 +11,9 @@ from nodeflow.engine.session import Session
 from nodeflow.resources import example
 from nodeflow.train.doctor import checks
 from nodeflow.train.doctor.checks import Doctor
-from nodeflow.train.doctor.memory import check_memory
+from nodeflow.train.doctor.memory_use import check_memory
 from nodeflow.train.events import Hints
-from nodeflow.train.loop import held, train
+from nodeflow.train.loop.event_stream import held, train
 
 GB = 10**9
 

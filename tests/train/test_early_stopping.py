@@ -11,9 +11,9 @@ import nodeflow as nf
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
 from nodeflow.errors import GraphError, NodeflowError
-from nodeflow.train.early_stopping import Watch
+from nodeflow.train.evaluation.early_stopping import Watch
 from nodeflow.train.events import Done, Epoch
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.settings import PlainSettings
 from nodeflow.train.training import Binding, Metric, Monitor, Training
 

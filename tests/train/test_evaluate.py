@@ -9,7 +9,7 @@ import nodeflow as nf
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
 from nodeflow.ops.objectives.metric_state import Accumulating
-from nodeflow.train.evaluate import accumulators, evaluate
+from nodeflow.train.evaluation.evaluate_split import accumulators, evaluate
 from nodeflow.train.training import Binding, Training
 
 ROWS, CLASSES = 1003, 4

@@ -11,7 +11,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.resources import example
 from nodeflow.train.events import Done, Epoch, Hit, Started, Steps, as_json
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.training import Metric
 
 TABLE = np.eye(2)

@@ -17,7 +17,7 @@ from nodeflow.engine.columns import Column
 from nodeflow.errors import NonFiniteError
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.events import Diverged, Done, Epoch, Steps, as_json
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.training import Binding, Training
 
 pytestmark = pytest.mark.usefixtures("no_copies")

@@ -21,7 +21,7 @@ from nodeflow.errors import NonFiniteError
 from nodeflow.graph.graph import Tensor
 from nodeflow.train.diagnosis.causes import cause_of
 from nodeflow.train.events import Diverged, Done, Steps, as_json
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Binding, Training
 

@@ -17,7 +17,7 @@ from nodeflow.ops.namespaces import nn
 from nodeflow.train.control import Control
 from nodeflow.train.edits.variant import Variant, same_batches
 from nodeflow.train.events import Done, Edited, Epoch, Event, Started, Steps, as_json
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.resume.checkpoints import Checkpoints, Every
 from nodeflow.train.resume.resuming import Resumption
 from nodeflow.train.rewind.branching import branch, state_before

@@ -10,7 +10,7 @@ import pytest
 
 from nodeflow.errors import FileProblem, RunError
 from nodeflow.train.rewind.kept_past import MOST, KeptPast, load_past
-from nodeflow.train.rewind.thinning import spread
+from nodeflow.train.rewind.snapshot_retention import spread
 from tests.train.test_replay import CASES, TIERS, compare, everything, ran
 
 
@@ -22,7 +22,7 @@ def test_steps_from_the_file_have_the_bits_of_a_run_that_recorded_them(case, tie
     steps = 60
     found = ran(training, graph, tier, steps, every=5)
     whole = KeptPast.of(found.past)  # fast steps are made many at a time, with one copy after them
-    whole.thinned(4).save(tmp_path / "past.safetensors")
+    whole.retaining(4).save(tmp_path / "past.safetensors")
     loaded = load_past(tmp_path / "past.safetensors")
     # two even places may have the same nearest copy, where steps were slow at first
     assert 1 < len(loaded.steps) <= 4 and set(loaded.steps) <= set(whole.steps)

@@ -18,7 +18,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.resources import example
 from nodeflow.train.events import Epoch
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 SEEDS = tuple(range(1, 13))
 FIVE_SEEDS = SEEDS[:5]

@@ -18,14 +18,14 @@ from nodeflow.errors import AttributeProblem
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train.control import Control
 from nodeflow.train.events import Epoch, NumberChanged, Steps, as_json
-from nodeflow.train.loop import train
-from nodeflow.train.numbers import Numbers
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.resume.checkpoints import Checkpoints, Every
 from nodeflow.train.resume.resuming import ChangedProblem, Resumption, resume
 from nodeflow.train.rewind.replay import Past, Replay
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import load_state
+from nodeflow.train.tunable_numbers import Numbers
 
 RNG = np.random.default_rng(3)
 TARGETS = RNG.normal(size=(6, 3))

@@ -12,7 +12,7 @@ from nodeflow.document.to_graph.build import build
 from nodeflow.document.to_graph.expand import unpack
 from nodeflow.engine.session import Session
 from nodeflow.train.events import Epoch, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.training import Training
 
 

@@ -11,7 +11,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.resources import example
 from nodeflow.train.events import Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 STEPS = 60
 

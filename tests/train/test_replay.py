@@ -20,7 +20,7 @@ from nodeflow.ops.layers.plain_api import dropout
 from nodeflow.ops.namespaces import image, nn
 from nodeflow.resources import example
 from nodeflow.train.events import Done, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.rewind.replay import Past, Replay
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.stepping.steppers import order_of

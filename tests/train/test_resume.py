@@ -19,8 +19,9 @@ from nodeflow.engine.blocks import grid
 from nodeflow.errors import NodeflowError, NonFiniteError
 from nodeflow.ops.layers.plain_api import dropout
 from nodeflow.ops.namespaces import nn
-from nodeflow.train import keeping, loop
 from nodeflow.train.events import CheckpointWritten, Done, Epoch, Event, Resumed, Steps
+from nodeflow.train.loop import checkpointed_training as keeping
+from nodeflow.train.loop import event_stream as loop
 from nodeflow.train.resume import identity
 from nodeflow.train.resume.checkpoints import Every, existing
 from nodeflow.train.resume.resuming import ChangedProblem

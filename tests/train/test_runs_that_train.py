@@ -12,7 +12,7 @@ from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
 from nodeflow.ops.layers.plain_api import dropout
 from nodeflow.train.events import Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.training import Binding, Training
 
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])

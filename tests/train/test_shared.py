@@ -12,9 +12,9 @@ import nodeflow as nf
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.chunker import WholeChunks
 from nodeflow.engine.columns import Column
-from nodeflow.train.evaluate import evaluate
-from nodeflow.train.shared_control import SharedControl
-from nodeflow.train.shared_parts import gathered
+from nodeflow.train.evaluation.evaluate_split import evaluate
+from nodeflow.train.processes.shared_control import SharedControl
+from nodeflow.train.processes.shared_measurements import gathered
 from nodeflow.train.training import Binding, Training
 from tests.train.test_evaluate import ROWS, Model
 

@@ -21,7 +21,7 @@ from nodeflow.engine.waiting import LOOK_SECONDS
 from nodeflow.ops.training.optimizers import GradientDescentOptimizer
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Event, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.resume.checkpoints import Checkpoints, existing
 from nodeflow.train.resume.resuming import Resumption
 from nodeflow.train.training import Binding, Metric, Training

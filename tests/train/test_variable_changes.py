@@ -15,8 +15,8 @@ from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Tensor
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Steps, VariableChanged, as_json
-from nodeflow.train.keeping import Keeping, KeptTraining
-from nodeflow.train.loop import train
+from nodeflow.train.loop.checkpointed_training import Keeping, KeptTraining
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.resume.checkpoints import Every
 from nodeflow.train.rewind.branching import branch
 from nodeflow.train.rewind.kept_past import KeptPast, load_past

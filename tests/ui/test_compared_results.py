@@ -13,8 +13,8 @@ import nodeflow as nf
 from nodeflow.document.edit.sweep_settings import set_values
 from nodeflow.document.io import flow
 from nodeflow.resources import example
-from nodeflow.run_store.api import graph_text
-from nodeflow.run_store.records import Run
+from nodeflow.run_store.kept_runs import graph_text
+from nodeflow.run_store.run_records import Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.plan import Plan
 from nodeflow.sweeps.setup import Setup

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QMenu, QTabBar, QWidget
 from nodeflow.document.edit.sweep_settings import spec_texts
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
-from nodeflow.run_store.records import DONE, Run
+from nodeflow.run_store.run_records import DONE, Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.ui.panels.trainings.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.popups.dialogs.vary_dialog import VaryDialog

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QObject
 
 from nodeflow.run_store.errors import UnknownRun
-from nodeflow.run_store.records import Run
+from nodeflow.run_store.run_records import Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.ui.core.engine_link.run_library import RunLibrary
 

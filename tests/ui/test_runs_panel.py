@@ -15,8 +15,8 @@ from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.run_store.curves import Piece
-from nodeflow.run_store.limits import limit
-from nodeflow.run_store.records import DONE, RUNNING, Run, RunEvent
+from nodeflow.run_store.run_records import DONE, RUNNING, Run, RunEvent
+from nodeflow.run_store.size_limit import limit
 from nodeflow.run_store.store import FINAL, Batch, RunStore
 from nodeflow.train.events import Epoch, RunKept
 from nodeflow.train.saving.weights import save_weights

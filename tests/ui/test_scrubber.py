@@ -15,7 +15,7 @@ from nodeflow.engine.session import Session
 from nodeflow.host.protocol import PastSteps, SetBudget
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Resumed, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.ui.controllers.engine.live_value_settings import LiveValuesDialog
 from nodeflow.ui.core.engine_link.shown_step import ShownStep
 from nodeflow.ui.core.engine_link.step_ops import StepOps

@@ -13,7 +13,7 @@ from nodeflow.engine.session import Session
 from nodeflow.host.training import training_requests
 from nodeflow.train.control import Control
 from nodeflow.train.events import Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 LEFT = Qt.MouseButton.LeftButton
 MINUTE = 60_000

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QTableView
 
-from nodeflow.run_store.records import Run
+from nodeflow.run_store.run_records import Run
 from nodeflow.sweeps.results import DONE, TRAINING, Result
 from nodeflow.sweeps.trials import Trial
 from nodeflow.ui.panels.trainings.run_table import RunFilter, RunModel, stretches

@@ -6,7 +6,7 @@ import pytest
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
-from nodeflow.ui.controllers.training.run_controller import FEW
+from nodeflow.ui.controllers.viewing.shown_values import FEW
 
 COLUMNS = 20
 

@@ -50,10 +50,10 @@ from nodeflow.file_reading import current_limit, limited
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.ops.objectives.metric_state import METRIC
 from nodeflow.ops.summaries.ops import ScalarSummary
-from nodeflow.train.bounds import Bounded
-from nodeflow.train.plotted import plotted_by_key
 from nodeflow.train.settings import UNTIL_STOPPED, TrainingSettings
 from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
+from nodeflow.train.watched_tensors.bounds import Bounded
+from nodeflow.train.watched_tensors.plotted_values import plotted_by_key
 
 
 class Task:

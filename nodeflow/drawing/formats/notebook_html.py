@@ -13,7 +13,7 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.number_text import counted, number
-from nodeflow.train.history import History
+from nodeflow.train.training_history import History
 
 MOST_NODES = 200
 """Nodes of a drawn graph. A larger graph is shown as a table of its ops."""

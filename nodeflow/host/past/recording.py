@@ -17,9 +17,9 @@ from nodeflow.host.recorded_run import RecordedStep, Recording
 from nodeflow.host.views.pinned import pinned_views
 from nodeflow.host.views.watch import view_value
 from nodeflow.run_store.curves import EPOCH_LOSS
-from nodeflow.run_store.history import history
-from nodeflow.run_store.past import RunPast, open_past
-from nodeflow.run_store.records import Run
+from nodeflow.run_store.past_steps import RunPast, open_past
+from nodeflow.run_store.run_history import history
+from nodeflow.run_store.run_records import Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.train.rewind.replay import Past, Replay
 

@@ -13,12 +13,12 @@ from nodeflow.document.to_graph.variable_ids import slot_names, variable_ids
 from nodeflow.engine.session import Session
 from nodeflow.host.protocol import Train
 from nodeflow.paths import runs_folder
-from nodeflow.run_store.about import About
-from nodeflow.run_store.recording import Recording
-from nodeflow.run_store.resuming import states_of
+from nodeflow.run_store.recording.recorded_facts import About
+from nodeflow.run_store.recording.recorder import Recording
+from nodeflow.run_store.resume_by_name import states_of
 from nodeflow.train.edits.variant import Variant
 from nodeflow.train.events import Event
-from nodeflow.train.keeping import Keeping
+from nodeflow.train.loop.checkpointed_training import Keeping
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.training import Training
 

@@ -6,8 +6,8 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.build_result import Build
 from nodeflow.errors import NodeflowError
 from nodeflow.train.control import Control
-from nodeflow.train.numbers import Numbers
 from nodeflow.train.training import Training
+from nodeflow.train.tunable_numbers import Numbers
 
 Place = tuple[str, str]
 """A key for a derived node: the path of ids of its document node, and the rest of its name."""

@@ -43,8 +43,8 @@ from nodeflow.train.events import (
     Steps,
     VariableChanged,
 )
-from nodeflow.train.keeping import KeptTraining
-from nodeflow.train.loop import held
+from nodeflow.train.loop.checkpointed_training import KeptTraining
+from nodeflow.train.loop.event_stream import held
 from nodeflow.train.rewind.branching import branch
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots

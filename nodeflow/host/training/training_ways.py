@@ -10,7 +10,7 @@ from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 from nodeflow.host.views.source import ViewSource
 from nodeflow.train.doctor.batch import Run
-from nodeflow.train.keeping import Keeping
+from nodeflow.train.loop.checkpointed_training import Keeping
 from nodeflow.train.resume.checkpoints import Every
 
 NICENESS = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nodeflow.graph.graph import Tensor
-from nodeflow.train.derived_tensors import gradient, next_value
+from nodeflow.train.watched_tensors.optimizer_tensors import gradient, next_value
 
 if TYPE_CHECKING:
     from nodeflow.host.views.source import ViewSource

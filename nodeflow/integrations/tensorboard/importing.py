@@ -18,7 +18,7 @@ import numpy as np
 
 from nodeflow.integrations.tensorboard.reading import EventLog, Scalars, event_folders, read_folder
 from nodeflow.run_store.curves import Piece
-from nodeflow.run_store.records import DONE, EVENT_FILES, Run, new_id
+from nodeflow.run_store.run_records import DONE, EVENT_FILES, Run, new_id
 from nodeflow.run_store.store import Batch, RunStore
 from nodeflow.train.events import Epoch
 

@@ -13,7 +13,7 @@ from nodeflow.graph.graph import Graph
 from nodeflow.integrations.tensorboard import hparams, training
 from nodeflow.integrations.tensorboard.training import EventFiles
 from nodeflow.run_store.curves import EPOCH_LOSS, LOSS, Curve
-from nodeflow.run_store.records import DONE, RUNNING, STOPPED, Run
+from nodeflow.run_store.run_records import DONE, RUNNING, STOPPED, Run
 from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.train.saving.weights import load_weights
 

@@ -12,16 +12,16 @@ import numpy as np
 
 from nodeflow.engine.variables import Variables
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.train.bounds import Bounds
 from nodeflow.train.diagnosis.crossing import Crossing
 from nodeflow.train.divergence.finite import FiniteGuard, Found, diverged, put_back
 from nodeflow.train.divergence.first_bad import FirstBad, find_first_bad
 from nodeflow.train.divergence.out_of_bounds import locate
 from nodeflow.train.events import Diverged
-from nodeflow.train.progress import Progress
+from nodeflow.train.loop_progress import Progress
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState
+from nodeflow.train.watched_tensors.bounds import Bounds
 
 
 class Ending:

@@ -15,7 +15,7 @@ from nodeflow.train.doctor.curves import Curves, check_curves, fixes, record
 from nodeflow.train.doctor.data import check_data
 from nodeflow.train.doctor.gradients import check_gradients
 from nodeflow.train.doctor.looking_back import Rule, first_seen
-from nodeflow.train.doctor.memory import check_memory
+from nodeflow.train.doctor.memory_use import check_memory
 from nodeflow.train.doctor.structure import check_structure
 from nodeflow.train.doctor.updates import check_updates
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Resumed, Started, Steps

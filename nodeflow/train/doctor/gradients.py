@@ -8,12 +8,12 @@ import numpy as np
 
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.number_text import number
-from nodeflow.train.derived_tensors import gradient
 from nodeflow.train.diagnosis.hints import Edit, Hint
 from nodeflow.train.doctor.batch import Run, feeds_of
 from nodeflow.train.doctor.curves import clip_edit
 from nodeflow.train.doctor.nodes import WEIGHTS, needed_nodes, placed
 from nodeflow.train.training import Training
+from nodeflow.train.watched_tensors.optimizer_tensors import gradient
 
 SQUASHING = ("sigmoid", "tanh")
 FEWEST_LAYERS = 4

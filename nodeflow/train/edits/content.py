@@ -13,10 +13,10 @@ from typing import Any
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.ops.composed import resolve
 from nodeflow.ops.macro_ops import Optimizer
-from nodeflow.train.numbers import Numbers
 from nodeflow.train.resume.identity import digest, own_code, value_text
 from nodeflow.train.saving.weights import Id
 from nodeflow.train.training import Training
+from nodeflow.train.tunable_numbers import Numbers
 
 WATCHING = ("epochs", "patience", "min_change", "restore_best", "use_averages", "allow_nonfinite")
 """The settings that apply from the next step on, and change no number of a step."""

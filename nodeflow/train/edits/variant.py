@@ -9,13 +9,13 @@ from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.errors import NodeflowError
 from nodeflow.ops.macro_ops import Optimizer
-from nodeflow.train.bounds import Bounds
-from nodeflow.train.breakpoints import Breakpoints
-from nodeflow.train.numbers import Numbers
-from nodeflow.train.plotted import probes
 from nodeflow.train.saving.weights import Id
 from nodeflow.train.stepping.steppers import stepper_of
 from nodeflow.train.training import Training
+from nodeflow.train.tunable_numbers import Numbers
+from nodeflow.train.watched_tensors.bounds import Bounds
+from nodeflow.train.watched_tensors.breakpoints import Breakpoints
+from nodeflow.train.watched_tensors.plotted_values import probes
 
 
 @dataclass(eq=False)

@@ -21,10 +21,10 @@ from nodeflow.engine.backend import other_backend
 from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor, ancestors
-from nodeflow.train.numbers import Numbers
 from nodeflow.train.settings import PlainSettings, declared
 from nodeflow.train.stepping.steppers import stepper_of
 from nodeflow.train.training import ElementStream, Training
+from nodeflow.train.tunable_numbers import Numbers
 
 PACKAGES = ("numpy", "scipy", "numba", "llvmlite")
 FREE = frozenset({"epochs", "processes"})

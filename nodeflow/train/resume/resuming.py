@@ -10,7 +10,6 @@ from typing import Any
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, SurfaceText
 from nodeflow.number_text import counted
-from nodeflow.train.numbers import Numbers
 from nodeflow.train.resume.checkpoints import check_lists, existing, manifests, read_tiers
 from nodeflow.train.resume.identity import differences, identity_of
 from nodeflow.train.saving.checkpoint import NO_SUMS, CheckpointProblem, read_manifest
@@ -18,6 +17,7 @@ from nodeflow.train.saving.checkpoint_state import checkpoint_exists
 from nodeflow.train.saving.weights import Saved, match
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState, state_of
+from nodeflow.train.tunable_numbers import Numbers
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from nodeflow.engine.session import Session
-from nodeflow.train.numbers import Numbers
 from nodeflow.train.resume.resuming import Resumption
 from nodeflow.train.rewind.replay import Past, Replay
 from nodeflow.train.saving.weights import Id, Saved, match
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState
+from nodeflow.train.tunable_numbers import Numbers
 
 
 def state_before(past: Past, step: int) -> TrainingState:

@@ -22,16 +22,16 @@ from nodeflow.file_reading import damaged_as
 from nodeflow.graph.graph import Graph, Node
 from nodeflow.graph.types import type_of_array
 from nodeflow.train.events import NumberChanged
-from nodeflow.train.numbers import Numbers
-from nodeflow.train.progress import NO_LOSSES, Progress
+from nodeflow.train.loop_progress import NO_LOSSES, Progress
 from nodeflow.train.rewind.replay import Past
+from nodeflow.train.rewind.snapshot_retention import spread
 from nodeflow.train.rewind.snapshots import Held, Snapshot, Snapshots
-from nodeflow.train.rewind.thinning import spread
 from nodeflow.train.saving.plain_values import MOST as MOST_WHOLE
 from nodeflow.train.saving.plain_values import listed, real, table, text, whole
 from nodeflow.train.saving.weights import read_arrays, write_arrays
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState, place
+from nodeflow.train.tunable_numbers import Numbers
 
 MOST = 16
 """The number of snapshots that a run keeps."""
@@ -110,8 +110,8 @@ class KeptPast:
         """Bytes of one snapshot."""
         return sum(array.nbytes for array in self.arrays[0].values()) if self.arrays else 0
 
-    def thinned(self, most: int = MOST) -> KeptPast:
-        """Return the data with at most ``most`` snapshots."""
+    def retaining(self, most: int = MOST) -> KeptPast:
+        """Return the data, retaining at most ``most`` snapshots."""
         chosen = spread(self.steps, most)
         states, arrays = ([of[i] for i in chosen] for of in (self.states, self.arrays))
         return replace(self, states=states, arrays=arrays)
@@ -204,7 +204,7 @@ class KeptPast:
         )
 
 
-def thinned_together(pasts: Mapping[int, KeptPast], most: int = MOST) -> dict[int, KeptPast]:
+def retained_together(pasts: Mapping[int, KeptPast], most: int = MOST) -> dict[int, KeptPast]:
     """Return the parts of an edited training, with at most ``most`` snapshots in total.
 
     Args:
@@ -215,7 +215,7 @@ def thinned_together(pasts: Mapping[int, KeptPast], most: int = MOST) -> dict[in
     spans = {after: past.steps[-1] - past.steps[0] for after, past in newest.items()}
     whole, spare = sum(spans.values()), most - len(newest)
     return {
-        after: past.thinned(1 + (spare * spans[after] // whole if whole else 0))
+        after: past.retaining(1 + (spare * spans[after] // whole if whole else 0))
         for after, past in newest.items()
     }
 

@@ -21,12 +21,12 @@ from nodeflow.engine.tier_record import TierRecord
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.edits.marks import Mark
-from nodeflow.train.numbers import Numbers
-from nodeflow.train.progress import Progress
+from nodeflow.train.loop_progress import Progress
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.saving.weights import Id
 from nodeflow.train.stepping.steppers import order_of, stepper_of
 from nodeflow.train.training import Training
+from nodeflow.train.tunable_numbers import Numbers
 
 Report = Callable[[int, int], None]
 """A function that takes the number of finished steps, and of all steps."""

@@ -1,7 +1,8 @@
 """Copies of a training in memory, used to compute any of its steps again.
 
 A step is a pure function of variables, batch, step number and seed, so occasional copies are
-enough: `replay` makes the steps between. `thinning` decides when copies are made and which stay.
+enough: `replay` makes the steps between. `snapshot_retention` decides when copies are made and
+which stay.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from nodeflow.engine.memory import total_memory
 from nodeflow.engine.variables import Variables
 from nodeflow.graph.graph import Graph, Node, ancestors
 from nodeflow.ops.composed import resolve
-from nodeflow.train.rewind.thinning import Pace, is_due, superfluous
+from nodeflow.train.rewind.snapshot_retention import Pace, is_due, superfluous
 from nodeflow.train.training_state import TrainingState
 
 MEGABYTES = "NODEFLOW_HISTORY_MB"

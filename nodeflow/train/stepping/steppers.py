@@ -11,8 +11,8 @@ from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.graph.graph import Tensor
 from nodeflow.ops.training_mode import training_feeds
-from nodeflow.train.numbers import Numbers
 from nodeflow.train.training import Training
+from nodeflow.train.tunable_numbers import Numbers
 
 
 def stepper_of(

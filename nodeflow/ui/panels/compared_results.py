@@ -18,7 +18,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.run_view_messages import RunView
 from nodeflow.host.views.predictions import PredictionData
-from nodeflow.run_store.records import Run
+from nodeflow.run_store.run_records import Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec

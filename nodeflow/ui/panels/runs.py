@@ -30,11 +30,11 @@ from nodeflow.errors import NodeflowError
 from nodeflow.manifests import Offer, offers
 from nodeflow.number_text import bytes_text, counted
 from nodeflow.paths import home
-from nodeflow.run_store.changes import Changes, changes
-from nodeflow.run_store.export import export
-from nodeflow.run_store.history import history
-from nodeflow.run_store.limits import limit, set_limit, used_bytes
-from nodeflow.run_store.records import RUNNING, Run
+from nodeflow.run_store.export_run import export
+from nodeflow.run_store.run_differences import Changes, changes
+from nodeflow.run_store.run_history import history
+from nodeflow.run_store.run_records import RUNNING, Run
+from nodeflow.run_store.size_limit import limit, set_limit, used_bytes
 from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.train.events import Done, Event, RunKept
 from nodeflow.ui.actions.binding import Binding

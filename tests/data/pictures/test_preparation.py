@@ -16,7 +16,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.graph.types import TensorType
 from nodeflow.resources import example
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 
 def strokes(rng: np.random.Generator, height: int = 200, width: int = 260) -> np.ndarray:

@@ -20,7 +20,7 @@ from nodeflow.engine.session import Session
 from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.events import Epoch, Hints, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from tests import own_data
 
 

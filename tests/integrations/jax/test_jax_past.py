@@ -17,7 +17,7 @@ from nodeflow.resources import example
 from nodeflow.train.control import Control
 from nodeflow.train.edits.variant import Variant
 from nodeflow.train.events import Hit, NumberChanged, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.rewind.replay import Past, Replay
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.stepping.steppers import order_of

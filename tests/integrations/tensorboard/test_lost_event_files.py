@@ -11,7 +11,7 @@ from nodeflow.errors import FileProblem
 from nodeflow.integrations.tensorboard.training import EventFiles
 from nodeflow.resources import example
 from nodeflow.train.events import Done, Epoch
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 
 class Full(EventFiles):

@@ -17,7 +17,7 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import FetchError
 from nodeflow.train.control import Control
 from nodeflow.train.events import Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 
 def bench(arguments: argparse.Namespace, environment: Environment) -> None:

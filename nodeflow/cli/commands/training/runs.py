@@ -17,16 +17,16 @@ from nodeflow.document.diff.text import lines
 from nodeflow.errors import FileProblem
 from nodeflow.manifests import offer
 from nodeflow.number_text import bytes_text, counted
-from nodeflow.run_store.changes import changes
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.export import as_json, curve_json, curves_csv, export
-from nodeflow.run_store.history import EDITS, RunEdit, history
-from nodeflow.run_store.limits import bytes_of, limit, set_limit, used_bytes
-from nodeflow.run_store.past import open_past
-from nodeflow.run_store.records import RUNNING, Run, dumps
+from nodeflow.run_store.export_run import as_json, curve_json, curves_csv, export
+from nodeflow.run_store.past_steps import open_past
+from nodeflow.run_store.run_differences import changes
+from nodeflow.run_store.run_history import EDITS, RunEdit, history
+from nodeflow.run_store.run_records import RUNNING, Run, dumps
 from nodeflow.run_store.run_step import RunStep
+from nodeflow.run_store.runs_as_text import aligned, figure, table
+from nodeflow.run_store.size_limit import bytes_of, limit, set_limit, used_bytes
 from nodeflow.run_store.store import BEST, FINAL, RunStore
-from nodeflow.run_store.text import aligned, figure, table
 
 
 def list_runs(arguments: argparse.Namespace, environment: Environment) -> None:

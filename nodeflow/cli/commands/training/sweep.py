@@ -24,8 +24,8 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.paths import runs_folder
 from nodeflow.run_store.errors import RunStoreProblem
+from nodeflow.run_store.runs_as_text import aligned, figure
 from nodeflow.run_store.store import RunStore
-from nodeflow.run_store.text import aligned, figure
 from nodeflow.sweeps.checks import check_spec
 from nodeflow.sweeps.kept import free_name
 from nodeflow.sweeps.plan import GRID, RANDOM, Plan, pruning

@@ -32,9 +32,9 @@ from nodeflow.engine.session import Session
 from nodeflow.engine.warm_up import begin_to_compile
 from nodeflow.errors import NonFiniteError, OutOfBoundsError
 from nodeflow.paths import runs_folder
-from nodeflow.run_store.about import About
-from nodeflow.run_store.recording import Recording, recording
-from nodeflow.run_store.resuming import resumed_from, states_of
+from nodeflow.run_store.recording.recorded_facts import About
+from nodeflow.run_store.recording.recorder import Recording, recording
+from nodeflow.run_store.resume_by_name import resumed_from, states_of
 from nodeflow.train import training_files
 from nodeflow.train.control import Control
 from nodeflow.train.diagnosis.hints import DIVERGING, Hint
@@ -54,12 +54,12 @@ from nodeflow.train.events import (
     as_json,
 )
 from nodeflow.train.interrupts import stops_on_signals
-from nodeflow.train.keeping import Keeping, KeptTraining
-from nodeflow.train.loop import explain, held, needs, profile
+from nodeflow.train.loop.checkpointed_training import Keeping, KeptTraining
+from nodeflow.train.loop.event_stream import explain, held, needs, profile
+from nodeflow.train.processes.shared_control import SharedControl
 from nodeflow.train.saving.elsewhere import write_somewhere
 from nodeflow.train.saving.weights import check_writable, save_weights
 from nodeflow.train.settings import TrainingSettings, declared
-from nodeflow.train.shared_control import SharedControl
 from nodeflow.train.training import Training
 
 LOSS, MONITOR = "loss", "training.monitor"

@@ -25,7 +25,7 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, FetchError, SurfaceText
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import shape_text
-from nodeflow.train.evaluate import EVALUATION_BATCH, rows_in_memory
+from nodeflow.train.evaluation.evaluate_split import EVALUATION_BATCH, rows_in_memory
 
 MOST_COLUMNS, MOST_NAMED = 4096, 5
 

@@ -24,9 +24,9 @@ from nodeflow.document.analysis.wiring.shown_ports import in_ports
 from nodeflow.document.edit.set_flags import toggle_breakpoint, toggle_plotted
 from nodeflow.document.layout.card_size import folds
 from nodeflow.document.model.records import SUBGRAPH
-from nodeflow.train.bounds import can_bound
-from nodeflow.train.breakpoints import can_hit
-from nodeflow.train.plotted import can_plot
+from nodeflow.train.watched_tensors.bounds import can_bound
+from nodeflow.train.watched_tensors.breakpoints import can_hit
+from nodeflow.train.watched_tensors.plotted_values import can_plot
 from nodeflow.ui.actions.action_set import ActionSet, action_ids, fill_menu
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.menus import CONTEXT_MENUS, SEPARATOR

@@ -13,8 +13,8 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from nodeflow.errors import NodeflowError
 from nodeflow.paths import runs_folder
-from nodeflow.run_store.database import FILE
-from nodeflow.run_store.records import Run
+from nodeflow.run_store.database.connection import FILE
+from nodeflow.run_store.run_records import Run
 from nodeflow.run_store.store import RunStore
 
 MOST_COMPARED = 6

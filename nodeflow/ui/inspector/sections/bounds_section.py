@@ -8,7 +8,7 @@ from nodeflow.document.analysis.node_flags import bounds_text, is_bounded, read_
 from nodeflow.document.edit.set_flags import set_bounds
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.graph.declaration import Attr
-from nodeflow.train.bounds import can_bound
+from nodeflow.train.watched_tensors.bounds import can_bound
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import Theme
 from nodeflow.ui.inspector.editors import value_parsing

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QCheckBox
 from nodeflow.document.analysis.node_flags import is_plotted
 from nodeflow.document.edit.set_flags import toggle_plotted
 from nodeflow.document.model.records import NodeRecord
-from nodeflow.train.plotted import can_plot
+from nodeflow.train.watched_tensors.plotted_values import can_plot
 from nodeflow.ui.core.state.workspace import Workspace
 
 

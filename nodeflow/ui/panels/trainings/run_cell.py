@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QStackedWidget, QWidg
 from nodeflow.drawing.views.view import ShownView
 from nodeflow.host.run_view_messages import RunView
 from nodeflow.number_text import count, number
-from nodeflow.run_store.records import Run
+from nodeflow.run_store.run_records import Run
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, column, label, row

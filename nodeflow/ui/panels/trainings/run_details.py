@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from nodeflow.document.diff.text import lines
 from nodeflow.number_text import bytes_text, count, counted, number
-from nodeflow.run_store.changes import Changes
-from nodeflow.run_store.history import EDITS, History
-from nodeflow.run_store.records import Run, RunEvent, dumps
+from nodeflow.run_store.run_differences import Changes
+from nodeflow.run_store.run_history import EDITS, History
+from nodeflow.run_store.run_records import Run, RunEvent, dumps
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row

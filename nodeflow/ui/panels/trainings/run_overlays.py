@@ -9,8 +9,8 @@ from PySide6.QtGui import QColor
 
 from nodeflow.run_store.curves import EPOCH_LOSS, LOSS
 from nodeflow.run_store.curves import Curve as KeptCurve
-from nodeflow.run_store.history import history
-from nodeflow.run_store.records import RUNNING, Run
+from nodeflow.run_store.run_history import history
+from nodeflow.run_store.run_records import RUNNING, Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.ui.core.engine_link.run_library import RunLibrary
 from nodeflow.ui.core.state.user_settings import Settings

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPixmap
 
 from nodeflow.number_text import count, number
-from nodeflow.run_store.records import Run
+from nodeflow.run_store.run_records import Run
 from nodeflow.ui.core.widgets.time_and_size_text import moment
 from nodeflow.ui.panels.trainings.sorted_rows import NOWHERE, Index, SortedRows
 from nodeflow.ui.panels.trainings.training_history import duration

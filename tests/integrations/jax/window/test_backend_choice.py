@@ -14,7 +14,7 @@ from nodeflow.engine.session import Session
 from nodeflow.host.protocol import SetBackend
 from nodeflow.resources import example
 from nodeflow.train.events import Done, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

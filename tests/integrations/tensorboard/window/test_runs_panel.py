@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from nodeflow.resources import example
 from nodeflow.run_store.curves import Piece
-from nodeflow.run_store.records import DONE, Run
+from nodeflow.run_store.run_records import DONE, Run
 from nodeflow.run_store.store import Batch, RunStore
 from nodeflow.ui.popups.dialogs import confirmation_dialogs
 

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nodeflow.run_store.schema import STEPS
+from nodeflow.run_store.database.schema_migrations import STEPS
 
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 """Errors of reading; a UnicodeDecodeError if SQLite's message quotes a damaged name."""

@@ -10,7 +10,7 @@ from nodeflow.errors import SurfaceText
 from nodeflow.paths import runs_folder
 from nodeflow.run_store.errors import RunStoreProblem, UnknownRun
 from nodeflow.run_store.store import FINAL, RunStore
-from nodeflow.train.keeping import Keeping
+from nodeflow.train.loop.checkpointed_training import Keeping
 from nodeflow.train.resume.resuming import has_checkpoint
 from nodeflow.train.saving.checkpoint_state import checkpoint_exists
 

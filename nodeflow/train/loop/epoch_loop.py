@@ -19,20 +19,18 @@ from nodeflow.engine.waiting import never
 from nodeflow.errors import AttributeProblem, Cancelled, DataError, NodeflowError
 from nodeflow.graph.graph import ancestors
 from nodeflow.ops.macro_ops import Optimizer
-from nodeflow.train.breakpoints import Breakpoints
 from nodeflow.train.control import Control
 from nodeflow.train.divergence.ending import Ending
 from nodeflow.train.divergence.finite import error_of
 from nodeflow.train.edits.hand_over import handed_over
 from nodeflow.train.edits.variant import Variant
-from nodeflow.train.epoch_metrics import EpochMetrics
-from nodeflow.train.epochs import Epochs
-from nodeflow.train.evaluate import parted
+from nodeflow.train.evaluation.evaluate_split import parted
 from nodeflow.train.events import Done, Edited, Event, Hit, Started, Steps, VariableChanged
-from nodeflow.train.kept_states import KeptStates
-from nodeflow.train.numbers import Numbers
-from nodeflow.train.progress import Progress
-from nodeflow.train.recorded_scalars import RecordedScalars
+from nodeflow.train.loop.epoch_metrics import EpochMetrics
+from nodeflow.train.loop.epochs import Epochs
+from nodeflow.train.loop.kept_states import KeptStates
+from nodeflow.train.loop.recorded_scalars import RecordedScalars
+from nodeflow.train.loop_progress import Progress
 from nodeflow.train.resume.checkpoints import Checkpoints
 from nodeflow.train.resume.identity import identity_of
 from nodeflow.train.resume.resuming import Resumption
@@ -42,6 +40,8 @@ from nodeflow.train.stepping.steppers import stepper_of
 from nodeflow.train.stepping.stream_stepper import StreamStepper
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState
+from nodeflow.train.tunable_numbers import Numbers
+from nodeflow.train.watched_tensors.breakpoints import Breakpoints
 
 WITHOUT_END = 2**62
 """The number of steps in an epoch whose end the data set decides."""

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodeflow.train.rewind.thinning import AGE, SHARE, Pace, is_due, superfluous
+from nodeflow.train.rewind.snapshot_retention import AGE, SHARE, Pace, is_due, superfluous
 
 
-def thinned(gaps: list[int], most: int) -> list[list[int]]:
+def retained(gaps: list[int], most: int) -> list[list[int]]:
     """The steps that stay after each copy."""
     kept, states = [0], []
     for gap in gaps:
@@ -37,7 +37,7 @@ def some_gaps(draw) -> list[int]:
 @settings(max_examples=150)
 def test_gaps_are_at_most_twice_those_of_even_spacing(gaps, most):
     longest = 0
-    for gap, kept in zip(gaps, thinned(gaps, most), strict=True):
+    for gap, kept in zip(gaps, retained(gaps, most), strict=True):
         longest = max(longest, gap)
         assert len(kept) <= most
         even = kept[-1] / (most - 1)
@@ -48,17 +48,17 @@ def test_gaps_are_at_most_twice_those_of_even_spacing(gaps, most):
 @given(some_gaps(), st.integers(2, 40))
 def test_the_first_and_the_newest_stay(gaps, most):
     step = 0
-    for gap, kept in zip(gaps, thinned(gaps, most), strict=True):
+    for gap, kept in zip(gaps, retained(gaps, most), strict=True):
         step += gap
         assert kept[0] == 0 and kept[-1] == step and kept == sorted(set(kept))
 
 
 def test_one_alone_is_the_newest():
-    assert thinned([3, 4, 5], 1) == [[3], [7], [12]]
+    assert retained([3, 4, 5], 1) == [[3], [7], [12]]
 
 
 def test_they_are_denser_near_now():
-    kept = thinned([10] * 5000, 100)[-1]
+    kept = retained([10] * 5000, 100)[-1]
     gaps = [b - a for a, b in pairwise(kept)]
     assert sum(gaps[-20:]) / 20 < sum(gaps[:20]) / 20 / 4
 

@@ -15,7 +15,7 @@ import numpy as np
 from nodeflow.atomic_write import write_atomically
 from nodeflow.run_store.curves import LOSS, Curve
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.records import Run, plain
+from nodeflow.run_store.run_records import Run, plain
 from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.train.saving.weights import load_weights
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from nodeflow.document.diff.compare import Difference, compare
 from nodeflow.document.model.document import Document
-from nodeflow.run_store.history import History, RunEdit, history, last_document, settings_in
-from nodeflow.run_store.records import Run
+from nodeflow.run_store.run_history import History, RunEdit, history, last_document, settings_in
+from nodeflow.run_store.run_records import Run
 from nodeflow.run_store.store import RunStore
 
 

@@ -22,7 +22,7 @@ from nodeflow.errors import Cancelled
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.objectives.metric_state import Accumulating, State
-from nodeflow.train.shared_parts import Part, gathered
+from nodeflow.train.processes.shared_measurements import Part, gathered
 from nodeflow.train.training import Training
 
 EVALUATION_BATCH = 1000

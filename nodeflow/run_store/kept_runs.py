@@ -22,24 +22,24 @@ from nodeflow.document.to_graph.save_and_load import graph_of
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph
 from nodeflow.paths import runs_folder
-from nodeflow.run_store.about import About
 from nodeflow.run_store.curves import LOSS, Curve
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.history import RunEdit, history, settings_in
-from nodeflow.run_store.past import open_past
-from nodeflow.run_store.recording import recording
-from nodeflow.run_store.records import Run, RunEvent
-from nodeflow.run_store.resuming import states_of
+from nodeflow.run_store.past_steps import open_past
+from nodeflow.run_store.recording.recorded_facts import About
+from nodeflow.run_store.recording.recorder import recording
+from nodeflow.run_store.resume_by_name import states_of
+from nodeflow.run_store.run_history import RunEdit, history, settings_in
+from nodeflow.run_store.run_records import Run, RunEvent
 from nodeflow.run_store.run_step import RunStep
+from nodeflow.run_store.runs_as_text import table
 from nodeflow.run_store.store import BEST, FINAL, RunStore
-from nodeflow.run_store.text import table
-from nodeflow.train import api
-from nodeflow.train.api import training_on
+from nodeflow.train import train_and_fit
 from nodeflow.train.events import Event, RunKept
-from nodeflow.train.keeping import KeptTraining
+from nodeflow.train.loop.checkpointed_training import KeptTraining
 from nodeflow.train.rewind.kept_past import KeptPast
 from nodeflow.train.saving.weights import load_weights
 from nodeflow.train.stepping.rows import Rows
+from nodeflow.train.train_and_fit import training_on
 from nodeflow.train.training import Training
 
 P = ParamSpec("P")
@@ -287,5 +287,5 @@ def _kept(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-train = _kept(api.train)
-fit = _kept(api.fit)
+train = _kept(train_and_fit.train)
+fit = _kept(train_and_fit.fit)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.run_store.cells import (
+from nodeflow.run_store.curves import Curve, Piece, array_of, checksum, piece_of
+from nodeflow.run_store.database.damaged_cells import (
     duration,
     integer,
     numbers_by_name,
@@ -17,8 +18,7 @@ from nodeflow.run_store.cells import (
     parsed,
     texts,
 )
-from nodeflow.run_store.curves import Curve, Piece, array_of, checksum, piece_of
-from nodeflow.run_store.records import RunEvent, loads
+from nodeflow.run_store.run_records import RunEvent, loads
 from nodeflow.train.events import Epoch
 from nodeflow.train.saving.plain_values import listed, real, table, text
 

@@ -19,19 +19,19 @@ from nodeflow.errors import DataError, GraphError, UnknownName
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_graph
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train import training_files
-from nodeflow.train.bounds import Bounded, can_bound
 from nodeflow.train.control import Control
 from nodeflow.train.events import Event
-from nodeflow.train.history import History
 from nodeflow.train.interrupts import stops_on_signals
-from nodeflow.train.keeping import Keeping, KeptTraining
+from nodeflow.train.loop.checkpointed_training import Keeping, KeptTraining
 from nodeflow.train.notebook_progress import in_notebook
+from nodeflow.train.processes.shared_control import SharedControl
 from nodeflow.train.resume.checkpoints import KEEP
 from nodeflow.train.settings import PlainSettings
-from nodeflow.train.shared_control import SharedControl
 from nodeflow.train.stepping.datasets import bound_data, measured_rows, train_data
 from nodeflow.train.stepping.rows import Rows, bound
 from nodeflow.train.training import Binding, ElementStream, Metric, Monitor, Training, metric_keys
+from nodeflow.train.training_history import History
+from nodeflow.train.watched_tensors.bounds import Bounded, can_bound
 
 Target = str | Tensor | Node
 

@@ -19,9 +19,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from nodeflow.run_store.database.salvage import DAMAGE, connected, mend_header, readable, salvaged
+from nodeflow.run_store.database.schema_migrations import STEPS
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.salvage import DAMAGE, connected, mend_header, readable, salvaged
-from nodeflow.run_store.schema import STEPS
 from nodeflow.visible_text import without_halves
 
 FILE, RESERVE = "runs.sqlite", "runs.reserve"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.train.early_stopping import Watch
+from nodeflow.train.evaluation.early_stopping import Watch
 from nodeflow.train.events import Epoch, Resumed
 from nodeflow.train.training_state import TrainingState
 

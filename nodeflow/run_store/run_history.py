@@ -17,7 +17,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import number, plain
-from nodeflow.run_store.records import Run, RunEvent
+from nodeflow.run_store.run_records import Run, RunEvent
 from nodeflow.run_store.store import RunStore
 from nodeflow.train.edits.marks import mark_of_edit, mark_of_number, mark_of_variable
 

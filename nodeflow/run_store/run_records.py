@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from nodeflow.number_text import is_date
-from nodeflow.run_store.cells import COLUMNS, FACTS, Cells, numbers_by_name, parsed
+from nodeflow.run_store.database.damaged_cells import COLUMNS, FACTS, Cells, numbers_by_name, parsed
 from nodeflow.train.saving.plain_values import text
 from nodeflow.visible_text import with_halves
 

@@ -12,7 +12,7 @@ from nodeflow.errors import SurfaceText
 from nodeflow.train.control import Control
 from nodeflow.train.edits.variant import Variant
 from nodeflow.train.events import Event
-from nodeflow.train.loop import train
+from nodeflow.train.loop.event_stream import train
 from nodeflow.train.resume.checkpoints import KEEP, Checkpoints, Every, existing
 from nodeflow.train.resume.resuming import Resumption, has_checkpoint, resume
 from nodeflow.train.rewind.replay import Past
@@ -109,7 +109,7 @@ class KeptTraining:
 
     Attributes:
         keeping: where checkpoints are written, and where the training resumes.
-        first_epoch, snapshots, remember, variant, taken: see `loop.train`.
+        first_epoch, snapshots, remember, variant, taken: see `event_stream.train`.
         branched: the state to resume from, if it is in no folder.
     """
 
@@ -125,7 +125,7 @@ class KeptTraining:
     taken: Callable[[Variant], None] = lambda variant: None
 
     def events(self) -> Iterator[Event]:
-        """Train like `loop.train`. Also raise as `Keeping.begin`, before the first step."""
+        """Train like `event_stream.train`. Also raise as `Keeping.begin`, before the first step."""
         checkpoints, resumption = self.keeping.begin(self.session, self.training)
         return train(
             self.session,

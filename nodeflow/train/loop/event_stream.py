@@ -13,9 +13,9 @@ from nodeflow.engine.memory import Needs
 from nodeflow.engine.session import Session
 from nodeflow.train.control import Control
 from nodeflow.train.edits.variant import Variant
-from nodeflow.train.epoch_loop import EpochLoop
-from nodeflow.train.evaluate import needs as needs_of_evaluation
+from nodeflow.train.evaluation.evaluate_split import needs as needs_of_evaluation
 from nodeflow.train.events import Event
+from nodeflow.train.loop.epoch_loop import EpochLoop
 from nodeflow.train.resume.checkpoints import Checkpoints
 from nodeflow.train.resume.resuming import Resumption
 from nodeflow.train.rewind.replay import Past

@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from nodeflow.engine.session import Session
-from nodeflow.train.early_stopping import Watch
-from nodeflow.train.epochs import Epochs
-from nodeflow.train.evaluate import evaluate
-from nodeflow.train.numbers import Numbers
-from nodeflow.train.progress import Progress
+from nodeflow.train.evaluation.early_stopping import Watch
+from nodeflow.train.evaluation.evaluate_split import evaluate
+from nodeflow.train.evaluation.weight_averaging import Averages
+from nodeflow.train.loop.epochs import Epochs
+from nodeflow.train.loop_progress import Progress
 from nodeflow.train.training import Metric, Training
 from nodeflow.train.training_state import TrainingState
-from nodeflow.train.weight_averaging import Averages
+from nodeflow.train.tunable_numbers import Numbers
 
 
 class EpochMetrics:

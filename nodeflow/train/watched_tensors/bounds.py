@@ -17,7 +17,7 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops.composed import resolve
 from nodeflow.train.diagnosis.crossing import Crossing
-from nodeflow.train.plotted import RECORDED
+from nodeflow.train.watched_tensors.plotted_values import RECORDED
 
 SCOPE = "bounds"
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.records import DAMAGED, RUNNING, Run
+from nodeflow.run_store.run_records import DAMAGED, RUNNING, Run
 from nodeflow.run_store.store import RunStore
 
 SETTING, USUAL_BYTES = "limit", 2 * 10**9

@@ -15,17 +15,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nodeflow.errors import FileProblem, NodeflowError
-from nodeflow.run_store.about import About, Ids
 from nodeflow.run_store.curves import Piece, joined
-from nodeflow.run_store.digests import Fed, described, digesting, fed_by
 from nodeflow.run_store.errors import RunStoreProblem
 from nodeflow.run_store.leftovers import clear_leftovers
-from nodeflow.run_store.limits import SHARE_OF_ONE, limit, tidy
-from nodeflow.run_store.records import RUNNING, Run, RunEvent
+from nodeflow.run_store.recording.data_digests import Fed, described, digesting, fed_by
+from nodeflow.run_store.recording.recorded_facts import About, Ids
+from nodeflow.run_store.run_records import RUNNING, Run, RunEvent
+from nodeflow.run_store.size_limit import SHARE_OF_ONE, limit, tidy
 from nodeflow.run_store.store import BEST, FINAL, Batch, RunStore, past_file
 from nodeflow.train.events import Resumed
 from nodeflow.train.resume.identity import machine, versions
-from nodeflow.train.rewind.kept_past import MOST, KeptPast, load_past, thinned_together
+from nodeflow.train.rewind.kept_past import MOST, KeptPast, load_past, retained_together
 from nodeflow.train.saving.weights import owner_in, save_weights
 from nodeflow.train.training import Training
 
@@ -254,7 +254,7 @@ class Writer:
         batch, now = self._take(), time.time()
         changes: dict[str, Any] = {"status": RUNNING} if run is None else {}
         state = replace(run or batch.run, id=self.kept.id, updated=now, **self._facts, **changes)
-        batch = _thinned(replace(batch, run=state))
+        batch = _with_fewer_pieces(replace(batch, run=state))
         if self._waiting is not None:
             batch = _joined(self._waiting, batch)
         nothing = not (batch.pieces or batch.epochs or batch.events or batch.graphs)
@@ -314,7 +314,7 @@ class Writer:
                 earlier = load_past(folder / past_file(self._edited))
                 found[self._edited] = found[self._edited].after(earlier)
         fitting = most // max([1, *(past.bytes_of_one for past in found.values())])
-        for after, past in thinned_together(found, min(MOST, fitting)).items():
+        for after, past in retained_together(found, min(MOST, fitting)).items():
             folder.mkdir(exist_ok=True)
             assert self.kept is not None
             owner, name = f"run {self.kept.id} after step {after}", past_file(after)
@@ -355,7 +355,7 @@ def _has_graph(store: RunStore, run: Run, step: int, text: str) -> bool:
         return False
 
 
-def _thinned(batch: Batch) -> Batch:
+def _with_fewer_pieces(batch: Batch) -> Batch:
     """Return the batch with neighbouring pieces joined, and one mark for each."""
     pieces = [replace(piece, marks=piece.marks[-1:]) for piece in joined(batch.pieces)]
     return replace(batch, pieces=pieces)

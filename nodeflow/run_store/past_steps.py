@@ -17,13 +17,13 @@ from nodeflow.errors import RunError, SurfaceText
 from nodeflow.graph.graph import Tensor
 from nodeflow.number_text import count, counted
 from nodeflow.run_store.curves import EPOCH_LOSS, LOSS, Curve
-from nodeflow.run_store.digests import described, digesting, fed_by
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.history import history
-from nodeflow.run_store.records import RUNNING, Run
+from nodeflow.run_store.recording.data_digests import described, digesting, fed_by
+from nodeflow.run_store.run_history import history
+from nodeflow.run_store.run_records import RUNNING, Run
 from nodeflow.run_store.store import RunStore, past_file
 from nodeflow.train.events import Epoch
-from nodeflow.train.progress import Progress
+from nodeflow.train.loop_progress import Progress
 from nodeflow.train.resume.identity import machine, versions
 from nodeflow.train.rewind.kept_past import KeptPast, load_past
 from nodeflow.train.rewind.replay import Past

@@ -1,8 +1,8 @@
 """Records a training as a run while it runs, without slowing it down.
 
-The training passes on its events, and a thread writes them (`writer`) a few times per second. So a
-killed process loses less than a second of its curve, and a training whose run cannot be written
-continues.
+The training passes on its events, and a thread writes them (`writer_thread`) a few times per
+second. So a killed process loses less than a second of its curve, and a training whose run cannot
+be written continues.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ import numpy as np
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.paths import runs_folder
-from nodeflow.run_store.about import About
-from nodeflow.run_store.best_weights import BestWeights
 from nodeflow.run_store.curves import Piece
-from nodeflow.run_store.records import (
+from nodeflow.run_store.recording.best_weights import BestWeights
+from nodeflow.run_store.recording.recorded_facts import About
+from nodeflow.run_store.recording.writer_thread import Weights, Writer
+from nodeflow.run_store.run_records import (
     DIVERGED,
     DONE,
     FAILED,
@@ -35,7 +36,6 @@ from nodeflow.run_store.records import (
     new_id,
 )
 from nodeflow.run_store.store import Batch
-from nodeflow.run_store.writer import Weights, Writer
 from nodeflow.train.edits.variant import Variant
 from nodeflow.train.events import (
     Diverged,
@@ -51,7 +51,7 @@ from nodeflow.train.events import (
     Steps,
     VariableChanged,
 )
-from nodeflow.train.keeping import KeptTraining
+from nodeflow.train.loop.checkpointed_training import KeptTraining
 from nodeflow.train.rewind.kept_past import MOST, KeptPast
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots

@@ -10,7 +10,7 @@ import numpy as np
 
 from nodeflow.engine.session import Session
 from nodeflow.run_store.curves import EPOCH_LOSS
-from nodeflow.run_store.records import Run
+from nodeflow.run_store.run_records import Run
 from nodeflow.train.events import Epoch
 from nodeflow.train.training import Training
 

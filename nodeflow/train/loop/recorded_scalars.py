@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from nodeflow.graph.graph import Tensor
-from nodeflow.train.breakpoints import Breakpoints
-from nodeflow.train.plotted import probes
+from nodeflow.train.watched_tensors.breakpoints import Breakpoints
+from nodeflow.train.watched_tensors.plotted_values import probes
 
 
 class RecordedScalars:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from nodeflow.number_text import number, plain
-from nodeflow.run_store.records import Run
+from nodeflow.run_store.run_records import Run
 
 COLUMNS = ("run", "name", "status", "epochs", "steps", "seconds", "loss", "metrics")
 

@@ -1,0 +1,1 @@
+"""Recording a training as a run while it runs."""

@@ -1,0 +1,1 @@
+"""The training loop: from the start of a training, over epochs and steps, to its end."""

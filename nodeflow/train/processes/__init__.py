@@ -1,0 +1,1 @@
+"""One training in several processes: a common control, and common measurements."""

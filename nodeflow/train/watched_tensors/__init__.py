@@ -1,0 +1,1 @@
+"""Tensors that a training watches at each step: bounds, breakpoints, plots."""

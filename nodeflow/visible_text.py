@@ -17,9 +17,10 @@ _WRITTEN = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 
 
 def visible(text: str) -> str:
-    r"""Escape characters that move the cursor, colour or turn a line, and bytes that are not UTF-8.
+    r"""Escape characters that could control a terminal, and bytes that are not UTF-8.
 
-    The escapes are the escapes of JSON, so JSON keeps its meaning.
+    Such characters move the cursor, change colours, or reverse the direction of the text. The
+    escapes have JSON's form, so an escaped JSON text still parses to the same value.
 
     >>> print(visible("a\x1b[31m" + chr(0x202E) + "b"))
     a\u001b[31m\u202eb
@@ -30,7 +31,7 @@ def visible(text: str) -> str:
 
 
 def without_halves(text: str) -> str:
-    r"""Escape surrogates, which stand for bytes that are not UTF-8, to make the text valid UTF-8.
+    r"""Escape surrogates, which stand for bytes that are not UTF-8, to make a text valid UTF-8.
 
     >>> print(without_halves(b"gr\xe4ph".decode(errors="surrogateescape")))
     gr\udce4ph
@@ -54,7 +55,10 @@ def encodable(text: str, encoding: str | None) -> str:
 
 
 def _escapes(error: UnicodeError) -> tuple[str, int]:
-    """Return the escapes for the characters that an encoding lacks."""
+    """Return escapes for the characters that an encoding lacks, and the position after them.
+
+    This is the handler of encoding errors that is registered as ``jsonescapes``.
+    """
     if not isinstance(error, UnicodeEncodeError):
         raise error
     wrong = error.object[error.start : error.end]

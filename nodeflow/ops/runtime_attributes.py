@@ -28,7 +28,7 @@ SIZES = ("int32", "int64")
 
 
 class _Later:
-    """One or several numbers that only a run knows."""
+    """The type of `LATER`, which stands for numbers that are unknown before a run."""
 
     def __repr__(self) -> str:
         return "?"
@@ -40,7 +40,11 @@ LISTS = ("shape", "ints")
 
 
 def shape_port(name: str = "shape", doc: str = "Sizes; overrides the attribute.") -> Port:
-    """Return an in-port for sizes. If only a later port is connected, the attribute stands in."""
+    """Return the declaration of an optional in-port for sizes, which override attribute ``name``.
+
+    If this port is not connected, but a port after it is, a constant with the attribute's value
+    takes the place of its input.
+    """
 
     def sizes(attrs: Mapping[str, Any]) -> np.ndarray | None:
         value = attrs[name]
@@ -61,54 +65,74 @@ def shape_port(name: str = "shape", doc: str = "Sizes; overrides the attribute."
 
 
 def dims(values: Any) -> Shape:
-    """Return sizes as a shape, with None for `LATER`."""
+    """Return sizes as a shape, in which `LATER`, an unknown size, becomes None.
+
+    If ``values`` itself is `LATER`, the rank is unknown, too.
+    """
     return UNKNOWN if values is LATER else tuple(None if v is LATER else v for v in values)
 
 
 def has_later(value: Any) -> bool:
-    """Return whether a value is `LATER` or contains it."""
+    """Return whether an attribute's value is unknown before the run, at least in part.
+
+    It is then the marker `LATER`, or a tuple that contains `LATER`.
+    """
     return value is LATER or (isinstance(value, tuple) and any(v is LATER for v in value))
 
 
 class RuntimeAttributes(Op):
-    """The base of ops whose last in-ports, `runtime`, have attributes of the same names.
+    """The base of ops some of whose attributes a tensor may give in a run.
 
-    A subclass defines ``infer_known``, ``compute`` and ``lower_known`` instead of ``infer``,
-    ``reference`` and ``lower``. These get complete attributes and not those inputs.
+    ``runtime`` names these attributes. Each has an in-port of the same name, and these are the op's
+    last in-ports. A subclass defines ``infer_known``, ``compute`` and ``lower_known`` instead of
+    ``infer``, ``reference`` and ``lower``. They receive the values of all attributes, and only the
+    inputs that give no attribute.
     """
 
     runtime: tuple[str, ...] = ()
 
     @abstractmethod
     def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
-        """Infer the type as ``infer`` does. An attribute may be `LATER`, or contain it."""
+        """Return the output type, as ``infer`` does.
+
+        An attribute that is unknown before the run is `LATER`, or a tuple that contains `LATER`.
+        """
 
     def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        """Compute the result; ``reference`` calls this, unless a subclass overrides it."""
+        """Return the result, computed in numpy from known attributes.
+
+        ``reference`` calls this method. A subclass may override ``reference`` instead.
+        """
         raise NotImplementedError(self.id)
 
     def lower_known(
         self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
     ) -> Any:
-        """Lower the op as ``lower`` does. Every attribute is known."""
+        """Return how kernels compute the op, as ``lower`` does; None if only the reference can.
+
+        The values of all attributes are known.
+        """
         return None
 
     # ---- the op ---------------------------------------------------------------------------------
 
     def data(self, values: Sequence[Any]) -> Sequence[Any]:
-        """Return the inputs that give no attribute."""
+        """Return those of ``values``, one per input, whose inputs give no attribute."""
         return values[: len(self.inputs) - len(self.runtime)]
 
     def wired(self, values: Sequence[Any]) -> Mapping[str, Any]:
-        """Return the inputs that give attributes, by name."""
+        """Return those of ``values``, one per input, whose inputs give attributes, by name."""
         return dict(zip(self.runtime, values[len(self.inputs) - len(self.runtime) :], strict=False))
 
     def bound(self, types: Sequence[TensorType], attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the attributes, with values from the types of connected ports.
+        """Return all attributes: ``attrs``, overridden by the values at connected in-ports.
+
+        The values come from ``types``, the types of the inputs. A value that they do not tell is
+        `LATER`.
 
         Raises:
             ShapeError: a connected value is not one number, or not a list of numbers.
-            AttributeProblem: a known value is wrong.
+            AttributeProblem: a known value is not allowed for its attribute.
         """
         given = {name: self._known(name, type_) for name, type_ in self.wired(types).items()}
         return {**attrs, **given}
@@ -142,10 +166,10 @@ class RuntimeAttributes(Op):
     def _found(
         self, arrays: Sequence[np.ndarray], wired: Mapping[str, np.ndarray], attrs: dict[str, Any]
     ) -> dict[str, Any]:
-        """Return the attributes that the run gives.
+        """Return the attributes that connected in-ports give in this run, by name.
 
         Raises:
-            RunError: they do not fit the other inputs.
+            RunError: the attributes do not fit the other inputs.
         """
         known = {name: attr for name, attr in attrs.items() if name != "stream"}
         try:
@@ -171,7 +195,10 @@ class RuntimeAttributes(Op):
 
 
 def check_rank(name: str, type_: TensorType, rank: int) -> None:
-    """Raise ShapeError unless the value at a port is one number, or a list of numbers."""
+    """Raise ShapeError if the value at a port has another rank than ``rank``.
+
+    Rank 0 is one number, rank 1 a list of numbers. An unknown rank passes.
+    """
     if type_.has_rank and type_.rank != rank:
         what = "one number" if rank == 0 else "a list of numbers"
         text = f"{name} must be {what}, not of shape {shape_text(type_.shape)}"
@@ -179,12 +206,15 @@ def check_rank(name: str, type_: TensorType, rank: int) -> None:
 
 
 def all_inputs(node: Node, *grads: Tensor | None) -> list[Tensor | None]:
-    """Return gradients of the first inputs, and None for those that give attributes."""
+    """Return one gradient for each input of a node: first ``grads``, then None.
+
+    The last inputs give attributes, and attributes have no gradient.
+    """
     return [*grads, *[None] * (len(node.inputs) - len(grads))]
 
 
 def times(size: Dim, count: Any) -> Dim:
-    """Return a size times a count."""
+    """Return ``size * count``, or None if an unknown factor makes the product unknown."""
     if count == 0 or size == 0:
         return 0
     return None if size is None or count is LATER else size * count

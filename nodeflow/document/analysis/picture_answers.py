@@ -26,6 +26,7 @@ class PictureInput:
     """A placeholder that takes a picture.
 
     Attributes:
+        height, width: the size of the picture in pixels.
         shape: the shape of a feed with one picture, including the batch dimension.
     """
 
@@ -39,11 +40,12 @@ class PictureInput:
 
 @dataclass(frozen=True)
 class Answer:
-    """A node whose value is the graph's answer to an input.
+    """An output that is the graph's answer to an input, such as the probabilities of classes.
 
     Attributes:
-        kind: ``probabilities``; ``logits``, which softmax turns into probabilities; ``sigmoid``
-            and ``sigmoid_logits`` for classes that do not exclude each other; ``picture`` for a
+        id, name: id and name of the node.
+        kind: ``probabilities``; ``logits``, which softmax turns into probabilities; ``sigmoid`` and
+            ``sigmoid_logits`` for classes that do not exclude each other; ``picture`` for a
             reconstruction; else ``values``.
         port: the output's name.
         index: the output's position among the node's outputs.
@@ -80,11 +82,15 @@ def picture_input(record: NodeRecord, analysis: Analysis) -> PictureInput | None
 
 
 def answers(doc: Document, analysis: Analysis, source: str, pixels: int = 0) -> list[Answer]:
-    """Return the nodes that answer a placeholder's input, the likeliest first.
+    """Return the outputs that may be the graph's answer to an input, the likeliest first.
+
+    These are outputs of nodes that depend on the placeholder, with one row of floats for each row
+    of its input, such as class probabilities.
 
     Args:
-        source: the id of the placeholder.
-        pixels: the number of values of a picture, to recognise a reconstruction.
+        source: the id of the placeholder that takes the input.
+        pixels: the number of values of a picture, to recognise a reconstruction; 0 if it takes
+            none.
     """
     order, _ = topological(doc, downstream(doc, [source]))
     found: list[Answer] = []
@@ -103,7 +109,10 @@ def answers(doc: Document, analysis: Analysis, source: str, pixels: int = 0) -> 
 
 
 def _row_size(type_: TensorType | None) -> int | None:
-    """Return the number of values per row of the input, or None if the tensor has another form."""
+    """Return the number of values per row, or None if a tensor cannot be an answer to one picture.
+
+    An answer is a float matrix with one row for each picture, and not too many columns.
+    """
     if type_ is None or not type_.is_float or type_.ndims != 2:
         return None
     rows, size = type_.shape
@@ -130,22 +139,25 @@ def _kind(doc: Document, record: NodeRecord, port: str, size: int, pixels: int) 
 
 
 def scores_taken(op: str, port: str, attrs: Mapping[str, Any]) -> str:
-    """Return the function that turns the scores at a loss's in-port into probabilities:
-    ``softmax``, or ``sigmoid`` for classes that do not exclude each other; "" if the port takes no
-    scores."""
+    """Return the name of the function by which a loss turns its scores into probabilities.
+
+    Returns:
+        ``softmax``, or ``sigmoid`` for classes that do not exclude each other; "" if the in-port
+        takes no scores.
+    """
     if port != "logits" and not (port == "predictions" and attrs.get("from_logits")):
         return ""
     return "sigmoid" if op in BINARY_LOSSES else "softmax"
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
-    """Return probabilities along the last axis, as float64."""
+    """Return the softmax of scores along the last axis, as float64."""
     powers = np.exp(np.clip(scores - scores.max(axis=-1, keepdims=True), -60.0, 0.0))
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def sigmoid(scores: np.ndarray) -> np.ndarray:
-    """Return the probability of each score by itself, as float64."""
+    """Return the sigmoid of each score, as float64."""
     return 1.0 / (1.0 + np.exp(-np.clip(scores, -60.0, 60.0)))
 
 
@@ -153,5 +165,8 @@ def _is_measured(goes_to: list[tuple[NodeRecord, Wire]]) -> bool:
     """Return whether a loss or metric reads a value, or nothing reads it.
 
     Hidden layers also use sigmoid, but other nodes read their values.
+
+    Args:
+        goes_to: the nodes that read the value, each with the wire to it.
     """
     return not goes_to or any(w.target_port in ("predictions", "labels") for _, w in goes_to)

@@ -40,12 +40,15 @@ Source = tuple[str, str]
 class Expansion(Document):
     """The derived nodes of one macro node: a read-only document.
 
+    A macro node, such as an optimizer, stands for nodes that are made when the graph is built.
+
     Attributes:
         owner: name of the macro node.
-        updates: whether it is an optimizer.
-        outer: the nodes at the border, copied from the enclosing document: nodes whose outputs the
-            derived nodes read, and the macro node itself, which takes the results.
-        outer_ids: for each of these, id here -> id in the enclosing document.
+        updates: whether the macro node is an optimizer.
+        outer: ids of the nodes at the border, which are copies from the enclosing document: nodes
+            whose outputs the derived nodes read, and the macro node itself, which takes the
+            results.
+        outer_ids: for each node at the border, its id here -> its id in the enclosing document.
         types: id here -> output port -> type, for all nodes.
     """
 
@@ -64,13 +67,13 @@ class Expansion(Document):
 
 
 def can_expand(doc: Document, node_id: str) -> bool:
-    """Return whether a node derives others: a layer, an optimizer, gradients."""
+    """Return whether a node is a macro node: a layer, an optimizer or gradients."""
     record = doc.nodes.get(node_id)
     return record is not None and record.op in REGISTRY and REGISTRY.lookup(record.op).macro
 
 
 def opens(doc: Document, node_id: str) -> bool:
-    """Return whether a node can be opened: it derives or holds nodes, or has rows."""
+    """Return whether a node can be opened: a macro node, a subgraph, or a data set with rows."""
     record = doc.nodes.get(node_id)
     if record is None:
         return False
@@ -85,17 +88,19 @@ def expansion(
     base_dir: str | os.PathLike | None = None,
     analysis: Analysis | None = None,
 ) -> Expansion:
-    """Return the derived nodes of a macro node, laid out, with the nodes that they read at the
-    border.
+    """Return the nodes that a macro node derives, as a document that is laid out for viewing.
+
+    A macro node, such as an optimizer, stands for nodes that are made when the graph is built. The
+    document also has copies of the nodes whose outputs the derived nodes read, at its border.
 
     Args:
-        node_id: its id; inside a subgraph of `doc`, its path of ids.
-        base_dir: the start of relative data paths; default: the document's folder.
+        node_id: id of the macro node; inside a subgraph of `doc`, its path of ids (``n9/n4``).
+        base_dir: the folder from which relative data paths start; default: the document's folder.
         analysis: an existing analysis of this document, up to date.
 
     Raises:
-        DocumentError: the node derives nothing.
-        NodeflowError: it cannot run; names node and port, with a hint.
+        DocumentError: the node derives no nodes.
+        NodeflowError: the node cannot run. The error names a node and a port, and has a hint.
     """
     return derive(doc, node_id, base_dir=base_dir, analysis=analysis).placed()
 
@@ -146,17 +151,17 @@ def unpack(
 ) -> list[str]:
     """Replace a macro node by copies of its derived nodes, as one undo step; return their ids.
 
-    An optimizer becomes a `group` with the same id and name. The group runs the copied assigns, and
-    the assigns of others that run with each step, so nodes that wait for it, fetches and trainings
-    work as before. Consumers of a gradients node use the copies. Other arguments are the same as
-    for `expansion`.
+    An optimizer becomes a `group` with the same id and name. The group runs the copied assigns and
+    the other assigns that the optimizer runs with each step. So nodes that wait for it, fetches and
+    trainings work as before. Consumers of a gradients node use the copies. Other arguments are the
+    same as for `expansion`.
 
     Args:
         places: the position of each node by name, as in an expansion; default: a new layout.
 
     Raises:
         DocumentError: the node derives nothing, or it uses nodes that another macro node derived.
-        NodeflowError: it cannot run; names node and port, with a hint.
+        NodeflowError: the node cannot run. The error names a node and a port, and has a hint.
     """
     macro, derived, built = _derived(doc, node_id, base_dir, analysis)
     graph, record = at_path(doc, node_id) or (doc, doc.node(node_id))
@@ -244,8 +249,14 @@ def _lay_out(
     others: Iterable[str],
     known: Mapping[str, Position] | None = None,
 ) -> list[FrameRecord]:
-    """Position derived and other nodes, at known positions if all are known; return the scopes'
-    frames."""
+    """Set the positions of derived and other nodes; return a frame for each name scope.
+
+    Args:
+        derived: names of the derived nodes, by id.
+        others: ids of the other nodes.
+        known: positions by name. They are used if they include all nodes; otherwise the nodes are
+            arranged anew.
+    """
     analysis, others = inner.analyse(), list(others)
     names = {i: inner.nodes[i].name for i in [*derived, *others]}
     if known and all(name in known for name in names.values()):
@@ -286,14 +297,16 @@ def _updates(macro: Node) -> list[Node]:
 
 
 def _along(macro: Node) -> list[Node]:
-    """Return the assigns of others that an optimizer runs with each step: averages, counters."""
+    """Return other assigns that an optimizer runs with each step, such as averages and counters."""
     others = (node for node in macro.control_inputs if node.derived_from != macro.name)
     return [node for node in others if node.op.id == "assign" and node.attrs["each_step"]]
 
 
 def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -> list[Wire]:
-    """Return the wires into the macro node as shown: from the results that it stands for, or
-    runs."""
+    """Return the wires to show into a macro node.
+
+    They come from the tensors that its outputs stand for, or from the assigns that it runs.
+    """
     wires = []
     for index, tensor in enumerate(macro.alias):
         if tensor is not None and tensor in sources:
@@ -308,11 +321,16 @@ def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -
 
 
 def _name_inside(name: str, scope: str, shared: bool) -> str:
-    """Return the name of a derived node in a subgraph's definition.
+    """Return the name that the copy of a derived node gets in a subgraph's definition.
 
     `net/train/net/W/step` keeps its full name, so that trained values are found. If other instances
     share the definition, it becomes `train/W/step`. `gradients/net/loss_grad/divide` becomes
     `gradients/loss_grad/divide`.
+
+    Args:
+        name: the full name of the derived node.
+        scope: the name scope of the instance, such as `net/`; empty outside subgraphs.
+        shared: whether other instances share the definition.
     """
     own = name.startswith(scope)
     name = name.removeprefix(scope)
@@ -320,7 +338,7 @@ def _name_inside(name: str, scope: str, shared: bool) -> str:
 
 
 def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> dict[Tensor, Source]:
-    """Return the ports in a graph where tensors come from, including tensors behind macro nodes.
+    """Return the port of a graph that provides each tensor, including tensors behind macro nodes.
 
     If the graph is inside an instance, `path` leads to it, and its inputs come from its border
     node.
@@ -350,7 +368,10 @@ def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> d
 
 
 def _check_sharing(graph: Document, record: NodeRecord) -> None:
-    """Refuse to unpack a layer whose variables others use: they are wired to the layer itself."""
+    """Raise DocumentError if other nodes use the variables of a layer that is to be unpacked.
+
+    Such nodes are wired to the layer itself.
+    """
     for wire in graph.wires_out_of(record.id):
         user = graph.nodes[wire.target]
         ports = REGISTRY.lookup(user.op).inputs if user.op in REGISTRY else ()
@@ -370,7 +391,7 @@ def _check_reach(
     built: Build,
     path: str,
 ) -> None:
-    """Refuse copies that would read nodes outside the graph and its inputs."""
+    """Raise DocumentError if the copies would read nodes outside the graph and its inputs."""
     inside, ids = set(derived), {node: key for key, node in built.nodes.items()}
     read = [tensor for node in derived for tensor in node.inputs]
     read += [node.outputs[0] for node in _along(macro)]
@@ -394,8 +415,12 @@ def _check_reach(
 
 
 def _to_unpack(doc: Document, here: str, there: str) -> str | None:
-    """Return the name of the instance that separates a node (path `there`) from a graph (path
-    `here`)."""
+    """Return the name of the subgraph instance that separates a node from a graph, or None.
+
+    Args:
+        here: path of the graph.
+        there: path of the node.
+    """
     own, other = here.split("/")[:-1], there.split("/")[:-1]
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(own, other)))
     steps = own[: shared + 1] if shared < len(own) else other[: shared + 1]
@@ -427,7 +452,11 @@ def _check_instances(
 
 
 def _outline(derived: list[Node], sources: dict[Tensor, Source]) -> list:
-    """Return derived nodes without names: op, attributes, inputs, and the nodes each waits for."""
+    """Return a description of derived nodes without their names, to compare two instances.
+
+    It lists, for each node, the op, the attributes, the sources of its inputs, and the positions of
+    the nodes that it waits for.
+    """
     places = {node: place for place, node in enumerate(derived)}
 
     def of(tensor: Tensor) -> tuple | None:

@@ -55,7 +55,8 @@ class Flat:
     Attributes:
         document: the flat document; the original itself if it has no instances.
         instances: name of each instance -> its outputs: port -> (id, port) of the node with the
-            value, or None for an unwired output. For a loop or branch, that is its own node.
+            value, or None for an unwired output. For a loop or branch, that node is the loop or
+            branch itself.
         instance_names: path of ids of each of these instances -> its name.
         muted_by: id of a node -> name of the muted instance around it.
         places: the graphs of the file, once per instance; the file's own graph is first.
@@ -71,7 +72,7 @@ class Flat:
 
 
 class _End(NamedTuple):
-    """A port of a node in one of the graphs."""
+    """A port of a node, and the place (one graph of the file in one instance) of the node."""
 
     place: Place
     node: str
@@ -80,9 +81,15 @@ class _End(NamedTuple):
 
 @dataclass(eq=False)
 class Place:
-    """One graph of the file in one instance.
+    """One graph of the file, as it occurs in one instance of a subgraph.
 
-    `ids`, `names` and `streams` are prefixes for the nodes inside.
+    Attributes:
+        graph: the graph: a subgraph's definition, or the file's own graph.
+        ids, names, streams: prefixes for the ids, names and random streams of the nodes inside,
+            such as ``n9/`` and ``dense/``; empty for the file's own graph.
+        outer: the place that contains the instance, or None.
+        instance: the instance's node, or None.
+        muted: the name of the muted instance around the place, or "".
     """
 
     graph: Document
@@ -123,8 +130,10 @@ def flatten(doc: Document) -> Flat:
 
 
 def flat_training(flat: Flat, doc: Document) -> dict[str, Json]:
-    """Return the training settings, with the node of its first output for each instance they
-    name."""
+    """Return the training settings with the nodes that stand for instances in the flat document.
+
+    A setting that names an instance gets the node that computes the instance's first output.
+    """
 
     def node(key: Json) -> Json:
         name = flat.instance_names.get(key) if isinstance(key, str) else None
@@ -187,7 +196,7 @@ def _add_nodes(flat: Flat, place: Place) -> None:
 
 
 def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
-    """Return a node as it is in the flat document: a loop or branch as a node of its op."""
+    """Return a node as it is in the flat document. A loop or branch becomes a node of its op."""
     if is_flow(record):
         record = _as_op(flat, place, record)
     record = _in_scope(place, record)
@@ -221,7 +230,7 @@ def _as_op(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
 
 
 def _op_end(end: _End) -> _End:
-    """Return the port of a loop or branch's output as its op names it."""
+    """Return an output; if the node is a loop or branch, with the port name that its op uses."""
     record = end.place.graph.nodes[end.node]
     inside = definition_of(end.place.graph, record) if is_flow(record) else None
     if inside is None:
@@ -230,14 +239,14 @@ def _op_end(end: _End) -> _End:
 
 
 def _op_input(place: Place, target: str, port: str) -> str:
-    """Return the port of a loop or branch's input as its op names it."""
+    """Return the name of an in-port; if the node is a loop or branch, the name that its op uses."""
     record = place.graph.nodes[target]
     inside = definition_of(place.graph, record) if is_flow(record) else None
     return port if inside is None else roles(inside, record).in_port(port)
 
 
 def _in_scope(place: Place, record: NodeRecord) -> NodeRecord:
-    """Return the node with the names of variables as they are in the whole graph."""
+    """Return a node whose attributes name variables by their full names in the flat document."""
     names = variable_names(record)
     if names is None:
         return record
@@ -277,7 +286,12 @@ def flat_wire(place: Place, wire: Wire) -> Wire | None:
 
 
 def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | None = None) -> None:
-    """Let a node wait for the source of a wire; for an instance, wait for its last nodes."""
+    """Make a node wait for the source of a control wire; of an instance, for its last nodes.
+
+    Args:
+        target: id of the node in the flat document.
+        port: the in-port for the wire; None for a free one.
+    """
     start = _start(_End(place, wire.source, wire.source_port))
     if start is None:
         return
@@ -293,7 +307,7 @@ def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | No
 
 
 def _order_port(flat: Document, node: str, port: str) -> str:
-    """Return the port to wait for: the first output of a node with outputs, else `done`."""
+    """Return the output port of a node for a control wire: its first output, else `done`."""
     record = flat.nodes[node]
     op = None if record.op == DATASET else declaration(record, flat)
     return op.output_name(0) if port == DONE and op is not None and op.outputs else port
@@ -319,7 +333,10 @@ def _is_computed(graph: Document, record: NodeRecord) -> bool:
 
 
 def _last_nodes(place: Place) -> list[str]:
-    """Return the nodes inside an instance that no other node inside waits for."""
+    """Return the ids of the nodes in an instance on which no other node in the instance depends.
+
+    A node outside that waits for the instance waits for these nodes.
+    """
     keys = list(_all_nodes(place))
     waited: set[str] = set()
     waiting = [place]
@@ -334,9 +351,10 @@ def _last_nodes(place: Place) -> list[str]:
 
 
 def _start(end: _End | None) -> _End | None:
-    """Return the origin of a value, traced through borders of instances in both directions.
+    """Return the output where a value originates, traced through borders of instances both ways.
 
-    The result is an instance only for its port `done`, which stands for its last nodes.
+    Return None if no value arrives. The result is an instance only for its port `done`, which
+    stands for its last nodes.
     """
     seen = set()
     while end is not None:
@@ -366,7 +384,7 @@ def _has(graph: Document, op_id: str, port: str) -> bool:
 
 
 def note_instance(flat: Flat, place: Place) -> None:
-    """Record the sources of an instance's outputs."""
+    """Record in ``flat`` which nodes compute the outputs of an instance."""
     if place.outer is None or place.instance is None:
         return
     found: dict[str, tuple[str, str] | None] = {}

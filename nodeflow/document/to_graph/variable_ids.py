@@ -17,14 +17,22 @@ from nodeflow.ops.macro_ops import Optimizer
 
 
 class VariableId(NamedTuple):
-    """The identity of a variable in one document: `n4` and `W`, or `n20:n4:m` and `W:m`."""
+    """The identity of a variable in one document, which renaming its node does not change.
+
+    Attributes:
+        id: the id of the variable's node, such as ``n4``. A variable that an optimizer keeps, such
+            as Adam's mean ``m``, combines the optimizer's id, the id of the variable that it
+            belongs to, and its own name: ``n20:n4:m``.
+        stream: the name of the node's stream of random numbers, such as ``W``; for a variable that
+            an optimizer keeps, ``W:m``.
+    """
 
     id: str
     stream: str
 
 
 def variable_ids(built: Build) -> dict[str, VariableId]:
-    """Return the id of every variable in the graph of a build, by name."""
+    """Return the identity of every variable in a built graph, by the variable's name."""
     own = {node: path for path, node in built.nodes.items()}
     found: dict[str, VariableId] = {}
     for tensor in built.graph.variables:
@@ -38,7 +46,7 @@ def variable_ids(built: Build) -> dict[str, VariableId]:
 
 
 def slot_names(built: Build) -> set[str]:
-    """Return the names of the variables that optimizers keep for their own use."""
+    """Return the names of the variables that optimizers keep for themselves, such as velocities."""
     owners = {n.name for n in built.graph.nodes if isinstance(n.op, Optimizer)}
     return {v.node.name for v in built.graph.variables if v.node.derived_from in owners}
 
@@ -59,8 +67,8 @@ def _derived(built: Build, node: Node, known: dict[str, VariableId]) -> Variable
 
 
 def _last(path: str) -> str:
-    """Return the id of the node at the end of a path.
+    """Return the last id of a path such as ``n9/n4``.
 
-    Grouping and unpacking change the ids before it.
+    Grouping and unpacking nodes change only the ids before it.
     """
     return path.rpartition("/")[2]

@@ -59,7 +59,15 @@ MOST_SHARED = 16384
 
 
 class _Sides(NamedTuple):
-    """The common parts of cards of one kind; ``left`` and ``right`` are the texts at ports."""
+    """The parts that cards of equal nodes share.
+
+    Attributes:
+        kind: the title of the op.
+        subtitle: the op with its settings, as text.
+        shows_value: whether the card may show a value.
+        left, right: the name and the type of each input and each output, as texts.
+        fold: the state of the mark that hides unused ports; "" without such a mark.
+    """
 
     kind: str
     subtitle: str
@@ -73,7 +81,11 @@ class _Sides(NamedTuple):
 
 
 class CardBuilder:
-    """A builder of cards, with state outside the document: values and run states by node."""
+    """A builder of card contents; a card is the box that represents a node on the canvas.
+
+    Besides the document, it keeps what cards show but files do not contain: the current value and
+    the run state of each node, by node id.
+    """
 
     def __init__(self, document: Document, analysis: Analysis) -> None:
         self.document = document
@@ -96,7 +108,7 @@ class CardBuilder:
         self._shared: dict[tuple, tuple[Any, _Sides]] = {}
 
     def set_values(self, values: Mapping[str, Any]) -> list[str]:
-        """Store previews by node id. Return the ids whose preview changed."""
+        """Store previews (drawable summaries of values) by node id; return the ids that changed."""
         changed = []
         for node_id, preview in values.items():
             if self.values.get(node_id) is not preview:
@@ -107,7 +119,7 @@ class CardBuilder:
         return changed
 
     def set_views(self, values: Mapping[str, ViewValue]) -> None:
-        """Store the contents of views, by the ids of their nodes."""
+        """Store the views, such as plots, that cards show instead of values, by node id."""
         self.views.update(values)
 
     def _value(self, node_id: str) -> tuple[Any, int]:
@@ -127,7 +139,7 @@ class CardBuilder:
         return found
 
     def forget_values(self, node_ids: Iterable[str]) -> list[str]:
-        """Drop previews. Return the ids that had one."""
+        """Drop the previews of nodes; return the ids of the nodes that had one."""
         gone = [i for i in node_ids if self.values.pop(i, None) is not None]
         for node_id in gone:
             self.serials.pop(node_id, None)
@@ -172,7 +184,7 @@ class CardBuilder:
         )
 
     def _sides(self, record: NodeRecord) -> _Sides:
-        """Return the parts of a card besides title, state and problem.
+        """Return the ports, texts and category of a node's card, which equal nodes share.
 
         Many nodes of a large graph have equal parts, so the parts are cached by op, attributes,
         wired ports and types.
@@ -202,14 +214,17 @@ class CardBuilder:
         return found[1]
 
     def _slider(self, record: NodeRecord) -> float | None:
-        """Return the position of a slider: of the node's number, or of a loop's iterations."""
+        """Return the position of the slider on a card, from 0 to 1, or None without a slider.
+
+        It sets the node's number, or selects the iteration that a loop shows.
+        """
         if is_loop(record):
             number, count = self.iterations.get(record.id, (1, 2))
             return number / (count - 1) if count > 1 else None
         return _slider(self.document, record) if record.extra else None
 
     def _shown_iteration(self, record: NodeRecord) -> str:
-        """Return the shown iteration of a loop as text, unless it is the last."""
+        """Return which iteration a loop shows, as text; empty for the last iteration."""
         number, count = self.iterations.get(record.id, (0, 0))
         return f"Iteration {number} of 0–{count - 1}" if number < count - 1 else ""
 
@@ -288,7 +303,7 @@ class CardBuilder:
     def _passes(
         self, node_id: str, inputs: tuple[PortData, ...], outputs: tuple[PortData, ...]
     ) -> tuple[tuple[int, int], ...]:
-        """Return pairs of the inputs and outputs that a bypassed node joins."""
+        """Return the (input, output) index pairs that a bypassed node connects."""
         found = self.analysis.passes(node_id)
         if not found:
             return ()
@@ -308,7 +323,7 @@ class CardBuilder:
 
 
 def _slider(document: Document, record: NodeRecord) -> float | None:
-    """Return the position of the slider of a node's number, or None without one."""
+    """Return the position of the slider of a node's number, from 0 to 1, or None without one."""
     ends = slider_of(record)
     found = value_of(document, record.id) if ends is not None else None
     if ends is None or found is None:
@@ -336,7 +351,7 @@ def _port(port: Any, kind: Any | None, connected: bool, fault: str) -> PortData:
 
 
 def _subtitle(record: NodeRecord, op: NodeDeclaration | None, given: Collection[str] = ()) -> str:
-    """Return the op in words with the settings that are not defaults: `Dense 300, relu`.
+    """Return the op's title, followed by the settings that are not defaults: `Dense 300, relu`.
 
     Args:
         given: attributes to leave out because wires give them.
@@ -369,7 +384,7 @@ def _is_short_list(value: Any) -> bool:
 
 
 def _bare(value: object) -> str:
-    """Format a value whose meaning the op's name tells."""
+    """Format an attribute's value without the attribute's name; a list of sizes becomes `3×3`."""
     if isinstance(value, (list, tuple)):
         return "×".join(map(str, value))
     return str(value)

@@ -82,7 +82,7 @@ def _cube_f64(x):
 
 @floats(_cube_f32, _cube_f64, inlined=True)
 def cube(x):
-    """Return x**3, with the bits of `pow`."""
+    """Return x**3, bit for bit equal to ``pow(x, 3)``."""
     compiled_only()
 
 
@@ -98,7 +98,7 @@ def _fourth_power_f64(x):
 
 @floats(_fourth_power_f32, _fourth_power_f64, inlined=True)
 def fourth_power(x):
-    """Return x**4, with the bits of `pow`."""
+    """Return x**4, bit for bit equal to ``pow(x, 4)``."""
     compiled_only()
 
 
@@ -112,7 +112,7 @@ def _half_power_f64(x):
 
 @floats(_half_power_f32, _half_power_f64, inlined=True)
 def half_power(x):
-    """Return x**0.5, with the bits of `pow`."""
+    """Return x**0.5, bit for bit equal to ``pow(x, 0.5)``."""
     compiled_only()
 
 
@@ -144,9 +144,9 @@ def _power_f64(x, y):
 
 
 def _power_integer(x, y):
-    """Return x**y by squaring and multiplying in the type's own width.
+    """Return x**y for integers, by repeated squaring. Overflow wraps around.
 
-    A negative exponent gives 0; kernels that may meet one report it.
+    A negative exponent gives 0. A kernel whose exponents can be negative reports them as an error.
     """
     result, rest = integer_one(x), y
     while rest > 0:
@@ -165,7 +165,7 @@ def _power_for(x):
 
 @overloaded(_power_for, inlined=True)
 def pow(x, y):
-    """Return x**y: C's pow for floats, wrapping for integers."""
+    """Return x**y, for floats as C's ``pow`` does; for integers, overflow wraps around."""
     compiled_only()
 
 

@@ -14,14 +14,14 @@ class Group:
 
     Attributes:
         shape: iteration space of a cluster of elementwise actions; None for all other groups.
-        inputs: storages read from outside the group.
-        outputs: storages written.
+        inputs: storages that the group reads and does not compute itself.
+        outputs: storages that the group writes.
         pieces: for storages that are written (also or only) into larger arrays: the array's storage
             and the view of it.
-        read: whether another group reads from it already.
-        flush: whether denormals are zero in it (see `inplace.flush_updates`).
-        alone: whether nothing may join it (see `fusion_budget`).
-        moved: bytes read and written, if its slots belong to another plan (a loop's body).
+        read: whether another group already reads an output of this group.
+        flush: whether the group treats denormals as zero (see `inplace.flush_updates`).
+        alone: whether nothing may join the group (see `fusion_budget`).
+        moved: bytes read and written, if the group's slots belong to another plan (a loop's body).
         joined: the actions that its single action replaces, if any.
     """
 
@@ -38,9 +38,10 @@ class Group:
     joined: list[Action] = field(default_factory=list)
 
     def bytes_moved(self, actions: Actions) -> int:
-        """Return the bytes read and written.
+        """Return the number of bytes that the group reads from memory and writes to memory.
 
-        Values inside a cluster stay in registers, so only its last one counts as written.
+        A cluster of elementwise actions keeps intermediate values in registers, so of its outputs
+        only the output of the last action counts.
         """
         if self.moved is not None:
             return self.moved
@@ -51,10 +52,10 @@ class Group:
 
     @property
     def is_fallback(self) -> bool:
-        """Whether it has no kernel and runs by reference."""
+        """Whether the group has no kernel and runs as a call of the numpy reference."""
         return self.actions[0].lowering is None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the nodes that it computes, each once."""
+        """Names of the nodes that the group computes, each once."""
         return tuple(dict.fromkeys(action.node.name for action in self.joined or self.actions))

@@ -38,8 +38,9 @@ class Formulas:
     """Elementwise formulas over [rows, n], or over [rows] if ``wide`` is False.
 
     Attributes:
-        inputs: numbers of the values that are the cluster's inputs.
-        outputs: numbers of the values that the cluster's outputs become.
+        cluster: the formulas.
+        inputs: for each input of the cluster, its number in `RowProgram.values`.
+        outputs: for each output of the cluster, its number in `RowProgram.values`.
     """
 
     cluster: Cluster
@@ -50,7 +51,13 @@ class Formulas:
 
 @dataclass(frozen=True)
 class RowReduction:
-    """A sum or an extreme of each row of a value. ``mean``: whether it is divided by a number."""
+    """A sum, a maximum or a minimum of each row of a value.
+
+    Attributes:
+        kind: ``sum``, ``max`` or ``min``.
+        mean: whether the sum is divided by a number.
+        source, target: numbers of the reduced value and of the result in `RowProgram.values`.
+    """
 
     kind: str
     mean: bool
@@ -60,10 +67,11 @@ class RowReduction:
 
 @dataclass(frozen=True)
 class Value:
-    """A value of the pass.
+    """A value of a row program.
 
-    ``argument``: its number among the action's inputs, then outputs. A value without one stays in
-    the cache.
+    Attributes:
+        pattern: whether the value has the axis of rows, and whether it has the axis of n elements.
+        argument: its number among the action's inputs, then outputs; None if it stays in the cache.
     """
 
     dtype: str
@@ -73,7 +81,7 @@ class Value:
 
 @dataclass(frozen=True)
 class RowProgram:
-    """The steps that some rows go through, in order."""
+    """The values and steps of a kernel that takes a few rows at a time through all steps."""
 
     values: tuple[Value, ...]
     steps: tuple[Formulas | RowReduction, ...]
@@ -97,7 +105,7 @@ class RowFormulas(Lowering):
 
 @handles(RowFormulas)
 class RowFormulasKernel(Kernel[RowFormulas]):
-    """Row programs: all steps for some rows, one after another."""
+    """The kernel of `RowFormulas`, which takes a few rows at a time through all steps."""
 
     label = "rows"
 
@@ -136,7 +144,7 @@ class RowFormulasKernel(Kernel[RowFormulas]):
 
 @cache
 def rows_source(program: RowProgram, short: int) -> str:
-    """Return the kernel of a program.
+    """Return the Python source of the kernel that runs a program.
 
     Kernel arguments: rows, n, rows of a task, addresses of inputs and outputs, divisors of means.
 
@@ -188,8 +196,11 @@ class _Writer:
         return "\n".join(lines)
 
     def _lasting(self) -> list[str]:
-        """Return lines for values that are the same for all rows, and for memory of values that are
-        not stored."""
+        """Return the source lines of the kernel that it runs once, before the loop over rows.
+
+        They load values that are the same for all rows, and reserve memory for values that stay in
+        the cache.
+        """
         lines = []
         for k, value in enumerate(self.values):
             size, name = numpy_dtype(value.dtype).itemsize, numpy_name(value.dtype)
@@ -203,7 +214,11 @@ class _Writer:
         return lines
 
     def _places(self) -> list[str]:
-        """Return lines for the addresses of the current rows' values."""
+        """Return the source lines of the kernel that compute addresses for the current rows.
+
+        Each line sets ``pK`` to the address of value K at row ``row``. Only arguments of the kernel
+        that differ from row to row have such a line.
+        """
         lines = []
         for k, value in enumerate(self.values):
             if value.argument is not None and value.pattern[0]:
@@ -240,7 +255,12 @@ class _Writer:
         return ["for r in range(count):", *(f"    {line}" for line in lines)] if apart else lines
 
     def _at(self, number: int, apart: bool) -> str:
-        """Return the address of a value of the current rows, or of its row ``r``."""
+        """Return the source text of a value's address: at the first current row, or at row ``r``.
+
+        Args:
+            apart: whether the kernel goes through the rows one by one; ``r`` is then its loop
+                variable.
+        """
         size = numpy_dtype(self.values[number].dtype).itemsize
         return f"p{number} + {size} * (r * n)" if apart else f"p{number}"
 

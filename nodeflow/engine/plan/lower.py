@@ -27,10 +27,12 @@ def build_actions(
     chosen: Mapping[int, Lowering] | None = None,
     repeats: Repeats = ONCE,
 ) -> Actions:
-    """Lower every step of a schedule whose types are all concrete.
+    """Return the actions that compute a schedule; an action is work for which a kernel exists.
 
     Args:
-        chosen: the lowering that replaces the op's own one, by the step's first output.
+        types: the type of each slot (a value's number in the schedule), without unknown dimensions.
+        chosen: lowerings that replace those of the ops. The key is the slot of a step's first
+            output.
         repeats: how often the plan runs in a row, and which feeds stay the same.
     """
     plain = [t if t.value is None else t.with_value(None) for t in types]
@@ -55,7 +57,7 @@ def build_actions(
 
 
 def _delay(actions: Actions, step: Step, made: Sequence[Action]) -> None:
-    """Let the actions of a step wait for whatever the step waits for."""
+    """Let the actions made from a step wait for the trigger that the step waits for, if any."""
     trigger = actions.schedule.delayed.get(step.outputs[0])
     slots = [*step.outputs, *(slot for action in made for slot in action.outputs)]
     if trigger is not None:
@@ -65,8 +67,9 @@ def _delay(actions: Actions, step: Step, made: Sequence[Action]) -> None:
 
 
 def prune(actions: Actions) -> None:
-    """Drop actions that nothing reads: patterns of shapes, and pure nodes used only for control.
+    """Drop actions whose results nothing reads.
 
+    Examples are arrays of which only the shape is used, and pure nodes used only as control inputs.
     Actions that may fail on the values of their elements stay, because they also fail in the
     reference.
     """
@@ -91,7 +94,10 @@ def _has_effect(actions: Actions, action: Action) -> bool:
 
 
 def copy_fetched_variables(actions: Actions, variables: Iterable[Node]) -> None:
-    """Fetch copies of variables that are updated in place, because the update comes first."""
+    """Fetch copies of variables that the run updates in place.
+
+    The update overwrites a variable's memory before the fetched values are returned.
+    """
     assigned = {actions.schedule.reads.get(v) for v in variables}
     for index, slot in enumerate(actions.fetches):
         if slot is not None and actions.storage[slot] in assigned:

@@ -54,10 +54,15 @@ class _Kernel:
 
 
 def sum_formulas(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let sums, and extremes of long rows, compute the values they reduce. Yield their names.
+    """Let sums compute the values that they reduce, instead of reading them from memory.
+
+    Sums here include the maxima and minima of long rows.
 
     Args:
         ends: storages that are fetched or kept.
+
+    Yields:
+        The names of the nodes whose sums were rewritten.
     """
     if actions.delayed or actions.repeated:
         return  # the rewrite would keep recomputed values alive for longer
@@ -145,9 +150,9 @@ class _Finder:
     # ---- which values a sum can compute -------------------------------------------------------
 
     def _patterns(self, action: Action, stage: Stage) -> list[Pattern] | None:
-        """Return the patterns of a formula's inputs over [n, inner], or over long rows [outer, n].
+        """Return which axes each input of a formula has; None if a sum cannot compute it.
 
-        Return None if a sum cannot compute the formula.
+        The axes are [n, inner] for sums of columns, and [outer, n] for sums of long rows.
         """
         actions, types = self.actions, self.actions.types
         out = action.outputs[0]
@@ -251,7 +256,10 @@ class _Finder:
         return bool(action.outputs) and self.storage[action.outputs[0]] in found
 
     def _follows_a_formula(self, storage: int, moved: set[int]) -> bool:
-        """Return whether the maker would be fused with a formula whose result is stored."""
+        """Return whether an input of the formula that makes a storage is a stored formula's result.
+
+        Both formulas would then be fused into one kernel.
+        """
         types, maker = self.actions.types, self.maker[storage]
         shape = types[maker.outputs[0]].shape
         read = {self.storage[s] for s in maker.inputs if types[s].shape == shape} - moved
@@ -305,7 +313,10 @@ class _Finder:
         )
 
     def _joined(self, kernel: _Kernel, own: _Kernel) -> bool:
-        """Add a sum to a kernel that reads one of its arrays, if its inputs are ready by then."""
+        """Add the sums of ``own`` to a kernel that reads one of the same arrays, if possible.
+
+        Return False if the kernel would get too large, or run before its inputs are computed.
+        """
         if kernel.stage != own.stage:
             return False
         whole = {s for s, (_, pattern) in own.inputs.items() if pattern == WHOLE}
@@ -325,7 +336,7 @@ class _Finder:
         return True
 
     def _replace(self, kernels: list[_Kernel]) -> None:
-        """Put the actions of the kernels where their first sums are."""
+        """Replace sums by the actions of their kernels, each at its kernel's first sum."""
         actions = self.actions
         new: dict[int, Action] = {}
         gone = {id(action) for kernel in kernels for action in kernel.sums}
@@ -371,7 +382,11 @@ class _Finder:
         return Cluster(2, inputs, tuple(nodes), outputs)
 
     def _compute_again(self) -> None:
-        """Give each reader of some values a copy of the formula that makes them."""
+        """Let each reader recompute the storages in ``again``, instead of reading them.
+
+        Each reader gets its own copy of the formula that makes the storage. `_is_computed_here` has
+        chosen storages that take no more memory traffic to recompute than to read.
+        """
         actions = self.actions
         for storage in sorted(self.again, key=lambda s: -self.place[id(self.maker[s])]):
             maker, items = self.maker[storage], list[Action]()
@@ -385,7 +400,7 @@ class _Finder:
             actions.items[:] = items
 
     def _drop(self, storages: set[int]) -> None:
-        """Drop formulas that nothing reads any more."""
+        """Drop the formulas that make the given storages, if nothing reads them any more."""
         kept, read = [], set(self.ends)
         for action in reversed(self.actions.items):
             if all(

@@ -62,12 +62,12 @@ class Series:
 
 @dataclass(frozen=True)
 class PlotData:
-    """Series in the order of painting, and the alternatives to choose from.
+    """The content of a plot: series in the order of painting, and the possible x axes.
 
     Attributes:
         axes: titles of x and y.
         choices: (option, title) of the possible x axes.
-        x: the chosen option.
+        x: the option of the current x axis.
         style: the style of the plotted tensor.
         diagonal: whether to draw the line where x and y are equal.
         names: names of the classes in ``groups``.
@@ -83,7 +83,12 @@ class PlotData:
 
 
 class _Axis(NamedTuple):
-    """A column of a tensor that can be the x axis. ``title`` is its name for users."""
+    """A column of a tensor that can be the x axis.
+
+    Attributes:
+        option: the text that selects the column: ``name`` or ``name[column]``.
+        title: its name for users.
+    """
 
     tensor: Tensor
     column: int
@@ -134,7 +139,7 @@ def _over_index(source: ViewSource, tensor: Tensor, x: str | None, style: str | 
 
 
 def _course(source: ViewSource, tensor: Tensor, value: np.ndarray, style: str | None) -> PlotData:
-    """Return a single number over the steps of the training so far."""
+    """Return the plot of a single number over the steps of the training so far."""
     course = source.courses.setdefault(tensor.name, [])
     is_new = source.step is not None and (not course or course[-1][0] < source.step)
     if source.step is not None and is_new and not source.is_what_if([tensor]):
@@ -220,7 +225,14 @@ def _over_rows(
 
 @dataclass
 class _Part:
-    """The rows of one split."""
+    """The plotted rows of one split.
+
+    Attributes:
+        x: the x coordinate of each row.
+        value: the plotted tensor's values, (rows, numbers per row).
+        labels: the label of each row, or None.
+        groups: the class of each row, or None.
+    """
 
     split: str
     x: np.ndarray
@@ -230,7 +242,7 @@ class _Part:
 
 
 def _axes(source: ViewSource, tensor: Tensor, bindings: dict[Tensor, Binding]) -> list[_Axis]:
-    """Return the columns of all placeholders that the same data set feeds."""
+    """Return the possible x axes: columns of the placeholders that the same data set feeds."""
     datasets = [b.dataset for b in bindings.values()]
     found = []
     for placeholder, binding in source.bound().items():
@@ -249,7 +261,7 @@ def _option(tensor: Tensor, column: int, size: int) -> str:
 
 
 def _named(source: ViewSource, option: str | None) -> _Axis | None:
-    """Return another tensor for the x axis. None if there is none of this name."""
+    """Return the x axis for an option that names any tensor; None if there is no such tensor."""
     if not option or option == ROW:
         return None
     name, _, column = option.partition("[")
@@ -266,7 +278,7 @@ def _guess(
     axes: Sequence[_Axis],
     labels: Tensor | None,
 ) -> _Axis | None:
-    """Return the default column for the x axis."""
+    """Return the default x axis; None to plot over the row number."""
     inputs = [a for a in axes if a.tensor in bindings]
     features = [a for a in axes if _is_input(source.bound()[a.tensor])]
     if tensor.node.op.id == "placeholder":
@@ -281,12 +293,19 @@ def _guess(
 
 
 def _is_input(binding: Binding) -> bool:
-    """Return whether a column is an input of the graph, not its labels: the first column."""
+    """Return whether a binding feeds the first column of its data set.
+
+    A binding connects a column to a placeholder. The first column is the input of the graph; the
+    others may be labels.
+    """
     return next(iter(binding.dataset.columns)) == binding.column
 
 
 def _labels(source: ViewSource, tensor: Tensor, bindings: dict[Tensor, Binding]) -> Tensor | None:
-    """Return the placeholder of the labels that a tensor is compared with, of the same data set."""
+    """Return the placeholder of the labels that a tensor is compared with, or None.
+
+    The same data set must feed the labels and the inputs of the tensor.
+    """
     size = _size(tensor)
     if size != 1:
         return None
@@ -316,7 +335,7 @@ def _after(source: ViewSource, tensor: Tensor) -> set:
 
 
 def _has_one_input(source: ViewSource, tensor: Tensor, chosen: _Axis) -> bool:
-    """Return whether a tensor's value depends only on the chosen column, so that it is a curve."""
+    """Return whether a tensor depends only on the chosen column, so that its plot is a curve."""
     needed = {p for p in source.placeholders(tensor) if p.node.attrs.get("sample") is None}
     return needed <= {chosen.tensor} and _size(chosen.tensor) == 1 and chosen.tensor.type.is_float
 
@@ -361,7 +380,10 @@ def _rows(
 
 
 def _groups(bindings: dict[Tensor, Binding], split: str, which: slice) -> np.ndarray | None:
-    """Return the classes of the rows, where the data have classes beside the plotted tensor."""
+    """Return the class of each row (int16), or None without a column of classes.
+
+    The plotted column itself does not count.
+    """
     binding = next(iter(bindings.values()))
     labels = class_labels(binding.dataset, {binding.column})
     if labels is None:
@@ -377,7 +399,7 @@ def _class_names(bindings: dict[Tensor, Binding]) -> tuple[str, ...]:
 
 
 def _data_series(name: str, parts: Sequence[_Part]) -> list[Series]:
-    """Return the data beneath a prediction."""
+    """Return the labels as one series of points per split, to be drawn beneath a prediction."""
     return [
         Series(name, "scatter", _role(part), part.x, part.labels, None, part.split)
         for part in parts
@@ -392,7 +414,7 @@ def _role(part: _Part) -> str:
 def _curve(
     source: ViewSource, tensor: Tensor, chosen: _Axis, parts: Sequence[_Part]
 ) -> tuple[Series, ...]:
-    """Return the value over the range of the input, evenly spaced."""
+    """Return the value of a tensor at evenly spaced inputs over the range of the data."""
     every = np.concatenate([part.x for part in parts])
     every = every[np.isfinite(every)]
     low, high = (every.min(), every.max()) if every.size else (-1.0, 1.0)
@@ -407,7 +429,13 @@ def _curve(
 
 
 def _value_series(tensor: Tensor, parts: Sequence[_Part], style: str, apart: bool) -> list[Series]:
-    """Return the value's series: by split if it is compared with nothing, else in one colour."""
+    """Return the series of the plotted tensor.
+
+    Args:
+        parts: the rows, by split.
+        apart: whether each split gets its own series in a scatter plot, because the tensor is
+            compared with nothing.
+    """
     width = parts[0].value.shape[1]
     if style == "scatter" and apart and (width == 1 or tensor.node.op.id == "placeholder"):
         column = min(1, width - 1)
@@ -438,7 +466,7 @@ def _value_series(tensor: Tensor, parts: Sequence[_Part], style: str, apart: boo
 
 
 def _columns(name: str, x: np.ndarray, rows: np.ndarray, style: str) -> tuple[Series, ...]:
-    """Return one series for each of the first columns."""
+    """Return one series for each of the first columns of ``rows``, over ``x``."""
     width = min(rows.shape[1], MOST_SERIES)
     if style == "bars":
         x, rows = x[:MOST_BARS], rows[:MOST_BARS]
@@ -456,7 +484,7 @@ def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _matrix(array: np.ndarray) -> np.ndarray:
-    """Return an array as (rows, numbers per row) float64."""
+    """Return an array as a float64 matrix (rows, numbers per row)."""
     array = measured(np.asarray(array))
     if array.ndim == 0:
         return array.reshape(1, 1).astype(np.float64)
@@ -465,7 +493,7 @@ def _matrix(array: np.ndarray) -> np.ndarray:
 
 
 def _size(tensor: Tensor) -> int:
-    """Return the numbers per row, or 0 if unknown."""
+    """Return how many numbers a tensor has per row, or 0 if unknown."""
     if not tensor.type.has_rank:
         return 0
     sizes = tensor.shape[1:]

@@ -20,42 +20,42 @@ __all__ = [
 
 
 class MomentumOptimizer(optimizers.MomentumOptimizer):
-    """Gradient descent with momentum, for the rows that a step looked up."""
+    """Gradient descent with momentum that updates only the rows of a table that a step looks up."""
 
     rows = "touched"
 
 
 class RMSPropOptimizer(optimizers.RMSPropOptimizer):
-    """RMSProp, for the rows that a step looked up."""
+    """RMSProp that updates only the rows of a table that a step looks up."""
 
     rows = "touched"
 
 
 class AdadeltaOptimizer(optimizers.AdadeltaOptimizer):
-    """Adadelta, for the rows that a step looked up."""
+    """Adadelta that updates only the rows of a table that a step looks up."""
 
     rows = "touched"
 
 
 class FtrlOptimizer(optimizers.FtrlOptimizer):
-    """Follow the regularized leader, for the rows that a step looked up."""
+    """FTRL ("follow the regularized leader"), only for the table rows that a step looks up."""
 
     rows = "touched"
 
 
 class ProximalGradientDescentOptimizer(optimizers.ProximalGradientDescentOptimizer):
-    """Gradient descent with penalties, for the rows that a step looked up."""
+    """Gradient descent with L1 and L2 penalties, only for the table rows that a step looks up."""
 
     rows = "touched"
 
 
 class ProximalAdagradOptimizer(optimizers.ProximalAdagradOptimizer):
-    """AdaGrad with penalties, for the rows that a step looked up."""
+    """AdaGrad with L1 and L2 penalties that updates only the table rows that a step looks up."""
 
     rows = "touched"
 
 
 class AdagradDAOptimizer(optimizers.AdagradDAOptimizer):
-    """Dual averaging, for the rows that a step looked up."""
+    """AdaGrad with dual averaging that updates only the table rows that a step looks up."""
 
     rows = "touched"

@@ -31,7 +31,13 @@ EFFECTS = ("print",)
 
 
 class BodyNode(NamedTuple):
-    """One node of a subgraph. Its name and stream are None if nothing uses them."""
+    """One node of a subgraph.
+
+    Attributes:
+        sources: for each input, the number of the node that computes it and the output's number.
+            Node -1 stands for the inputs of the subgraph.
+        name, stream: the node's name and its stream of random numbers; None if nothing uses them.
+    """
 
     op: Op
     attrs: Mapping[str, Any]
@@ -53,7 +59,11 @@ class Body(NamedTuple):
 def make_body(
     function: Callable[..., Sequence[Tensor]], types: Sequence[TensorType]
 ) -> tuple[str, list[TensorType]]:
-    """Return the text of a function of tensors, for given input types, and its output types."""
+    """Call a function of tensors on inputs of given types, and return it as a subgraph.
+
+    Returns:
+        The text of the subgraph, and the types of its outputs.
+    """
     graph = Graph()
     inputs = [add_input(graph, t) for t in types]
     with graph:
@@ -62,19 +72,19 @@ def make_body(
 
 
 def add_input(graph: Graph, type_: TensorType) -> Tensor:
-    """Add an input to a subgraph."""
+    """Add an input of a type, a placeholder, to a subgraph; return its tensor."""
     shape = type_.shape if type_.has_rank else None
     return graph.apply("placeholder", dtype=type_.dtype, shape=shape)
 
 
 def to_text(inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, named: bool = False) -> str:
-    """Return the subgraph that computes ``outputs`` from ``inputs`` as text.
+    """Return the subgraph that computes ``outputs`` from ``inputs``, as text.
 
     Args:
         named: keep the names of the inputs.
 
     Raises:
-        GraphError: a node in between keeps or changes a state.
+        GraphError: a node between inputs and outputs keeps or changes a state, such as a variable.
     """
     inputs = [resolve(t) for t in inputs]
     outputs = [resolve(t) for t in outputs]
@@ -98,9 +108,11 @@ def to_text(inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, named: bool 
 
 
 def nodes_between(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Node]:
-    """Return the nodes that compute ``outputs`` from ``inputs``, in order.
+    """Return the nodes that compute ``outputs`` from ``inputs``, in the order of their creation.
 
-    The search stops at ``inputs``. Neither list may contain aliases of macro nodes.
+    The search goes backwards from ``outputs`` and stops at ``inputs``. The caller must have
+    replaced each output of a macro node, in both lists, by the tensor that it stands for
+    (`resolve`). This is not checked.
     """
     given, seen = set(inputs), set()
     stack = [t for t in outputs if t not in given]
@@ -128,7 +140,7 @@ def _as_list(value: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> Body:
-    """Return the subgraph of a text, with attributes in the form that its ops take."""
+    """Return the subgraph that a text describes, with attributes in the form that its ops take."""
     count, listed, outputs, *names = json.loads(text)
     nodes = []
     for op_id, attrs, sources, *own in listed:
@@ -155,10 +167,11 @@ def draws_itself(op: Op, attrs: Mapping[str, Any]) -> bool:
 def inline(
     graph: Graph, text: str, inputs: Sequence[Tensor], *, quiet: bool = False
 ) -> list[Tensor]:
-    """Add the subgraph to a graph; return its outputs.
+    """Add the nodes of a subgraph to a graph; return the tensors that are its outputs.
 
     Args:
-        quiet: pass on values instead of printing them.
+        inputs: the tensors that become the inputs of the subgraph.
+        quiet: leave out print nodes and pass on their inputs.
     """
     body = parse(text)
     values: list[Sequence[Tensor]] = []
@@ -180,11 +193,14 @@ def inline(
 def compute_inside(
     text: str, index: int, op_id: str, attrs: Mapping[str, Any], place: int, name: str
 ) -> str:
-    """Return the subgraph with one of its inputs replaced by an op that computes it.
+    """Return the subgraph's text after adding an op that computes one of its inputs inside.
+
+    The added op has two operands. Its result replaces the input wherever the subgraph reads it.
 
     Args:
-        index: number of that input. It becomes operand number ``place`` of an op of two operands.
-        op_id, attrs, name: of the op. Its other operand is an additional input, the last one.
+        index: number of the input. It becomes operand number ``place`` (0 or 1) of the added op.
+        op_id, attrs, name: id, attributes and name of the added op. Its other operand is a new last
+            input of the subgraph.
     """
     count, nodes, outputs, *_ = json.loads(text)
 
@@ -204,10 +220,10 @@ def compute_inside(
 
 @lru_cache(maxsize=256)
 def output_types(text: str, types: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
-    """Return the types of the outputs for inputs of given types.
+    """Return the types of a subgraph's outputs for inputs of given types.
 
     Raises:
-        GraphError: the inputs do not fit.
+        GraphError: the inputs do not fit the subgraph.
     """
     graph = Graph()
     inputs = [add_input(graph, t) for t in types]
@@ -215,7 +231,7 @@ def output_types(text: str, types: tuple[TensorType, ...]) -> tuple[TensorType, 
 
 
 class Ran(NamedTuple):
-    """The inputs and outputs of one node of a subgraph in one run."""
+    """The inputs, the outputs and the random stream of one node of a subgraph in one run."""
 
     node: BodyNode
     inputs: Sequence[np.ndarray]
@@ -230,13 +246,12 @@ def run_body(
     iteration: int = 0,
     seen: list[Ran] | None = None,
 ) -> list[np.ndarray]:
-    """Compute the outputs for arrays, op by op in numpy.
+    """Return the outputs of a subgraph for given arrays, computed op by op in numpy.
 
     Args:
-        stream: stream of the node with the subgraph. Nodes inside draw from streams made of it,
-            their
-            names and the iteration.
-        seen: receives the results of each node.
+        stream: stream of random numbers of the node that contains the subgraph. The streams of
+            nodes inside derive from it, their names and the iteration.
+        seen: a list to which the inputs and outputs of each node are added.
 
     Raises:
         RunError: an op failed. The name of its node begins with ``/``, to follow the owner's name.
@@ -275,7 +290,7 @@ def run_body(
 
 @lru_cache(maxsize=256)
 def _drops(text: str) -> tuple[tuple[int, ...], ...]:
-    """Return for each node the earlier ones whose values nothing after it uses."""
+    """Return, for each node of a subgraph, the nodes whose values nothing needs after it."""
     body = parse(text)
     last = dict(enumerate(range(len(body.nodes))))
     for place, node in enumerate(body.nodes):
@@ -290,7 +305,7 @@ def _drops(text: str) -> tuple[tuple[int, ...], ...]:
 
 @lru_cache(maxsize=256)
 def _constants(text: str) -> tuple[Sequence[np.ndarray], ...]:
-    """Return for each node the values that depend on no inputs, else nothing."""
+    """Return, for each node of a subgraph, a tuple with its value if it is constant, else ()."""
     return tuple(
         (np.asarray(node.op.reference(**node.attrs)),)
         if node.op.id in ("constant", "fill") and not node.sources

@@ -24,19 +24,36 @@ from nodeflow.ops.samples import values
 
 
 def _ports(name: str, doc: str) -> tuple[Port, ...]:
-    """Return the ports for pictures and for the number that adjusts them."""
+    """Return the in-ports of an adjustment: the pictures, and the amount, which is optional.
+
+    Args:
+        name: name of the amount's port, which overrides the attribute of the same name.
+        doc: description of the amount.
+    """
     wired = f"{doc}; overrides the attribute and broadcasts to x."
     return Port("x", "Pictures.", NUMBERS), Port(name, wired, FLOATS, optional=True)
 
 
 class Adjustment(Picture):
-    """The base of adjustments: `adjust` changes pictures of floats by a number (see `_ports`)."""
+    """The base of ops that change pictures by an amount, such as brightness.
+
+    A subclass defines `adjust`. The amount is an attribute, or a tensor at the second in-port.
+
+    Attributes:
+        channels: the number of channels that the pictures must have; None for any number.
+    """
 
     inputs = _ports("by", "Adjustment")
     channels: int | None = None
 
     def adjust(self, x: Tensor, by: Any, **attrs: Any) -> Tensor:
-        """Adjust pictures by a number, or by a tensor that broadcasts to them."""
+        """Return adjusted pictures. A subclass defines what changes, such as the contrast.
+
+        Args:
+            x: the pictures, as floats.
+            by: the amount of the change: a number, or a tensor that broadcasts to ``x``.
+            attrs: the other attributes of the op.
+        """
         raise NotImplementedError(self.id)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

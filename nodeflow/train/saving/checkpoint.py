@@ -54,15 +54,15 @@ class Manifest:
 
     Attributes:
         weights: name of the file with the variables.
-        variables: dtype and shape by name.
-        global_step: the last step before it was saved, or None.
+        variables: dtype and shape of each variable, by name.
+        global_step: the last step before the checkpoint was saved, or None.
         stamp: a unique text that identifies the checkpoint.
-        time: when it was saved, in seconds since 1970.
+        time: when the checkpoint was saved, in seconds since 1970.
         part: how often the training was resumed before. If it resumes from an earlier checkpoint,
             new checkpoints have a larger part than the abandoned ones.
         training: the state of a training loop, as JSON values; None where there is none.
         arrays: name of the file with the arrays of the training loop.
-        has_sums: whether its arrays have checksums.
+        has_sums: whether the arrays have checksums.
     """
 
     weights: str
@@ -77,7 +77,7 @@ class Manifest:
 
     @property
     def owner(self) -> str:
-        """The owner of its arrays, which their checksums include."""
+        """The text that identifies the checkpoint in the checksums of its arrays."""
         return f"checkpoint {self.stamp} of step {self.global_step}"
 
     @property
@@ -136,7 +136,7 @@ def write_checkpoint(
 
     Raises:
         NonFiniteError: a variable is not finite, but it is finite in the existing checkpoint.
-        CheckpointProblem: it cannot be written, or the path is a file.
+        CheckpointProblem: the checkpoint cannot be written, or the path is a file.
     """
     described = {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
     manifest = Manifest(WEIGHTS, described, global_step, uuid.uuid4().hex, time.time(), part)
@@ -199,7 +199,10 @@ def _replace(
 
 
 def _delete_files(path: Path, manifest: Manifest) -> None:
-    """Delete the files of a manifest not in force. Files that remain are overwritten later."""
+    """Delete the files that a manifest names, when another manifest has replaced it.
+
+    Files that cannot be deleted are overwritten later.
+    """
     for name in manifest.files:
         with contextlib.suppress(OSError):
             (path / name).unlink(missing_ok=True)
@@ -352,7 +355,10 @@ def clear_leftovers(folder: Path, older_than: float = LEFTOVER_SECONDS) -> None:
 
 
 def clear_deleted(path: Path) -> None:
-    """Finish an interrupted deletion, which has removed the manifest but no other files."""
+    """Finish deleting a checkpoint whose deletion was interrupted after its manifest was removed.
+
+    If the folder still has a manifest, do nothing.
+    """
     if not (path / MANIFEST).exists():
         _remove_own(path)
 

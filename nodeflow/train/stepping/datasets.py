@@ -26,13 +26,15 @@ Places = Mapping[int, Tensor]
 
 @dataclass(frozen=True)
 class TrainData:
-    """The source of a training's steps.
+    """The data for the steps of a training: columns of rows, or a stream of elements.
 
     Attributes:
-        rows: the column of each placeholder, if the data are plain.
-        stream: the elements, if the data are not plain.
-        settings: the settings that the data set decides.
-        places: the placeholders that a data set feeds; None without a data set.
+        rows: the column for each placeholder, if the data set is plain (rows, possibly shuffled, in
+            batches).
+        stream: the elements of a data set that is not plain.
+        settings: the settings of the training that the data set decides, such as the batch size.
+        places: the placeholder that each component of the data set feeds, by the component's
+            number; None without a data set.
     """
 
     rows: Rows | None = None
@@ -42,10 +44,14 @@ class TrainData:
 
 
 def train_data(data: Any, graph: Graph, steps_per_epoch: int | None) -> TrainData:
-    """Return the data of a training in the form that the training needs.
+    """Return the data given to a training as `TrainData`.
+
+    Args:
+        data: an `nf.data` set, or a column for each placeholder.
+        steps_per_epoch: number of steps of an epoch; None if an epoch is one pass over the data.
 
     Raises:
-        DataError: the data set cannot feed placeholders.
+        DataError: the data set cannot feed the placeholders of the graph.
     """
     if not isinstance(data, Dataset):
         return TrainData(data)
@@ -80,7 +86,16 @@ def bound_data(graph: Graph, targets: list[Node], steps_per_epoch: int | None) -
 
 
 def of_stage(stage: Elements, places: Places, steps_per_epoch: int | None) -> TrainData:
-    """Return a data set whose components feed placeholders."""
+    """Return a data set as `TrainData`.
+
+    Args:
+        stage: the data set's elements.
+        places: the placeholder that each component feeds, by the component's number.
+        steps_per_epoch: number of steps of an epoch; None if an epoch is one pass over the data.
+
+    Raises:
+        DataError: the elements depend on tensors of the graph, or have no end.
+    """
     if stage.captured:
         raise DataError(
             "the data set is made from tensors of the graph, whose values are not known here",
@@ -103,7 +118,14 @@ def of_stage(stage: Elements, places: Places, steps_per_epoch: int | None) -> Tr
 
 
 def measured_rows(data: Any, graph: Graph, places: Places | None = None) -> Rows | None:
-    """Return rows for metrics, as columns by placeholder."""
+    """Return the rows on which metrics are measured, as a dict: placeholder -> column of values.
+
+    Return ``data`` itself if it is no `Dataset`, because it then has this form already.
+
+    Args:
+        places: the placeholder that each component of the data set feeds, by the component's
+            number; None to match placeholders and components by name.
+    """
     if not isinstance(data, Dataset):
         return data
     columns = whole_columns(data.stage)
@@ -112,7 +134,13 @@ def measured_rows(data: Any, graph: Graph, places: Places | None = None) -> Rows
 
 
 def by_name(stage: Elements, graph: Graph) -> Places:
-    """Return the placeholders that have the names of a data set's components."""
+    """Return the placeholders that have the names of a data set's components.
+
+    The keys of the result are the numbers of the components.
+
+    Raises:
+        DataError: no placeholder has the name of a component.
+    """
     names = paths(stage.template)
     known = {p.name: p for p in graph.placeholders}
     places = {i: known[name] for i, name in enumerate(names) if name in known}

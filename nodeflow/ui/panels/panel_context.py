@@ -68,9 +68,10 @@ class ChosenValues:
     """The data and the overrides that the user chose.
 
     Attributes:
-        data: the data that nodes show; ``data.show_row("test", 7)`` shows one row everywhere.
+        data: the rows of data whose values nodes show; ``data.show_row("test", 7)`` shows one row
+            on all nodes.
         overrides: the values that replace computed ones.
-        what_if: the actions that set them.
+        what_if: the actions that set ``overrides``.
     """
 
     data: DataSelection
@@ -80,12 +81,13 @@ class ChosenValues:
 
 @dataclass(frozen=True)
 class TrainingObjects:
-    """Trainings: how they begin, and their curves.
+    """The objects that start trainings and draw their curves.
 
     Attributes:
-        folders: for the files that trainings write for other programs.
-        plots: adds curves of other runs, or a cursor, to the plots of trainings.
-        make_overlays: makes ``overlays``.
+        run: starts trainings.
+        folders: the folders that trainings fill with files for other programs.
+        plots: adds the curves of other runs, or a cursor, to the plots of trainings.
+        make_overlays: the function that makes ``overlays`` on first use.
     """
 
     run: RunController
@@ -95,7 +97,10 @@ class TrainingObjects:
 
     @cached_property
     def overlays(self) -> RunOverlays:
-        """The runs whose curves are drawn; ``overlays.library`` has all runs of the user."""
+        """The choice of recorded runs whose curves are drawn beside the current training's curves.
+
+        It is made on first use. Its attribute ``library`` holds all recorded runs of the user.
+        """
         return self.make_overlays()
 
 
@@ -112,7 +117,7 @@ class MiddleObjects:
 
 @dataclass(frozen=True)
 class InsertingObjects:
-    """What users insert besides ops."""
+    """The objects that insert things other than ops: subgraphs, and entries of the insert menu."""
 
     subgraphs: SubgraphActions
     insertables: InsertablesMenu
@@ -128,11 +133,11 @@ class LookObjects:
 
 @dataclass(frozen=True)
 class WindowObjects:
-    """The window's actions and messages, and its life.
+    """The window's actions and messages, and the signals of its beginning and end.
 
     Attributes:
         errors: the handler of failures, if one is installed.
-        show_panel: brings the panel with an id to the front.
+        show_panel: brings the panel with the given id to the front.
         idle: emitted once, soon after the first paint, so that a panel can preload modules.
         closing: emitted when the window closes and is hidden, so that a panel stops its work.
     """

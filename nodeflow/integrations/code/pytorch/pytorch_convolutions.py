@@ -49,7 +49,15 @@ def pool(function: str) -> Expression:
 
 
 def _pool_first(function: str, call: Call, pads: Sequence[tuple[int, int]]) -> str | None:
-    """Write the pooling of images whose channels come first."""
+    """Return the PyTorch expression for the pooling of channels-first images.
+
+    Return None if PyTorch cannot express it.
+
+    Args:
+        function: ``max_pool2d`` or ``avg_pool2d``.
+        call: the pooling op, with the expressions of its inputs.
+        pads: the padding before and after the image, for height and width.
+    """
     attrs, size = call.attrs, pair(call.attrs["size"])
     around = tuple(before for before, _ in pads)
     fits = all(b == a and 2 * b <= n for (b, a), n in zip(pads, size, strict=True))

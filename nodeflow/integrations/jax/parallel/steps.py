@@ -1,9 +1,9 @@
-"""Steps on a share of each batch's rows; all processes together make those of one.
+"""Training steps in which each process reads only its share of every batch's rows.
 
-The program is the one of a single process, for the whole batch: each value is said to be spread
-along its rows, or to be the same everywhere, as the analysis of rows found it, and the compiler
-puts an all-reduce where a join stands, forward and backward. So counts, random numbers and
-statistics are those of the whole batch by construction.
+The program is the same as for a single process and the whole batch. Each value is declared as
+divided along its rows or as equal everywhere, according to the analysis of rows. The compiler
+inserts an all-reduce where rows are joined, forward and backward. Counts, random numbers and
+statistics therefore refer to the whole batch.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from nodeflow.integrations.jax.rows import Columns, decoded
 from nodeflow.integrations.jax.steps import JaxSteps
 
 PIECE_BYTES, MOST_STEPS = 1 << 23, 64
-"""Of the rows that are sent at a time, and the steps that they are good for."""
+"""Limits of the rows that are sent at a time: their bytes, and the number of their steps."""
 NOTHING = np.zeros(0, np.int64)
 
 
 class SharedSteps(JaxSteps):
-    """Runs steps together with the other processes; each reads its rows only.
+    """Steps that run together with other processes, each of which reads only its own rows.
 
     Raises:
-        UnevenBatch: the rows cannot be shared evenly.
-        MixedRows: a node mixes rows; names the first one.
+        UnevenBatch: the rows of a batch cannot be shared evenly.
+        MixedRows: a node combines different rows. The error names the first such node.
     """
 
     def __init__(
@@ -74,25 +74,29 @@ class SharedSteps(JaxSteps):
         return SharedProgram(self.schedule, self.types, self.flow, self.peers)
 
     def _compiled(self, piece: Callable[..., Any]) -> Any:
-        # The variables keep their memory: where a process is lost, they are those from before.
+        # Not donated: if another process is lost, the variables keep their previous values.
         return jax_package().jit(piece, out_shardings=self.peers.spread())
 
     def _watched(self) -> AbstractContextManager[None]:
         return watched()
 
     def _given_to_all(self, array: Any) -> Any:
-        """Return an array of this process as one that all devices have."""
+        """Return an array of this process as a global array that every device holds in full."""
         jax = jax_package()
         copies = [jax.device_put(array, device) for device in jax.local_devices()]
         return jax.make_array_from_single_device_arrays(array.shape, self.peers.spread(), copies)
 
     def _kept(self, array: Any) -> Any:
-        """Return the copy on this process's own device."""
+        """Return this process's copy of a global array that every device holds in full."""
         return array.addressable_data(0)
 
 
 class ShareOfRows:
-    """The rows of this process in some steps, sent as parts of the batches of all."""
+    """The source of this process's rows, when several processes share the rows of each batch.
+
+    Each process reads an equal, contiguous part of every batch, for a few steps at a time, and
+    sends it to its devices. The parts of all processes form global arrays of whole batches.
+    """
 
     def __init__(self, columns: Columns, batch_size: int, peers: Peers) -> None:
         self._columns, self._batch_size, self._peers = columns, batch_size, peers
@@ -103,7 +107,11 @@ class ShareOfRows:
     def piece(
         self, order: np.ndarray, at: int, count: int
     ) -> tuple[tuple[Any, ...], Any, int, int]:
-        """Return the same as `rows.Rows.piece`. The rows are already in their order."""
+        """Return the rows for up to ``count`` steps, from step ``at`` of an epoch.
+
+        The result has the form that `Rows.piece` describes. The rows are already in the order of
+        the steps, so the returned order is empty.
+        """
         count = min(count, self._steps)
         first = np.arange(at, at + count) * self._batch_size + self._peers.index * self._share
         which = order[(first[:, None] + np.arange(self._share)).ravel()]
@@ -137,10 +145,11 @@ def shared_flow(
     columns: Mapping[Tensor, Column],
     peers: Peers,
 ) -> RowFlow:
-    """Return the path of the rows through a step whose batch is shared.
+    """Return the analysis of rows for a step whose batches are shared among processes.
 
     Raises:
-        MixedRows: a node mixes them; names the first one.
+        MixedRows: the step takes no batch, or a node combines different rows. The error names the
+            first such node.
     """
     batches = {schedule.feeds[t]: 0 for t in columns if t in schedule.feeds}
     if not batches:

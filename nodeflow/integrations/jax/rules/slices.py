@@ -16,7 +16,12 @@ from nodeflow.ops.runtime_attributes import has_later
 
 @computes("slice")
 def slice_block(node: Lowered, x: Any, *bounds: Any) -> Any:
-    """Return the block that starts at ``begin``; its size is known."""
+    """Return the block of ``x`` that starts at ``begin``, a position that a run may compute.
+
+    Args:
+        node: the slice op. The shape of its output, and so the size of the block, is known.
+        bounds: the inputs after ``x``. The first is ``begin``, one index per axis.
+    """
     if (known := _known(node, x, *bounds)) is not None:
         return known
     sizes = shape_of(node)
@@ -28,7 +33,13 @@ def slice_block(node: Lowered, x: Any, *bounds: Any) -> Any:
 
 @computes("place_slice")
 def place_block(node: Lowered, x: Any, like: Any, *bounds: Any) -> Any:
-    """Return zeros in the shape of ``like`` with x where a block of it was taken from."""
+    """Return zeros in the shape of ``like``, with ``x`` at the block from which it was taken.
+
+    This is the gradient of a slice.
+
+    Args:
+        bounds: the other inputs. The first is the position of the block, one index per axis.
+    """
     if (known := _known(node, x, like, *bounds)) is not None:
         return known
     strides = node.attrs["strides"]
@@ -39,7 +50,7 @@ def place_block(node: Lowered, x: Any, like: Any, *bounds: Any) -> Any:
 
 
 def _known(node: Lowered, *arrays: Any) -> Any | None:
-    """Return the output if all bounds are known before the run."""
+    """Return the output if all bounds are known before the run, else None."""
     lowering = node.op.lower(node.inputs, node.outputs, **node.attrs)
     if lowering is None:
         return None

@@ -26,9 +26,12 @@ NUMBERS = range(1, 10)
 
 @dataclass(frozen=True)
 class View:
-    """The scene point in the middle of the canvas, the zoom step, and the graph's path.
+    """The part of a graph that the canvas shows.
 
-    See `Workspace.path`.
+    Attributes:
+        x, y: scene coordinates of the middle of the canvas.
+        step: the zoom step; eight steps double the scale.
+        path: the path to the graph through subgraphs (see `Workspace.path`).
     """
 
     x: float
@@ -37,7 +40,7 @@ class View:
     path: tuple[str, ...] = ()
 
     def is_near(self, other: View) -> bool:
-        """Return whether both show nearly the same place at the same scale."""
+        """Return whether another view shows nearly the same place of the same graph, as large."""
         if self.path != other.path:
             return False
         gap = max(abs(self.x - other.x), abs(self.y - other.y)) * 2.0 ** (self.step / 8)
@@ -45,7 +48,10 @@ class View:
 
 
 class ViewHistory(QObject):
-    """The history and the bookmarks of the canvas's document; `changed` after each step."""
+    """The history of views and the bookmarks of the canvas's document.
+
+    ``changed`` is emitted when the history, the bookmarks or the shown graph change.
+    """
 
     changed = Signal()
 
@@ -80,7 +86,11 @@ class ViewHistory(QObject):
 
     @contextmanager
     def entering(self) -> Iterator[None]:
-        """Store the view before the canvas changes to another graph, and restore that graph's."""
+        """Return a context manager to wrap a change of the canvas to another graph.
+
+        On entry, it stores the view of the current graph. On exit, it restores the last view of the
+        graph that the canvas then shows, if there is one.
+        """
         self._seen[self._path] = self.current()
         if not self._moving:
             self.note()
@@ -94,7 +104,7 @@ class ViewHistory(QObject):
     # ---- history ----------------------------------------------------------------------------
 
     def note(self) -> None:
-        """Add the current view to the history if it differs from the last one."""
+        """Add the current view to the history, or replace the last view if they nearly agree."""
         self._rest.stop()
         now = self.current()
         if self._past and self._past[-1].is_near(now):
@@ -123,11 +133,14 @@ class ViewHistory(QObject):
         return self._step(self._past, self._next)
 
     def forward(self) -> bool:
-        """Go forward again."""
+        """Return to the view that `back` has left; return False if there is none."""
         return self._step(self._next, self._past)
 
     def _step(self, source: list[View], target: list[View]) -> bool:
-        """Move from one list to the other; the last element of the past is the current view."""
+        """Move views from one list to the other until one can be shown; return False if none can.
+
+        The last view in ``_past`` is the current one.
+        """
         least = 1 if source is self._past else 0
         while len(source) > least:
             target.append(source.pop())
@@ -142,7 +155,7 @@ class ViewHistory(QObject):
     # ---- bookmarks --------------------------------------------------------------------------
 
     def set_bookmark(self, number: int) -> None:
-        """Store this view under a number (1 to 9)."""
+        """Store the current view as the bookmark with a number from 1 to 9."""
         self._bookmarks[number] = self.current()
         self._store()
         self.changed.emit()
@@ -155,7 +168,10 @@ class ViewHistory(QObject):
         return not self._workspace.has(self._bookmarks[number].path)
 
     def place_of(self, number: int) -> str:
-        """Return the current name of a bookmark's graph; empty for the file's own."""
+        """Return the name of the graph in which a bookmark is, such as ``a/b``.
+
+        Return "" for the file's own graph, and if there is no such bookmark.
+        """
         view = self._bookmarks.get(number)
         return "" if view is None else "/".join(self._workspace.names_of(view.path))
 
@@ -172,7 +188,10 @@ class ViewHistory(QObject):
         return str(path.resolve()) if path else ""
 
     def _store(self) -> None:
-        """Store the bookmarks for the file; without a file, wait until the graph has one."""
+        """Store the bookmarks in the settings under the file's path.
+
+        A graph without a file keeps them in memory until it is saved.
+        """
         if self._key() and self._bookmarks:
             stored = {n: (v.x, v.y, v.step, v.path) for n, v in self._bookmarks.items()}
             self._settings.set_bookmarks(self._key(), stored)
@@ -190,7 +209,7 @@ class ViewHistory(QObject):
         return True
 
     def _on_edited(self, change: Change) -> None:
-        """Follow a renamed definition that is shown by its name.
+        """Write the new names of renamed subgraph definitions into the paths of all views.
 
         Bookmarks are stored when the file is saved, because the file has the new name only then.
         """

@@ -73,7 +73,7 @@ def sign_pixmap(op: str, category: str, theme: Theme, size: int = 36) -> QPixmap
 
 
 class Section(QWidget):
-    """A heading over rows."""
+    """A part of an inspector page: rows of widgets in a column, under an optional heading."""
 
     def __init__(self, title: str = "") -> None:
         super().__init__()
@@ -157,7 +157,7 @@ _PROBLEM_SIGNS = {"error": ("circle-alert", "error"), "incomplete": ("plug", "in
 
 
 class ProblemsSection(Section):
-    """The problems of the node with hints; below, edits on offer as buttons."""
+    """A list of the node's problems with hints, and below it a button for each edit on offer."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -213,7 +213,10 @@ class ProblemsSection(Section):
 
 
 class RemovableNote(QFrame):
-    """A remark on a node beside its attributes; ``removed``: the user wants it gone."""
+    """A remark on a node, beside its attributes, with a *Remove* button.
+
+    ``removed`` is emitted when the button is pressed.
+    """
 
     removed = Signal()
 
@@ -275,7 +278,7 @@ DEVICE = Attr(
 
 
 class DeviceSection(Section):
-    """A row with the device of the node."""
+    """An editable row for the device on which the node is to be computed."""
 
     def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
         super().__init__()
@@ -293,7 +296,10 @@ class DeviceSection(Section):
         self.row.set_value(device, bool(device))
 
     def fold(self, is_open: bool) -> bool:
-        """Hide the row while *More* is closed, unless it is set. Return whether *More* has it."""
+        """Hide the row while the *More* fold is closed, unless the node has a device.
+
+        Return whether this section has something under *More*, which is always true.
+        """
         self.setVisible(self.row.fold(is_open))
         return True
 
@@ -306,12 +312,12 @@ class DeviceSection(Section):
 
 
 def in_order(attrs: tuple[Attr, ...]) -> tuple[Attr, ...]:
-    """Return attributes in their order, with the advanced ones last."""
+    """Return attributes in their declared order, with the advanced ones last."""
     return tuple(sorted(attrs, key=lambda attr: attr.advanced))
 
 
 class AttributesSection(Section):
-    """One row per declared attribute, which writes to the document as it is edited.
+    """One row for each declared attribute. An edit in a row is written to the document at once.
 
     Signals:
         vary_wanted(path, name): the user wants to edit the values that a sweep tries.
@@ -340,7 +346,7 @@ class AttributesSection(Section):
             self._replace_rows(in_order(attrs))
 
     def fold(self, is_open: bool) -> bool:
-        """Hide advanced attributes while *More* is closed. Return whether *More* has some."""
+        """Hide advanced attributes while the *More* fold is closed; return whether any exist."""
         shown = [row.fold(is_open) for row in self.attr_rows.values()]
         self.setVisible(any(shown))
         return any(row.attr.advanced for row in self.attr_rows.values())
@@ -430,9 +436,10 @@ class AttributesSection(Section):
 
 
 class PortsSection(Section):
-    """Inputs and outputs with their types and connections.
+    """The inputs and outputs of a node with their types and connections.
 
-    ``node_requested(id)``: the name of a neighbour was pressed.
+    Signals:
+        node_requested(id): the name of a connected node was pressed.
     """
 
     node_requested = Signal(str)
@@ -543,7 +550,7 @@ class DocSection(Section):
 
 
 def _html(text: str) -> str:
-    """Return plain text as rich text. Text in backticks gets the mono font."""
+    """Return plain text as rich text for Qt. Text in backticks gets the monospace font."""
     plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     mono = font_families()[1]
     return re.sub(r"`([^`]+)`", rf"<span style='font-family:\"{mono}\"'>\1</span>", plain)

@@ -187,10 +187,10 @@ class PartsExecutor:
         return executor.tier
 
     def _lent(self, part: Part, inner: Mapping[int, np.ndarray], made: Values) -> set[int]:
-        """Return the fetches of a part that are large arrays given to it, such as a reshaped feed.
+        """Return the fetches of a part that are large inputs passed on, such as a reshaped feed.
 
-        No part changes those, so only the caller of the whole run, who may change them, gets a
-        copy.
+        No part changes those arrays. Only the caller of the whole run may change them, so only the
+        caller gets a copy.
         """
         given = {address_of(a): a.nbytes for a in inner.values() if a.nbytes > STAYS}
         return {

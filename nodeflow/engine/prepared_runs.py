@@ -41,7 +41,10 @@ class PreparedRuns:
     def schedule(
         self, targets: tuple[Target, ...], fed: Collection[Tensor]
     ) -> tuple[Schedule, PhaseRule]:
-        """Return the schedule for targets and fed tensors, and the rule for its phase."""
+        """Return the schedule of a run, and the rule that chooses its phase: training or inference.
+
+        Both are cached.
+        """
         key = (targets, frozenset(fed))
         found = self._schedules.get(key)
         if found is None:

@@ -243,10 +243,10 @@ class SetBudget:
 
 @dataclass(frozen=True)
 class Keep:
-    """The folder that keeps the state of a training while it runs.
+    """The folder in which a training keeps its state while it runs.
 
     Args:
-        every: how often the state is written.
+        every: the interval at which the state is written, as text.
         go_on: whether the training continues from the state in the folder.
     """
 

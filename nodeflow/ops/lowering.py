@@ -54,7 +54,10 @@ class Elementwise(Lowering):
 
     @property
     def read(self) -> tuple[str, ...]:
-        """The inputs in the formula. Of others, as for ``ones_like``, only the shape is used."""
+        """Names of the inputs whose values the formula reads.
+
+        Of other inputs only the shape is used, as in ``ones_like``.
+        """
         named = names_in(self.expression)
         return tuple(name for name in self.names if name in named)
 
@@ -66,7 +69,7 @@ class Alias(Lowering):
 
 @dataclass(frozen=True, eq=False)
 class Known(Lowering):
-    """A value that follows from the types alone, so that planning can compute it."""
+    """A constant that follows from the input types alone, so that planning can compute it."""
 
     value: np.ndarray
 
@@ -229,7 +232,10 @@ class ChangeRows(Lowering):
 
 @dataclass(frozen=True)
 class Pick(Lowering):
-    """From each row of the first input, the element at the second's index; fails out of range."""
+    """One element from each row of the first input, at the index that the second input gives.
+
+    A run fails if an index is out of range.
+    """
 
 
 @dataclass(frozen=True)

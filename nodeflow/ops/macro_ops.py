@@ -328,7 +328,13 @@ class Updates:
             self.share(f"one_minus_{name}", rest)
 
     def share_power(self, dtype: str, *names: str) -> None:
-        """Share NAME to the power of the step number, from 1, as NAME_power."""
+        """Add variables for powers that grow with each step, and share them as NAME_power.
+
+        In step t, counted from 1, NAME_power is the shared number NAME to the power of t.
+
+        Args:
+            names: names of the shared numbers.
+        """
         for name in names:
             old = self.number_slot(f"{name}_power", dtype, 1.0)
             power = F.multiply(old, self.shared(name, dtype), name=f"new_{name}_power")

@@ -81,7 +81,10 @@ def step_assigns(graph: Graph, needed: Iterable[Node]) -> list[Node]:
 
 
 def chosen_updates(optimizer: Node) -> list[Node]:
-    """Return the assigns of layers that an optimizer must wait for, or it would move others."""
+    """Return the layers' moving-average updates that an optimizer must name as control inputs.
+
+    Return an empty list if they are the updates that the optimizer would run anyway.
+    """
     named = [node for node in optimizer.control_inputs if moves_average(node)]
     assigns = step_assigns(optimizer.graph, [t.node for t in optimizer.inputs])
     own = {n for n in assigns if moves_average(n) and n.index < optimizer.index}

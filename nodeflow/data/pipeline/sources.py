@@ -269,7 +269,10 @@ def conform(value: Any, type_: TensorType, name: str) -> Any:
 
 
 def _fits(array: np.ndarray, dtype: str) -> bool:
-    """Return whether an array converts like a fed value: to floats always, else if exact."""
+    """Return whether an array can be converted to a dtype, by the rules for fed values.
+
+    Any numbers convert to floats. Conversions to other dtypes must not change a value.
+    """
     target = numpy_dtype(dtype)
     if target.kind == "f" and array.dtype.kind in "fiub":
         return True

@@ -29,11 +29,11 @@ RESERVED = frozenset("nf doc json Path VALUES document l O I __debug__".split())
 
 @dataclass
 class DocumentCode:
-    """Code that builds a document again.
+    """Python code that builds a document again.
 
     Attributes:
-        text: the module.
-        values: long values, by ``NODE.ATTRIBUTE``.
+        text: the code of the module.
+        values: values that are too long for the code, by ``NODE.ATTRIBUTE``.
     """
 
     text: str

@@ -150,7 +150,10 @@ class _Merge:
     # ---- names --------------------------------------------------------------------------------
 
     def _rename_theirs(self, facts: Facts) -> bool:
-        """Rename nodes of theirs whose names ours uses, including references by name."""
+        """Rename the nodes in their version whose names our version uses for other nodes.
+
+        References by name are renamed as well. Return whether there were any such nodes.
+        """
         doc = document_of(self.theirs, self.next_id)
         clashes = [c for c in self._clashes(facts) if ("node", c[0]) in self.theirs]
         with doc.transaction("Rename") as t:

@@ -300,7 +300,7 @@ _TABLES = ("nodes", "wires", "frames")
 
 
 def _remove(root: Document, t: Transaction, conflict: Conflict) -> None:
-    """Remove a conflict from the file's list, and the field with its last entry."""
+    """Remove a conflict from the file's list of conflicts; with the last one, remove the list."""
     listed = root.conflicts if isinstance(root.conflicts, list) else [root.conflicts]
     rest = list(listed)
     index = next((i for i, item in enumerate(rest) if same(item, conflict.item)), None)

@@ -174,7 +174,11 @@ def _moved_frame(t: Transaction, move: _Move, frame: FrameRecord) -> FrameRecord
 
 
 def _out_of(steps: list[str], move: _Move) -> list[str] | None:
-    """Return a path of ids without the unpacked instance."""
+    """Return a path of ids as it is after unpacking an instance, or None if it leads nowhere.
+
+    A path through the instance leads to the moved node, and a path to the instance itself leads to
+    the node that computes its first output.
+    """
     if move.record.id not in steps:
         return steps
     at = steps.index(move.record.id)

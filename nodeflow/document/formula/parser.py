@@ -243,7 +243,11 @@ class _Reader(CallReader):
         return self.local[name]
 
     def _scoped(self, node: ast.BinOp) -> list[Value] | None:
-        """Return the node named ``layer/weights``, unless ``layer`` is itself a name."""
+        """Return the outputs of a node whose name has slashes, such as ``layer/weights``.
+
+        Python parses such a name as a division. Return None if the expression is a real division,
+        because ``layer`` is a name itself or there is no such node.
+        """
         parts: list[str] = []
         left: ast.expr = node
         while isinstance(left, ast.BinOp) and isinstance(left.op, ast.Div):

@@ -148,8 +148,15 @@ class Planner:
         return item[0]
 
     def dtype(self, op: Op, flat: list[Any], index: int) -> str:
-        """Return the dtype for a number: the dtype of a tensor in the same group, else one of the
-        port."""
+        """Return the dtype for a number without one, at an operand of an op.
+
+        It is the dtype of a tensor among operands that must agree with it, else one that the port
+        accepts.
+
+        Args:
+            flat: all operands of the op.
+            index: the position of the number among them.
+        """
         port = op.input_port(index)
         value = flat[index].value
         for i, item in enumerate(flat):

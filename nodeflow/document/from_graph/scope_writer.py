@@ -49,7 +49,10 @@ class Part:
     outputs: dict[End, str] = field(default_factory=dict)
 
     def end(self, node: Node, port: str) -> End:
-        """Return the port in this graph that has the value at an output of a node."""
+        """Return the (id, port) in this graph that provides the value at a node's output.
+
+        It is the node itself, an instance with the node inside, or an input of the definition.
+        """
         if node in self.ids:
             return self.ids[node], port
         if node in self.held:

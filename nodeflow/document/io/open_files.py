@@ -39,7 +39,11 @@ class OpenFile:
         return self._folder or open_files_folder()
 
     def hold(self, path: Path | None) -> None:
-        """Record that only this file is open here; do nothing if that fails."""
+        """Record, for other windows, that this window has a file open.
+
+        The record replaces the record of the previous file; None only removes that. A failure to
+        write the record is ignored.
+        """
         if path is not None and self._path == path and self._file is not None:
             return
         self.release()

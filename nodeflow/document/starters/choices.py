@@ -137,7 +137,7 @@ class Choices:
             self.class_names[label] = name.strip()
 
     def classes(self) -> tuple[tuple[str, int], ...]:
-        """Return the classes of the label and how often each occurs; nothing if it has none."""
+        """Return (class, number of rows) for each class of the label; empty without classes."""
         if not self.is_table:
             counts = [c.categories for c in self.survey.columns if c.kind == "category"]
             return counts[0] if counts else tuple((name, 0) for name in self.survey.classes)

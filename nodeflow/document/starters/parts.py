@@ -56,7 +56,10 @@ def hidden_layers(drawing: Drawing, source: str, hidden: tuple[int, ...]) -> str
 def training(
     drawing: Drawing, material: Material, sizing: Sizing, metrics: tuple[str, ...]
 ) -> None:
-    """Add the last group: Adam, and the metrics measured after each epoch."""
+    """Add the last group of nodes to a starter graph: the optimizer Adam.
+
+    Also write the training settings, with the metrics to measure after each epoch.
+    """
     drawing.group("Training", "training")
     drawing.add("adam", "train", "loss", learning_rate=sizing.learning_rate)
     split = material.measured_split

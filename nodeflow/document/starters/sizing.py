@@ -57,7 +57,11 @@ def for_table(rows: int, inputs: int, steps: int = 3000) -> Sizing:
 
 
 def for_pictures(rows: int) -> Sizing:
-    """Return the sizing of a network with two layers of filters and one hidden layer."""
+    """Return the sizes and training settings of a small convolutional network for pictures.
+
+    Args:
+        rows: the number of pictures to train with.
+    """
     hidden = (32,) if rows < 2000 else (64,)
     count = epochs(rows, 600, most=40, least=4)
     return Sizing(hidden, min(64, batch_size(rows)), count, 0.003, max(4, count // 4))

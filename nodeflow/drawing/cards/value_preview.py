@@ -449,7 +449,7 @@ def _draw_image(sheet: Sheet, rect: Rect, array: np.ndarray, preview: Any) -> No
 
 
 def _pixels(array: np.ndarray, preview: Any, palette: Palette) -> np.ndarray:
-    """Return the colours of a picture; heat maps and maps have heat colours."""
+    """Return the colours of a preview: the image's own, or heat colours for maps of values."""
     if preview.kind in ("heatmap", "maps"):
         limits = preview.limits or (preview.minimum, preview.maximum)
         return heat_pixels(array, HeatScale.of(*limits), palette)

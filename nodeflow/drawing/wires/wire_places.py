@@ -14,7 +14,10 @@ from nodeflow.drawing.wires import wire_lanes, wire_shape
 
 
 def port_place(card: CardData, side: str, name: str) -> tuple[float, PortData | None]:
-    """Return a port's place below the card's top, and the port; else the header's middle."""
+    """Return a port's distance from the top of its card, and the port.
+
+    Without such a port, return the middle of the card's header, and None.
+    """
     for index, port in enumerate(card.inputs if side == "in" else card.outputs):
         if port.name == name:
             return card.port_y(index, side), port

@@ -82,13 +82,13 @@ class Cut:
 
     @property
     def own_flow(self) -> RowFlow:
-        """The row analysis of its passes, which must exist."""
+        """The attribute ``flow``, which must not be None."""
         assert self.flow is not None
         return self.flow
 
     @property
     def own_grid(self) -> Grid:
-        """The grid of its passes, which must exist."""
+        """The attribute ``grid``, which must not be None."""
         assert self.grid is not None
         return self.grid
 

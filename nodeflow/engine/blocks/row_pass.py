@@ -193,7 +193,10 @@ class RowPass:
         return size_of(self._whole.types[each.slot] for each in self.targets if each.join)
 
     def schedule_for(self, height: int) -> Schedule:
-        """Return the schedule for cells of this height, with attributes that count their rows."""
+        """Return the schedule for blocks of ``height`` rows.
+
+        Attributes of nodes that contain the number of rows, such as a shape, are adjusted.
+        """
         if not self._counted:
             return self.schedule
         steps = list(self.schedule.steps)

@@ -474,7 +474,11 @@ class Translator:
         return True
 
     def _inside(self, helper: Helper, kinds: Sequence[Any]) -> _Scope:
-        """Return the scope of a helper's body."""
+        """Return a new scope for the body of a helper function.
+
+        Args:
+            kinds: the types of the arguments with which the helper is called.
+        """
         prefix = f"{self._scope.prefix}{helper.item.name}({', '.join(map(str, kinds))})."
         return _Scope(prefix, helper.names, {}, Counter())
 

@@ -105,7 +105,11 @@ class Meaning:
         return Value(kind, self.target.make_tuple(self.builder, kind, [p.llvm for p in parts]))
 
     def parts(self, whole: Value) -> list[Value]:
-        """Return the values of a tuple."""
+        """Return the elements of a tuple value, to unpack it.
+
+        Raises:
+            Untranslatable: the value is not a tuple.
+        """
         if not isinstance(whole.type, types.BaseTuple):
             raise Untranslatable("unpacking")
         kinds: Any = whole.type

@@ -111,10 +111,11 @@ def thread_functions() -> tuple[int, int]:
 
 
 def one_thread() -> contextlib.AbstractContextManager[None]:
-    """Return a context that limits scipy's OpenBLAS to one thread; restore the number afterwards.
+    """Return a context manager in which scipy's OpenBLAS uses one thread.
 
-    It costs nothing before a kernel asks for a BLAS address, and with another BLAS. The dispatch
-    loop does the same for a program (`dispatch_loop.set_blas_threads`).
+    On exit, it restores the number of threads. It does nothing if no kernel uses BLAS yet, or if
+    BLAS is another library. The dispatch loop does the same for a program
+    (`dispatch_loop.set_blas_threads`).
     """
     return _limit() if gemm_address.cache_info().currsize else _NOTHING
 
@@ -123,8 +124,10 @@ _NOTHING = contextlib.nullcontext()
 
 
 class _OneThread:
-    """A context with one BLAS thread as long as any run is inside. All runs enter the same
-    object."""
+    """A context manager that limits BLAS to one thread while any run is inside.
+
+    All runs enter the same object.
+    """
 
     def __init__(self, get: Callable[[], int], put: Callable[[int], None]) -> None:
         self._get, self._put = get, put

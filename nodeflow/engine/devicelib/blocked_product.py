@@ -96,7 +96,12 @@ def blocked_product(
 
 
 def _fill(tile: Tile, args: Sequence[Any], layout: _Layout, masked: bool) -> None:
-    """Write the function's body."""
+    """Emit the LLVM code of the body of a function that multiplies matrices block by block.
+
+    Args:
+        args: the LLVM arguments of the function.
+        masked: whether to read and write only ``width`` columns of the results.
+    """
     builder = tile.builder
     rows, a, b, terms, out, out_row, width, *sources, fresh, final = args
     tall, panel_row = len(tile.accumulators), len(tile.accumulators[0]) * tile.lanes * tile.bytes

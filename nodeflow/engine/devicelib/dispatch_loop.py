@@ -134,7 +134,13 @@ def run_task(program, launch, task):
 
 @_helper
 def run_launches(program, first, last, through):
-    """Run launches in order on this thread; stop at a failure unless ``through``. True to go on."""
+    """Run the launches ``first`` to ``last`` (exclusive) in order, on this thread.
+
+    Return whether the program may go on: False after a failure or a request to stop.
+
+    Args:
+        through: whether to run the remaining launches after a failure.
+    """
     launch = slot(program, LAUNCHES) + 8 * LAUNCH_SLOTS * first
     for _ in range(last - first):
         for task in range(slot(launch, 2)):

@@ -95,8 +95,12 @@ Arg = (
 
 @dataclass(frozen=True)
 class Bound:
-    """The check of indices that data contain: a kernel compares them with argument number
-    ``argument``, which is the size ``extent`` of the axis that they index."""
+    """The limit against which a kernel checks indices that data contain.
+
+    Attributes:
+        argument: the number of the kernel argument that holds the limit.
+        extent: its value: the size of the axis that the indices refer to.
+    """
 
     argument: int
     extent: int

@@ -441,7 +441,10 @@ def _calls(functions: frozenset[str]) -> re.Pattern[str]:
 
 
 def _near(line: str, shorter: frozenset[str]) -> str:
-    """Return a statement with shorter formulas, for arguments that are near."""
+    """Return a statement that calls ``near_NAME`` instead of NAME for the functions in ``shorter``.
+
+    These variants have shorter formulas, which are valid unless the argument is extreme.
+    """
     return _calls(shorter).sub(r"near_\1(", line)
 
 

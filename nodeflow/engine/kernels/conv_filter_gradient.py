@@ -58,7 +58,7 @@ class OuterProducts(Lowering):
 
 @handles(FilterGradient)
 class FilterGradientRule(LoweringRule[FilterGradient]):
-    """One gradient for each block of images, then their sum in order."""
+    """The rule that computes a filter's gradient per block of images and sums them in order."""
 
     def lower(
         self,

@@ -110,8 +110,8 @@ class Kernel(LoweringRule[L]):
     Attributes:
         label: name in profiles and explanations.
         scatters: whether data decide where it writes; its launches then declare a `Bound`.
-        by_reference: how many times longer the reference takes than the launches' estimate,
-            roughly.
+        by_reference: the approximate time of the numpy reference, divided by the estimated time of
+            the launches.
     """
 
     label: ClassVar[str]

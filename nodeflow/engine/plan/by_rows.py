@@ -221,7 +221,10 @@ class _Joiner:
                 readers[storage] = [each for each in readers[storage] if each[0] is unit]
 
     def _is_cheap(self, unit: Unit, action: Action) -> bool:
-        """Return whether an action is a cheap formula of one large array, not fetched or kept."""
+        """Return whether a short formula can recompute a value cheaply from one large array.
+
+        The value must be neither fetched nor kept after the run.
+        """
         actions, lowering = self.actions, action.lowering
         out = action.outputs[0]
         if not isinstance(lowering, Elementwise) or actions.storage[out] in self.ends:

@@ -216,7 +216,14 @@ class _Finder:
         return chain
 
     def common(self, chain: TaskChain, group: Group, rows: frozenset[int]) -> frozenset[int]:
-        """Return those numbers of rows for which each task reads only rows that it made itself."""
+        """Return the numbers of rows by which a group can be divided to join a chain of groups.
+
+        With such a division, each task reads only rows of the chain that the same task has
+        computed.
+
+        Args:
+            rows: the numbers to choose from.
+        """
         kernel, lowering = kernel_of(group), group.actions[0].lowering
         actions, storage, made = self.actions, self.actions.storage, chain.made
         read = [

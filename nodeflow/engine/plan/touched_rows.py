@@ -194,7 +194,7 @@ class _Search:
 
 
 class Kind(Enum):
-    """Facts about an element in a row that no source adds to."""
+    """What is known about the elements in rows that no gradient adds to."""
 
     ZERO = "plus zero"
     FALSE = "false"

@@ -106,7 +106,10 @@ def build_table(levels: Sequence[Level]) -> Table:
 
 
 class _Layout:
-    """Launches on their way into a program, with the arguments that depend on the whole program."""
+    """A builder of a program from launches.
+
+    It fills in the arguments of launches that depend on the whole program.
+    """
 
     def __init__(self) -> None:
         self._builder = ProgramBuilder()

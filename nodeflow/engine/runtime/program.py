@@ -315,7 +315,7 @@ class Program:
         return words
 
     def _lay_out(self) -> None:
-        """Make segments from levels. Neighbouring serial levels become one segment."""
+        """Build the table of segments from levels. Neighbouring serial levels share a segment."""
         segments: list[list[int]] = []
         loops: list[int] = []
         self._shares = []

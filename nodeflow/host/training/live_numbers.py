@@ -48,7 +48,10 @@ class LiveNumbers:
                 self._set(name, attr, attrs[attr])
 
     def follow_build(self, build: Build, training: Training) -> None:
-        """Set the numbers that changed in a built document, wherever the nodes are."""
+        """Pass numbers that differ in a new build of the document to the running training.
+
+        Unlike `follow`, it also handles nodes inside subgraphs and layers.
+        """
         others = Numbers(training.optimizer)
         names = {place: name for name, place in places(build, others).items()}
         values = others.after(0)

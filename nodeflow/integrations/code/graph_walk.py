@@ -31,7 +31,10 @@ class Walk:
     _written: dict[Node, bool] = field(default_factory=dict)
 
     def want(self, tensors: Iterable[Tensor]) -> None:
-        """Add the nodes that lead to some tensors. A loop, because graphs are deep."""
+        """Add the nodes that some tensors depend on, sources first.
+
+        The search does not recurse, because deep graphs would exceed Python's recursion limit.
+        """
         stack: list[tuple[Tensor, bool]] = [(t, False) for t in reversed(list(tensors))]
         while stack:
             tensor, is_done = stack.pop()

@@ -167,7 +167,13 @@ def _as_tuple(made: Any) -> tuple[Any, ...]:
 
 
 def _exactly(value: Any, type_: TensorType) -> Any:
-    """Return a value that must have the type; JAX's weak types become strong."""
+    """Return a rule's result after checking that it has exactly the declared type.
+
+    A weakly typed JAX value becomes strongly typed.
+
+    Raises:
+        TypeError: the shape or dtype differs.
+    """
     if tuple(value.shape) != type_.shape or value.dtype != numpy_dtype(type_.dtype):
         raise TypeError(f"the rule gives {value.dtype} {value.shape}, and {type_} is declared")
     return lax.convert_element_type(value, numpy_dtype(type_.dtype))

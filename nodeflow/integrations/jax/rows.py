@@ -28,7 +28,7 @@ Columns = Mapping[int, Column]
 
 
 class Rows(Protocol):
-    """What a piece of steps gathers from."""
+    """A source of rows for training steps on JAX."""
 
     def piece(
         self, order: np.ndarray, at: int, count: int

@@ -183,7 +183,7 @@ class _Converter:
         return is_space(path)
 
     def _write_imports(self) -> None:
-        """Import `nf` where names were renamed, and leave out an import that nothing uses."""
+        """Import `nf` where renamed names need it, and remove imports that are now unused."""
         nf = "import nodeflow as nf"
         if self.renamed and self.adopted:
             first, *rest = self.adopted
@@ -209,7 +209,10 @@ class _Converter:
     # ---- names --------------------------------------------------------------------------------
 
     def _path(self, node: ast.AST) -> str | None:
-        """Return TensorFlow's path of an expression ``tf.a.b``, or None."""
+        """Return the dotted path in TensorFlow of an expression: "a.b" for ``tf.a.b``.
+
+        Return None for other expressions.
+        """
         root, parts = _chain(node)
         if root not in self.paths or not parts:
             return None

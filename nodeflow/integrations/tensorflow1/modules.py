@@ -39,7 +39,10 @@ class Spaces(MetaPathFinder, Loader):
         """Do nothing, because names are looked up when they are used."""
 
     def _path(self, fullname: str) -> str | None:
-        """Return the path of a module below the package, empty for itself, or None."""
+        """Return the dotted path of a module inside the package: "a.b" for PACKAGE.a.b.
+
+        Return "" for the package itself, and None for a module outside.
+        """
         if fullname == self.package:
             return ""
         start = f"{self.package}."

@@ -189,7 +189,7 @@ class Int64List(_Message):
 
 
 class Feature(_Message):
-    """A list of one of three kinds."""
+    """A feature of a `tf.train.Example`: a list of bytes, of floats or of integers."""
 
     def __init__(
         self,

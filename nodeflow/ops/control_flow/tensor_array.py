@@ -21,7 +21,7 @@ from nodeflow.public import public_methods
 
 
 class Elements:
-    """The elements' dtype and shape, which all copies of one array share."""
+    """The dtype and shape of a tensor array's elements, shared by all copies of the array."""
 
     def __init__(self, dtype: str, shape: Any) -> None:
         self.dtype = dtype

@@ -117,5 +117,5 @@ def captured_by(*bodies: Traced) -> list[Tensor]:
 
 
 def waits_of(*bodies: Traced) -> list[Node]:
-    """Return the nodes outside that some bodies wait for."""
+    """Return the nodes outside of traced functions that must run before them, each once."""
     return list(dict.fromkeys(n for body in bodies for n in body.graph.before))

@@ -120,7 +120,10 @@ class DeformConv2D(Composed):
 
     def samples(self) -> Iterator[Sample]:
         def call(x: tuple[int, ...], f: tuple[int, ...], dtype: str = "float64", **attrs: Any):
-            """Return offsets to places between the pixels, where reading is smooth."""
+            """Return the inputs and attributes of a sample, and whether its gradient is smooth.
+
+            Its offsets lead to places between the pixels, because reading is not smooth at pixels.
+            """
             full = {a.name: a.default for a in self.attrs} | attrs
             picture = values(known(layout_shape(x, full["layout"])), dtype)
             order = (3, 2, 0, 1) if full["filter_layout"] == "OIHW" else (0, 1, 2, 3)

@@ -98,7 +98,13 @@ class CandidateSampler(Op):
         return drawn.astype("int64"), *(e.astype("float32") for e in expected)
 
     def expected(self, classes: np.ndarray, tries: int, attrs: dict[str, Any]) -> np.ndarray:
-        """Return the expected counts of classes after some draws; at most 1 if they are unique."""
+        """Return how often each class is expected in a sample.
+
+        If the sampled classes are unique, this is the probability that the class occurs.
+
+        Args:
+            tries: the number of draws.
+        """
         p = self.probability(classes.astype(np.float64), attrs)
         with np.errstate(divide="ignore"):
             return -np.expm1(tries * np.log1p(-p)) if attrs["unique"] else p * tries

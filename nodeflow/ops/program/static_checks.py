@@ -41,10 +41,12 @@ def assert_rank_in(
     message: str | None = None,
     name: str | None = None,
 ) -> Node:
-    """Add a node that ends the run unless ``x`` has one of these ranks; check a known one now.
+    """Add a node that ends the run unless ``x`` has one of these ranks.
+
+    If the rank of ``x`` is already known, check it now.
 
     Raises:
-        ShapeError: it has another rank.
+        ShapeError: the known rank is not among ``ranks``.
     """
     tensor = F.graph_of([x]).as_tensor(x)
     wanted = f"rank {' or '.join(map(str, ranks))}"

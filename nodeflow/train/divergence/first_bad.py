@@ -79,7 +79,11 @@ def _first(replay: Replay, last: int, watched: Sequence[Node]) -> tuple[int, str
 
 
 def _culprit(replay: Replay, watched: Sequence[Node]) -> Culprit | None:
-    """Return the culprit by the reference tier, which needs no kernels, or the tier that ran."""
+    """Return the op at which values stopped being finite in the replayed step, or None.
+
+    The values of the reference tier are searched first, because it needs no kernels. If they are
+    all finite, the values of the compiled tier are searched, if the training used it.
+    """
     schedule = replay.stepper.schedule
     loss = next(slot for slot in schedule.fetches if slot is not None)
     updates = [slot for node, slot in schedule.writes.items() if node in watched]

@@ -121,7 +121,7 @@ class _Digests:
         ]  # fmt: skip
 
     def _fed(self, node: Node) -> Iterable[str]:
-        """Yield the data that feed a placeholder."""
+        """Yield texts that identify the data set columns and the values that feed a placeholder."""
         for tensor, binding in self._training.bindings.items():
             if tensor.node is node:
                 yield f"{binding.dataset.source} {binding.column}"

@@ -28,10 +28,10 @@ class Keeping:
     Attributes:
         checkpoint: folder for checkpoints; by default the folder of ``resume``, if given.
         every: the interval of checkpoints.
-        keep: the number of checkpoints that stay; 0 for all.
+        keep: the number of checkpoints to keep; 0 for all.
         resume: a checkpoint, or a folder of checkpoints, to resume from. If it equals
-            ``checkpoint`` and holds none yet, the training begins.
-        changed: whether to resume although something has changed.
+            ``checkpoint`` and holds no checkpoint yet, a new training begins.
+        changed: whether to resume although the graph, data or settings have changed.
         borrowed: whether another process owns the folder, see `Checkpoints`.
     """
 

@@ -41,7 +41,11 @@ def identity_of(session: Session, training: Training) -> dict[str, Any]:
 
 
 def facts_of(session: Session, training: Training) -> dict[str, Any]:
-    """Return the identity without the data, which takes no time."""
+    """Return the facts that must be equal to resume a training, except the data.
+
+    They are the graph, settings, session, machine, versions and backend. Digests of data would take
+    time.
+    """
     targets = [training.optimizer, training.loss.node]
     if training.watched is not None:
         targets.append(training.watched.tensor.node)

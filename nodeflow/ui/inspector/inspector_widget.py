@@ -262,7 +262,7 @@ class NodePage(Page):
         return section
 
     def _make_inside(self) -> QWidget:
-        """Return the buttons to the node's generated nodes."""
+        """Return a section with the buttons Expand and Unpack, for a node that derives others."""
         section = Section("GENERATED NODES")
         look = button("Expand", "", self._want_expand)
         unpack = button("Unpack", "", self._want_unpack)

@@ -200,7 +200,7 @@ class PredictionsPanel(QWidget):
         self._ask()
 
     def _show_way(self) -> None:
-        """Show the samples, or the latest result of a view."""
+        """Show either the sample rows or the latest result of the chosen view."""
         spec = self.view_spec
         is_view = spec is not None
         self._shown_way.setCurrentIndex(int(is_view))

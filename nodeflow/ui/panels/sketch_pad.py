@@ -445,7 +445,7 @@ class SketchPad(QWidget):
 
     @Slot()
     def _show_state(self, *_: object) -> None:
-        """Show which weights predict, or which other rows the nodes show."""
+        """Show in a label which weights predict the sketch, or that nodes show other rows."""
         by_hand, drawn = self._data.is_by_hand, not self.pad.is_empty
         self.back.setVisible(drawn and not by_hand)
         if drawn and not by_hand:

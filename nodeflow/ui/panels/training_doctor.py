@@ -105,7 +105,11 @@ class DoctorPanel(QWidget):
 
     @Slot(str)
     def show_state(self, state: str) -> None:
-        """Take the state of the engine: a branch can begin only while nothing trains."""
+        """Enable buttons that start a branch of the training only while no training runs.
+
+        Args:
+            state: the state of the engine.
+        """
         trains = state in ("preparing", "training", "paused")
         if trains != self._trains:
             self._trains = trains

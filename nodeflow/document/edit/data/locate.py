@@ -56,8 +56,12 @@ def missing(doc: Document) -> list[tuple[Document, NodeRecord, Path]]:
 def relocate(doc: Document, node_id: str, found: Path) -> list[str]:
     """Point a dataset node to the new path of its data, as one undo step.
 
-    The document may read the new path. Other missing data of the same former folder follow, if the
-    new folder has files of their names and the document may read them.
+    Allow the document to read the new path. If other missing data were in the same old folder,
+    point their nodes to files of the same names in the new folder, where the document may read
+    them.
+
+    Args:
+        found: the new path.
 
     Returns:
         The names of the nodes that changed.

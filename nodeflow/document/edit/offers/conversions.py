@@ -34,10 +34,13 @@ GAP = 224.0
 
 @dataclass(frozen=True)
 class Conversion:
-    """An op, or a cast and an op, that makes a value fit, and the resulting type.
+    """A conversion of a value, so that a refused wire fits.
 
-    `port` is "" if the refused wire itself is converted. Otherwise it is another in-port of the
-    target whose wire is converted, so that the refused wire fits unchanged.
+    Attributes:
+        steps: the nodes to insert: an op, or a cast and an op.
+        type: the resulting type.
+        port: "" if the refused wire itself is converted. Otherwise it is another in-port of the
+            target whose wire is converted, so that the refused wire fits unchanged.
     """
 
     steps: tuple[Step, ...]
@@ -238,7 +241,7 @@ def _applied(op_id: str, attrs: dict[str, Any], given: TensorType) -> TensorType
 
 
 def offer_label(doc: Document, found: Offer, wire: Wire) -> str:
-    """Return the label of the undo step."""
+    """Return the label of the undo step that applies an offer, such as ``Insert Cast before x``."""
     if isinstance(found, (GiveShape, GiveUnits)) or found.port:
         return found.title
     return f"{found.title} before {doc.node(wire.target).name}"

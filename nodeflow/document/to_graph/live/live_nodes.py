@@ -82,7 +82,11 @@ class LiveNodes:
             self._derive_again(record, segment)
 
     def _differs(self, record: NodeRecord, segment: Segment) -> bool:
-        """Return whether the derived nodes of a macro node may have changed."""
+        """Return whether a macro node has changed so that it may derive other nodes than before.
+
+        Args:
+            segment: the nodes that it derived before.
+        """
         sources, controls = sources_of(self.build, record)
         stand_ins = dict(enumerate(segment.node.inputs))
         inputs = [stand_ins.get(i) if t is None else t for i, t in enumerate(sources)]

@@ -37,7 +37,7 @@ def convolve(node: Lowered, x: Any, filter_: Any) -> Any:
 
 @lowers(FilterGradient)
 def filter_gradient(node: Lowered, x: Any, g: Any) -> Any:
-    """Return the gradient of a convolution by its filter, channels last."""
+    """Return the gradient of a convolution with respect to its filter, for channels-last arrays."""
     lowering = node.lowering
     assert isinstance(lowering, FilterGradient)
     layouts = _LAYOUTS[len(lowering.windows.axes)]
@@ -98,7 +98,11 @@ class _Call:
     shape: tuple[int, ...]
 
     def as_transpose(self, first: Any, second: Any) -> Any:
-        """Return a convolution, or JAX's transpose of it, which XLA knows as a gradient on GPUs."""
+        """Return the convolution of two arrays, or one of its gradients.
+
+        A gradient is computed as JAX's transpose of the convolution, because XLA recognizes that
+        form on GPUs.
+        """
         if self.product == "result":
             return convolved(first, second, self.windows, self.groups, self.layouts)
         wanted = jax.ShapeDtypeStruct(self.shape, first.dtype)

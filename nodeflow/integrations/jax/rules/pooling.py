@@ -38,7 +38,12 @@ _KINDS = {
 
 @computes(*_KINDS)
 def pool_volumes(node: Lowered, x: Any, y: Any = None) -> Any:
-    """Return pooled volumes."""
+    """Return the result of an op for 3-D pooling, or of an op that its gradients use.
+
+    Args:
+        x: the first input, such as volumes.
+        y: the second input, if the op has two.
+    """
     layout = node.attrs["layout"]
     shape = known(shape_last(shape_of(node), layout))
     border = node.attrs.get("count_include_pad", False)

@@ -14,7 +14,10 @@ from nodeflow.ui.core.user_messages import Messages
 
 
 class FreezeActions(QObject):
-    """The actions on the selected variables, or on those that the selection depends on."""
+    """The actions that freeze and thaw weights: variables that training does not, or does, change.
+
+    They apply to the selected variables, or else to the variables that the selection depends on.
+    """
 
     def __init__(
         self, workspace: Workspace, canvas: CanvasView, messages: Messages, actions: ActionSet

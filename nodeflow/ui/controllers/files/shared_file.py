@@ -235,7 +235,11 @@ class SharedFile(QObject):
         return True
 
     def _write(self, path: Path, content: bytes, over: bool) -> _Written | None:
-        """Write the file in a thread; return None if that would replace another's version."""
+        """Write the file, in a worker thread.
+
+        Return None if somebody else changed the file since it was read, unless ``over`` permits to
+        replace it.
+        """
         own = self._known is not None and self._known.path == path
         replaced = None
         with self._open.saving(path):

@@ -62,7 +62,7 @@ class BackendChoice(QObject):
         self._actions.refresh_now()
 
     def _used(self) -> str:
-        """Return the backend that trains: the chosen one, if it is here."""
+        """Return the backend that trains: the chosen one if it is installed, else numba."""
         chosen = self._settings.backend
         return NUMBA if self._missing.get(chosen) is not None else chosen
 

@@ -16,7 +16,10 @@ from nodeflow.ui.core.engine_link.live_values import LiveValues
 
 
 class EngineRequests:
-    """Base of `EngineLink`. An answer repeats the number of its request."""
+    """The requests to the engine process: the base of `EngineLink`.
+
+    Each method returns the number of its request, which the answer repeats.
+    """
 
     channel: EngineChannel
     live: LiveValues

@@ -56,7 +56,7 @@ class DataSelection(QObject):
         self._choose(p.ShowData(split, max(0, first)))
 
     def show_row(self, split: str, row: int) -> None:
-        """Show a single row (counted from 0)."""
+        """Let all nodes show their values for a single row of a split, counted from 0."""
         self._choose(p.ShowData(split, max(0, row), 1))
 
     def show_by_hand(self, feeds: Mapping[str, np.ndarray]) -> None:

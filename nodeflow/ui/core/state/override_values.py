@@ -239,7 +239,10 @@ class Overrides(QObject):
         self._put(after)
 
     def _put(self, values: Mapping[Place, Given | None]) -> bool:
-        """Set values of places, None to drop an override; return whether any value changed."""
+        """Set overrides by place; None removes one. Return whether anything changed.
+
+        Places whose node does not exist are ignored.
+        """
         there = {place: given for place, given in values.items() if self._name(place) is not None}
         changed = any(self._given.get(place) is not given for place, given in there.items())
         if changed:

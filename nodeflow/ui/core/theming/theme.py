@@ -229,6 +229,6 @@ def _qpalette(theme: Theme) -> QPalette:
 
 
 def color_roles() -> list[str]:
-    """Return the names of a theme's single-colour roles."""
+    """Return the names of the theme's fields that hold one colour each."""
     skip = {"name", "dtypes", "categories", "heat", "ramp", "diverging", "classes"}
     return [f.name for f in fields(Theme) if f.name not in skip]

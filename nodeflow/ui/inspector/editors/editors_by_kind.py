@@ -250,9 +250,9 @@ def _string(attr: Attr, theme: Theme) -> Editor:
 
 
 def _optional(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme], Editor]:
-    """Return a function that makes text editors.
+    """Return a function that makes a text editor for an optional attribute.
 
-    An empty one shows as its placeholder the attribute's declared meaning of "none".
+    The placeholder text of an empty editor says what "none" means for the attribute.
     """
     return lambda attr, theme: TextEditor(attr, theme, parse, empty=meaning(attr), **more)
 

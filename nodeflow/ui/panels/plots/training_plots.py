@@ -27,11 +27,11 @@ from nodeflow.ui.panels.value_views.metric_matrix import MatrixView
 
 
 class TrainingPlots(QWidget):
-    """Plots in the arrangement of the open file, with curves of other runs.
+    """The plots of a training, arranged as the open file says, with curves of other runs.
 
     Signals:
-        metric_requested(): the link that replaces missing metrics was clicked.
-        smoothing_changed(): draw again.
+        metric_requested(): the user clicked the link to choose metrics, which is shown without any.
+        smoothing_changed(): the smoothing of curves changed, so other plots must be drawn again.
     """
 
     metric_requested = Signal()

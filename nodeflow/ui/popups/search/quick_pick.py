@@ -59,7 +59,7 @@ Finder = Callable[[str], Sequence[Row]]
 
 
 class RowModel(QAbstractListModel):
-    """The found rows."""
+    """The list model of the rows that a search has found."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)

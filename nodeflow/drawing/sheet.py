@@ -39,7 +39,7 @@ class Sheet(ABC):
     scale: float = 1.0
 
     def legible(self, style: texts.Style) -> texts.Style:
-        """Return a style, enlarged if its text would be too small to read on this sheet."""
+        """Return a text style, with a larger font if the text would be too small on this sheet."""
         return texts.legible(style, self.scale)
 
     @abstractmethod

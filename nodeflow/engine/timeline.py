@@ -91,7 +91,7 @@ def check_callable_options(names: Iterable[str], accepted: bool) -> None:
 
 
 class Timeline:
-    """A recorded run, to be written for ``chrome://tracing``.
+    """The recorded events of a run, to be written for the viewer ``chrome://tracing``.
 
     Raises:
         RunError: nothing has been recorded.

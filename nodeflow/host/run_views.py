@@ -164,7 +164,10 @@ def read(stream: BinaryIO) -> Any:
 
 
 def main() -> int:
-    """Answer requests until standard input ends."""
+    """Compute views of kept runs in a process of its own, as requested on standard input.
+
+    Return the exit status when the input ends.
+    """
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # keep the output of print ops out of the answers
     sys.stdout = sys.stderr

@@ -170,7 +170,10 @@ def open_csv(location: Location, **options: Any) -> DataSplits:
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
-    """Return column types, from the first rows unless categories have to be counted."""
+    """Return the type of each column of a CSV file, by column name.
+
+    Read only the first rows, unless a column has categories, which must be counted in all rows.
+    """
     from nodeflow.data.tables.schema import sampled_types
     from nodeflow.data.tables.table import SAMPLE_ROWS
 

@@ -167,7 +167,11 @@ def measured_nodes(doc: Document) -> list[str]:
 
 
 def chosen_metrics(doc: Document) -> list[dict[str, Any]]:
-    """Return the metrics of the settings; if they choose none, one for each metric node."""
+    """Return the settings of the metrics to measure, as a dict for each metric.
+
+    If the training settings list no metrics, measure each metric node of the document on the test
+    split, after every epoch.
+    """
     chosen = doc.root.training.get("metrics")
     if chosen is not None:
         return [dict(metric) for metric in chosen]

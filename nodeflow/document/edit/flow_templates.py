@@ -47,7 +47,7 @@ class Template:
 
     @property
     def doc(self) -> str:
-        """The description of this kind of loop or branch."""
+        """The description, for users, of this kind of loop or branch."""
         return FLOW_DOCS[self.kind]
 
 

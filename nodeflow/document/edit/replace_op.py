@@ -98,7 +98,10 @@ def _in_order(op: NodeDeclaration) -> Callable[[str], tuple[int, int]]:
 
 
 def replace_op(doc: Document, node_id: str, op: NodeDeclaration) -> None:
-    """Replace the op of a node; wires stay if there are ports for them."""
+    """Replace the op of a node, as one undo step.
+
+    Wires stay if the new op has ports for them; other wires are removed.
+    """
     record, moves = replacement(doc, node_id, op)
     old = doc.node(node_id)
     into, out = doc.wires_into(node_id), doc.wires_out_of(node_id)

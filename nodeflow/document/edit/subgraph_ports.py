@@ -82,7 +82,12 @@ def move_port(definition: Document, side: str, name: str, index: int) -> None:
 
 
 def remove_port(definition: Document, side: str, name: str) -> None:
-    """Remove a port with its wires, inside and at every instance."""
+    """Remove a port of a subgraph, with its wires inside and at every instance.
+
+    Args:
+        definition: the graph of the subgraph.
+        side: whether it is an input or an output: the op of the border node that holds the port.
+    """
     ports = _ports_with(definition, side, name)
     with definition.transaction(f"Remove the port {name}") as t:
         held = border(definition, side)

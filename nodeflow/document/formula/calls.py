@@ -21,7 +21,7 @@ class CallReader(Planner):
     """The part of the planner that plans the node of a call."""
 
     def read_operand(self, node: ast.expr) -> list[Value] | Number:
-        """Return the outputs of a subexpression, or a number without a dtype."""
+        """Return the meaning of an operand: output values, or a number without a dtype."""
         raise NotImplementedError
 
     def call(self, node: ast.Call) -> list[Value]:

@@ -93,7 +93,10 @@ def _all(scope: Scope) -> list[str]:
 
 
 def _drawn(doc: Document, scope: Scope, sizes: Mapping[str, Size], analysis: Analysis) -> Drawing:
-    """Draw a scope's nodes and inner boxes from (0, 0)."""
+    """Return positions for the nodes of a name scope, with its inner scopes as boxes.
+
+    The upper left corner of the drawing is (0, 0).
+    """
     boxes = {i: sizes[i] for i in scope.ids}
     drawn = {f"{part}/": _drawn(doc, inner, sizes, analysis) for part, inner in scope.inner.items()}
     inside: dict[str, dict[str, Position]] = {i: {i: (0.0, 0.0)} for i in scope.ids}

@@ -52,7 +52,13 @@ class ChosenData:
         return as_array(tensor, feeds[tensor]) if tensor in feeds else sample_of(tensor)
 
     def feeds(self, task: Task, targets: Iterable[Tensor | Node]) -> dict[Tensor, Any]:
-        """Return the feeds for a run of these targets, without placeholders that have a sample."""
+        """Return the chosen rows of data as feeds for a run, by placeholder.
+
+        Placeholders that have a sample value of their own are left out.
+
+        Args:
+            targets: the tensors and nodes that the run is to compute.
+        """
         return self._from_rows(task, [t.node if isinstance(t, Tensor) else t for t in targets])
 
     def leaves_out(self, task: Task, node: Node) -> bool:

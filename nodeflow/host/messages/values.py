@@ -34,7 +34,7 @@ class ShownRows:
 
     @property
     def short(self) -> str:
-        """A short form where there is little room: ``test 1–100``, ``train 7`` or ``sketch``."""
+        """A short name of the shown rows: ``test 1–100``, ``train 7`` or ``sketch``."""
         if not self.split:
             return "sketch" if self.called == SKETCH else self.called
         last = f"–{self.first + self.count}" if self.count > 1 else ""

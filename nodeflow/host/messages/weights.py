@@ -48,12 +48,12 @@ class WeightsSaved:
 
 @dataclass(frozen=True)
 class WeightsChecked:
-    """The comparison of a file with the graph. Nothing has changed yet.
+    """The comparison of a file of weights with the graph, before any variable is changed.
 
     Attributes:
-        tensors: the tensors of the file, without the variables of optimizers.
-        variables: the variables of the graph, without those of optimizers.
-        suggested: the tensor that each variable may take.
+        tensors: the tensors of the file, by name, without variables of optimizers.
+        variables: the variables of the graph, by name, without variables of optimizers.
+        suggested: the tensor that each variable may take, by the name of the variable.
     """
 
     request: int

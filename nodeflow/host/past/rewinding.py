@@ -114,7 +114,7 @@ class Rewinder:
             self._changed.notify()
 
     def ask(self, request: Asked) -> None:
-        """Answer a request with values of the shown step."""
+        """Queue a request for values of the shown step, in place of an older one of its kind."""
         with self._changed:
             key = f"fetch {request.name}" if isinstance(request, p.FetchTensor) else "previews"
             if isinstance(request, p.FetchOrder):

@@ -251,7 +251,7 @@ def one_unknown(sizes: Sequence[int | None] | None) -> tuple[int, ...] | None:
 
 
 def literal(value: Any) -> str:
-    """Format an attribute value as Python."""
+    """Return an attribute value as the text of a Python literal."""
     if isinstance(value, str):  # numbers that JSON lacks are strings in files
         value = float(value)
     if isinstance(value, float) and not math.isfinite(value):

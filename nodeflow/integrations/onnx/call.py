@@ -50,13 +50,13 @@ class Values(Protocol):
 
 
 class Call:
-    """One node: its attributes, and its inputs as tensors or as known values.
+    """One node of an ONNX graph: its attributes, and its inputs as tensors or as known values.
 
     Attributes:
-        version: opset version of its domain in the file.
-        names: names of its inputs; empty for an omitted one.
-        outputs: names of its outputs; empty for an unused one.
-        ours: whether nodeflow wrote the file, so that its ops are nodeflow's.
+        version: version of the op set that the file declares for the op's domain.
+        names: names of the inputs; empty for an omitted input.
+        outputs: names of the outputs; empty for an unused output.
+        ours: whether nodeflow wrote the file, so that its ops mean what they mean in nodeflow.
     """
 
     def __init__(

@@ -21,7 +21,10 @@ MADE: ContextVar[list[Tensor] | None] = ContextVar("made", default=None)
 
 
 class LayerObject:
-    """The base of layer classes. Each wraps a function of `nf.layers`."""
+    """The base of layer classes, each of which wraps one function of `nf.layers`.
+
+    An object is made with the function's arguments except the input, and is called with the input.
+    """
 
     function: Callable[..., Tensor]
 

@@ -146,7 +146,7 @@ def residual_dense(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """Add inputs + dense(activation(dense(norm(inputs)))): (rows, features) gives the same shape.
+    """Return inputs + dense(activation(dense(norm(inputs)))), with the shape of inputs.
 
     Args:
         units: size of the hidden layer.

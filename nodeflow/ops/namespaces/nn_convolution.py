@@ -227,7 +227,10 @@ def conv_transpose(
     dilations: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """Apply `conv1d_transpose`, `conv2d_transpose` or `conv3d_transpose`, by the number of axes."""
+    """Apply a transposed convolution along one, two or three axes.
+
+    The rank of ``input`` selects `conv1d_transpose`, `conv2d_transpose` or `conv3d_transpose`.
+    """
     x = tensor(input, filters)
     return _transposed(
         *(_axes_of(x), x, filters, output_shape, strides, padding, data_format, dilations, name)

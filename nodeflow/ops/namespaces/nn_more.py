@@ -39,13 +39,13 @@ def sufficient_statistics(
     name: str | None = None,
     keepdims: bool | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Any]:
-    """Return the number of elements along axes, their sum and the sum of their squares.
+    """Return the count, the sum and the sum of squares of elements along axes.
 
     Args:
-        shift: number to subtract first, close to the mean, so that no digits are lost.
+        shift: a number close to the mean, subtracted first so that no digits are lost.
 
     Returns:
-        The count, both sums, and the shift.
+        The count, the sum, the sum of squares, and the shift.
     """
     x, axes = tensor(x), list(axes)
     keep = bool(keepdims if keep_dims is None else keep_dims)

@@ -234,9 +234,13 @@ def inverse_stft(
 def inverse_stft_window_fn(
     frame_step: int, forward_window_fn: Window = hann_window, name: str | None = None
 ) -> Window:
-    """Return the window with which `inverse_stft` inverts `stft` with another window.
+    """Return a window function for `inverse_stft` that makes it the exact inverse of `stft`.
 
     Griffin and Lim, Signal estimation from modified short-time Fourier transform, 1984.
+
+    Args:
+        frame_step: the distance of frames in `stft`.
+        forward_window_fn: the window function that `stft` uses.
     """
 
     def window(frame_length: int, dtype: Any = "float32") -> Tensor:

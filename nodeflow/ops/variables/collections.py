@@ -80,7 +80,11 @@ def get_collection_ref(key: str) -> list[Any]:
 
 
 def members(graph: Graph, key: str, scope: str | None = None) -> list[Any]:
-    """Return the contents of a collection of any graph, as `get_collection` does."""
+    """Return the contents of a graph's collection, as `get_collection` does by default.
+
+    Args:
+        scope: a regular expression; keeps only items whose name begins with a match.
+    """
     found = _variables(graph, key) if key in _OF_VARIABLES else []
     if key == GraphKeys.UPDATE_OPS:
         found = graph.update_ops

@@ -131,12 +131,22 @@ class Replay:
 
     @property
     def stepper(self) -> Stepper:
-        """The stepper, positioned before the step."""
+        """The stepper that runs the replayed steps. It must have been made before."""
         assert self._stepper is not None
         return self._stepper
 
     def go_to(self, step: int, report: Report = lambda done, total: None) -> None:
-        """Compute the variables from before a step."""
+        """Bring the state of the training to the moment before a step.
+
+        Restore an earlier snapshot if needed, and repeat the steps in between.
+
+        Args:
+            report: called with the number of repeated steps, and their total.
+
+        Raises:
+            RunError: there is no snapshot from before the step.
+            Cancelled: the user stopped the replay.
+        """
         copied = self.past.copied_before(step)
         if copied is None:
             raise RunError(
@@ -190,7 +200,10 @@ class Replay:
         return found if wanted is None else {t: v for t, v in found.items() if t in wanted}
 
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
-        """Return all values during the step, as `Stepper.every_value`."""
+        """Return the values of all slots during the step that follows the current position.
+
+        See `Stepper.every_value`.
+        """
         self._stand_before()
         return self.stepper.every_value(tier)
 

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Blocked:
-    """Why an action cannot run, and the id of an action that would help, if there is one."""
+    """The reason why an action cannot run now.
+
+    Attributes:
+        reason: a sentence for the user.
+        fix: the id of an action that would remove the obstacle; "" if there is none.
+    """
 
     reason: str
     fix: str = ""

@@ -91,7 +91,7 @@ KEYS = {
 
 
 class PaletteTree(QTreeView):
-    """The tree; pressing and moving the mouse on a row drags its op.
+    """The tree of ops in the palette. Dragging a row with the mouse drags its op to the canvas.
 
     Signals:
         action_requested(op, action): a key was pressed on a row.

@@ -146,7 +146,7 @@ def _train_along(session: Session, training: Training, control: Control, keeping
 
 
 def _keeping(arguments: argparse.Namespace, environment: Environment) -> Keeping:
-    """Return where checkpoints are written, and where the training resumes.
+    """Return the options for checkpoints and resuming that the command line gives.
 
     Raises:
         ArgumentProblem: an option needs another one, or contradicts it.

@@ -127,8 +127,10 @@ class Analysis:
     # ---- reading ----------------------------------------------------------------------------
 
     def type_of(self, node_id: str, port: str) -> TensorType | None:
-        """Return the type at a port, or None if unknown. An input port has the type wired into
-        it."""
+        """Return the type at a port, or None if it is unknown.
+
+        The type at an input port is the type of the output that is wired to it.
+        """
         out = self._results.get(node_id, _UNKNOWN).out
         if out is not None and port in out:
             return out[port]
@@ -520,8 +522,7 @@ class Analysis:
             self.problems.pop(key, None)
 
     def _watch(self, record: NodeRecord) -> None:
-        """Remember a node whose attributes name other nodes: it depends on names as well as on
-        wires."""
+        """Record whether a node's attributes name other nodes, so that it depends on names."""
         op = plain_declaration(record.op)
         if op is not None and names_others(op):
             self._watchers.add(record.id)

@@ -52,11 +52,14 @@ def save_subgraph(
 ) -> Item:
     """Write a definition of a document, with all definitions that it uses, into the library.
 
-    `name` is its name in the library; by default the same.
+    Args:
+        definition: the name of the definition in the document.
+        folder: the folder of the library; None for the user's library.
+        name: the name in the library; by default the same name.
 
     Raises:
         UnknownSubgraph: the document has no such definition.
-        FlowWrite: it cannot be written.
+        FlowWrite: the file cannot be written.
     """
     if doc.definition(definition) is None:
         raise UnknownSubgraph(f"the file has no subgraph {definition!r}")

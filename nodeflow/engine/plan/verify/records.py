@@ -48,15 +48,18 @@ class Broken:
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """A kernel launch, a loop or a reference call; for a draft, an action or a group.
+    """One piece of work in a plan to verify.
+
+    In a finished plan it is a kernel launch, a loop or a reference call. In a draft it is an action
+    or a group.
 
     Attributes:
-        nodes: names of its nodes.
+        nodes: names of the nodes that it computes.
         time: events of one time run concurrently, after all events of earlier times.
         chain: events of one time and chain run one after the other, task by task.
         position: place in the chain.
         reads: storages whose values it reads.
-        writes: regions that it writes.
+        writes: regions of storages that it writes.
         can_fail: whether it may report a failure.
     """
 

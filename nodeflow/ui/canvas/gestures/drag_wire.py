@@ -51,11 +51,12 @@ class WireContext:
 
 @dataclass(frozen=True)
 class WireRequests:
-    """Requests from wires that do not simply connect two ports.
+    """The functions that a dragged wire calls if it does not simply connect two ports.
 
-    ``search(at, context)`` opens the search for a node to connect, at a view point. ``offer(wire,
-    offers, at, picked)`` offers conversions that make a refused wire fit, or changes that suit a
-    wire.
+    Attributes:
+        show_message: shows a text to the user.
+        search: opens the search for a node to connect, at a view point.
+        offer: offers conversions that make a refused wire fit, or changes that suit a wire.
     """
 
     show_message: Callable[[str], object]

@@ -27,7 +27,11 @@ def paint_bodies(painter: QPainter, context: PaintContext) -> None:
 
 
 def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Paint the cards of the given nodes, by level of detail, and their signs and rings."""
+    """Paint the cards of nodes, with as much detail as the zoom allows, and their marks.
+
+    Args:
+        slots: positions of the nodes in the arrays of the scene.
+    """
     if not len(slots):
         return
     if context.exporting:

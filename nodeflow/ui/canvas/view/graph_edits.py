@@ -104,7 +104,12 @@ class GraphEdits:
         self._canvas.update()
 
     def remove(self, ids: list[str], verb: str) -> None:
-        """Remove nodes and frames as one undo step; ``verb`` names it."""
+        """Remove nodes and frames as one undo step.
+
+        Args:
+            ids: ids of nodes and frames.
+            verb: the first word of the undo step's label, such as ``Cut``.
+        """
         document = self._scene.document
         frames = [i for i in ids if i in document.frames]
         what = counted(len(frames), "frame")

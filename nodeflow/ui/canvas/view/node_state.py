@@ -63,7 +63,7 @@ class NodeState:
         self._scene.refresh_cards(self._scene.builder.forget_values(wanted))
 
     def value_of(self, node_id: str) -> Any | None:
-        """Return the preview that a node shows, or None."""
+        """Return the preview (a drawable summary of the value) that a node shows, or None."""
         return self._scene.builder.values.get(node_id)
 
     def set_status(self, states: Mapping[str, str]) -> None:

@@ -108,7 +108,7 @@ class ViewActions(QObject):
         self._actions["minimap"].setChecked(shown)
 
     def _show_state(self) -> None:
-        """Name the graph of each bookmark in the menu."""
+        """Update the menu: the graph of each bookmark, and whether the minimap is shown."""
         for number in NUMBERS:
             place = self._views.place_of(number)
             text = f"Go to bookmark {number}" + (f" (in {place})" if place else "")

@@ -55,7 +55,7 @@ def _collector() -> Collector | None:
 
 
 class Collector(QObject):
-    """A timer that collects garbage as long as it lives."""
+    """A timer that runs the garbage collector, which is otherwise off, in the window's thread."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)

@@ -26,7 +26,7 @@ class Engine(Protocol):
         ...
 
     def open_run(self, run: str) -> int:
-        """Ask for the steps of a kept run."""
+        """Ask the engine to prepare the steps of a kept run; return the number of the request."""
         ...
 
 

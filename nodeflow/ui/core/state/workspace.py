@@ -265,7 +265,7 @@ class Workspace(QObject):
         return self.root, self.root.revision
 
     def text(self) -> str:
-        """Return the current canonical text of the file."""
+        """Return the open graph as the text that saving would write."""
         known, self._text = self._text, None  # a large text is not kept after one use
         is_known = known is not None and known[0] == self.root.revision
         return known[1] if known is not None and is_known else flow.dumps(self.root)
@@ -363,7 +363,7 @@ class Workspace(QObject):
             self.allowed.emit()
 
     def allow_source(self, source: str) -> None:
-        """Let the document read the file or folder of a source."""
+        """Let the document read the file or folder that a data source names, if it names one."""
         place = place_of(self.root, source)
         if place is not None:
             self.allow(place)

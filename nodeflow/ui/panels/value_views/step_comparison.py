@@ -22,12 +22,12 @@ TRAINING = "This training"
 
 @dataclass(frozen=True)
 class Other:
-    """The other value of a comparison.
+    """The run and the step with whose value the shown value is compared.
 
     Attributes:
         run: id of a kept run; empty for the current or last training.
-        title: its name.
-        step: the step; None to follow the shown step.
+        title: the name of the run.
+        step: the number of the step; None to follow the shown step.
         by: the offset from the shown step if ``step`` is None.
     """
 

@@ -240,7 +240,7 @@ def unmatched(match: Match, most: int = 8) -> list[str]:
 
 
 def ask_use_data(parent: QWidget, name: str) -> bool:
-    """Ask whether to use an opened data file as a dataset."""
+    """Ask whether to use a data file, which the user opened, as a dataset; return the answer."""
     answer = _ask(
         parent,
         "useData",

@@ -16,7 +16,8 @@ SOURCE = """
 from PySide6.QtWidgets import QLabel
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 
 SHOW = ActionSpec("show_notes", "Show the notes", ("Ctrl+Shift+F9",), "list")
 

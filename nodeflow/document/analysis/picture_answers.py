@@ -1,4 +1,4 @@
-"""Nodes that take a picture, nodes that show the graph's answer to it, and how to read them."""
+"""Placeholders that take a picture, and outputs that show the graph's answer to it."""
 
 from __future__ import annotations
 

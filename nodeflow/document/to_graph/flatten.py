@@ -286,7 +286,9 @@ def flat_wire(place: Place, wire: Wire) -> Wire | None:
 
 
 def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | None = None) -> None:
-    """Make a node wait for the source of a control wire; of an instance, for its last nodes.
+    """Make a node wait for the source of a control wire.
+
+    If the source is an instance, the node waits for the last nodes inside.
 
     Args:
         target: id of the node in the flat document.

@@ -256,7 +256,7 @@ class _Finder:
         return bool(action.outputs) and self.storage[action.outputs[0]] in found
 
     def _follows_a_formula(self, storage: int, moved: set[int]) -> bool:
-        """Return whether an input of the formula that makes a storage is a stored formula's result.
+        """Return whether the formula that makes a storage reads the stored result of a formula.
 
         Both formulas would then be fused into one kernel.
         """

@@ -1,9 +1,9 @@
-"""Where training steps on JAX take the rows of a data set from.
+"""The sources from which training steps on JAX take the rows of a data set.
 
-Columns that fit are sent to the device once, as they are stored, and steps gather from them there;
-so are mapped files. Of those that do not fit, or that have to be read first, such as pictures, the
-rows of a block of steps are gathered here and sent; the function is the same, and so are the
-numbers.
+Columns that fit are sent to the device once, in their stored form, and steps gather rows there;
+this includes mapped files. For columns that do not fit, or that have to be read first, such as
+pictures, the rows of a block of steps are gathered here and then sent. The compiled function is the
+same in both cases, and so are the results.
 """
 
 from __future__ import annotations
@@ -35,9 +35,12 @@ class Rows(Protocol):
     ) -> tuple[tuple[Any, ...], Any, int, int]:
         """Return the rows for up to ``count`` steps, from step ``at`` of an epoch.
 
+        Args:
+            order: the numbers of all rows in the order of the epoch.
+
         Returns:
-            The stored rows of each column, the order of rows, the step to begin with in that, and
-            how many steps it is good for.
+            The stored rows of each column; the order in which steps take them; the step to begin
+            with in this order; and the number of steps for which the rows suffice.
         """
         ...
 
@@ -63,7 +66,7 @@ def _fits(size: int) -> bool:
 
 
 class _PlacedRows:
-    """All rows, on the device."""
+    """A source of rows that keeps all rows on the device."""
 
     def __init__(self, columns: Columns) -> None:
         jnp = jax_package().numpy
@@ -80,7 +83,7 @@ class _PlacedRows:
 
 
 class _SentRows:
-    """The rows of a block of steps at a time."""
+    """A source of rows that sends the rows of a block of steps at a time."""
 
     def __init__(self, columns: Columns, batch_size: int) -> None:
         self._columns, self._batch_size = columns, batch_size

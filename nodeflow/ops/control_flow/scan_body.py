@@ -72,7 +72,7 @@ def make_body(
 
 
 def add_input(graph: Graph, type_: TensorType) -> Tensor:
-    """Add an input of a type, a placeholder, to a subgraph; return its tensor."""
+    """Add a placeholder of the given type, as the next input of a subgraph; return its tensor."""
     shape = type_.shape if type_.has_rank else None
     return graph.apply("placeholder", dtype=type_.dtype, shape=shape)
 
@@ -193,14 +193,13 @@ def inline(
 def compute_inside(
     text: str, index: int, op_id: str, attrs: Mapping[str, Any], place: int, name: str
 ) -> str:
-    """Return the subgraph's text after adding an op that computes one of its inputs inside.
+    """Return a subgraph, as text, that computes one input of the given subgraph itself.
 
-    The added op has two operands. Its result replaces the input wherever the subgraph reads it.
+    An added op with two operands computes it, from the old input and a new last input.
 
     Args:
-        index: number of the input. It becomes operand number ``place`` (0 or 1) of the added op.
-        op_id, attrs, name: id, attributes and name of the added op. Its other operand is a new last
-            input of the subgraph.
+        index: number of the old input. It is operand number ``place`` (0 or 1) of the added op.
+        op_id, attrs, name: id, attributes and name of the added op.
     """
     count, nodes, outputs, *_ = json.loads(text)
 

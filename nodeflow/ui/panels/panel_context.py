@@ -106,7 +106,7 @@ class TrainingObjects:
 
 @dataclass(frozen=True)
 class MiddleObjects:
-    """The middle of the window, and how to go to a node in it."""
+    """The canvas and the other pages in the middle of the window, and the ways to a node there."""
 
     canvas: CanvasView
     pages: PageStack

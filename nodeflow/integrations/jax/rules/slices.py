@@ -1,4 +1,7 @@
-"""Blocks that begin where a run finds out; those that are known before are copies (`moves`)."""
+"""Rules for blocks of arrays at positions that are known only in a run.
+
+A block at a position that is known before is copied as in `moves`.
+"""
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ from nodeflow.document.analysis.port_names import DONE, port_order
 from nodeflow.document.analysis.subgraphs.instance_paths import (
     instance_problem,
     instances_in,
+    uses,
     variables_of,
 )
 from nodeflow.document.analysis.subgraphs.loops_and_branches import (
@@ -283,11 +284,21 @@ class Analysis:
         """Return whether a change of these definitions or of names can affect this analysis."""
         if self.doc.scope in scopes or (renames and self._watchers):
             return True
-        return any(i._is_reached(scopes, renames) for i in self.inside.values())
+        if any(i._is_reached(scopes, renames) for i in self.inside.values()):
+            return True
+        return self._loops_through(scopes)
 
     def _holds(self, scopes: set[str]) -> bool:
         """Return whether this graph, or an instance inside it, is one of these definitions."""
-        return self.doc.scope in scopes or any(i._holds(scopes) for i in self.inside.values())
+        if self.doc.scope in scopes or any(i._holds(scopes) for i in self.inside.values()):
+            return True
+        return self._loops_through(scopes)
+
+    def _loops_through(self, scopes: set[str]) -> bool:
+        """Return whether an instance on a loop, which has no analysis inside, holds these
+        definitions."""
+        records = (self.doc.nodes.get(node_id) for node_id in self._looping)
+        return any(_contains(self.doc, r, scopes) for r in records if r is not None)
 
     def _has_other_ports(self, node_id: str, change: Change) -> bool:
         """Return whether the ports of an instance changed. They are shown even without types."""
@@ -386,8 +397,8 @@ class Analysis:
         """Store the result of a node; return the consumers to infer again, or None if nothing
         changed."""
         was = self._results.get(node_id)
-        if was is now or was == now:
-            return None
+        if was is now or (was == now and list(was.out or ()) == list(now.out or ())):
+            return None  # hints list the outputs in their order
         self._results[node_id] = now
         self._note(node_id, now.problems)
         wires = self.doc.wires_out_of(node_id)
@@ -579,6 +590,15 @@ def _renames(change: Change) -> bool:
             if before.attrs != after.attrs and variables_of(before) != variables_of(after):
                 return True
     return False
+
+
+def _contains(doc: Document, record: NodeRecord, scopes: set[str]) -> bool:
+    """Return whether an instance is one of these definitions, or holds an instance of one."""
+    name = record.attrs.get(DEFINITION) if record.op == SUBGRAPH else None
+    if not isinstance(name, str):
+        return False
+    definitions = map(doc.definition, uses(doc, name))
+    return any(each is not None and each.scope in scopes for each in definitions)
 
 
 def _is_tensor(_: Wire) -> str:

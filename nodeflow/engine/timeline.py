@@ -67,8 +67,8 @@ def check_recording(options: object, run_metadata: object) -> None:
     ):
         if value is not None and not isinstance(value, kind):
             raise ArgumentProblem(
-                f"{name} must be an nf.{kind.__name__}, not {a_type(value)}",
-                hint=f"Give {name}=nf.{kind.__name__}(), or leave it out.",
+                f"{name} must be a {kind.__name__}, not {a_type(value)}",
+                hint=f"Give a {kind.__name__}, or leave {name} out.",
             )
 
 

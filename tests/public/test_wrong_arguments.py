@@ -20,7 +20,6 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.timeline import RunOptions
 from nodeflow.errors import ArgumentProblem, GraphError, NameProblem, NodeflowError, RunError
-from nodeflow.ops.training.global_step import global_step
 from nodeflow.public import public
 
 TRIALS = 12
@@ -157,20 +156,15 @@ def test_an_operator(operator: str) -> None:
         (
             lambda x, s: s.run([], None, 5),
             ArgumentProblem,
-            "options must be an RunOptions, not an int",
+            "options must be a RunOptions, not an int",
         ),
         (
             lambda x, s: s.run([], None, RunOptions(trace_level=3), {}),
             ArgumentProblem,
-            "run_metadata must be an RunMetadata, not a dict",
+            "run_metadata must be a RunMetadata, not a dict",
         ),
         (lambda x, s: s.steps_of(5), ArgumentProblem, "optimizers must be Iterable.*not an int"),
         (lambda x, s: nf.group([x, 3]), GraphError, "group takes nodes and tensors"),
-        (
-            lambda x, s: global_step(3, 4),
-            GraphError,
-            "global_step_tensor must be Tensor, not an int",
-        ),
     ],
 )
 def test_messages_read_well(wrong: Callable[..., Any], error: type[Exception], said: str) -> None:

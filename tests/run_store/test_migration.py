@@ -16,7 +16,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import nodeflow as nf
-from nodeflow.run_store import database
+from nodeflow.run_store.database import connection
 from nodeflow.run_store.database.connection import FILE, RESERVE
 from nodeflow.run_store.database.schema_migrations import STEPS
 from nodeflow.run_store.store import FINAL, RunStore
@@ -107,7 +107,7 @@ def test_a_store_of_before_that_cannot_be_changed_is_read(
 ) -> None:
     folder = Path(shutil.copytree(earlier, tmp_path / "runs"))
     before = (folder / FILE).read_bytes()
-    monkeypatch.setattr(database.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(connection.os, "access", lambda path, mode: False)
     with RunStore(folder, write=False) as store:
         assert [run.id for run in store.runs()] == sorted(IDS, reverse=True)
         run = store.find(IDS[1])

@@ -104,13 +104,12 @@ from nodeflow.ui.popups.search.add_node import AddNodePopup
 from nodeflow.ui.popups.search.quick_pick import QuickPick
 from nodeflow.ui.popups.tours import TOURS
 from nodeflow.ui.popups.tutorial import Tutorial
-from nodeflow.ui.window.bars import Bars
+from nodeflow.ui.window.bars import Bars, StatusFeed
 from nodeflow.ui.window.docking import Docking, room_on
 from nodeflow.ui.window.drop_hint import DropHint
 from nodeflow.ui.window.objects_for_panels import panel_context
 from nodeflow.ui.window.panes import PaneActions
 from nodeflow.ui.window.stage_modes import StageModes
-from nodeflow.ui.window.status_feed import StatusFeed
 
 SMALLEST = QSize(960, 600)
 READABLE = 0.34
@@ -355,7 +354,7 @@ class MainWindow(QMainWindow):
         self.shared_plots = SharedPlots(self)
         context = self.context = panel_context(self, errors)
         self.panels = Panels(self._late(spec, context) for spec in self._panel_specs)
-        self.stage_modes = StageModes(self)
+        self.stage_modes = StageModes(self, context, self.docking, self.info)
 
     def _late(self, spec: PanelSpec, context: PanelContext) -> tuple[str, LatePanel]:
         """Add a panel's dock or page and return the panel with its id.

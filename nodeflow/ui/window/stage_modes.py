@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtWidgets import QMainWindow
 
 from nodeflow.document.edit.stage import is_staged
 from nodeflow.document.model.records import Change
 from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.core.widgets.common_widgets import InfoBar
 from nodeflow.ui.panels.panel import Place
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.stage.stage import Stage
-from nodeflow.ui.window.docking import NARROW
-
-if TYPE_CHECKING:
-    from nodeflow.ui.window.main_window import MainWindow
+from nodeflow.ui.window.docking import NARROW, Docking
 
 CANVAS, BESIDE, STAGE = "canvas", "beside", "stage"
 MODES = (CANVAS, BESIDE, STAGE)
@@ -30,48 +28,52 @@ class StageModes(QObject):
         stage: the stage; None until it is first shown.
     """
 
-    def __init__(self, window: MainWindow) -> None:
+    def __init__(
+        self, window: QMainWindow, context: PanelContext, docking: Docking, info: InfoBar
+    ) -> None:
         super().__init__(window)
-        self._window = window
+        self._window, self._context = window, context
+        self._docking, self._info = docking, info
+        self._workspace, self._settings = context.document.workspace, context.look.settings
+        self._pages, self._canvas = context.middle.pages, context.middle.canvas
         self.mode = CANVAS
         self.stage: Stage | None = None
-        window.actions_.bind({"stage": Binding(self._cycle, self._blocked)})
-        window.workspace.replaced.connect(self._on_replaced)
-        window.workspace.changed.connect(self._on_changed)
-        window.files.opened.connect(self._on_opened)
+        context.window.actions.bind({"stage": Binding(self._cycle, self._blocked)})
+        self._workspace.replaced.connect(self._on_replaced)
+        self._workspace.changed.connect(self._on_changed)
+        context.document.files.opened.connect(self._on_opened)
 
     def _blocked(self) -> Blocked | None:
-        if self._window.pages.shows_welcome:
+        if self._pages.shows_welcome:
             return Blocked("Open a graph first.", "open")
         return None
 
     def _cycle(self) -> None:
         mode = MODES[(MODES.index(self.mode) + 1) % len(MODES)]
-        path = self._window.workspace.root.path
+        path = self._workspace.root.path
         if path is not None:
-            self._window.settings.set_stage_mode(str(path), mode)
+            self._settings.set_stage_mode(str(path), mode)
         self.show(mode)
-        self._window.messages.show_status(TEXTS[mode])
+        self._context.window.messages.show_status(TEXTS[mode])
 
     def show(self, mode: str) -> None:
         """Show the canvas, the stage, or both. The panels leave their places to the stage."""
-        window = self._window
         if self.stage is None:
             if mode == CANVAS:
                 return
-            self.stage = Stage(window.context)
-            window.pages.add_stage(self.stage)
-        view = window.canvas.viewport
+            self.stage = Stage(self._context)
+            self._pages.add_stage(self.stage)
+        view = self._canvas.viewport
         was_whole = view.camera.scale == view.fitting_scale()
         self.mode = mode
-        window.docking.leave_to_stage(self._taken(mode))
-        window.pages.divide(canvas=mode != STAGE, stage=mode != CANVAS)
-        window.info.move_to(self.stage if mode == STAGE else window.canvas)
+        self._docking.leave_to_stage(self._taken(mode))
+        self._pages.divide(canvas=mode != STAGE, stage=mode != CANVAS)
+        self._info.move_to(self.stage if mode == STAGE else self._canvas)
         if was_whole and mode != STAGE:
-            QTimer.singleShot(0, window, view.fit_all)  # after the layout
-        if not window.pages.shows_welcome:
-            window.pages.show_canvas()
-            window.pages.focus_area.setFocus()
+            QTimer.singleShot(0, self._window, view.fit_all)  # after the layout
+        if not self._pages.shows_welcome:
+            self._pages.show_canvas()
+            self._pages.focus_area.setFocus()
 
     def _taken(self, mode: str) -> tuple[Place, ...]:
         """Return the places of panels that the stage takes; a narrow window leaves it more."""
@@ -88,11 +90,11 @@ class StageModes(QObject):
 
     @Slot()
     def _on_opened(self) -> None:
-        root = self._window.workspace.root
-        chosen = self._window.settings.stage_mode(str(root.path)) if root.path else ""
+        root = self._workspace.root
+        chosen = self._settings.stage_mode(str(root.path)) if root.path else ""
         self.show(chosen if chosen in MODES else BESIDE if is_staged(root) else CANVAS)
         if self.mode == BESIDE:
-            QTimer.singleShot(0, self._window, self._window.canvas.viewport.fit_all)
+            QTimer.singleShot(0, self._window, self._canvas.viewport.fit_all)
 
     @Slot(object)
     def _on_changed(self, change: Change) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import nodeflow as nf
 import nodeflow.tensorflow1 as tf
+from nodeflow.errors import ArgumentProblem
 from nodeflow.integrations.tensorflow1.tables.homes import SPACES
 from nodeflow.integrations.tensorflow1.tables.moved import IN_CORE, SPACES_IN_CORE
 from tests.public.test_wrong_arguments import call, draws
@@ -36,3 +37,8 @@ def test_a_function(name: str, tmp_path, monkeypatch) -> None:
 
 def test_most_names_are_called() -> None:
     assert len(CALLED) > 300 and any(isclass(attrgetter(name)(tf)) for name in CALLED)
+
+
+def test_the_step_of_something_else_than_a_tensor_is_refused() -> None:
+    with pytest.raises(ArgumentProblem, match="global_step_tensor must be Tensor, not an int"):
+        tf.train.global_step(3, 4)

@@ -201,11 +201,11 @@ class PlotGrid(QWidget):
             cell.plot.set_axes(arrangement.x, arrangement.log_x, place.log)
             cell.plot.show_curves([c for c in self.all_curves if c.name in place.curves], colors)
             cell.show_legend()
-            cell.setVisible(index in seen)
             cell.set_alone(self._alone == index, len(places))
-            if index in seen:
+            if index in seen:  # before it is shown, or it would be a window of its own for a moment
                 at = seen.index(index)
                 self._layout.addWidget(cell, at // columns, at % columns)
+            cell.setVisible(index in seen)
         for column in range(self._layout.columnCount()):
             self._layout.setColumnStretch(column, 1 if column < min(columns, len(seen)) else 0)
         for row in range(self._layout.rowCount()):

@@ -29,7 +29,9 @@ def press(window, key: Qt.Key, modifiers: Qt.KeyboardModifier = Keys.NoModifier)
 
 def test_the_fix_of_a_banner_is_undone_by_its_key(window, loss, qtbot):
     document = window.workspace.document
-    button = window.toolbar.widgetForAction(window.actions_["train"])
+    train = window.actions_["train"]  # its button comes soon after the first node
+    qtbot.waitUntil(lambda: window.toolbar.widgetForAction(train) is not None)
+    button = window.toolbar.widgetForAction(train)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert window.info.button.isVisible()
     qtbot.mouseClick(window.info.button, Qt.MouseButton.LeftButton)

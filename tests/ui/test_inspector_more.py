@@ -107,13 +107,14 @@ def entries(row) -> list[str]:
 def test_a_field_has_a_menu_at_its_name_and_at_its_editor(page, qtbot):
     row = page().attributes.attr_rows["learning_rate"]
     qtbot.mouseClick(row.label, LEFT)
-    assert entries(row) == ["Vary in a sweep…", "Back to the default"]
+    assert entries(row) == ["Vary in a sweep…", "Take off the stage", "Back to the default"]
     field = row.editor.focus_widget()
     middle = field.rect().center()
     event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, middle, field.mapToGlobal(middle))
     QApplication.sendEvent(field, event)
     texts = entries(row)
-    assert texts[-2:] == ["Vary in a sweep…", "Back to the default"] and len(texts) > 4
+    assert texts[-3:] == ["Vary in a sweep…", "Take off the stage", "Back to the default"]
+    assert len(texts) > 5
     (box,) = (r for n, r in page().training.setting_rows.items() if n == "batch_size")
     box._open_menu(QPoint(5, 5))
     assert "Vary in a sweep…" in entries(box)

@@ -228,7 +228,9 @@ def test_a_command_takes_what_is_typed_first(window, keys, qtbot, engine):
     keys.press(Key.Key_F5)
     assert value(window, node, "value") == 7
     keys.type("8")
-    button = window.toolbar.widgetForAction(window.actions_["run"])
+    run = window.actions_["run"]  # its button comes soon after the first node
+    qtbot.waitUntil(lambda: window.toolbar.widgetForAction(run) is not None)
+    button = window.toolbar.widgetForAction(run)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert value(window, node, "value") == 78
 

@@ -15,6 +15,7 @@ import pytest
 import nodeflow as nf
 import nodeflow.tensorflow1 as tf
 from nodeflow.integrations.tensorflow1.convert import convert
+from nodeflow.ops.training import optimizers
 from tests.backends import SESSIONS
 
 START = np.linspace(-1, 1, 12).reshape(6, 2)
@@ -155,7 +156,7 @@ def test_clipped_gradients_of_lookups_change_no_other_row(key: str) -> None:
 
 @pytest.mark.parametrize("key", OPTIMIZERS)
 def test_the_optimizers_of_nf_go_on_moving_all_rows(key: str) -> None:
-    ours = trained(nf.train, key)
+    ours = trained(optimizers, key)
     rows = np.abs(ours - by_hand(OPTIMIZERS[key][2])).max(axis=1)
     assert rows.max() > 1e-4, "a row that rests for a step or more ends elsewhere"
 

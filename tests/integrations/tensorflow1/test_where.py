@@ -89,3 +89,13 @@ def test_the_converter_keeps_the_one_that_takes_rows(line: str, rename: bool) ->
 def test_the_converter_renames_the_one_that_broadcasts() -> None:
     converted = convert("import tensorflow as tf\ny = tf.where_v2(c, x, z)\n", rename=True)
     assert converted.text == "import nodeflow as nf\ny = nf.where(c, x, z)\n"
+
+
+def test_the_second_version_broadcasts_a_vector() -> None:
+    x = np.arange(9, dtype=np.float32).reshape(3, 3)
+    condition = np.array([True, False, True])
+    with tf.Session() as session:
+        found = session.run(tf.where_v2(condition, x, -x))
+        rows = session.run(tf.where(condition, x, -x))
+    assert found.tolist() == np.where(condition, x, -x).tolist()
+    assert rows.tolist() == np.where(condition[:, None], x, -x).tolist()

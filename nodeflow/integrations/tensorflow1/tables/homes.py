@@ -92,6 +92,7 @@ HOMES = {
     },
     "select": f"{HERE}.selection:where",
     "where": f"{HERE}.selection:where",
+    "where_v2": "nodeflow.ops.dynamic.api:where",
     "contrib.seq2seq.sequence_loss": f"{HERE}.contrib.layers:sequence_loss",
     "metrics.sparse_average_precision_at_k": f"{HERE}.streaming:average_precision_at_k",
     "metrics.sparse_precision_at_k": f"{HERE}.streaming:precision_at_k",
@@ -100,7 +101,7 @@ HOMES = {
 
 ALSO_IN_NF = frozenset(
     ("constant", "nn.elu", "nn.leaky_relu", "nn.relu", "nn.selu", "nn.sigmoid", "nn.softplus",
-     "nn.softsign", "nn.tanh")
+     "nn.softsign", "nn.tanh", "where_v2")
 )  # fmt: skip
 """Names here that mean the same in `nf` at the root, so the converter can rename them."""
 

@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import traceback
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
-
-
-class CalledFiles:
-    """The files whose functions are called on this thread, in order."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def __enter__(self) -> CalledFiles:
-        sys.setprofile(self._note)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        sys.setprofile(None)
-
-    def _note(self, frame: FrameType, event: str, arg: object) -> None:
-        if event == "call":
-            self.names.append(Path(frame.f_code.co_filename).name)
 
 
 @pytest.fixture
@@ -51,15 +32,23 @@ def test_edits_are_one_change_each_and_one_request_for_values(window, engine, co
     assert [type(request) for request in engine.sent] == [*3 * [p.SyncChange], p.Evaluate]
 
 
-def test_values_reach_a_node_without_the_run_menu(window, engine, constant, qtbot):
+def test_values_reach_a_node_without_the_run_menu(window, engine, constant, qtbot, monkeypatch):
     engine.computes = False
     commands.set_attr(window.workspace.document, constant, "value", 5.0)
     qtbot.waitUntil(lambda: bool(engine.requests(p.Evaluate)))
     answer = engine.evaluate(engine.requests(p.Evaluate)[-1])
-    with CalledFiles() as called:
-        window.link.channel.arrived.emit(window.link.channel.generation, answer)
-        qtbot.waitUntil(lambda: shown(window, constant) == "5")
-    assert "shown_values.py" in called.names and "run_controller.py" not in called.names
+    callers: set[str] = set()
+    state = window.canvas.node_state
+    set_values = state.set_values
+
+    def noted(values) -> None:
+        callers.update(Path(frame.filename).name for frame in traceback.extract_stack())
+        set_values(values)
+
+    monkeypatch.setattr(state, "set_values", noted)
+    window.link.channel.arrived.emit(window.link.channel.generation, answer)
+    qtbot.waitUntil(lambda: shown(window, constant) == "5")
+    assert "shown_values.py" in callers and "run_controller.py" not in callers
 
 
 def test_the_run_menu_reports_the_runs_that_it_started(window, engine, constant, qtbot):

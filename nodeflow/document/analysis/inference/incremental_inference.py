@@ -397,8 +397,10 @@ class Analysis:
         """Store the result of a node; return the consumers to infer again, or None if nothing
         changed."""
         was = self._results.get(node_id)
-        if was is now or (was == now and list(was.out or ()) == list(now.out or ())):
-            return None  # hints list the outputs in their order
+        if was is now:
+            return None
+        if was is not None and was == now and list(was.out or ()) == list(now.out or ()):
+            return None  # the order matters to hints, which list the outputs
         self._results[node_id] = now
         self._note(node_id, now.problems)
         wires = self.doc.wires_out_of(node_id)

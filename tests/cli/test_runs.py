@@ -14,7 +14,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.document.io import flow
 from nodeflow.resources import examples
-from nodeflow.run_store import database
+from nodeflow.run_store.database import connection
 from nodeflow.run_store.run_records import Run, RunEvent
 from nodeflow.run_store.store import Batch, RunStore
 
@@ -304,7 +304,7 @@ def test_a_run_that_trains_is_not_deleted(endless_training, nodeflow, kept: Path
 def test_doctor_says_where_runs_are_and_how_writes_are_made_safe(nodeflow, kept: Path, monkeypatch):
     found = nodeflow("doctor", "--json").json["runs"]
     assert (found["runs folder"], found["runs state"]) == (str(kept), "nothing is kept yet")
-    monkeypatch.setattr(database, "shares_memory", lambda folder: False)
+    monkeypatch.setattr(connection, "shares_memory", lambda folder: False)
     train(nodeflow)
     state = nodeflow("doctor", "--json").json["runs"]["runs state"]
     assert state == "1 runs, rollback journal: memory is not shared there"

@@ -23,8 +23,8 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.resources import examples
-from nodeflow.train import loop
 from nodeflow.train.events import Event, Resumed, Steps
+from nodeflow.train.loop import event_stream
 from nodeflow.train.resume.checkpoints import existing, read_tiers
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import load_state
@@ -128,7 +128,7 @@ def uninterrupted(
         def goes_on(event: Event) -> bool:
             return sum(map(len, parts)) < max(steps, LAST_KILL + COMPARED)
 
-        for event in takewhile(goes_on, loop.train(session, training, tiers=tiers)):
+        for event in takewhile(goes_on, event_stream.train(session, training, tiers=tiers)):
             if isinstance(event, Steps):
                 parts.append(event.losses)
     known.append((tiers, np.concatenate(parts)))

@@ -216,7 +216,7 @@ def test_the_bar_offers_what_is_usable_now(spirals, engine, qtbot):
     qtbot.waitUntil(lambda: offered() == ["pause", "stop"])
     assert not spirals.docking.docks["training"].isVisible(), "the stage shows the training"
     engine.end_training()
-    qtbot.waitUntil(lambda: offered() == ["train", "continue"])
+    qtbot.waitUntil(lambda: offered() == ["continue", "train"])
 
 
 def test_a_hidden_stage_asks_for_nothing(spirals, engine, qtbot):
@@ -263,3 +263,20 @@ def test_a_training_until_stopped_shows_no_end(window, engine, qtbot):
     qtbot.waitUntil(lambda: panel.figures["step"].text() == "3")
     assert panel.figures["epoch"].text() == "1" and panel.figures["left"].text() == "–"
     assert panel.record.part == 0.0
+
+
+def test_a_stage_that_opens_after_a_training_shows_its_loss(window, engine, qtbot):
+    window.files.open_example(example("mnist"))
+    window.actions_.trigger("train")
+    engine.begin_training()
+    engine.train_steps(1, [0.5, 0.4, 0.3])
+    engine.end_epoch(1, 0.4, accuracy=0.8)
+    engine.end_training()
+    press(qtbot, window)
+    main = window.stage_modes.stage.main
+    assert main.view.view == LOSS
+    qtbot.waitUntil(lambda: main.pages.currentWidget() is main.curves)
+    (losses,) = (
+        c for c in window.context.trainings.latest.record.curves if c.name == "training loss"
+    )
+    assert losses.values.tolist() == [0.5, 0.4, 0.3]

@@ -34,6 +34,7 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
+from nodeflow.ui.panels.trainings.latest_training import LatestTraining
 from nodeflow.ui.panels.trainings.run_overlays import RunOverlays
 from nodeflow.ui.popups.tutorial import Tutorial
 
@@ -86,12 +87,14 @@ class TrainingObjects:
     Attributes:
         run: starts trainings.
         folders: the folders that trainings fill with files for other programs.
+        latest: the history of the training that runs or ran last.
         plots: adds the curves of other runs, or a cursor, to the plots of trainings.
         make_overlays: the function that makes ``overlays`` on first use.
     """
 
     run: RunController
     folders: Sequence[TrainingFolder]
+    latest: LatestTraining
     plots: SharedPlots
     make_overlays: Callable[[], RunOverlays]
 

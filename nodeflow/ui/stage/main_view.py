@@ -21,12 +21,11 @@ from nodeflow.drawing.views.view import ShownView, discover_views
 from nodeflow.host.protocol import ViewSpec, ViewValue
 from nodeflow.host.views.pinned import spec_of
 from nodeflow.number_text import count
-from nodeflow.train.events import Diverged, Done, Event, Started
+from nodeflow.train.events import Diverged, Done, Event
 from nodeflow.ui.core.concurrency.redraw_throttle import FASTEST_MS, RedrawThrottle
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, WrappingRow, clear, label
 from nodeflow.ui.panels.panel_context import PanelContext
-from nodeflow.ui.panels.trainings.training_history import TrainingRecord
 from nodeflow.ui.panels.value_views.view_page import ViewCanvas
 from nodeflow.ui.stage.control_row import OFF_STAGE
 from nodeflow.ui.stage.default_pins import default_view
@@ -52,7 +51,7 @@ class MainView(QWidget):
         self._context = context
         self.views: tuple[PinnedView, ...] = ()
         self.view = PinnedView("", LOSS)
-        self.record = TrainingRecord(context.look.settings.smoothing)
+        self._latest = context.trainings.latest
         self.title, self.state = ElidedLabel("", "strong"), label("", "caption")
         self.strip = WrappingRow(gap=1)
         self.tabs: list[QToolButton] = []
@@ -78,8 +77,8 @@ class MainView(QWidget):
         self._timer = QTimer(self, singleShot=True, interval=FASTEST_MS)
         self._timer.timeout.connect(self._draw_curves)
         context.engine.views.arrived.connect(self._on_view)
-        context.engine.link.training.connect(self._on_event)
-        context.document.workspace.replaced.connect(self._forget)
+        self._latest.advanced.connect(self._on_event)
+        self._latest.began.connect(self._forget)
         context.trainings.plots.cursor_changed.connect(self._on_cursor)
 
     # ---- which view ---------------------------------------------------------------------------
@@ -181,9 +180,6 @@ class MainView(QWidget):
 
     @Slot(object)
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, Started) and event.first_epoch == 1:
-            self._forget()
-        self.record.take(event)
         if not self.isVisible() or self.view.view != LOSS:
             return
         if isinstance(event, (Done, Diverged)):
@@ -193,7 +189,6 @@ class MainView(QWidget):
 
     @Slot()
     def _forget(self) -> None:
-        self.record = TrainingRecord(self._context.look.settings.smoothing)
         if self.curves is not None:
             self.curves.forget()
 
@@ -203,7 +198,8 @@ class MainView(QWidget):
         if not self.isVisible() or self.view.view != LOSS:
             return
         self.state.setText("")
-        if not self.record.curves:
+        record = self._latest.record
+        if not record.curves:
             self.pages.setCurrentWidget(self._no_curves)
             return
         if self.curves is None:
@@ -213,10 +209,10 @@ class MainView(QWidget):
             self.curves.step_chosen.connect(self._context.trainings.plots.step_chosen)
             self.pages.addWidget(self.curves)
         self.pages.setCurrentWidget(self.curves)
-        self.curves.show_curves(self.record.curves)
-        self.curves.refresh(self.record.done is not None or self.record.diverged is not None)
-        self.curves.mark(self.record.mark)
-        self.curves.show_changes(self.record.changes)
+        self.curves.show_curves(record.curves)
+        self.curves.refresh(record.done is not None or record.diverged is not None)
+        self.curves.mark(record.mark)
+        self.curves.show_changes(record.changes)
 
     @Slot()
     def _on_cursor(self) -> None:

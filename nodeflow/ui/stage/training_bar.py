@@ -15,7 +15,7 @@ from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.trainings.scrubber import Scrubber
 from nodeflow.ui.stage.speed_slider import SpeedSlider
 
-BUTTONS = ("train", "continue", "pause", "step", "stop")
+BUTTONS = ("continue", "train", "pause", "step", "stop")
 
 
 class TrainingBar(QWidget):

@@ -17,6 +17,7 @@ from nodeflow.ui.panels.panel_context import (
     TrainingObjects,
     WindowObjects,
 )
+from nodeflow.ui.panels.trainings.latest_training import LatestTraining
 from nodeflow.ui.panels.trainings.run_overlays import RunOverlays
 
 if TYPE_CHECKING:
@@ -36,7 +37,13 @@ def panel_context(window: MainWindow, errors: ErrorHandler | None) -> PanelConte
         DocumentObjects(workspace, window.files, window.problem_list, window.conflicts),
         EngineObjects(window.link, window.shown_values, window.view_watcher, window.plugins),
         ChosenValues(window.data, window.overrides, window.what_if),
-        TrainingObjects(window.run, window.training_folders, plots, make_overlays),
+        TrainingObjects(
+            window.run,
+            window.training_folders,
+            LatestTraining(window.link, workspace, settings, window),
+            plots,
+            make_overlays,
+        ),
         MiddleObjects(window.canvas, window.pages, window.navigator, window.expand, window.staging),
         InsertingObjects(window.subgraphs, window.insertables),
         LookObjects(settings, window.themes),

@@ -1,0 +1,47 @@
+"""The history of the training that runs or ran last, for views that open after it began."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from nodeflow.train.events import Event, Started
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.panels.trainings.training_history import TrainingRecord
+
+
+class LatestTraining(QObject):
+    """Follows the trainings of a window from its start.
+
+    Attributes:
+        record: the history; empty before a training, and for another document.
+
+    Signals:
+        began(): the record is a new one.
+        advanced(event): the record took an event.
+    """
+
+    began = Signal()
+    advanced = Signal(object)
+
+    def __init__(
+        self, link: EngineLink, workspace: Workspace, settings: Settings, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self.record = TrainingRecord(settings.smoothing)
+        link.training.connect(self._on_event)
+        workspace.replaced.connect(self._begin)
+
+    @Slot()
+    def _begin(self) -> None:
+        self.record = TrainingRecord(self._settings.smoothing)
+        self.began.emit()
+
+    @Slot(object)
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Started) and event.first_epoch == 1:
+            self._begin()
+        self.record.take(event)
+        self.advanced.emit(event)

@@ -253,6 +253,8 @@ ANY_FILE = option(
     action="store_true",
 )
 INIT = option("--init", help="ignore the saved weights", action="store_true")
+INPUTS = (FEED, INVERT, PREPARE, SET, SEED, DATA_DIR, DATASET, ALLOW_DATA, SPLIT)
+"""What a run outside a training computes with."""
 
 RUN = option(
     "run", help="a run: its id, a unique beginning of that, its name, or latest", metavar="RUN"

@@ -25,7 +25,7 @@ from nodeflow.train.rewind.replay import Past, Replay
 
 MOST_STEPS = 60
 MAIN_VIEWS = ("regions", "plot", "predictions", "class_accuracy")
-"""The kinds of views from which the main view is chosen, the first one that the graph has."""
+"""The main view shows the first of these kinds of views that the graph has."""
 
 
 def record(

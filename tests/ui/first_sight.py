@@ -1,6 +1,6 @@
 """Count what a newcomer sees at first: ``python tests/ui/first_sight.py WHAT [FILE]``.
 
-WHAT is ``empty``, ``example`` (with a .flow file) or ``data`` (with a table, of which the window
+WHAT is ``empty``, ``example`` (with a .flow file) or ``data`` (with a table, from which the window
 makes the suggested graph). The panels below are open.
 
 Counted are the visible tabs, buttons, fields and entries of the menu bar's menus; the parts of one

@@ -169,7 +169,7 @@ def test_colours_tabs_and_filters_begin_anew(window, engine, qtbot):
     qtbot.keyClicks(window.panels["outline"].filter, "hid")
     window.docking.show("runs")
     assert window.docking.docks["runs"].is_front
-    open_example(window, "spirals")
+    open_example(window, "mnist_adam")  # has no stage, so the panels stay
     assert window.colors.chosen == "" and not window.colors.legend.isVisible()
     assert window.canvas.renderer.tints is None
     assert engine.requests(p.Measure)[-1].of == ""

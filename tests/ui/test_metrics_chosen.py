@@ -13,6 +13,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_flags import set_mode
 from nodeflow.document.model.records import MUTED
 from nodeflow.resources import example
+from nodeflow.ui.window.stage_modes import CANVAS
 
 
 def section_of(window):
@@ -91,6 +92,7 @@ def test_a_metric_node_counts_when_it_is_complete(window, tmp_path) -> None:
 def test_an_accuracy_node_is_recorded_and_plotted(live_window, qtbot, tmp_path) -> None:
     window = live_window()
     opened(window, tmp_path, "mnist_layers", epochs=1, batch_size=1000)
+    window.stage_modes.show(CANVAS)  # the example opens beside its stage, without panels below
     qtbot.waitUntil(lambda: window.actions_.blocked("train") is None, timeout=20000)
     window.actions_.trigger("train")
     qtbot.waitUntil(lambda: window.link.has_trained, timeout=60000)

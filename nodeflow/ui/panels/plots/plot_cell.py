@@ -91,7 +91,7 @@ class PlotCell(QWidget):
         self._is_alone = is_alone
         self.alone.setVisible(count > 1)
         words = "Show all plots again (Escape)" if is_alone else "Show this plot by itself"
-        self.alone.setToolTip(words)
+        self.alone.setToolTip(plain_tip(words))
 
     def show_legend(self) -> None:
         """Name the curves in their colours."""

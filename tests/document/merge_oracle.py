@@ -39,7 +39,8 @@ def lost(base: Document, ours: Document, theirs: Document, found: Merged) -> lis
 def _appended(key: tuple, before: dict, after: dict, across: dict, result: dict) -> bool:
     """Says whether a side appended to a list, and the result has that: in its order, and beside
     everything older that the other side did not take away."""
-    if key[-1] not in ("ports", "metrics") or None in (after.get(key), result.get(key)):
+    lists = ("ports", "metrics", "views", "controls")
+    if key[-1] not in lists or None in (after.get(key), result.get(key)):
         return False
     tables = (before, after, across, result)
     old, new, theirs, now = (json.loads(table.get(key) or "[]") for table in tables)

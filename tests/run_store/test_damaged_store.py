@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 import threading
+import time
 import zlib
 from pathlib import Path
 
@@ -433,6 +434,8 @@ def test_a_store_that_is_locked_when_a_training_starts_is_tried_again(
                     lock.execute("ROLLBACK")
                 elif event.run:
                     kept.append(event.run)
+            if told.is_set() and not kept:
+                time.sleep(2 * writer_thread.RETRY_SECONDS)  # the next event tries again
     assert len(said) == 1 and told.is_set()
     (run,) = [run for run in nf.runs(folder=folder) if run.id in kept]
     assert run.status == DONE and len(run.losses) == 400

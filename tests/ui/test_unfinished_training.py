@@ -283,7 +283,7 @@ def test_undo_of_restart_brings_the_learned_values_back(
     stop(qtbot, window)
     before = learned(qtbot, window, tmp_path / "a.safetensors")
     qtbot.waitUntil(lambda: window.actions_["train"].text() == "Restart")
-    train_for(qtbot, window)
+    train_for(qtbot, window, training_panel(window).record.last_step + 40)
     if not while_it_trains:
         stop(qtbot, window)
         after = learned(qtbot, window, tmp_path / "b.safetensors")

@@ -107,6 +107,8 @@ def test_a_view_on_a_node_is_one_undo_step_and_stands_in_the_file(qtbot, spirals
 def test_the_view_is_drawn_where_the_value_stands(qtbot, spirals, engine):
     select(spirals, "predicted")
     canvas, node_id = spirals.canvas, node(spirals, "predicted")
+    canvas.viewport.zoom_reset()
+    canvas.viewport.center_on(node_id)
     height = canvas.viewport.node_rect(node_id).height()
     spirals.actions_.trigger("view_regions")
     assert canvas.viewport.node_rect(node_id).height() > height + 30

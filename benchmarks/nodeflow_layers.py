@@ -11,6 +11,7 @@ from workloads import Work
 
 import nodeflow as nf
 from nodeflow import layers as nl
+from nodeflow.ops.layers import pooling_api
 from nodeflow.ops.namespaces import image, nn
 from nodeflow.ops.training.optimizers import AdamOptimizer
 from nodeflow.ops.variables.scope import get_variable
@@ -38,7 +39,7 @@ def conv(x: Any, filters: int, size: int = 3, **more: Any) -> Any:
 
 
 def pooled(x: Any) -> Any:
-    return nl.max_pooling2d(x, 2, 2)
+    return pooling_api.max_pooling2d(x, 2, 2)
 
 
 @model
@@ -107,7 +108,7 @@ def normalized(x: Any, y: Any) -> Any:
 def volumes(x: Any, y: Any) -> Any:
     for filters in (8, 16):
         x = nl.conv3d(x, filters, 3, padding="same", activation=nf.relu)
-        x = nl.max_pooling3d(x, 2, 2)
+        x = pooling_api.max_pooling3d(x, 2, 2)
     return classified(nl.dense(nl.flatten(x), 10), y)
 
 

@@ -78,6 +78,10 @@ def span(attr: Attr, value: float) -> tuple[float, float, bool]:
     if value > 0:
         least = max(value / REACH, 1.0 if attr.kind == "int" else 0.0)
         most = value * REACH if attr.kind != "int" else max(value * 10, 10.0)
-        return float(f"{least:.2g}"), float(f"{most:.2g}"), False
+        return _two_digits(least), _two_digits(most), False
     size = max(1.0, abs(value) * 2)
     return (0.0 if low == 0 else -size), size, True
+
+
+def _two_digits(value: float) -> float:
+    return round(value, 1 - math.floor(math.log10(value))) if value > 0 else value

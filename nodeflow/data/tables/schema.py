@@ -192,14 +192,10 @@ class Schema:
         }
 
     def _date_order(self) -> str:
-        """Return how dates of the features are read, if that had to be decided."""
+        """Return how dates are read, if that had to be decided and all columns agree."""
         if self.options["date_order"] != "auto":
             return self.options["date_order"]
-        found = {
-            date_order(self.table.columns[e.index].read_date)
-            for e in self.encoders
-            if e.kind == "date"
-        } - {"auto"}
+        found = {date_order(column.read_date) for column in self.table.columns} - {"auto"}
         return found.pop() if len(found) == 1 else "auto"
 
 

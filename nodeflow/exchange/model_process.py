@@ -2,7 +2,8 @@
 
 Its input is one pickled request of `model_requests`; its output is the pickled answer, or the
 error. It reads, writes and compares models in a process of its own because that takes seconds and
-may need much memory, and because the user can end it at any time.
+may need much memory, and because the user can end it at any time. Only exports and comparisons
+import the engine, so a file opens sooner.
 """
 
 from __future__ import annotations
@@ -12,15 +13,7 @@ import pickle
 import sys
 from functools import singledispatch
 
-from nodeflow.atomic_write import write_atomically, writing
-from nodeflow.document.io import flow
-from nodeflow.document.model.document import Document
-from nodeflow.document.to_graph.saved_weights import use_weights
-from nodeflow.document.to_graph.task import Task
-from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
-from nodeflow.exchange.comparison import verify
-from nodeflow.exchange.exporting import Exporter
 from nodeflow.exchange.importing import import_model
 from nodeflow.exchange.model_requests import (
     Answer,
@@ -31,12 +24,8 @@ from nodeflow.exchange.model_requests import (
     ModelExported,
     ModelImported,
     Request,
-    StoredGraph,
 )
-from nodeflow.exchange.peers import peer
-from nodeflow.manifests import offer
 from nodeflow.ops.user import load_plugins
-from nodeflow.train.saving.weights import check_writable
 
 
 @singledispatch
@@ -58,44 +47,16 @@ def _import(request: ImportModel) -> ModelImported:
 
 @answer.register
 def _export(request: ExportModel) -> ModelExported:
-    chosen = offer("exporter", request.to)
-    chosen.integration.check_software()
-    exporter: Exporter = chosen.load()()
-    check_writable(request.target)
-    options = {flag.removeprefix("--"): None for flag in chosen.fields.get("options", {})}
-    with exporter.reading(_document(request.graph)):
-        task = Task(_document(request.graph))
-        with _session(task, request.graph) as session:
-            made = exporter.exported(task, session, (), options)
-    with writing(request.target):
-        write_atomically(request.target, made.content)
-    return ModelExported(request.target, made.text, tuple(made.outputs))
+    from nodeflow.exchange.stored_graphs import export_stored
+
+    return export_stored(request)
 
 
 @answer.register
 def _compare(request: CompareModel) -> ModelCompared:
-    other = peer(request.peer)
-    task = Task(_document(request.graph))
-    with _session(task, request.graph) as session:
-        found = verify(task, session, other, ())
-    node = (found.first or found.largest).name
-    return ModelCompared(other.title, found.text, node, found.first is None, dict(found.left_out))
+    from nodeflow.exchange.stored_graphs import compare_stored
 
-
-def _document(graph: StoredGraph) -> Document:
-    document = flow.load(graph.file)
-    document.allow(*graph.allowed)
-    return document
-
-
-def _session(task: Task, graph: StoredGraph) -> Session:
-    """Return a session with the stored variables."""
-    task.graph.devices_noted = True
-    session = Session(task.graph, tier="compiled", seed=task.build.settings.seed)
-    session.initialize()
-    if graph.weights is not None:
-        use_weights(session, task.build, graph.weights)
-    return session
+    return compare_stored(request)
 
 
 def main() -> None:

@@ -25,6 +25,15 @@ from nodeflow.exchange.model_requests import (
 from tests.integrations.onnx.models import expected, mlp, with_unknown_op
 
 PRINTING = 'print("no answer")\n'
+READING = """
+import sys
+from pathlib import Path
+from nodeflow.exchange import model_process
+from nodeflow.exchange.model_requests import ImportModel
+
+print(len(model_process.answer(ImportModel(Path("odd.onnx"), Path("odd.flow"), True)).missing))
+print("nodeflow.engine.session" in sys.modules)
+"""
 
 
 def asked(request: object, **more: str) -> Any:
@@ -57,6 +66,13 @@ def test_a_model_is_written_beside_what_own_ops_print(tmp_path):
     found = asked(ImportModel(tmp_path / "odd.onnx", target, False), NODEFLOW_PLUGINS=str(own))
     assert list(found.missing) == ["wobble"]
     assert flow.load(target).node_named("wobble") is not None
+
+
+def test_a_model_is_read_without_the_engine(tmp_path):
+    onnx.save(with_unknown_op(), tmp_path / "odd.onnx")
+    command = [sys.executable, "-c", READING]
+    printed = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, check=True).stdout
+    assert printed.split() == [b"1", b"False"]
 
 
 def test_an_error_keeps_its_hint_for_the_window(graph):

@@ -21,7 +21,7 @@ ELSEWHERE = re.compile(
 PYTHON_ONLY = (
     "cli/", "data/pipeline/", "data/sources/npz_file.py", "document/to_graph/save_and_load.py",
     "document/from_graph/convert.py", "engine/fetches.py", "engine/input_streams.py",
-    "engine/runtime/context.py", "engine/session.py", "engine/timeline.py", "graph/graph.py",
+    "engine/runtime/context.py", "engine/recorded_runs.py", "engine/session.py", "graph/graph.py",
     "graph/session_hooks/default_session.py", "graph/tensor_methods/indexing.py",
     "graph/tensor_methods/input_conversion.py", "graph/tensor_methods/operators.py",
     "graph/tensor_methods/variable_methods.py",

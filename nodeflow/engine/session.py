@@ -31,6 +31,13 @@ from nodeflow.engine.memory import Needs
 from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule, steps_before
 from nodeflow.engine.plan.passes import resolve
 from nodeflow.engine.prepared_runs import PreparedRuns
+from nodeflow.engine.recorded_runs import (
+    RunMetadata,
+    RunOptions,
+    check_callable_options,
+    check_recording,
+    whole_run,
+)
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.runtime.context import RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule, resolve_alias
@@ -38,13 +45,6 @@ from nodeflow.engine.session_state import SessionState
 from nodeflow.engine.stages import AnyExecutor, explain_run
 from nodeflow.engine.step_values import StepValues
 from nodeflow.engine.stepper import Stepper
-from nodeflow.engine.timeline import (
-    RunMetadata,
-    RunOptions,
-    check_callable_options,
-    check_recording,
-    whole_run,
-)
 from nodeflow.errors import FeedError, FetchError, GraphError, RunError, a_type
 from nodeflow.graph.devices import DeviceKept
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph

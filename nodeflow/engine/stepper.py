@@ -27,13 +27,13 @@ from nodeflow.engine.peak import peak_of
 from nodeflow.engine.phase import optimizers_of
 from nodeflow.engine.plan.batch_input import contiguous
 from nodeflow.engine.plan.passes import rewrite_schedule
+from nodeflow.engine.recorded_runs import whole_run
 from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.runtime.staging import staging_of
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
 from nodeflow.engine.step_order import order_of_step
 from nodeflow.engine.step_values import StepValues
-from nodeflow.engine.timeline import whole_run
 from nodeflow.engine.waiting import Interrupted
 from nodeflow.errors import DataError, FeedError, FetchError
 from nodeflow.graph.graph import Node, Tensor

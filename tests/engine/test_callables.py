@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine.timeline import RunMetadata, RunOptions
+from nodeflow.engine.recorded_runs import RunMetadata, RunOptions
 from nodeflow.errors import (
     ArgumentProblem,
     FeedError,

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine.timeline import RunOptions
+from nodeflow.engine.recorded_runs import RunOptions
 from nodeflow.errors import ArgumentProblem, GraphError, NameProblem, NodeflowError, RunError
 from nodeflow.public import public
 

@@ -60,7 +60,7 @@ HOMES = {
     "errors.OpError": "nodeflow.errors:NodeflowError",
     "errors.OutOfRangeError": "nodeflow.errors:OutOfRangeError",
     "errors.ResourceExhaustedError": "nodeflow.errors:OverBudget",
-    "python.client.timeline.Timeline": "nodeflow.engine.timeline:Timeline",
+    "python.client.timeline.Timeline": f"{HERE}.program.timeline:Timeline",
     **{name: f"{HERE}.program.templates:{name}" for name in _SMALL},
     **{f"train.{name}Optimizer": f"{HERE}.optimizers:{name}Optimizer" for name in _OPTIMIZERS},
     **{f"{name}": f"{HERE}.sessions:{name}" for name in ("InteractiveSession", "Session")},

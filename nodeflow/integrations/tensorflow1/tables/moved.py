@@ -8,7 +8,7 @@ _NAMES: Mapping[tuple[str, str], str] = {
     ("", "engine.config"): """
         ConfigProto GPUOptions
     """,
-    ("", "engine.timeline"): """
+    ("", "engine.recorded_runs"): """
         RunMetadata RunOptions
     """,
     ("", "graph.session_hooks.default_session"): """

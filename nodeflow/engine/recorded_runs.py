@@ -1,16 +1,15 @@
-"""Records of a run's kernels and times, by TensorFlow 1's names: options, metadata, timeline.
+"""The options and the metadata of a recorded run, which `Session.run` takes.
 
 The figures come from `Session.profile`: kernels, threads, microseconds and the bytes they move.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from typing import Any
 
-from nodeflow.errors import ArgumentProblem, RunError, a_type
+from nodeflow.errors import ArgumentProblem, a_type
 
 
 def whole_run(seconds: float) -> dict[str, Any]:
@@ -48,7 +47,7 @@ class RunMetadata:
     """The record of a run with `RunOptions`.
 
     Attributes:
-        step_stats: the trace in Chrome's format, a dict for `Timeline`. None before a run.
+        step_stats: the trace in Chrome's format, a dict to be written as JSON. None before a run.
     """
 
     def __init__(self) -> None:
@@ -88,31 +87,3 @@ def check_callable_options(names: Iterable[str], accepted: bool) -> None:
                 f"this callable takes no {name}",
                 hint="Make it with make_callable(..., accept_options=True).",
             )
-
-
-class Timeline:
-    """The recorded events of a run, to be written for the viewer ``chrome://tracing``.
-
-    Raises:
-        RunError: nothing has been recorded.
-    """
-
-    def __init__(self, step_stats: dict[str, Any] | None, graph: Any = None) -> None:
-        if not isinstance(step_stats, dict):
-            raise RunError(
-                "there is no recorded run",
-                hint="Run with options=RunOptions(trace_level=RunOptions.FULL_TRACE) and "
-                "run_metadata, and give run_metadata.step_stats.",
-            )
-        self._trace = step_stats
-
-    def generate_chrome_trace_format(
-        self, show_dataflow: bool = True, show_memory: bool = False
-    ) -> str:
-        """Return the trace as JSON.
-
-        Args:
-            show_dataflow, show_memory: accepted for TensorFlow 1, without effect: each kernel
-                always shows its nodes and the bytes that it moves.
-        """
-        return json.dumps(self._trace)

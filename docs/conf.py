@@ -53,13 +53,20 @@ def generate(app: Sphinx) -> None:
 
 
 def integration_pages() -> dict[str, str]:
-    """Return the pages of integrations by file name: their guides, and pages that they generate."""
+    """Return the pages of integrations by file name: guides, generated pages, and their list."""
     guides = {one.name: one.folder / manifests.GUIDE for one in manifests.integrations()}
     made = {offer.name: offer.load()() for offer in manifests.offers("page")}
-    return {f"{name}.md": text for name, text in made.items()} | {
+    pages = {f"{name}.md": text for name, text in made.items()} | {
         f"{name}.md": guide.read_text(encoding="utf-8").replace("](../../../docs/", "](../")
         for name, guide in guides.items()
     }
+    return {"index.md": list_of_pages(sorted(pages)), **pages}
+
+
+def list_of_pages(names: list[str]) -> str:
+    """Return the page that lists the pages of integrations."""
+    listed = ":::{toctree}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n:::\n"
+    return "# With other software\n\n" + (listed if names else "There are no integrations here.\n")
 
 
 def write_pages(folder: Path, pages: dict[str, str]) -> None:

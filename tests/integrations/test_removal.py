@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 
@@ -72,6 +73,12 @@ def named(removed: Collection[str], text: str) -> list[str]:
     return [word for word in sorted(words) if re.search(rf"\b{re.escape(word)}\b", text, re.I)]
 
 
+def linked(page: Path) -> set[Path]:
+    """Return the files that a page links to."""
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    return {(page.parent / each).resolve() for each in targets if ":" not in each}
+
+
 def shown_in(copy: Path) -> str:
     """Train the digits in the window, and return the texts of all panels and menus."""
     printed = run_in(copy, str(HERE / "window_program.py"), str(copy / "examples" / "mnist.flow"))
@@ -90,6 +97,27 @@ def test_no_option_of_the_command_line_names_it(copy: Path, removed: set[str]) -
     assert "usage: nodeflow run" in found and "usage: nodeflow runs list" in found
     assert named(removed, found) == []
     assert "usage: nodeflow" in run_in(copy, "-m", "nodeflow", "--help")
+
+
+def test_no_page_links_to_its_folder(removed: set[str], root: Path) -> None:
+    folders = [root / "nodeflow" / "integrations" / name for name in removed]
+    folders += [root / "docs" / "integrations" / f"{name}.md" for name in removed]
+    left = [root / "nodeflow" / "integrations" / name for name in set(NAMES) - removed]
+    pages = [*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("examples/**/*.md")]
+    pages += [folder / manifests.GUIDE for folder in left]
+    for page in pages:
+        lost = [t for t in linked(page) for folder in folders if t.is_relative_to(folder)]
+        assert lost == [] or any(map(page.is_relative_to, folders)), page
+
+
+@pytest.mark.thorough
+def test_the_documentation_is_built_without_any(root: Path, tmp_path: Path) -> None:
+    copy_without(NAMES, root, tmp_path)
+    for name in ("docs", "tools"):
+        generated = shutil.ignore_patterns("generated", "integrations")
+        shutil.copytree(root / name, tmp_path / name, ignore=generated)
+    (tmp_path / "build" / "pages").mkdir(parents=True)
+    run_in(tmp_path, *"-m sphinx -W --keep-going -q -b dummy docs build/docs".split())
 
 
 @pytest.mark.thorough

@@ -120,7 +120,11 @@ def check(folder: Path) -> None:
             ours = np.asarray(ours)
             assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape), name
             ours, theirs = widened(ours), widened(theirs)
-            np.testing.assert_allclose(ours, theirs, **TOLERANCE, err_msg=f"{name} {tier}")
+            nearest = TOLERANCE["atol"]
+            if "dft" in folder.name:  # a float32 transform rounds all elements like the largest
+                nearest += np.finfo(np.float32).eps / 10 * np.abs(theirs).max(initial=0)
+            limits = {**TOLERANCE, "atol": nearest}
+            np.testing.assert_allclose(ours, theirs, **limits, err_msg=f"{name} {tier}")
 
 
 def test_cases_of_nodes() -> None:

@@ -25,17 +25,18 @@ from nodeflow.ui.core.theming.theme import font_families
 from nodeflow.ui.window.main_window import MainWindow
 
 IDLE_MS = 1500
-"""Milliseconds after the first paint until panels load their imports, before Train is pressed."""
+"""Milliseconds from the first paint until panels import their modules, before Train is pressed."""
 
 
 def make_application(arguments: list[str] | None = None) -> QApplication:
-    """Return the QApplication, made in our style unless there already is one."""
+    """Return the QApplication. If there is none yet, make one in the style of nodeflow."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         collect_here(existing)
         return existing
-    # Qt would fill large shapes with its own threads: hundreds of wake-ups in a frame, each of
-    # which takes a core from the engine. Measured: a fifth less processor time, frames no slower.
+    # By default, Qt fills large shapes with threads of its own. That means hundreds of wake-ups per
+    # frame, each of which takes a core from the engine. Measured without these threads: a fifth
+    # less processor time, and frames no slower.
     os.environ.setdefault("QT_NO_GUI_THREADPOOL", "1")
     QApplication.setApplicationName("nodeflow")
     QApplication.setDesktopFileName("nodeflow")
@@ -54,7 +55,11 @@ def make_window(
     *,
     safe: bool = False,
 ) -> MainWindow:
-    """Return a main window in the user's theme, not yet shown; ``safe``: without the user's ops."""
+    """Return a main window in the user's theme, not yet shown.
+
+    Args:
+        safe: do not load the user's own ops.
+    """
     app = make_application()
     settings = settings or Settings()
     apply_theme(app, chosen_theme(settings))
@@ -63,7 +68,9 @@ def make_window(
 
 
 class Start(QObject):
-    """The work after the first paint: start the engine, load pictures, recovery and plots."""
+    """The work after the first paint: start the engine, load pictures and plots, look for files
+    to recover.
+    """
 
     def __init__(self, window: MainWindow, path: Path | None) -> None:
         super().__init__(window)
@@ -92,12 +99,12 @@ def run(
     *,
     safe: bool = False,
 ) -> int:
-    """Open the window, on a file or on the welcome page, until it is closed.
+    """Open the window, with a file or the welcome page, and return when it is closed.
 
     Args:
         path: a .flow file. If it cannot be read, the window shows an error message.
         on_painted: called after the first paint, for measuring.
-        safe: without the user's own ops.
+        safe: do not load the user's own ops.
 
     Returns:
         The exit code.
@@ -121,7 +128,10 @@ def run(
 
 
 def _open_first(window: MainWindow, path: Path | None) -> Path | None:
-    """Load a file before the first paint. Return its path if that fails, to be reported later."""
+    """Load a file before the first paint.
+
+    If this fails, return its path, to report the error later.
+    """
     if path is None:
         window.pages.show_welcome()
         return None

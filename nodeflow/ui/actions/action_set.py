@@ -1,7 +1,8 @@
 """The QActions of `specs`, and the menus and the toolbar that show them.
 
-A blocked action shows the reason. If another action would help, the blocked one stays enabled, and
-triggering it emits `refused` to offer that other action.
+A blocked action shows the reason. If another action would remove the obstacle, the blocked
+action stays enabled, and triggering it emits `refused`, so that the window can offer that other
+action.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ REFRESH_MS = 30
 
 
 class ActionError(LookupError):
-    """An action that has no binding, that has two, or that no spec declares."""
+    """An error in the bindings: an action without a binding, bound twice, or not declared in
+    `specs`.
+    """
 
 
 class ActionSet(QObject):
@@ -137,7 +140,7 @@ class ActionSet(QObject):
         return blocked.reason if blocked is not None else ""
 
     def set_theme(self, theme: Theme) -> None:
-        """Redraw the icons in the ink colour of a theme."""
+        """Redraw the icons in the theme's colour for icons."""
         self._theme = theme
         for spec in self.specs:
             self._draw_icon(spec)
@@ -162,7 +165,11 @@ class ActionSet(QObject):
         return ", ".join(map(native, self._keys[action_id]))
 
     def refresh(self, ids: Collection[str] | None = None) -> None:
-        """Check whether all actions, or those given, can run, and show it in their tooltips."""
+        """Update which actions can run, and their tooltips.
+
+        Args:
+            ids: the actions to update; None for all.
+        """
         for spec in self.specs if ids is None else map(self.spec, ids):
             blocked = self._bindings[spec.id].when()
             if spec.id in self._blocked and self._blocked[spec.id] == blocked:
@@ -179,7 +186,7 @@ class ActionSet(QObject):
         self.refreshed.emit()
 
     def refresh_soon(self, *_: object) -> None:
-        """Refresh all actions after `REFRESH_MS` without another call."""
+        """Refresh all actions `REFRESH_MS` after the last call."""
         self._timer.start()
 
     def set_text(self, action_id: str, text: str, icon_name: str = "", tip: str = "") -> None:
@@ -258,15 +265,18 @@ class ActionSet(QObject):
 
 
 def _set_icon_text(action: QAction) -> None:
-    """Set the text beside a toolbar icon, after a space because Qt leaves too narrow a gap."""
+    """Set the text of a toolbar button.
+
+    A space before the text widens Qt's narrow gap to the icon.
+    """
     action.setIconText(" " + action.text().replace("&", "").rstrip("…"))
 
 
 def _qt_sequences(spec: ActionSpec, keys: Sequence[str]) -> list[QKeySequence]:
     """Return the keys to register as Qt shortcuts.
 
-    The canvas itself handles the keys of its own actions, and plain keys of actions that work
-    everywhere.
+    Two kinds of keys are left out, because the canvas handles them: keys of the canvas's own
+    actions, and plain keys of actions that work everywhere.
     """
     if spec.by_canvas:
         return []
@@ -284,7 +294,11 @@ def action_ids(items: tuple[Any, ...]) -> Iterator[str]:
 
 
 def build_menus(bar: QMenuBar, actions: ActionSet, submenus: dict[str, QMenu]) -> None:
-    """Fill the menu bar. The window itself fills the menus in ``submenus``."""
+    """Fill the menu bar.
+
+    Args:
+        submenus: menus, by name, that the window fills itself.
+    """
     for title, items in MENUS:
         menu = bar.addMenu(title)
         menu.setToolTipsVisible(True)

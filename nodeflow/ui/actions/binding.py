@@ -1,4 +1,4 @@
-"""Bindings: the function of an action, and the check whether it can run."""
+"""Bindings: the function that an action calls, and the check whether the action can run now."""
 
 from __future__ import annotations
 

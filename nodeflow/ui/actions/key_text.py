@@ -1,4 +1,4 @@
-"""Key sequences as text, stored and displayed, and the test for keys needed for typing."""
+"""Key sequences as text, for storage and for display, and a test for keys that typing needs."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from nodeflow.ui.core.state.user_settings import Settings
 
 
 class Keymap:
-    """The shortcuts in force. Only differences from the declaration are stored, per user."""
+    """The shortcuts in force. Per user, only changes from the declared keys are stored."""
 
     def __init__(self, settings: Settings, specs: Sequence[ActionSpec] = ACTIONS) -> None:
         self._settings, self._specs = settings, specs
@@ -68,5 +68,5 @@ def _title(spec: ActionSpec) -> str:
 
 
 def takes_plain(spec: ActionSpec) -> bool:
-    """Return whether an action may have keys needed for typing: they work only on the canvas."""
+    """Return whether an action may have a plain key: it may if its keys work only on the canvas."""
     return spec.on_canvas or any(map(is_plain, spec.shortcuts))

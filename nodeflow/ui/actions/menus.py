@@ -17,7 +17,9 @@ SEPARATOR = "-"
 NEEDED = "@needed"
 """The place of the buttons that `window.needed_buttons` shows while they are needed."""
 PLACE = "+"
-"""Begins the name of a place where the actions of integrations stand (`ActionSpec.place`)."""
+"""The prefix of a menu item that names a place for the actions of integrations
+(`ActionSpec.place`).
+"""
 SPACER = ">"
 DATA_CHOOSER = "@data"
 """The place of the data chooser, a widget that the window makes."""
@@ -83,7 +85,7 @@ TRAINING: tuple[Any, ...] = (
 EXPORTERS = tuple(f"export_{each.name}" for each in offers("exporter"))
 EXPORT: tuple[Any, ...] = ("export", "export_page", *EXPORTERS, "export_code")
 MOST_ENTRIES = 12
-"""Maximum entries of a menu, so that it can be scanned. A submenu contains no submenus.
+"""Maximum number of entries in a menu, so that it can be scanned. A submenu contains no submenus.
 
 A test checks all menus. Rare commands are only in the command search.
 """

@@ -19,12 +19,12 @@ class ActionSpec:
     """An action that a user can trigger.
 
     Attributes:
-        id: stable name, used by a controller to bind the function.
-        text: menu text.
-        tip: one more sentence, for the tooltip.
-        on_canvas: its keys work only while the canvas has the focus.
+        id: a stable name, by which a controller binds the function.
+        text: the menu text.
+        tip: a further sentence, for the tooltip.
+        on_canvas: whether the keys work only while the canvas has the focus.
         by_canvas: like `on_canvas`, but the canvas handles the keys, without a Qt shortcut.
-        place: the place in a menu where actions of integrations stand, such as ``engine``.
+        place: the place in a menu for actions of integrations, such as ``engine``.
     """
 
     id: str
@@ -61,12 +61,17 @@ _GROWTH = (
 )
 """Keys that resize a frame.
 
-On small keyboards they are Fn+arrow, similar to Alt+arrow for moving.
+On small keyboards these keys are Fn+arrow, which resembles Alt+arrow for moving.
 """
 
 
 def _arrows(id: str, text: str, keys: str, tip: str = "") -> Any:
-    """Return one action for each direction. ``text`` may name the direction or neighbour."""
+    """Return four actions, one for each arrow key.
+
+    Args:
+        text: the menu text; it may contain ``{direction}`` or ``{neighbour}``.
+        keys: the modifiers before the arrow, such as ``Ctrl+``.
+    """
     return tuple(
         _a(
             f"{id}_{name}",
@@ -87,19 +92,22 @@ OPENS = "Open a .flow file, a model or data" if offers("importer") else "Open a 
 
 
 def _exports() -> Iterator[ActionSpec]:
-    """Yield an export to each kind of file that an integration writes."""
+    """Yield an export action for each kind of file that an integration can write."""
     for each in offers("exporter"):
         yield _a(f"export_{each.name}", f"Export as {each.label}…", tip=each.fields["tip"])
 
 
 def _checks() -> Iterator[ActionSpec]:
-    """Yield a comparison with each program that an integration offers."""
+    """Yield an action for each program that an integration can compare results with."""
     for each in offers("peer"):
         yield _a(f"check_{each.name}", f"Check against {each.label}", tip=each.fields["tip"])
 
 
 def _backend_choices() -> Iterator[ActionSpec]:
-    """Yield a choice for each backend; none if there is only nodeflow's own engine."""
+    """Yield an action for each backend that can be chosen.
+
+    If nodeflow's own is the only one, yield none.
+    """
     others = offers("backend")
     if others:
         tip = "Use nodeflow's engine for the next training"
@@ -623,7 +631,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
 
 
 def training_file_actions() -> tuple[ActionSpec, ...]:
-    """Return an action for each kind of files that a training can write for another program."""
+    """Return the actions that make a training write files for another program, one for each
+    kind of file.
+    """
     return tuple(
         ActionSpec(
             each.fields["action"],

@@ -1,8 +1,8 @@
-"""One place for all errors in the window.
+"""The handler of all errors in the window.
 
-Exceptions from slots, paint events and threads, errors at shutdown, and Qt's own messages are
-logged, written to a file for bug reports, and handed to the window on the GUI thread, which shows
-them. No error is swallowed, and none is shown twice at once.
+It receives exceptions from slots, paint events and threads, errors at shutdown, and Qt's own
+messages. It logs them, writes them to a file for bug reports, and passes them to the window on
+the GUI thread, which shows them. No error is swallowed, and none is shown twice at once.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def crash_file() -> Path:
 class ErrorHandler(QObject):
     """The owner of Python's and Qt's error hooks until ``uninstall``.
 
-    ``failed`` carries the exception and its traceback as text, ``recorded`` the level and text of a
-    log record. Both may be emitted on any thread, so connect them to slots of QObjects of the GUI
-    thread; Qt then calls the slots there.
+    ``failed`` carries the exception and its traceback as text, ``recorded`` the level and text
+    of a log record. Both may be emitted on any thread. Connect them to slots of QObjects of the
+    GUI thread, so that Qt calls the slots on that thread.
     """
 
     failed = Signal(object, str)
@@ -67,7 +67,10 @@ class ErrorHandler(QObject):
         self._crash: IO[str] | None = None
 
     def note_crashes(self, path: Path) -> None:
-        """Let Python write its traceback on a crash to ``path``. Keep the last crash's file."""
+        """Make Python write its traceback to ``path`` when it crashes.
+
+        Keep the file of the last crash.
+        """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and path.stat().st_size:
@@ -79,7 +82,7 @@ class ErrorHandler(QObject):
         faulthandler.enable(self._crash)
 
     def install(self, path: Path | None = None) -> None:
-        """Take the hooks, and log to ``path`` (default: `log_file`)."""
+        """Install the error hooks, and log to ``path`` (default: `log_file`)."""
         self._before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
         sys.excepthook = self._on_exception
         threading.excepthook = self._on_thread_exception
@@ -109,7 +112,7 @@ class ErrorHandler(QObject):
         self._handlers.clear()
 
     def report(self, error: BaseException, where: str = "") -> None:
-        """Log an exception and hand it to the window."""
+        """Log an exception and pass it to the window."""
         text = "".join(traceback.format_exception(error))
         log.error("%s%s", f"{where}: " if where else "", text.rstrip())
         self.failed.emit(error, text)

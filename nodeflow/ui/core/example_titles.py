@@ -23,7 +23,9 @@ EXAMPLES = {
     "autoencoder": ("Autoencoder", "Watch blurs become digits again"),
     "word2vec": ("Word embeddings", "word2vec groups similar words"),
 }
-"""Title and description by example, in learning order. Other examples follow."""
+"""Title and description of each example, in learning order. Examples not listed here come after
+them.
+"""
 
 GROUPS = {
     "First graphs": ("expression", "expression_array", "mandelbrot"),
@@ -33,7 +35,7 @@ GROUPS = {
     ),
     "Find similar things": ("autoencoder", "word2vec"),
 }
-"""The examples by purpose."""
+"""The names of the examples, grouped by purpose."""
 OTHERS = "More examples"
 
 
@@ -59,7 +61,7 @@ def title_of(name: str) -> str:
 
 
 def describe(name: str, document: Document | None) -> str:
-    """Describe an example in one line: our text, else the start of its first note."""
+    """Describe an example in one line: by our own text, or else by the start of its first note."""
     if name in EXAMPLES:
         return EXAMPLES[name][1]
     notes = [f.note or f.title for f in document.frames.values()] if document else []

@@ -28,7 +28,7 @@ def is_data(path: Path) -> bool:
 
 
 MODEL_ENDINGS = tuple(e for each in offers("importer") for e in each.fields["endings"])
-"""How the names of other programs' models end, which integrations read."""
+"""File name endings of other programs' models that integrations can read."""
 
 
 def is_model(path: Path) -> bool:
@@ -37,7 +37,7 @@ def is_model(path: Path) -> bool:
 
 
 class FileKind(Enum):
-    """Kinds of files, each with a description of how the window uses it."""
+    """A kind of file, with a description of how the window uses it."""
 
     GRAPH = "opens it"
     MODEL = "imports it"
@@ -47,7 +47,10 @@ class FileKind(Enum):
 
 
 def kind_of(path: Path) -> FileKind:
-    """Return the kind of a file or folder by its name; look inside text files only."""
+    """Return the kind of a file or folder, by its name.
+
+    Read a file's content only if it is a text file.
+    """
     ending = path.suffix.lower()
     if path.is_dir():
         return FileKind.DATA
@@ -61,7 +64,9 @@ def kind_of(path: Path) -> FileKind:
 
 
 def refusal(path: Path) -> str:
-    """Return why the window cannot use a file, and which files it can use."""
+    """Return the reason why the window cannot use a file, and the kinds of files that it can
+    use.
+    """
     if not path.exists():
         return f"There is no file {path.name} any more."
     if path.suffix.lower().removeprefix(".") in SPREADSHEETS:

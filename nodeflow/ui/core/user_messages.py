@@ -19,22 +19,27 @@ class HasText(Protocol):
 
 
 def sentence(error: HasText) -> str:
-    """Return the text of an error or problem, with place and hint, in the window's terms."""
+    """Return the text of an error or problem, with place and hint, in the words of the window."""
     return plain(error.text("window"))
 
 
 def remark(error: NodeflowError | Problem) -> str:
-    """Return message and hint without the place, to be shown beside the field at fault."""
+    """Return message and hint without the place, to be shown beside the field that caused the
+    error.
+    """
     return ". ".join(filter(None, (in_window(error.message), in_window(error.hint))))
 
 
 def in_window(text: str | None) -> str:
-    """Return a message or hint in the window's terms; empty for none."""
+    """Return a message or hint in the words of the window; empty for None."""
     return plain(said(text, "window")) if text else ""
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
-    """List names in a phrase.
+    """Join names to a phrase.
+
+    Args:
+        most: the maximum number of names; the others are counted.
 
     >>> listed(["x", "y", "z"])
     'x, y and z'
@@ -53,9 +58,9 @@ class Messages(QObject):
         status_text(text): for the status bar.
         choices_offered(pairs): ids of fixes and their texts, for the message that was just shown.
         message_shown(text, level, fix, fix_text): for the bar over the canvas. ``level`` is
-            ``info``, ``warning`` or ``error``; ``fix`` is the id of an action or ``node:PATH``.
+        ``info``, ``warning`` or ``error``; ``fix`` is the id of an action or ``node:PATH``.
         message_retracted(fix): the message that offers this fix is no longer true.
-        dismissed(): the subject of the shown message has gone.
+        dismissed(): the subject of the shown message no longer exists.
     """
 
     status_text = Signal(str)

@@ -1,1 +1,3 @@
-"""Work beside the GUI thread, and the GUI thread's own share of the processor."""
+"""Threads and processes beside the GUI thread, and limits on the GUI thread's use of the
+processor.
+"""

@@ -1,8 +1,9 @@
 """Python's cycle collector, restricted to the window's own thread.
 
-Automatic collection runs in the thread that happens to allocate the object past the threshold, such
-as the thread that reads the engine's messages or loads the typesetting. It would destroy widgets
-there, and Qt would end the process. So it is off, and a timer collects instead.
+Automatic collection runs in the thread whose allocation passes the threshold, for example the
+thread that reads the engine's messages. It would destroy widgets in that thread, and Qt would
+end the process. So automatic collection is off, and a timer on the window's thread collects
+instead.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ from nodeflow.free_memory import give_back
 
 CHECK_MS = 500
 CLEAR_UP = 6
-"""Checks to wait before a closed document is collected. By then another document is shown."""
+"""Number of checks before a closed document is collected. By then another document is shown."""
 THRESHOLDS = (50_000, 20, 100)
-"""A large graph has millions of lasting objects. With the default thresholds full collections visit
-all of them every now and then, which stops the window for half a second. Young objects are still
-visited, which costs milliseconds."""
+"""Thresholds of the three generations. A large graph has millions of lasting objects. With
+Python's default thresholds, full collections visit all of them every now and then, which
+stops the window for half a second. Collections of young objects remain; they take
+milliseconds.
+"""
 
 
 def collect_here(app: QObject) -> None:
-    """Collect garbage on the application's thread, unless this is already set up."""
+    """Start to collect garbage on the application's thread, unless a collector is already
+    running.
+    """
     if app.findChild(Collector) is None:
         Collector(app)
 
@@ -36,7 +41,7 @@ def pause() -> None:
 
 
 def go_on() -> None:
-    """Collect garbage again after a `pause`."""
+    """Resume collecting after a `pause`."""
     collector = _collector()
     if collector is not None:
         collector.pauses -= 1
@@ -67,7 +72,7 @@ class Collector(QObject):
         self._timer.start()
 
     def clear_up(self) -> None:
-        """Collect a closed document soon, and return its memory to the system."""
+        """Collect a closed document after a few checks, and return its memory to the system."""
         self._clears_up = CLEAR_UP
 
     def _give_back(self) -> None:
@@ -78,7 +83,7 @@ class Collector(QObject):
                 give_back()
 
     def check(self) -> None:
-        """Collect the oldest generation that is due, if any."""
+        """Collect the oldest generation whose threshold is passed, if any."""
         if self.pauses:
             return
         self._give_back()

@@ -1,8 +1,8 @@
-"""How often the window redraws during a training, so that it leaves the processor to it.
+"""Limits how often the window redraws during a training, to leave the processor to the training.
 
-The threads of a training wait for each other several times per step, so time that the window takes
-on one core is lost on all cores. The window gets a fixed share of the processor: it draws more
-often on more cores, and when a drawing takes less time.
+The threads of a training wait for each other several times per step, so time that the window
+takes on one core is lost on all cores. The window gets a fixed share of the processor: it draws
+more often on more cores, and when a drawing takes less time.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ SHARE = 0.02
 """Fraction of total processor time that the window may use while a training is watched. On two
 cores, 0.02 is 4 % of one core, and the training loses 4 % on both."""
 FASTEST_MS, SLOWEST_MS = 70, 300
-"""More than fourteen drawings a second look no livelier; fewer than three look frozen."""
+"""Bounds of the pause in milliseconds. More than 14 drawings per second look no livelier, and
+fewer than three look frozen.
+"""
 
 
 class RedrawThrottle:
     """The computation of the pause between two drawings.
 
-    It counts all computing of the calling thread since the last call: the drawing, the paint after
-    it, values that arrived meanwhile. While the user keeps the window busy, drawings become rarer.
+    It counts the processor time of the calling thread since the last call: the drawing, the
+    paint after it, and the handling of values that arrived meanwhile. While the user keeps the
+    window busy, drawings become rarer.
 
     Args:
-        clock: returns the seconds that the thread has computed.
+        clock: returns the seconds of processor time that the thread has used.
     """
 
     def __init__(

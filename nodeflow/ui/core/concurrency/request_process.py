@@ -1,7 +1,7 @@
-"""A process that answers one request at a time; the answer comes back as a signal.
+"""Runs one request at a time in a separate process; the answer comes back as a signal.
 
-Seconds of Python code on a thread would make the window stutter, and a process can be killed at any
-time.
+A process has two advantages over a thread: seconds of Python code do not make the window
+stutter, and it can be killed at any time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Signals from other threads to objects that the GUI thread may be deleting at that moment."""
+"""Signals emitted by other threads, to objects that the GUI thread may be deleting at that
+moment.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ from shiboken6 import isValid
 
 
 class ThreadSignal:
-    """A signal of an object, emitted from another thread unless the object is gone.
+    """A signal of an object, emitted from another thread unless the object has been deleted.
 
-    The deletion of the object waits until an emission is over, so that no emission meets a
+    The deletion of the object waits for a running emission to end, so that no emission meets a
     half-deleted object.
     """
 
@@ -28,7 +30,7 @@ class ThreadSignal:
         owner.destroyed.connect(forget)
 
     def emit(self, *values: Any) -> None:
-        """Emit the signal."""
+        """Emit the signal, unless its object has been deleted."""
         with self._lock:
             owner = self._owner
             if owner is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class AskedTrainings:
-    """The trainings that have not ended, by the numbers of their requests, in order.
+    """The numbers of the requested trainings that have not ended, oldest first.
 
     Attributes:
         prepared: the training that has not begun, or None.
@@ -26,7 +26,7 @@ class AskedTrainings:
         self._numbers.append(number)
 
     def leave(self) -> None:
-        """Note that another document is open, to which these trainings do not belong."""
+        """Mark all current trainings as belonging to a document that is no longer open."""
         self._elsewhere |= {*self._numbers}
 
     @property
@@ -45,7 +45,7 @@ class AskedTrainings:
             self.end(self._numbers[0])
 
     def forget(self) -> None:
-        """Forget all trainings, because their engine has ended."""
+        """Forget all trainings, because the engine process has ended."""
         self._numbers.clear()
         self._elsewhere.clear()
         self.prepared = None

@@ -1,4 +1,4 @@
-"""The numbers of requests whose answers go to one reader of the window."""
+"""The request numbers by which the window recognizes the answers it still waits for."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Awaited:
-    """Numbers of requests, which count from 1.
+    """The numbers of the awaited requests. Numbers count from 1.
 
     Attributes:
-        oldest: answers to requests with smaller numbers no longer count.
-        derived: the last request for previews of derived nodes; a training's previews say -1.
+        oldest: answers to requests with smaller numbers are ignored.
+        derived: the last request for previews of generated nodes. Previews of a training have
+        the number -1.
         predicting: the last request for predictions.
         download: the running download, or None.
-        quiet: weights written for recovery; no message reports them.
+        quiet: requests that write weights for recovery, without a message in the window.
     """
 
     oldest: int = 0

@@ -30,11 +30,11 @@ class EngineChannel(QObject):
     Attributes:
         client: the client of the running engine, or None.
         generation: the number of the engine; messages of earlier engines are dropped.
-        watch: says whether the engine shows signs of life.
+        watch: checks whether the engine shows signs of life.
     """
 
     arrived = Signal(int, object)
-    """A message, with the generation of its engine."""
+    """A message, and the generation of the engine that sent it."""
 
     def __init__(
         self,
@@ -92,16 +92,20 @@ class EngineChannel(QObject):
 
     @property
     def coming(self) -> int:
-        """The number of the next request."""
+        """The number that the next request will get."""
         return self._last + 1
 
     def next(self) -> int:
-        """Return the number of a new request."""
+        """Reserve and return a number for a new request."""
         self._last += 1
         return self._last
 
     def send(self, request: p.Request) -> None:
-        """Send if there is an engine. The reading thread reports its death, once."""
+        """Send a request, if there is an engine.
+
+        If the engine process has died, the thread that reads its messages reports this, once.
+        If the engine refuses the request because it is busy, `arrived` delivers a ``Failed``.
+        """
         if self.client is None:
             return
         what = type(request).__name__
@@ -115,19 +119,23 @@ class EngineChannel(QObject):
         self.watch.expect()
 
     def send_lasting(self, request: p.Request) -> None:
-        """Send to this engine and to each later one when it starts."""
+        """Send a request to the running engine, and to each later engine when it starts."""
         self._lasting[type(request)] = request
         self.send(request)
 
     def send_lasting_again(self) -> None:
-        """Send a new engine what every engine gets."""
+        """Send a newly started engine all lasting requests (see `send_lasting`)."""
         for request in self._lasting.values():
             self.send(request)
 
     def has_lasting(self, request: p.Request, default: p.Request) -> bool:
-        """Return whether each engine gets this request, or knows it as the default of its kind."""
+        """Return whether every engine has the setting in ``request``, either sent or by default.
+
+        Args:
+            default: the request that describes the engine's default setting.
+        """
         return self._lasting.get(type(request), default) == request
 
     def forget_lasting(self, kind: type[p.Request]) -> None:
-        """Give later engines no request of a kind."""
+        """Drop the lasting request of a kind, so that later engines do not get it."""
         self._lasting.pop(kind, None)

@@ -1,4 +1,4 @@
-"""The interface of the engine client, which tests replace, and the real client."""
+"""The interface of the engine client, which tests replace by a fake, and the real client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
 
 
 class Pulse(Protocol):
-    """Signs of life, see ``nodeflow.host.pulse``."""
+    """The engine's signs of life, see ``nodeflow.host.pulse``."""
 
     @property
     def beats(self) -> int: ...
@@ -19,7 +19,7 @@ class Pulse(Protocol):
 
 
 class Client(Protocol):
-    """The part of ``nodeflow.host.client.EngineClient`` that the link uses; tests pass a fake."""
+    """The part of ``nodeflow.host.client.EngineClient`` that the window uses. Tests pass a fake."""
 
     @property
     def pulse(self) -> Pulse: ...
@@ -39,7 +39,10 @@ def engine_client(on_message: Callable[[p.Message], None]) -> Client:
 
 
 class Inbox:
-    """A receiver of messages on a client's thread, which emits them by a queued signal."""
+    """A receiver of messages on a client's thread.
+
+    A queued signal carries them to the GUI thread.
+    """
 
     def __init__(self, arrived: ThreadSignal, generation: int) -> None:
         self._arrived, self._generation = arrived, generation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 CRASHES, CRASH_WINDOW = 3, 60.0
-"""The engine is not restarted automatically after so many crashes within so many seconds."""
+"""The engine is not restarted automatically after this many crashes within this many seconds."""
 
 
 class Crashes:

@@ -1,4 +1,4 @@
-"""Keeps the engine's mirror of the document in step with the document."""
+"""Keeps the engine's copy of the document in step with the document."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from nodeflow.ui.core.state.workspace import Workspace
 
 
 class DocumentMirror:
-    """What the engine knows of the document: its edits, its folder, and its weights.
+    """The engine's knowledge of the document: its edits, its folder, and its weights.
 
     Attributes:
-        waits_for_weights: whether the document names weights that it may not read yet.
+        waits_for_weights: whether the document names a weights file that it has no permission
+        to read yet.
     """
 
     def __init__(self, workspace: Workspace, channel: EngineChannel) -> None:
@@ -23,7 +24,7 @@ class DocumentMirror:
 
     @property
     def has_moved(self) -> bool:
-        """Whether relative paths start at another folder than the engine's."""
+        """Whether the document's folder, where relative paths start, differs from the engine's."""
         return self._workspace.base_dir != self._folder
 
     def send_whole(self, keep: bool) -> None:
@@ -39,7 +40,9 @@ class DocumentMirror:
         self._channel.send(p.SyncChange(change.text, change.revision))
 
     def weights(self) -> str:
-        """Return the weights file that the document names and may read; empty for none."""
+        """Return the weights file that the document names, or "" if there is none or it may not
+        be read.
+        """
         document = self._workspace.root
         self.waits_for_weights = outside_weights(document) is not None
         if document.weights and document.path and not self.waits_for_weights:

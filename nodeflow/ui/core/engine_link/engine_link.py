@@ -1,7 +1,7 @@
-"""The window's end of the engine process: it asks for what the window needs, and says what comes.
+"""The window's connection to the engine process: it sends requests and emits answers as signals.
 
-It restarts the engine when it dies. `channel` sends and receives, `document_mirror` keeps the
-engine's mirror of the document in step, and `live_values` asks for live values.
+It restarts the engine process when it dies. `channel` sends and receives, `document_mirror`
+keeps the engine's copy of the document in step, and `live_values` asks for live values.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class EngineLink(QObject, EngineRequests):
     ran = Signal(object)
     """The previews that answer `run`."""
     derived = Signal(object)
-    """Previews of derived nodes: the answer to `ask_derived`."""
+    """The previews of generated nodes that answer `ask_derived`."""
     tensor = Signal(object)
     view = Signal(object)
     """A ViewValue of a view from `watch_views`."""
@@ -54,22 +54,24 @@ class EngineLink(QObject, EngineRequests):
     training = Signal(object)
     """The events of a training (`nodeflow.train.events`), in order."""
     edits = Signal(object)
-    """EditState: the progress of edits that are to reach the training."""
+    """The progress of edits on their way to the running training (EditState)."""
     files_written = Signal(object)
-    """TrainingFilesWritten: a training began or stopped writing files for another program."""
+    """A training began or stopped writing files for another program (TrainingFilesWritten)."""
     download = Signal(object)
-    """DownloadProgress, Downloaded, or Failed."""
+    """The progress or end of a download: DownloadProgress, Downloaded, or Failed."""
     predictions = Signal(object)
-    """PredictedRows, Predicted, or Failed."""
+    """The answer to a request for predictions: PredictedRows, Predicted, or Failed."""
     gradients = Signal(object)
-    """GradientChecked, GradientsChecked, or Failed."""
+    """The answer to a check of gradients: GradientChecked, GradientsChecked, or Failed."""
     done = Signal(object)
-    """VariablesInitialized, WeightsSaved, WeightsChecked or WeightsLoaded."""
+    """The end of a request about variables: VariablesInitialized, WeightsSaved, WeightsChecked
+    or WeightsLoaded.
+    """
     failed = Signal(object)
     died = Signal(object, bool)
-    """Died, and whether the engine is being restarted."""
+    """The engine died: a Died, and whether the engine is being restarted."""
     restarted = Signal()
-    """A new engine replaced an ended engine; it has the document."""
+    """A new engine has replaced an ended one and has the document."""
 
     def __init__(
         self,
@@ -93,7 +95,9 @@ class EngineLink(QObject, EngineRequests):
         self.threads = 0
         self.has_trained = False
         self.training_folders: dict[str, str] = {}
-        """Folders for the files that trainings write for other programs, by kind; or empty."""
+        """Folders for the files that trainings write for other programs, by kind of file; empty
+        for none.
+        """
         self.edit_state = p.EditState()
         self.ever_ready = False
         workspace.edited.connect(self._on_change)
@@ -126,7 +130,9 @@ class EngineLink(QObject, EngineRequests):
         self._set_state("off")
 
     def _forget_engine(self) -> None:
-        """Drop everything that was asked of an engine that has ended."""
+        """Reset the state of all requests, because the engine has ended and will not answer
+        them.
+        """
         self.live.forget()
         self.has_trained = False
         self.past.forget()
@@ -144,7 +150,7 @@ class EngineLink(QObject, EngineRequests):
 
     @property
     def watch(self) -> EngineWatch:
-        """Says whether the engine shows signs of life."""
+        """The check whether the engine shows signs of life."""
         return self.channel.watch
 
     @property
@@ -157,15 +163,16 @@ class EngineLink(QObject, EngineRequests):
 
     @property
     def is_preparing(self) -> bool:
-        """Whether a requested training has not begun."""
+        """Whether a training was requested that has not begun."""
         return self.state == "preparing"
 
     # ---- requests ---------------------------------------------------------------------------
 
     def sync(self, keep: bool = False) -> None:
-        """Send the whole document. Answers to earlier requests no longer count.
+        """Send the whole document. Answers to earlier requests are ignored from now on.
 
-        ``keep``: the engine already has this document, so that variables keep their values.
+        Args:
+            keep: whether the engine already has this document, so that variables keep their values.
         """
         self._awaited.oldest = self.channel.coming
         self.live.forget()
@@ -177,7 +184,7 @@ class EngineLink(QObject, EngineRequests):
         self.live.refresh_soon()
 
     def _load_named_weights(self) -> None:
-        """Load the weights file that the document names, once the document may read it."""
+        """Load the weights file that the document names, as soon as the document may read it."""
         if path := self._mirror.weights():
             self.load_weights(path)
 
@@ -189,11 +196,12 @@ class EngineLink(QObject, EngineRequests):
                 self._load_named_weights()
 
     def load_plugins(self, folder: str, skip: tuple[tuple[str, str], ...] = ()) -> None:
-        """Let the engine load the user's own ops, now and when it starts. Old answers are void.
+        """Let the running engine and every later one load the user's own ops. Answers to earlier
+        requests are ignored.
 
         Args:
-            folder: empty for none.
-            skip: pairs (file, reason) of the files that are left out.
+            folder: the folder with the ops; empty for none.
+            skip: pairs (file, reason) of files to leave out.
         """
         if folder:
             self.channel.send_lasting(p.LoadPlugins(folder, skip))
@@ -205,14 +213,18 @@ class EngineLink(QObject, EngineRequests):
         self.live.refresh_soon()
 
     def show_iterations(self, numbers: Mapping[str, int | None]) -> None:
-        """Ask soon for values inside loops: iteration by loop name, None for the last."""
+        """Ask soon for the values inside loops at certain iterations.
+
+        Args:
+            numbers: the iteration by loop name; None is the last iteration.
+        """
         wanted = p.ShowIterations(dict(numbers))
         if not self.channel.has_lasting(wanted, p.ShowIterations({})):
             self.channel.send_lasting(wanted)
             self.live.outdate()
 
     def run(self, names: tuple[str, ...] | None = None) -> int:
-        """Compute tensors (None: all) now. Missing feeds are reported as a failure."""
+        """Compute tensors now (None: all). A missing feed is reported as a failure."""
         self.past.back()
         self.live.send_choices()
         request = self.channel.next()
@@ -221,34 +233,42 @@ class EngineLink(QObject, EngineRequests):
         return request
 
     def show_step(self, step: int | None, run: str = "") -> int:
-        """Let the engine answer with values of a step (None: the current one); ask for them."""
+        """Let the engine answer with the values of a training step, and ask for them.
+
+        Args:
+            step: the step; None for the current one.
+            run: id of a kept run; empty for the training.
+        """
         request = self.channel.next()
         self.channel.send(p.ShowStep(step, request, run))
         self.live.ask_now()
         return request
 
     def ask_derived(self, names: tuple[str, ...]) -> None:
-        """Ask for previews of derived nodes; ``derived`` answers."""
+        """Ask for previews of generated nodes. The signal `derived` delivers them."""
         self._awaited.derived = self.channel.next()
         revision = self._workspace.root.revision
         self.channel.send(p.Evaluate(revision, self._awaited.derived, names))
 
     def watch_views(self, specs: tuple[p.ViewSpec, ...]) -> None:
-        """Let the engine compute these views whenever values change; it answers with ``view``."""
+        """Let the engine compute these views whenever values change.
+
+        The signal `view` delivers them.
+        """
         self._views.watch(specs)
 
     def set(self, setting: p.SetThreads | p.SetMemory | p.FollowEdits | p.SetBackend) -> None:
-        """Give the engine a setting, now and whenever it starts."""
+        """Send a setting to the running engine and to every later one."""
         self.channel.send_lasting(setting)
 
     def measure(self, of: str) -> None:
-        """Let previews include a measure from now on; empty for none."""
+        """Let previews include a measure of each value from now on; empty for none."""
         if not self.channel.has_lasting(p.Measure(of), p.Measure()):
             self.channel.send_lasting(p.Measure(of))
             self.live.refresh_soon()
 
     def set_budget(self, budget: p.SetBudget) -> None:
-        """Limit the cost of live values, now and later."""
+        """Limit the cost of live values, in the running engine and every later one."""
         self.channel.send_lasting(budget)
         self.live.refresh_soon()
 

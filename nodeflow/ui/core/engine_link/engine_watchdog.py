@@ -1,7 +1,8 @@
 """Detects that the engine process shows no sign of life while it has work.
 
-A long computation does not count: the engine's heart beats on while numpy or a kernel computes. It
-stops when the process is stopped, when the machine swaps, or when an op holds Python's lock.
+A long computation alone is no reason: the engine sends its heartbeat while numpy or a kernel
+computes. The heartbeat ends when the process is stopped, when the machine swaps, or when an op
+holds Python's lock.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ LOOK_MS = 500
 
 
 class EngineWatch(QObject):
-    """A check of the engine's pulse as long as an answer is awaited.
+    """A check of the engine's pulse while an answer is awaited.
 
     Args:
         pulse: returns the engine's pulse, or None without an engine.
         is_busy: returns whether the engine has work.
 
     Signals:
-        changed(bool): whether the engine stopped answering.
+        changed(bool): whether the engine has stopped answering.
     """
 
     changed = Signal(bool)
@@ -54,7 +55,7 @@ class EngineWatch(QObject):
             self._timer.start()
 
     def forget(self) -> None:
-        """Note that the engine is gone or replaced."""
+        """Stop waiting for a sign of life, because the engine has ended or was replaced."""
         self._timer.stop()
         self._set(False)
 

@@ -20,7 +20,11 @@ class Total:
 
 
 def totals(trace: dict[str, Any], times: int) -> list[Total]:
-    """Return the kernels of a trace as means over ``times`` steps (0: one run), slowest first."""
+    """Return the kernels of a trace, slowest first.
+
+    Args:
+        times: the number of steps to average over; 0 for a single run.
+    """
     found: dict[tuple[str, str], Total] = {}
     for event in trace["traceEvents"]:
         if event["ph"] != "X":

@@ -17,16 +17,16 @@ DEBOUNCE_MS = 40
 LOOK_MS = 30
 """Pause after a view change before newly visible values are asked for."""
 PATIENCE_MS = 4000
-"""After so long, an unanswered request no longer holds back the next one."""
+"""Milliseconds after which an unanswered request no longer delays the next one."""
 
 
 def _everything() -> None:
-    """Return None, for all nodes."""
+    """Return None, which means all nodes."""
     return None
 
 
 class LiveValues(QObject):
-    """The values that the window shows, has, and has asked for.
+    """The state of the live values: which tensors are shown, up to date, and requested.
 
     Attributes:
         names: returns the names of the shown tensors, or None for all.
@@ -46,32 +46,32 @@ class LiveValues(QObject):
 
     @Slot()
     def look(self) -> None:
-        """Ask soon for values that came into view."""
+        """Ask soon for values of nodes that came into view."""
         if self._current is not None:
             self._start_unless_active()
 
     def refresh_soon(self) -> None:
-        """Ask for values once edits pause."""
+        """Ask for values again once edits pause."""
         self._current = None
         if self._channel.is_up:
             self._timer.start(DEBOUNCE_MS)
 
     def choose(self, choice: Choice) -> None:
-        """Ask soon for values of other data, or with other overrides.
+        """Choose other data or other overrides, and ask soon for the values.
 
-        While a request is unanswered only the last choice is kept, so that drawing never waits for
-        outdated values.
+        While a request is unanswered, only the last choice is kept, so that drawing never waits
+        for outdated values.
         """
         if self._showing.choose(choice):
             self.outdate()
 
     def outdate(self) -> None:
-        """Ask soon, because the shown values are outdated."""
+        """Mark the shown values as outdated, and ask soon for new ones."""
         self._current = None
         self._start_unless_active()
 
     def ask_now(self) -> None:
-        """Ask at once, even if a request is unanswered."""
+        """Ask at once, even if an earlier request is unanswered."""
         self._asked = self._current = None
         if self._channel.is_up:
             self._timer.start(0)
@@ -98,7 +98,7 @@ class LiveValues(QObject):
         self._channel.send(p.Evaluate(root.revision, request, names, follow=True))
 
     def send_choices(self) -> None:
-        """Send the engine the choice of data and overrides before it is asked for a value."""
+        """Send the engine the choice of data and overrides, before a request that depends on it."""
         for choice in self._showing.take():
             self._channel.send(choice)
 
@@ -110,7 +110,7 @@ class LiveValues(QObject):
         return self._asked is not None
 
     def answered(self, request: int) -> None:
-        """Note that the answer to a request has come, even one without values."""
+        """Note that a request was answered, with or without values."""
         if self._asked and request == self._asked[0]:
             self._asked = None
             if self._showing and self._timer.isActive():
@@ -122,13 +122,15 @@ class LiveValues(QObject):
             self._current &= set(names)
 
     def forget(self) -> None:
-        """Forget the unanswered request."""
+        """Forget the unanswered request, so that the next one need not wait."""
         self._asked = None
 
     def stop(self) -> None:
-        """Send no request until there is another reason."""
+        """Cancel the planned request for values."""
         self._timer.stop()
 
     def begin_again(self) -> None:
-        """Note that the engine or its document is new, so that it knows no choice."""
+        """Note that the engine or its document is new and does not know the chosen data and
+        overrides.
+        """
         self._showing.begin_again()

@@ -1,6 +1,7 @@
-"""Requests to the engine that the window does not have to remember.
+"""Requests to the engine whose answers need no state in the window.
 
-`EngineLink` has the others: for shown values, trainings and awaited answers.
+`EngineLink` has the other requests: for shown values, for trainings, and those whose answer is
+awaited.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class EngineRequests:
         return request
 
     def open_run(self, run: str) -> int:
-        """Prepare to show steps of a kept run; ``past`` gets the answer."""
+        """Prepare to show steps of a kept run. The answer goes to ``past``."""
         request = self.channel.next()
         self.channel.send(p.OpenRun(run, request))
         return request

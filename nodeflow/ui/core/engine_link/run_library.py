@@ -18,13 +18,13 @@ from nodeflow.run_store.run_records import Run
 from nodeflow.run_store.store import RunStore
 
 MOST_COMPARED = 6
-"""The number of runs that can be compared side by side."""
+"""The maximum number of runs that can be compared side by side."""
 Job = Callable[[RunStore], Any]
 """A job for the thread; it must not touch widgets."""
 
 
 class RunLibrary(QObject):
-    """The list of runs; panels read and change runs through it.
+    """The list of kept runs; panels read and change runs through it.
 
     Attributes:
         runs: the runs at the last refresh, newest first.
@@ -32,8 +32,8 @@ class RunLibrary(QObject):
         compared: ids of the runs that are compared side by side.
 
     Signals (on the GUI thread):
-        compared_changed(): the runs to compare were chosen, perhaps the same again.
-        changed(): the list of runs or a run in it changed.
+        compared_changed(): runs were chosen for comparison, perhaps the same as before.
+        changed(): the list of runs, or a run in it, changed.
         answered(key, result): the return value of a job of `ask`.
         failed(key, error): the NodeflowError that such a job raised.
         noticed(text): reading runs gave a notice, such as damage. Each text is sent once.
@@ -72,22 +72,26 @@ class RunLibrary(QObject):
 
     @Slot()
     def look(self) -> None:
-        """Check soon whether the runs changed; `changed` says so."""
+        """Check soon whether the stored runs changed. If so, `changed` is emitted."""
         if not self._is_looking:
             self._is_looking = True
             self._do(self._look)
 
     @property
     def switched_off(self) -> str:
-        """Return why runs are not kept; empty if they are."""
+        """Return the reason why runs are not kept; empty if they are."""
         return "" if runs_folder() is not None else "Runs are not kept: NODEFLOW_RUNS is off."
 
     def ask(self, key: Any, job: Job) -> None:
-        """Run a reading job; ``answered`` or ``failed`` carries the same key."""
+        """Run a job that reads. ``answered`` or ``failed`` carries the same key."""
         self._do(lambda: self._answer(key, job, write=False))
 
     def change(self, key: Any, job: Job, gone: Iterable[str] = ()) -> None:
-        """Run a job that writes, and refresh the list. ``gone``: ids of deleted runs."""
+        """Run a job that writes, then refresh the list.
+
+        Args:
+            gone: ids of the runs that the job deletes.
+        """
         self._do(lambda: self._answer(key, job, write=True, gone=gone))
         self._is_looking = True
         self._do(lambda: self._look(again=True))
@@ -180,7 +184,7 @@ def _work(jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
 
 
 def _stamp(folder: Path) -> tuple[Any, ...]:
-    """Return a value that changes whenever the run store is written."""
+    """Return a value that differs after every write to the run store."""
     found = []
     for name in (FILE, f"{FILE}-wal", f"{FILE}-journal"):
         try:

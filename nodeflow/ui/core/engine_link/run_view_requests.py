@@ -1,4 +1,4 @@
-"""Asks a separate process for views of kept runs; the window never waits for it."""
+"""Requests to a separate process for views of kept runs. The window never waits for it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
 
 LENGTH = struct.Struct(">Q")
 LAST_WORDS = 300
-"""Number of characters kept of the last error line of a process."""
+"""Maximum number of characters to keep of a process's last error line."""
 ENDED = "it said nothing"
 
 
 class RunViews(QObject):
-    """The source of views. It answers only the newest request; the first one starts the process.
+    """The process that computes views, started by the first request. Only the newest request is
+    answered.
 
     Signals (on the GUI thread):
         arrived(RunView): the answer to the newest request.
@@ -89,7 +90,7 @@ class _Work:
         self._number = 0
 
     def run(self) -> None:
-        """Write requests until the window is gone."""
+        """Write requests to the process until the window is closed."""
         while (request := self._requests.get()) is not None:
             self._number = request.number
             try:
@@ -131,7 +132,7 @@ class _Work:
         reader.start()
 
     def _read(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
-        """Pass answers on until the process ends."""
+        """Emit the answers that the process writes, until it ends."""
         stream = process.stdout
         assert stream is not None and process.stdin is not None
         with errors, stream, contextlib.suppress(OSError, pickle.UnpicklingError):

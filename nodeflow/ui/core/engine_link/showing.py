@@ -1,4 +1,4 @@
-"""The data and overrides to show, kept until the engine has time for them."""
+"""The chosen data and overrides, kept until they can be sent to the engine."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Showing:
         self._waiting: dict[type, Choice] = {}
 
     def __bool__(self) -> bool:
-        """Return whether something waits to be sent."""
+        """Return whether a choice waits to be sent."""
         return bool(self._waiting)
 
     def choose(self, request: Choice) -> bool:
-        """Keep a choice for sending. Return False if the engine knows it already."""
+        """Keep a choice for sending. Return False if the engine already knows it."""
         if isinstance(request, p.Override):
             self._override = request
         elif p.ShowData not in self._waiting and request == self._data == p.ShowData():
@@ -33,7 +33,7 @@ class Showing:
         return True
 
     def begin_again(self) -> None:
-        """Note that the engine or its document is new."""
+        """Assume nothing about the engine's choices, because the engine or its document is new."""
         self._waiting.clear()
         if self._data != p.ShowData():
             self._waiting[p.ShowData] = self._data

@@ -1,4 +1,6 @@
-"""The training step that the window shows: the current one, or a past one, also of a kept run."""
+"""The training step whose values the window shows: the current one, or a past one, possibly of
+a kept run.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,14 @@ from nodeflow.train.events import Diverged, Edited, Event, Resumed, Started, Ste
 from nodeflow.ui.core.user_messages import sentence
 
 ESTIMATED_AFTER = 0.4
-"""Seconds of computing before the remaining time can be estimated."""
+"""Seconds of computing before the remaining time is estimated."""
 
 
 class Engine(Protocol):
-    """The requests used here; each returns its number."""
+    """The engine requests that `ShownStep` uses. Each returns the number of its request."""
 
     def show_step(self, step: int | None, run: str) -> int:
-        """Ask for the values of a step, None for the current ones."""
+        """Ask for the values of a step; None for the current values."""
         ...
 
     def open_run(self, run: str) -> int:
@@ -32,15 +34,19 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Span:
-    """The range of available steps (none if ``first`` is 0), and their division into epochs."""
+    """The range of available steps, and its division into epochs.
+
+    If ``first`` is 0, there are none.
+    """
 
     first: int = 0
     last: int = 0
     per_epoch: int = 0
     first_epoch: int = 1
     edits: tuple[tuple[int, float, int], ...] = ()
-    """Edits that changed the number of steps per epoch: (step before the edit, epochs up to it, new
-    steps per epoch)."""
+    """Edits that changed the number of steps per epoch, as (step before the edit, epochs up to
+    that step, new steps per epoch).
+    """
 
     def epochs_before(self, step: int) -> float | None:
         """Return the number of epochs that end before a step, with fractions; None if unknown."""
@@ -50,7 +56,7 @@ class Span:
 
 
 class ShownStep(QObject):
-    """The requested step and its state in the engine.
+    """The requested step and the progress of computing its values.
 
     Signals:
         chosen: another step, or the present, was requested.
@@ -58,7 +64,7 @@ class ShownStep(QObject):
         refused(text): the steps of a run cannot be shown.
         followed(RunAtStep): a compared run reached a step.
         ordered(StepOrder): the order in which the step computes its ops.
-        progressed(PastProgress): progress of any step that is computed, shown or not.
+        progressed(PastProgress): progress in computing any step, shown or not.
 
     Attributes:
         step: the requested step, counted from 1; None is the present.
@@ -66,8 +72,8 @@ class ShownStep(QObject):
         title: the title of that run.
         opening: id of the run that is being opened; empty for none.
         is_there: whether the values of the step are shown.
-        progress: done and total steps of its computation.
-        is_preparing: whether kernels are being compiled for it, or data are being read.
+        progress: finished and total steps of the computation.
+        is_preparing: whether kernels are being compiled or data read for the computation.
         notices: remarks on the step's values for the user.
         differences: number of differences between the run's graph and the open one.
     """
@@ -117,7 +123,7 @@ class ShownStep(QObject):
 
     @property
     def is_possible(self) -> bool:
-        """Return whether there are steps to show."""
+        """Return whether any steps can be shown."""
         return 0 < self.first <= self.last
 
     @property
@@ -127,12 +133,12 @@ class ShownStep(QObject):
 
     @property
     def is_computing(self) -> bool:
-        """Return whether the values of the requested step have not arrived."""
+        """Return whether the values of the requested step have not arrived yet."""
         return self.step is not None and not self.is_there
 
     @property
     def seconds_left(self) -> float | None:
-        """Return an estimate of the remaining seconds, or None while there is none."""
+        """Return an estimate of the remaining seconds; None until there is one."""
         done, total = self.progress
         passed = time.monotonic() - self._computing
         if not self._computing or not done or passed < ESTIMATED_AFTER:
@@ -151,11 +157,11 @@ class ShownStep(QObject):
         self._choose(min(max(step, self.first), self.last))
 
     def back(self) -> None:
-        """Show the present."""
+        """Show the current values instead of a past step."""
         self._choose(None)
 
     def open(self, run: str, title: str, step: int | None = None) -> None:
-        """Show a step of a kept run (None: its last); `refused` reports a failure."""
+        """Show a step of a kept run (None: its last step). If this fails, `refused` is emitted."""
         if run == self.run:
             self.show(self.last if step is None else step)
             return
@@ -164,7 +170,9 @@ class ShownStep(QObject):
         self.changed.emit()
 
     def leave_run(self) -> None:
-        """Leave the kept run: show the present, and offer the steps of the training again."""
+        """Leave the kept run: show the current values, and offer the steps of the training
+        again.
+        """
         self._opening = (0, "", None)
         if self.run:
             self._choose(None)
@@ -184,7 +192,7 @@ class ShownStep(QObject):
     # ---- messages of the engine ---------------------------------------------------------------
 
     def forget(self) -> None:
-        """Forget the training, because it is gone or another one begins."""
+        """Forget the training's steps, because it is gone or another training begins."""
         was = self.step
         self._live = replace(self._live, first=0, last=0)
         self._opening = (0, "", None)
@@ -210,7 +218,7 @@ class ShownStep(QObject):
             self.ordered.emit(message)
 
     def _on_steps(self, message: p.PastSteps) -> None:
-        """Forget the previous training, because another one begins or there is none."""
+        """Forget the previous training's steps, because another training begins or none is left."""
         self.forget()
         self._live = replace(self._live, first=message.first, last=0)
         self.changed.emit()
@@ -228,7 +236,7 @@ class ShownStep(QObject):
         self.show(message.last if step is None else step)
 
     def on_failed(self, message: p.Failed) -> None:
-        """Report that a run cannot be opened."""
+        """Emit `refused` if the failed request was to open a run."""
         if message.request == self._opening[0]:
             self._opening = (0, "", None)
             self.refused.emit(sentence(message.error))
@@ -251,7 +259,7 @@ class ShownStep(QObject):
             self.changed.emit()
 
     def on_event(self, event: Event) -> None:
-        """Follow the events of the training."""
+        """Update the range of steps from an event of the training."""
         if isinstance(event, Started):
             self._live = replace(
                 self._live,

@@ -12,11 +12,11 @@ from nodeflow.ui.core.engine_link.shown_step import ShownStep
 from nodeflow.ui.core.user_messages import listed
 
 LAST = -1
-"""The index of a step's last kernel while its order is unknown."""
+"""Stands for the index of a step's last kernel while the order of kernels is unknown."""
 
 
 class Engine(Protocol):
-    """The requests used here."""
+    """The engine request that `StepOps` uses."""
 
     def fetch_order(self) -> int:
         """Ask for the order of ops in the shown step."""
@@ -31,8 +31,8 @@ class StepOps(QObject):
 
     Attributes:
         is_on: whether a step is shown op by op.
-        kernels: node names of each kernel, in order. The first entry holds the nodes that have
-            values before any kernel runs.
+        kernels: the node names of each kernel, in order. The first entry holds the nodes that
+        have values before any kernel runs.
         at: index of the current kernel, counted from 1; 0 before the first.
     """
 
@@ -70,7 +70,7 @@ class StepOps(QObject):
         return f"Op {count(self.at)} of {count(last)}: {listed(self.running, 2)}"
 
     def begin(self) -> None:
-        """Show the step before its first op."""
+        """Show the values before the step's first op."""
         if self._past.step is not None and not self.is_on:
             self.is_on, self._wanted = True, 0
             self._ask()
@@ -87,8 +87,11 @@ class StepOps(QObject):
         return self.is_on and bool(self.kernels) and 0 <= self.at + by < len(self.kernels)
 
     def move(self, by: int) -> bool:
-        """Go to another op of the step. Return False if the step ends there: the caller then shows
-        the next step from its first op, or the previous step from its last."""
+        """Go to another op of the step, ``by`` kernels away.
+
+        Return False if the step ends before it. Then the caller shows the next step from its
+        first op, or the previous step from its last op.
+        """
         if self.can_move(by):
             self.at += by
             self.changed.emit()

@@ -1,4 +1,4 @@
-"""The sweep of a window. It trains in separate processes; the window only listens."""
+"""Runs the window's sweep in separate processes, and reports its progress by signals."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from nodeflow.sweeps.sweep import Sweep, part_done
 from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
 
 PATIENCE_S = 5.0
-"""Seconds that trials get to end by themselves once the window is closed."""
+"""Seconds that trials get to end by themselves when the window is closed."""
 
 
 class SweepRunner(QObject):
-    """A runner of one sweep at a time, which ends with this object.
+    """A runner of one sweep at a time. The sweep ends when this object is closed.
 
     Attributes:
         sweep: the current or last sweep.
-        results: its results by trial number, as of the last change.
-        problem: the reason why it ended early; empty if it did not.
+        results: the results by trial number, as of the last change.
+        problem: the reason why the sweep ended early; empty if it did not.
 
     Signals (on the GUI thread):
         changed(result): a trial changed.
@@ -62,7 +62,7 @@ class SweepRunner(QObject):
 
     @property
     def seconds_left(self) -> float | None:
-        """Return an estimate of the remaining seconds, or None before there is one."""
+        """Return an estimate of the remaining seconds; None until there is one."""
         part, taken = self.part, time.monotonic() - self._began
         return taken * (1 - part) / part if self._trains and part > 0.01 else None
 

@@ -1,4 +1,4 @@
-"""The views that the window watches, which the engine computes whenever values change."""
+"""The views that the engine computes for the window whenever values change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from nodeflow.ui.core.engine_link.channel import EngineChannel
 
 
 class WatchedViews:
-    """The watched views, and the number of the request that asked for them last."""
+    """The watched views, and the number of the last request for them."""
 
     def __init__(self, channel: EngineChannel) -> None:
         self._channel = channel
@@ -15,19 +15,21 @@ class WatchedViews:
         self._request = 0
 
     def watch(self, specs: tuple[p.ViewSpec, ...]) -> None:
-        """Ask for other views from now on."""
+        """Replace the watched views, and ask the engine for them."""
         if specs != self._specs:
             self._specs = specs
             self.ask_again()
 
     def ask_again(self) -> None:
-        """Ask for the views under a new number, so that earlier answers are ignored."""
+        """Ask for the views under a new request number, so that earlier answers are ignored."""
         if self._specs or self._request:
             self._request = self._channel.next()
             self._channel.send(p.WatchViews(self._specs, self._request))
 
     def awaits(self, view: p.ViewValue) -> bool:
-        """Return whether a view answers the last request, or is still watched."""
+        """Return whether an arrived view is expected: it answers the last request or is still
+        watched.
+        """
         return view.request >= self._request or view.spec in self._specs
 
     def forget(self) -> None:

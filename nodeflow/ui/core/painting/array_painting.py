@@ -13,7 +13,9 @@ from PySide6.QtCore import QLineF, QRectF
 from PySide6.QtGui import QPainter, QPixmap
 
 FRAGMENT_FIELDS = 10
-"""Centre x, y; source left, top, width, height; scale x, y; angle; opacity."""
+"""Number of floats per fragment: centre x, y; source left, top, width, height; scale x, y;
+angle; opacity.
+"""
 
 
 def draw_rects(painter: QPainter, rects: np.ndarray) -> None:
@@ -49,6 +51,7 @@ def _check(array: np.ndarray, columns: int) -> None:
 def distinct(codes: np.ndarray) -> list[int]:
     """Return the distinct values of an array of small non-negative integers, ascending.
 
-    Not ``np.unique``: it imports ``numpy.ma``, which delays the first paint by 50 ms.
+    This avoids ``np.unique``, which imports ``numpy.ma`` and thereby delays the first paint by
+    50 ms.
     """
     return np.flatnonzero(np.bincount(codes)).tolist()

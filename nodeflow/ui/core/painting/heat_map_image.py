@@ -1,4 +1,4 @@
-"""Heat maps as images of Qt; their colours are those of drawings."""
+"""Heat maps as Qt images, in the same colours as in `nodeflow.drawing`."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from nodeflow.ui.core.theming.theme import Theme
 
 
 def heat_image(array: np.ndarray, scale: HeatScale, theme: Theme) -> QImage:
-    """Return a 2-D array as an image, with non-finite values in red."""
+    """Return a 2-D array as a heat map, with non-finite values in red."""
     return pixel_image(heat_pixels(array, scale, theme))

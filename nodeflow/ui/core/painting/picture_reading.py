@@ -1,4 +1,4 @@
-"""Reading picture files, for threads that may wait."""
+"""Reading of picture files, on threads that may block."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PIXEL_BYTES = 4
 
 
 def may_be_picture(path: Path) -> bool:
-    """Return whether a file has the name of a picture. The file is not touched."""
+    """Return whether a file has the name of a picture. The file itself is not read."""
     return path.suffix.lower().removeprefix(".") in ENDINGS
 
 
 def read_picture(path: Path, most: QSize) -> QImage:
-    """Read a picture, scaled down to ``most`` if it is larger.
+    """Read a picture, scaled down to at most ``most`` pixels.
 
     Raises:
         ReadRefused: it is no regular file, or needs more memory than the limit.

@@ -1,4 +1,4 @@
-"""Draws text in scene units, and measures it exactly; exports draw glyphs as paths.
+"""Draws text in scene units and measures its exact width. Exports draw glyphs as paths.
 
 Styles, elision and wrapping are in `nodeflow.drawing.text_layout`.
 """
@@ -41,7 +41,9 @@ def _metrics(style: Style) -> QFontMetricsF:
 
 
 _FINE = 4
-"""Widths are measured at four times the size, because QFont rounds to pixels; scaling is exact."""
+"""Factor of the font size at which widths are measured. QFont rounds sizes to whole pixels;
+scaling the result back is exact.
+"""
 
 
 @lru_cache(maxsize=65536)

@@ -1,4 +1,4 @@
-"""The choice of the data rows that nodes show, and the engine's answer to it."""
+"""The choice of the data rows whose values nodes show, and the engine's answer to it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from nodeflow.ui.core.state.workspace import Workspace
 
 
 class DataSelection(QObject):
-    """The choice of data for everything that shows values. Views with samples to click call
+    """The choice of data for everything that shows values. Views whose samples can be clicked call
     `show_row`.
 
     Signals:
-        changed(): other data are shown, or could be.
-        left_by_hand(): data made by hand, as on the sketch pad, are no longer shown.
+        changed(): other data are shown, or could be shown.
+        left_by_hand(): data made by hand, for example on the sketch pad, are no longer shown.
 
     Attributes:
-        choice: the data asked from the engine.
-        shown: the last answer of the engine, or None if no data set feeds anything.
+        choice: the data requested from the engine.
+        shown: the last answer of the engine, or None if no data set feeds a placeholder.
     """
 
     changed = Signal()
@@ -60,11 +60,15 @@ class DataSelection(QObject):
         self._choose(p.ShowData(split, max(0, row), 1))
 
     def show_by_hand(self, feeds: Mapping[str, np.ndarray]) -> None:
-        """Feed drawn data: arrays by placeholder name, which override the rows of the data set."""
+        """Feed drawn data instead of rows of the data set.
+
+        Args:
+            feeds: arrays by placeholder name.
+        """
         self._overrides.set_many(*drawn(feeds))
 
     def end_by_hand(self) -> None:
-        """Show the rows again that were shown before the drawn data."""
+        """Show again the rows that were shown before the drawn data."""
         self._overrides.take_back_rows()
 
     def step(self, direction: int) -> None:
@@ -85,7 +89,7 @@ class DataSelection(QObject):
 
     @property
     def is_by_hand(self) -> bool:
-        """Whether placeholders are fed by hand, as from the sketch pad."""
+        """Whether placeholders are fed by hand, for example from the sketch pad."""
         return bool(self._by_hand)
 
     @property
@@ -95,7 +99,7 @@ class DataSelection(QObject):
 
     @property
     def count(self) -> int:
-        """Number of rows that are shown at a time."""
+        """The number of rows shown at a time."""
         return self.choice.count or self.batch_size
 
     @property
@@ -133,11 +137,11 @@ class DataSelection(QObject):
         return text if step is None else f"{text}, step {step_number(step)}"
 
     def class_names(self, count: int) -> tuple[str, ...]:
-        """Return the names of ``count`` classes: those in the data, else their numbers."""
+        """Return names for ``count`` classes: the names in the data, or else numbers."""
         return self.names_of(count) or tuple(str(i) for i in range(count))
 
     def names_of(self, count: int) -> tuple[str, ...] | None:
-        """Return the names of ``count`` classes, or None if the data do not name so many."""
+        """Return the names of ``count`` classes, or None if the data do not name that many."""
         classes = self.shown.classes.values() if self.shown is not None else ()
         return next((names for names in classes if len(names) == count), None)
 
@@ -152,7 +156,7 @@ class DataSelection(QObject):
 
     @Slot()
     def _on_overrides(self) -> None:
-        """Note that fed rows were overridden or restored."""
+        """Update the shown rows after fed rows were overridden or restored."""
         before, self._by_hand = self._by_hand, self._overrides.rows
         if self._by_hand.keys() != before.keys():
             self.changed.emit()

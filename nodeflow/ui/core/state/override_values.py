@@ -1,9 +1,9 @@
-"""Values that the user puts in place of computed values; kept only here.
+"""Overrides: values that the user puts in place of computed values. They exist only in this module.
 
-No document, file or run stores overrides. They end with the window, or when another document is
-opened. Undo treats them and the document's edits in one order, except for drawn rows, because the
-sketch pad undoes its own strokes. An override follows its node through renaming and ends when the
-node is deleted; undoing the deletion does not bring it back.
+No document, file or run stores overrides. They end when the window closes or another document
+is opened. Overrides and edits of the document share one order of undo steps, except for drawn
+rows, because the sketch pad undoes its own strokes. An override follows its node through
+renaming and ends when the node is deleted. Undoing the deletion does not restore the override.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ DERIVED = "="
 
 @dataclass(frozen=True)
 class Place:
-    """A tensor: its node (path of ids, or `DERIVED` and the name) and the output."""
+    """A tensor, identified by its node and the index of the output.
+
+    The node is a path of ids. For a generated node it is `DERIVED` followed by the name.
+    """
 
     node: str
     output: int = 0
@@ -40,11 +43,11 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """A value in place of a computed one.
+    """A value that replaces a computed one.
 
     Attributes:
         how: its origin: ``typed``, ``drawn`` or the name of a file.
-        rows: name of the rows, if they are fed and not from the data set.
+        rows: a name for the rows, if they are fed and do not come from the data set.
     """
 
     array: np.ndarray
@@ -101,7 +104,7 @@ class Overrides(QObject):
 
     @property
     def rows(self) -> dict[str, str]:
-        """The names of the fed rows, by placeholder that does not get the data set's rows."""
+        """The names of fed rows, for the placeholders that are not fed from the data set."""
         return {name: given.rows for name, given in self.by_name.items() if given.rows}
 
     def of(self, name: str) -> Given | None:
@@ -137,8 +140,10 @@ class Overrides(QObject):
         return types[index] if index < len(types) else None
 
     def may_be_variable(self, name: str) -> bool:
-        """Return whether a tensor may be a variable. For generated nodes the document cannot
-        tell."""
+        """Return whether a tensor may be a variable.
+
+        For generated nodes the document does not say, so return True.
+        """
         path = self._workspace.find(name.partition(":")[0])
         found = at_path(self._workspace.root, path) if path is not None else None
         return found is None or found[1].op == "variable"
@@ -199,11 +204,11 @@ class Overrides(QObject):
         self._do(f"Override {_listed(values)}", after, key)
 
     def seal(self) -> None:
-        """End a series of values that make up one undo step."""
+        """End the current undo step, so that later values start a new one."""
         self._workspace.root.seal()
 
     def take_back(self, *names: str) -> None:
-        """Remove the overrides of these tensors."""
+        """Remove the overrides of some tensors."""
         after: dict[Place, Given | None] = {
             place: None for name in names if (place := self._place(name)) in self._given
         }
@@ -211,7 +216,7 @@ class Overrides(QObject):
             self._do(f"Remove override of {_listed(names)}", after)
 
     def end(self, name: str) -> None:
-        """Drop an override without an undo step, because the tensor now has this value itself."""
+        """Drop an override without an undo step, because the tensor itself now has this value."""
         place = self._place(name)
         if place is not None:
             self._put({place: None})
@@ -221,13 +226,13 @@ class Overrides(QObject):
         self.take_back(*self.by_name)
 
     def take_back_rows(self) -> None:
-        """Feed placeholders from the data set again."""
+        """Remove the overrides of rows, so that the data set feeds the placeholders again."""
         self.take_back(*self.rows)
 
     # ---- internals --------------------------------------------------------------------------
 
     def _do(self, label: str, after: dict[Place, Given | None], merge: object = None) -> None:
-        """Change values as an undo step; drawn values are left out of the step."""
+        """Change overrides as one undo step. Drawn values are not part of the step."""
         before = {place: self._given.get(place) for place in after}
         drawn = {c for values in (before, after) for c, g in values.items() if g and g.how == DRAWN}
         undone = {c: given for c, given in before.items() if c not in drawn}
@@ -241,7 +246,7 @@ class Overrides(QObject):
     def _put(self, values: Mapping[Place, Given | None]) -> bool:
         """Set overrides by place; None removes one. Return whether anything changed.
 
-        Places whose node does not exist are ignored.
+        Places of nodes that do not exist are ignored.
         """
         there = {place: given for place, given in values.items() if self._name(place) is not None}
         changed = any(self._given.get(place) is not given for place, given in there.items())

@@ -1,4 +1,4 @@
-"""The problems to show: first from the last run, then from the analysis."""
+"""The list of problems to show: first those of the last run, then those of the analysis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nodeflow.ui.core.state.workspace import Workspace
 
 
 class ProblemList(QObject):
-    """A model of the problems of the open document; emits ``changed`` when ``shown`` changes."""
+    """A model of the problems of the open document. It emits ``changed`` when ``shown`` changes."""
 
     changed = Signal()
 
@@ -36,7 +36,10 @@ class ProblemList(QObject):
         return sum(problem.level == level for problem in self.shown)
 
     def _refresh(self, _: object = None) -> None:
-        """Combine the problems. A run's problem replaces the analysis' one at the same port."""
+        """Combine both lists of problems.
+
+        At a port, a problem of the run replaces that of the analysis.
+        """
         run = {(p.node, p.port) for p in self._run}
         known = self._workspace.problems()
         self.shown = self._run + [

@@ -1,4 +1,4 @@
-"""The nodes of the file that have a breakpoint, in any of its graphs."""
+"""The nodes with a breakpoint, in all graphs of the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LATER_MS = 60
 
 
 class Breakpoints(QObject):
-    """The breakpoints of the current document, inside subgraphs too.
+    """The breakpoints of the current document, including those inside subgraphs.
 
     Signals:
         changed: the set of breakpoints changed.
@@ -25,7 +25,7 @@ class Breakpoints(QObject):
         super().__init__(workspace)
         self._workspace = workspace
         self.paths: list[str] = []
-        """Paths of node ids, starting at the file's own graph."""
+        """Paths of node ids to the nodes with breakpoints, starting at the file's own graph."""
         self._last = ""
         self._later = QTimer(self, singleShot=True, interval=LATER_MS)
         self._later.timeout.connect(self.refresh)
@@ -47,7 +47,7 @@ class Breakpoints(QObject):
         return [name for p in self.paths if (name := scoped_name(self._workspace.root, p))]
 
     def next(self) -> str | None:
-        """Return the path after the one returned last, cyclically. Return None if there is none."""
+        """Return the next path to a breakpoint, cyclically; None if there is none."""
         if not self.paths:
             return None
         at = self.paths.index(self._last) + 1 if self._last in self.paths else 0

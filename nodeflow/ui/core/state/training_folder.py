@@ -1,4 +1,7 @@
-"""The folder of files that trainings write for another program: one choice for all documents."""
+"""The folder for the files that trainings write for another program.
+
+One choice holds for all documents.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from nodeflow.ui.core.state.user_settings import Settings
 
 
 class TrainingFolder(QObject):
-    """The folder, and the name of the subfolder that a training writes now.
+    """The chosen folder, and the name of the subfolder that the current training writes.
 
     Args:
         kind: the offer of the integration that writes the files.
@@ -24,7 +27,7 @@ class TrainingFolder(QObject):
 
     Attributes:
         kind: see above.
-        writing: name of the folder of the training that writes now; empty for none.
+        writing: name of the subfolder of the current training; empty for none.
     """
 
     changed = Signal()
@@ -43,11 +46,11 @@ class TrainingFolder(QObject):
 
     @property
     def path(self) -> str:
-        """The folder; empty if nothing is to be written."""
+        """The folder; empty if no files are to be written."""
         return self._settings.text(self.kind.fields["setting"])
 
     def choose(self, path: str) -> None:
-        """Let trainings that begin from now on write there; empty for nowhere."""
+        """Set the folder for trainings that begin from now on; empty to write no files."""
         self._settings.set_text(self.kind.fields["setting"], path)
         self._link.training_folders[self.kind.name] = path
         self.changed.emit()

@@ -35,7 +35,10 @@ def settings_file() -> Path:
 
 
 def _readable(path: Path) -> Path:
-    """Return the settings file, or a temporary one if Qt would wait for a pipe or device."""
+    """Return the settings file.
+
+    If Qt would block on it, because it is a pipe or device, return a temporary file.
+    """
     if not is_irregular(path):
         return path
     logging.getLogger("nodeflow").warning(
@@ -73,7 +76,7 @@ class Settings:
 
     @property
     def shows_more(self) -> bool:
-        """Whether the inspector shows the settings that few users change."""
+        """Whether the inspector shows rarely changed settings."""
         return bool(self._store.value("shows_more", False, bool))
 
     @shows_more.setter
@@ -82,7 +85,7 @@ class Settings:
 
     @property
     def edits_reach_training(self) -> bool:
-        """Whether edits of an optimizer's numbers reach the training that runs."""
+        """Whether edits of an optimizer's numbers take effect in the running training."""
         return bool(self._store.value("edits_reach_training", True, bool))
 
     @edits_reach_training.setter
@@ -90,7 +93,7 @@ class Settings:
         self._store.setValue("edits_reach_training", value)
 
     def text(self, key: str) -> str:
-        """Return a text that an integration keeps; empty if there is none."""
+        """Return a text that an integration has stored under a key; empty if there is none."""
         value = self._store.value(key, "")
         return value if isinstance(value, str) else ""
 
@@ -99,7 +102,7 @@ class Settings:
 
     @property
     def backend(self) -> str:
-        """The name of the backend of trainings, which may be one that is not here."""
+        """The name of the backend for trainings. It may be a backend that is not installed."""
         value = self._store.value("backend", NUMBA)
         return value if isinstance(value, str) else NUMBA
 
@@ -109,7 +112,7 @@ class Settings:
 
     @property
     def threads(self) -> int | None:
-        """The number of threads that compute; None for one per core."""
+        """The number of threads for computing; None for one per core."""
         count = int(self._number("threads", 0, 0, MOST_THREADS))
         return count or None
 
@@ -119,7 +122,7 @@ class Settings:
 
     @property
     def memory_megabytes(self) -> int:
-        """Megabytes that the values of a run or training may take; 0 for all free memory."""
+        """Memory limit for the values of a run or training, in megabytes; 0 for all free memory."""
         return int(self._number("memory_megabytes", 0, 0, MOST_MEGABYTES))
 
     @memory_megabytes.setter
@@ -128,18 +131,19 @@ class Settings:
 
     @property
     def live_megabytes(self) -> int:
-        """Megabytes that the live value of a node may take."""
+        """Memory limit for the live value of a node, in megabytes."""
         return int(self._number("live_megabytes", 256, 1, MOST_MEGABYTES))
 
     @property
     def live_seconds(self) -> float:
-        """Seconds that the live value of a node may take."""
+        """Time limit for the live value of a node, in seconds."""
         return self._number("live_seconds", 2.0, *LIVE_SECONDS)
 
     @property
     def history_megabytes(self) -> int:
-        """Megabytes for copies of a training, from which its steps are shown; 0 for the smaller of
-        256 MB and a sixteenth of the memory."""
+        """Memory limit for the copies of a training's state from which past steps are shown, in
+        megabytes. 0 stands for the smaller of 256 MB and a sixteenth of the memory.
+        """
         return int(self._number("history_megabytes", 0, 0, MOST_MEGABYTES))
 
     @history_megabytes.setter
@@ -148,17 +152,17 @@ class Settings:
 
     @property
     def preview_read_megabytes(self) -> int:
-        """Megabytes that reading a data file may take while the graph is edited."""
+        """Limit for reading a data file while the graph is edited, in megabytes."""
         return int(self._number("preview_read_megabytes", 1000, 1, MOST_MEGABYTES))
 
     @property
     def run_read_megabytes(self) -> int:
-        """Megabytes that reading a data file may take in a run; 0 for half of the memory."""
+        """Limit for reading a data file in a run, in megabytes; 0 for half of the memory."""
         return int(self._number("run_read_megabytes", 0, 0, MOST_MEGABYTES))
 
     @property
     def any_file(self) -> bool:
-        """Whether pipes, devices and system files are read as data."""
+        """Whether pipes, devices and system files may be read as data."""
         return self._store.value("any_file", "false") in (True, "true")
 
     def set_reading(self, preview_megabytes: int, run_megabytes: int, any_file: bool) -> None:
@@ -172,7 +176,7 @@ class Settings:
 
     @property
     def backups(self) -> int:
-        """The number of earlier saves of a file that are kept."""
+        """The number of earlier versions of a file that saving keeps."""
         return int(self._number("backups", 5, 0, MOST_BACKUPS))
 
     @backups.setter
@@ -209,14 +213,18 @@ class Settings:
         self._store.setValue("minimap", "true" if value else "false")
 
     def stage_mode(self, path: str) -> str:
-        """Return what the user chose to see of a file (see `window.stage_modes`); empty for
-        nothing."""
+        """Return the user's choice of what to show for a file (see `window.stage_modes`); empty
+        for no choice.
+        """
         stored = self._json("stages", {})
         found = stored.get(path, "") if isinstance(stored, dict) else ""
         return found if isinstance(found, str) else ""
 
     def set_stage_mode(self, path: str, mode: str) -> None:
-        """Remember the user's choice for a file; those of the oldest files are forgotten."""
+        """Store the user's choice of what to show for a file.
+
+        The choices for the oldest files are dropped.
+        """
         stored = self._json("stages", {})
         kept = {k: v for k, v in stored.items() if k != path} if isinstance(stored, dict) else {}
         kept = dict([*kept.items(), (path, mode)][-MOST_BOOKMARKED:])
@@ -244,14 +252,17 @@ class Settings:
         self._store.setValue("formulas", json.dumps(formulas))
 
     def uses(self) -> dict[str, int]:
-        """Return the number of times that each op was added by search, in all sessions."""
+        """Return how many times search has added each op, in all sessions."""
         stored = self._json("uses", {})
         if not isinstance(stored, dict):
             return {}
         return {op: n for op, n in stored.items() if type(n) is int and n > 0}
 
     def count_use(self, op_id: str) -> None:
-        """Count that an op was added. Halve large counts, so that old habits fade."""
+        """Count that an op was added.
+
+        Halve the counts when they become large, so that old habits fade.
+        """
         uses = self.uses()
         uses[op_id] = uses.get(op_id, 0) + 1
         if sum(uses.values()) > MOST_USES:
@@ -259,8 +270,11 @@ class Settings:
         self._store.setValue("uses", json.dumps(uses))
 
     def bookmarks(self, path: str) -> dict[int, StoredView]:
-        """Return the bookmarked views of a file by number: centre x and y, zoom step, and the path
-        of ids to the graph. Older settings have no path and mean the file's own graph."""
+        """Return the bookmarked views of a file by number: centre x and y, zoom step, and path of
+        ids to the graph.
+
+        Bookmarks from older settings have no path and refer to the file's own graph.
+        """
         stored = self._json("bookmarks", {})
         views = stored.get(path, {}) if isinstance(stored, dict) else {}
         try:
@@ -311,7 +325,10 @@ class Settings:
         self._store.setValue("state", state)
 
     def panel_choices(self) -> dict[str, bool]:
-        """Return which bottom panels the user opened or closed, whatever is needed."""
+        """Return which bottom panels the user has opened or closed.
+
+        This choice overrides what the graph needs.
+        """
         stored = self._json("panels", {})
         found = stored.items() if isinstance(stored, dict) else ()
         return {name: shown for name, shown in found if isinstance(shown, bool)}

@@ -1,11 +1,11 @@
 """The open document with its analysis and selection: the model of every part of the window.
 
-Views read the document from here and connect to the signals; ``replaced`` is emitted when another
-document was opened.
+Views read the document from here and connect to the signals. ``replaced`` is emitted when
+another document was opened.
 
-The shown graph is the file's own graph or the inside of a subgraph (``path``): of an instance, or
-of an unused definition. All are documents, so views treat them alike. ``root`` is the file's own
-graph, for everything that concerns the file.
+The shown graph is the file's own graph or the inside of a subgraph (``path``): of an instance,
+or of an unused definition. Each of these graphs is a document, so views treat them alike.
+``root`` is the file's own graph, for everything that concerns the file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from nodeflow.ops.layers.layer import Layer
 from nodeflow.ui.core.concurrency import gui_gc
 
 GROUP = "group"
-"""The op that replaces an optimizer when it is unpacked."""
+"""The op that takes an optimizer's place when the optimizer is unpacked."""
 
 
 class Workspace(QObject):
@@ -51,9 +51,9 @@ class Workspace(QObject):
 
     Signals (all on the GUI thread):
         replaced: another document was opened.
-        entered: another graph of the document is shown, or the same at another instance.
-        changed(Change): a transaction, undo or redo, restricted to the shown graph. The analysis is
-            already up to date.
+        entered: another graph of the document is shown, or the same graph at another instance.
+        changed(Change): a transaction, undo or redo, restricted to the shown graph. The
+        analysis is already up to date.
         edited(Change): the same change with all its effects on the file.
         analysed(set of node ids): types or problems of these nodes changed.
         selected(tuple of node ids): the selection changed.
@@ -78,7 +78,9 @@ class Workspace(QObject):
         self._text: tuple[int, str] | None = None
         self.path: tuple[str, ...] = ()
         self._apart: dict[str, Analysis] = {}
-        """Analyses by definition that the file's own analysis does not reach."""
+        """Analyses of the definitions that the file's own analysis does not reach, by
+        definition.
+        """
         self._first = self.document.subscribe(self._analyse)
         self._last = self.document.subscribe(self._announce)
         self._selection: tuple[str, ...] = ()
@@ -123,7 +125,10 @@ class Workspace(QObject):
     # ---- subgraphs --------------------------------------------------------------------------
 
     def enter(self, node_id: str) -> bool:
-        """Show the inside of an instance in the shown graph. Return False if it is no instance."""
+        """Show the inside of an instance in the shown graph.
+
+        Return False if the node is no instance.
+        """
         return self.go_to((*self.path, node_id))
 
     def leave(self) -> None:
@@ -132,10 +137,13 @@ class Workspace(QObject):
             self.go_to(self.path[:-1])
 
     def go_to(self, path: Iterable[str]) -> bool:
-        """Show the graph inside an instance, by the ids of the instances that lead there.
+        """Show the graph inside an instance.
 
-        If the path begins with a bare definition (`paths.ALONE`) that has a running instance, show
-        that instance instead.
+        If the path begins with a bare definition (`paths.ALONE`) that has a running instance,
+        show that instance instead.
+
+        Args:
+            path: the ids of the instances that lead to the graph.
         """
         path = self._in_use(tuple(path))
         place = self._place(path)
@@ -154,7 +162,9 @@ class Workspace(QObject):
         return True
 
     def _in_use(self, path: tuple[str, ...]) -> tuple[str, ...]:
-        """Return a path through an instance, for a path that begins with a definition."""
+        """Turn a path that begins with a definition into a path through an instance, if one
+        exists.
+        """
         used = place_of_use(self.root, path[0][1:]) if _is_apart(path) else None
         if used is None or used.startswith(ALONE):
             return path
@@ -163,9 +173,10 @@ class Workspace(QObject):
 
     @property
     def scope(self) -> str:
-        """The prefix of full names in the shown graph: ``outer/sums/`` or nothing.
+        """The prefix of full names in the shown graph, such as ``outer/sums/``; empty in the
+        file's own graph.
 
-        For an unused definition no node has this prefix.
+        In an unused definition no node has this prefix.
         """
         scope = "".join(f"{name}/" for name in self.path_names)
         return f"{ALONE}{scope}" if self.is_apart else scope
@@ -181,7 +192,7 @@ class Workspace(QObject):
         return self.names_of(self.path)
 
     def names_of(self, path: Iterable[str]) -> list[str]:
-        """Return the names of the instances of a path; none if it leads nowhere."""
+        """Return the names of the instances of a path; empty if it leads nowhere."""
         found = graph_at(self.root, path)
         return [] if found is None else found[1]
 
@@ -204,8 +215,10 @@ class Workspace(QObject):
         return None if found is None else (found[0], self._analysis_at(path, found[0]))
 
     def _analysis_at(self, path: tuple[str, ...], graph: Document) -> Analysis:
-        """Return the file's analysis of a graph, or a separate one if inference does not reach
-        it."""
+        """Return the file's analysis of a graph.
+
+        If inference does not reach the graph, analyse it separately.
+        """
         found = self.root_analysis.at(path)
         head = self.root.definition(path[0][1:]) if _is_apart(path) else None
         if found is None and head is not None:
@@ -218,10 +231,10 @@ class Workspace(QObject):
         return self._apart[graph.scope]
 
     def _follow(self, change: Change) -> bool:
-        """Stay in the shown graph after a change, or leave it if it is gone.
+        """Stay in the shown graph after a change, or leave the graph if it no longer exists.
 
         Returns:
-            Whether another graph is shown.
+            Whether another graph is shown now.
         """
         path = renamed(self.path, change)
         while (place := self._place(path)) is None:
@@ -232,16 +245,18 @@ class Workspace(QObject):
         return True
 
     def announce_last(self) -> None:
-        """Subscribe again, so that the signals follow all other subscribers of the document.
+        """Subscribe to the document again, to be called after all other subscribers.
 
-        The analysis gets a change first, then the canvas, and then the signals are emitted, so that
-        a slot finds both up to date.
+        The analysis gets a change first, then the canvas, and then the signals of this class
+        are emitted. So a slot finds analysis and canvas up to date.
         """
         self._last()
         self._last = self.root.subscribe(self._announce)
 
     def reanalyse(self) -> None:
-        """Analyse the data sets again: the document's folder changed, or a data set was fetched."""
+        """Analyse the data sets again, because the document's folder changed or a data set was
+        fetched.
+        """
         for analysis in (self.root_analysis, *self._apart.values()):
             analysis.refresh_datasets()
         touched = self.analysis.take_touched()
@@ -249,7 +264,7 @@ class Workspace(QObject):
             self.analysed.emit(touched)
 
     def redeclare(self, ops: Collection[str], problems: list[Problem]) -> None:
-        """Analyse again the nodes of these ops, which came, went or changed."""
+        """Analyse the nodes of some ops again, because these ops were added, removed or changed."""
         self.file_problems = problems
         self._optimizers = {n.id for n in self.root.nodes.values() if is_optimizer(n.op)}
         touched = self.root_analysis.refresh_ops(ops)
@@ -261,7 +276,7 @@ class Workspace(QObject):
 
     @property
     def state(self) -> tuple[Document, int]:
-        """The document and its revision: equal states have equal content."""
+        """The document and its revision. Equal pairs mean equal content."""
         return self.root, self.root.revision
 
     def text(self) -> str:
@@ -282,19 +297,21 @@ class Workspace(QObject):
 
     @property
     def selected_instance(self) -> NodeRecord | None:
-        """Return the selected node if it is the only one and an instance of a subgraph."""
+        """Return the selected node if it is an instance of a subgraph and nothing else is
+        selected.
+        """
         chosen = self.selection
         record = self.document.nodes[chosen[0]] if len(chosen) == 1 else None
         return record if record is not None and record.op == SUBGRAPH else None
 
     @property
     def raw_selection(self) -> tuple[str, ...]:
-        """The ids of everything selected, including frames, as the canvas announced it last."""
+        """The ids of everything that the canvas last announced as selected, including frames."""
         return self._selection
 
     @property
     def base_dir(self) -> DocumentFolder:
-        """The start folder of relative paths, and permissions to read elsewhere."""
+        """The start folder of relative paths, and the permissions to read outside of it."""
         return document_folder(self.root)
 
     @property
@@ -315,7 +332,7 @@ class Workspace(QObject):
 
     @property
     def conflicts(self) -> Sequence[ConflictProblem]:
-        """Undecided conflicts of a merge in the file; cached until the next edit."""
+        """The undecided conflicts of a merge in the file; cached until the next edit."""
         now = (self.root, self.root.revision)
         if self._conflicts_of != now:
             self._conflicts_of, self._conflicts = now, conflict_problems(self.root)
@@ -327,10 +344,11 @@ class Workspace(QObject):
 
     @property
     def optimizers(self) -> list[str]:
-        """Return the paths of the nodes to train with, as `training_settings.optimizers` finds
-        them.
+        """Return the paths of the optimizers that a training can use, as
+        `training_settings.optimizers` does.
 
-        Without subgraphs they are updated edit by edit, because large documents are asked often.
+        In a document without subgraphs this list is updated edit by edit, because large
+        documents are queried often.
         """
         if self.root.subgraphs:
             return optimizers(self.root)
@@ -355,7 +373,7 @@ class Workspace(QObject):
             self.selected.emit(ids)
 
     def allow(self, *places: str | PathLike[str]) -> None:
-        """Let the document read files and folders, because its user typed or chose them."""
+        """Let the document read files and folders that its user typed or chose."""
         new = [place for place in places if not self.base_dir.may_read(os.fspath(place))]
         if new:
             self.root.allow(*new)
@@ -391,7 +409,7 @@ def _is_layer(op: str) -> bool:
 
 
 def _in_conflict(edit: Edit) -> set[str]:
-    """Return the nodes whose conflicts an edit changes; "" stands for none."""
+    """Return the nodes whose conflicts an edit changes; "" stands for a conflict without a node."""
     found = {""}
     for fields in (edit.before, edit.after):
         listed = conflicts_in((fields or {}).get(CONFLICTS))
@@ -404,7 +422,9 @@ def _is_apart(path: tuple[str, ...]) -> bool:
 
 
 def renamed(path: tuple[str, ...], change: Change) -> tuple[str, ...]:
-    """Update a path that begins with a definition after the definition was renamed."""
+    """Return a path with the new name of its first definition, if a change renamed that
+    definition.
+    """
     gone = [edit.key for edit in change.of("subgraph") if edit.after is None]
     come = [edit.key for edit in change.of("subgraph") if edit.before is None]
     if _is_apart(path) and gone == [path[0][1:]] and len(come) == 1:

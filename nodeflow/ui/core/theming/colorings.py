@@ -13,18 +13,20 @@ from nodeflow.number_text import number
 from nodeflow.ui.core.theming.theme import Theme, mix
 
 SPAN = 100.0
-"""Smallest ratio of largest to smallest positive value that makes the scale logarithmic."""
+"""The ratio of the largest to the smallest positive value from which the scale is logarithmic."""
 MOST_DECADES = 12
-"""Decades of a logarithmic scale at most. Smaller values get the colour of the lower end."""
+"""Maximum number of decades of a logarithmic scale. Smaller values get the colour of the lower
+end.
+"""
 
 
 def percent(share: float) -> str:
-    """Format a share, as ``12.5 %``."""
+    """Format a fraction as a percentage: ``12.5 %``."""
     return f"{number(100 * share, 3)} %"
 
 
 def size_text(count: float) -> str:
-    """Format a number of bytes, as ``3.1 MB``."""
+    """Format a number of bytes: ``3.1 MB``."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{number(count / size, 3)} {unit}"
@@ -32,7 +34,7 @@ def size_text(count: float) -> str:
 
 
 def time_text(micros: float) -> str:
-    """Format microseconds, as ``3.1 ms``."""
+    """Format microseconds: ``3.1 ms``."""
     for unit, size in (("s", 1e6), ("ms", 1e3)):
         if micros >= size:
             return f"{number(micros / size, 3)} {unit}"
@@ -49,7 +51,7 @@ class Coloring:
         tip: explanation in one sentence.
         text: formats a value.
         is_share: whether the scale always goes from 0 to 1.
-        on_wires: whether wires are coloured too, because the measure is of values.
+        on_wires: whether wires are coloured as well, because the measure is a property of values.
     """
 
     id: str
@@ -148,7 +150,7 @@ class ColorScale:
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
     def marks(self) -> list[float]:
-        """Return the values to label on the scale: its ends and one or more between."""
+        """Return the values to label on the scale: its two ends and at least one between."""
         if not self.is_log:
             return [self.low, (self.low + self.high) / 2, self.high]
         low, high = round(math.log10(self.low)), round(math.log10(self.high))

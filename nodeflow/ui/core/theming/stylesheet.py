@@ -1,8 +1,8 @@
-"""The style sheet of ordinary widgets, made from the theme's tokens.
+"""The style sheet of ordinary widgets, made from the theme's colours and sizes.
 
-Fusion with our palette does most of the work. The sheet adds the rest: quiet borders, rounded
-fields, one primary button, flat tabs. Chevrons and ticks are the bundled icons, drawn once per
-theme into the user's cache folder, because a style sheet can only name files.
+Qt's Fusion style with our palette does most of the work. The sheet adds quiet borders, rounded
+fields, one primary button and flat tabs. Chevrons and ticks are the bundled icons. They are
+drawn once per theme into the user's cache folder, because a style sheet can only name files.
 """
 
 from __future__ import annotations
@@ -215,7 +215,9 @@ def style_sheet(theme: Theme) -> str:
 
 
 def apply_theme(app: QApplication, theme: Theme) -> None:
-    """Give the application the theme's palette, font and style sheet, unless it has them."""
+    """Give the application the theme's palette, font and style sheet, unless it has them
+    already.
+    """
     if app.property("theme") == theme.name:
         return  # because each style sheet makes Qt visit every widget
     app.setProperty("theme", theme.name)
@@ -226,11 +228,11 @@ def apply_theme(app: QApplication, theme: Theme) -> None:
 
 @contextmanager
 def styled_at_once(app: QApplication) -> Iterator[None]:
-    """Style the widgets that are made inside only once, at the end.
+    """Style the widgets that are made inside this context only once, at the end.
 
-    With a style sheet Qt styles a widget and its children again whenever the widget gets a parent:
-    half of the time that making a window takes. If a window is visible it must keep its style, so
-    nothing changes.
+    With a style sheet, Qt styles a widget and its children again whenever the widget gets a
+    parent. That is half of the time that making a window takes. If a window is visible, its
+    style must stay, so the context has no effect.
     """
     sheet = app.styleSheet()
     if any(window.isVisible() for window in app.topLevelWidgets()):
@@ -249,7 +251,10 @@ def _color_names(theme: Theme) -> list[str]:
 
 
 def _glyph(name: str, color: str) -> str:
-    """Return the path of a bundled icon as a small picture in ``color``; draw a missing one."""
+    """Return the path of a bundled icon drawn in ``color``.
+
+    Draw the picture if it does not exist yet.
+    """
     cache = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericCacheLocation)
     folder = Path(cache) / "nodeflow" / "glyphs"
     key = hashlib.sha256(f"{name} {color} 3".encode()).hexdigest()[:16]

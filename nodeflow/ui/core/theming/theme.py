@@ -1,8 +1,8 @@
 """The look of the window: Qt's colours, fonts and icons, with the type scale and spacing.
 
 Everything drawn takes its colours from a ``Theme``, made from the palettes in
-`nodeflow.drawing.colors`, and its sizes from the scales below. So the two themes stay in step, and
-a contrast test can enumerate every pair of text and background.
+`nodeflow.drawing.colors`, and its sizes from the scales below. So both themes have the same
+colours by name, and a contrast test can check every pair of text and background.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from nodeflow.drawing.colors import Ink, Palette
 from nodeflow.resources import resource
 
 SPACE = (0, 4, 8, 12, 16, 24, 32, 48)
-"""The spacing scale: every gap and padding is one of these."""
+"""The spacing scale in pixels. Every gap and padding is one of these."""
 
 TYPE = {"caption": 11, "body": 13, "strong": 13, "title": 16, "display": 22, "hero": 28}
 """The type scale in pixels at 100 %."""
@@ -38,16 +38,19 @@ TYPE = {"caption": 11, "body": 13, "strong": 13, "title": 16, "display": 22, "he
 
 @dataclass(frozen=True)
 class Theme(Palette):
-    """A palette with its colours as Qt's objects."""
+    """A palette with its colours as Qt objects."""
 
     def color(self, role: str, alpha: float = 1.0) -> QColor:
-        """Return the colour of a role (a field's name), optionally translucent."""
+        """Return the colour of a role, which is the name of a field.
+
+        ``alpha`` makes it translucent.
+        """
         color = QColor(getattr(self, role))
         color.setAlphaF(alpha)
         return color
 
     def of(self, ink: Ink) -> QColor:
-        """Return the colour that a drawing names."""
+        """Return the Qt colour for a colour of `nodeflow.drawing`."""
         color = QColor(self.hex(ink.role))
         color.setAlphaF(ink.alpha)
         return color
@@ -113,12 +116,16 @@ def _icon_folder() -> Path:
 
 @lru_cache(maxsize=512)
 def icon_renderer(name: str, color: str) -> QSvgRenderer:
-    """Return a renderer for an icon that is drawn often. Raises as `_renderer`."""
+    """Return a renderer for an icon that is drawn often.
+
+    Raises:
+        FileNotFoundError: there is no such icon.
+    """
     return _renderer(name, color)
 
 
 def _renderer(name: str, color: str) -> QSvgRenderer:
-    """Return a renderer for a bundled icon in ``color``. It caches 20 KB of drawn data.
+    """Return a cached renderer for a bundled icon in ``color``. Cached drawings take 20 KB each.
 
     Raises:
         FileNotFoundError: there is no such icon.
@@ -133,7 +140,7 @@ def draw_icon(painter: QPainter, name: str, rect: QRectF, color: QColor) -> None
 
 
 def dot(color: QColor | Qt.GlobalColor, size: int = 12) -> QIcon:
-    """Return a filled circle as an icon: the colour of a dtype."""
+    """Return a filled circle as an icon, for the colour of a dtype."""
     pixmap = QPixmap(QSize(size, size) * 2)
     pixmap.setDevicePixelRatio(2)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -147,12 +154,15 @@ def dot(color: QColor | Qt.GlobalColor, size: int = 12) -> QIcon:
 
 
 def icon(name: str, theme: Theme, role: str = "ink", size: int = 20) -> QIcon:
-    """Return a bundled icon for the scales of all screens, with a fainter disabled state."""
+    """Return a bundled icon, drawn for the scales of all screens, with a fainter disabled state."""
     return _icon(name, theme.color(role).name(), size, _scales())
 
 
 def _scales() -> tuple[int, ...]:
-    """Return the scales of the screens. Drawing for others would add 0.1 s to the start."""
+    """Return the scales of the connected screens.
+
+    Drawing icons for further scales would add 0.1 s to the start.
+    """
     return tuple(sorted({1, *(ceil(s.devicePixelRatio()) for s in QGuiApplication.screens())}))
 
 
@@ -229,6 +239,6 @@ def _qpalette(theme: Theme) -> QPalette:
 
 
 def color_roles() -> list[str]:
-    """Return the names of the theme's fields that hold one colour each."""
+    """Return the names of the theme's fields that hold a single colour."""
     skip = {"name", "dtypes", "categories", "heat", "ramp", "diverging", "classes"}
     return [f.name for f in fields(Theme) if f.name not in skip]

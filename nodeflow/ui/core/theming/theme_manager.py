@@ -1,4 +1,4 @@
-"""The current theme, and the one signal that tells every widget of a change."""
+"""The current theme, and a signal that tells every widget of a change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ThemeManager(QObject):
 
     Signals:
         changed(Theme): the window has another theme. The application's palette and style sheet
-            have changed already.
+        have changed already.
     """
 
     changed = Signal(object)

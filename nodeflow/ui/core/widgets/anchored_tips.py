@@ -1,4 +1,6 @@
-"""Tooltips beside the explained area, and tooltips of shortened texts in lists and tables."""
+"""Tooltips placed beside the area they explain, and tooltips with the whole text of shortened
+cells.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def shown_tip() -> QWidget | None:
 
 
 def place_beside(area: QRect, tip: QRect, screen: QRect) -> QPoint:
-    """Return the position of a tooltip: under the area, else above, else at its right or left."""
+    """Return the position of a tooltip: under the area, else above it, else at its right or
+    left.
+    """
     x = max(screen.left(), min(area.left(), screen.right() - tip.width()))
     y = max(screen.top(), min(area.top(), screen.bottom() - tip.height()))
     if area.bottom() + GAP + tip.height() <= screen.bottom():
@@ -56,7 +60,7 @@ def place_beside(area: QRect, tip: QRect, screen: QRect) -> QPoint:
 
 
 class CutTextDelegate(QStyledItemDelegate):
-    """A delegate with the whole text of a shortened cell as its tooltip."""
+    """An item delegate that shows the whole text of a shortened cell as its tooltip."""
 
     def helpEvent(
         self,

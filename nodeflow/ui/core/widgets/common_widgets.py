@@ -1,4 +1,4 @@
-"""Small widgets shared by all panels, so that gaps, headings and messages agree."""
+"""Small widgets that all panels share, so that gaps, headings and messages look the same."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
-    """Return a label in a style sheet role. A wrapped one may break long words anywhere."""
+    """Return a label in a style sheet role. A wrapped label may break long words anywhere."""
     result = QLabel(text)
     result.setTextFormat(Qt.TextFormat.PlainText)
     if role:
@@ -52,7 +52,7 @@ def button(text: str, kind: str = "", slot: Callable[[], object] | None = None) 
 
 
 def tool(sign: str, text: str, theme: Theme, role: str = "ink_muted") -> QToolButton:
-    """Return a small icon button with its function as tooltip."""
+    """Return a small icon button; ``text`` names its function in the tooltip."""
     result = QToolButton()
     result.setIcon(icon(sign, theme, role, 14))
     result.setIconSize(QSize(14, 14))
@@ -85,21 +85,27 @@ def logo(size: int) -> QPixmap:
 
 
 def line() -> QFrame:
-    """Return a hairline between two sections."""
+    """Return a thin line between two sections."""
     result = QFrame()
     result.setObjectName("line")
     return result
 
 
 def column(*items: QWidget | QLayout | int | None, margins: int = 0, gap: int = 2) -> QVBoxLayout:
-    """Return a column of widgets and layouts; numbers are gaps of the scale, None stretches."""
+    """Return a column of widgets and layouts.
+
+    A number is a gap of the spacing scale; None stretches.
+    """
     layout = QVBoxLayout()
     _fill(layout, items, margins, gap)
     return layout
 
 
 def row(*items: QWidget | QLayout | int | None, margins: int = 0, gap: int = 2) -> QHBoxLayout:
-    """Return a row of widgets and layouts; numbers are gaps of the scale, None stretches."""
+    """Return a row of widgets and layouts.
+
+    A number is a gap of the spacing scale; None stretches.
+    """
     layout = QHBoxLayout()
     _fill(layout, items, margins, gap)
     return layout
@@ -176,7 +182,7 @@ class ElidedLabel(QLabel):
 
 
 class InfoBar(QFrame):
-    """A message over the canvas with buttons for fixes and a close button. One at a time.
+    """A bar over the canvas that shows one message, with buttons for fixes and a close button.
 
     ``acted`` carries the id of the action whose button was pressed.
     """
@@ -257,7 +263,9 @@ class InfoBar(QFrame):
         self.place()
 
     def dismiss(self) -> None:
-        """Hide the bar and focus the parent, because Qt would focus an arbitrary field."""
+        """Hide the bar. Give the focus to the parent, because Qt would give it to an arbitrary
+        field.
+        """
         focus, parent = self.window().focusWidget(), self.parentWidget()
         if parent is not None and focus is not None and self.isAncestorOf(focus):
             parent.setFocus()
@@ -265,7 +273,7 @@ class InfoBar(QFrame):
 
     @Slot(str)
     def retract(self, fix: str) -> None:
-        """Dismiss the shown message if it offers this action."""
+        """Dismiss the shown message if it offers the action ``fix``."""
         if self._fix == fix or fix in self.choices:
             self.dismiss()
 
@@ -276,7 +284,7 @@ class InfoBar(QFrame):
             self.dismiss()
 
     def move_to(self, parent: QWidget) -> None:
-        """Show the messages over another widget."""
+        """Show messages over another widget from now on."""
         if parent is self.parentWidget():
             return
         was_shown = not self.isHidden()
@@ -321,10 +329,11 @@ class InfoBar(QFrame):
 
 
 def fit_rows(popup: QWidget, rows: QWidget, row_height: int, width: int) -> int:
-    """Shrink a popup's list row by row, down to two, until the popup fits into its parent.
+    """Shrink the list of a popup row by row, down to two rows, until the popup fits into its
+    parent.
 
     Returns:
-        The height that the popup then needs for this width.
+        The height that the popup then needs at this width.
     """
     layout, parent = popup.layout(), popup.parentWidget()
     assert layout is not None and parent is not None
@@ -339,7 +348,7 @@ def fit_rows(popup: QWidget, rows: QWidget, row_height: int, width: int) -> int:
 
 
 class FlowLayout(QLayout):
-    """A layout of items like words: as many in a row as fit."""
+    """A layout that places items like words in a text: as many in a row as fit."""
 
     def __init__(self, gap: int = 4) -> None:
         super().__init__()

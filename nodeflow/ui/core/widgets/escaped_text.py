@@ -1,4 +1,4 @@
-"""Texts from files, made safe for Qt: with Qt's special characters escaped."""
+"""Texts from files with Qt's special characters escaped, so that Qt shows them literally."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a panel is visible. Qt also counts a tab behind another one as visible."""
+"""Reports whether a panel is visible. Qt itself also counts a tab behind another one as visible."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 
 class InFront(QObject):
-    """True while a panel is visible.
+    """A boolean that is true while a panel is visible.
 
     If a panel has an ``in_front`` attribute, the docking connects it to the panel's dock.
 

@@ -1,4 +1,7 @@
-"""Tooltips with texts from files. Qt would render HTML in them and load its pictures."""
+"""Plain tooltips for texts from files.
+
+Otherwise Qt would render HTML in them and load its pictures.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Exports the canvas as a picture file: PNG, PDF with text as paths, and SVG.
 
-PNG and SVG files embed the graph that they show and can be opened again. `nodeflow.drawing` makes
-the SVG; Qt makes one only of a comparison, whose marks just the canvas draws.
+PNG and SVG files embed the graph that they show, so that they can be opened again.
+`nodeflow.drawing` makes SVG files. Only for a comparison Qt makes the SVG, because only the
+canvas draws the marks.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from nodeflow.errors import FileProblem
 from nodeflow.host.protocol import ViewValue
 
 LARGEST_SIDE = 16_384
-"""Pixels. A larger picture is scaled down, because Qt would need gigabytes for it."""
+"""Maximum width and height in pixels. A larger picture is scaled down, because Qt would need
+gigabytes of memory.
+"""
 
 
 def render_file(
@@ -43,10 +46,10 @@ def render_file(
         theme: ``light`` or ``dark``.
         values: previews by node name, to be shown in the nodes.
         views: contents of views on nodes, by node name.
-        analysis: an analysis of the document that knows more than the document says, such as the
-            types of a subgraph's inputs.
+        analysis: an analysis of the document with additional knowledge, such as the types of a
+        subgraph's inputs.
         marks: differences to mark in the document. A picture with marks shows two graphs, so it
-            does not embed one.
+        does not embed one.
 
     Raises:
         FileProblem: the picture cannot be written.
@@ -138,7 +141,7 @@ def _svg(view: Any) -> str:
 
 
 def _pdf(view: Any) -> bytes:
-    """Draw one page of the graph's size. A unit of the canvas is 1/96 inch."""
+    """Return a PDF of one page with the size of the graph. A unit of the canvas is 1/96 inch."""
     from PySide6.QtCore import QMarginsF, QRectF, QSizeF
     from PySide6.QtGui import QPageSize, QPdfWriter
 
@@ -154,7 +157,7 @@ def _pdf(view: Any) -> bytes:
 
 
 PDF_DOTS = 1200
-"""Dots per inch. Coordinates in the file are whole numbers of dots."""
+"""Resolution in dots per inch. Coordinates in the file are whole numbers of dots."""
 
 
 def _draw(view: Any, device: Any, rect: Any) -> None:

@@ -1,4 +1,4 @@
-"""The reports of the canvas to the window: one object that every part of the canvas shares."""
+"""The signals of the canvas to the window, in one object that all parts of the canvas share."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nodeflow.ui.core.user_messages import sentence
 
 
 class CanvasSignals(QObject):
-    """Signals of a canvas beyond the changes of its selection and its viewport.
+    """Signals of a canvas, apart from the changes of its selection and its viewport.
 
     Signals:
         message(text): a text for the status bar.
         node_activated(node id): a double click on a node's body.
         search_requested(scene point, view point, context): search for an op to add; the context
-            is a WireContext, ReplaceContext, InsertContext or None.
+        is a WireContext, ReplaceContext, InsertContext or None.
         menu_requested(kind, global position): a context menu; the kind is node, wire, frame or
-            canvas.
+        canvas.
         edit_requested(id): edit this node or frame in the inspector.
         wire_requested(node id, ``in`` or ``out``, port): draw a wire from this port by keyboard.
         history_requested(step): go back (-1) or forward (1) in the view history.
@@ -44,7 +44,7 @@ class CanvasSignals(QObject):
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
-        """Show an error as a message if the document refuses an edit."""
+        """Catch an error by which the document refuses an edit, and show it as a message."""
         try:
             yield
         except NodeflowError as error:

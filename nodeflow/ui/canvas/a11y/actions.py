@@ -1,4 +1,4 @@
-"""The actions of nodes and ports that screen readers offer, by name, with their keys."""
+"""The actions that screen readers offer for nodes and ports, by name, with their keys."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from nodeflow.ui.canvas.a11y.interfaces import NodeObject, PortObject
 
 OPEN, DISCONNECT = "open", "disconnect"
-"""Names of our own actions; the others are Qt's, which screen readers know."""
+"""Names of actions that Qt does not define. Screen readers know the names of Qt's own actions."""
 
 
 class AccessibleAction(NamedTuple):
-    """One action: its title, its description, its key or an empty text, and its function."""
+    """One action: its title, its description, its key (empty if none) and its function."""
 
     title: str
     description: str
@@ -29,7 +29,7 @@ class AccessibleAction(NamedTuple):
 
 
 class Actions(QAccessibleActionInterface):
-    """The actions that are available now, by name, as Qt queries them."""
+    """The currently available actions, by name, in the form that Qt queries."""
 
     def available(self) -> dict[str, AccessibleAction]:
         raise NotImplementedError
@@ -56,7 +56,9 @@ class Actions(QAccessibleActionInterface):
 
 
 class NodeActions(Actions):
-    """Go to a node, edit it, open it as a double click does, open its menu."""
+    """The actions of a node: go to it, edit it, open it as a double click does, or open its
+    menu.
+    """
 
     def __init__(self, subject: NodeObject) -> None:
         super().__init__()
@@ -95,7 +97,7 @@ class NodeActions(Actions):
 
 
 class PortActions(Actions):
-    """Start or end a wire at a port, or remove the port's wire."""
+    """The actions of a port: start or end a wire here, or remove the port's wire."""
 
     def __init__(self, subject: PortObject) -> None:
         super().__init__()
@@ -120,7 +122,7 @@ class PortActions(Actions):
         return found
 
     def _other_end(self) -> tuple[str, str] | None:
-        """Return node and port of a started wire that may end here."""
+        """Return the start (node, port) of an open wire that may end at this port, or None."""
         start = self._subject.of.tree.canvas.selection.open_port
         return None if start is None or start[1] == self._subject.side else (start[0], start[2])
 

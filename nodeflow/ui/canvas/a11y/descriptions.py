@@ -1,4 +1,4 @@
-"""The canvas, its nodes and ports in words, for screen readers."""
+"""Spoken descriptions of the canvas, its nodes and ports, for screen readers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 
 MARKS = {INSIDE: "changes inside"}
-"""Spoken names of comparison marks that differ from their own names."""
+"""Spoken names of comparison marks, where they differ from the marks' internal names."""
 MOST_JOINED = 5
 MOST_NAMED = 5
 STATES = {
@@ -62,7 +62,7 @@ def node_name(card: CardData, mark: str = "") -> str:
 
 
 def node_state(card: CardData) -> str:
-    """Return settings, state and problem of a node in full."""
+    """Return the settings, state and problem of a node, without shortening."""
     parts = [card.subtitle, *_states(card), card.problem]
     return ". ".join(part for part in parts if part)
 
@@ -124,7 +124,7 @@ def port_name(document: Document, node: str, card: CardData, side: str, name: st
 
 
 def joined(document: Document, node: str, side: str, name: str) -> list[str]:
-    """Return names of the ports at the other ends of a port's wires: ``b``, ``split:parts.1``."""
+    """Return the names of the ports that a port's wires lead to: ``b``, ``split:parts.1``."""
     if side == "in":
         wire = document.wires.get((node, name))
         ends = [] if wire is None else [(wire.source, wire.source_port)]

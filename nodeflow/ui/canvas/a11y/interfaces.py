@@ -1,9 +1,9 @@
-"""The canvas as a tree of accessible objects: nodes are its children, ports are theirs.
+"""The canvas as a tree of accessible objects: its children are nodes, and their children are ports.
 
-Qt keeps one interface for each QObject and deletes it with the object. So each node and port that a
-screen reader queries gets a small QObject; without a screen reader none is made. Interfaces are
-registered one by one, because Qt would call a factory in Python for every widget of the program,
-even half-made ones. They are kept here until Qt deletes them.
+Qt keeps one interface for each QObject and deletes it with the object. So each node and port
+that a screen reader queries gets a small QObject; without a screen reader none is made.
+Interfaces are registered one by one, because Qt would call a Python factory for every widget of
+the program, even for half-made ones. This module keeps the interfaces until Qt deletes them.
 """
 
 from __future__ import annotations
@@ -51,10 +51,11 @@ def register(interface: QAccessibleInterface) -> None:
 
 @dataclass(frozen=True)
 class AccessibleCanvas:
-    """The parts of a canvas that its accessible objects use.
+    """The parts of a canvas that its accessible objects use. The widget owns it.
 
-    The widget owns it. ``go_to`` selects a node and brings it into view, ``open_menu`` opens a
-    node's context menu.
+    Attributes:
+        go_to: selects a node and brings it into view.
+        open_menu: opens a node's context menu.
     """
 
     widget: QWidget
@@ -76,7 +77,7 @@ def attach(canvas: AccessibleCanvas) -> None:
 
 
 class NodeObject(QObject):
-    """The object of a node; its parent is the tree of the canvas."""
+    """The accessible object of a node. Its parent is the canvas's tree."""
 
     def __init__(self, tree: AccessibleTree, node: str) -> None:
         super().__init__(tree)
@@ -112,7 +113,7 @@ class NodeObject(QObject):
 
 
 class PortObject(QObject):
-    """The object of a port; its parent is the object of its node."""
+    """The accessible object of a port. Its parent is the object of its node."""
 
     def __init__(self, node: NodeObject, side: str, name: str) -> None:
         super().__init__(node)
@@ -121,7 +122,7 @@ class PortObject(QObject):
 
 
 class AccessibleTree(QObject):
-    """The objects of one canvas that have been queried; it reports the focus to screen readers."""
+    """The accessible objects of one canvas. It makes them when queried and reports the focus."""
 
     def __init__(self, canvas: AccessibleCanvas) -> None:
         super().__init__(canvas.widget)
@@ -137,7 +138,7 @@ class AccessibleTree(QObject):
     # ---- reading ----------------------------------------------------------------------------
 
     def ids(self) -> list[str]:
-        """Return the nodes in document order. Delete the objects of deleted nodes."""
+        """Return the ids of all nodes in document order. Delete the objects of deleted nodes."""
         document = self.canvas.scene.document
         if self._seen != (document, document.revision):
             self._seen = (document, document.revision)
@@ -159,7 +160,10 @@ class AccessibleTree(QObject):
         return found
 
     def focused(self) -> str:
-        """Return the only selected node, which is focused while the canvas is; else empty."""
+        """Return the selected node, if it is the only one: it has the focus while the canvas has.
+
+        Else "".
+        """
         chosen = self.canvas.selection.nodes()
         return chosen[0] if len(chosen) == 1 else ""
 
@@ -188,7 +192,7 @@ class AccessibleTree(QObject):
             self._report_focus(node)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Report the focus for the selected node when the canvas gets it."""
+        """Report that the selected node has the focus when the canvas gets the focus."""
         if event.type() == QEvent.Type.FocusIn and self.focused():
             self._report_focus(self.focused())
         return False
@@ -200,7 +204,7 @@ class AccessibleTree(QObject):
 
 
 def tree_of(canvas: AccessibleCanvas) -> AccessibleTree:
-    """Return the tree of a canvas, made when it is first needed."""
+    """Return the tree of a canvas. Make it if it does not exist yet."""
     only_direct = Qt.FindChildOption.FindDirectChildrenOnly
     tree = canvas.widget.findChild(AccessibleTree, "", only_direct)
     return tree if tree is not None else AccessibleTree(canvas)
@@ -217,7 +221,7 @@ def interface_of(subject: QObject | None) -> QAccessibleInterface | None:
 
 
 class CanvasInterface(QAccessibleObject):
-    """The canvas: a widget whose children are nodes."""
+    """The accessible canvas: a widget whose children are nodes."""
 
     def __init__(self, canvas: AccessibleCanvas) -> None:
         super().__init__(canvas.widget)
@@ -283,7 +287,7 @@ class CanvasInterface(QAccessibleObject):
 
 
 class _Part(QAccessibleObject):
-    """The common base of nodes and ports: painted parts, not widgets."""
+    """The common base of nodes and ports, which are painted and not widgets."""
 
     def window(self) -> Any:
         return None
@@ -306,7 +310,7 @@ class _Part(QAccessibleObject):
 
 
 class NodeInterface(_Part):
-    """A node: its name gives op, outputs, value and problems."""
+    """An accessible node. Its name contains the op, the outputs, the value and problems."""
 
     def __init__(self, subject: NodeObject) -> None:
         super().__init__(subject)
@@ -380,7 +384,9 @@ class NodeInterface(_Part):
 
 
 class PortInterface(_Part):
-    """A port: its name gives dtype, shape and connections; pressing it starts a wire."""
+    """An accessible port. Its name contains dtype, shape and connections; pressing it starts a
+    wire.
+    """
 
     def __init__(self, subject: PortObject) -> None:
         super().__init__(subject)

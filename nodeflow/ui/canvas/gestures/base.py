@@ -1,7 +1,7 @@
-"""The base of gestures: mouse actions between press and release, with start, end and cancel.
+"""The base class of gestures: mouse actions between press and release, with start, end and cancel.
 
-A gesture previews its result and changes the document only in ``end``, through one command: one
-undo step. ``cancel`` leaves everything as it was.
+A gesture previews its result. Only ``end`` changes the document, through one command and so as
+one undo step. ``cancel`` leaves the document unchanged.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ from nodeflow.ui.core.theming.theme import Theme
 
 Modifiers = Qt.KeyboardModifier
 DRAG_THRESHOLD = 4.0
-"""Pixels. A shorter move is a click."""
+"""Distance in pixels from which a press with movement is a drag. A shorter move is a click."""
 SNAP = 8.0
 """Grid spacing for dragged things, in scene units."""
 SMALLEST_FRAME = (96.0, 64.0)
 
 
 class Gesture:
-    """One drag. Positions are view coordinates; the canvas repaints after each move."""
+    """One drag of the mouse. Positions are view coordinates.
+
+    The canvas repaints after each move.
+    """
 
     cursor = Qt.CursorShape.ArrowCursor
     scrolls_at_edge = True
-    """Whether the view scrolls while the pointer is held at its edge."""
+    """Whether the view scrolls while the pointer is held at the view's edge."""
 
     def __init__(self) -> None:
         self.origin = QPointF()
@@ -37,16 +40,16 @@ class Gesture:
         self.at = QPointF(at)
 
     def end(self, at: QPointF, modifiers: Modifiers) -> None:
-        """Carry out the gesture."""
+        """Apply the result of the gesture to the document."""
 
     def cancel(self) -> None:
         """Remove the preview. The document has not changed."""
 
     def paint_below(self, painter: QPainter, theme: Theme) -> None:
-        """Draw over the frame, but under the dragged cards."""
+        """Draw over the canvas's kept picture, but under the dragged cards."""
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
-        """Draw over the frame, in view coordinates."""
+        """Draw over the canvas's kept picture and the dragged cards, in view coordinates."""
 
     @property
     def is_drag(self) -> bool:

@@ -14,9 +14,9 @@ from nodeflow.ui.core.theming.theme import Theme
 
 
 class BoxSelect(Gesture):
-    """The selection of nodes that the rubber band touches, and of frames that it contains.
+    """A rubber band that selects the nodes it touches and the frames it contains.
 
-    Started with Shift it adds to the selection, with Ctrl it toggles.
+    With Shift it adds to the selection, with Ctrl it toggles.
     """
 
     cursor = Qt.CursorShape.CrossCursor
@@ -48,7 +48,7 @@ class BoxSelect(Gesture):
         self._selection.select_mask(inside, frames=frames)
 
     def _frames(self) -> frozenset[str]:
-        """Return the frames that lie wholly inside."""
+        """Return the frames that lie wholly inside the rubber band."""
         area, frames = self._area(), self._scene.document.frames.values()
         return frozenset(frame.id for frame in frames if area.contains(QRectF(*frame.rect)))
 

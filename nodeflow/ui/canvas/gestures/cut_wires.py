@@ -1,4 +1,4 @@
-"""Cutting wires with a stroke across them, with Ctrl and the right mouse button."""
+"""A stroke with Ctrl and the right mouse button that cuts the wires it crosses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nodeflow.ui.core.painting import array_painting
 from nodeflow.ui.core.theming.theme import Theme
 
 STEP = 3.0
-"""Pixels between points of the stroke."""
+"""Distance in pixels between the recorded points of the stroke."""
 
 
 class CutWires(Gesture):
@@ -57,7 +57,7 @@ class CutWires(Gesture):
         self.stroke.append((point.x(), point.y()))
 
     def _cross(self, a: tuple[float, float], b: tuple[float, float]) -> None:
-        """Collect the wires that a piece of the stroke crosses."""
+        """Collect the wires that the piece of the stroke from ``a`` to ``b`` crosses."""
         scene = self._scene
         area = QRectF(QPointF(*a), QPointF(*b)).normalized().adjusted(-1, -1, 1, 1)
         slots, ends = scene.wires_in(area)
@@ -84,11 +84,11 @@ class CutWires(Gesture):
 
 
 def _crosses(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return (n,) whether each of the curves (n, m, 2) crosses the segment from a to b."""
+    """Return (n,) whether each of the curves (n, m, 2) crosses the segment from ``a`` to ``b``."""
     start, end = points[:, :-1], points[:, 1:]
 
     def side(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
-        """Return a number whose sign tells the side of the line p–q that r is on."""
+        """Return a number whose sign tells on which side of the line p–q the point r lies."""
         return (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (
             r[..., 0] - p[..., 0]
         )

@@ -1,4 +1,4 @@
-"""Dragging the slider on a loop's card, which shows another iteration."""
+"""A drag of the slider on a loop's card, which shows the values of another iteration."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nodeflow.ui.canvas.scene.viewport import Viewport
 
 
 class DragIteration(Gesture):
-    """The knob follows the pointer, from the first iteration at the left to the last.
+    """A drag whose knob follows the pointer, from the first iteration at the left to the last.
 
     Args:
-        choose: gets the node and the position of the slider, from 0 to 1.
+        choose: called with the node and the position of the slider, from 0 to 1.
     """
 
     cursor = Qt.CursorShape.SizeHorCursor

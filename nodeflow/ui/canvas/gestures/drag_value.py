@@ -1,7 +1,7 @@
 """Changing a node's number by dragging on it. Dependent values follow at once.
 
-Unlike other gestures it edits while it runs, so that values are live. The edits merge into one undo
-step; cancelling undoes it.
+Unlike other gestures, this one edits the document during the drag, so that the shown values are
+current. The edits merge into one undo step; cancelling undoes it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ _RUNS = itertools.count()
 
 
 class DragValue(Gesture):
-    """Right increases, left decreases; Shift is finer and Ctrl coarser."""
+    """A drag to the right, which increases the number, or to the left.
+
+    Shift is finer and Ctrl coarser.
+    """
 
     cursor = Qt.CursorShape.SizeHorCursor
     scrolls_at_edge = False

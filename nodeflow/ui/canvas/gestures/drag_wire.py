@@ -1,4 +1,7 @@
-"""Dragging a wire from either end, or off its in-port, with a verdict shown at the port."""
+"""Dragging a wire from either end, or off its in-port.
+
+A label tells whether the port accepts it.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +32,11 @@ from nodeflow.ui.core.theming.theme import Theme, draw_icon
 from nodeflow.ui.core.user_messages import in_window
 
 MOST_HALOS = 60
-"""Visible nodes. With more, the ports that accept the wire are not marked."""
+"""Maximum number of visible nodes for which the ports that accept the wire get halos."""
 
 
 NEAR = 24.0
-"""A wire dragged within this distance of a card unfolds its ports, in view pixels."""
+"""Distance from a card within which a dragged wire unfolds the card's ports, in view pixels."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,13 @@ class WireContext:
 
 @dataclass(frozen=True)
 class WireRequests:
-    """The functions that a dragged wire calls if it does not simply connect two ports.
+    """The functions that a dragged wire calls when it does not simply connect two ports.
 
     Attributes:
         show_message: shows a text to the user.
         search: opens the search for a node to connect, at a view point.
-        offer: offers conversions that make a refused wire fit, or changes that suit a wire.
+        offer: offers conversions that make a refused wire fit, or useful changes for an
+        accepted wire.
     """
 
     show_message: Callable[[str], object]
@@ -65,7 +69,11 @@ class WireRequests:
 
 
 class DragWire(Gesture):
-    """The drag of a wire between two ports. ``picked`` is a wire taken off its in-port."""
+    """The drag of a wire between two ports.
+
+    Args:
+        picked: the existing wire, if the drag took one off its in-port.
+    """
 
     cursor = Qt.CursorShape.CrossCursor
 
@@ -147,7 +155,7 @@ class DragWire(Gesture):
             self._requests.offer(wire, found, at, self.picked)
 
     def _peek(self, at: QPointF) -> None:
-        """Unfold the ports of the card at the pointer, or else of a card near it."""
+        """Unfold the hidden ports of the card at the pointer, or else of a card near it."""
         point, near = self._viewport.camera.to_scene(at), NEAR / self._viewport.camera.scale
         area = QRectF(point.x() - near, point.y() - near, 2 * near, 2 * near)
         scene, found = self._scene, self._scene.nodes_in(area).tolist()
@@ -195,7 +203,7 @@ class DragWire(Gesture):
         return self._verdicts[key]
 
     def _advise(self, target: Hit) -> Verdict:
-        """Return the verdict at the pointer, with advice that helps."""
+        """Return whether the port at the pointer accepts the wire, with advice if it does not."""
         verdict, ends = self._judge(target), self._ends(target)
         if ends not in self._advice:
             document, analysis = self._scene.document, self._scene.analysis
@@ -231,7 +239,7 @@ class DragWire(Gesture):
             self._paint_verdict(painter, theme, end)
 
     def _paint_fitting(self, painter: QPainter, theme: Theme) -> None:
-        """Paint halos at the visible free ports that accept the wire."""
+        """Paint halos around the visible free ports that accept the wire."""
         color = theme.dtype(getattr(self._type(), "dtype", None))
         color.setAlphaF(0.28)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -244,7 +252,9 @@ class DragWire(Gesture):
             )
 
     def _fitting(self) -> list[Hit]:
-        """Return free ports that accept the wire, of at most MOST_HALOS visible nodes; cached."""
+        """Return the free ports that accept the wire, of at most `MOST_HALOS` visible nodes;
+        cached.
+        """
         if self._free is None:
             side = "in" if self.side == "out" else "out"
             nodes = [i for i in self._viewport.visible_ids() if i != self.node]
@@ -263,7 +273,9 @@ class DragWire(Gesture):
         CardPainter(theme).port(painter, at, port, 6)
 
     def _paint_verdict(self, painter: QPainter, theme: Theme, at: QPointF) -> None:
-        """Paint a label at the port: the incoming type, or the reason of a refusal."""
+        """Paint a label at the port: the type of the wire, or the reason why the port refuses
+        it.
+        """
         verdict = self.verdict
         assert verdict is not None
         role = "ok" if verdict.ok else "error"

@@ -1,4 +1,4 @@
-"""Inserting a card into a wire by dropping it there: the wire is highlighted if the card fits."""
+"""Inserting a card into a wire by dropping it there. The wire is highlighted if the card fits."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from nodeflow.ui.core.painting import array_painting
 from nodeflow.ui.core.theming.theme import Theme
 
 POINTER_REACH = 14.0
-"""Distance from the pointer within which a wire is found, in view pixels. From the card's middle:
-three times as much."""
+"""Distance from the pointer within which a wire is found, in view pixels. The distance from the
+card's middle may be three times as large.
+"""
 
 
 class InsertOnDrop:
-    """The search for the wire under a dragged card: ``found``."""
+    """The search for the wire under a dragged card. ``found`` is the result."""
 
     def __init__(self, scene: SceneModel, viewport: Viewport, record: NodeRecord) -> None:
         self._scene, self._viewport = scene, viewport
@@ -71,9 +72,10 @@ class InsertOnDrop:
         return scene.wires.slots.key(int(slots[nearest])) if gaps[nearest] <= reach else None
 
     def paint(self, painter: QPainter, theme: Theme, card: CardData, corner: QPointF) -> None:
-        """Paint the found wire glowing and the two wires that would replace it dashed.
+        """Paint the found wire glowing, and the two wires that would replace it dashed.
 
-        ``corner`` is the current corner of the dragged card, in scene units.
+        Args:
+            corner: the current corner of the dragged card, in scene units.
         """
         if self.found is None:
             return

@@ -1,4 +1,7 @@
-"""Dragging nodes and frames: along the grid and snap guides, into wires, out of them by a shake."""
+"""Dragging nodes and frames, aligned to the grid and snap guides.
+
+A shake detaches nodes from wires.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,11 @@ from nodeflow.ui.core.theming.theme import Theme
 
 
 class _Move(Gesture):
-    """A drag of nodes and frames, which are lifted out of the kept frame meanwhile.
+    """A drag of nodes and frames. During the drag they are painted over the canvas's kept picture.
 
-    ``anchor`` is the pressed scene point, ``shift`` the distance dragged since.
+    Attributes:
+        anchor: the scene point that was pressed.
+        shift: the distance dragged since.
     """
 
     cursor = Qt.CursorShape.ClosedHandCursor
@@ -56,7 +61,7 @@ class _Move(Gesture):
             self._lifted.shift = shift
 
     def _snapped(self, x: float, y: float) -> QPointF:
-        """Return the shift that brings a scene point to the grid."""
+        """Return the shift that moves a scene point with the pointer and then onto the grid."""
         step = self._step()
         return QPointF(
             round((x + step.x()) / SNAP) * SNAP - x, round((y + step.y()) / SNAP) * SNAP - y
@@ -67,7 +72,7 @@ class _Move(Gesture):
 
 
 class MoveFrame(_Move):
-    """A drag of a frame with its contents; Alt ignores the grid."""
+    """A drag of a frame with its contents. While Alt is held, it ignores the grid."""
 
     def __init__(
         self, scene: SceneModel, viewport: Viewport, renderer: Renderer, frame: str
@@ -104,10 +109,10 @@ class MoveFrame(_Move):
 
 
 class MoveNodes(_Move):
-    """A drag of the selected nodes by one of them; Alt ignores grid and guides.
+    """A drag of the selected nodes by one of them. While Alt is held, it ignores grid and guides.
 
-    Nodes dropped on other nodes land beside them, unless Alt is held. A single node without wires
-    can be dropped into a wire. Shaking detaches nodes from their wires.
+    Nodes dropped on other nodes are placed beside them, unless Alt is held. A single node
+    without wires can be dropped into a wire. Shaking detaches nodes from their wires.
     """
 
     def __init__(
@@ -125,7 +130,7 @@ class MoveNodes(_Move):
         self.is_detached = False
         self.drop: InsertOnDrop | None = None
         self.guides: list[SnapGuide] = []
-        """The guides that the nodes touch now."""
+        """The guides with which the nodes are aligned now."""
         self._all_guides: SnapGuides | None = None
         self._shake = ShakeDetector()
 
@@ -155,7 +160,7 @@ class MoveNodes(_Move):
             self.drop.update(self._viewport.camera.to_scene(at), middle)
 
     def _detach(self) -> None:
-        """Show the nodes without their wires. The document changes at the end."""
+        """Show the nodes without their wires. The document changes only at the end of the drag."""
         self.is_detached = True
         if self._lifted is not None:
             self._lifted.is_detached = True
@@ -165,7 +170,9 @@ class MoveNodes(_Move):
         self._renderer.repaint_all()
 
     def _on_guides(self) -> QPointF:
-        """Return the shift along each axis to a nearby guide, else to the grid."""
+        """Return the shift that aligns the nodes with a nearby guide, or else the grid, along
+        each axis.
+        """
         x, y = self._scene.positions[self._scene.nodes.get(self.node)]
         grid, step = self._snapped(x, y), self._step()
         if self._all_guides is None:

@@ -14,10 +14,10 @@ DEFAULT = "mouse"
 
 
 def wheel_pan(event: QWheelEvent, preset: str) -> QPointF | None:
-    """Return the pan of a wheel turn in pixels, or None if it zooms.
+    """Return the pan of a wheel turn in pixels, or None if the wheel zooms.
 
-    A touchpad reports pixels: two fingers pan in every preset. Ctrl (and a pinch, which arrives as
-    Ctrl) always zooms.
+    A touchpad reports pixels: two fingers pan in every preset. Ctrl always zooms, and so does a
+    pinch, which arrives as Ctrl.
     """
     pixels, angle = event.pixelDelta(), event.angleDelta()
     keys = event.modifiers()

@@ -1,4 +1,4 @@
-"""Gestures that edit nothing: panning the view, and a drag that the document refuses."""
+"""Gestures that edit nothing: panning the view, and a drag that a read-only document refuses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Pan(Gesture):
         self.at = QPointF(at)
 
     def cancel(self) -> None:
-        """Go back to the start."""
+        """Restore the view of the start."""
         self._viewport.pan(self.origin.x() - self.at.x(), self.origin.y() - self.at.y())
 
 

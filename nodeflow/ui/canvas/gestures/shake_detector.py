@@ -5,15 +5,15 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF
 
 TURNS = 4
-"""Changes of direction in a shake."""
+"""Number of changes of direction in a shake."""
 STROKE = 18.0
-"""The shortest stroke that counts, in pixels."""
+"""Length of the shortest stroke that counts as part of a shake, in pixels."""
 WINDOW = 0.9
-"""The longest duration of a shake, in seconds."""
+"""Maximum duration of a shake, in seconds."""
 
 
 class ShakeDetector:
-    """A detector of shakes. It is given the time, so that tests need not wait."""
+    """A detector of shakes. The caller passes the time, so that tests need not wait."""
 
     def __init__(self) -> None:
         self._turn: QPointF | None = None
@@ -21,7 +21,10 @@ class ShakeDetector:
         self._times: list[float] = []
 
     def feed(self, at: QPointF, now: float) -> bool:
-        """Take the next position. Return True when a shake is complete, and start again."""
+        """Add the next position of the pointer.
+
+        Return True when a shake is complete, and start again.
+        """
         if self._turn is None:
             self._turn = QPointF(at)
             return False

@@ -1,4 +1,6 @@
-"""Snap guides: a dragged card snaps to edges and middles of others, and levels its wires."""
+"""Snap guides: a dragged card snaps to the edges and middles of other cards, and makes its
+wires level.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,14 @@ from nodeflow.ui.core.theming.theme import Theme
 SNAP_DISTANCE = 5.0
 """The distance within which a card snaps to a guide, in view pixels."""
 MOST = 1500
-"""Visible cards. With more, the guides are too many to help."""
+"""Maximum number of visible cards for which there are guides. More would be too many to help."""
 
 
 @dataclass(frozen=True)
 class SnapGuide:
-    """A line in scene units: at ``at`` along x or y (``axis`` 0 or 1), from ``low`` to ``high``."""
+    """A guide line in scene units: ``at`` is its x or y (``axis`` 0 or 1); it goes from ``low``
+    to ``high``.
+    """
 
     axis: int
     at: float
@@ -43,7 +47,7 @@ class SnapGuides:
         self.ports = _level_ports(scene, moved)
 
     def snap(self, box: QRectF, reach: float) -> tuple[QPointF, list[SnapGuide]]:
-        """Return the shift that snaps a box, and the guides that it then touches."""
+        """Return the shift that snaps a box to guides, and the guides that it then touches."""
         dx, x_lines = self._along(box, 0, reach)
         port = self._port(box, reach)
         if port is not None:
@@ -52,7 +56,9 @@ class SnapGuides:
         return QPointF(dx, dy), x_lines + y_lines
 
     def _port(self, box: QRectF, reach: float) -> tuple[float, SnapGuide] | None:
-        """Return the shift that makes a wire level, with its guide, or None if none is near."""
+        """Return the shift that makes a wire of the card level, with its guide; None if none is
+        near.
+        """
         best = min(self.ports, key=lambda p: abs(p[1] - box.top() - p[0]), default=None)
         if best is None or abs(best[1] - box.top() - best[0]) > reach:
             return None
@@ -88,7 +94,11 @@ class SnapGuides:
 
 
 def _level_ports(scene: SceneModel, moved: np.ndarray) -> list[tuple[float, float, float]]:
-    """Return, for one card, (its port below its top, the other end's height, the other end's x)."""
+    """Return, for each wire of a single moved card, the heights that would make it level.
+
+    Each item is (the port's distance from the card's top, height of the wire's other end, x of
+    the other end).
+    """
     if len(moved) != 1:
         return []
     table, found = scene.wires, []

@@ -1,4 +1,4 @@
-"""Connecting a new card to the node it is dropped on. The node glows if it has a fitting output."""
+"""Connecting a new card by dropping it on a node. The node glows if one of its outputs fits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nodeflow.ui.core.painting import array_painting
 from nodeflow.ui.core.theming.theme import Theme
 
 GROUND = 6.0
-"""Distance that the glow reaches around a node, in view pixels."""
+"""Width of the glow around a node, in view pixels."""
 
 
 class WireOnDrop:
@@ -27,8 +27,8 @@ class WireOnDrop:
 
     Attributes:
         node: id of the node that the card would be connected to; empty for none.
-        source: the output to connect. It may belong to another node: for a dataset node, to its
-            first placeholder.
+        source: the output to connect. On a dataset node it belongs to another node, the first
+        placeholder of the data set.
     """
 
     def __init__(self, scene: SceneModel, viewport: Viewport, record: NodeRecord) -> None:
@@ -38,7 +38,7 @@ class WireOnDrop:
         self._known: dict[str, tuple[str, str] | None] = {}
 
     def update(self, pointer: QPointF) -> None:
-        """Find the node at a scene point."""
+        """Find the node at a scene point, and set `node` and `source`."""
         self.node, self.source = "", None
         hit = hit_test(self._scene, pointer, self._viewport.camera.scale)
         if hit.kind not in ("title", "body", "port"):
@@ -50,7 +50,7 @@ class WireOnDrop:
         self.node = hit.node if self.source is not None else ""
 
     def corner(self) -> QPointF:
-        """Return the position of the new card: right of the node whose output it takes."""
+        """Return the position of the new card: at the right of the node whose output it takes."""
         assert self.source is not None
         rect = self._scene.rect(self._scene.nodes.take(self.source[0]))
         return rect.topRight() + QPointF(COLUMN_GAP, 0)

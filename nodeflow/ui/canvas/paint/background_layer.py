@@ -1,4 +1,4 @@
-"""The background layers: the grid, and frames with their titles and notes."""
+"""The background layers: the grid, and the document's frames with their titles and notes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nodeflow.ui.core.theming.theme import Theme, mix
 
 
 def paint_background(painter: QPainter, context: PaintContext) -> None:
-    """Paint the background with a grid of dots whose spacing adapts to the zoom."""
+    """Paint the background, with a grid of dots whose spacing adapts to the zoom."""
     painter.fillRect(painter_area(context), context.theme.color("canvas"))
     spacing = GRID
     while spacing * context.scale < 18:
@@ -65,7 +65,7 @@ def _paint_dots(
 
 
 def painter_area(context: PaintContext) -> QRectF:
-    """Return the painted scene rectangle in view coordinates."""
+    """Return the scene rectangle to paint, in view coordinates."""
     corner = (
         QPointF(context.area.left() * context.scale, context.area.top() * context.scale)
         + context.offset
@@ -79,7 +79,7 @@ def frame_color(theme: Theme, name: str) -> QColor:
 
 
 def paint_frames(painter: QPainter, context: PaintContext) -> None:
-    """Paint frames behind the nodes, with their titles and notes."""
+    """Paint the document's frames behind the nodes, with their titles and notes."""
     painter.save()
     context.place(painter)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -100,7 +100,11 @@ def paint_frame(
     color_name: str,
     shift: float = 0.0,
 ) -> None:
-    """Paint a frame; ``shift`` moves its title to the right."""
+    """Paint a frame.
+
+    Args:
+        shift: distance by which the title is moved to the right.
+    """
     theme = context.theme
     color = frame_color(theme, color_name)
     painter.setPen(QPen(mix(theme.color("canvas"), color, 0.35), 1.25))
@@ -130,11 +134,13 @@ def _title_ink(theme: Theme, color: QColor) -> QColor:
 LABEL = (11, 600, False)
 LABEL_HEIGHT, LABEL_PAD, LABEL_GAP = 16.0, 5.0, 1.0
 LEAST_LABELLED = QSizeF(44.0, 26.0)
-"""The smallest frame on the screen that has a label."""
+"""The smallest size on the screen at which a frame has a label, in pixels."""
 
 
 def paint_frame_labels(painter: QPainter, context: PaintContext) -> None:
-    """Paint titles as labels over the cards if their strips are too low for readable titles."""
+    """Paint frame titles as labels over the cards, if the strips of the frames are too low for
+    readable titles.
+    """
     if not context.labels_frames:
         return
     for frame in stacked(context.scene.document.frames.values()):
@@ -166,7 +172,7 @@ def _paint_label(
 
 
 def _paint_note(painter: QPainter, context: PaintContext, area: QRectF, note: str) -> None:
-    """Paint as many lines of a note as fit, in type that can be read at this scale."""
+    """Paint as many lines of a note as fit, in a size that is readable at this scale."""
     scale = context.detail.scale
     style = frame_titles.note_style(scale)
     if note and area.height() > 0 and style[0] * scale >= texts.LEAST:

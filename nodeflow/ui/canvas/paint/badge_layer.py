@@ -1,4 +1,4 @@
-"""Badges on the lower right corners of cards: findings of a check."""
+"""Badges at the lower right corners of cards, which show findings of a check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.ui.core.painting import text_metrics
 
 
 def paint_badges(painter: QPainter, context: PaintContext) -> None:
-    """Paint the badges of visible nodes, unless cards are mere blocks."""
+    """Paint the badges of visible nodes, unless cards are mere blocks at this zoom."""
     badges = context.scene.badges
     style, height = text_metrics.BADGE, 18.0
     grown = context.detail.badge(style)

@@ -1,10 +1,12 @@
-"""Painted cards kept in a few large pixmaps, so that a frame copies instead of painting.
+"""Painted cards kept in a few large pixmaps, so that the canvas copies cards instead of painting
+them.
 
 The key is the card's content with level of detail, zoom step and device pixel ratio. Cards are
-packed in shelves; when the pages exceed the budget, the least recently used page is dropped. Most
-of a card's painting time is for its shadow and background, which cards of one size share, so these
-bodies are kept too. If a card differs from its last picture only in the value, only the value is
-painted over that picture: during a training all cards change so, several times per second.
+packed in rows (shelves). When the pages exceed the budget, the least recently used page is
+dropped. Most of a card's painting time is for its shadow and background. Cards of one size
+share these, so such empty cards (bodies) are kept as well. If a card differs from its last
+picture only in the value, only the value is painted over that picture. This is the usual case
+during a training, when all cards change several times per second.
 """
 
 from __future__ import annotations
@@ -23,26 +25,29 @@ from nodeflow.ui.canvas.scene.detail import Detail
 
 PAGE = 2048
 BODY_PIXELS = PAGE * PAGE
-"""The pixels of one page. A graph has few kinds of empty cards at a time, and the largest zooms
-show few cards."""
+"""Maximum number of pixels of empty cards: the size of one page. A graph has few kinds of empty
+cards at a time, and the largest zooms show few cards.
+"""
 MAX_PAGES = 8
-"""Eight pages are 128 MB. A full screen of cards at any zoom takes one to three."""
+"""Maximum number of pages. Eight pages take 128 MB. A full screen of cards takes one to three
+at any zoom.
+"""
 
 
 Key = tuple[CardData, Detail, float]
-"""Content of a card, level of detail and device pixel ratio."""
+"""The content of a card, its level of detail, and the device pixel ratio."""
 
 
 def margin_pixels(pixels_per_unit: float) -> int:
-    """Return the margin around a card, in whole device pixels so that corners are on pixels."""
+    """Return the margin around a card in whole device pixels, so that its corners lie on pixels."""
     return math.ceil(MARGIN * pixels_per_unit)
 
 
 def _blank_pixmap() -> QPixmap:
     """Return a transparent page.
 
-    It is not filled, so the system provides memory only where cards are painted: most graphs use a
-    small part of a page. Painting a card clears its place first.
+    The page is not filled, so the system provides memory only where cards are painted; most
+    graphs use a small part of a page. Painting a card clears its place first.
     """
     image = QImage(PAGE, PAGE, QImage.Format.Format_ARGB32_Premultiplied)
     return QPixmap.fromImage(image, Qt.ImageConversionFlag.NoFormatConversion)
@@ -50,7 +55,7 @@ def _blank_pixmap() -> QPixmap:
 
 @dataclass
 class Page:
-    """One pixmap and the shelves in it."""
+    """One pixmap and its shelves of cards."""
 
     pixmap: QPixmap
     keys: set[Hashable] = field(default_factory=set)
@@ -73,7 +78,10 @@ class Page:
 
 
 class CardAtlas:
-    """A cache of painted cards. ``begin_frame`` counts frames, for least recent use."""
+    """A cache of painted cards.
+
+    ``begin_frame`` counts the paintings, to find the least recently used page.
+    """
 
     def __init__(self, painter: CardPainter) -> None:
         self.painter = painter
@@ -96,16 +104,16 @@ class CardAtlas:
         self._frame += 1
 
     def find(self, card: CardData, detail: Detail, dpr: float) -> tuple[Page, QRect] | None:
-        """Return the place of a painted card, or None."""
+        """Return the place of a painted card, or None if it is not in the cache."""
         found = self._places.get((card, detail, dpr))
         if found is not None:
             found[0].used = self._frame
         return found
 
     def find_like(self, card: CardData) -> tuple[Page, QRect, float] | None:
-        """Return the last picture of the node's card, perhaps for another zoom or value.
+        """Return the last picture of the node's card, perhaps with another zoom or value.
 
-        It stands in for a card that there is no time to paint. Also return its pixels per unit.
+        It replaces a card that there is no time to paint. Also return its pixels per unit.
         """
         key, pixels = self._latest.get(card.title, (None, 0.0))
         found = self._places.get(key) if key is not None else None
@@ -113,11 +121,14 @@ class CardAtlas:
 
     @staticmethod
     def room(pixels_per_unit: float) -> int:
-        """Return the maximum width and height of cards in pixels. Larger ones bypass the atlas."""
+        """Return the maximum width and height of cards in the atlas, in pixels.
+
+        Larger cards bypass it.
+        """
         return PAGE - 2 * margin_pixels(pixels_per_unit) - 1
 
     def paint(self, card: CardData, detail: Detail, dpr: float) -> tuple[Page, QRect]:
-        """Paint a card into a page."""
+        """Paint a card into a page. Return the page and the rectangle."""
         key, pixels = (card, detail, dpr), detail.scale * dpr
         found = self._paint_over(key, pixels)
         if found is None:
@@ -138,7 +149,10 @@ class CardAtlas:
         return page, rect
 
     def _paint_over(self, key: Key, pixels: float) -> tuple[Page, QRect] | None:
-        """Paint a card's value over its last picture, if nothing else differs."""
+        """Paint a card's value over its last picture, if nothing else differs.
+
+        Return None otherwise.
+        """
         last, had = self._latest.get(key[0].title, (None, 0.0))
         if last is None or had != pixels or last[1:] != key[1:]:
             return None
@@ -177,7 +191,7 @@ class CardAtlas:
             painter.end()
 
     def _body(self, card: CardData, detail: Detail, size: QSize, pixels: float) -> QPixmap:
-        """Return the empty card, which many cards share."""
+        """Return the empty card of a size, which many cards share."""
         key = (self.painter.body_key(card, detail), pixels)
         body = self._bodies.get(key)
         if body is not None:

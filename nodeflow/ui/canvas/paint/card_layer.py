@@ -1,4 +1,4 @@
-"""The layer of cards: copied from the atlas, blocks when zoomed out far, vectors in exports."""
+"""The layer of cards: copied from the atlas, simple blocks at a small zoom, vectors in exports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nodeflow.ui.core.painting import array_painting, text_metrics
 from nodeflow.ui.core.theming.theme import mix
 
 SMALLEST_SIGN = 4.5
-"""The smallest radius in pixels of the signs on a card's corners."""
+"""The smallest radius of the signs on a card's corners, in pixels."""
 
 
 def paint_bodies(painter: QPainter, context: PaintContext) -> None:
@@ -27,7 +27,7 @@ def paint_bodies(painter: QPainter, context: PaintContext) -> None:
 
 
 def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Paint the cards of nodes, with as much detail as the zoom allows, and their marks.
+    """Paint the cards of nodes with their marks, in as much detail as the zoom allows.
 
     Args:
         slots: positions of the nodes in the arrays of the scene.
@@ -56,7 +56,7 @@ def view_rects(context: PaintContext, slots: np.ndarray) -> np.ndarray:
     origin = np.array([context.offset.x(), context.offset.y()])
     shift = np.array([context.shift.x(), context.shift.y()])
     corner = (context.scene.positions[slots] + shift) * context.scale + origin
-    # np.round would round to even
+    # np.round would round halves to even numbers.
     rects[:, :2] = np.floor(corner * context.dpr + 0.499) / context.dpr
     rects[:, 2:] = context.scene.sizes[slots] * context.scale
     return rects
@@ -82,7 +82,9 @@ def _paint_blocks(painter: QPainter, context: PaintContext, slots: np.ndarray) -
 
 
 Row = tuple[float, float, float, float, float, float, float, float]
-"""A card to copy: its corner (view), left, top, width, height (pixels), opacity, stretch."""
+"""A card to copy: its corner in the view, left, top, width and height in pixels, opacity,
+stretch.
+"""
 
 
 def _paint_from_atlas(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
@@ -117,7 +119,10 @@ def _paint_from_atlas(painter: QPainter, context: PaintContext, slots: np.ndarra
 
 
 def _card(context: PaintContext, card: CardData) -> tuple[Page, QRect, float] | None:
-    """Return a card's place in the atlas. Paint it if there is still time in this frame."""
+    """Return a card's place in the atlas.
+
+    If it is missing, paint it, provided that this frame has time left.
+    """
     assert context.atlas is not None
     place = context.atlas.find(card, context.detail, context.dpr)
     if place is None and not context.late():
@@ -126,7 +131,7 @@ def _card(context: PaintContext, card: CardData) -> tuple[Page, QRect, float] | 
 
 
 def _copy_cards(painter: QPainter, context: PaintContext, page: Page, rows: np.ndarray) -> None:
-    """Copy cards from a page. Stretch cards of another zoom to this zoom's size."""
+    """Copy cards from a page. Stretch the cards that were painted for another zoom."""
     stretch = rows[:, 7]
     margins = np.ceil(MARGIN * context.scale * context.dpr / stretch)
     fragments = np.zeros((len(rows), array_painting.FRAGMENT_FIELDS))
@@ -152,7 +157,7 @@ def _paint_directly(
 
 
 def _paint_bare(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Paint empty cards, if there was no time yet for their content."""
+    """Paint empty cards, because there was no time yet for their content."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     painter.setPen(QPen(context.theme.color("border"), 1))
     painter.setBrush(context.theme.color("raised"))
@@ -207,7 +212,9 @@ def _paint_breakpoints(painter: QPainter, context: PaintContext, slots: np.ndarr
 
 
 def _paint_plotted(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Paint discs with a curve on the upper right corners of nodes that a training plots."""
+    """Paint discs with a curve on the upper right corners of nodes whose values a training
+    plots.
+    """
     plotted = slots[context.scene.plotted[slots]]
     if not len(plotted):
         return
@@ -272,7 +279,9 @@ def _paint_overridden(painter: QPainter, context: PaintContext, slots: np.ndarra
 
 
 def outlines(rects: np.ndarray, thick: float) -> np.ndarray:
-    """Return (4 n, 4) the sides of rectangles as bars, because filling beats drawing lines."""
+    """Return (4 n, 4): the sides of rectangles as thin filled bars, because filling is faster
+    than drawing lines.
+    """
     x, y, width, height = (rects + [-thick / 2, -thick / 2, thick, thick]).T
     bar = np.full_like(x, thick)
     sides = (
@@ -285,7 +294,9 @@ def outlines(rects: np.ndarray, thick: float) -> np.ndarray:
 
 
 def _paint_order(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Paint the numbers of the levels that run in parallel on the cards' corners."""
+    """Paint on the corners of cards the number of the level in which each node runs in parallel
+    with others.
+    """
     numbered = slots[context.scene.order[slots] > 0]
     if not len(numbered):
         return

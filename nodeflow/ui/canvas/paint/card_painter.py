@@ -1,4 +1,4 @@
-"""Paints a card: for the atlas once per content, zoom and pixel ratio, for exports as paths."""
+"""Paints a card: once per content, zoom and pixel ratio for the atlas, and as paths for exports."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from nodeflow.ui.core.theming.theme import Theme, mix
 from nodeflow.ui.views.qt_sheet import Sheet, rect_of
 
 MARGIN = 14.0
-"""Room around a card for its shadow and its ports, in scene units."""
+"""Space around a card for its shadow and its ports, in scene units."""
 NAME_PAD, NAME_MARGIN = 12.0, 6.0
-"""Free width and height around the name of a zoomed-out card, in scene units."""
+"""Minimum width and height kept free around the name of a zoomed-out card, in scene units."""
 
 
 @dataclass(frozen=True)
 class CardPainter:
-    """A painter of cards with their top left corner at the origin."""
+    """A painter of cards. The top left corner of the card is the origin."""
 
     theme: Theme
     as_path: bool = False
@@ -49,7 +49,11 @@ class CardPainter:
     def draw(
         self, painter: QPainter, card: CardData, detail: Detail = WHOLE, on_body: bool = False
     ) -> None:
-        """Draw a card; ``on_body``: over its body, which is already painted."""
+        """Draw a card.
+
+        Args:
+            on_body: whether the card's body is already painted.
+        """
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if card.form == card_data.DOT_FORM:
             self._dot(painter, card)
@@ -83,7 +87,7 @@ class CardPainter:
             found = self._far_area(card, detail)
             return None if found is None else QRectF(*found)
         height = card.value_height
-        # without the edges, which hold the border and the line above
+        # The area without its edges, which hold the border and the line above the value.
         inner = QRectF(10, card.value_top + 3, card.width - 20, height - 7)
         return inner if height > 0 else None
 
@@ -105,7 +109,10 @@ class CardPainter:
     # ---- parts ------------------------------------------------------------------------------
 
     def body(self, painter: QPainter, card: CardData, detail: Detail = WHOLE) -> None:
-        """Draw an empty card with its shadow, which cards of equal ``body_key`` share."""
+        """Draw a card's body: the empty card with its shadow.
+
+        Cards of equal ``body_key`` share it.
+        """
         rect = QRectF(0, 0, card.width, card.height)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not self.as_path:
@@ -128,14 +135,14 @@ class CardPainter:
         return (card.width, card.height, card.op == SUBGRAPH, tint)
 
     def _second_card(self, painter: QPainter, rect: QRectF) -> None:
-        """Draw the edge of a card behind this one, because a subgraph is more than one node."""
+        """Draw the edge of a second card behind this one, the sign of a subgraph."""
         painter.setPen(QPen(self.theme.color("border_strong"), 1.0))
         painter.setBrush(self.theme.color("sunken"))
         behind = rect.adjusted(5.5, 5.5, 3.5, 3.5)
         painter.drawRoundedRect(behind, RADIUS, RADIUS)
 
     def _device(self, painter: QPainter, card: CardData) -> None:
-        """Draw a strip on the left edge, in a colour for each device."""
+        """Draw a strip on the left edge, in the colour of the node's device."""
         whole, strip = QPainterPath(), QPainterPath()
         whole.addRoundedRect(QRectF(0.5, 0.5, card.width - 1, card.height - 1), RADIUS, RADIUS)
         strip.addRect(QRectF(0, 0, DEVICE_STRIP, card.height))
@@ -243,7 +250,9 @@ class CardPainter:
             self._text(painter, x, y, shown, kind, "ink_faint", "right")
 
     def _fold(self, painter: QPainter, card: CardData) -> None:
-        """Draw a small arrow below the ports of a card that folds some away, or could."""
+        """Draw a small arrow below the ports of a card, if some ports are folded away or could
+        be.
+        """
         if not card.fold:
             return
         x, y = card.width / 2, card.fold_top + card_data.FOLD / 2
@@ -279,7 +288,7 @@ class CardPainter:
         return Sheet(painter, self.theme, self.as_path, scale=detail.scale)
 
     def _slider(self, painter: QPainter, rect: QRectF, part: float) -> None:
-        """Draw the track of a slider at the bottom of the value, with its knob."""
+        """Draw a slider with its knob at the bottom of the value."""
         track = QRectF(rect.left() + 12, rect.bottom() - 8, rect.width() - 24, 3.0)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("border"))
@@ -320,13 +329,13 @@ class CardPainter:
 
     @staticmethod
     def _far_area(card: CardData, detail: Detail) -> Rect | None:
-        """Return the value area of a zoomed-out card, or None if it has only room for its name."""
+        """Return the value area of a zoomed-out card; None if there is only room for the name."""
         rect, least = Rect(0, 0, card.width, card.height), texts.least_size(detail.scale)
         above = _least_name_height(card, least) + NAME_MARGIN
         return value_preview.far_area(card.value, rect, above, least)
 
     def _far_name(self, card: CardData, detail: Detail) -> tuple[list[str], float]:
-        """Return the lines of a zoomed-out card's name and their size."""
+        """Return the lines of a zoomed-out card's name and their font size."""
         shown, smallest = self._far_area(card, detail), texts.least_size(detail.scale)
         largest = max(text_metrics.FAR_TITLE[0], NAME_PIXELS / detail.scale)
         free = card.height if shown is None else shown.top
@@ -378,25 +387,25 @@ class CardPainter:
 
 
 def _least_name_height(card: CardData, smallest: float) -> float:
-    """Return the height of a zoomed-out card's name at the smallest size."""
+    """Return the height of a zoomed-out card's name in the smallest font size."""
     return lines_of(card.title, card.width - NAME_PAD, smallest) * smallest * LINE
 
 
 def _label_width(port: PortData, name: text_metrics.Style, kind: text_metrics.Style) -> float:
-    """Return the width of a port's label and type in these styles."""
+    """Return the width of a port's label with its type, in the given styles."""
     parts = [text_metrics.width(port.label, name), text_metrics.width(port.type_text, kind)]
     return sum(parts) + (card_size.LABEL_GAP if all(parts) else 0)
 
 
 def _shown_type(port: PortData, style: text_metrics.Style, room: float) -> str:
-    """Return a port's type, cut if it is too long for its card; none if enlarged text is."""
+    """Return a port's type, shortened to its card. Return "" if enlarged text would not fit."""
     if style != text_metrics.TYPE and text_metrics.width(port.type_text, style) > room:
         return ""
     return text_metrics.elide(port.type_text, style, room)
 
 
 def port_shape(port: PortData, at: QPointF, radius: float) -> QPainterPath:
-    """Return the outline of a port by its dtype, so that shape repeats the colour's meaning."""
+    """Return the outline of a port. Its shape, like its colour, tells the dtype."""
     path = QPainterPath()
     if port.dtype == "bool":
         reach = radius * 1.2
@@ -422,7 +431,9 @@ def mix_alpha(color: QColor, alpha: float) -> QColor:
 
 
 def blend(theme: Theme, category: str, part: float) -> QColor:
-    """Return a card's background tinted with its category, for cards too small for text."""
+    """Return a card's background tinted with the colour of its category, for cards too small
+    for text.
+    """
     return mix(theme.color("raised"), theme.category(category), part)
 
 

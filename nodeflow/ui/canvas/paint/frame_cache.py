@@ -1,7 +1,7 @@
-"""Keeps the last frame: a pan shifts it and paints only the exposed parts.
+"""Keeps the painted picture of the view: a pan shifts it and paints only the exposed parts.
 
-Damage is a list of rectangles in view coordinates, and painting clips to each of them. So a changed
-value repaints its card, and a pan repaints two strips, whatever the size of the graph.
+The damage is a list of rectangles in view coordinates, and painting clips to each of them. So a
+changed value repaints only its card, and a pan only two strips, whatever the size of the graph.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ Paint = Callable[[QPainter, QRectF], None]
 
 
 class FrameCache:
-    """A pixmap of the view's size; ``paint(painter, rect)`` repairs its damaged parts."""
+    """A pixmap of the view's size, with a list of damaged parts.
+
+    Args:
+        paint: called with a painter and a rectangle, to repair a damaged part.
+    """
 
     def __init__(self, paint: Paint) -> None:
         self._paint = paint
@@ -28,7 +32,7 @@ class FrameCache:
         self._size = QSize()
         self._dpr = 1.0
         self.last_whole_ms = 0.0
-        """Milliseconds that the last painting of the whole frame took."""
+        """Milliseconds that the last painting of the whole view took."""
 
     @property
     def pixmap(self) -> QPixmap:
@@ -58,7 +62,7 @@ class FrameCache:
         return area
 
     def scroll(self, dx: float, dy: float) -> None:
-        """Shift the frame by whole device pixels. Mark the exposed parts as damaged."""
+        """Shift the picture by whole device pixels. Mark the exposed parts as damaged."""
         x, y = round(dx * self._dpr), round(dy * self._dpr)
         everything = QRect(QPoint(), self._size)
         self._damage.translate(round(dx), round(dy))
@@ -72,7 +76,7 @@ class FrameCache:
         self._damage = (self._damage + exposed) & everything
 
     def repair(self) -> QPixmap:
-        """Paint the damaged parts and return the frame."""
+        """Paint the damaged parts and return the picture."""
         if self._damage.isEmpty():
             return self._pixmap
         started = time.perf_counter()
@@ -93,7 +97,9 @@ class FrameCache:
 
 
 def _few(damage: QRegion, size: QSize) -> list[QRectF]:
-    """Return the damage as few rectangles: its own, one for each band of the view, or one."""
+    """Return the damage as a few rectangles: the original ones, one per band of the view, or
+    only one.
+    """
     rects = [QRectF(rect) for rect in damage]  # type: ignore  # QRegion is iterable
     if len(rects) > MOST_RECTS:
         bands = [QRect(0, top, size.width(), BAND) for top in range(0, size.height(), BAND)]

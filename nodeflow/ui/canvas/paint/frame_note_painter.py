@@ -1,7 +1,7 @@
 """Paints the Markdown notes of frames: headings, emphasis, lists, code; text only.
 
-No HTML, no pictures and nothing from disk or network, because a note comes with a file, and files
-are untrusted.
+A note is part of a file, and files are not trusted. So a note shows no HTML and no pictures,
+and reads nothing from disk or network.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ def paint(
     *,
     as_path: bool = False,
 ) -> None:
-    """Draw as many whole lines of a note as fit into ``area``; ``as_path``: as outlines."""
+    """Draw as many whole lines of a note as fit into ``area``.
+
+    Args:
+        as_path: draw the text as outlines.
+    """
     document = _document(note, style, round(area.width(), 1), color.rgba())
     height = _whole_lines(document, area.height())
     if height <= 0:
@@ -59,7 +63,7 @@ def paint(
         _paint_paths(painter, document, height, color)
     else:
         room = QRectF(0, 0, area.width() + style[0], height)
-        # because only a part may be repaired
+        # Clip to the note, because the damaged area may be a part of it.
         painter.setClipRect(room, Qt.ClipOperation.IntersectClip)
         context = QAbstractTextDocumentLayout.PaintContext()
         context.palette.setColor(QPalette.ColorRole.Text, color)
@@ -127,9 +131,10 @@ def _remove_pictures(document: QTextDocument) -> None:
 
 
 def _with_line_breaks(note: str) -> str:
-    """Keep the line breaks of the text where Markdown would join two lines.
+    """Mark the line breaks of the text that Markdown would replace by spaces.
 
-    They become Unicode line separators, because Markdown's own hard break is a new paragraph in Qt.
+    They become Unicode line separators, because Qt turns Markdown's own hard break into a new
+    paragraph.
     """
     result, code = [], False
     for line in note.split("\n"):
@@ -143,7 +148,7 @@ def _with_line_breaks(note: str) -> str:
 
 
 def _lines(document: QTextDocument):
-    """Yield (block, top left corner of its layout, line) for every line, from the top."""
+    """Yield (block, top left corner of the block's layout, line) for every line, from the top."""
     layout, block = document.documentLayout(), document.begin()
     while block.isValid():
         corner = layout.blockBoundingRect(block).topLeft()
@@ -153,7 +158,7 @@ def _lines(document: QTextDocument):
 
 
 def _whole_lines(document: QTextDocument, room: float) -> float:
-    """Return the height of the lines that fit into ``room``; 0 if none does."""
+    """Return the total height of the lines that fit into ``room``; 0 if none does."""
     height = 0.0
     for _, corner, line in _lines(document):
         bottom = corner.y() + line.y() + line.height()
@@ -164,7 +169,7 @@ def _whole_lines(document: QTextDocument, room: float) -> float:
 
 
 def _cut_off(document: QTextDocument, height: float) -> QPointF | None:
-    """Return the baseline end of the last shown line, or None if all lines are shown."""
+    """Return the end of the last shown line, on its baseline, or None if all lines are shown."""
     end = None
     for _, corner, line in _lines(document):
         if corner.y() + line.y() + line.height() > height + 0.5:

@@ -1,4 +1,4 @@
-"""Names on zoomed-out cards: as large as fits, on several lines if that helps."""
+"""Names on zoomed-out cards: as large as fits, on several lines if these allow larger letters."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from functools import lru_cache
 from nodeflow.ui.core.painting import text_metrics
 
 LINE = 1.15
-"""Line spacing in font sizes."""
+"""Line spacing as a multiple of the font size."""
 MOST_LINES = 3
 FEWEST_LETTERS = 3
-"""Wide letters. In a narrower room there is no name, because its beginning says nothing."""
+"""The narrowest room for a name, in wide letters. A shorter beginning of a name says nothing."""
 
 
 def set_name(
     name: str, room: float, height: float, largest: float, smallest: float
 ) -> tuple[list[str], float]:
-    """Return the lines of a name and their size; elide it only if nothing else helps.
+    """Return the lines of a name and their font size.
 
-    Return no lines if even that does not help. ``room`` and ``height`` are the free width and
-    height; all sizes are in scene units.
+    The name is elided only if it fits in no other way. If even that does not fit, return no
+    lines. All sizes are in scene units.
+
+    Args:
+        room, height: the free width and height.
+        largest, smallest: the limits of the font size.
     """
     most = min(int(height / (smallest * LINE) + 1e-6), MOST_LINES)
     found = _whole(name, room, height, smallest, most)
@@ -46,7 +50,7 @@ def lines_of(name: str, room: float, smallest: float) -> int:
 def _whole(
     name: str, room: float, height: float, smallest: float, most: int
 ) -> tuple[list[str], float] | None:
-    """Return the lines of an uncut name and their size, or None if it does not fit."""
+    """Return the lines of an uncut name and their font size, or None if it does not fit."""
     for count in range(1, most + 1):
         lines = _parts(name, count)
         size = _fitting(lines, room, height)
@@ -57,7 +61,7 @@ def _whole(
 
 
 def _wrapped(name: str, style: text_metrics.Style, room: float) -> list[str]:
-    """Break a name into lines: at its breaks, and with a hyphen within words that are too long."""
+    """Break a name into lines at its breaks; hyphenate words that are too long."""
     lines: list[str] = []
     for part in re.findall(r"[^_/]*[_/]+|[^_/]+$", name):
         if lines and text_metrics.width(lines[-1] + part, style) <= room:

@@ -1,7 +1,7 @@
-"""The marks of a comparison: each kind has its own colour, line and sign.
+"""The marks of a comparison. Each kind has its colour, line and sign.
 
-Added: solid line, plus in a disc. Removed: dashed and pale, minus in a square. Changed: wave in a
-diamond. Changed inside: dotted, three dots.
+Added: solid line, plus in a disc. Removed: dashed and pale, minus in a square. Changed: wave in
+a diamond. Changed inside: dotted, three dots.
 """
 
 from __future__ import annotations
@@ -25,25 +25,31 @@ from nodeflow.ui.core.painting import array_painting
 from nodeflow.ui.core.theming.theme import Theme
 
 ROLES = {ADDED: "added", REMOVED: "removed", CHANGED: "changed", INSIDE: "changed"}
-"""The colour of each kind of mark, as a role of the theme."""
+"""The colour of each kind of mark, as the name of a colour of the theme."""
 DASHES = {ADDED: (), REMOVED: (3.0, 2.5), CHANGED: (), INSIDE: (0.6, 1.8)}
 """Dash and gap of the lines around marked nodes, in line widths; empty for solid."""
 GONE_DASH = (8.0, 9.0)
-"""Dash and gap of removed wires in view pixels. Round line ends fill some of the gap."""
+"""Dash and gap of the lines of removed wires, in view pixels. Round line ends fill some of the
+gap.
+"""
 MOST_ROUND = 400
-"""Marked nodes in view. With more, their lines are plain bars without signs."""
+"""Maximum number of visible marked nodes with round lines and signs. With more, lines are plain
+bars.
+"""
 MOST_SIGNS = 200
-"""Marked wires in view. With more, they have no signs."""
+"""Maximum number of visible marked wires with signs."""
 SAMPLES, SIGN_PLACES = 16, [8, 6, 10, 4, 12, 2, 14]
-"""A wire has its sign at the first free point of these, along the wire."""
+"""Number of points along a wire, and the order in which they are tried for its sign. The first
+free one is used.
+"""
 GAP = 3.0
 """Distance between a card and the line around it, in pixels."""
 SIGN = 9.0
 """Radius of a sign at full size, in pixels."""
 LARGEST = 2.0
-"""The largest growth factor of lines and signs with the zoom."""
+"""The largest factor by which lines and signs grow with the zoom."""
 VEIL = 0.5
-"""Opacity of the background colour over removed things."""
+"""Opacity of the background colour that is painted over removed nodes and wires."""
 
 
 def paint_wire_marks(painter: QPainter, context: PaintContext) -> None:
@@ -56,9 +62,10 @@ def paint_wire_marks(painter: QPainter, context: PaintContext) -> None:
 
 
 def _marked_wires(context: PaintContext) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield kind, (n, 4) ends and lanes of visible marked wires in view coordinates.
+    """Yield the visible marked wires, by kind of mark: kind, (n, 4) ends and lanes in view
+    coordinates.
 
-    Removed wires come first, so that present wires are painted over them.
+    Removed wires come first, so that existing wires are painted over them.
     """
     marks, scene = context.scene.marks, context.scene
     assert marks is not None
@@ -119,7 +126,7 @@ def _paint_wire_signs(painter: QPainter, context: PaintContext) -> None:
 
 
 def _paint_bars(painter: QPainter, context: PaintContext, kind: str, rects: np.ndarray) -> None:
-    """Paint blocks in the marks' colours, if cards are too small or too many for lines.
+    """Paint blocks in the colours of the marks, if cards are too small or too many for lines.
 
     Removed nodes get hollow blocks.
     """
@@ -163,7 +170,7 @@ def _paint_rings(painter: QPainter, context: PaintContext, kind: str, rects: np.
 
 
 def _grown(scale: float) -> float:
-    """Return the growth factor of lines and signs at a scale."""
+    """Return the factor by which lines and signs grow at a scale."""
     return min(max(scale, 1.0), LARGEST)
 
 
@@ -184,7 +191,7 @@ def _paint_wires(
     curved = scale > CURVE_SCALE and len(ends) <= 5 * MOST_SIGNS
     pen = QPen(context.theme.color(ROLES[kind]), max(1.5, 3.5 * min(scale, LARGEST)))
     few = len(ends) <= MOST_SIGNS
-    # Round ends, because wide curves would show their segments.
+    # Round ends, because otherwise the segments of wide curves would be visible.
     pen.setCapStyle(Qt.PenCapStyle.RoundCap if few and curved else Qt.PenCapStyle.FlatCap)
     painter.setPen(pen)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, curved)

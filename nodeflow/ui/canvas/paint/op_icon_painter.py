@@ -1,4 +1,4 @@
-"""Draws the icon of an op."""
+"""Paints the icon of an op."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ def draw_op_icon(
     as_path: bool = False,
     scale: float = 1.0,
 ) -> None:
-    """Draw the icon of an op, centred in ``box``; ``scale``: pixels per unit of the box."""
+    """Draw the icon of an op, centred in ``box``.
+
+    Args:
+        scale: pixels per unit of the box.
+    """
     found = glyph_of(op, box.width(), scale)
     if found is None:
         inset = box.width() * 0.2

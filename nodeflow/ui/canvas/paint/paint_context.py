@@ -1,7 +1,7 @@
-"""The input of one painting of the scene, with the level of detail.
+"""The input of one painting of the scene: camera, theme and level of detail.
 
-The window paints into its frame through an atlas of cards. An export paints the same layers with
-``atlas`` None: with real curves, and text as outlines.
+The window paints through an atlas of cards. An export paints the same layers with ``atlas``
+None, with exact curves, and text as outlines.
 """
 
 from __future__ import annotations
@@ -67,14 +67,19 @@ class PaintContext:
 
     @property
     def labels_frames(self) -> bool:
-        """Whether frame titles are labels over the cards, because their strips are too low."""
+        """Whether frame titles are painted as labels over the cards, because the frames' strips
+        are too low.
+        """
         return not self.exporting and self.scale < LABEL_SCALE
 
     def late(self) -> bool:
         return self.deadline is not None and time.perf_counter() > self.deadline
 
     def nodes(self) -> np.ndarray:
-        """Return slots of the visible nodes in painting order: selected ones last in the window."""
+        """Return the slots of the visible nodes in painting order.
+
+        In the window, selected nodes come last.
+        """
         found = self.scene.nodes_in(self.area)
         if self.hidden is not None:
             found = found[~self.hidden[found]]
@@ -84,7 +89,7 @@ class PaintContext:
         return np.concatenate([found[~chosen], found[chosen]]) if chosen.any() else found
 
     def place(self, painter: QPainter) -> None:
-        """Set the painter to scene coordinates."""
+        """Transform the painter to scene coordinates."""
         painter.translate(self.offset)
         painter.scale(self.scale, self.scale)
         painter.translate(self.shift)

@@ -1,4 +1,4 @@
-"""Paints the damaged parts of a canvas' kept frame, within a time budget, at a level of detail."""
+"""Paints the damaged parts of the canvas's kept picture, within a time budget."""
 
 from __future__ import annotations
 
@@ -26,20 +26,25 @@ from nodeflow.ui.core.theming.theme import Theme
 
 SETTLE_MS = 40
 BUDGETS = ((SETTLE_MS / 1e3, 0.006), (0.1, 0.030), (math.inf, 0.100))
-"""Pairs: seconds since the last pan or zoom, and the seconds that a frame may spend on new cards
-until then. Cards without time appear as blocks and follow in the next frames, which cost time too.
+"""Pairs (seconds since the last pan or zoom, seconds that one painting may spend on new cards).
+The first pair whose time has not passed applies. Cards without time appear as blocks and
+follow in the next paintings, which cost time as well.
 """
 SLOW_FRAME_MS = 14.0
-"""If painting the last whole frame took longer, zooming first shows it scaled."""
+"""If painting the last whole view took more milliseconds than this, zooming first shows the old
+picture scaled.
+"""
 MOST_DAMAGED = 200
-"""Nodes. With more, the whole frame is painted."""
+"""Maximum number of damaged nodes that are repaired one by one. With more, the whole view is
+painted.
+"""
 EXPORT_MARGIN = 48
-"""Scene units around an exported picture."""
+"""Margin around an exported picture, in scene units."""
 
 
 @dataclass
 class LiftedNodes:
-    """Nodes and frames taken out of the kept frame. They are painted over it during a drag."""
+    """Nodes and frames that a drag took out of the kept picture. They are painted over it."""
 
     mask: np.ndarray
     frames: frozenset[str]
@@ -50,10 +55,10 @@ class LiftedNodes:
 
 
 class Renderer(QObject):
-    """The kept frame of a widget that shows a scene through a viewport.
+    """The kept picture of a widget that shows a scene through a viewport.
 
-    It follows the viewport's signals; changes of the scene are passed in as damage. The frame
-    leaves out ``lifted`` and ``hidden_wire``.
+    It follows the viewport's signals; changes of the scene are passed in as damage. The picture
+    does not contain ``lifted`` nodes and ``hidden_wire``.
     """
 
     def __init__(
@@ -68,12 +73,12 @@ class Renderer(QObject):
         self.tints: Tints | None = None
         self._hidden_wire: tuple[str, str] | None = None
         self._waiting: set[int] = set()
-        """Slots of the cards that the last frame had no time for."""
+        """Slots of the cards that the last painting had no time for."""
         self._deadline = 0.0
         self._moved_at = 0.0
         self._far_scale = FAR_SCALE
         self._scaled_from: tuple[int, QPointF] | None = None
-        """Step and offset of the kept frame while it is shown scaled."""
+        """Zoom step and offset of the kept picture while it is shown scaled; None otherwise."""
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settle.timeout.connect(self.repaint_all)
         self._more = QTimer(self, singleShot=True, interval=0)
@@ -91,26 +96,26 @@ class Renderer(QObject):
         self.repaint_all()
 
     def reset(self) -> None:
-        """Forget the cards and colours of the previous document."""
+        """Drop the cached cards and colours of the previous document."""
         self._waiting.clear()
         self.tints = None
         self.atlas.clear()
         self.repaint_all()
 
     def set_tints(self, tints: Tints | None) -> None:
-        """Colour nodes and wires by a measure; None for their own colours."""
+        """Colour nodes and wires by a measure; None restores their own colours."""
         if tints != self.tints:
             self.tints = tints
             self.repaint_all()
 
     def repaint_all(self) -> None:
-        """Repaint the whole frame."""
+        """Repaint the whole view."""
         self._scaled_from = None
         self.frame.damage_all()
         self._widget.update()
 
     def damage(self, slots: set[int]) -> None:
-        """Repaint some nodes, at their old and new places."""
+        """Repaint some nodes, at their old and new positions."""
         if len(slots) > MOST_DAMAGED:
             self.repaint_all()
             return
@@ -138,7 +143,7 @@ class Renderer(QObject):
     # ---- left out of the frame --------------------------------------------------------------
 
     def lift(self, slots: np.ndarray, frames: frozenset[str]) -> LiftedNodes:
-        """Take nodes and frames out of the frame until `drop_lifted`."""
+        """Take nodes and frames out of the kept picture until `drop_lifted`."""
         mask = np.zeros(len(self._scene.positions), bool)
         mask[slots] = True
         self.lifted = LiftedNodes(mask, frames)
@@ -146,14 +151,14 @@ class Renderer(QObject):
         return self.lifted
 
     def drop_lifted(self) -> None:
-        """Paint lifted nodes in the frame again."""
+        """Paint the lifted nodes in the kept picture again."""
         if self.lifted is not None:
             self.lifted = None
             self.frame.damage_all()
             self._widget.update()
 
     def hide_wire(self, key: tuple[str, str] | None) -> None:
-        """Leave a wire out of the frame, or none."""
+        """Leave one wire out of the kept picture; None leaves out no wire."""
         if key != self._hidden_wire:
             self._hidden_wire = key
             self.repaint_all()
@@ -162,17 +167,17 @@ class Renderer(QObject):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the last frame was complete: no card left for later, no scaled picture."""
+        """Whether the last painting was complete: without missing cards and not scaled."""
         whole = self.frame.is_whole and not self._more.isActive()
         return whole and not self._waiting and self._scaled_from is None
 
     @property
     def draws_values(self) -> bool:
-        """Return whether cards show values at this scale. From far away they are mere blocks."""
+        """Return whether cards show values at this scale. At a small scale they are mere blocks."""
         return self._viewport.camera.scale >= self._far_scale
 
     def paint(self, painter: QPainter) -> None:
-        """Draw the frame and repair its damaged parts."""
+        """Repair the damaged parts of the kept picture, and draw it."""
         camera, now = self._viewport.camera, time.perf_counter()
         camera.dpr = self._widget.devicePixelRatioF()
         self.frame.resize(self._widget.size(), camera.dpr)
@@ -188,7 +193,9 @@ class Renderer(QObject):
             self._more.start()
 
     def context(self, rect: QRectF) -> PaintContext:
-        """Return the context for painting a part, with a margin for shadows and ports."""
+        """Return the context for painting a part of the view, with a margin for shadows and
+        ports.
+        """
         camera, lifted = self._viewport.camera, self.lifted
         around = rect.adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN)
         return PaintContext(
@@ -207,7 +214,7 @@ class Renderer(QObject):
         )
 
     def paint_waiting(self) -> None:
-        """Paint the cards that the last frame had no time for."""
+        """Paint the cards that the last painting had no time for."""
         waiting, self._waiting = self._waiting, set()
         if len(waiting) > MOST_DAMAGED:
             self.frame.damage_all()
@@ -217,7 +224,10 @@ class Renderer(QObject):
         self._widget.update()
 
     def _choose_detail(self) -> None:
-        """Choose the scale where names end: a smaller one while few nodes are visible."""
+        """Choose the scale below which cards have no names.
+
+        It is smaller while few nodes are visible.
+        """
         far_scale = FAR_SCALE
         if TINY_SCALE <= self._viewport.camera.scale < FAR_SCALE:
             count = len(self._scene.nodes_in(self._viewport.visible_area))
@@ -229,7 +239,7 @@ class Renderer(QObject):
             self._widget.update()  # the current painting may be partial
 
     def _paint_scaled(self, painter: QPainter, step: int, offset: QPointF) -> None:
-        """Draw the last true frame, scaled to the current position of its content."""
+        """Draw the last complete picture, scaled and moved to the current view."""
         camera = self._viewport.camera
         ratio = 2.0 ** ((camera.step - step) / STEPS_PER_OCTAVE)
         corner = QPointF(camera.x, camera.y) - offset * ratio
@@ -240,7 +250,7 @@ class Renderer(QObject):
         painter.resetTransform()
 
     def _paint_part(self, painter: QPainter, rect: QRectF) -> None:
-        """Paint a part of the frame (view coordinates)."""
+        """Paint a part of the kept picture (view coordinates)."""
         context = self.context(rect)
         context.deadline = self._deadline
         layers.paint_all(painter, context)
@@ -249,7 +259,11 @@ class Renderer(QObject):
     # ---- exports ----------------------------------------------------------------------------
 
     def export(self, painter: QPainter, rect: QRectF, source: QRectF | None = None) -> None:
-        """Draw a scene rectangle (default: everything) into ``rect`` as vectors."""
+        """Export a scene rectangle as vectors, painted into ``rect``.
+
+        Args:
+            source: the scene rectangle; None for everything.
+        """
         what = source if source is not None else self.export_rect()
         scale = min(rect.width() / what.width(), rect.height() / what.height())
         spare = QPointF(rect.width() - what.width() * scale, rect.height() - what.height() * scale)
@@ -262,7 +276,8 @@ class Renderer(QObject):
     def export_rect(self, ids: Iterable[str] | None = None) -> QRectF:
         """Return the scene rectangle to export, with a margin.
 
-        It holds the given nodes and frames, or everything, with wires that pass around cards.
+        It contains the given nodes and frames, or else everything, and the wires that pass
+        around cards.
         """
         total, frames = QRectF(), self._scene.document.frames
         if ids is None:

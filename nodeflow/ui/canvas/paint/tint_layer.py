@@ -1,4 +1,4 @@
-"""Nodes in the colour of a measure: a line around the card and a band along its top."""
+"""Nodes coloured by a measure: a line around the card and a band along its top."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from nodeflow.ui.core.theming.theme import mix
 BAND, LINE = 6.0, 3.0
 """Height of the band and width of the line at full size, in pixels."""
 MOST_ROUND = 400
-"""Nodes in view. With more, they are filled rectangles."""
+"""Maximum number of visible nodes with rounded bands. With more, they are filled rectangles."""
 
 
 def paint_node_tints(painter: QPainter, context: PaintContext) -> None:
-    """Colour the visible nodes."""
+    """Paint the colours of the visible nodes."""
     tints, scene = context.tints, context.scene
     if tints is None:
         return

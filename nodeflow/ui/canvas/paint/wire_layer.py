@@ -1,4 +1,4 @@
-"""The layer of wires: colour and dash by dtype; curves if they are large enough."""
+"""The layer of wires, with colour and dash by dtype. Wires are curves if they are large enough."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from nodeflow.ui.core.painting import array_painting
 from nodeflow.ui.core.theming.theme import Theme, mix
 
 CURVE_SCALE = 0.16
-"""Below this scale wires are straight and not antialiased."""
+"""The scale below which wires are straight and not antialiased."""
 MANY = 1000
-"""Visible wires. With more, curves are coarse and solid; with three times as many, straight."""
+"""Maximum number of visible wires with fine, dashed curves. With more, curves are coarse and
+solid; with three times as many, wires are straight.
+"""
 MOST_STYLES = 2 * FEED_STYLE
 """An upper bound for the number of styles."""
 
@@ -25,7 +27,11 @@ MOST_STYLES = 2 * FEED_STYLE
 def wire_pen(
     theme: Theme, style: int, scale: float, left: float = 1.0, tint: QColor | None = None
 ) -> QPen:
-    """Return the pen of a wire in view pixels with opacity ``left``. The caller adds dashes."""
+    """Return the pen of a wire in view pixels; the caller adds dashes.
+
+    Args:
+        left: the opacity of the wire.
+    """
     code = style % FEED_STYLE
     color = theme.dtype(DTYPE_CODES[code]) if tint is None else tint
     if left < 1.0:
@@ -42,7 +48,7 @@ def wire_dash(style: int) -> tuple[float, float] | None:
 
 
 def paint_wires(painter: QPainter, context: PaintContext) -> None:
-    """Paint all wires that touch the area, except wires of lifted nodes."""
+    """Paint all wires that touch the area, except wires of nodes that are being dragged."""
     slots, ends = context.scene.wires_in(context.area)
     if context.hidden_wire is not None:
         kept = slots != context.scene.wires.slots.get(context.hidden_wire)
@@ -60,7 +66,7 @@ def paint_wires(painter: QPainter, context: PaintContext) -> None:
 def _paint_stubs(
     painter: QPainter, context: PaintContext, slots: np.ndarray, ends: np.ndarray
 ) -> None:
-    """Paint the stubs of hidden wires: both ends, with a bar where they are cut."""
+    """Paint the stubs of hidden wires: a short piece at both ends, with a bar where it is cut."""
     if context.scale < FAR_SCALE:
         return
     length = wire_shape.STUB * context.scale

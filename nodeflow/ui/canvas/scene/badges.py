@@ -10,7 +10,7 @@ class Badge:
     """A short finding about a node.
 
     Attributes:
-        role: the role of its colour in the theme.
+        role: the name of its colour in the theme.
         tip: the finding as a sentence.
     """
 

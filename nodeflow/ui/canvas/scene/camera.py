@@ -1,7 +1,7 @@
 """The camera: scale and offset between scene and view coordinates.
 
-Scales lie on a ladder of eight steps per octave, so that cached cards fit when a zoom level
-returns. Offsets are whole device pixels, so that cards are copied without resampling.
+Scales are powers of two with eight steps per octave, so that cached cards fit again when a zoom
+level returns. Offsets are whole device pixels, so that cards are copied without resampling.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MAX_STEP = 2 * STEPS_PER_OCTAVE
 
 
 class Camera:
-    """view = scene * scale + offset."""
+    """A scale and an offset: view = scene * scale + offset."""
 
     def __init__(self) -> None:
         self.step = 0
@@ -56,17 +56,17 @@ class Camera:
         return True
 
     def look_at(self, center: QPointF, width: float, height: float) -> None:
-        """Put a scene point in the middle of a view of the given size."""
+        """Show a scene point in the middle of a view of the given size."""
         self._place(width / 2 - center.x() * self.scale, height / 2 - center.y() * self.scale)
 
     def fit(self, rect: QRectF, width: float, height: float) -> None:
-        """Show a whole scene rectangle, at most at life size."""
+        """Show a whole scene rectangle, at most at scale 1."""
         self.step = self.fitting_step(rect, width, height)
         self.look_at(rect.center(), width, height)
 
     @staticmethod
     def fitting_step(rect: QRectF, width: float, height: float, margin: float = 32) -> int:
-        """Return the largest step, up to life size, at which a scene rectangle fits."""
+        """Return the largest zoom step, up to scale 1, at which a scene rectangle fits."""
         room_x, room_y = max(width - 2 * margin, 32), max(height - 2 * margin, 32)
         scale = min(room_x / max(rect.width(), 1), room_y / max(rect.height(), 1), 1.0)
         return max(MIN_STEP, math.floor(math.log2(scale) * STEPS_PER_OCTAVE))

@@ -10,14 +10,16 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 GAP, GRID = 16.0, 8.0
 MOST_PAIRS = 200_000
-"""The maximum number of pairs of a dropped and another card to search; takes up to 0.05 s."""
+"""The maximum number of pairs (dropped card, other card) for which a place is searched. It
+takes up to 0.05 s.
+"""
 
 
 def clear_shift(scene: SceneModel, slots: np.ndarray, shift: QPointF) -> QPointF:
     """Return the shift that moves cards to a place where they cover no other card.
 
-    If `shift` leads to such a place, return it unchanged. Otherwise add the shortest way up, down,
-    left or right. Ignore the dots of wires.
+    If ``shift`` leads to such a place, return it unchanged. Otherwise add the shortest move up,
+    down, left or right. Reroute dots on wires do not count as cards.
     """
     by = np.array([shift.x(), shift.y()])
     moved = _boxes(scene, slots) + np.tile(by, 2)
@@ -49,7 +51,7 @@ def _meet(moved: np.ndarray, others: np.ndarray, axis: int, gap: float = 0.0) ->
 
 
 def _way(moved: np.ndarray, others: np.ndarray, axis: int) -> float:
-    """Return the shortest way along an axis that frees all cards, in steps of the grid."""
+    """Return the shortest move along an axis after which no card overlaps, in steps of the grid."""
     at, which = np.nonzero(_meet(moved, others, 1 - axis))
     lows = others[which, axis] - GAP - moved[at, axis + 2]
     highs = others[which, axis + 2] + GAP - moved[at, axis]
@@ -61,7 +63,10 @@ def _way(moved: np.ndarray, others: np.ndarray, axis: int) -> float:
 
 
 def _past(lows: np.ndarray, highs: np.ndarray) -> float:
-    """Return the first grid step from 0 on outside all intervals, which are sorted by start."""
+    """Return the first grid step, counted from 0, outside all intervals.
+
+    The intervals are sorted by start.
+    """
     place = 0.0
     for low, high in zip(lows.tolist(), highs.tolist(), strict=True):
         if low < place < high:

@@ -17,11 +17,11 @@ CODES = {kind: code for code, kind in enumerate(KINDS)}
 
 @dataclass(frozen=True)
 class DrawnMarks:
-    """The mark codes of nodes and wires by slot, with frames and removed wires.
+    """The mark codes of nodes and wires by slot, and the marks of frames and removed wires.
 
     Attributes:
         gone: removed wires, and ``gone_ends`` their (n, 4) ends in scene coordinates.
-        frames: id -> code.
+        frames: the mark code by frame id.
     """
 
     nodes: np.ndarray

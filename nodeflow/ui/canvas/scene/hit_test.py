@@ -1,4 +1,4 @@
-"""Hit testing: which port, title, body, wire or frame lies under the pointer."""
+"""Hit testing: finds the port, title, body, wire or frame under the pointer."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ PORT_REACH = 11.0
 WIRE_REACH = 7.0
 """Distance from a wire within which the pointer hits it, in view pixels."""
 FRAME_BAR = 34.0
-"""Height of the strip at the top of a frame that drags the frame."""
+"""Height of the strip at the top of a frame by which the frame is dragged."""
 
 
 @dataclass(frozen=True)
 class Hit:
-    """``kind`` is port, title, body, wire, frame, corner (of a frame) or empty."""
+    """The thing under the pointer.
+
+    ``kind`` is port, title, body, wire, frame, corner (of a frame) or empty.
+    """
 
     kind: str
     node: str = ""
@@ -71,11 +74,13 @@ def _port_at(scene: SceneModel, slot: int, at: QPointF, reach: float) -> Hit | N
 
 
 DOT_GRIP = 6.5
-"""Radius within which a press moves a dot; left and right of it, a press draws a wire."""
+"""Radius of a reroute dot within which a press moves it. A press left or right of it draws a
+wire.
+"""
 
 
 def _dot_port_at(scene: SceneModel, slot: int, at: QPointF) -> Hit | None:
-    """Return the port of a dot: the left or right part of the ring around its middle."""
+    """Return the port of a reroute dot: the left or right part of the ring around its middle."""
     card, away = scene.card(slot), at - scene.rect(slot).center()
     far = abs(away.x()) + abs(away.y())
     if far <= DOT_GRIP or abs(away.y()) > abs(away.x()) or abs(away.x()) > card_data.DOT * 0.7:

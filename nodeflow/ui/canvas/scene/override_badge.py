@@ -11,12 +11,13 @@ WORDS = "overridden ×"
 STYLE = text_metrics.BADGE
 RADIUS, INDENT = 9.5, 18.0
 LARGEST = 3.0
-"""The largest ratio of badge size to card size, for small cards. If this is not enough for legible
-words, the badge has none."""
+"""The largest growth factor of badges, for small cards. If the words are not even then legible,
+the badge has none.
+"""
 
 
 def growth(scale: float) -> float:
-    """Return the size of a badge relative to its card at a scale."""
+    """Return the ratio of the badge's size to its normal size on the card, at a scale."""
     return min(texts.legible(STYLE, scale)[0] / STYLE[0], LARGEST)
 
 

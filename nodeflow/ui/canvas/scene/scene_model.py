@@ -1,4 +1,5 @@
-"""The scene: the document as arrays for painting. It follows the document and owns no data of it.
+"""The scene: the document as arrays for painting. It follows the document and owns none of its
+data.
 
 Positions, sizes and states of nodes are numpy rows addressed by slot. The content of a card is
 built on its first use after a change. Everything here can be rebuilt from the document.
@@ -34,14 +35,14 @@ from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid
 DTYPE_CODES = ("", *DTYPES)
 _CODE = {name: code for code, name in enumerate(DTYPE_CODES)}
 FEED_STYLE = 100
-"""Added to the dtype code of a wire that feeds data instead of carrying a tensor."""
+"""Added to the dtype code of a wire that feeds data and carries no tensor."""
 
 SEVERITY_ROLES = ("", "warning", "error", "ink_faint")
 """Theme colours of nodes by their number in `SceneModel.severity`."""
 _SEVERITY = {"warning": 1, "error": 2, "incomplete": 3}
 
 SLICE = 100
-"""Cards or nodes whose wires are built in one step, a few milliseconds."""
+"""Number of cards, or of nodes whose wires are built, in one step of a few milliseconds."""
 
 _COLUMNS = (
     *("positions", "_sizes", "selected", "dimmed", "off", "stops", "plotted", "bounded"),
@@ -49,16 +50,16 @@ _COLUMNS = (
 )
 """The arrays of `SceneModel` with a row for each node."""
 _OF_USER = ("selected", "dimmed", "order", "overridden")
-"""The arrays among them that do not come from the document."""
+"""The arrays of `_COLUMNS` whose content does not come from the document."""
 
 Listener = Callable[[set[int], bool], None]
 
 
 @dataclass
 class _Snapshot:
-    """The rows at one state of the document and its analysis.
+    """The rows of the scene for one state of the document and its analysis.
 
-    ``revalued``: nodes whose values or states changed since.
+    ``revalued``: nodes whose values or states changed since then.
     """
 
     stamp: object
@@ -73,8 +74,8 @@ class _Snapshot:
 class SceneModel:
     """Nodes and wires of a document as arrays, kept up to date by its change events.
 
-    ``listener(slots, structure)`` receives the nodes that look different, and whether anything was
-    added, removed, moved or rewired.
+    ``listener(slots, structure)`` receives the nodes whose look changed, and whether anything
+    was added, removed, moved or rewired.
     """
 
     def __init__(self, document: Document, analysis: Analysis, listener: Listener) -> None:
@@ -84,9 +85,11 @@ class SceneModel:
     def set_document(
         self, document: Document, analysis: Analysis, made: SceneModel | None = None
     ) -> None:
-        """Follow another document. Start with new arrays, or take the arrays of the model ``made``.
+        """Follow another document, with new arrays or with those of an already made model.
 
-        ``analysis`` must be updated before this model receives a change.
+        Args:
+            analysis: must be updated before this model receives a change.
+            made: a model of this document whose arrays are taken over; None for new arrays.
         """
         self.close()
         if made is None:
@@ -98,7 +101,7 @@ class SceneModel:
         self._unsubscribe = document.subscribe(self._on_change)
 
     def make_in_slices(self) -> Iterator[float]:
-        """Build all cards and wires in short steps. Yield the finished share.
+        """Build all cards and wires in short steps. Yield the finished fraction after each step.
 
         The document must not change meanwhile.
         """
@@ -128,15 +131,15 @@ class SceneModel:
         self.selected = np.zeros(0, bool)
         self.dimmed = np.zeros(0, bool)
         self.off = np.zeros(0, bool)
-        """Muted and inactive nodes, which have no outputs."""
+        """Whether each node is muted or inactive and so has no outputs."""
         self.stops = np.zeros(0, bool)
-        """Nodes with a breakpoint."""
+        """Whether each node has a breakpoint."""
         self.plotted = np.zeros(0, bool)
-        """Nodes whose values a training plots."""
+        """Whether a training plots each node's values."""
         self.bounded = np.zeros(0, bool)
-        """Nodes whose values have bounds."""
+        """Whether each node's values have bounds."""
         self.overridden = np.zeros(0, bool)
-        """Nodes whose value is overridden."""
+        """Whether each node's value is overridden."""
         self.badges: dict[str, Badge] = {}
         """The badges by node id."""
         self.order = np.zeros(0, np.int32)
@@ -145,7 +148,7 @@ class SceneModel:
         self.categories: list[str] = []
         self._wires = wire_table.WireTable()
         self._stale: set[int] = set()
-        """Slots whose card and wires are rebuilt before anything is read."""
+        """Slots whose card and wires must be rebuilt before anything is read."""
         self._cards: list[CardData | None] = []
         self._grid = SpatialGrid()
         self._grid_stale = True
@@ -164,19 +167,19 @@ class SceneModel:
 
     @property
     def _known(self) -> object:
-        """A stamp of the analysis' state, see `Analysis.stamp`."""
+        """A value that differs whenever the analysis has changed, see `Analysis.stamp`."""
         return self.analysis.stamp
 
     # ---- reading ----------------------------------------------------------------------------
 
     @property
     def sizes(self) -> np.ndarray:
-        """(slots, 2) width and height of the cards."""
+        """The width and height of all cards, shape (slots, 2)."""
         self._remake()
         return self._sizes
 
     def card_sizes(self) -> dict[str, tuple[float, float]]:
-        """Return width and height of every card as drawn, by node."""
+        """Return the drawn width and height of every card, by node id."""
         used = self.nodes.used().tolist()
         return {self.nodes.key(slot): tuple(self.sizes[slot].tolist()) for slot in used}
 
@@ -197,7 +200,7 @@ class SceneModel:
         return QRectF(x, y, width, height)
 
     def bounds(self, slots: np.ndarray | None = None) -> QRectF:
-        """Return the rectangle around the given nodes, or around everything, frames included."""
+        """Return the rectangle around the given nodes, or around everything, including frames."""
         which = self.nodes.used() if slots is None else slots
         total = QRectF()
         if len(which):
@@ -210,7 +213,7 @@ class SceneModel:
         return total
 
     def wire_bounds(self) -> QRectF:
-        """Return the rectangle around all drawn wires, with their lanes beside the cards."""
+        """Return the rectangle around all drawn wires, including their detours around cards."""
         used, ends, _ = self._wire_places()
         shown = ~self.wires.hidden[used]
         if not shown.any():
@@ -246,7 +249,7 @@ class SceneModel:
             ends = self.wires.ends(used, self.positions)
             self._find_lanes(used, ends)
             bounds = wire_shape.bounds(ends, self.wires.lane[used])
-            # Column-major, because each frame compares all wires with each edge.
+            # Column-major, because each painting compares all wires with each edge of the view.
             self._wires_kept = (used, ends, np.asfortranarray(bounds))
         return self._wires_kept
 
@@ -298,13 +301,13 @@ class SceneModel:
         self._before.clear()
 
     def peek(self, node_id: str) -> None:
-        """Show all ports of one node while a wire is dragged near it; empty: of none."""
+        """Show all ports of one node while a wire is dragged near it; empty for no node."""
         before, self.builder.peeked = self.builder.peeked, node_id
         if before != node_id:
             self.rebuild((before, node_id))
 
     def rebuild(self, node_ids: Iterable[str]) -> None:
-        """Rebuild the cards of these nodes, whose parts changed."""
+        """Rebuild the cards of these nodes, because their content changed."""
         slots = {s for s in map(self.nodes.get, node_ids) if s is not None}
         if not slots:
             return
@@ -317,7 +320,9 @@ class SceneModel:
         self._before.clear()
 
     def refresh_cards(self, node_ids: Iterable[str]) -> None:
-        """Rebuild the cards of these nodes, whose values or states changed, but not their wires."""
+        """Rebuild the cards of these nodes, but not their wires, because only values or states
+        changed.
+        """
         node_ids = list(node_ids)
         if not node_ids:
             return
@@ -347,15 +352,18 @@ class SceneModel:
             self._sizes[list(resized)] = list(resized.values())
 
     def restyle(self, slots: set[int]) -> None:
-        """Report nodes that look different with the same card, for example selected ones."""
+        """Report nodes whose look changed while their card did not, such as selected nodes."""
         self._listener(slots, False)
 
     def painted_rect(self, slot: int) -> QRectF:
-        """Return the rectangle of a node before the change that is being reported."""
+        """Return the rectangle that a node had before the change that is being reported."""
         return self._before.get(slot) or self.rect(slot)
 
     def set_marks(self, marks: Marks | None) -> None:
-        """Show the marks of a comparison in this document, which is not edited; None for none."""
+        """Show the marks of a comparison in this document, which must not be edited.
+
+        None removes them.
+        """
         if marks is None:
             self.marks = None
             return
@@ -388,7 +396,7 @@ class SceneModel:
         return x + (card.width if side == "out" else 0.0), y + port_place(card, side, port)[0]
 
     def set_array(self, array: np.ndarray, wanted: Mapping[str, Any], default: Any) -> None:
-        """Fill a state array from values by node id."""
+        """Set the array of a state from values by node id; all other nodes get the default."""
         array[:] = default
         for node_id, value in wanted.items():
             slot = self.nodes.get(node_id)
@@ -429,7 +437,7 @@ class SceneModel:
         return _Snapshot(self._stamp, *rows, set(self._stale))
 
     def _restore(self, kept: _Snapshot) -> None:
-        """Restore the rows of a previous state that the document has again."""
+        """Restore the rows of an earlier state, because the document has returned to it."""
         now, of_user = self.nodes, {name: getattr(self, name) for name in _OF_USER}
         size = len(self.positions)
         self._stamp, self.nodes, self._wires = kept.stamp, kept.nodes, kept.wires
@@ -444,7 +452,10 @@ class SceneModel:
         self.follow_positions()
 
     def _change_rows(self, change: Change) -> set[int]:
-        """Add, drop and change rows. Return those whose cards must be rebuilt."""
+        """Add, drop and change rows according to a change.
+
+        Return the slots whose cards must be rebuilt.
+        """
         touched: set[int] = set()
         for edit in change.of("wire"):
             if edit.before is not None:
@@ -492,7 +503,7 @@ class SceneModel:
             self.positions[slots] = [nodes[key(slot)].pos for slot in slots]
 
     def _remake(self) -> None:
-        """Rebuild stale cards, each once, and the wires at their ports."""
+        """Rebuild each outdated card once, and then the wires at its ports."""
         if not self._stale:
             return
         slots, self._stale = sorted(self._stale), set()
@@ -502,7 +513,7 @@ class SceneModel:
         self._wires_kept = None
 
     def _wires_at(self, slots: list[int]) -> Iterator[Wire]:
-        """Yield the wires that touch nodes, each once."""
+        """Yield the wires that touch any of the nodes, each once."""
         ids = dict.fromkeys(map(self.nodes.key, slots))
         for node_id in ids:
             yield from self.document.incoming.at(node_id)
@@ -528,7 +539,7 @@ class SceneModel:
         return found
 
     def _wire_rows(self, found: Iterable[Wire]) -> list[wire_table.WireRow]:
-        """Return the rows of wires, without those whose nodes do not exist yet."""
+        """Return the rows of wires, except for wires whose nodes do not exist yet."""
         rows, slot_of, nodes = [], self.nodes.get, self.document.nodes
         for wire in found:
             source, target = slot_of(wire.source), slot_of(wire.target)

@@ -1,7 +1,7 @@
 """The selection: nodes, a frame, or a wire.
 
-Selected nodes are a mask over the slots of the scene, which the painter reads directly. A box may
-select frames along with nodes; a frame selected by itself is ``frame``.
+Selected nodes are a mask over the slots of the scene, which the painter reads directly. A
+rubber band may select frames along with nodes. A frame that is selected by itself is ``frame``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Selection(QObject):
 
     Signals:
         changed(list of ids): the selected nodes, or the one selected frame.
-        wire_selected(): a wire, and nothing else.
+        wire_selected(): a wire is selected, and nothing else.
     """
 
     changed = Signal(list)
@@ -35,7 +35,7 @@ class Selection(QObject):
         self.wire: tuple[str, str] | None = None
         """Key of the selected wire. It may have been deleted since."""
         self.open_port: tuple[str, str, str] | None = None
-        """Node, side and port of a wire that is being drawn by keyboard."""
+        """Node, side and port where a wire drawn by keyboard starts; None if there is none."""
         self._frames: frozenset[str] = frozenset()
         self._last: list[str] = []
 
@@ -48,13 +48,15 @@ class Selection(QObject):
 
     @property
     def wire_record(self) -> Wire | None:
-        """The selected wire, None if there is none or it was deleted."""
+        """The selected wire; None if there is none or it was deleted."""
         return self._scene.document.wires.get(self.wire) if self.wire else None
 
     @property
     def frames(self) -> list[str]:
-        """The frames selected along with nodes by a box or Select all. They move, copy and are
-        deleted with the nodes."""
+        """The frames that a rubber band or Select all selected along with nodes.
+
+        They are moved, copied and deleted with the nodes.
+        """
         return [i for i in self._scene.document.frames if i in self._frames]
 
     def nodes(self) -> list[str]:
@@ -73,7 +75,10 @@ class Selection(QObject):
         return [*nodes, self.frame, *frames]
 
     def targets(self) -> list[str]:
-        """Return the selected nodes, or those whose corner lies in the selected frame."""
+        """Return the selected nodes.
+
+        If a frame is selected, return the nodes whose corner lies in it.
+        """
         frame = self._scene.document.frames.get(self.frame)
         if frame is None:
             return self.nodes()
@@ -108,7 +113,12 @@ class Selection(QObject):
         self.wire_selected.emit()
 
     def select_mask(self, wanted: np.ndarray, frame: str = "", frames: Iterable[str] = ()) -> None:
-        """Select the nodes of a mask over slots with ``frames``, or one ``frame``."""
+        """Select the nodes of a mask over slots, and frames.
+
+        Args:
+            frame: a frame selected by itself; empty for none.
+            frames: frames selected along with the nodes.
+        """
         changed, along = np.flatnonzero(self._scene.selected != wanted), frozenset(frames)
         if len(along) == 1 and not frame and not wanted.any():
             (frame,), along = along, frozenset()

@@ -1,4 +1,4 @@
-"""Assigns array rows to keys: a key keeps its row until it is released."""
+"""Assigns array rows to keys. A key keeps its row until it is released."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class SlotMap(Generic[K]):
-    """A map from keys to rows (slots). It reuses released rows and lists the used ones."""
+    """A map from keys to rows (slots). It reuses released rows and lists the rows in use."""
 
     def __init__(self) -> None:
         self._slot: dict[K, int] = {}

@@ -7,11 +7,11 @@ import numpy as np
 CELL = 512.0
 _ROW = 1 << 24
 _BRUTE = 4096
-"""Number of nodes up to which comparing all is as fast as a lookup of cells."""
+"""Number of nodes up to which comparing all of them is as fast as looking up cells."""
 
 
 class SpatialGrid:
-    """An index of slots by rectangle. A node is filed once, by the cell of its top left corner."""
+    """An index of slots by rectangle. A node is stored once, in the cell of its top left corner."""
 
     def __init__(self) -> None:
         self._slots = np.zeros(0, np.int64)
@@ -20,7 +20,7 @@ class SpatialGrid:
         self._reach = np.zeros(2)
 
     def build(self, slots: np.ndarray, positions: np.ndarray, sizes: np.ndarray) -> None:
-        """File the nodes in ``slots``; ``positions`` and ``sizes`` are indexed by slot."""
+        """Store the nodes in ``slots``. ``positions`` and ``sizes`` are indexed by slot."""
         self._slots = slots
         corners = positions[slots]
         self._reach = sizes[slots].max(axis=0) if len(slots) else np.zeros(2)
@@ -39,7 +39,7 @@ class SpatialGrid:
         positions: np.ndarray,
         sizes: np.ndarray,
     ) -> np.ndarray:
-        """Return slots of the nodes that touch the rectangle (scene units), ascending."""
+        """Return the slots of the nodes that touch the rectangle (scene units), ascending."""
         found = self._candidates(left, top, right, bottom)
         corner, size = positions[found], sizes[found]
         inside = (

@@ -1,4 +1,4 @@
-"""The colours of nodes and wires by a measure of each output."""
+"""The colours of nodes and wires by a measure of their outputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLAIN = -1
 
 @dataclass(frozen=True)
 class Tints:
-    """Measures by node id and output index. Outputs may be missing.
+    """Measured values by node id and output index. Some outputs may have none.
 
     Attributes:
         scale: None if nothing has a value.
@@ -32,19 +32,23 @@ class Tints:
     scale: ColorScale | None = None
     why: str = ""
     _levels: dict[tuple[str, str], int] = field(default_factory=dict, compare=False, repr=False)
-    """Cached colours by node id and port (empty for the node itself), used in every frame."""
+    """Cached colours by node id and port (empty for the node itself). They are used in every
+    painting.
+    """
 
     @classmethod
     def of(
         cls, coloring: Coloring, measured: Mapping[str, Mapping[int, Measured]], why: str = ""
     ) -> Tints:
-        """Return tints with the scale of the measured values."""
+        """Return tints whose scale fits the measured values."""
         found = (m.value for each in measured.values() for m in each.values())
         values = [value for value in found if value is not None]
         return cls(coloring, measured, ColorScale.of(coloring, values), why)
 
     def level(self, node_id: str, index: int | None = None) -> int:
-        """Return the colour of an output, or of a node's first one with a value; else `PLAIN`."""
+        """Return the colour of an output, or of the node's first output with a value; else
+        `PLAIN`.
+        """
         each = self.measured.get(node_id)
         if each is None or self.scale is None:
             return PLAIN
@@ -67,7 +71,7 @@ class Tints:
         return levels
 
     def of_wires(self, scene: SceneModel, slots: np.ndarray) -> np.ndarray:
-        """Return the colours of wires by slot, each the colour of the wire's source output."""
+        """Return the colours of wires by slot. A wire has the colour of its source output."""
         levels = np.full(len(slots), PLAIN, np.int64)
         wires, table = scene.document.wires, scene.wires
         if not self.coloring.on_wires:
@@ -98,14 +102,14 @@ class Tints:
 
 
 def level_color(theme: Theme, level: int) -> QColor:
-    """Return the colour of a level; for `PLAIN` a quiet grey."""
+    """Return the colour of a level. `PLAIN` is a quiet grey."""
     if level == PLAIN:
         return theme.color("border_strong")
     return ramp_color(theme, level / (LEVELS - 1))
 
 
 def output_index(scene: SceneModel, node_id: str, port: str) -> int:
-    """Return the index of an output by its port's name, or 0 if unknown."""
+    """Return the index of the output that has this port name; 0 if unknown."""
     slot = scene.nodes.get(node_id)
     outputs = scene.card(slot).outputs if slot is not None else ()
     names = [each.name for each in outputs if each.kind != "control"]

@@ -1,7 +1,7 @@
 """The viewport: the visible part of the scene, and positions in view coordinates.
 
-It moves the camera and reports each move, so that the painter can shift the kept frame after a pan
-instead of painting a new one. It knows the size of the widget, but paints nothing.
+It moves the camera and reports each move, so that the painter can shift the kept picture after
+a pan instead of painting a new one. It knows the size of the widget, but paints nothing.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ from nodeflow.ui.canvas.scene.override_badge import badge_rect
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 VISIBLE_MARGIN = 40.0
-"""Pixels between the edge of the view and nodes that are scrolled into it."""
+"""Distance between the edge of the view and nodes that are scrolled into it, in pixels."""
 PAN_STEP = 48.0
-"""Pixels of one pan by keyboard."""
+"""Distance of one pan by keyboard, in pixels."""
 COVER_MARGIN = 12.0
-"""Pixels between the minimap and a graph that is fitted beside it."""
+"""Distance between the minimap and a graph that is fitted beside it, in pixels."""
 LEFT_MARGIN = 48.0
-"""Scene units left of the beginning of a graph."""
+"""Space left of the beginning of a graph, in scene units."""
 START_MARGIN = 32.0
-"""Pixels left of and above a graph that is shown from its beginning."""
+"""Space left of and above a graph that is shown from its beginning, in pixels."""
 READABLE_STEP = -2 * STEPS_PER_OCTAVE
 """The smallest zoom step at which names are readable for any number of nodes."""
 SMALL_STEP, HALF_STEP = READABLE_STEP - 2, READABLE_STEP - STEPS_PER_OCTAVE
-"""Below the first step names are hard to read or not drawn. Below the second, too little of a graph
-is visible at a readable zoom."""
+"""Zoom steps. Below the first, names are hard to read or not drawn. If fitting needs a step
+below the second, too little of the graph would be visible at a readable zoom.
+"""
 FEW_WIRES = 20
-"""Wires. With more at once, they are drawn with fewer segments."""
+"""Maximum number of wires drawn with fine curves. With more at once, curves have fewer segments."""
 SLIDER_HEIGHT = 18.0
 """Height of the strip with the slider over a loop's iterations, in scene units."""
 
@@ -47,10 +48,10 @@ class Viewport(QObject):
     """Camera and size of a view of a scene.
 
     Signals:
-        panned(dx, dy): by whole pixels, at the same scale.
-        zoomed(step, offset): the previous ones of the camera.
-        jumped(): to another place or scale.
-        changed(): any of these; emitted after them.
+        panned(dx, dy): the camera moved by whole pixels, at the same scale.
+        zoomed(step, offset): the camera zoomed; the arguments are its previous step and offset.
+        jumped(): the camera moved to another place or scale.
+        changed(): the camera moved; emitted after each of the other signals.
     """
 
     panned = Signal(float, float)
@@ -69,10 +70,11 @@ class Viewport(QObject):
         self._middle: QPointF | None = None
         """The scene point in the middle of the view when the camera was last set."""
         self.is_fitted = True
-        """Whether a resized view shows the whole graph again. Ends when the user moves the view or
-        edits."""
+        """Whether a resized view shows the whole graph again. Moving the view or editing sets
+        it to False.
+        """
         self._keeps_names = False
-        """Whether that fit prefers readable names to showing the whole graph."""
+        """Whether such a fit prefers readable names to showing the whole graph."""
 
     # ---- view coordinates -------------------------------------------------------------------
 
@@ -140,8 +142,9 @@ class Viewport(QObject):
         return self.camera.rect_to_view(area) if card.value_height else QRectF()
 
     def iteration_rect(self, node_id: str) -> QRectF:
-        """Return the strip of the slider over a loop's iterations, in view coordinates; empty if
-        the card has none."""
+        """Return the strip with the slider over a loop's iterations, in view coordinates; empty
+        if the card has none.
+        """
         area, slot = self.value_rect(node_id), self._scene.nodes.get(node_id)
         if slot is None or area.isEmpty() or self._scene.card(slot).slider is None:
             return QRectF()
@@ -161,8 +164,9 @@ class Viewport(QObject):
         return ""
 
     def fold_rect(self, node_id: str) -> QRectF:
-        """Return the clickable place around a card's fold arrow, in view coordinates; empty if
-        there is none."""
+        """Return the clickable area around a card's fold arrow, in view coordinates; empty if
+        there is none.
+        """
         slot = self._scene.nodes.get(node_id)
         if slot is None or self.camera.scale < FULL_SCALE:
             return QRectF()
@@ -195,18 +199,18 @@ class Viewport(QObject):
     # ---- pan and zoom -----------------------------------------------------------------------
 
     def pan(self, dx: float, dy: float) -> None:
-        """Move the scene by pixels of the view."""
+        """Move the scene by view pixels."""
         x, y = self.camera.x, self.camera.y
         self.camera.pan(dx, dy)
         self.panned.emit(self.camera.x - x, self.camera.y - y)
         self._report()
 
     def pan_step(self, dx: int, dy: int) -> None:
-        """Move the view a little to the left (-1) or right, up or down."""
+        """Move the view by one step to the left (-1) or right, up or down."""
         self.pan(-PAN_STEP * dx, -PAN_STEP * dy)
 
     def zoom(self, steps: int, anchor: QPointF | None = None) -> None:
-        """Zoom by steps of an eighth of an octave around a view point (default the middle)."""
+        """Zoom by steps of an eighth of an octave around a view point (default: the middle)."""
         step, offset = self.camera.step, QPointF(self.camera.x, self.camera.y)
         if self.camera.zoom_to(step + steps, anchor or self.center):
             self.zoomed.emit(step, offset)
@@ -222,9 +226,10 @@ class Viewport(QObject):
         self.zoom(-self.camera.step)
 
     def on_resize(self) -> None:
-        """Keep the middle of a resized view, or the whole graph visible.
+        """Keep the middle of a resized view, or the whole graph visible if it was fitted.
 
-        The middle is remembered, so that a view that is resized back shows the same part again.
+        The middle is remembered, so that a view shows the same part again when it gets its old
+        size back.
         """
         if self.is_fitted or self._middle is None:
             self.fit_all(self._keeps_names)
@@ -235,12 +240,12 @@ class Viewport(QObject):
     # ---- fit and center ---------------------------------------------------------------------
 
     def fit_all(self, keeps_names: bool = False) -> None:
-        """Show everything, at most at life size; an empty document shows the origin.
+        """Show everything, at most at scale 1. An empty document shows the origin.
 
         Args:
-            keeps_names: if names would be too small to read, keep them readable and leave out up to
-                half of the graph along each axis, unless there is a minimap. Also applies to later
-                resizes.
+            keeps_names: if names would be too small to read, keep them readable and leave out
+            up to half of the graph along each axis, unless there is a minimap. The choice also
+            applies to later resizes.
         """
         frames = self._scene.document.frames.values()
         notes = [QRectF(*frame.rect) for frame in frames if frame.note]
@@ -257,12 +262,14 @@ class Viewport(QObject):
         return 2.0 ** (step / STEPS_PER_OCTAVE)
 
     def keep_fitted(self) -> None:
-        """Fit again because the cover appeared or disappeared, unless the user moved the view."""
+        """Fit the graph again, because the minimap appeared or disappeared, unless the user
+        moved the view.
+        """
         if self.is_fitted:
             self.fit_all(self._keeps_names)
 
     def fit(self, ids: Sequence[str]) -> None:
-        """Show these nodes, or this frame; everything if there are none."""
+        """Show these nodes, or this frame; if there are none, show everything."""
         frames = [f for f in map(self._scene.document.frames.get, ids) if f is not None]
         slots = self._slots(ids)
         if frames:
@@ -274,7 +281,9 @@ class Viewport(QObject):
             self.fit_all()
 
     def show_beginning(self, scale: float) -> None:
-        """Show the left end of the graph at a scale, level with the leftmost node."""
+        """Show the left end of the graph at a scale, with the leftmost node in the vertical
+        middle.
+        """
         scene, used = self._scene, self._scene.nodes.used()
         if not len(used):
             return
@@ -284,14 +293,14 @@ class Viewport(QObject):
         self._jump(QPointF(scene.bounds().left() + across, first.center().y()))
 
     def center_on(self, node_id: str) -> None:
-        """Bring a node to the middle, at a readable size."""
+        """Show a node in the middle of the view, at a readable size."""
         slot = self._scene.nodes.get(node_id)
         if slot is not None:
             self.camera.step = max(self.camera.step, -STEPS_PER_OCTAVE // 2)
             self._jump(self._scene.rect(slot).center())
 
     def look_at(self, center: QPointF, step: int) -> None:
-        """Put a scene point in the middle, at a step of the zoom ladder."""
+        """Show a scene point in the middle of the view, at a zoom step."""
         if step == self.camera.step:
             gap = (self.camera.to_scene(self.center) - center) * self.camera.scale
             self.pan(gap.x(), gap.y())
@@ -300,13 +309,16 @@ class Viewport(QObject):
         self._jump(center)
 
     def ensure_visible(self, *node_ids: str) -> None:
-        """Move the view just enough to make nodes visible; zoom out if they need room."""
+        """Move the view just enough to make these nodes visible.
+
+        Zoom out if they need more room.
+        """
         slots = self._slots(node_ids)
         if len(slots):
             self.ensure_area_visible(self._scene.bounds(slots))
 
     def ensure_area_visible(self, area: QRectF) -> None:
-        """Move the view just enough to show a scene rectangle; zoom out if it needs room."""
+        """Move the view just enough to show a scene rectangle. Zoom out if it needs more room."""
         seen, margin = self.camera.rect_to_view(area), VISIBLE_MARGIN
         room = self.rect.adjusted(margin, margin, -margin, -margin)
         if seen.width() > room.width() or seen.height() > room.height():
@@ -326,12 +338,12 @@ class Viewport(QObject):
         return np.array([slot for slot in slots if slot is not None], np.int64)
 
     def _covered(self) -> QRectF:
-        """Return the covered part of the view with a margin; empty for none."""
+        """Return the part of the view that the minimap covers, with a margin; empty for none."""
         cover = self.cover()
         return cover if cover.isEmpty() else cover.adjusted(-COVER_MARGIN, -COVER_MARGIN, 0, 0)
 
     def _fit(self, rect: QRectF, slots: np.ndarray, areas: Sequence[QRectF] = ()) -> None:
-        """Show a whole scene rectangle, with no card or area of it under the cover."""
+        """Show a whole scene rectangle, with no card or area under the minimap."""
         self.camera.fit(rect, self.width, self.height)
         cover = self._covered()
         if not cover.isEmpty():
@@ -340,8 +352,10 @@ class Viewport(QObject):
         self._report()
 
     def _show_start(self, rect: QRectF) -> None:
-        """Show a scene rectangle with readable names. If it does not fit, show its left or top
-        part; otherwise centre it."""
+        """Show a scene rectangle with readable names.
+
+        If it does not fit, show its left or top part; otherwise centre it.
+        """
         self.camera.step = READABLE_STEP
         scale = self.camera.scale
         half = QPointF(self.width, self.height) / (2 * scale)
@@ -353,7 +367,9 @@ class Viewport(QObject):
     def _fit_beside(
         self, rect: QRectF, cover: QRectF, slots: np.ndarray, areas: Sequence[QRectF]
     ) -> None:
-        """Fit as large as possible with the cover free: in the middle, else above or left of it."""
+        """Fit a rectangle as large as possible without the covered part: in the middle, else
+        above or left of the cover.
+        """
         scene = self._scene
         corners, sizes = scene.positions[slots], scene.sizes[slots]
 

@@ -12,7 +12,7 @@ _COLUMNS = ("source", "target", "offsets", "style", "lane", "hidden")
 
 
 class WireRow(NamedTuple):
-    """A wire between the cards in two slots; offsets are of both ends from their cards' corners.
+    """A wire between the cards in two slots. Offsets are from each card's corner to the wire's end.
 
     A ``hidden`` wire is drawn as two stubs.
     """
@@ -26,7 +26,7 @@ class WireRow(NamedTuple):
 
 
 class WireTable:
-    """Wires as arrays: the slots of the nodes they join, and their ends relative to the cards."""
+    """Wires as arrays: the slots of the nodes at both ends, and the ends relative to the cards."""
 
     def __init__(self) -> None:
         self.slots: SlotMap[tuple[str, str]] = SlotMap()
@@ -36,7 +36,7 @@ class WireTable:
         self.style = np.zeros(0, np.int16)
         self.hidden = np.zeros(0, bool)
         self.lane = np.zeros(0)
-        """Height of a wire's lane around cards; NaN for the usual way."""
+        """The height at which each wire passes around cards; NaN for a direct wire."""
 
     def copy(self) -> WireTable:
         """Return an independent table with the same wires in the same rows."""

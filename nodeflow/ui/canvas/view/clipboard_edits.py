@@ -18,7 +18,7 @@ from nodeflow.ui.canvas.view.graph_edits import GraphEdits
 
 MIME = "application/x-nodeflow+json"
 MAX_PASTE = 16_000_000
-"""Characters. A longer clipboard text cannot hold nodes of nodeflow."""
+"""Maximum number of characters of a clipboard text. A longer text cannot be a copy of nodes."""
 
 
 class ClipboardEdits:
@@ -57,7 +57,7 @@ class ClipboardEdits:
         return True
 
     def cut(self) -> None:
-        """Copy and delete the selection; for a frame, with its contents."""
+        """Copy and delete the selection. A frame is cut with its contents."""
         gone = self._selection.with_contents()
         if not self.copy():
             return
@@ -69,11 +69,11 @@ class ClipboardEdits:
     def paste(self, at: QPointF | None = None, *, wired: bool = False) -> list[str]:
         """Paste nodes from the clipboard at a scene point, by default near the middle.
 
-        The clipboard is not trusted: content that is no part of a document is refused with a
-        message.
+        The clipboard is not trusted: if its content is not part of a document, a message
+        refuses it.
 
         Args:
-            wired: restore the wires that came into the nodes from outside, where they fit.
+            wired: restore the wires that entered the copied nodes from other nodes, where they fit.
         """
         data = QGuiApplication.clipboard().mimeData()
         content = bytes(data.data(MIME).data()).decode(errors="replace") or data.text()
@@ -98,7 +98,11 @@ class ClipboardEdits:
         return []
 
     def duplicate(self, *, wired: bool = False) -> list[str]:
-        """Copy the selection beside itself; ``wired``: with wires from the same sources."""
+        """Copy the selection beside itself.
+
+        Args:
+            wired: connect the copies to the same sources.
+        """
         chosen = self._selection.with_contents()
         if not chosen:
             return []

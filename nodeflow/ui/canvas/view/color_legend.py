@@ -1,4 +1,4 @@
-"""The bar over the canvas that explains colours: the measure and its scale."""
+"""The legend over the canvas that explains the colours: the measure and its scale."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOGARITHMIC = "Logarithmic scale"
 
 
 class ColorLegend(QFrame):
-    """A child of the canvas, in its lower left corner; hidden while nothing is coloured.
+    """The legend in the lower left corner of the canvas, hidden while nothing is coloured.
 
     Signals:
         chosen(id): colour by this measure; empty for none.
@@ -110,7 +110,7 @@ def _note(tints: Tints) -> str:
 
 
 class ScaleBar(QWidget):
-    """The colours from least to largest, with numbers."""
+    """A bar with the colours from the least to the largest value, and numbers."""
 
     def __init__(self) -> None:
         super().__init__()

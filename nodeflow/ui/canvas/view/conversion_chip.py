@@ -33,7 +33,7 @@ from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 MOST = 3
 CARD = 192.0
-"""The usual width of a conversion's card that shows the types of its ports."""
+"""The usual width of a conversion's card with visible port types, in scene units."""
 SMALLEST_GAP = 24.0
 
 
@@ -113,7 +113,7 @@ class ConversionChip(QFrame):
 
 
 class ConversionOffers:
-    """The conversions on offer for one refused wire of a canvas, shown by ``chip``."""
+    """The conversions that are offered for one refused wire of a canvas, shown by ``chip``."""
 
     def __init__(
         self,
@@ -138,9 +138,10 @@ class ConversionOffers:
         at: QPointF,
         picked: tuple[str, str] | None,
     ) -> None:
-        """Offer to insert one of these conversions into the refused wire, at a point of the view.
+        """Show these conversions for the refused wire, at a point of the view.
 
-        ``picked`` is a wire that an accepted offer replaces.
+        Args:
+            picked: an existing wire that an accepted offer replaces.
         """
         self.close()
         self._wire, self._offers, self._picked = wire, list(offers[:MOST]), picked
@@ -181,9 +182,13 @@ class ConversionOffers:
         array_painting.draw_lines(painter, wire_shape.smooth(ends, (6.0, 5.0), scale))
 
     def insert(self, offer: Offer, wire: Wire, picked: tuple[str, str] | None = None) -> list[str]:
-        """Insert a conversion into a refused wire at a free place, as one undo step.
+        """Insert a conversion into a refused wire at a free position, as one undo step.
 
-        ``picked`` is a wire that this replaces. Return the new nodes.
+        Args:
+            picked: an existing wire that the conversion replaces.
+
+        Returns:
+            The ids of the new nodes.
         """
         document = self._scene.document
         with document.transaction(offer_label(document, offer, wire)):
@@ -194,8 +199,8 @@ class ConversionOffers:
         return new
 
     def _positions(self, wire: Wire, count: int) -> tuple[tuple[float, float], float]:
-        """Return the corner of the first of ``count`` cards along a wire and the distance to the
-        next.
+        """Return positions for ``count`` cards along a wire: the corner of the first, and the
+        distance between two.
 
         Gaps are equal, as far as there is room.
         """

@@ -17,11 +17,11 @@ from nodeflow.ui.core.theming.theme import Theme
 
 REST_MS = 180
 MOST = 2000
-"""Nodes to follow each way. A larger highlight would be of no use."""
+"""Maximum number of nodes to follow in each direction. A larger highlight would not help."""
 MOST_ROUND = 100
-"""Cards. With more, their rings have no round corners."""
+"""Maximum number of cards whose rings have round corners."""
 MOST_SHOWN = 400
-"""Visible wires. With more, only the cards are marked."""
+"""Maximum number of visible highlighted wires. With more, only the cards are marked."""
 
 
 class DependencyHighlight:
@@ -31,12 +31,14 @@ class DependencyHighlight:
         self._widget, self._scene, self._viewport = widget, scene, viewport
         self.node = ""
         self.parts: list[tuple[str, np.ndarray, np.ndarray]] = []
-        """For each direction: role of its colour, slots of nodes, slots of wires."""
+        """For each direction: the name of its colour, the slots of nodes, and the slots of
+        wires.
+        """
         self._timer = QTimer(widget, singleShot=True, interval=REST_MS)
         self._timer.timeout.connect(self.show)
 
     def follow(self, node: str) -> None:
-        """Follow the pointer to another node, or to none."""
+        """Note the node under the pointer, or none."""
         if node == self.node:
             return
         self.node, self.parts = node, []
@@ -46,7 +48,7 @@ class DependencyHighlight:
             self._timer.stop()
 
     def suspend(self) -> None:
-        """Start no highlight, because the node under the pointer is being pressed."""
+        """Prevent a highlight, because the node under the pointer is being pressed."""
         self._timer.stop()
 
     def show(self) -> None:

@@ -23,8 +23,10 @@ from nodeflow.ui.core.theming.theme import Theme
 
 
 class DragPreview:
-    """The card of a node that does not exist yet. ``grip`` is the point of the card under the
-    pointer, in scene units."""
+    """The card of a node that does not exist yet.
+
+    ``grip`` is the point of the card under the pointer, in scene units.
+    """
 
     def __init__(self, scene: SceneModel, viewport: Viewport, op_id: str) -> None:
         self._viewport = viewport
@@ -45,7 +47,7 @@ class DragPreview:
         return self._viewport.camera.to_scene(self.at) - self.grip
 
     def move(self, at: QPointF) -> None:
-        """Follow the pointer to a view point, and find the wire there."""
+        """Move the card to a view point, and find the wire under it."""
         self.at = at
         middle = self.corner + QPointF(self.card.width, self.card.height) / 2
         pointer = self._viewport.camera.to_scene(at)
@@ -70,7 +72,7 @@ class DragPreview:
 
 
 class PaletteDrag:
-    """A drag from the palette over a canvas; positions are global."""
+    """A drag from the palette over a canvas. Positions are global."""
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class PaletteDrag:
         self.preview: DragPreview | None = None
 
     def begin(self, op_id: str, at: QPoint) -> None:
-        """Show the preview of a node; then move, and drop or cancel."""
+        """Show the preview of a node. Calls of `move` follow, and one of `drop` or `cancel`."""
         self.preview = DragPreview(self._scene, self._viewport, op_id)
         self.move(at)
 
@@ -95,7 +97,7 @@ class PaletteDrag:
             self._canvas.update()
 
     def drop(self, at: QPoint) -> str | None:
-        """Add the node at the preview. Return its id, or None outside the canvas."""
+        """Add the node at the preview. Return its id; None if the pointer is outside the canvas."""
         self.move(at)
         preview, self.preview = self.preview, None
         self._canvas.update()

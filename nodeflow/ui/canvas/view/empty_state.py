@@ -1,4 +1,4 @@
-"""The hints on an empty canvas: how to begin, and a link to the step-by-step example."""
+"""The hints on an empty canvas: how to begin, and a link to the tutorial."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WIDTH = 400.0
 class EmptyState:
     """Hints in the middle of the view while the document has neither nodes nor frames.
 
-    ``key_text(action)`` is the key of an action, empty if it has none.
+    ``key_text(action)`` returns the key of an action; empty if it has none.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class EmptyState:
         return self.is_shown and self.link_rect().contains(at)
 
     def _hints(self) -> tuple[tuple[str, str, str], ...]:
-        """Return icon, emphasized words and the rest of each hint, with the user's keys."""
+        """Return icon, emphasized words and remaining text of each hint, with the user's keys."""
         search, formula = self._key_text("search"), self._key_text("formula")
         add = ("search", "Double click", "to search and add one.")
         if search:
@@ -61,7 +61,7 @@ class EmptyState:
         return QRectF(left, top + index * ROW, WIDTH, ROW - 8)
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
-        """Draw the hints; the last one is the link."""
+        """Draw the hints. The last one is the link to the tutorial."""
         x, top = self._viewport.width / 2, self._row(0).top()
         text_metrics.draw(
             painter, x, top - 22, TITLE, text_metrics.HERO, theme.color("ink"), align="center"

@@ -1,4 +1,4 @@
-"""A free position for a new node: near its own, without covering another card."""
+"""A free position for a new node, near its given position, where it covers no other card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Edits of the selection, each one command on the document: add, delete, heal, mute, align."""
+"""Edits of the selection, such as add, delete, mute and align.
+
+Each is one command on the document.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,10 @@ SearchContext = WireContext | ReplaceContext | InsertContext
 
 
 class GraphEdits:
-    """Commands on the selection of a canvas. If the document refuses one, a message tells why."""
+    """Commands on the selection of a canvas.
+
+    If the document refuses one, a message tells the reason.
+    """
 
     def __init__(
         self,
@@ -71,7 +77,8 @@ class GraphEdits:
         """Add a node with its corner near a scene point, on the grid, and select it.
 
         Args:
-            source: an output (node id, port) to connect. Other obvious inputs are connected too.
+            source: an output (node id, port) to connect to the new node. Other obvious inputs
+            are connected automatically.
         """
         place = (round(at.x() / SNAP) * SNAP, round(at.y() / SNAP) * SNAP)
         with self._signals.reporting():
@@ -130,7 +137,9 @@ class GraphEdits:
             self._signals.message.emit(words.get(healed, f"Healed {healed} wires."))
 
     def detach(self) -> None:
-        """Detach the selected nodes from their wires, and heal the wires."""
+        """Detach the selected nodes from their wires, and connect their sources to their
+        consumers.
+        """
         document, analysis = self._scene.document, self._scene.analysis
         with self._signals.reporting():
             if not rewiring.detach(document, analysis, self._selection.nodes()):
@@ -149,17 +158,23 @@ class GraphEdits:
                 self._signals.message.emit("Only nodes with two inputs can swap them.")
 
     def toggle_mode(self, mode: str) -> None:
-        """Mute or bypass the selected nodes (for a frame, its nodes), or let them run again."""
+        """Mute or bypass the selected nodes (for a frame, the nodes in it), or let them run
+        again.
+        """
         with self._signals.reporting():
             set_flags.toggle_mode(self._scene.document, self._selection.targets(), mode)
 
     def toggle_collapsed(self) -> None:
-        """Collapse the selected nodes (for a frame, its nodes), or open them."""
+        """Collapse the selected nodes (for a frame, the nodes in it), or open them."""
         with self._signals.reporting():
             set_flags.toggle_collapsed(self._scene.document, self._selection.targets())
 
     def toggle_unfolded(self, nodes: Sequence[str] | None = None) -> None:
-        """Unfold or fold the ports that only override settings; default: of selected nodes."""
+        """Unfold or fold the ports that only override settings.
+
+        Args:
+            nodes: ids; None for the selected nodes.
+        """
         document = self._scene.document
         chosen = self._selection.targets() if nodes is None else nodes
         chosen = [i for i in chosen if folds(document, document.nodes[i])]
@@ -194,7 +209,7 @@ class GraphEdits:
     # ---- wires ------------------------------------------------------------------------------
 
     def add_dot(self, key: tuple[str, str], at: QPointF) -> str | None:
-        """Put a dot on a wire at a scene point, and select it."""
+        """Put a reroute dot on a wire at a scene point, and select the dot."""
         with self._signals.reporting():
             place = (at.x(), at.y())
             dot = rewiring.add_dot(self._scene.document, key, place, card_data.DOT)
@@ -212,7 +227,9 @@ class GraphEdits:
         return slot is not None and bool(self._scene.wires.hidden[slot])
 
     def toggle_wire_hidden(self) -> None:
-        """Draw the selected wire, or else the nodes' wires, as stubs; or whole again."""
+        """Draw the selected wire, or else the wires of the selected nodes, as stubs, or
+        completely again.
+        """
         document, wire = self._scene.document, self._selection.wire
         keys = [wire] if wire is not None and wire in document.wires else []
         for node in self._selection.nodes() if not keys else ():
@@ -274,7 +291,7 @@ class GraphEdits:
                 commands.move_along(document, places, selection.frames, (dx, dy), merge)
 
     def move_step(self, dx: int, dy: int, *, far: bool = False) -> None:
-        """Move the selection by one step of the grid (``far``: five).
+        """Move the selection by one step of the grid, or by five if ``far``.
 
         Without a selection, a step to the left or right goes back or forward in the view history.
         """
@@ -286,8 +303,10 @@ class GraphEdits:
             self._signals.history_requested.emit(dx)
 
     def resize_step(self, dx: int, dy: int) -> None:
-        """Move the lower right corner of the selected frame by one step of the grid. Repeated steps
-        are one undo step."""
+        """Move the lower right corner of the selected frame by one step of the grid.
+
+        Repeated steps are one undo step.
+        """
         frame = self._scene.document.frames.get(self._selection.frame)
         if frame is None:
             self._signals.message.emit("Select a frame to resize it.")

@@ -1,4 +1,4 @@
-"""A hidden wire under the pointer: a faint line along it, and the names of both ends."""
+"""The picture of a hidden wire under the pointer: a faint line, and the names of both ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nodeflow.ui.core.theming.theme import Theme
 def paint(
     painter: QPainter, theme: Theme, scene: SceneModel, viewport: Viewport, key: tuple[str, str]
 ) -> None:
-    """Draw a hidden wire whole, with the names of its ends beside its stubs."""
+    """Draw a hidden wire completely, with the names of its ends beside its stubs."""
     wire, slot = scene.document.wires.get(key), scene.wires.slots.get(key)
     if wire is None or slot is None:
         return

@@ -23,11 +23,14 @@ from nodeflow.ui.canvas.signals import CanvasSignals
 from nodeflow.ui.core.theming import theme
 
 BOUNDS_WIDTH = 240
-"""Width of the bounds editor in pixels, so that its hint fits."""
+"""Width of the editor of bounds in pixels, so that its hint fits."""
 
 
 class InlineEditor(QLineEdit):
-    """An editor of one text in place. Enter and losing the focus accept it, Escape discards it."""
+    """An editor of one text in place.
+
+    Enter and losing the focus accept the text, Escape discards it.
+    """
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class InlineEditor(QLineEdit):
         self.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def finish(self, accept: bool) -> None:
-        """Close, with or without accepting the text."""
+        """Close the editor. ``accept`` tells whether its text takes effect."""
         if not self._open:
             return
         self._open = False
@@ -77,7 +80,7 @@ class InlineEditor(QLineEdit):
 
 
 def read_value(text: str, dtype: str) -> float | int | bool:
-    """Parse a number or truth value as people type it.
+    """Parse a number or truth value that a person typed.
 
     Raises:
         BadValue: the text is neither.
@@ -127,7 +130,7 @@ class Rename:
         self._canvas, self._scene, self._viewport = canvas, scene, viewport
         self._selection, self._signals = selection, signals
         self.editor: InlineEditor | None = None
-        """The editor that was opened last."""
+        """The editor that was opened last, or None."""
 
     def selected(self) -> None:
         """Rename the selected frame, or the only selected node."""
@@ -187,7 +190,7 @@ class Rename:
         self.editor.setAccessibleName("Slider from and to")
 
     def bounds(self, node_ids: Sequence[str]) -> None:
-        """Edit the bounds of nodes on the first node's card. An empty text removes the bounds."""
+        """Edit the bounds of nodes, on the card of the first. An empty text removes the bounds."""
         document = self._scene.document
         if self._refuses():
             return
@@ -224,7 +227,7 @@ class Rename:
         self.editor = InlineEditor(self._canvas, rect, scale, text, accept)
 
     def _refuses(self) -> bool:
-        """Return whether the document is read-only, and show the reason."""
+        """Return whether the document is read-only. If so, show the reason."""
         locked = self._scene.document.locked
         if locked:
             self._signals.message.emit(locked)

@@ -1,7 +1,7 @@
 """The keys of a canvas, and the actions that it carries out by itself.
 
-A canvas has the declared keys until it is given others, so that a canvas without a window, and the
-canvas of derived nodes, have the same keys.
+A canvas has the declared default keys until it is given others. So a canvas outside of a
+window, and the canvas of generated nodes, have the same keys.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nodeflow.ui.canvas.view.keyboard_navigation import KeyboardNavigation
 from nodeflow.ui.canvas.view.mouse import Mouse
 
 HELD = "pan_hold"
-"""The action whose key acts while it is held."""
+"""The action that lasts as long as its key is held."""
 
 COMMANDS: dict[str, Callable[[Keyboard], object]] = {
     "copy": lambda keyboard: keyboard.clipboard.copy(),
@@ -67,7 +67,7 @@ END_GESTURES = {
 
 
 class CanvasKeys:
-    """The actions of keys, the same for every canvas of a window."""
+    """The action of each key, the same for every canvas of a window."""
 
     def __init__(self) -> None:
         self.use({spec.id: spec.shortcuts for spec in ACTIONS})
@@ -80,7 +80,7 @@ class CanvasKeys:
         }
 
     def action(self, event: QKeyEvent) -> str:
-        """Return the id of the canvas action of a pressed key; empty if none."""
+        """Return the id of the canvas action that a pressed key has; empty if none."""
         pressed = event.keyCombination()
         real = pressed.keyboardModifiers() & ~Qt.KeyboardModifier.KeypadModifier
         keys = QKeySequence(event.key() | real.value)
@@ -93,7 +93,7 @@ class CanvasKeys:
 
 
 class Keyboard:
-    """The actions of a canvas, carried out when their keys are pressed."""
+    """The part of a canvas that carries out actions when their keys are pressed."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Keyboard:
         self._held_key = 0
 
     def run(self, action: str) -> None:
-        """Carry out one of ``COMMANDS``. Show an error of the document as a message."""
+        """Carry out one of `COMMANDS`. If the document raises an error, show it as a message."""
         if action in END_GESTURES:
             self.mouse.cancel_gesture()
         with self._signals.reporting():

@@ -1,4 +1,4 @@
-"""Keyboard navigation in the graph: arrow keys step along wires, and between nodes of a column."""
+"""Keyboard navigation in the graph. Arrow keys step along wires, and between nodes of a column."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from nodeflow.ui.canvas.scene.viewport import Viewport
 
 
 def sources(document: Document, node: str) -> list[str]:
-    """Return the nodes that a node takes its inputs from, in the order of its ports."""
+    """Return the nodes that feed a node, in the order of its ports."""
     names = [port.name for port in in_ports(document, document.nodes[node])]
     wires = {wire.target_port: wire.source for wire in document.wires_into(node)}
     return list(dict.fromkeys(wires[name] for name in names if name in wires))
 
 
 def consumers(document: Document, node: str) -> list[str]:
-    """Return the nodes that use a node, in the order of its outputs, then from top to bottom."""
+    """Return the nodes that read a node's outputs, in the order of its outputs, then from top
+    to bottom.
+    """
     names = [port.name for port in out_ports(document, document.nodes[node])]
 
     def key(wire: Wire) -> tuple:
@@ -35,7 +37,7 @@ def consumers(document: Document, node: str) -> list[str]:
 
 
 class KeyboardNavigation:
-    """The steps from the current node to its neighbours."""
+    """Steps from the current node to its neighbours."""
 
     def __init__(
         self,
@@ -49,12 +51,13 @@ class KeyboardNavigation:
         self._current = ""
         """The node reached last."""
         self._back: tuple[str, str] = ("", "")
-        """The node reached by the last step along a wire, and the start of that step."""
+        """The node reached by the last step along a wire, and the node where that step began."""
 
     def walk(self, dx: int, dy: int, *, extend: bool = False) -> None:
-        """Select the node one step away and make it visible. From a selected wire, step to an end.
+        """Select the node one step away and make it visible. From a selected wire, step to one of
+        its ends.
 
-        Without nodes, pan.
+        In a document without nodes, pan.
 
         Args:
             extend: add the node to the selection.
@@ -83,13 +86,20 @@ class KeyboardNavigation:
         self.go_to(target, (*(i for i in chosen if i != target), target) if extend else ())
 
     def go_to(self, node: str, among: Sequence[str] = ()) -> None:
-        """Make a node current and select it, or the nodes in ``among``, which include it."""
+        """Make a node the current one, and select it.
+
+        Args:
+            among: nodes to select together with it.
+        """
         self._current = node
         self._selection.select(among or [node])
         self._viewport.ensure_visible(node)
 
     def _along(self, node: str, dx: int) -> str | None:
-        """Return a source (-1) or a consumer (1). A step back undoes the last one."""
+        """Return a source (dx -1) or a consumer (1) of a node.
+
+        A step back returns to where the last step began.
+        """
         document = self._scene.document
         others = sources(document, node) if dx < 0 else consumers(document, node)
         at, back = self._back
@@ -98,7 +108,7 @@ class KeyboardNavigation:
         return others[0] if others else None
 
     def _beside(self, node: str, dy: int) -> str | None:
-        """Return the nearest node above or below, siblings on the same wires first."""
+        """Return the nearest node above or below. Nodes on the same wires come first."""
         document, scene = self._scene.document, self._scene
         siblings = {
             *(s for c in consumers(document, node) for s in sources(document, c)),

@@ -1,7 +1,7 @@
 """The minimap: the whole graph in a corner of the canvas, with the visible part as a rectangle.
 
-It is painted from the scene's arrays into a kept pixmap. The graph is drawn again only when it has
-changed; a moved view draws one rectangle.
+It is painted from the scene's arrays into a kept pixmap. The pixmap is repainted only when the
+graph has changed; when the view moves, only a rectangle is drawn.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from nodeflow.ui.core.theming.theme import mix
 SIZE = QSize(208, 140)
 MARGIN, PAD = 12, 8
 DELAY_MS = 120
-"""The pixmap is updated when edits pause, because they come in bursts."""
+"""Milliseconds without edits after which the pixmap is updated, because edits come in bursts."""
 
 
 class Minimap(QWidget):
-    """A child of the canvas, in its lower right corner; press or drag to move the view there."""
+    """The minimap in the lower right corner of the canvas. Press or drag to move the view there."""
 
     def __init__(
         self,
@@ -54,7 +54,9 @@ class Minimap(QWidget):
         self.resize(SIZE)
         self._picture = QPixmap()
         self._made_for: tuple[object, ...] | None = None
-        """Theme, pixel ratio and document of the pixmap; None when it is out of date."""
+        """Theme, pixel ratio and document for which the pixmap was painted; None if it is out
+        of date.
+        """
         self._area = QRectF()
         self._later = QTimer(self, singleShot=True, interval=DELAY_MS)
         self._later.timeout.connect(self._forget)
@@ -86,7 +88,8 @@ class Minimap(QWidget):
             self._unsubscribe()
             self._document = self._scene.document
             self._unsubscribe = self._document.subscribe(self._on_change)
-        # instances of a subgraph share a document, but not a builder
+        # The builder identifies the graph, because instances of a subgraph share a document, but
+        # not a builder.
         key = (self._renderer.theme.name, self.devicePixelRatioF(), self._scene.builder)
         if self._made_for != key:
             self._draw_picture()
@@ -152,7 +155,7 @@ class Minimap(QWidget):
     # ---- places -----------------------------------------------------------------------------
 
     def _scale(self) -> tuple[float, QPointF]:
-        """Return scale and offset from scene to map, with the graph in the middle."""
+        """Return the scale and the offset from scene to map that put the graph in the middle."""
         room = QRectF(self.rect()).adjusted(PAD, PAD, -PAD, -PAD)
         area = self._area
         scale = min(room.width() / max(area.width(), 1), room.height() / max(area.height(), 1))

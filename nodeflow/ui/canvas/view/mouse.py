@@ -1,4 +1,4 @@
-"""The mouse: gestures that a press starts, hover, cursor, wheel, context menus and tooltips."""
+"""The mouse: gestures that start at a press, hover, cursor, wheel, context menus and tooltips."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ from nodeflow.ui.core.widgets.anchored_tips import show_beside
 
 _CONTROL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 WHEEL_STEP = 60
-"""Wheel angle per zoom step: an eighth of an octave for half a notch (a notch is 120)."""
+"""Wheel angle per zoom step of an eighth of an octave: half a notch. A notch is 120."""
 SCROLL_EDGE = 20.0
-"""Pixels. A drag nearer to an edge, or beyond it, scrolls the view."""
+"""Distance from an edge in pixels within which a drag scrolls the view; also beyond the edge."""
 SCROLL_MS = 25
 CURSORS = {
     "port": Qt.CursorShape.CrossCursor,
@@ -57,11 +57,11 @@ CURSORS = {
     "frame": Qt.CursorShape.OpenHandCursor,
     "corner": Qt.CursorShape.SizeFDiagCursor,
 }
-"""The cursor over each kind of `Hit`; elsewhere it is an arrow."""
+"""The cursor over each kind of `Hit`. Over other kinds it is an arrow."""
 
 
 class Mouse:
-    """The handler of a canvas' mouse events."""
+    """The handler of a canvas's mouse events."""
 
     def __init__(
         self,
@@ -91,16 +91,18 @@ class Mouse:
         self.menu_at = QPoint()
         """Position of the last requested context menu, in view coordinates."""
         self.menu_open_at: QPoint | None = None
-        """The same while that menu is open, and while its chosen action runs."""
+        """Equal to `menu_at` while that menu is open and while its chosen action runs;
+        otherwise None.
+        """
         self._wheel_rest = 0.0
-        """Wheel angle that does not make a whole zoom step yet."""
+        """Wheel angle that does not yet make a whole zoom step."""
         self._scroll = QTimer(canvas, interval=SCROLL_MS)
         self._scroll.timeout.connect(self._scroll_at_edge)
         viewport.panned.connect(self.clear_hover)
         viewport.zoomed.connect(self.clear_hover)
 
     def set_preset(self, preset: str) -> None:
-        """Choose how wheel and drag move the view (see ``navigation_presets``)."""
+        """Choose how the wheel and drags move the view (see ``navigation_presets``)."""
         self.preset = preset if preset in PRESETS else DEFAULT
 
     def position(self) -> QPointF:
@@ -203,12 +205,16 @@ class Mouse:
         return self._left_gesture(self._viewport.hit_test(at), event.modifiers(), at)
 
     def _refusal(self) -> Gesture | None:
-        """Return the gesture that refuses an edit, or None if the document can be edited."""
+        """Return the gesture that explains why an edit is refused, or None if the document can
+        be edited.
+        """
         locked = self._scene.document.locked
         return Refuse(locked, self._signals.message.emit) if locked else None
 
     def _value_gesture(self, node: str, at: QPointF) -> Gesture | None:
-        """Return the gesture that changes the number under the pointer, or None."""
+        """Return the gesture that changes the number under the pointer; None if there is no
+        number.
+        """
         area = self._viewport.value_rect(node)
         if not area.contains(at):
             return None
@@ -293,7 +299,9 @@ class Mouse:
     # ---- context menus ----------------------------------------------------------------------
 
     def request_menu(self, event: QContextMenuEvent) -> None:
-        """Request a menu for the thing under the pointer, or (by key) for the selection."""
+        """Request a context menu for the thing under the pointer, or for the selection if a key
+        opened it.
+        """
         if self.gesture is not None or QGuiApplication.keyboardModifiers() & _CONTROL:
             return
         at, chosen = QPointF(event.pos()), self._selection.nodes()
@@ -303,7 +311,7 @@ class Mouse:
         event.accept()
 
     def open_menu(self, node_id: str) -> None:
-        """Request the menu of a node, as the menu key does."""
+        """Request the context menu of a node, as the menu key does."""
         self._selection.wire = None
         self._request_menu("node", self._viewport.node_rect(node_id).center())
 
@@ -320,7 +328,7 @@ class Mouse:
         return "node" if hit.node and self._selection.nodes() else "canvas"
 
     def _select_for_menu(self, at: QPointF) -> None:
-        """Select the thing under the pointer, unless it is part of the selection."""
+        """Select the thing under the pointer, unless it is already selected."""
         hit = self._viewport.hit_test(at)
         thing = hit.node or hit.frame
         self._selection.wire = hit.wire
@@ -331,7 +339,7 @@ class Mouse:
     # ---- wheel ------------------------------------------------------------------------------
 
     def wheel(self, event: QWheelEvent) -> None:
-        """Zoom around the pointer or pan, as the preset says."""
+        """Zoom around the pointer or pan, depending on the preset."""
         pan = wheel_pan(event, self.preset)
         if pan is not None:
             self._viewport.pan(pan.x(), pan.y())
@@ -357,7 +365,7 @@ class Mouse:
     # ---- hover, cursor, tooltips ------------------------------------------------------------
 
     def clear_hover(self) -> None:
-        """Clear the hover, because the pointer has left or the view has moved under it."""
+        """Clear the hover, because the pointer has left or the view has moved."""
         self._hover_over(EMPTY, None)
 
     def reset_hover(self) -> None:
@@ -390,13 +398,13 @@ class Mouse:
             self._canvas.setCursor(shape)
 
     def _is_on_value(self, at: QPointF) -> bool:
-        """Return whether a drag from here changes a number or chooses an iteration."""
+        """Return whether a drag from this point changes a number or chooses an iteration."""
         if self._viewport.iteration_rect(self.hover.node).contains(at):
             return True
         return self._value_gesture(self.hover.node, at) is not None
 
     def _is_on_fold(self, hit: Hit, at: QPointF) -> bool:
-        """Return whether a click here folds or unfolds ports."""
+        """Return whether a click at this point folds or unfolds ports."""
         return hit.kind == "body" and self._viewport.fold_rect(hit.node).contains(at)
 
     def _is_clickable(self, at: QPointF) -> bool:
@@ -419,7 +427,9 @@ class Mouse:
         show_beside(words, self._explained(hit, event.pos()), self._canvas)
 
     def _explained(self, hit: Hit, at: QPoint) -> QRect:
-        """Return the area to keep clear of a tooltip: the card, or the spot under the pointer."""
+        """Return the area that a tooltip must not cover: the card, or the spot under the
+        pointer.
+        """
         if hit.node and hit.kind in ("title", "body", "port"):
             card = self._viewport.node_rect(hit.node)
             return card.intersected(QRectF(self._canvas.rect())).toAlignedRect()
@@ -427,7 +437,9 @@ class Mouse:
 
 
 def _scroll_speed(at: float, size: float) -> float:
-    """Return the scroll speed for a pointer near an edge: pixels per tick, 0 inside."""
+    """Return the scroll speed for a pointer near an edge, in pixels per tick; 0 away from the
+    edges.
+    """
     if at < SCROLL_EDGE:
         return max(at - SCROLL_EDGE, -3 * SCROLL_EDGE) * 0.5
     return min(max(at - (size - SCROLL_EDGE), 0.0), 3 * SCROLL_EDGE) * 0.5

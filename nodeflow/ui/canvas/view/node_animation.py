@@ -1,4 +1,4 @@
-"""Animates nodes to the positions of an arrangement, so that the eye can follow."""
+"""Animates nodes to their new positions after an arrangement, so that the eye can follow."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 DURATION_MS = 240
 MOST = 2_000
-"""Nodes. More would stutter, so they jump."""
+"""Maximum number of animated nodes. More would stutter, so they jump."""
 
 
 class NodeAnimation(QVariantAnimation):
     """An animation of moving nodes. In the document they are already at their new positions.
 
-    If the system's style turns animations off, nodes jump. ``finish`` ends it at once.
+    If the system's style turns animations off, nodes jump. ``finish`` ends the animation at once.
     """
 
     def __init__(self, widget: QWidget, scene: SceneModel, renderer: Renderer) -> None:
@@ -33,7 +33,11 @@ class NodeAnimation(QVariantAnimation):
         self.valueChanged.connect(self._show)
 
     def start_from(self, places: Mapping[str, tuple[float, float]]) -> None:
-        """Animate the nodes whose position changed, from these old positions."""
+        """Animate the nodes whose position changed.
+
+        Args:
+            places: the old positions.
+        """
         self.finish()
         scene, nodes = self._scene, self._scene.document.nodes
         moved = [i for i, place in places.items() if i in nodes and nodes[i].pos != place]

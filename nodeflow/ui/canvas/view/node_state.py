@@ -1,4 +1,4 @@
-"""The state of cards beyond the document: values, run states, execution order, dimming."""
+"""The state of cards that is not in the document: values, run states, execution order, dimming."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NodeState:
         self._scene, self._renderer = scene, renderer
 
     def set_values(self, values: Mapping[str, Any]) -> None:
-        """Show previews by tensor name: ``add`` or, for a further output, ``split:1``."""
+        """Show previews by tensor name: ``add`` or, for a second output, ``split:1``."""
         by_id = {}
         for name, preview in values.items():
             record = self._scene.document.node_named(name)
@@ -31,7 +31,7 @@ class NodeState:
         self._scene.refresh_cards(set(changed) | set(stale))
 
     def set_iterations(self, shown: Mapping[str, tuple[int, int]]) -> None:
-        """Show the iterations of loops, by node id: shown iteration, number of iterations."""
+        """Show the iterations of loops, by node id: shown iteration and number of iterations."""
         builder = self._scene.builder
         changed = [i for i in {*builder.iterations, *shown}
                    if builder.iterations.get(i) != shown.get(i)]  # fmt: skip
@@ -58,7 +58,7 @@ class NodeState:
         return dict(self._scene.builder.views)
 
     def clear_values(self, node_ids: Iterable[str] | None = None) -> None:
-        """Remove previews, of all nodes or of some."""
+        """Remove the previews of some nodes, or of all."""
         wanted = list(self._scene.nodes) if node_ids is None else list(node_ids)
         self._scene.refresh_cards(self._scene.builder.forget_values(wanted))
 
@@ -67,7 +67,9 @@ class NodeState:
         return self._scene.builder.values.get(node_id)
 
     def set_status(self, states: Mapping[str, str]) -> None:
-        """Set states by id: running, done, stale, hit (a breakpoint); an empty text for none."""
+        """Set the run states of nodes by id: running, done, stale, hit (a breakpoint); empty
+        for none.
+        """
         known = self._scene.builder.status
         changed = [i for i, state in states.items() if known.get(i, "") != state]
         for node_id in changed:
@@ -77,22 +79,22 @@ class NodeState:
         self._scene.refresh_cards(changed)
 
     def statuses(self) -> dict[str, str]:
-        """Return the states that `set_status` set, by id."""
+        """Return the run states that `set_status` set, by id."""
         return dict(self._scene.builder.status)
 
     def set_dimmed(self, node_ids: Iterable[str] | None) -> None:
-        """Fade these nodes and their wires; None fades nothing."""
+        """Fade these nodes and their wires. None fades nothing."""
         dimmed = dict.fromkeys(node_ids or (), True)
         self._scene.set_array(self._scene.dimmed, dimmed, False)
         self._renderer.repaint_all()
 
     def set_badges(self, badges: Mapping[str, Badge]) -> None:
-        """Show badges on the corners of exactly these nodes, by id."""
+        """Replace the badges on the corners of nodes, by id."""
         if badges != self._scene.badges:
             self._scene.badges = dict(badges)
             self._renderer.repaint_all()
 
     def set_order(self, levels: Mapping[str, int] | None) -> None:
-        """Number nodes by their level of execution; None removes the numbers."""
+        """Show on each node the number of its level of execution. None removes the numbers."""
         self._scene.set_array(self._scene.order, levels or {}, 0)
         self._renderer.repaint_all()

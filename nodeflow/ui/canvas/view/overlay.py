@@ -1,5 +1,6 @@
-"""Paints pointer-dependent parts over the kept frame: hover, selected wires and frames, lifted
-nodes, the gesture, the drag preview, the focus."""
+"""Paints what depends on the pointer over the kept picture: hover, selection, lifted nodes, the
+gesture, the drag preview, the focus.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +82,7 @@ class Overlay:
     # ---- lifted nodes -----------------------------------------------------------------------
 
     def _paint_lifted(self, painter: QPainter, lifted: LiftedNodes) -> None:
-        """Draw the dragged nodes and their wires where they would land."""
+        """Draw the dragged nodes and their wires where they would be after the drag."""
         scene = self._scene
         context = self._renderer.context(self._viewport.rect)
         context.hidden, context.shift = None, lifted.shift
@@ -161,7 +162,9 @@ class Overlay:
         painter.drawRoundedRect(rect.adjusted(-1, -1, 1, 1), radius, radius)
 
     def _paint_focus(self, painter: QPainter, theme: Theme) -> None:
-        """Draw four thin bars, because stroking a large rectangle is slower than a pan."""
+        """Draw the focus as four thin bars, because stroking a large rectangle takes longer
+        than a pan.
+        """
         color, width, height = (
             theme.color("accent", 0.5),
             self._widget.width(),

@@ -1,4 +1,4 @@
-"""Tooltips of the canvas: ports, nodes and wires described as rich text."""
+"""Tooltips of the canvas: descriptions of ports, nodes and wires as rich text."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ OVERRIDE_TIP = "This value replaces the computed one. Click to remove it."
 
 
 def tooltip(scene: SceneModel, hit: Hit, tints: Tints | None = None) -> str:
-    """Return the rich text for the thing under the pointer; empty for nothing.
+    """Return the tooltip for the thing under the pointer as rich text; empty for nothing.
 
     Args:
-        tints: the measure that colours nodes and wires, added as numbers.
+        tints: the measure that colours nodes and wires; its numbers are added.
     """
     if hit.kind == "port" and hit.port is not None:
         return _port_tip(scene, hit)
@@ -55,7 +55,7 @@ def tooltip(scene: SceneModel, hit: Hit, tints: Tints | None = None) -> str:
 
 
 def fold_tip(scene: SceneModel, hit: Hit) -> str:
-    """Describe the effect of the arrow below a card's ports."""
+    """Describe what a click on the arrow below a card's ports does."""
     record = scene.document.nodes[hit.node]
     names = [port.name for port in in_ports(scene.document, record) if port.folds]
     fold = "Fold" if is_unfolded(record) else "Unfold"

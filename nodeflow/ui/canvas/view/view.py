@@ -1,7 +1,7 @@
-"""The canvas widget: it shows a document, and mouse and keyboard edit it.
+"""The canvas widget: it shows a document, which mouse and keyboard edit.
 
-The widget owns the parts of a canvas, wires them to each other and forwards Qt's events to them.
-All parts change the document by commands only, and repaint when its change events arrive.
+The widget owns the parts of a canvas, connects them to each other and forwards Qt's events to
+them. All parts change the document by commands only, and repaint when its change events arrive.
 """
 
 from __future__ import annotations
@@ -48,14 +48,17 @@ from nodeflow.ui.core.theming.theme import LIGHT, Theme
 
 
 class CanvasView(QWidget):
-    """A view of a document. Without ``keys`` it has the declared ones.
+    """A view of a document.
+
+    Args:
+        keys: the keys of the actions; by default the declared ones.
 
     Attributes:
         scene: the document as arrays.
         viewport: pan, zoom, and positions in view coordinates.
         selection: the selected nodes, frame or wire.
         signals: messages and requests to the window.
-        renderer: paints the frame; knows the theme.
+        renderer: paints the scene; knows the theme.
         node_state: values and states that the cards show.
         edits, clipboard, rename, conversions: change the document.
         mouse, keyboard, navigation, palette_drag: handle input.
@@ -153,11 +156,13 @@ class CanvasView(QWidget):
         return self.scene.document
 
     def prepare(self, scene: SceneModel | None) -> None:
-        """Keep this prepared scene for its document, so that `set_document` need not make it."""
+        """Keep an already built scene, so that `set_document` need not build it for its
+        document.
+        """
         self._prepared = scene
 
     def set_document(self, document: Document, analysis: Analysis) -> None:
-        """Show another document; ``analysis`` must be updated before the canvas gets a change."""
+        """Show another document. ``analysis`` must be updated before the canvas gets a change."""
         self.mouse.cancel_gesture()
         self.animation.stop()
         made, self._prepared = self._prepared, None

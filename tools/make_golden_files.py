@@ -45,6 +45,7 @@ LARGEST = 80
 GIVEN = re.compile(r"_in\d+$")
 """Names of the inputs of calls."""
 NEWEST = hasattr(nf, "while_loop")
+STAGED = hasattr(Document, "stage")
 
 _spec = importlib.util.spec_from_file_location("golden_figures", FIGURES)
 assert _spec is not None and _spec.loader is not None
@@ -67,6 +68,7 @@ def documents(folder: Path) -> Iterator[tuple[str, Document]]:
         yield f"example-{path.stem}", flow.load(path)
     made: list[Callable[[Path], Document]] = [subgraphs, frames_and_flags, with_weights, table]
     made += [loops, layers, collections, conflicts] if NEWEST else []
+    made += [stage, schedule] if STAGED else []
     for make in made:
         yield make.__name__.replace("_", "-"), make(folder)
 
@@ -290,8 +292,8 @@ def layers(folder: Path) -> Document:
         x = nf.constant(np.linspace(-1, 1, 128).reshape(2, 8, 8, 1), dtype="float32", name="x")
         y = api.conv2d(x, 4, 3, activation="relu", name="conv")
         y = api.batch_normalization(y, name="norm")
-        y = api.max_pooling2d(y, 2, 2, name="pool")
-        y = api.dropout(api.flatten(y), 0.3, name="drop")
+        y = graph.apply("max_pool2d", y, strides=[2, 2], name="pool")
+        y = graph.apply("dropout", graph.apply("flatten", y), rate=0.3, name="drop")
         y = api.dense(y, 5, activation="tanh", name="dense")
         labels = nf.constant([1, 3], name="labels")
         losses = nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=y)
@@ -326,6 +328,53 @@ def conflicts(folder: Path) -> Document:
     merged = merge(version(1.0), version(2.0), version(3.0)).document
     assert "conflicts" in merged.extra
     return merged
+
+
+def stage(folder: Path) -> Document:
+    """Make a stage, a speed and a lesson, with references into a subgraph and unknown fields."""
+    document = flow.load(resources.example("spirals"))
+    ids = {n.name: n.id for n in document.nodes.values()}
+    weights = ids["W1"]
+    inside = create(document, [weights, ids["product1"]], "inside")
+    data = json.loads(flow.dumps(document))
+    data["training"] |= {"speed": 12.5, "until_stopped": True}
+    data["stage"] = {
+        "views": [
+            {"view": "loss"},
+            {"node": f"{inside}/{weights}", "view": "value"},
+            {"node": ids["logits"], "view": "view_of_tomorrow", "zoom": 2},
+            {"node": ids["logits"], "view": "regions"},
+        ],
+        "controls": [
+            {"node": "training", "attr": "seed"},
+            {"node": "data", "attr": "rows"},
+            {"node": data["training"]["optimizer"], "attr": "learning_rate", "from": 1e-4},
+        ],
+        "slot_of_tomorrow": [1, None],
+    }
+    data["lesson"] = {"title": "Aufgabe é", "tasks": [{"id": "t1", "goal": 0.95}]}
+    return flow.loads(json.dumps(data))
+
+
+def schedule(folder: Path) -> Document:
+    """Make a schedule of two optimizers that play against each other."""
+    with nf.Graph() as graph:
+        low = nf.variable(np.array([1.0, -2.0]), dtype="float64", name="w_low")
+        high = nf.variable(np.array([0.5, 0.25]), dtype="float64", name="w_high")
+        game = nf.reduce_sum(nf.square(low) - nf.square(high) + low * high, name="game")
+        graph.apply("adam", game, variables=["w_low"], name="opt_low")
+        against = nf.negative(game, name="against")
+        graph.apply("momentum", against, variables=["w_high"], name="opt_high")
+    data = json.loads(flow.dumps(from_graph(graph)))
+    ids = {node["name"]: node["id"] for node in data["nodes"]}
+    data["training"] = {
+        "epochs": 2,
+        "schedule": [
+            {"optimizer": ids["opt_low"], "steps": 2, "from": 0},
+            {"optimizer": ids["opt_high"], "steps": 1, "from": 10, "field_of_tomorrow": "x"},
+        ],
+    }
+    return flow.loads(json.dumps(data))
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ LARGEST = 256 * 2**20  # bytes; no graph drawn by hand is larger
 PARSED = 0.6
 """The fraction of the time to read a file that parsing its text takes."""
 
+_SINCE_VERSION_3 = ("stage", "lesson")
 _KNOWN = (
     "format",
     "version",
@@ -68,8 +69,7 @@ _KNOWN = (
     "subgraphs",
     "training",
     "weights",
-    "stage",
-    "lesson",
+    *_SINCE_VERSION_3,
 )
 
 
@@ -164,11 +164,20 @@ def at_version(text: str) -> tuple[Document, int]:
     version.
 
     Changes recorded by a program of that version only fit this document. `loads` migrates the text
-    that `dumps` writes for it with the version. Raise the same errors as `loads`.
+    that `dumps` writes for it with the version. Raise the same errors as `loads`, but accept any
+    value of a field that an earlier version does not know.
     """
     data = parse(text)
     as_it_is = dict.fromkeys(range(1, VERSION), lambda data: data)
-    return _document(_migrate(data, as_it_is)), data["version"]
+    migrated, version = _migrate(data, as_it_is), data["version"]
+    if version == VERSION:
+        return _document(migrated), version
+    unknown = {name: migrated.pop(name) for name in _SINCE_VERSION_3 if name in migrated}
+    training = expect(migrated.pop("training", {}), dict, "training")
+    doc = _document(migrated)
+    doc.fill("training", ONLY, training or None)
+    doc.extra |= unknown
+    return doc, version
 
 
 def load(path: str | Path, progress: Progress = ignore) -> Document:

@@ -12,9 +12,11 @@ from nodeflow.ui.core.widgets.common_widgets import InfoBar
 from nodeflow.ui.panels.panel import Place
 from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.stage.stage import Stage
-from nodeflow.ui.window.docking import NARROW, Docking
+from nodeflow.ui.window.docking import Docking
 
 CANVAS, BESIDE, STAGE = "canvas", "beside", "stage"
+NARROW = 1600
+"""Window width below which the left panel gives its space to the graph beside the stage."""
 MODES = (CANVAS, BESIDE, STAGE)
 
 

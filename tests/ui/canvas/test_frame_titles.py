@@ -10,9 +10,12 @@ from PySide6.QtGui import QImage, QPainter
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import FrameRecord
 from nodeflow.drawing.frames import frame_titles
+from nodeflow.drawing.frames.frame_labels import frame_labels
 from nodeflow.drawing.wires import wire_shape
+from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.resources import example, examples
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.painting import text_metrics
@@ -79,7 +82,7 @@ def test_no_long_wire_of_an_example_runs_through_a_title_or_a_note(qapp, path):
 
 @pytest.mark.parametrize("scale", [0.1, 0.2, 0.3, 0.6, 1.0])
 def test_every_frame_shows_its_title_at_every_zoom(qapp, scale):
-    """The top of a frame with a title differs from that of the same without one."""
+    """The upper edge of a frame with a title differs from the edge of a frame without one."""
     document = flow.load(example("mnist"))
     shown = []
     for titled in (True, False):
@@ -97,9 +100,78 @@ def test_every_frame_shows_its_title_at_every_zoom(qapp, scale):
         canvas.renderer.paint(painter)
         painter.end()
         top = canvas.viewport.camera.rect_to_view(QRectF(*record.rect))
-        area = image.copy(int(max(0, top.left())) + 2, int(top.top()) + 2, 80, 20)
-        pixels = np.frombuffer(area.constBits(), np.uint8).reshape(20, 80, 4)[..., :3]
+        area = image.copy(int(max(0, top.left())) + 2, int(top.top()) - 16, 80, 38)
+        pixels = np.frombuffer(area.constBits(), np.uint8).reshape(38, 80, 4)[..., :3]
         shown.append(pixels.astype(int))
         canvas.scene.close()
         canvas.deleteLater()
     assert (np.abs(shown[0] - shown[1]).max(axis=2) > 60).sum() > 40
+
+
+def cards_of(scene) -> np.ndarray:
+    used = scene.nodes.used()
+    corners = scene.positions[used]
+    return np.concatenate([corners, corners + scene.sizes[used]], axis=1)
+
+
+@pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
+def test_labels_of_frames_cover_no_card_and_no_other_label(qapp, path):
+    document = flow.load(path)
+    canvas = CanvasView(document, Analysis(document), LIGHT)
+    cards = cards_of(canvas.scene)
+    for step in range(-15, -31, -1):
+        scale = 2.0 ** (step / 8)
+        labels = frame_labels(document.frames.values(), cards, scale)
+        large = {
+            record.id
+            for record in document.frames.values()
+            if record.title and record.rect[2] * scale >= 44 and record.rect[3] * scale >= 26
+        }
+        assert {label.frame.id for label in labels} == large, f"a title is missing at {scale}"
+        boxes = np.vstack([cards, *(label.box for label in labels)])
+        for index, label in enumerate(labels):
+            left, top, right, bottom = label.box
+            others = np.delete(boxes, len(cards) + index, axis=0)
+            covered = (others[:, 0] < right) & (others[:, 2] > left)
+            covered &= (others[:, 1] < bottom) & (others[:, 3] > top)
+            assert not covered.any(), (label.text, scale)
+            assert label.style[0] >= 9
+    canvas.scene.close()
+    canvas.deleteLater()
+
+
+def test_a_label_without_a_free_place_is_absent():
+    full = np.array([[-100.0, -200.0, 500.0, 600.0]])
+    assert frame_labels([frame()], full, 0.2) == []
+    (label,) = frame_labels([frame()], full[:0], 0.2)
+    assert label.box[:2] == (0.0, 0.0), "at the top left of its frame"
+
+
+def test_a_label_moves_away_from_a_card_that_grows(qtbot):
+    """A value of a node in the frame above grows its card; the frame is painted with new labels."""
+    document = Document()
+    with document.transaction("x"):
+        node_id = commands.add_node(document, "constant", pos=(0.0, 0.0), attrs={"value": 1.0})
+        commands.add_frame(document, (0.0, 130.0, 600.0, 400.0), "Below")
+    canvas = CanvasView(document, Analysis(document), LIGHT)
+    qtbot.addWidget(canvas)
+    canvas.resize(600, 400)
+    canvas.viewport.zoom(-20 - canvas.viewport.camera.step)
+    image = QImage(600, 400, QImage.Format.Format_RGB32)
+
+    def painted() -> tuple[float, float, float, float]:
+        painter = QPainter(image)
+        canvas.renderer.paint(painter)
+        painter.end()
+        (label,) = canvas.renderer.context(canvas.viewport.rect).labels
+        return label.box
+
+    before = painted()
+    table = make_preview(np.arange(64.0, dtype=np.float32).reshape(8, 8))
+    canvas.node_state.set_values({document.nodes[node_id].name: table})
+    assert not canvas.renderer.frame.is_whole
+    after = painted()
+    ((_, _, right, bottom),) = cards_of(canvas.scene)
+    assert after != before
+    assert after[1] >= bottom or after[0] >= right
+    canvas.scene.close()

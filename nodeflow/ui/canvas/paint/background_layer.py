@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
 from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.cards.card_looks import FRAME_RADIUS, FRAME_TINT, GRID, GRID_DOT
-from nodeflow.drawing.frames import frame_titles
+from nodeflow.drawing.frames import frame_labels, frame_titles
+from nodeflow.drawing.frames.frame_labels import FrameLabel
 from nodeflow.drawing.frames.frame_titles import frame_role, stacked
 from nodeflow.ui.canvas.paint import frame_note_painter
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
@@ -122,7 +123,7 @@ def paint_frame(
         text_metrics.draw(painter, left + shift, y, heading, style, ink, as_path=context.exporting)
     band = style[0] + 22 if title else 16
     if title and context.labels_frames:
-        band = max(band, (LABEL_HEIGHT + LABEL_GAP) / scale)
+        band = max(band, (frame_labels.STYLES[0][1] + frame_labels.GAP) / scale)
     top = rect.top() + band
     _paint_note(painter, context, QRectF(left, top, room, rect.bottom() - top - 8), note)
 
@@ -131,44 +132,27 @@ def _title_ink(theme: Theme, color: QColor) -> QColor:
     return mix(color, theme.color("ink"), 0.45)
 
 
-LABEL = (11, 600, False)
-LABEL_HEIGHT, LABEL_PAD, LABEL_GAP = 16.0, 5.0, 1.0
-LEAST_LABELLED = QSizeF(44.0, 26.0)
-"""The smallest size on the screen at which a frame has a label, in pixels."""
-
-
 def paint_frame_labels(painter: QPainter, context: PaintContext) -> None:
-    """Paint frame titles as labels over the cards, if the strips of the frames are too low for
-    readable titles.
-    """
-    if not context.labels_frames:
-        return
-    for frame in stacked(context.scene.document.frames.values()):
-        rect = QRectF(*frame.rect)
-        if not frame.title or frame.id in context.hidden_frames:
-            continue
-        if rect.intersects(context.area):
-            _paint_label(painter, context, rect, frame.title, frame.color)
+    """Paint titles as labels beside the cards if their strips are too low for readable titles."""
+    for label in context.labels:
+        left, top, right, bottom = label.box
+        box = QRectF(left, top, right - left, bottom - top)
+        if label.frame.id not in context.hidden_frames and box.intersects(context.area):
+            corner = box.topLeft() * context.scale + context.offset
+            _paint_label(painter, context, QRectF(corner, box.size() * context.scale), label)
 
 
-def _paint_label(
-    painter: QPainter, context: PaintContext, rect: QRectF, title: str, color_name: str
-) -> None:
-    size = rect.size() * context.scale
-    if size.width() < LEAST_LABELLED.width() or size.height() < LEAST_LABELLED.height():
-        return
-    corner = rect.topLeft() * context.scale + context.offset
-    text = text_metrics.elide(title, LABEL, size.width() - 2 * LABEL_PAD)
-    width = text_metrics.width(text, LABEL) + 2 * LABEL_PAD
-    color = frame_color(context.theme, color_name)
+def _paint_label(painter: QPainter, context: PaintContext, box: QRectF, label: FrameLabel) -> None:
+    color = frame_color(context.theme, label.frame.color)
     ground = mix(context.theme.color("canvas"), color, 0.16)
     ground.setAlphaF(0.92)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(ground)
-    painter.drawRoundedRect(QRectF(corner, QSizeF(width, LABEL_HEIGHT)), 5, 5)
-    at = corner + QPointF(LABEL_PAD, LABEL_HEIGHT - 4)
-    text_metrics.draw(painter, at.x(), at.y(), text, LABEL, _title_ink(context.theme, color))
+    painter.drawRoundedRect(box, 5, 5)
+    ink = _title_ink(context.theme, color)
+    x, y = box.left() + frame_labels.PAD, box.bottom() - 0.25 * box.height()
+    text_metrics.draw(painter, x, y, label.text, label.style, ink)
 
 
 def _paint_note(painter: QPainter, context: PaintContext, area: QRectF, note: str) -> None:

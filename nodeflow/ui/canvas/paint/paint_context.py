@@ -7,6 +7,7 @@ None, with exact curves, and text as outlines.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +15,7 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainter
 
 from nodeflow.drawing.cards.card_looks import DIM
+from nodeflow.drawing.frames.frame_labels import FrameLabel
 from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
 from nodeflow.ui.canvas.scene.detail import FAR_SCALE, LABEL_SCALE, WHOLE, Detail
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
@@ -42,6 +44,7 @@ class PaintContext:
     deadline: float | None = None
     hidden: np.ndarray | None = None
     hidden_frames: frozenset[str] = frozenset()
+    labels: Sequence[FrameLabel] = ()
     hidden_wire: tuple[str, str] | None = None
     tints: Tints | None = None
     shift: QPointF = field(default_factory=QPointF)
@@ -67,9 +70,7 @@ class PaintContext:
 
     @property
     def labels_frames(self) -> bool:
-        """Whether frame titles are painted as labels over the cards, because the frames' strips
-        are too low.
-        """
+        """Whether frame titles are labels, because their strips are too low."""
         return not self.exporting and self.scale < LABEL_SCALE
 
     def late(self) -> bool:

@@ -12,13 +12,14 @@ from PySide6.QtCore import QObject, QPointF, QRect, QRectF, QTimer
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.drawing.frames.frame_labels import FrameLabel, frame_labels
 from nodeflow.ui.canvas.paint import layers
 from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
 from nodeflow.ui.canvas.paint.card_painter import MARGIN, CardPainter
 from nodeflow.ui.canvas.paint.frame_cache import FrameCache
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE
-from nodeflow.ui.canvas.scene.detail import FAR_SCALE, FEW, TINY_SCALE
+from nodeflow.ui.canvas.scene.detail import FAR_SCALE, FEW, LABEL_SCALE, TINY_SCALE
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.tints import Tints
 from nodeflow.ui.canvas.scene.viewport import Viewport
@@ -77,6 +78,8 @@ class Renderer(QObject):
         self._deadline = 0.0
         self._moved_at = 0.0
         self._far_scale = FAR_SCALE
+        self._labels: tuple[float, list[FrameLabel]] = (0.0, [])
+        """The labels of frames, and their scale; 0 if they must be placed again."""
         self._scaled_from: tuple[int, QPointF] | None = None
         """Zoom step and offset of the kept picture while it is shown scaled; None otherwise."""
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
@@ -111,12 +114,14 @@ class Renderer(QObject):
     def repaint_all(self) -> None:
         """Repaint the whole view."""
         self._scaled_from = None
+        self._labels = (0.0, [])
         self.frame.damage_all()
         self._widget.update()
 
     def damage(self, slots: set[int]) -> None:
         """Repaint some nodes, at their old and new positions."""
-        if len(slots) > MOST_DAMAGED:
+        scale, labels = self._labels
+        if len(slots) > MOST_DAMAGED or (scale and self._place_labels(scale) != labels):
             self.repaint_all()
             return
         for slot in slots:
@@ -139,6 +144,22 @@ class Renderer(QObject):
             self._settle.start()
         if self._scaled_from is None:
             self.frame.damage_all()
+
+    def _frame_labels(self) -> list[FrameLabel]:
+        """Return the titles of frames that are labels at this scale."""
+        scale = self._viewport.camera.scale
+        if scale != self._labels[0]:
+            self._labels = (scale, self._place_labels(scale))
+        return self._labels[1]
+
+    def _place_labels(self, scale: float) -> list[FrameLabel]:
+        scene, used = self._scene, self._scene.nodes.used()
+        frames = scene.document.frames.values()
+        if scale >= LABEL_SCALE or not frames:
+            return []
+        corners = scene.positions[used]
+        cards = np.concatenate([corners, corners + scene.sizes[used]], axis=1)
+        return frame_labels(frames, cards, scale)
 
     # ---- left out of the frame --------------------------------------------------------------
 
@@ -209,6 +230,7 @@ class Renderer(QObject):
             atlas=self.atlas,
             hidden=None if lifted is None else lifted.mask,
             hidden_frames=frozenset() if lifted is None else lifted.frames,
+            labels=self._frame_labels(),
             hidden_wire=self._hidden_wire,
             tints=self.tints,
         )

@@ -95,7 +95,7 @@ class _Sweep:
         return [self._total(x) for x in self.xs]
 
     def _differentiate(self, node: Node, grads: list[Tensor | None]) -> None:
-        if node.alias:
+        if _stands_for_others(node):
             for target, grad in zip(node.alias, grads, strict=True):
                 if target is not None and grad is not None:
                     self._add(target, grad)
@@ -149,7 +149,14 @@ class _Sweep:
 
 def _sources(node: Node) -> Sequence[Tensor]:
     """Return the tensors that gradients flow back to: inputs, or the aliases of a macro node."""
-    return [t for t in node.alias if t is not None] if node.alias else node.inputs
+    if _stands_for_others(node):
+        return [t for t in node.alias if t is not None]
+    return node.inputs
+
+
+def _stands_for_others(node: Node) -> bool:
+    """Return whether gradients pass a node to the tensors that its outputs stand for."""
+    return bool(node.alias) and not node.op.own_gradient
 
 
 def _same_dim(shape: Shape, full: Shape, others: Sequence[Shape], axis: int) -> bool:

@@ -57,11 +57,17 @@ class Op(NodeDeclaration):
     macro = False
     """``expand`` derives the nodes that do the work when the node is added to a graph."""
 
+    own_gradient = False
+    """A macro op whose ``gradient`` replaces the gradients of the nodes that it stands for."""
+
     transparent = False
     """A macro op whose outputs are other nodes' tensors. Consumers get these tensors instead."""
 
     widens = True
     """`evaluate` gives it float16 and bfloat16 as float32, and rounds its results."""
+
+    of_program = False
+    """Calls a Python function of the program, so that no file can hold it."""
 
     run_time: tuple[str, ...] = ()
     """Attributes of a macro op whose values a training may change between two steps."""

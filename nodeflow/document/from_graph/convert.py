@@ -44,7 +44,7 @@ def from_graph(
     doc = Document()
     nodes = [n for n in graph.nodes if n.derived_from is None and n not in graph.streams]
     for node in nodes:
-        if node.op.id == "py_func":
+        if node.op.of_program:
             raise NotInFile(
                 "it runs a Python function, which a file cannot hold",
                 node=node.name,

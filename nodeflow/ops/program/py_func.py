@@ -22,6 +22,7 @@ class PyFunc(Op):
     widens = False
     category = "Internal"
     hidden = True
+    of_program = True
     doc = "The results of a Python function for the values of its inputs."
     inputs = (Port("inputs", "Arguments of the function.", variadic=True),)
 

@@ -70,6 +70,8 @@ HOMES = {
     ),
     **dict.fromkeys(("reduce_mean", "math.reduce_mean"), f"{HERE}.arithmetic:reduce_mean"),
     "constant": f"{HERE}.texts:constant",
+    "custom_gradient": f"{HERE}.custom_gradients:custom_gradient",
+    "grad_pass_through": f"{HERE}.custom_gradients:grad_pass_through",
     "contrib.layers.convolution2d": f"{HERE}.contrib.layers:conv2d",
     "contrib.layers.optimize_loss": f"{HERE}.contrib.optimize_loss:optimize_loss",
     "train.Coordinator": f"{HERE}.program.coordinator:Coordinator",

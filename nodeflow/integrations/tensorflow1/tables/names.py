@@ -175,7 +175,7 @@ ABSENT: Mapping[str, str] = {
     """,
     EAGER: """
         *eager* *_v2_* *v2_behavior *tensor_equality *resource_variables* *v2_tensorshape
-        GradientTape function wrap_function init_scope Module custom_gradient grad_pass_through
+        GradientTape function wrap_function init_scope Module
         recompute_grad control_flow_v2_enabled is_symbolic_tensor TypeSpec OptionalSpec
         summary.initialize random.split
         type_spec_from_value nondifferentiable_batch_function debugging.*traceback*

@@ -6,15 +6,15 @@ integration ``tensorflow1`` and is removed with it.
 
 from typing import Any
 
-from nodeflow.graph.graph import get_default_graph
-from nodeflow.integrations.tensorflow1.arithmetic import truediv
+from nodeflow.graph.graph import use_graphs_of
+from nodeflow.integrations.tensorflow1.graphs import Graph as _Graph
 from nodeflow.integrations.tensorflow1.modules import provide
 from nodeflow.integrations.tensorflow1.namespace import ROOT
 
 __path__: list[str] = []  # so that `import nodeflow.tensorflow1.contrib` finds namespaces
 __version__ = ROOT.__version__  # programs compare it
 provide("nodeflow.tensorflow1")
-get_default_graph().quotient = truediv
+use_graphs_of(_Graph)
 
 
 def __getattr__(name: str) -> Any:

@@ -559,5 +559,9 @@ def get_default_graph() -> Graph:
 def reset_default_graph() -> None:
     """Replace the process's own default graph by an empty one."""
     global _fallback
-    quotient, _fallback = _fallback.quotient, Graph()
-    _fallback.quotient = quotient
+    _fallback = type(_fallback)()
+
+
+def use_graphs_of(kind: type[Graph]) -> None:
+    """Let the process's own default graph be of a kind, with all nodes that it has."""
+    _fallback.__class__ = kind

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -80,16 +80,18 @@ class FileWriter:
         """The current file."""
         return self._path
 
-    def add_summary(self, summary: bytes | np.ndarray, global_step: int | None = None) -> None:
+    def add_summary(self, summary: Any, global_step: int | None = None) -> None:
         """Write a fetched summary.
 
         Args:
-            summary: the bytes that ``session.run(merged)`` returned.
+            summary: the bytes that ``session.run(merged)`` returned, or a message of protobuf.
             global_step: its position on TensorBoard's axis.
 
         Raises:
             FileProblem: it is no summary, or the file cannot be written.
         """
+        if hasattr(summary, "SerializeToString"):
+            summary = summary.SerializeToString()
         if not isinstance(summary, (bytes, bytearray, memoryview)):
             raise FileProblem(
                 f"a summary is bytes, not {type(summary).__name__}",

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import GraphError, ShapeError
-from nodeflow.graph.graph import Graph as PlainGraph
 from nodeflow.graph.graph import Tensor
 from nodeflow.ops import functions as F
 from nodeflow.ops.namespaces import nn
 from nodeflow.ops.namespaces.arguments import either, one_axis
 from nodeflow.ops.namespaces.maths import pair
 
-__all__ = ["Graph", "embedding_lookup", "reduce_mean", "truediv"]
+__all__ = ["embedding_lookup", "reduce_mean", "truediv"]
 
 _QUOTIENTS = {
     **dict.fromkeys(("int8", "int16", "uint8", "uint16"), "float32"),
@@ -31,14 +30,6 @@ def truediv(x: Any, y: Any, name: str | None = None) -> Tensor:
     if dtype is not None and y.dtype == x.dtype:
         x, y = F.cast(x, dtype=dtype), F.cast(y, dtype=dtype)
     return F.divide(x, y, name=name)
-
-
-class Graph(PlainGraph):
-    """A graph whose integers divide as in TensorFlow 1."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.quotient = truediv
 
 
 def reduce_mean(

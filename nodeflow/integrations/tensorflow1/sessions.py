@@ -11,6 +11,7 @@ from nodeflow.engine.fetches import as_target
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.errors import AssignOrderError, GraphError, a_type
 from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.integrations.tensorflow1.graph_defs import GraphDef
 from nodeflow.integrations.tensorflow1.texts import texts_in, without_texts
 
 __all__ = ["InteractiveSession", "Session"]
@@ -32,6 +33,11 @@ class _InOrder(session.Session):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._split: dict[tuple[Any, ...], list[list[int]]] = {}
+
+    @property
+    def graph_def(self) -> GraphDef:
+        """The nodes that the graph has now."""
+        return GraphDef(self.graph)
 
     def run(self, fetches: Any, feed_dict: Any = None, *args: Any, **options: Any) -> Any:
         """Compute the fetches; of a list with unordered assigns, in several runs."""

@@ -38,6 +38,7 @@ _OPTIMIZERS = (
     *("Adadelta", "AdagradDA", "Ftrl", "Momentum", "ProximalAdagrad"),
     *("ProximalGradientDescent", "RMSProp"),
 )
+_FREEZING = ("convert_variables_to_constants", "extract_sub_graph")
 _SMALL = (
     *("AggregationMethod", "Dimension", "TensorShape", "UnconnectedGradients", "count_up_to"),
     *("dimension_at_index", "dimension_value", "hessians", "no_regularizer", "op_scope"),
@@ -76,7 +77,15 @@ HOMES = {
     "contrib.layers.optimize_loss": f"{HERE}.contrib.optimize_loss:optimize_loss",
     "train.Coordinator": f"{HERE}.program.coordinator:Coordinator",
     "train.start_queue_runners": f"{HERE}.program.coordinator:start_queue_runners",
-    "Graph": f"{HERE}.arithmetic:Graph",
+    "Graph": f"{HERE}.graphs:Graph",
+    "GraphDef": f"{HERE}.graph_defs:GraphDef",
+    "NodeDef": f"{HERE}.graph_defs:NodeDef",
+    **{name: f"{HERE}.summaries:{name}" for name in ("HistogramProto", "Summary")},
+    "summary.FileWriter": f"{HERE}.summaries:FileWriter",
+    "summary.Summary": f"{HERE}.summaries:Summary",
+    "import_graph_def": f"{HERE}.graph_defs:import_graph_def",
+    "train.write_graph": f"{HERE}.graph_defs:write_graph",
+    **{f"graph_util.{name}": f"{HERE}.graph_defs:{name}" for name in _FREEZING},
     "nn.embedding_lookup": f"{HERE}.arithmetic:embedding_lookup",
     "contrib.learn.preprocessing.VocabularyProcessor": (
         f"{HERE}.contrib.vocabulary:VocabularyProcessor"

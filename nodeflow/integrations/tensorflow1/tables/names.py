@@ -149,11 +149,11 @@ ABSENT: Mapping[str, str] = {
         nn.safe_embedding_lookup_sparse sparse.* nn.ctc_*
     """,
     PROTOS: """
-        *Proto GraphDef MetaGraphDef NodeDef AttrValue NameAttrList TensorInfo TensorSpec *Spec
-        import_graph_def make_tensor_proto train.*meta_graph train.SaverDef train.write_graph
+        *Proto MetaGraphDef AttrValue NameAttrList TensorInfo TensorSpec *Spec
+        make_tensor_proto train.*meta_graph train.SaverDef
         make_ndarray
-        HistogramProto Summary SummaryMetadata Event LogMessage SessionLog summary.Event
-        summary.SessionLog summary.Summary summary.SummaryDescription summary.TaggedRunMetadata
+        SummaryMetadata Event LogMessage SessionLog summary.Event
+        summary.SessionLog summary.SummaryDescription summary.TaggedRunMetadata
         summary.get_summary_description summary.tensor_summary summary.audio
         summary.all_v2_summary_ops serialize_* deserialize_*
         train.generate_checkpoint_state_proto train.update_checkpoint_state

@@ -13,7 +13,7 @@ GUIDE = Path(namespace.__file__).with_name("guide.md")
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.M | re.S)
 ROWS = r"\[\[ ?1\. +2\.\]\s+\[-3\. -4\.\]\]"
 COLUMNS = r"\[\[ ?1\. -2\.\]\s+\[ ?3\. -4\.\]\]"
-PRINTED = (r"\d(\.\d+)?(e-\d+)?", r"0\.75", rf"{ROWS}\s+{COLUMNS}", "")
+PRINTED = (r"\d(\.\d+)?(e-\d+)?", r"1\.0", r"0\.75", rf"{ROWS}\s+{COLUMNS}", "")
 """What each program prints."""
 
 

@@ -1,6 +1,6 @@
-"""The document that a user edits: its records, commands and file, and the graph built from it.
+"""The document that a user edits: its records, edits and file, and the graph built from it.
 
-Folders, from the bottom up: `model`, then `io` and `analysis`, `layout`, `edit`, `to_graph`,
-`formula`. Each imports only from earlier ones; import-linter proves it. The layers above import the
-modules they need; nothing in here imports Qt, a host or the window.
+The folders have layers, from the bottom up: `model`; `analysis` and `io`; `layout`; `edit`; `diff`;
+`from_graph`; `to_graph`; `code`, `formula` and `starters`. Each imports only from lower layers, as
+import-linter proves. No module here imports Qt, the host or the window.
 """

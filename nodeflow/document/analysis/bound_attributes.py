@@ -1,4 +1,4 @@
-"""Attributes bound to wires. While a wire gives an attribute, the node's own value is ignored.
+"""Attributes whose value comes from a wire. Such a wire overrides the value stored in the node.
 
 The inspector shows the source of the value. Setting such an attribute by name is an error, so that
 no value is ignored silently.
@@ -14,7 +14,7 @@ from nodeflow.errors import WiredAttribute
 
 
 def bound_attributes(doc: Document, record: NodeRecord) -> dict[str, Wire]:
-    """Return the attributes of a node that are bound to wires, each with its wire."""
+    """Return the attributes of a node whose value comes from a wire, each with its wire."""
     op = declaration(record, doc)
     if op is None:
         return {}
@@ -27,7 +27,7 @@ def bound_attributes(doc: Document, record: NodeRecord) -> dict[str, Wire]:
 
 
 def check_not_bound(doc: Document, record: NodeRecord, attr: str) -> None:
-    """Refuse to set an attribute that is bound to a wire.
+    """Refuse to set an attribute whose value comes from a wire.
 
     Raises:
         WiredAttribute: a wire gives the attribute; the error names its source.

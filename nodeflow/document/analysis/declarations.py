@@ -1,4 +1,4 @@
-"""The declaration of any node: of an op, a dot, a data set or a subgraph."""
+"""The declaration of any node: an op, a reroute dot, a data set or a subgraph."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Nodes of another program's file without a counterpart here: kept, shown, and never computed.
+"""Nodes imported from another program's file whose type nodeflow lacks: shown, never computed.
 
 Their op is ``PROGRAM/TYPE``, such as ``onnx/Loop``; the program is an ``importer`` of an
-integration. They have the types of their outputs, so that consumers have types, and a
+integration. The file states the types of their outputs, so that their consumers have types, and a
 text about the missing op. A run leaves out all nodes that depend on them.
 """
 

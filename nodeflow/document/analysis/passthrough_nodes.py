@@ -22,7 +22,7 @@ Outputs = Mapping[str, TensorType]
 
 
 class RerouteDeclaration(NodeDeclaration):
-    """The declaration of a dot, which only routes a wire."""
+    """The declaration of a reroute dot, which only forwards a wire."""
 
     id = REROUTE
     category = "Utility"
@@ -40,7 +40,7 @@ REROUTE_DECLARATION = RerouteDeclaration()
 
 
 def origin(doc: Document, wire: Wire) -> Wire:
-    """Return the first wire of a chain of dots that ends with this wire."""
+    """Return the first wire of a chain of reroute dots that ends with this wire."""
     seen = {wire.key}
     while doc.nodes[wire.source].op == REROUTE:
         before = doc.wires.get((wire.source, "x"))

@@ -139,7 +139,8 @@ def _kind(doc: Document, record: NodeRecord, port: str, size: int, pixels: int) 
 
 
 def scores_taken(op: str, port: str, attrs: Mapping[str, Any]) -> str:
-    """Return the name of the function by which a loss turns its scores into probabilities.
+    """Return the name of the function by which a loss turns scores at an in-port into
+    probabilities.
 
     Returns:
         ``softmax``, or ``sigmoid`` for classes that do not exclude each other; "" if the in-port
@@ -162,9 +163,9 @@ def sigmoid(scores: np.ndarray) -> np.ndarray:
 
 
 def _is_measured(goes_to: list[tuple[NodeRecord, Wire]]) -> bool:
-    """Return whether a loss or metric reads a value, or nothing reads it.
+    """Return whether a value is a final result: only a loss or metric reads it, or nothing.
 
-    Hidden layers also use sigmoid, but other nodes read their values.
+    Hidden layers may also use sigmoid, but other nodes read their values.
 
     Args:
         goes_to: the nodes that read the value, each with the wire to it.

@@ -62,14 +62,16 @@ def input_names(inputs: Sequence[Port], wired: Collection[str]) -> list[str]:
 
 
 def stand_in_of(inputs: Sequence[Port], port: str) -> StandIn | None:
-    """Return the value of an unwired optional in-port that stands before a wired port, or None."""
+    """Return the value that an optional in-port uses if it is unwired; None if it has no such
+    value.
+    """
     return next((p.stand_in for p in inputs if p.name == port), None)
 
 
 def known_types(
     op: NodeDeclaration, wired: Mapping[str, TensorType | None], attrs: Mapping[str, Json]
 ) -> list[TensorType | None]:
-    """Return the types of the in-ports that a run reads; None for unknown and missing types."""
+    """Return the type of each in-port that a run reads; None for an unknown or missing type."""
     types = []
     for name in input_names(op.inputs, wired):
         stands = name not in wired and stand_in_of(op.inputs, name) is not None
@@ -78,7 +80,9 @@ def known_types(
 
 
 def stand_in_type(op: NodeDeclaration, port: str, attrs: Mapping[str, Json]) -> TensorType | None:
-    """Return the type of the value that stands in for an unwired optional in-port, or None."""
+    """Return the type of the value that an optional in-port uses if it is unwired; None without
+    one.
+    """
     stand_in = stand_in_of(op.inputs, port)
     try:
         return None if stand_in is None else stand_in.type_for(op.bind_attrs(attrs))

@@ -55,8 +55,9 @@ class BorderDeclaration(NodeDeclaration):
         return "From outside" if self.id == INPUTS else "To the outside"
 
     def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
-        """Return no types for the outputs node; raise for the inputs node, whose types vary by
-        instance."""
+        """Return no types for the outputs node; raise an error for the inputs node, because its
+        types differ between instances.
+        """
         if self.outputs:
             raise GraphError("the types of a subgraph's inputs depend on the instance")
         return []
@@ -95,7 +96,7 @@ class SubgraphDeclaration(NodeDeclaration):
         return f"Subgraph {self.definition.scope}" if self.definition is not None else "Subgraph"
 
     def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
-        """Return the types of all outputs; raise the first error inside."""
+        """Return the types of all outputs; raise the first error found inside the definition."""
         if self.definition is None:
             raise UnknownSubgraph("there is no such subgraph")
         given = {port.name: Carried(t) for port, t in zip(self.inputs, types, strict=False)}

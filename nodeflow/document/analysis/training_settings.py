@@ -64,7 +64,7 @@ GROUP = "group"
 def optimizers(doc: Document) -> list[str]:
     """Return the ids (paths, inside subgraphs) of the nodes to train with.
 
-    These are the optimizers, and the group of assigns that the settings name; Unpack turns an
+    These are the optimizers, and a group of assigns that the settings name. Unpack turns an
     optimizer into such a group.
     """
     doc = doc.root

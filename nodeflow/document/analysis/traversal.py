@@ -41,7 +41,7 @@ def upstream(doc: Document, ids: Iterable[str]) -> set[str]:
 def closes_loop(doc: Document, wire: Wire) -> bool:
     """Return whether a wire of a document is part of a loop.
 
-    The search alternates between both ends, so its time follows from the smaller side.
+    The search proceeds from both ends in turn, so its time depends on the smaller side.
     """
     ahead, behind = {wire.target}, {wire.source}
     forward, backward = [wire.target], [wire.source]
@@ -64,10 +64,10 @@ def closes_loop(doc: Document, wire: Wire) -> bool:
 
 
 def topological(doc: Document, among: set[str]) -> tuple[list[str], dict[str, str]]:
-    """Return `among` with sources before targets, and its nodes on loops.
+    """Return the nodes `among` in order, sources before targets, and the nodes that are on loops.
 
     The second result maps each node on a loop to a representative of its strongly connected
-    component. Nodes on a loop have no order; all of them follow the nodes that do not depend on a
+    component. Nodes on loops, in no particular order, follow the nodes that do not depend on a
     loop.
     """
     order, rest = _kahn(doc, among, set())
@@ -80,7 +80,7 @@ def topological(doc: Document, among: set[str]) -> tuple[list[str], dict[str, st
 
 
 def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str], set[str]]:
-    """Return the nodes in order, and the nodes without an order: loops, and nodes after them."""
+    """Return the nodes in order, and the nodes without an order: nodes on loops or after loops."""
     incoming, outgoing = doc.incoming, doc.outgoing
     waiting = {
         node: len([w for w in incoming.at(node) if w.source in among])
@@ -102,7 +102,7 @@ def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str],
 
 
 def _loops(doc: Document, among: set[str]) -> dict[str, str]:
-    """Return the members of loops, as `topological` does.
+    """Return the nodes on loops, each with a representative of its strongly connected component.
 
     Tarjan, "Depth-first search and linear graph algorithms" (1972), without recursion.
     """
@@ -153,7 +153,7 @@ def in_order(
 ) -> list[str]:
     """Return nodes (without loops) with sources first; order ties by id, with `late` nodes last.
 
-    The result depends on wires and ids alone, not on the history of the document.
+    The result depends only on wires and ids, not on the history of the document.
     """
     chosen = set(among)
     waiting = {i: sum(w.source in chosen for w in doc.wires_into(i)) for i in chosen}
@@ -176,7 +176,7 @@ def in_order(
 def levels(doc: Document, among: Iterable[str] | None = None) -> dict[str, int]:
     """Return the earliest step in which each node can run; nodes of one level run in parallel.
 
-    Nodes without inputs, and fed nodes, have level 0. Nodes on a loop are left out.
+    Nodes without inputs, and placeholders, have level 0. Nodes on a loop are left out.
     """
     chosen = set(doc.nodes if among is None else among)
     order, looping = topological(doc, chosen)

@@ -33,7 +33,7 @@ class DocumentCode:
 
     Attributes:
         text: the code of the module.
-        values: values that are too long for the code, by ``NODE.ATTRIBUTE``.
+        values: the values that are too long for the code, by ``NODE.ATTRIBUTE``.
     """
 
     text: str
@@ -41,17 +41,17 @@ class DocumentCode:
 
     @property
     def beside(self) -> bytes:
-        """The long values as the text of a JSON file."""
+        """Return the long values as the content of a JSON file."""
         lines = (f"{compact_json(k)}: {compact_json(v)}" for k, v in self.values.items())
         return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
 def document_code(document: Document, name: str) -> DocumentCode:
-    """Return a document as code.
+    """Return a document as Python code.
 
     Args:
-        name: name of the module. Long values are in ``NAME_values.json``, and the document becomes
-            ``NAME.flow``.
+        name: name of the module. Long values go to ``NAME_values.json``, and the code saves the
+            document as ``NAME.flow``.
     """
     values: dict[str, Json] = {}
     parts, functions = [], []
@@ -98,7 +98,7 @@ def _function(signature: str, doc: str, body: list[str]) -> str:
 
 
 def _settings(document: Document, root: _Graph) -> Iterator[str]:
-    """Yield the lines about the whole file."""
+    """Yield the lines of code that set the fields of the whole file."""
     if document.training:
         yield call("doc.training", [], _referring(document.training, root.variables), INDENT)
     if document.stage:
@@ -114,17 +114,17 @@ def _settings(document: Document, root: _Graph) -> Iterator[str]:
 
 
 class _Graph:
-    """The lines of one graph.
+    """A writer of the code of one graph.
 
     Args:
-        builder: the variable that nodes are added to.
+        builder: the name of the Python variable that nodes are added to.
         next_id: the number of the next id.
-        values: takes values that are too long.
-        taken: names that its variables may not have.
+        values: the dict that collects values too long for the code.
+        taken: names that must not be used for Python variables.
 
     Attributes:
-        lines: one or more for each node and frame.
-        variables: id of a node -> its variable.
+        lines: the lines of code, one or more for each node and frame.
+        variables: id of a node -> its Python variable.
     """
 
     def __init__(
@@ -194,7 +194,9 @@ class _Graph:
         return call(f"{self.builder}.frame", arguments, frame.extra, INDENT)
 
     def _held(self, record: NodeRecord, found: dict[str, Json]) -> dict[str, Json]:
-        """Return attributes; long ones refer to their place in the file of values."""
+        """Return attributes for the code; a long value becomes a reference to the file of
+        values.
+        """
         made: dict[str, Json] = {}
         for key in sorted(found):
             made[key] = found[key]
@@ -208,7 +210,7 @@ class _Graph:
         return made
 
     def _variable(self, record: NodeRecord) -> str:
-        """Return a name that no other variable has."""
+        """Return an unused name for the Python variable of a node."""
         base = _python_name(record.name)
         if base in self._taken:
             base += "_"
@@ -226,7 +228,7 @@ def _python_name(name: str) -> str:
 
 
 def _in_order(graph: Document) -> Iterator[NodeRecord]:
-    """Yield the nodes by id, each after its sources, as far as there is no cycle."""
+    """Yield the nodes by id, but each after its sources, as far as there is no cycle."""
     waits = {i: {w.source for w in graph.wires_into(i)} - {i} for i in graph.nodes}
     ready = [(natural_key(i), i) for i, sources in waits.items() if not sources]
     heapq.heapify(ready)
@@ -252,7 +254,7 @@ def _in_order(graph: Document) -> Iterator[NodeRecord]:
 
 
 def _late(graph: Document, order: Sequence[NodeRecord]) -> Iterator[Wire]:
-    """Yield the wires of cycles, which start at a node after their target."""
+    """Yield the wires whose source comes after their target; they belong to cycles."""
     place = {record.id: index for index, record in enumerate(order)}
     for record in order:
         for wire in sorted(graph.wires_into(record.id), key=wire_order):
@@ -261,7 +263,7 @@ def _late(graph: Document, order: Sequence[NodeRecord]) -> Iterator[Wire]:
 
 
 def _named_in(settings: Json, nodes: Collection[str]) -> set[str]:
-    """Return the nodes that training settings or a stage name by id."""
+    """Return the nodes whose ids occur in training settings or a stage."""
     found: set[str] = set()
     _referring(settings, dict.fromkeys(nodes, ""), found)
     return found
@@ -270,7 +272,10 @@ def _named_in(settings: Json, nodes: Collection[str]) -> set[str]:
 def _referring(
     settings: dict[str, Json], variables: Mapping[str, str], found: set[str] | None = None
 ) -> dict[str, Json]:
-    """Return settings or a stage with variables for node ids; `found` collects the ids."""
+    """Return training settings or a stage with Python variables in place of node ids.
+
+    `found` collects the ids that were replaced.
+    """
     found = set() if found is None else found
 
     def node(value: Json) -> Json:

@@ -18,7 +18,7 @@ class Code(str):
 
 
 def is_identifier(name: str) -> bool:
-    """Return whether a name can be an argument's.
+    """Return whether a name can be the keyword of an argument in Python.
 
     Python normalizes some non-ASCII letters to others, so only ASCII names count.
     """
@@ -47,8 +47,8 @@ def value(found: Any, indent: str | None = None, before: int = 0) -> str:
     """Format a JSON value as Python.
 
     Args:
-        indent: if given, a value too long for a line is broken.
-        before: number of characters before it on its line.
+        indent: if given, break a value that is too long for a line.
+        before: number of characters that precede the value on its line.
     """
     line = _line(found)
     if indent is None or len(indent) + before + len(line) < WIDTH:  # one less for a comma
@@ -108,7 +108,7 @@ def _items(found: list[Any], indent: str) -> str:
 
 
 def _parts(text: str, width: int) -> Iterator[str]:
-    """Split a text into pieces of whole words of about this width, and after line breaks."""
+    """Split a text at line breaks and into pieces of whole words, about `width` characters long."""
     line = ""
     for word in _WORDS.findall(text):
         for start in range(0, len(word), width - 4):

@@ -1,5 +1,5 @@
 """Differences between two documents, and merging the changes of two into one.
 
-Both compare documents as facts (`facts`): one value per path. Nodes and frames are matched by id,
-whatever their name and graph.
+Both operations compare documents as facts (`facts`): one value per path. They match nodes and
+frames by id, whatever their name and graph.
 """

@@ -22,7 +22,7 @@ ABSENT = object()
 
 @dataclass(frozen=True)
 class FieldChange:
-    """The values of one fact before and after; `ABSENT` if there is none."""
+    """The values of one fact before and after; `ABSENT` if the fact is missing."""
 
     field: str
     before: object
@@ -31,7 +31,7 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that was added, removed or changed.
+    """A node, wire, setting or other thing that was added, removed or changed.
 
     Attributes:
         kind: ``node``, ``wire``, ``frame``, ``subgraph``, ``training``, ``stage``, ``lesson``,
@@ -81,7 +81,9 @@ def compare(before: Document, after: Document, *, layout: bool = False) -> list[
 
 
 def _by_owner(paths: Iterable[Path]) -> dict[Path, list[Path]]:
-    """Return paths by the node, frame or definition that they describe; others by themselves."""
+    """Group paths by the node, frame or definition that they describe; any other path stands
+    alone.
+    """
     found: dict[Path, list[Path]] = {}
     for path in paths:
         found.setdefault(path[:2] if path[0] in ENTITIES else path, []).append(path)
@@ -94,7 +96,7 @@ def _renamed(old: str, new: str) -> Difference:
 
 
 class _Names:
-    """Names for people of the things that paths name by id."""
+    """Readable names for the nodes, frames and definitions that paths refer to by id."""
 
     def __init__(self, old: Facts, new: Facts) -> None:
         self._old, self._new = old, new
@@ -105,7 +107,9 @@ class _Names:
         return str(first.get(path, second.get(path, node_id)))
 
     def value(self, kind: str, field: str, value: Json, *, before: bool) -> Json:
-        """Return a value with names instead of the ids of nodes, and a wire's source as text."""
+        """Return a value for people: ids of nodes become names, and a wire's source becomes
+        text.
+        """
         if kind == "wire":
             source, port = value
             name = self.node(source, before=before)
@@ -143,7 +147,10 @@ def _differences(
     new: Facts,
     names: _Names,
 ) -> Iterator[Difference]:
-    """Yield the differences of one owner; ``held`` has all its paths before and after."""
+    """Yield the differences of one node, frame, definition or setting.
+
+    ``held`` has all paths that describe it before and after.
+    """
     if owner[0] not in ENTITIES:
         yield _setting(owner, old, new, names)
         return
@@ -158,7 +165,7 @@ def _differences(
 
 
 def is_replaced(owner: Path, old: Facts, new: Facts) -> bool:
-    """Return whether one id means two different nodes: both op and name differ."""
+    """Return whether one id belongs to two different nodes: both op and name differ."""
     keys = [(*owner, field) for field in ("op", "name")]
     return owner[0] == "node" and not any(same_fact(old, new, key) for key in keys)
 

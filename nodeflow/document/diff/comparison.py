@@ -31,8 +31,8 @@ class Marks:
         nodes: id in the union -> `ADDED`, `REMOVED`, `CHANGED` or `INSIDE`.
         wires: key in the union -> `ADDED`, `REMOVED` or `CHANGED`.
         gone: wires removed from ports that still exist; they are not in the union.
-        frames: id in the union -> kind.
-        said: node, frame or wire (its key; for `gone` the wire itself) -> numbers of differences.
+        frames: id in the union -> kind of change.
+        said: node, frame or wire (its key; for `gone` the wire) -> indices of its differences.
     """
 
     nodes: dict[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Marks:
         return bool(self.nodes or self.wires or self.gone or self.frames)
 
     def note(self, thing: str | Key | Wire, number: int) -> None:
-        """Record that a difference concerns a drawn thing."""
+        """Record that the difference with this number concerns a drawn node, frame or wire."""
         self.said.setdefault(thing, []).append(number)
 
 
@@ -60,7 +60,7 @@ class Spot:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether there is anything to look at; a training setting has no place."""
+        """True if the difference is visible on the canvas; a training setting is not."""
         return bool(self.nodes or self.frame)
 
 
@@ -166,20 +166,20 @@ class _Union:
             part.fill("wire", wire.key, wire)
 
     def _ghost(self, node_id: str, prefix: str) -> str:
-        """Return the id in the union of a removed thing; neither document uses it."""
+        """Return a new id for a removed node or frame, which neither document uses."""
         if node_id not in self._ghosts:
             self._ghosts[node_id] = f"{prefix}{self._first_id + len(self._ghosts)}"
         return self._ghosts[node_id]
 
     def _there(self, part: Document, node_id: str) -> str:
-        """Return the id in the union of a node of the earlier document."""
+        """Return the id that a node of the earlier document has in the union."""
         ghost = self._ghosts.get(node_id)
         return ghost if ghost is not None and ghost in part.nodes else node_id
 
     # ---- wires ------------------------------------------------------------------------------
 
     def _mark_wires(self, before: Document | None, part: Document) -> None:
-        """Add the removed wires, and mark removed and new ones."""
+        """Add the removed wires to the union, and mark removed and new wires."""
         old: set[Key] = set()
         for wire in before.wires.values() if before is not None else ():
             was = Wire(
@@ -203,7 +203,7 @@ class _Union:
     # ---- differences ------------------------------------------------------------------------
 
     def _spot(self, number: int, found: Difference) -> Spot:
-        """Return the place of a difference, and mark it there."""
+        """Return the place of a difference in the union, and mark it there."""
         kind, scope = found.kind, found.scope
         if kind == "node":
             return self._node_spot(number, found)
@@ -252,7 +252,7 @@ class _Union:
         return Spot(found.scope)
 
     def _ends(self, part: Document, key: Key | None, target: str, port: str) -> Wire | None:
-        """Return the wire of a difference in a graph of the union."""
+        """Return the wire that a difference is about, with ids of the union."""
         if key is not None:
             return part.wires.get(key)
         ghost = (self._ghosts.get(target, ""), port)
@@ -286,7 +286,9 @@ def _has(doc: Document, scope: str) -> bool:
 
 
 def _places(doc: Document) -> Facts:
-    """Return the facts about existing nodes, frames and definitions: graph, op and name."""
+    """Return the facts that tell where each node, frame and definition is, and each node's op
+    and name.
+    """
     found: Facts = {}
     for graph in (doc, *doc.definitions()):
         for node in graph.nodes.values():
@@ -305,7 +307,9 @@ STEP, MOST_STEPS = 40.0, 60
 
 
 def _beside(gone: Iterable[NodeRecord], there: Iterable[NodeRecord]) -> Iterator[NodeRecord]:
-    """Yield removed nodes, moved down until they cover no present node and no other ghost."""
+    """Yield removed nodes, each moved down until it covers no present node and no other removed
+    one.
+    """
     width, height = ROOM
     taken: dict[tuple[int, int], list[tuple[float, float]]] = {}
 
@@ -331,7 +335,7 @@ def _beside(gone: Iterable[NodeRecord], there: Iterable[NodeRecord]) -> Iterator
 
 
 def still(doc: Document) -> Document:
-    """Return a copy of a document for another thread to read while the original is edited.
+    """Return a copy of a document that another thread can read while the original is edited.
 
     The copy has only the tables, without indexes: enough for `comparison` and `compare`.
     """

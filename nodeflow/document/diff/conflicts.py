@@ -1,8 +1,8 @@
 """Unresolved conflicts of a merge, stored in the file's field ``conflicts``.
 
-Each is an object with the path of a fact (`facts`) and its values in ``base``, ``ours`` and
-``theirs``; a side without a value is left out. If one side removed a node, frame or definition,
-that is one conflict, whose values are whole records.
+Each conflict is an object with the path of a fact (`facts`) and its values in ``base``, ``ours``
+and ``theirs``; a version without a value is left out. If one side removed a node, frame or
+definition, that is one conflict, whose values are whole records.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SIDES = (BASE, OURS, THEIRS)
 
 
 class UnresolvedConflicts(DocumentError, GraphError):
-    """A training of a file that still lists conflicts of a merge.
+    """A file to be trained that still lists conflicts of a merge.
 
     Remedy: Decide each conflict, or remove the field conflicts from the file.
     """
@@ -33,8 +33,8 @@ class Conflict:
 
     Attributes:
         path: the path of the fact; empty if the entry names none.
-        values: side -> its value there; a side without a value is left out.
-        item: the entry as the file has it.
+        values: ``base``, ``ours`` or ``theirs`` -> the value there; missing values are left out.
+        item: the entry as stored in the file.
     """
 
     path: Path
@@ -43,24 +43,26 @@ class Conflict:
 
     @property
     def node(self) -> str:
-        """The id of the node, or of the wire's target, that it concerns; "" if there is none."""
+        """The id of the node, or of the wire's target, that the conflict concerns; "" if there
+        is none.
+        """
         return self.path[1] if len(self.path) > 1 and self.path[0] in ("node", "wire") else ""
 
     @property
     def is_whole(self) -> bool:
-        """Whether it concerns a whole node, frame or definition."""
+        """True if the conflict concerns a whole node, frame or definition."""
         return len(self.path) == 2 and self.path[0] in ENTITIES
 
     @property
     def is_layout(self) -> bool:
-        """Whether it only concerns the drawing: a position, or a frame."""
+        """True if the conflict only concerns the drawing: a position, or a frame."""
         return self.path[:1] == ("frame",) or (
             self.path[:1] == ("node",) and self.path[2:] in [(name,) for name in LAYOUT]
         )
 
 
 def conflict(path: Path, *sides: Facts) -> dict[str, Json]:
-    """Return the conflict at a path of base, ours and theirs, in the file's format."""
+    """Return the conflict at a path in the file's format: the values in base, ours and theirs."""
     found: dict[str, Json] = {"path": list(path)}
     for name, facts in zip(SIDES, sides, strict=True):
         if path in facts:
@@ -70,7 +72,7 @@ def conflict(path: Path, *sides: Facts) -> dict[str, Json]:
 
 
 def conflicts_of(doc: Document) -> list[Conflict]:
-    """Return the conflicts that a file lists, in its order."""
+    """Return the conflicts listed in a file, in its order."""
     return conflicts_in(doc.conflicts)
 
 
@@ -113,12 +115,12 @@ def node_name(doc: Document, found: Conflict) -> str:
 
 
 def described(doc: Document) -> Iterator[str]:
-    """Yield the place of each conflict, in names."""
+    """Yield the place of each conflict of a document, in readable names."""
     return (name_of(doc, found) for found in conflicts_of(doc))
 
 
 def refuse_conflicts(doc: Document) -> None:
-    """Raise UnresolvedConflicts, with their names, if a file lists conflicts.
+    """Raise UnresolvedConflicts, which names the conflicts, if a file lists any.
 
     Conflicts about layout do not count (`Conflict.is_layout`): they do not affect the computation.
     """
@@ -136,7 +138,9 @@ def refuse_conflicts(doc: Document) -> None:
 
 
 def _read(item: Json) -> Conflict:
-    """Return the conflict of an entry; without a path if the entry is not valid."""
+    """Return the conflict that an entry describes; if the entry is invalid, the conflict has no
+    path.
+    """
     path = item.get("path") if isinstance(item, dict) else None
     if not (isinstance(path, list) and all(isinstance(step, str) for step in path)):
         return Conflict((), {}, item)

@@ -66,7 +66,7 @@ def facts_of(doc: Document) -> Facts:
 
 
 def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
-    """Return the document of consistent facts; `facts_of` is the inverse."""
+    """Return the document that consistent facts describe; the inverse of `facts_of`."""
     doc = Document()
     extra: dict[str, Json] = {}
     items: dict[Path, dict[str, Json]] = {}
@@ -110,19 +110,19 @@ def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
 
 
 def copied(doc: Document) -> Document:
-    """Return a copy, without file and undo, that later changes of the document do not affect."""
+    """Return an independent copy of a document, without its file and undo history."""
     copy = document_of(facts_of(doc), doc.next_id)
     copy.extra = dict(doc.extra)
     return copy
 
 
 def same_fact(a: Facts, b: Facts, path: Path) -> bool:
-    """Return whether a path has the same value in both, or none in both."""
+    """Return whether two sets of facts have the same value at a path, or both have none."""
     return (path in a) == (path in b) and same(a.get(path), b.get(path))
 
 
 def entity(facts: Mapping[Path, Json], path: Path) -> Json:
-    """Return a node, frame or definition as one JSON object, with its graph."""
+    """Return a node, frame or definition as one JSON object, including the name of its graph."""
     if path not in facts:
         return None
     whole: dict[str, Json] = {"scope": facts[path]} if path[0] != "subgraph" else {}

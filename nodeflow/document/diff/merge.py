@@ -1,9 +1,9 @@
 """Three-way merge of documents: nothing is dropped silently, and the result always opens.
 
-Nodes and frames are matched by id. If both sides use an id that base does not have, it means one
-thing only if both records are equal; otherwise theirs gets a new id everywhere. If both sides add a
-definition or a node with the same name, theirs gets a suffix, and a note says so. Every change of a
-side that is not in the result is a conflict (`conflicts`).
+Nodes and frames are matched by id. If both sides added the same id, it counts as one thing only if
+both records are equal; otherwise theirs gets a new id everywhere. If both sides added a definition
+or a node with the same name, theirs gets a suffix, and a note says so. Every change of a side that
+is not in the result is listed as a conflict (`conflicts`).
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Merged:
 
     Attributes:
         conflicts: the conflicts of this merge; the document lists them together with earlier ones.
-        notes: the renamed things, one sentence each.
-        renamed: ids of nodes whose name or stream differs from both sides.
+        notes: one sentence for each renamed node or definition.
+        renamed: ids of nodes whose name or random stream differs from both sides.
         ids: changed ids of theirs: old -> new.
         definitions: changed names of theirs' definitions: old -> new.
         followed: definitions that one side renamed: old -> new name, now used by all.
@@ -58,7 +58,7 @@ class Merged:
 
 
 def merge(base: Document, ours: Document, theirs: Document) -> Merged:
-    """Return the merge of the changes from `base` to `ours` and from `base` to `theirs`."""
+    """Return the merge of two edited versions, `ours` and `theirs`, of the document `base`."""
     texts = [flow.dumps(doc) for doc in (base, ours, theirs)]
     if texts[0] == texts[2] or texts[1] == texts[2]:
         return Merged(flow.loads(texts[1]))
@@ -108,7 +108,7 @@ class _Merge:
     # ---- making ids and names agree -----------------------------------------------------------
 
     def _followrenamed_definitions(self) -> None:
-        """Give a definition that one side renamed its new name in base and on the other side."""
+        """Rename definitions in base and on the other side, if one side renamed them."""
         sides = (self.ours, self.theirs)
         by_ours, by_theirs = (
             {
@@ -124,7 +124,9 @@ class _Merge:
         self.ours = renumbered(self.ours, {}, by_theirs)
 
     def _separate_definitions(self) -> None:
-        """Rename theirs' definition if both sides added different ones under one name."""
+        """Rename a definition in theirs if both sides added different definitions with the same
+        name.
+        """
         new = self.definitions
         taken = {p[1] for f in (self.base, self.ours, self.theirs) for p in f if p[0] == "subgraph"}
         for path in self.theirs:
@@ -137,7 +139,7 @@ class _Merge:
         self.theirs = renumbered(self.theirs, {}, new)
 
     def _separate_ids(self) -> None:
-        """Give theirs a new id if both sides added different things under one id."""
+        """Change an id in theirs if both sides added different nodes or frames with the same id."""
         paths = [p for p in self.theirs if len(p) == 2 and p[0] in ("node", "frame")]
         for path in sorted(paths, key=lambda p: natural_key(p[1])):
             if path not in self.ours or path in self.base:
@@ -150,7 +152,7 @@ class _Merge:
     # ---- names --------------------------------------------------------------------------------
 
     def _rename_theirs(self, facts: Facts) -> bool:
-        """Rename the nodes in their version whose names our version uses for other nodes.
+        """Rename the nodes in theirs whose names ours uses for other nodes.
 
         References by name are renamed as well. Return whether there were any such nodes.
         """
@@ -197,7 +199,9 @@ class _Merge:
         return same_fact(self.ours, facts, path) and same_fact(self.ours, facts, path[:2])
 
     def _separate_streams(self, doc: Document) -> None:
-        """Keep the random streams of nodes that theirs added, unless ours uses the same stream."""
+        """Give each node that theirs added a free random stream, if a node of ours uses its
+        stream.
+        """
         for graph in (doc, *doc.definitions()):
             for record in list(graph.nodes.values()):
                 path = ("node", record.id)
@@ -219,7 +223,7 @@ class _Merge:
     # ---- conflicts ----------------------------------------------------------------------------
 
     def _conflicts(self, result: Facts) -> list[dict[str, Json]]:
-        """Return a conflict for every change of a side that the result does not have."""
+        """Return a conflict for every change of a side that is missing in the result."""
         places: dict[Path, None] = {}
         for side in (self.ours, self.theirs):
             for path in {**self.base, **side}:
@@ -257,7 +261,7 @@ def _listed(doc: Document) -> list[Json]:
 
 
 def _content(facts: Facts, name: str) -> Facts:
-    """Return everything in a definition, and its header."""
+    """Return the facts about a definition and about everything in it."""
     inside = {p[1] for p, v in facts.items() if len(p) == 2 and p[0] != "subgraph" and v == name}
     return {
         path: repr(value)

@@ -1,4 +1,4 @@
-"""Conflicts of a merge as problems: the place in names, and each side's value in words."""
+"""Conflicts of a merge as problems: the place in readable names, and each side's value in words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nodeflow.errors import SurfaceText
 
 @dataclass(frozen=True, slots=True)
 class ConflictProblem(Problem):
-    """A conflict as a problem; an error, or a warning if it is only about layout."""
+    """A merge conflict as a problem: an error, or a warning if it is only about layout."""
 
     conflict: Conflict | None = None
     sides: tuple[str, ...] = ()
@@ -47,8 +47,9 @@ def conflict_problems(doc: Document) -> list[ConflictProblem]:
 
 
 def values_in_words(doc: Document, conflict: Conflict) -> dict[str, str]:
-    """Return each side's value in words, and the document's current value if it differs from
-    all."""
+    """Return each side's value in words. Add the document's current value if it differs from
+    all.
+    """
     said = {side: _said(doc, conflict, conflict.values.get(side, ABSENT)) for side in SIDES}
     if CURRENT in choices(doc, conflict):
         said[CURRENT] = _said(doc, conflict, value_at(doc, conflict))
@@ -72,8 +73,9 @@ def _problem(doc: Document, conflict: Conflict, places: _Places) -> ConflictProb
 
 
 def _what(doc: Document, conflict: Conflict) -> str:
-    """Return the subject of a conflict in words, unless the problem's node and attribute name
-    it."""
+    """Return words for the subject of a conflict; "" if the problem's node and attribute
+    suffice.
+    """
     kind, *rest = conflict.path
     if kind == "node" and len(rest) > 1 and _holds(doc, conflict.node):
         return ""
@@ -103,7 +105,7 @@ def _said(doc: Document, conflict: Conflict, value: Any) -> str:
 
 
 def _record(conflict: Conflict, value: Json) -> str:
-    """Return a node, frame or definition in words that distinguish it from the other side's."""
+    """Return a node, frame or definition in words that distinguish it from the other version."""
     if not isinstance(value, dict):
         return short(value)
     others = [v for v in conflict.values.values() if isinstance(v, dict)]
@@ -127,7 +129,7 @@ def _flat(record: dict[str, Json]) -> dict[str, Json]:
 
 
 def _names(doc: Document, path: Json) -> str:
-    """Return a path of ids as names, as far as the nodes exist."""
+    """Return a path of ids with names in place of ids, as far as the nodes exist."""
     if not isinstance(path, str):
         return short(path)
     graphs = (doc, *doc.definitions())
@@ -136,14 +138,19 @@ def _names(doc: Document, path: Json) -> str:
 
 
 class _Places:
-    """Names of nodes, with the scope of an instance that shows them."""
+    """A finder of the readable places of conflicts: names of nodes, with the scope of an
+    instance.
+    """
 
     def __init__(self, root: Document) -> None:
         self._root = root
         self._scopes: dict[str, str] = {"": ""}
 
     def of(self, conflict: Conflict) -> tuple[str, str | None]:
-        """Return the node and the port or attribute of a conflict; neither for other places."""
+        """Return the name of a conflict's node, and its port or attribute.
+
+        For a conflict elsewhere the name is "".
+        """
         kind, *rest = conflict.path or ("",)
         if kind not in ("node", "wire") or not rest:
             return "", kind if kind in ("training", "stage") else None

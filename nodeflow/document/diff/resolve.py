@@ -62,8 +62,11 @@ class CannotResolve(DocumentError):
 
 
 def choices(doc: Document, conflict: Conflict) -> list[str]:
-    """Return the sensible choices: ours and theirs, base if it has a third value, and the
-    document's current value if no side has it."""
+    """Return the versions that a user can choose for a conflict.
+
+    These are ours and theirs, base if it has a third value, and the document's current value if no
+    version has it.
+    """
     if not conflict.path:
         return [CURRENT]
     sides = [OURS, THEIRS]
@@ -120,10 +123,10 @@ def resolve(doc: Document, conflict: Conflict, side: str) -> None:
 def resolve_all(
     doc: Document, side: str, wanted: Callable[[Conflict], bool] = lambda conflict: True
 ) -> list[CannotResolve]:
-    """Decide all conflicts, or the wanted ones, for one side, as one undo step.
+    """Decide all conflicts, or only the `wanted` ones, for one side, as one undo step.
 
-    Nodes come first, so that their wires find them; definitions come last, when nothing uses them.
-    Return the reasons why some could not be decided; these stay in the list.
+    Nodes are restored first, because wires need them. Definitions come last, when nothing uses
+    them. Return the reasons why some could not be decided; these stay in the list.
     """
     failed: list[CannotResolve] = []
     with doc.root.transaction(f"{KEPT[side]}: all conflicts"):
@@ -145,7 +148,7 @@ def _order(conflict: Conflict, side: str) -> int:
 
 @dataclass
 class _Writer:
-    """A writer of one value at the path of a conflict."""
+    """A writer that sets the value at the path of one conflict."""
 
     root: Document
     t: Transaction
@@ -207,8 +210,9 @@ class _Writer:
                 self.t.within(home).put_wire(wire)
 
     def _make_room(self, graph: Document, record: NodeRecord) -> None:
-        """Remove the border node that a new one replaces: a definition has one for inputs, one for
-        outputs."""
+        """Remove the border node that a new one replaces, because a definition has only one for
+        inputs and one for outputs.
+        """
         other = graph.borders.get(record.op) if record.op in BORDER else None
         if other is not None and other != record.id:
             self.t.within(graph).drop_node(other)
@@ -238,7 +242,7 @@ class _Writer:
         self._put_node(graph, new)
 
     def _put_node(self, graph: Document, record: NodeRecord) -> None:
-        """Put a node under a free name, and update references to its old name."""
+        """Add a node under a free name, and update references to its old name."""
         holder = graph.ids_by_name.get(record.name)
         if holder not in (None, record.id):
             record = renamed(record, graph.fresh_name(record.name))
@@ -248,8 +252,9 @@ class _Writer:
         writing.put_node(record)
 
     def _graph(self, scope: str) -> Document:
-        """Return the graph that a record belongs to; add a definition again, empty, if it is
-        gone."""
+        """Return the graph that a record belongs to; if its definition is gone, add it again,
+        empty.
+        """
         if scope and scope not in self.root.subgraphs:
             self.t.edit("subgraph", check_definition_name(scope, "scope"), {})
         return self.root.graph(scope)

@@ -50,7 +50,7 @@ def as_json(found: Difference) -> Json:
 
 
 def heading(found: Difference) -> str:
-    """Return the subject of a difference: ``adam``, ``wire into add:x``, ``training.epochs``."""
+    """Return the thing that changed as text: ``adam``, ``wire into add:x``, ``training.epochs``."""
     match found.kind:
         case "node":
             return found.name
@@ -68,7 +68,8 @@ def heading(found: Difference) -> str:
 
 
 def rows(found: Difference) -> list[tuple[str, str, str]]:
-    """Return changed fields as (field, before, after); of an added or removed thing, all fields.
+    """Return the changed fields as (field, before, after); for an added or removed thing, all
+    fields.
 
     A missing value is "" if the whole thing is missing, else ``not set``.
     """
@@ -122,7 +123,9 @@ def described(before: Document, after: Document) -> tuple[str, ...]:
 
 
 def _parts(field: FieldChange) -> Iterator[FieldChange]:
-    """Yield the members that differ if both values are objects, else the field itself."""
+    """Yield a change for each member that differs if both values are objects; else the change
+    unchanged.
+    """
     before, after = field.before, field.after
     if not (isinstance(before, dict) and isinstance(after, dict)):
         yield field

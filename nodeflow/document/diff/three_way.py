@@ -1,8 +1,8 @@
-"""The three-way rule for facts, and repairs that make its result a document.
+"""The three-way rule for facts, and repairs that make its result a valid document.
 
-A fact that one side changed is taken from that side. If both changed it, ours is taken, and `merge`
-reports a conflict with theirs. A thing that one side removed, and the other changed or needs, is
-kept (`revived`).
+If one side changed a fact, its value is taken. If both changed it, the value of ours is taken, and
+`merge` reports a conflict with theirs. If one side removed a thing that the other side changed or
+needs, it is kept (`revived`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def merged(base: Facts, ours: Facts, theirs: Facts) -> Facts:
 
 
 def is_appended(path: Path, base: Facts, side: Facts, result: Facts) -> bool:
-    """Return whether a side only appended to a list, and the result has everything it appended."""
+    """Return whether a side only appended to a list, and the result has all appended items."""
     before, mine, found = (facts.get(path, []) for facts in (base, side, result))
     if not _is_list_of_things(path) or not all(isinstance(v, list) for v in (before, mine, found)):
         return False
@@ -38,7 +38,9 @@ def is_appended(path: Path, base: Facts, side: Facts, result: Facts) -> bool:
 
 
 def _both_appended(path: Path, base: Facts, ours: Facts, theirs: Facts) -> Json:
-    """Return the list with the items that both sides appended; None if a side did anything else."""
+    """Return the list with the items that both sides appended; None if a side also did anything
+    else.
+    """
     if not _is_list_of_things(path) or path not in ours or path not in theirs:
         return None
     before, a, b = base.get(path, []), ours[path], theirs[path]
@@ -58,7 +60,7 @@ def _is_list_of_things(path: Path) -> bool:
 
 
 def revived(base: Facts, side: Facts, other: Facts) -> Facts:
-    """Return a side's facts, plus the things that it removed although the other side changed them.
+    """Return the facts of a side, and restore things that it removed but the other side changed.
 
     A node returns with its wires, if their other ends exist; a definition with its nodes.
     """
@@ -92,7 +94,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _touched(base: Facts, side: Facts) -> Iterator[Path]:
-    """Yield the paths that a side changed or newly refers to."""
+    """Yield the paths that a side changed, and the paths of things that it newly refers to."""
     for path, value in side.items():
         if same_fact(base, side, path):
             continue
@@ -114,7 +116,7 @@ def _touched(base: Facts, side: Facts) -> Iterator[Path]:
 
 
 def _named(value: Json) -> Iterator[str]:
-    """Yield the ids of nodes in the value of a training setting or a list of pins."""
+    """Yield the ids of nodes that occur in a training setting or a list of pinned items."""
     if isinstance(value, str):
         yield from value.split("/")
     elif isinstance(value, dict):
@@ -125,7 +127,7 @@ def _named(value: Json) -> Iterator[str]:
 
 
 def mend(facts: Facts, ours: Facts, *sources: Facts) -> None:
-    """Make facts a document that opens: add headers of definitions, drop facts without a place.
+    """Make facts valid in place: add headers of definitions, drop facts that belong to nothing.
 
     Drop wires between graphs or from missing nodes, and the second of two equal border nodes in a
     definition (the one of `ours` stays).
@@ -151,7 +153,10 @@ def mend(facts: Facts, ours: Facts, *sources: Facts) -> None:
 
 
 def renamed_definitions(base: Facts, side: Facts) -> dict[str, str]:
-    """Return the definitions that a side renamed: all their nodes are in one new definition."""
+    """Return the definitions that a side renamed: old -> new name.
+
+    A definition counts as renamed if all its nodes are in one new definition.
+    """
     found: dict[str, str] = {}
     for path in base:
         if path[0] == "subgraph" and len(path) == 2 and path not in side:

@@ -1,5 +1,4 @@
 """Edits: each function is one transaction on a document, and so one undo step.
 
-Views, the command line and `to_graph` call these functions instead of opening transactions. Imports
-everything below, but neither `to_graph` nor `formula`.
+Views, the command line and `to_graph` call these functions instead of opening transactions.
 """

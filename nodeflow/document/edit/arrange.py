@@ -56,7 +56,9 @@ Rect = tuple[float, float, float, float]
 
 
 def clear_step(block: Sequence[Rect], taken: Sequence[Rect], gap: float = ROW_GAP) -> Position:
-    """Return the smallest step, horizontal or vertical, that separates a block from all others."""
+    """Return the smallest step, horizontal or vertical, by which a block no longer covers other
+    boxes.
+    """
     if not taken:
         return 0.0, 0.0
     mine, theirs = np.array(block), np.array(taken)
@@ -129,7 +131,9 @@ def _frame_of(doc: Document, node_id: str) -> str | None:
 def _links(
     doc: Document, inside: Mapping[str, Mapping[str, Position]], analysis: Analysis | None
 ) -> list[tuple[str, float, str, float]]:
-    """Return the wires between groups; each end is a distance below the top of its group."""
+    """Return the wires between groups of nodes. Each end has a group and a distance below its
+    top.
+    """
     group = {i: key for key, members in inside.items() for i in members}
     links = []
     for wire in doc.wires.values():

@@ -158,7 +158,7 @@ def add_frame(
     note: str = "",
     color: str = "",
 ) -> str:
-    """Add a frame (x, y, width, height) and returns its id."""
+    """Add a frame (x, y, width, height) and return its id."""
     with doc.transaction(f"Add frame {title}".rstrip()) as t:
         title, note, color = (plain(text, where="a frame") for text in (title, note, color))
         frame = FrameRecord(t.new_id("f"), title, note, color, _rect(rect))
@@ -181,7 +181,9 @@ def set_frame(doc: Document, frame_id: str, merge: Any = None, **fields: Any) ->
 
 
 def held_by(doc: Document, frame_id: str) -> tuple[list[str], list[str]]:
-    """Return the nodes whose top left corner is in a frame, and the frames entirely inside it."""
+    """Return the nodes whose top left corner is in a frame, and the frames that lie entirely in
+    it.
+    """
     x, y, width, height = _frame(doc, frame_id).rect
     nodes = [
         record.id
@@ -261,6 +263,8 @@ def _label(verb: str, doc: Document, ids: list[str], noun: str) -> str:
 
 
 def _forget_in_settings(doc: Document, t: Transaction, gone: set[str]) -> None:
-    """Drop training settings and pins that refer to removed nodes, or to nodes inside them."""
+    """Drop training settings and pinned items that refer to removed nodes, or to nodes inside
+    them.
+    """
     if doc.training or doc.stage:
         rewrite_settings(doc, t, lambda steps: None if gone.intersection(steps) else steps)

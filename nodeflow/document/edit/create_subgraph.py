@@ -59,7 +59,8 @@ def create(doc: Document, ids: Iterable[str], name: str | None = None) -> str:
             the title of the frame around all the nodes, or `subgraph`.
 
     Raises:
-        SubgraphError: there is nothing to move, or a node outside lies between two inside.
+        SubgraphError: there are no nodes to move, or a path between two of them leads through a
+            node outside.
         BadName: the name is invalid.
     """
     ids = list(dict.fromkeys(ids))
@@ -116,7 +117,7 @@ def _frames(doc: Document, named: set[str], chosen: set[str]) -> list[FrameRecor
 
 
 def _title_around(doc: Document, frames: list[FrameRecord], chosen: set[str]) -> str:
-    """Return the title of the largest moved frame that holds all moved nodes, as a name."""
+    """Return, as a valid name, the title of the largest moved frame that holds all moved nodes."""
     around = [f for f in frames if chosen <= set(_held(doc, f))]
     largest = max(around, key=lambda f: f.rect[2] * f.rect[3], default=None)
     title = "" if largest is None else largest.title.strip()
@@ -187,7 +188,7 @@ def _index(names: list[str], name: str) -> int:
 
 
 def _ends(doc: Document, nodes: list[str]) -> list[Source]:
-    """Return the unused values."""
+    """Return the outputs of these nodes that no node reads."""
     found: list[Source] = []
     for node_id in nodes:
         record = doc.nodes[node_id]
@@ -217,7 +218,7 @@ def _port_name(doc: Document, source: str, port: str) -> str:
 
 
 def instance_name(doc: Document, name: str) -> str:
-    """Return a name that is also free as a scope: no node is named `NAME/...`."""
+    """Return a name for an instance that is also free as a scope: no node is named `NAME/...`."""
     found = doc.fresh_name(name)
     number = 1
     while any(other.startswith(f"{found}/") for other in doc.slashed):

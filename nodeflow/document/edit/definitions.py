@@ -20,7 +20,7 @@ from nodeflow.errors import suggest
 
 
 def add_instance(doc: Document, name: str, pos: Point) -> str:
-    """Add an instance of a definition and returns its id.
+    """Add an instance of a definition and return its id.
 
     Raises:
         UnknownSubgraph: the file has no definition of this name.
@@ -53,9 +53,9 @@ def rename_definition(doc: Document, old: str, new: str) -> None:
 
 
 def make_independent(doc: Document, node_id: str) -> str:
-    """Give an instance its own copy of the definition; return the name of the copy.
+    """Give an instance a copy of its definition; return the name of the copy.
 
-    The only instance of a definition keeps it.
+    If it is the only instance, it keeps the definition.
     """
     record = doc.node(node_id)
     definition = definition_of(doc, record)
@@ -98,7 +98,7 @@ def _definition(doc: Document, name: str) -> Document:
 def _copy(
     definition: Document, t: Transaction, name: str, ids: dict[str, str], remove: bool = False
 ) -> None:
-    """Copy a definition to another name, with the new ids in `ids`."""
+    """Copy a definition under another name; `ids` has the new ids of its nodes."""
     header = definition.subgraphs[definition.scope]
     nodes, wires = list(definition.nodes.values()), list(definition.wires.values())
     frames = list(definition.frames.values())

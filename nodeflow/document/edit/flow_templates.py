@@ -1,4 +1,4 @@
-"""Loops and branches to insert: each has a small body that runs, as a starting point."""
+"""Loops and branches to insert: each has a small working body to start from."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Source = tuple[str, str]
 
 @dataclass(frozen=True)
 class Template:
-    """A body with its ports.
+    """A template of a loop or branch: its body and ports.
 
     Attributes:
         nodes: name -> (op, attributes, in-port -> source).

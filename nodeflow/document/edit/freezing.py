@@ -1,4 +1,4 @@
-"""Freezing and thawing variables, so that trainings do not change them, in one step."""
+"""Freezing and thawing variables, as one undo step; trainings do not change frozen variables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ Place = tuple[Document, NodeRecord]
 def freezable(doc: Document, ids: Collection[str]) -> list[Place]:
     """Return the variables and layers to freeze for some nodes.
 
-    These are the ones among the nodes and inside them; if there are none, the ones upstream.
+    These are the variables and layers among the nodes and inside them. If there are none, they are
+    the ones upstream.
     """
     own = list(_learning(doc, ids))
     return own or list(_learning(doc, upstream(doc, ids)))

@@ -1,6 +1,6 @@
 """Making room for a node that was inserted into a wire: the nodes after it move to the right.
 
-Gaps absorb the push: a node moves only as far as it must to stay clear of the node that pushes it.
+A node moves only as far as it must to stay clear of the node that pushes it, so gaps get smaller.
 Frames grow with their content.
 """
 
@@ -93,7 +93,7 @@ def _upstream(doc: Document, node_id: str) -> set[str]:
 
 
 def _clear_sources(doc: Document, node_id: str, boxes: dict[str, _Box]) -> None:
-    """Move the node off the cards that feed it."""
+    """Move the node to the right until it covers none of its sources' cards."""
     box = boxes[node_id]
     for wire in doc.wires_into(node_id):
         source = boxes[wire.source]
@@ -102,7 +102,9 @@ def _clear_sources(doc: Document, node_id: str, boxes: dict[str, _Box]) -> None:
 
 
 def _push_nodes(doc: Document, node_id: str, boxes: dict[str, _Box], upstream: set[str]) -> bool:
-    """Push nodes in one sweep from the node to the right; return whether anything moved."""
+    """Push nodes to the right, in one sweep that starts at the node; return whether anything
+    moved.
+    """
     pushed = False
     waiting = [node_id, *(i for i, box in boxes.items() if box.push)]
     seen = set(waiting)

@@ -24,7 +24,7 @@ GAP = 24.0
 
 
 def can_move_out(definition: Document, node_id: str) -> bool:
-    """Return whether a node has no inputs inside and works the same way outside."""
+    """Return whether a node can move out of a body: it has no inputs and works the same outside."""
     record = definition.nodes.get(node_id)
     if record is None or record.op not in MOVABLE or not definition.scope:
         return False
@@ -32,13 +32,14 @@ def can_move_out(definition: Document, node_id: str) -> bool:
 
 
 def move_out(definition: Document, node_id: str) -> str:
-    """Move a node out, beside each loop or branch with this body, and wire it to a new port.
+    """Move a node out of a body, beside each loop or branch that uses it, and wire it to a new
+    port.
 
     Returns:
         The name of the port.
 
     Raises:
-        SubgraphError: it has inputs inside, or is no variable or placeholder.
+        SubgraphError: the node has inputs inside, or is neither a variable nor a placeholder.
     """
     record = definition.node(node_id)
     if not can_move_out(definition, node_id):
@@ -62,13 +63,13 @@ def move_out(definition: Document, node_id: str) -> str:
 
 
 def place_outside(definition: Document, t: Transaction, record: NodeRecord, port: str) -> None:
-    """Put a copy of a node beside each loop or branch with this body, wired to a port."""
+    """Put a copy of a node beside each loop or branch with this body, wired to the port."""
     for graph, instance in instances_of(definition, definition.scope):
         _place(graph, t.within(graph), graph.nodes[instance.id], record, port)
 
 
 def with_free_place(graph: Document, record: NodeRecord) -> NodeRecord:
-    """Return a node to be added, moved down until it covers no other node."""
+    """Return a node that is to be added to a graph, moved down until it covers no other node."""
     width, height = node_size(graph, record)
     taken = [(*other.pos, *node_size(graph, other)) for other in graph.nodes.values()]
     x, y = record.pos

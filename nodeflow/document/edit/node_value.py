@@ -67,7 +67,7 @@ class NodeValue:
         return self._fitting(min(max(wanted, low), high), step)
 
     def _fitting(self, value: float, step: float) -> float | int:
-        """Return a value rounded to the grid of a step and to the dtype."""
+        """Return a value rounded to a multiple of a step and to the node's dtype."""
         if self.dtype in FLOATS:
             digits = max(0, -math.floor(math.log10(step) + 1e-9))
             return round(value, digits)

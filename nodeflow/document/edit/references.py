@@ -24,7 +24,9 @@ _IS_PATH = re.compile(r"n[0-9]+(/n[0-9]+)*")
 def rewrite_settings(
     doc: Document, t: Transaction, change: Callable[[Steps], Steps | None]
 ) -> None:
-    """Rewrite the paths of ids in training settings and stage; drop paths that become None."""
+    """Replace the paths of ids in training settings and stage by `change`; drop paths that
+    become None.
+    """
     _rewrite_training(doc, t, change)
     _rewrite_stage(doc, t, change)
 
@@ -54,7 +56,7 @@ def _rewrite_training(
 
 
 def _rewrite_stage(doc: Document, t: Transaction, change: Callable[[Steps], Steps | None]) -> None:
-    """Rewrite the paths of pinned views and controls; unpin those that become None.
+    """Replace the paths of pinned views and controls; unpin items whose path becomes None.
 
     Names such as ``training``, which stand in place of a node, stay.
     """
@@ -122,7 +124,7 @@ def variable_names(record: NodeRecord) -> list[Json] | None:
 
 
 def with_variables(record: NodeRecord, names: list[Json]) -> NodeRecord:
-    """Return the node with other names of variables."""
+    """Return a copy of the node with other names in its attribute `variables`."""
     return replace(record, attrs={**record.attrs, "variables": names})
 
 

@@ -22,10 +22,10 @@ from nodeflow.graph.inference.infer_types import infer_types
 def replacement(
     doc: Document, node_id: str, op: NodeDeclaration
 ) -> tuple[NodeRecord, dict[str, str]]:
-    """Return the node with another op, and its in-ports: old name -> new name.
+    """Return the node with another op, and a mapping of its in-ports: old name -> new name.
 
-    A wire keeps its port if the new op has one with that name; else it takes the first free port,
-    in order. Ports without a counterpart are left out of the result.
+    A wire keeps its port if the new op has a port with that name; else it takes the first free
+    port, in order. Ports without a counterpart are not in the mapping.
     """
     record = doc.node(node_id)
     known = {attr.name for attr in op.attrs}
@@ -53,7 +53,9 @@ def _in_names(op: NodeDeclaration, count: int) -> list[str]:
 
 
 def fits_in_place(doc: Document, analysis: Analysis, node_id: str, op: NodeDeclaration) -> bool:
-    """Return whether an op takes all inputs of a node, and the consumers take its result."""
+    """Return whether an op could replace a node's op: it takes all inputs, and consumers take
+    its result.
+    """
     if op.id in (doc.node(node_id).op, DATASET) or (node_id, FEED) in doc.wires:
         return False
     record, moves = replacement(doc, node_id, op)
@@ -119,7 +121,7 @@ def replace_op(doc: Document, node_id: str, op: NodeDeclaration) -> None:
 
 
 def _out_names(old: NodeRecord, op: NodeDeclaration, out: list[Wire]) -> dict[str, str]:
-    """Return old out-port -> new out-port: by name, else by position."""
+    """Return old out-port -> new out-port, matched by name, else by position."""
     before = plain_declaration(old.op)
     used = sorted({w.source_port for w in out}, key=port_order)
     known = before is not None and bool(before.outputs)

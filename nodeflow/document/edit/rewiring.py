@@ -1,6 +1,6 @@
 """Edits of the wires around a node: insert, heal, detach, swap; each is one undo step.
 
-The ports to connect are found by the same checks as for a drawn wire: the first port that fits by
+The ports to connect are found by the checks that drawn wires undergo: the first port that fits by
 type.
 """
 
@@ -27,7 +27,7 @@ TENSOR_KINDS = ("tensor", "slot")
 
 
 class Insertion(NamedTuple):
-    """The ports that insert a node into a wire."""
+    """The in-port and out-port by which a node is inserted into a wire."""
 
     wire: Wire
     into: str
@@ -72,7 +72,7 @@ def _fitting_output(
     given: TensorType | None,
     wire: Wire,
 ) -> str | None:
-    """Return the first output that the wire's target takes, or whose type is unknown."""
+    """Return the first output of a node that the wire's target takes, or whose type is unknown."""
     types = _types_with(doc, analysis, record, port, given)
     target = doc.nodes[wire.target]
     for view in out_ports(doc, record):
@@ -123,7 +123,7 @@ def _shares_dtype(doc: Document, target: NodeRecord, port: str, dtypes: Iterable
 
 
 def insert_on_wire(doc: Document, node_id: str, found: Insertion) -> None:
-    """Insert a node into a wire."""
+    """Insert a node into a wire, at the ports that `insertion` found."""
     wire = found.wire
     label = f"Insert {doc.node(node_id).name} between {doc.node(wire.source).name} and "
     with doc.transaction(label + doc.node(wire.target).name) as t:
@@ -173,7 +173,7 @@ def _entries(
 
 
 def _by_port(doc: Document, record: NodeRecord) -> list[Wire]:
-    """Return the wires into a node, except control wires, in the order of its ports."""
+    """Return the wires into a node in the order of its ports, without control wires."""
     wires = _tensors(doc, record)
     if len(wires) > 1:
         names = [port.name for port in in_ports(doc, record)]
@@ -194,7 +194,7 @@ def remove_and_heal(doc: Document, analysis: Analysis, ids: Iterable[str]) -> in
 
 
 def detach(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:
-    """Disconnect nodes from all others and connect their neighbours instead.
+    """Disconnect nodes from all other nodes, and connect those to each other where types fit.
 
     Return how many wires were removed or replaced.
     """

@@ -83,7 +83,7 @@ def _all_names(document: Document) -> list[str]:
 
 
 def _resolve_names(document: Document, kind: str, value: Any) -> Any:
-    """Return the value of a training setting with ids in place of names."""
+    """Return the value of a training setting, with ids in place of node names."""
     if kind == "node" and isinstance(value, str):
         return _path_named(document, value)
     if kind == "monitor":
@@ -102,8 +102,7 @@ def _path_named(document: Document, name: str) -> str:
 
 
 def _resolve_measured(document: Document, value: Any) -> Any:
-    """Return ``{"node": "loss", "split": "test"}`` for ``test/loss``, and without a split for
-    ``loss``."""
+    """Return ``{"node": ID, "split": "test"}`` for ``test/loss``; no split for ``loss``."""
     if isinstance(value, str):
         split, slash, rest = value.partition("/")
         named = slash and split in SPLITS and find_name(document, value) is None

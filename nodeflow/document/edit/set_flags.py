@@ -22,7 +22,7 @@ from nodeflow.graph.devices import device_name, parse_device
 
 
 def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
-    """Set breakpoints at nodes, or removes them if all have one."""
+    """Set breakpoints at nodes, or remove them if all these nodes have one."""
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(has_breakpoint(doc.node(i)) for i in ids)
     verb = "Remove the breakpoint of" if every else "Set a breakpoint at"
@@ -37,13 +37,13 @@ def toggle_plotted(doc: Document, ids: Iterable[str]) -> None:
 
 
 def set_mode(doc: Document, ids: Iterable[str], mode: str) -> None:
-    """Mute or bypasses nodes; "" activates them."""
+    """Mute or bypass nodes; "" makes them active again."""
     verb = {MUTED: "Mute", BYPASSED: "Bypass"}.get(mode, "Activate")
     _set(doc, verb, [i for i in ids if doc.node(i).op != REROUTE], "mode", mode or None)
 
 
 def toggle_mode(doc: Document, ids: Iterable[str], mode: str) -> None:
-    """Set the mode of nodes, or resets it if all have it."""
+    """Set the mode of nodes, or reset it if all of them have it."""
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(mode_of(doc.node(i)) == mode for i in ids)
     set_mode(doc, ids, "" if every else mode)
@@ -128,7 +128,7 @@ def remove_device(doc: Document, node_id: str) -> None:
 
 
 def set_hidden(doc: Document, keys: Iterable[tuple[str, str]], hidden: bool) -> None:
-    """Hide wires, given by (target id, port), or shows them."""
+    """Hide wires, given by (target id, port), or show them."""
     keys = [key for key in keys if key in doc.wires]
     label = f"{'Hide' if hidden else 'Show'} {'a wire' if len(keys) == 1 else f'{len(keys)} wires'}"
     with doc.transaction(label) as t:

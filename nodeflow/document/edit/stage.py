@@ -1,6 +1,6 @@
 """The stage of a document: the views and controls that its author pinned.
 
-It is content of the file, with undo, differences and merges::
+It is part of the file, with undo, differences and merges::
 
     {"views": [{"node": "n17", "view": "regions"}, {"view": "loss"}],
      "controls": [{"node": "n20", "attr": "learning_rate"}, {"node": "training", "attr": "seed"},
@@ -30,7 +30,7 @@ MOST_CONTROLS = 6
 
 
 class StageFull(DocumentError):
-    """A further control for a stage that has as many controls as fit.
+    """A new control for a stage that already has as many controls as fit.
 
     Remedy: Take a control off the stage first.
     """
@@ -125,7 +125,7 @@ def unpin_control(doc: Document, control: PinnedControl) -> None:
 
 
 def title_of(doc: Document, view: PinnedView) -> str:
-    """Return a view in a few words: ``regions of probabilities``, ``loss``."""
+    """Return the title of a pinned view: ``regions of probabilities``, ``loss``."""
     name = scoped_name(doc.root, view.node) if view.node else ""
     return f"{view.view} of {name}" if name else view.view
 
@@ -158,7 +158,9 @@ def _control(item: dict[str, Json]) -> PinnedControl:
 
 
 def _set(doc: Document, kind: str, items: list[dict[str, Json]], label: str) -> None:
-    """Replace one list of the stage, as one undo step; an empty list leaves the file."""
+    """Replace one list of the stage, as one undo step; remove the list from the file if it is
+    empty.
+    """
     root = doc.root
     stage = {**root.stage, kind: items} if items else _without(root.stage, kind)
     with root.transaction(label) as t:

@@ -1,9 +1,9 @@
-"""Streams of random numbers: kept when a node is renamed, grouped or unpacked, new for a copy.
+"""Streams of random numbers: kept when a node is renamed, grouped or unpacked; new for a copy.
 
-A random op draws from the run's seed and its stream, which is the node's first name. So renaming a
-node, or moving it into a subgraph, changes no number. The field `stream` is stored only if it
-differs from the name (`records.stream_of`). An instance of a subgraph stores the prefix of the
-streams inside, which is empty if grouping made the instance.
+A random op draws from the run's seed and its stream, which is the name that the node had first. So
+renaming a node, or moving it into a subgraph, changes no number. The field `stream` is stored only
+if it differs from the name (`records.stream_of`). An instance of a subgraph stores a prefix for the
+streams inside it; the prefix is empty if grouping made the instance.
 
 A stream is unique in the graph that runs. Few nodes store one, so the search for another node with
 the same stream compares only a few names (`_Search`).
@@ -32,28 +32,30 @@ from nodeflow.graph.op import Op
 
 
 def draws(record: NodeRecord) -> bool:
-    """Return whether a node draws random numbers, itself or inside it. An unknown op may."""
+    """Return whether a node, or a node inside it, draws random numbers. For an unknown op,
+    return True.
+    """
     op = plain_declaration(record.op)
     return op.random if isinstance(op, Op) else op is None and record.op not in (*BORDER, DATASET)
 
 
 def with_stream(record: NodeRecord, stream: str) -> NodeRecord:
-    """Return a node with a stream, which is stored only if it differs from the name."""
+    """Return a node with this stream, which is stored only if it differs from the name."""
     if stream == stream_of(record) and (stream != record.name or not record.extra):
         return record
     return with_field(record, "stream", None if stream == record.name else stream)
 
 
 def renamed(record: NodeRecord, name: str) -> NodeRecord:
-    """Return a node with another name and the same stream; raise BadName."""
+    """Return a node with another name and an unchanged stream; raise BadName."""
     found = replace(record, name=check_name(name))
     return with_stream(found, stream_of(record)) if draws(record) else found
 
 
 def with_free_stream(graph: Document, record: NodeRecord) -> NodeRecord:
-    """Return a node to be added, with a stream that no other node has.
+    """Return a node that is to be added to a graph, with a stream that no other node has.
 
-    It is the node's own stream if that is free, else its name, else `NAME@ID`.
+    The stream stays if it is free; else it becomes the node's name, or `NAME@ID`.
     """
     if not draws(record):
         return record
@@ -81,7 +83,9 @@ class _Search:
         self._prefixes = set(_prefixes(graph))
 
     def is_free(self, stream: str) -> bool:
-        """Return whether the node can have a stream (for an instance: a prefix)."""
+        """Return whether no other node has this stream; for an instance, whether the prefix is
+        free.
+        """
         if self._record.op != SUBGRAPH and any(
             self._holds(self._root, prefix + stream) for prefix in self._prefixes
         ):
@@ -94,7 +98,7 @@ class _Search:
         return not any(self._holds(self._root, p + s) for p in self._prefixes for s in inner)
 
     def _holds(self, graph: Document, stream: str) -> bool:
-        """Return whether another node in a graph, at any depth, has a stream."""
+        """Return whether another node in a graph, or in an instance at any depth, has a stream."""
         for record in self._others(graph, graph.ids_by_stream.get(stream, ())):
             if record.op != SUBGRAPH and draws(record):
                 return True
@@ -104,7 +108,9 @@ class _Search:
         return any(self._holds(inside, rest) for inside, rest in self._behind(graph, stream))
 
     def _is_prefix(self, graph: Document, prefix: str) -> bool:
-        """Return whether another instance has a prefix, or another stream begins with it."""
+        """Return whether another instance has this prefix, or another node's stream begins with
+        it.
+        """
         scope = f"{prefix}/"
         for record in self._others(graph, graph.streams):
             found = stream_of(record)
@@ -119,8 +125,9 @@ class _Search:
         return any(self._is_prefix(inside, rest) for inside, rest in self._behind(graph, prefix))
 
     def _behind(self, graph: Document, stream: str) -> Iterator[tuple[Document, str]]:
-        """Yield the definitions of instances whose prefix begins a stream, and the rest of the
-        stream."""
+        """Yield each definition whose instance has a prefix of the stream, and the rest of the
+        stream.
+        """
         found = list(self._others(graph, graph.prefixed))
         parts = stream.split("/")
         for depth in range(1, min(len(parts), DEEPEST)):
@@ -135,11 +142,13 @@ class _Search:
                 yield inside, stream.removeprefix(scope)
 
     def _others(self, graph: Document, ids: Iterable[str]) -> Iterator[NodeRecord]:
-        """Yield the nodes of a graph with these ids, except the node of the search."""
+        """Yield the nodes of a graph with these ids, except the node being searched for."""
         return (graph.nodes[i] for i in ids if i != self._record.id)
 
     def _is_other(self, graph: Document, record: NodeRecord) -> bool:
-        """Return whether a node found by name is another node, and draws from its name."""
+        """Return whether a node with a matching name is a different node whose stream is its
+        name.
+        """
         return record.id != self._record.id and record.id not in graph.streams
 
 

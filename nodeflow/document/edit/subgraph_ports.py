@@ -26,7 +26,9 @@ from nodeflow.document.model.transaction import Transaction
 
 
 def add_port(definition: Document, side: str, name: str = "") -> str:
-    """Add a port after the others and return its name: `name`, made unique if it is taken."""
+    """Add a port after the existing ones and return its name: `name`, made unique if it is
+    taken.
+    """
     base = name or ("x" if side == INPUTS else "out")
     _check(base)
     port = FreeNames().fresh(base, _taken(definition))
@@ -86,7 +88,7 @@ def remove_port(definition: Document, side: str, name: str) -> None:
 
     Args:
         definition: the graph of the subgraph.
-        side: whether it is an input or an output: the op of the border node that holds the port.
+        side: `INPUTS` or `OUTPUTS`, the op of the border node that holds the port.
     """
     ports = _ports_with(definition, side, name)
     with definition.transaction(f"Remove the port {name}") as t:

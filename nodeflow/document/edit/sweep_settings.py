@@ -42,12 +42,12 @@ def can_vary(attr: Attr) -> bool:
 
 
 def sweep_of(doc: Document) -> Mapping[str, Any]:
-    """Return the sweep as stored in the settings; empty if there is none."""
+    """Return the settings of the document's sweep as stored; empty if there are none."""
     return doc.root.training.get("sweep") or {}
 
 
 def varied(doc: Document) -> dict[tuple[str, str], str]:
-    """Return (path or ``training``, attribute) -> tried values, for nodes that exist."""
+    """Return (path or ``training``, attribute) -> values to try, for nodes that exist."""
     return {
         (path, attr): text
         for path, attrs in (sweep_of(doc).get("vary") or {}).items()
@@ -62,12 +62,14 @@ def name_of(doc: Document, path: str) -> str | None:
 
 
 def spec_texts(doc: Document) -> dict[str, str]:
-    """Return ``NODE.ATTRIBUTE`` or ``training.SETTING`` -> tried values."""
+    """Return ``NODE.ATTRIBUTE`` or ``training.SETTING`` -> values to try, as text."""
     return {f"{name_of(doc, path)}.{attr}": text for (path, attr), text in varied(doc).items()}
 
 
 def vary(doc: Document, path: str, attr: str, text: str | None) -> None:
-    """Let an attribute vary, as one undo step; None gives it a single value again."""
+    """Set the values that a sweep tries for an attribute, as one undo step; None stops varying
+    it.
+    """
     root, kept = doc.root, dict(sweep_of(doc))
     found = {p: dict(attrs) for p, attrs in (kept.get("vary") or {}).items()}
     if text is None:

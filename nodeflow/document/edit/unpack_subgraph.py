@@ -48,7 +48,9 @@ from nodeflow.document.model.transaction import Transaction
 
 @dataclass
 class _Move:
-    """The move of nodes out of an instance: ids and names inside -> outside, and the offset."""
+    """The data for moving nodes out of an instance: ids and names, inside -> outside, and the
+    offset.
+    """
 
     record: NodeRecord
     inside: Document
@@ -59,13 +61,14 @@ class _Move:
 
 
 def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
-    """Replace an instance by its content, wired as before; return the ids of the nodes.
+    """Replace an instance by the nodes inside it, with the same wires; return the ids of these
+    nodes.
 
     If it is the only instance, the nodes keep their ids, and their names if they are free, and the
     definition is removed. Otherwise they are copies with names in the instance's scope (`dense/W`).
 
     Raises:
-        SubgraphError: it is not an instance, cannot be expanded, or is bypassed.
+        SubgraphError: the node is not an instance, cannot be expanded, or is bypassed.
     """
     record = doc.node(node_id)
     if is_flow(record):
@@ -102,7 +105,7 @@ def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
 
 
 def remove_content(definition: Document, t: Transaction) -> None:
-    """Remove a definition with its content; there must be no instance."""
+    """Remove a definition with its content; it must have no instance."""
     inside = t.within(definition)
     for node_id in list(definition.nodes):
         inside.drop_node(node_id)
@@ -158,7 +161,7 @@ def _moved(move: _Move, inner: NodeRecord) -> NodeRecord:
 
 
 def _own_name(move: _Move, name: Json) -> Json:
-    """Return the new name of a variable inside; names of variables outside stay."""
+    """Return the new name of a moved variable; the name of a variable outside stays."""
     found = find_name(move.inside, name) if isinstance(name, str) else None
     if found is None or not isinstance(name, str):
         return name
@@ -174,10 +177,10 @@ def _moved_frame(t: Transaction, move: _Move, frame: FrameRecord) -> FrameRecord
 
 
 def _out_of(steps: list[str], move: _Move) -> list[str] | None:
-    """Return a path of ids as it is after unpacking an instance, or None if it leads nowhere.
+    """Return a path of ids with an unpacked instance removed, or None if it leads nowhere.
 
-    A path through the instance leads to the moved node, and a path to the instance itself leads to
-    the node that computes its first output.
+    A path through the instance leads to the moved node, and a path to the instance leads to the
+    node that computes its first output.
     """
     if move.record.id not in steps:
         return steps
@@ -192,7 +195,7 @@ def _out_of(steps: list[str], move: _Move) -> list[str] | None:
 
 
 def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
-    """Yield the wires with values that replace the instance's wires."""
+    """Yield the wires that carry values and replace the wires of the instance."""
     inside, ids = move.inside, move.ids
     inputs = inside.borders.get(INPUTS)
     node = move.record.id
@@ -219,8 +222,9 @@ def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
 def _order(
     doc: Document, t: Transaction, move: _Move, before: list[Wire], after: list[Wire]
 ) -> None:
-    """Move control wires: wires into the instance go to all nodes inside, wires out start at the
-    last nodes inside."""
+    """Replace control wires of the instance: wires into it go to all nodes inside, and wires out of
+    it start at the last nodes inside.
+    """
     nodes = [doc.nodes[new] for new in move.ids.values()]
     nodes = [n for n in nodes if n.op not in (DATASET, REROUTE) and declaration(n, doc) is not None]
     for wire in before:

@@ -1,4 +1,4 @@
-"""Removing wires: clears their hidden flags and renumbers the inputs of variadic ports."""
+"""Removing wires; this also clears hidden flags and renumbers the inputs of variadic ports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def drop_wires(doc: Document, t: Transaction, keys: Iterable[WireKey]) -> None:
 
 
 def show_wires(doc: Document, t: Transaction, keys: Iterable[WireKey]) -> None:
-    """Clear the hidden flags of these inputs."""
+    """Clear the hidden flags of wires, given by (node id, port)."""
     for target, port in keys:
         record = doc.nodes[target]
         hidden = hidden_ports(record)
@@ -34,7 +34,7 @@ def show_wires(doc: Document, t: Transaction, keys: Iterable[WireKey]) -> None:
 
 
 def _close_gaps(doc: Document, t: Transaction, target: str, base: str) -> None:
-    """Renumber the wires into `base.0`, `base.1`, ... of a node without gaps."""
+    """Renumber the wires into `base.0`, `base.1`, ... of a node, so that no number is missing."""
     numbered = [(split_port(wire.target_port), wire) for wire in doc.wires_into(target)]
     found = sorted((i, wire) for (name, i), wire in numbered if name == base and i is not None)
     for index, (number, wire) in enumerate(found):

@@ -1,4 +1,4 @@
-"""Calls in formulas: ``reduce_sum(x, axis=1)`` gives an op, its inputs and its attributes."""
+"""Calls in formulas: ``reduce_sum(x, axis=1)`` stands for an op, its inputs and its attributes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LAYERS = "layers"
 
 
 class CallReader(Planner):
-    """The part of the planner that plans the node of a call."""
+    """The base class of the formula reader that plans the node of a call."""
 
     def read_operand(self, node: ast.expr) -> list[Value] | Number:
-        """Return the meaning of an operand: output values, or a number without a dtype."""
+        """Return the output values of an operand, or a number that has no dtype yet."""
         raise NotImplementedError
 
     def call(self, node: ast.Call) -> list[Value]:
@@ -66,8 +66,10 @@ class CallReader(Planner):
 
     @staticmethod
     def _last_wired(op: Op, given: dict[str | None, ast.keyword], rest: list[ast.expr]) -> int:
-        """Return the index of the last in-port with more than a literal; all ports before it need
-        wires."""
+        """Return the index of the last in-port whose argument is not a literal.
+
+        All ports before it need wires.
+        """
         values = dict(zip((p.name for p in op.inputs if p.name not in given), rest, strict=False))
         values |= {name: keyword.value for name, keyword in given.items() if name is not None}
         wired = (i for i, p in enumerate(op.inputs) if p.name in values
@@ -123,7 +125,10 @@ class CallReader(Planner):
         return list(checked) if isinstance(checked, tuple) else checked
 
     def _sizes(self, op: Op, shape: ast.List | ast.Tuple) -> ast.expr:
-        """Return a shape with None for each name that no node has: ``[n, 784]``."""
+        """Return a shape with None in place of unknown names: ``[None, 784]`` for ``[n, 784]``.
+
+        Raises ExpressionError if a name is a node.
+        """
         for size in shape.elts:
             if isinstance(size, ast.Name) and self._is_known(size.id):
                 raise self.error(
@@ -145,7 +150,7 @@ class CallReader(Planner):
 
 
 def is_setting(op: Op, port: Port, value: ast.expr) -> bool:
-    """Return whether a value is a literal for the attribute with the port's name."""
+    """Return whether a value is a literal for the attribute that has the same name as the port."""
     return is_literal(value) and any(attr.name == port.name for attr in op.attrs)
 
 
@@ -176,7 +181,7 @@ def is_literal(node: ast.expr) -> bool:
 
 
 def _with_names(node: ast.expr) -> ast.expr:
-    """Return a list of bare names as a list of strings."""
+    """Return a list of plain names as a list of strings."""
     if isinstance(node, (ast.List, ast.Tuple)):
         items = [ast.Constant(e.id) if isinstance(e, ast.Name) else e for e in node.elts]
         return ast.List(items, ast.Load())

@@ -96,8 +96,10 @@ class _Writer:
         return f"{module}.{op.call_name}({', '.join([*args, *given])})"
 
     def _graph_name(self, record: NodeRecord, op: NodeDeclaration) -> str:
-        """Return the name in the graph; for a node that draws random numbers, its stream if
-        possible."""
+        """Return the name of a node in the exported graph.
+
+        For a node that draws random numbers, return the name of its stream if that is a valid name.
+        """
         if not _draws(record, op):
             return record.name
         stream = stream_of(record)
@@ -116,7 +118,9 @@ class _Writer:
         return args or [_literal(value if initializer is None else initializer)], attrs
 
     def _inputs(self, record: NodeRecord, op: NodeDeclaration) -> list[str]:
-        """Return the arguments by port; a variadic port after others becomes a list."""
+        """Return the arguments of a call by port; if a variadic port is not the first, it
+        becomes a list.
+        """
         args: list[str] = []
         several: list[str] = []
         for port in in_ports(self.doc, record):
@@ -157,7 +161,7 @@ class _Writer:
 
 
 def _draws(record: NodeRecord, op: NodeDeclaration) -> bool:
-    """Return whether a node draws random numbers; a layer draws them for its variables."""
+    """Return whether a node draws random numbers. A layer draws them for its variables."""
     if op.id == "variable":
         return record.attrs.get("initializer") is not None
     return bool(getattr(op, "random", False))

@@ -46,8 +46,9 @@ def call_around(text: str, cursor: int) -> CallHint | None:
 
 
 def is_unfinished(text: str) -> bool:
-    """Return whether an unreadable formula becomes readable by adding an operand, a closing quote
-    or closing brackets."""
+    """Return whether an invalid formula would be valid with a further operand, quote or
+    brackets.
+    """
     if not text.strip() or _is_readable(text):
         return False
     brackets, quote = _open_at_end(text)
@@ -95,7 +96,7 @@ def _is_readable(text: str) -> bool:
 
 
 def _open_at_end(text: str) -> tuple[list[_Bracket], str]:
-    """Return the open brackets at the end of a text, outermost first, and an open quote."""
+    """Return the brackets still open at the end of a text, outermost first, and an open quote."""
     found: list[_Bracket] = []
     quote = ""
     for at, sign in enumerate(text):

@@ -66,7 +66,7 @@ def _add_nodes(doc: Document, plan: Plan) -> list[str]:
 
 
 def _automatic(doc: Document, op: str, wanted: Iterable[str]) -> str:
-    """Return an automatic name that the formula does not assign later."""
+    """Return a free automatic name for a node that the formula does not use itself."""
     base = automatic_name(op)
     name = doc.fresh_name(base)
     number = 1
@@ -82,7 +82,7 @@ def _shortened(text: str) -> str:
 
 
 class _Types:
-    """The types of the new nodes before they are analysed."""
+    """The types of the new nodes from the formula's plan, in the form of an analysis."""
 
     problems: Mapping[str, Any] = {}
 
@@ -138,7 +138,7 @@ def _extent(places: Mapping[str, Point], boxes: Mapping[str, Size]) -> Size:
 def _origin(
     places: Mapping[str, Point], boxes: Mapping[str, Size], used: list[Box], center: Point
 ) -> Point:
-    """Return the block's corner: right of its inputs at their height, or around the centre."""
+    """Return the position for the new nodes: right of their inputs, or around the centre."""
     width, height = _extent(places, boxes)
     if not used:
         return center[0] - width / 2, center[1] - height / 2
@@ -148,7 +148,7 @@ def _origin(
 
 
 def free_place(origin: Point, size: Size, taken: Iterable[Box], gap: float = ROW_GAP) -> Point:
-    """Return the nearest position above or below `origin` where a block of `size` covers no box.
+    """Return the nearest position above or below `origin` where a block covers no box.
 
     `gap` is the minimum distance at `origin`; a moved block keeps the gap of rows.
     """

@@ -134,8 +134,10 @@ class _Reader(CallReader):
         return result
 
     def _named(self, result: list[Value] | Number, name: str, source: ast.AST) -> list[Value]:
-        """Return the value of a named formula; add a node if it is only a number or an existing
-        node."""
+        """Return the value of a statement `name = ...`.
+
+        If the value is only a number or an existing node, add a node that has the name.
+        """
         if isinstance(result, Number):
             return [self.constant(result, _own_dtype(result), name)]
         index = self._index(result)
@@ -147,8 +149,10 @@ class _Reader(CallReader):
         return self.apply(REGISTRY.lookup("identity"), result[:1], {}, source, name)
 
     def _index(self, result: list[Value] | Number) -> str | int | None:
-        """Return the node of a result; a node without outputs (an optimizer) is the last planned
-        one."""
+        """Return the node that computes the value of a statement; None for a number.
+
+        A node without outputs, such as an optimizer, is the last planned node.
+        """
         if isinstance(result, Number):
             return None
         return result[0].node if result else len(self.plan.nodes) - 1
@@ -234,7 +238,9 @@ class _Reader(CallReader):
         return (self.analysis.out_types(node_id) or {}).get(port)
 
     def _declare(self, name: str, node: ast.AST) -> list[Value]:
-        """Declare an unknown name; its type is unknown, because the user sets its shape later."""
+        """Plan a node for an unknown name. Its type is unknown, because the user sets its shape
+        later.
+        """
         if self.declare is None:
             self.unknown.setdefault(name, node)
         new = NewNode(self.declare or DECLARABLE[0], name, {"dtype": "float32"})
@@ -245,8 +251,8 @@ class _Reader(CallReader):
     def _scoped(self, node: ast.BinOp) -> list[Value] | None:
         """Return the outputs of a node whose name has slashes, such as ``layer/weights``.
 
-        Python parses such a name as a division. Return None if the expression is a real division,
-        because ``layer`` is a name itself or there is no such node.
+        Python parses such a name as a division. Return None if it is a division: ``layer`` is the
+        name of a node, or no node is called ``layer/weights``.
         """
         parts: list[str] = []
         left: ast.expr = node
@@ -291,7 +297,7 @@ class _Reader(CallReader):
         return self._binary(node.ops[0], node.left, node.comparators[0], node)
 
     def _subscript(self, node: ast.Subscript) -> list[Value]:
-        """Select an output by ``split[1]``; of a single tensor, select a part as numpy does."""
+        """Return one output for ``split[1]``; for a single tensor, slice it as numpy does."""
         outputs = self.read_operand(node.value)
         if isinstance(outputs, Number):
             raise self.error(node, "a number has no parts")
@@ -331,12 +337,12 @@ class _Reader(CallReader):
 
 
 def _own_dtype(number: Number) -> str:
-    """Return the dtype of a single number, the same as for a new constant in the window."""
+    """Return the dtype of a number that stands alone: the dtype of a new constant in the window."""
     return "bool" if is_bool(number.value) else "float32"
 
 
 def _widest(value: Any) -> str:
-    """Return a dtype that can hold a number, or lists of numbers."""
+    """Return the widest dtype for a number, or for lists of numbers: `float64` or `complex128`."""
     if isinstance(value, (list, tuple)):
         return next((k for k in map(_widest, value) if k in COMPLEX), "float64")
     return "complex128" if isinstance(value, complex) else "float64"

@@ -85,7 +85,7 @@ class Plan:
 
 
 class Planner:
-    """A collector of new nodes; the parser extends it."""
+    """The collector of a formula's new nodes, and the base class of its parser."""
 
     def __init__(
         self, doc: Document, analysis: Analysis, source: Source, declare: str | None
@@ -119,7 +119,7 @@ class Planner:
         return self.add(new, node)
 
     def source_ops(self, value: Value) -> set[str]:
-        """Return the ops that a value depends on."""
+        """Return the ops of all nodes that a value depends on."""
         found: set[str] = set()
         waiting, seen = [value.node], {value.node}
         while waiting:
@@ -148,10 +148,10 @@ class Planner:
         return item[0]
 
     def dtype(self, op: Op, flat: list[Any], index: int) -> str:
-        """Return the dtype for a number without one, at an operand of an op.
+        """Return the dtype for a number that is an operand of an op and has no dtype yet.
 
-        It is the dtype of a tensor among operands that must agree with it, else one that the port
-        accepts.
+        It is the dtype of a tensor among the operands that must have the same dtype, else one that
+        the port accepts.
 
         Args:
             flat: all operands of the op.
@@ -235,7 +235,7 @@ def loss_warnings(planner: Planner, op: str, inputs: Mapping[str, Value]) -> lis
 
 
 def _listed(value: Any) -> Any:
-    """Return a literal as JSON."""
+    """Return a literal as a JSON value."""
     if isinstance(value, complex):
         return complex_text(value)
     return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -72,7 +72,7 @@ def _text(term: Term) -> tuple[str, int]:
 def _infix(
     sign: str, binds: int, args: tuple[Term, ...], write: Callable[[Term], tuple[str, int]]
 ) -> tuple[str, int]:
-    """Return an operation with brackets where needed, and its precedence.
+    """Return the text of a binary operation, with brackets where needed, and its precedence.
 
     Operators are left-associative, powers right-associative, comparisons neither.
     """

@@ -1,4 +1,4 @@
-"""The text of a formula: its syntax tree, and positions of the tree in the text."""
+"""The text of a formula, its syntax tree, and the positions in the text of parts of the tree."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Source:
             raise SyntaxError(str(error) or "too complex") from None
 
     def place(self, node: ast.AST) -> tuple[int, int, int]:
-        """Return line, column and length of a part of the tree."""
+        """Return the line, column and length of the text of a part of the tree."""
         line = getattr(node, "lineno", 1) - 1
         start = self._column(line, getattr(node, "col_offset", 0))
         same = getattr(node, "end_lineno", None) == line + 1
@@ -49,7 +49,7 @@ class Source:
         return text[:1].lower() + text[1:]
 
     def advice(self, error: SyntaxError) -> str | None:
-        """Return a hint for common mistakes, or None."""
+        """Return a hint if a syntax error is a common mistake, or None."""
         if "==" in error.msg:
             return "Comparing is written ==; one = gives a name."
         if "was never closed" in error.msg:

@@ -1,7 +1,7 @@
-"""The formula of a node as a tree, the source of its text and LaTeX.
+"""The formula of a node as a tree, from which its text and its LaTeX are written.
 
-The leaves are placeholders, variables and data sets, by name, and constants, by value. Nodes with
-several consumers, and nodes beyond the size limit, are shown by name.
+The leaves are placeholders, variables and data sets, shown by name, and constants, shown by value.
+Nodes with several consumers, and nodes beyond the size limit, are also shown by name.
 """
 
 from __future__ import annotations
@@ -74,7 +74,10 @@ def formula_tree(doc: Document, node_id: str, most: int = MOST_TERMS) -> Term:
 
 
 def _opened(doc: Document, root: NodeRecord, most: int) -> list[str]:
-    """Return the nodes to show as formulas, the nearest to the root, each after its consumers."""
+    """Return the nodes that are shown as formulas rather than by name, each after its consumers.
+
+    These are the nodes nearest to the root, at most `most`, except nodes with several consumers.
+    """
     depth, order = {root.id: 0}, [root.id]
     for node in order:
         for wire in doc.wires_into(node):
@@ -89,7 +92,7 @@ def _opened(doc: Document, root: NodeRecord, most: int) -> list[str]:
 
 
 def _users_first(doc: Document, root: str, opened: set[str]) -> list[str]:
-    """Return the nodes in reverse postorder; a loop ends at the name of its node."""
+    """Return the nodes in reverse postorder. A loop is cut where it returns to a node."""
     done: dict[str, None] = {}
     stack: list[tuple[str, bool]] = [(root, False)]
     seen: set[str] = set()

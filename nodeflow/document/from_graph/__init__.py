@@ -1,1 +1,3 @@
-"""From a graph written in Python, or opened from another format, to a document."""
+"""Converting a graph to a document, whether Python made the graph or a file of another program
+did.
+"""

@@ -1,6 +1,6 @@
 """Converting a graph written in Python to a document, for `nodeflow.save`.
 
-Name scopes structure the file: scopes that are built alike become instances of one subgraph (see
+Name scopes structure the file: scopes with equal content become instances of one subgraph (see
 `repeated_scopes`), and all others become titled frames (see `layout.scopes`).
 """
 
@@ -36,7 +36,7 @@ def from_graph(
 
     Args:
         folder: the folder of the new file; paths of data are relative to it.
-        folded: scopes that become subgraphs, even small ones -> names of the subgraphs.
+        folded: scopes that become subgraphs, even if small -> names of the subgraphs.
 
     Raises:
         NotInFile: a node uses a derived node, which a document cannot express.

@@ -1,7 +1,7 @@
-"""Data sets of a graph made in Python, kept in its file if the file can hold them.
+"""Data sets of a graph made in Python, saved as dataset nodes where the file format allows it.
 
-A dataset node holds a data source with its options. So a data set is kept if its elements are the
-rows of a source's train split, with or without batches, in order or shuffled as a whole.
+A dataset node holds a data source with its options. So a data set can be saved if its elements are
+the rows of a source's train split, with or without batches, in order or shuffled as a whole.
 """
 
 from __future__ import annotations
@@ -41,13 +41,14 @@ def keep_data(
     folder: Path | None = None,
     put: Put | None = None,
 ) -> list[str]:
-    """Add the dataset nodes and training settings for a graph's data sets to its document.
+    """Add dataset nodes and training settings for a graph's data sets to the graph's document.
 
     A data set replaces the former feeds of its placeholders.
 
     Args:
-        ids: the nodes in the document itself, not in its subgraphs -> their ids.
-        put: the function that changes the document; by default, for a document being made.
+        ids: nodes of the graph -> their ids; only nodes in the document itself, not in subgraphs.
+        put: the function that changes the document; by default it writes without undo, for a
+            document being made.
 
     Returns:
         The ids of the dataset nodes.

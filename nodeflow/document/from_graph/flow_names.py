@@ -1,4 +1,4 @@
-"""Names for the ports of a loop or branch written in Python, in its document."""
+"""Names that a document gives to the ports of a loop or branch written in Python."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Names(NamedTuple):
 
 
 def is_flow_node(node: Any) -> bool:
-    """Return whether a node holds a body that a user wrote."""
+    """Return whether a node is a loop or branch with a body that a user wrote."""
     return node.op.id in KINDS and bool(_main(node).names)
 
 
@@ -48,7 +48,9 @@ def port_names(node: Any) -> Names:
 
 
 def _source(body: Body, end: tuple[int, int], carried: int = 0) -> str:
-    """Return the name of an output, from the node that computes it."""
+    """Return a name for an output of a body, taken from the node or input that provides its
+    value.
+    """
     index, port = end
     if index < 0:
         return f"all_{body.names[port]}" if port < carried else f"{body.names[port]}_out"
@@ -56,12 +58,12 @@ def _source(body: Body, end: tuple[int, int], carried: int = 0) -> str:
 
 
 def in_port(node: Any, index: int) -> str:
-    """Return the port of a node's input in a document."""
+    """Return the name that a node's input has in a document."""
     op: NodeDeclaration = node.op
     return port_names(node).inputs[index] if is_flow_node(node) else op.input_name(index)
 
 
 def out_port(node: Any, index: int) -> str:
-    """Return the port of a node's output in a document."""
+    """Return the name that a node's output has in a document."""
     op: NodeDeclaration = node.op
     return port_names(node).outputs[index] if is_flow_node(node) else op.output_name(index)

@@ -18,7 +18,7 @@ from nodeflow.ops.control_flow.scan_body import Body, BodyNode, parse
 
 
 class Defined(NamedTuple):
-    """A new definition: its name, and functions that add a node and a wire to it."""
+    """A new definition: its name, and functions that add a node or a wire to it."""
 
     name: str
     put_node: Callable[[NodeRecord], None]
@@ -26,21 +26,23 @@ class Defined(NamedTuple):
 
 
 class Writer(Protocol):
-    """A writer of definitions."""
+    """The interface of an object that writes definitions into a document."""
 
     def new_id(self) -> str:
         """Return the id of a new node."""
         ...
 
     def define(self, wanted: str) -> Defined:
-        """Add a definition with this name, or a free variant of it."""
+        """Add a definition with the wanted name, or with a number after it if the name is taken."""
         ...
 
 
 def flow_record(
     node: Any, node_id: str, name: str, extra: dict[str, Json], to: Writer
 ) -> NodeRecord:
-    """Return an instance for a loop or branch, and write the definition of its body."""
+    """Return the record of an instance for a loop or branch, and write the definition of its
+    body.
+    """
     names = port_names(node)
     attrs = node.attrs
     kind = node.op.id

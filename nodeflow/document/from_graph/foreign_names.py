@@ -1,8 +1,8 @@
-"""The names of a model's inputs, outputs and sizes in the file that it was imported from.
+"""The original names of an imported model's inputs, outputs and sizes.
 
 Names such as ``sigmoid_0.tmp_0`` and ``input:0`` are not valid for nodes. A node's record keeps
-such a name through renaming, and fetches, feeds and exports accept it: ``"onnx": {"name":
-"input:0", "sizes": ["batch", null]}``. Unknown sizes with the same name are equal.
+such a name even if the node is renamed, and fetches, feeds and exports accept it: ``"onnx":
+{"name": "input:0", "sizes": ["batch", null]}``. Unknown sizes with the same name are equal.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Records for variables of layers, and for their updates, that nodes outside use
-(`inner_variable`)."""
+"""Records for the variables of layers, and for the updates of these variables, that nodes outside
+the layer use (op `inner_variable`).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ OP = "inner_variable"
 
 
 def inner_variables(nodes: Iterable[Node], known: Collection[Node]) -> list[Node]:
-    """Return the variables and updates that the nodes use, derived by known nodes with outputs."""
+    """Return the variables and updates that `nodes` use and that layers among `known` derived."""
     used = (n for node in nodes for n in (*(t.node for t in node.inputs), *awaited(node)))
     variables = dict.fromkeys(n for n in used if n.op.id in INSIDE and n not in known)
     variables = {v: None for v in variables if v.derived_from is not None}
@@ -25,7 +26,7 @@ def inner_variables(nodes: Iterable[Node], known: Collection[Node]) -> list[Node
 
 
 def awaited(node: Node) -> list[Node]:
-    """Return the nodes that the user told a node to wait for."""
+    """Return the nodes that a node waits for because the user asked for it."""
     if not is_optimizer(node.op.id):
         return list(node.control_inputs)
     own = (n for n in node.control_inputs if n.derived_from is None or n.op.id != "assign")
@@ -39,7 +40,7 @@ def owner_of(variable: Node) -> Node:
 
 
 def inner_record(variable: Node, node_id: str, names: Iterable[str]) -> NodeRecord:
-    """Return the record for a layer's variable: `h_kernel` for `h/kernel`.
+    """Return the record that stands for a layer's variable, named `h_kernel` for `h/kernel`.
 
     Args:
         names: taken names.
@@ -52,6 +53,6 @@ def inner_record(variable: Node, node_id: str, names: Iterable[str]) -> NodeReco
 
 
 def inner_wire(variable: Node, node_id: str, end: Callable[[Node, str], tuple[str, str]]) -> Wire:
-    """Return the wire from the layer to the record of its variable."""
+    """Return the wire from a layer to the record that stands for its variable."""
     owner = owner_of(variable)
     return Wire(*end(owner, out_port(owner, 0)), node_id, "layer")

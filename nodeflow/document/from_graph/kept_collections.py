@@ -30,7 +30,7 @@ Kept = dict[str, Any]
 
 
 class NotKept(UserWarning):
-    """A collection has a member that a file cannot keep."""
+    """The warning that a collection has a member that a file cannot store."""
 
 
 def kept_fields(graph: Graph) -> dict[Node, Kept]:
@@ -61,8 +61,10 @@ def kept_fields(graph: Graph) -> dict[Node, Kept]:
 
 
 def _place(graph: Graph, member: Any) -> tuple[Node, str] | None:
-    """Return the node of the file that a member belongs to, and the part of it; None for other
-    members."""
+    """Return the node that stores a member of a collection, and the member's name relative to it.
+
+    Return None for a member that a file cannot store.
+    """
     node = member.node if isinstance(member, Tensor) else member
     if not isinstance(node, Node) or node.name not in graph or graph.node(node.name) is not node:
         return None

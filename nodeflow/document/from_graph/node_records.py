@@ -27,7 +27,7 @@ def record_of(
     to: Writer | None = None,
     fields: Mapping[str, Any] | None = None,
 ) -> NodeRecord:
-    """Return the record of a node, at (0, 0); inside a subgraph its name lacks the `scope`.
+    """Return the record of a node, at (0, 0); inside a subgraph, without `scope` in its name.
 
     Args:
         to: the writer for the definition of a loop's or branch's body.
@@ -44,7 +44,7 @@ def record_of(
 
 
 def wired_inputs(node: Node) -> Iterator[tuple[int, Tensor]]:
-    """Yield the inputs of a node by index, without stand-ins."""
+    """Yield the inputs of a node by index, except default values of unwired inputs."""
     for index, tensor in enumerate(node.inputs):
         owner = tensor.node.derived_from
         made = owner is not None and (owner == node.name or is_flag(tensor))
@@ -59,10 +59,10 @@ def wires_into(
 
     Args:
         known: the nodes that the document has.
-        end: returns the start of a wire for one of their outputs.
+        end: returns the start of a wire for an output of one of these nodes.
 
     Raises:
-        NotInFile: it uses a derived node, which a document cannot express.
+        NotInFile: the node uses a derived node, which a document cannot express.
     """
     for index, tensor in wired_inputs(node):
         source, target_port = tensor.node, in_port(node, index)
@@ -81,7 +81,7 @@ def wires_into(
 
 
 def _how_to_save(graph: Graph, owner: str) -> str:
-    """Return a hint for a graph that uses the derived nodes of a macro node."""
+    """Return a hint how to save a graph that uses the nodes derived by a macro node."""
     if graph.node(owner).op.category == "Layers":
         return "A file keeps a layer as one node: make its variables with nf.variable instead."
     return "Take the gradient with a gradients node of its own."

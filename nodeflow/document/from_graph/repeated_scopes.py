@@ -1,7 +1,6 @@
-"""A search for name scopes that are built alike: each kind becomes one definition with its
-instances.
+"""A search for name scopes with equal content: they become instances of one definition.
 
-Two scopes are alike if their nodes have the same names within the scope, ops and attributes, and
+Two scopes are equal if their nodes have the same names within the scope, ops and attributes, and
 the same wires between them; their inputs from outside may differ. The file builds the graph in the
 same order as Python did, because gradients add up in that order and training has to give the same
 bits. So a scope can only be an instance if its nodes were made one after another.
@@ -31,7 +30,9 @@ Value = tuple[Node, int]
 
 
 class Alike(NamedTuple):
-    """A scope that becomes an instance: its kind, and all its nodes in order."""
+    """A scope that becomes an instance: the definition that it shares, and all its nodes in
+    order.
+    """
 
     kind: Likeness
     nodes: list[Node]
@@ -60,7 +61,7 @@ class RepeatedScopes:
         self._known: set[Likeness] = set()
 
     def find(self, nodes: Sequence[Node], prefix: str) -> dict[str, Alike]:
-        """Find name scopes that are built alike; each becomes an instance of a subgraph.
+        """Find name scopes with equal content; each becomes an instance of a subgraph.
 
         Return for each scope, by full name, the definition that it shares.
 
@@ -86,7 +87,7 @@ class RepeatedScopes:
         return found
 
     def _likeness(self, scope: str, nodes: Sequence[Node]) -> Likeness | None:
-        """Return the key for comparing a scope; None if it cannot be an instance."""
+        """Return a key that is equal for equal scopes; None if the scope cannot be an instance."""
         first, last = self._index[nodes[0]], self._index[nodes[-1]]
         together = last - first == len(nodes) - 1
         few = len(nodes) < FEWEST and scope not in self._folded
@@ -121,8 +122,9 @@ class RepeatedScopes:
 
 
 def outside_values(nodes: Sequence[Node]) -> dict[Value, str]:
-    """Return the outside values that nodes read, in order, with the name of the first port for
-    each."""
+    """Return the values outside that nodes read, each with the name of the first port that reads
+    it.
+    """
     inside = set(nodes)
     found: dict[Value, str] = {}
     for node in nodes:
@@ -133,7 +135,7 @@ def outside_values(nodes: Sequence[Node]) -> dict[Value, str]:
 
 
 def _waiting(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
-    """Return node -> the nodes that wait for it without reading it."""
+    """Return node -> the nodes that wait for it because of a control input."""
     found: dict[Node, list[Node]] = {}
     for node in nodes:
         for before in node.control_inputs:

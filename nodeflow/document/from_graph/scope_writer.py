@@ -30,7 +30,7 @@ from nodeflow.graph.graph import Graph, Node
 
 @dataclass(eq=False)
 class Part:
-    """One graph of the file while it is written: the root, or a definition with its first instance.
+    """One graph of the file being written: the file's own graph, or a definition.
 
     Attributes:
         nodes: its nodes, in order; for a definition, the nodes of its first instance.
@@ -49,9 +49,10 @@ class Part:
     outputs: dict[End, str] = field(default_factory=dict)
 
     def end(self, node: Node, port: str) -> End:
-        """Return the (id, port) in this graph that provides the value at a node's output.
+        """Return the (id, port) in this graph that provides the value of a node's output.
 
-        It is the node itself, an instance with the node inside, or an input of the definition.
+        The id belongs to the node itself, to an instance that contains it, or to the definition's
+        inputs.
         """
         if node in self.ids:
             return self.ids[node], port
@@ -62,7 +63,9 @@ class Part:
         return self.graph.borders[INPUTS], self.inputs[node, index]
 
     def leaving(self, node: Node, port: str) -> str:
-        """Return the output of a definition with the value of an inner node; add one if needed."""
+        """Return the output of a definition that has the value of an inner node; add one if
+        needed.
+        """
         source = self.end(node, port)
         if source not in self.outputs:
             own = node.name.rpartition("/")[2]
@@ -184,7 +187,7 @@ class ScopeWriter:
         return instance
 
     def _define(self, name: str, scope: str, nodes: Sequence[Node]) -> Part:
-        """Add a definition without ports and other nodes, and return it."""
+        """Add an empty definition and return it."""
         self._doc.fill("subgraph", name, {})
         graph = self._doc.graph(name)
         taken = {node.name.removeprefix(f"{scope}/") for node in nodes}
@@ -202,7 +205,7 @@ class ScopeWriter:
         return f"n{self._doc.next_id - 1}"
 
     def define(self, wanted: str) -> Defined:
-        """Add a definition."""
+        """Add the definition of a loop's or branch's body."""
         name = FreeNames().fresh(wanted, self._doc.subgraphs)
         self._doc.fill("subgraph", name, {})
         graph = self._doc.graph(name)
@@ -214,7 +217,7 @@ class ScopeWriter:
 
 
 def _kept(graph: Graph) -> dict[Node, dict[str, Any]]:
-    """Return the fields of each node's record other than its attributes."""
+    """Return the fields, besides attributes, that each node's record stores."""
     found = kept_fields(graph)
     for node, fields in foreign_fields(graph).items():
         found[node] = {**found.get(node, {}), **fields}
@@ -222,7 +225,7 @@ def _kept(graph: Graph) -> dict[Node, dict[str, Any]]:
 
 
 def _show_ends(definition: Part) -> None:
-    """Add outputs for all unused values to a definition whose instances nothing reads."""
+    """Add an output for each unused value of a definition whose instances no node reads."""
     read = {(t.node, t.index) for node in definition.nodes for _, t in wired_inputs(node)}
     for node in definition.nodes:
         for index, _ in enumerate(node.outputs):

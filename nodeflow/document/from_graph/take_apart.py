@@ -1,6 +1,7 @@
-"""Replacing a layer in the body of a loop or branch, which cannot hold its variables.
+"""Replacing a layer in the body of a loop or branch, which cannot hold the layer's variables.
 
-The ops that it derives take its place, and its variables move outside, wired in, as one undo step.
+The ops that the layer derives replace it, and its variables move outside and are wired in, as one
+undo step.
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ def take_apart(definition: Document, node_id: str, analysis: Analysis) -> None:
         analysis: the analysis of the definition inside the loop or branch.
 
     Raises:
-        SubgraphError: its inputs are not known, or it does more than compute, such as batch
+        SubgraphError: the layer's inputs are not known, or it does more than compute, such as batch
             normalisation, which updates averages.
-        NodeflowError: it does not fit its inputs.
+        NodeflowError: the layer does not take the types of its inputs.
     """
     record = definition.node(node_id)
     op = REGISTRY.lookup(record.op)
@@ -106,7 +107,7 @@ def _output(name_of: Callable[[int], str], count: int, port: str) -> int | None:
 def _derived(
     record: NodeRecord, types: Sequence[TensorType]
 ) -> tuple[list[Tensor], list[Tensor], list[Node]]:
-    """Return the inputs, outputs and nodes that a layer derives."""
+    """Return the inputs, outputs and nodes that a layer derives for inputs of these types."""
     graph = Graph()
     feeds = [add_input(graph, type_) for type_ in types]
     layer = graph.add_node(record.op, feeds, record.attrs, name=record.name)

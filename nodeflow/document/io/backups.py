@@ -36,13 +36,13 @@ _NAME = re.compile(r"(\d{20})-(saved|replaced|left)-(\d+)-([0-9a-f]{64})\.flow\.
 
 @dataclass(frozen=True)
 class Backup:
-    """One version that is kept.
+    """One kept version of a file.
 
     Attributes:
-        file: its path.
+        file: the path of the version.
         time: when it was saved, replaced or given up, in seconds since 1970.
         kind: ``saved``, ``replaced`` (written by others, replaced by a save of the user) or
-            ``left`` (the user's own, given up for another version).
+            ``left`` (unsaved edits of the user, given up for another version).
         size: bytes of the `.flow` file.
         digest: the SHA-256 of the `.flow` file.
     """
@@ -69,10 +69,10 @@ class Backup:
         return content
 
     def document(self) -> Document:
-        """Return the document in it, without a path.
+        """Return the document of this version, without a path.
 
         Raises:
-            FileProblem: it cannot be read, or is no graph.
+            FileProblem: the version cannot be read, or is no graph.
         """
         return flow.loads(self.content().decode("utf-8-sig", errors="replace"))
 
@@ -88,10 +88,10 @@ def keep(
     """Keep a version of the file ``path``, and only the newest ``most`` versions of its kind.
 
     Returns:
-        The version; None if the newest of its kind is the same, or if ``most`` is 0.
+        The version; None if the newest version of its kind has equal content, or if ``most`` is 0.
 
     Raises:
-        FlowWrite: it cannot be written.
+        FlowWrite: the version cannot be written.
     """
     own = _folder(path, folder)
     digest = hashlib.sha256(content).hexdigest()

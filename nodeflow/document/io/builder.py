@@ -1,9 +1,9 @@
 """Documents written in Python, node by node: `nf.DocumentBuilder`.
 
-A graph made with the functions of `nf` defines a computation, and `nf.save` draws it. A builder
-defines the file, to the byte: positions, frames, subgraphs, notes and settings, even for nodes that
-cannot run. Its documents pass the same checks as files. `nodeflow export --to nodeflow` writes such
-code for any document.
+The functions of `nf` define a computation, and `nf.save` lays it out. A builder defines the exact
+content of the file: positions, frames, subgraphs, notes and settings, even for nodes that cannot
+run. Its documents pass the same checks as files. `nodeflow export --to nodeflow` writes such code
+for any document.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class GraphBuilder:
             attrs: attributes of the op; others have their defaults.
 
         Raises:
-            NodeflowError: a file cannot hold it.
+            NodeflowError: a file cannot hold the node.
         """
         found: dict[str, Json] = {
             "id": self._ids.take("n"),
@@ -124,7 +124,7 @@ class GraphBuilder:
         """Add a wire that `inputs` cannot express, because its source is added after its target.
 
         Raises:
-            ArgumentProblem: an end is no node of this graph.
+            ArgumentProblem: an end of the wire is no node of this graph.
         """
         start = source["out"] if isinstance(source, BuilderNode) else source
         for end in (start, target):
@@ -149,11 +149,11 @@ class GraphBuilder:
         Args:
             rect: left, top, width and height in pixels.
             note: text inside.
-            color: its role, such as ``data``, ``loss`` or ``note``.
+            color: the role that determines the colour, such as ``data``, ``loss`` or ``note``.
             fields: further fields of the frame in the file.
 
         Raises:
-            NodeflowError: a file cannot hold it.
+            NodeflowError: a file cannot hold the frame.
         """
         found = {
             **_values(fields, f"frame {title}"),
@@ -197,14 +197,14 @@ class DocumentBuilder(GraphBuilder):
         self._ids.next = number
 
     def subgraph(self, name: str, /, **fields: Any) -> GraphBuilder:
-        """Add the definition of a subgraph and return its builder, which takes its nodes.
+        """Add the definition of a subgraph and return its builder, to which nodes are added.
 
         Args:
             name: the name that instances have in their attribute ``definition``.
             fields: further fields of the definition in the file.
 
         Raises:
-            ArgumentProblem: there is one of this name.
+            ArgumentProblem: there is already a definition with this name.
             NodeflowError: the name is not allowed.
         """
         check_definition_name(name, f"subgraph {name!r}")

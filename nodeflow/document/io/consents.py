@@ -1,7 +1,6 @@
-"""Permissions of documents to read outside their folders, remembered per user, never in the
-document.
+"""Documents' permissions to read outside their folders, stored per user, never in the document.
 
-Each document has its own file, so that two windows do not overwrite each other's.
+Each document has a separate file of permissions, so that two windows do not overwrite each other's.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from nodeflow.paths import consents_folder
 
 
 def remembered(document: Path, folder: Path | None = None) -> tuple[str, ...]:
-    """Return the permissions of a document (`Document.allowed`); none if the file is lost."""
+    """Return the permissions of a document (`Document.allowed`); empty if their file is missing."""
     try:
         content = json.loads(read_own_text(_file(document, folder)))
         allowed = content["allowed"]

@@ -73,7 +73,7 @@ def with_text_in_png(png: bytes, text: str) -> bytes:
 
 
 def text_in_png(png: bytes) -> str | None:
-    """Return the text of the iTXt chunk, or None; raise NotNodeflow if it is damaged."""
+    """Return the graph's text from the iTXt chunk, or None; raise NotNodeflow if it is damaged."""
     if not png.startswith(_SIGNATURE):
         return None
     at = len(_SIGNATURE)
@@ -114,6 +114,6 @@ def with_text_in_svg(svg: str, text: str) -> str:
 
 
 def text_in_svg(svg: bytes) -> str | None:
-    """Return the text of the metadata, or None."""
+    """Return the graph's text from the metadata of an SVG, or None."""
     found = _METADATA.search(svg.decode(errors="replace"))
     return unescape(found[1]) if found else None

@@ -1,5 +1,6 @@
-"""Locks on files, which let the windows of one user detect each other; they end with the
-process."""
+"""Locks on files, by which the windows of one user detect each other; a lock ends with its
+process.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ def lock(file: IO[Any]) -> None:
 
 
 def try_lock(file: IO[Any]) -> bool:
-    """Lock a file until it is closed; return False if somebody else has locked it."""
+    """Lock a file until it is closed; return False if another process has locked it."""
     try:
         _lock_or_raise(file)
     except OSError:

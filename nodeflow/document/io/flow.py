@@ -163,9 +163,9 @@ def at_version(text: str) -> tuple[Document, int]:
     """Return the document of a text as its own version defines it, without migrations, and the
     version.
 
-    Changes recorded by a program of that version only fit this document. `loads` migrates the text
-    that `dumps` writes for it with the version. Raise the same errors as `loads`, but accept any
-    value of a field that an earlier version does not know.
+    Changes recorded by a program of that version only fit this document. To migrate it, write it
+    with `dumps` and this version, and read the text with `loads`. Raise the same errors as `loads`,
+    but accept any value of a field that an earlier version does not know.
     """
     data = parse(text)
     as_it_is = dict.fromkeys(range(1, VERSION), lambda data: data)
@@ -183,8 +183,8 @@ def at_version(text: str) -> tuple[Document, int]:
 def load(path: str | Path, progress: Progress = ignore) -> Document:
     """Return the document in a file, with its `path` set.
 
-    `progress` is called now and then with the fraction done; an exception from it ends the reading.
-    Raise FlowRead or a FlowError.
+    `progress` is called now and then with the fraction read so far; an exception from it ends the
+    reading. Raise FlowRead or a FlowError.
     """
     path = Path(path)
     with within_memory(path):
@@ -234,7 +234,7 @@ def _load(path: Path, progress: Progress) -> Document:
 
 
 def save(doc: Document, path: str | Path | None = None) -> bytes:
-    """Write a document to a file (default: its own) atomically and mark it as saved.
+    """Write a document to a file (default: the document's path) atomically and mark it as saved.
 
     Return the new content of the file. On failure, raise FlowWrite and leave the file unchanged.
     """
@@ -327,8 +327,9 @@ def _taker(data: dict[str, Json], progress: Progress) -> Callable[[list[Json]], 
     count = 0
 
     def taken(items: list[Json]) -> Iterator[Json]:
-        """Yield the items of a list and forget each, so that a large file is not in memory
-        twice."""
+        """Yield the items of a list and forget each one, so that the parsed JSON of a large file is
+        freed while its records are made.
+        """
         nonlocal count
         for index, item in enumerate(items):
             items[index] = None

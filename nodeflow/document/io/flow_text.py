@@ -1,4 +1,4 @@
-"""From the bytes of a .flow file to checked JSON, in little more memory than the result needs."""
+"""Parsing the bytes of a .flow file, in little more memory than the result needs."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ _EMPTY = re.compile(r"\[\s*\]|\{\s*\}")
 
 
 def ignore(share: float) -> None:
-    """Ignore the progress of reading a file."""
+    """Do nothing; the default callback for the progress of reading a file."""
 
 
 def decoded(content: bytes) -> str:
-    """Return the text of UTF-8 bytes; in a large file, escape all characters but ASCII as in JSON.
+    """Return the text of UTF-8 bytes; in a large file, replace non-ASCII characters by JSON
+    escapes.
 
-    A single character beyond ASCII would make all characters take two or four bytes. Raise
-    UnicodeDecodeError.
+    A single non-ASCII character would make every character of the string take two or four bytes.
+    Raise UnicodeDecodeError.
     """
     if len(content) < LARGE or content.isascii():
         return content.decode("utf-8-sig")
@@ -55,19 +56,20 @@ def decoded(content: bytes) -> str:
 
 
 def cost(content: bytes) -> int:
-    """Return the maximum number of bytes of memory to open this JSON, estimated from its
-    content."""
+    """Return an upper bound of the memory, in bytes, to open this JSON, estimated from its
+    content.
+    """
     parts = {b"[": 88, b"{": 256, b",": 64, b'"': 30}
     return 2 * len(content) + sum(content.count(part) * size for part, size in parts.items())
 
 
 def _escaped(text: str) -> str:
-    """Return a text with escapes; in JSON only strings contain characters beyond ASCII."""
+    """Return a JSON text with escapes for non-ASCII characters, which occur only in its strings."""
     return "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
 
 
 def parse(text: str, progress: Progress = ignore) -> dict[str, Json]:
-    """Return the JSON object of a file; its nodes and wires may already be records.
+    """Return the JSON object of a file; nodes and wires may already be records in it.
 
     Raise a FlowError, or an exception from `progress`.
     """
@@ -127,10 +129,12 @@ def _are_records(value: Json) -> bool:
 
 
 def _by_items(text: str, progress: Progress) -> dict[str, Json] | None:
-    """Parse a file of this version like `json.loads`, but make records of nodes and wires at once.
+    """Parse a file of this version like `json.loads`, but convert each node and wire to a record at
+    once.
 
-    Their JSON takes several times as much memory and never exists as a whole. Return None if the
-    text is wrong or not in the format of `dumps`; then `json.loads` finds the error's place.
+    The JSON of all nodes takes several times as much memory and never exists as a whole. Return
+    None if the text is wrong or not in the format of `dumps`; then `json.loads` finds the error's
+    place.
     """
     decoder: Any = json.JSONDecoder(**_HOOKS)
     scan, skip = decoder.scan_once, _SPACE.match
@@ -216,8 +220,9 @@ _shared_int = lru_cache(maxsize=1 << 14)(int)
 
 
 def _float(text: str) -> float:
-    """Return the number; short numbers, which occur many times in a large table, share one
-    object."""
+    """Return the number in a text; short numbers, which recur in a large table, share one
+    object.
+    """
     return _shared_float(text) if len(text) <= SHORT else _read_float(text)
 
 

@@ -78,13 +78,16 @@ class Journal:
 
     @property
     def is_on_disk(self) -> bool:
-        """Whether the document, at least as of its first edit, survives a power cut."""
+        """True if the document, at least in its state after the first edit, survives a power
+        cut.
+        """
         return self._is_whole and self._file is not None and self._file.is_on_disk
 
     def keep_weights(self) -> Path | None:
-        """Return a path for learned weights, so that a crash does not lose them.
+        """Return a path to write learned weights to, so that a crash does not lose them.
 
-        The file belongs to the journal from then on. Return None if the journal cannot be written.
+        From then on, the file is removed with the journal. Return None if the journal cannot be
+        written.
         """
         if self._file is None or self._file.is_lost:
             self._begin()
@@ -93,12 +96,12 @@ class Journal:
 
     @property
     def kept_weights(self) -> Path | None:
-        """The weights written there, or None."""
+        """The file of learned weights beside the journal, or None."""
         path = None if self.path is None else self.path.with_suffix(WEIGHTS)
         return path if path is not None and path.is_file() else None
 
     def drop_weights(self) -> None:
-        """Remove the weights, after they were saved elsewhere."""
+        """Remove the file of learned weights, after they were saved elsewhere."""
         if self.path is not None:
             self.path.with_suffix(WEIGHTS).unlink(missing_ok=True)
 
@@ -107,7 +110,7 @@ class Journal:
         self._remove()
 
     def close(self) -> None:
-        """Remove the journal of a closed document and stops recording."""
+        """Remove the journal of a closed document and stop recording."""
         self._unsubscribe()
         self._remove()
 
@@ -153,7 +156,7 @@ class Journal:
         )
 
     def _forget_lost(self) -> None:
-        """Remove the replaced file once the new one is complete."""
+        """Remove the previous journal file once the one that replaces it is complete."""
         lost, new = self._lost, self._file
         if lost is None or not self._is_whole or new is None or new.path is None:
             return
@@ -179,8 +182,9 @@ class Recovered:
 
     Attributes:
         document: the document as before the crash, marked as modified and with its `path`.
-        missing: the number of later changes that were damaged and are not in it.
-        digest: the SHA-256 of the document's file as known then; None if unknown.
+        missing: the number of later changes that were damaged, so that the document lacks them.
+        digest: the SHA-256 of the document's file when it was last read or written; None if
+            unknown.
         says_digest: whether the journal's version stores digests; version 1 does not.
     """
 
@@ -229,14 +233,14 @@ class Recoverable:
         return path if path.exists() else None
 
     def discard_unless_held(self) -> None:
-        """Remove the journal, unless another window has restored it by now."""
+        """Remove the journal, unless another window has restored it in the meantime."""
         held = self.hold()
         if held is not None:
             held.close()  # Windows cannot remove an open file
             self.discard()
 
     def discard(self) -> None:
-        """Remove the journal, with the weights beside it, as far as that is allowed."""
+        """Remove the journal and the weights beside it; ignore a file that cannot be removed."""
         for path in (self.journal.with_suffix(WEIGHTS), self.journal):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
@@ -256,7 +260,9 @@ def pending(folder: Path | None = None) -> list[Recoverable]:
 
 
 def _left(path: Path) -> list[Recoverable]:
-    """Return the journal in a file, unless a window has it; raise OSError."""
+    """Return the recoverable journal in a file, as a list; empty if a window has it. Raise
+    OSError.
+    """
     with open_own(path) as file:
         if not try_lock(file):
             return []
@@ -301,7 +307,7 @@ def recover(path: Path) -> Recovered:
 
 
 def _replayed(content: journal_format.Content) -> tuple[Document, int]:
-    """Apply as many changes as leave a valid document; return the document and their number.
+    """Return the document after as many changes as leave it valid, and the number of these changes.
 
     A change can have the right checksum and yet be impossible, such as a wire to no node.
 
@@ -325,7 +331,7 @@ def _replayed(content: journal_format.Content) -> tuple[Document, int]:
 
 
 def _after(base: str, changes: Sequence[Change]) -> Document | None:
-    """Return the document after changes, loaded as from a file; None if one is impossible."""
+    """Return the document after these changes, validated like a file; None if one is impossible."""
     doc, version = flow.at_version(base)
     try:
         for change in changes:

@@ -1,8 +1,8 @@
 """A file that grows line by line and survives a crash, a power cut or a full disk.
 
-When `append` returns, the operating system has the line, so a crash of the program loses none. A
-thread writes it to disk within a second, so a power cut loses no more. Lines refused by a full disk
-wait in memory and are tried again with each line and each second.
+When `append` returns, the operating system has the line, so a crash of the program loses nothing.
+A thread writes the lines to disk within a second, so a power cut loses at most one second. Lines
+refused by a full disk wait in memory; each further line, and each second, tries to write them.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class JournalFile:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the file has everything that was appended."""
+        """True if the file has all appended lines."""
         return self._failure is None and not self.is_lost
 
     def append(self, data: bytes) -> None:

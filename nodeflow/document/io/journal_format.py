@@ -113,14 +113,18 @@ def read(data: bytes) -> Content:
 
 
 def _missing(rest: list[bytes], number: int) -> int:
-    """Return the number of changes from ``number`` on, the first of them unreadable."""
+    """Return the number of changes lost from ``number`` on.
+
+    Args:
+        rest: the lines of the journal from the first unreadable one on.
+    """
     there = [one for one in rest if one.strip(b"\0 \r")]
     last = max((n for one in there for n in _numbers(one)), default=0)
     return max(len(there), last - number + 1)
 
 
 def _numbers(one: bytes) -> Iterator[int]:
-    """Yield the number of a line if the line is undamaged."""
+    """Yield the number of a line, or nothing if the line is damaged."""
     digits = one[9:29].split(b" ", 1)[0]
     if digits.isdigit() and _content(one, int(digits)) is not None:
         yield int(digits)

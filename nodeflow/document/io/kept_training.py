@@ -33,7 +33,7 @@ BEGUN_SECONDS = 60.0
 
 
 class KeptTraining:
-    """A training's folder that this process owns.
+    """The folder of a training that this process owns.
 
     Attributes:
         states: the folder for the engine's checkpoints.
@@ -48,7 +48,7 @@ class KeptTraining:
         """Make the folder of a new training.
 
         Raises:
-            FileProblem: it cannot be written.
+            FileProblem: the folder cannot be written.
         """
         own = (folder or trainings_folder()) / uuid.uuid4().hex
         path = None if document.path is None else str(document.path.absolute())
@@ -68,13 +68,13 @@ class KeptTraining:
 
     @property
     def step(self) -> int:
-        """The step to continue from; 0 if there is none yet."""
+        """The step to continue from; 0 if there is no checkpoint yet."""
         return newest_step(self.states)
 
     def discard(self) -> None:
         """Remove the folder of a finished or abandoned training.
 
-        It is renamed first, so that an engine that still writes has no folder to write to.
+        It is renamed first, so that an engine that is still writing no longer finds it.
         """
         gone = self._folder.with_name(f".{self._folder.name}")
         with contextlib.suppress(OSError):
@@ -110,7 +110,7 @@ class Unfinished:
 
     @property
     def known(self) -> KnownFile | None:
-        """The file as it was when the training began; None if unknown."""
+        """The digest and path of the trained file when the training began; None if unknown."""
         return KnownFile(self.path, self.digest) if self.path and self.digest else None
 
     def document(self) -> Document:
@@ -126,7 +126,7 @@ class Unfinished:
         return document
 
     def take(self) -> KeptTraining | None:
-        """Take ownership; return None if another window owns it by now."""
+        """Take ownership of the training; return None if another window owns it in the meantime."""
         try:
             held = open(self.folder / LOCK, "r+")  # noqa: SIM115  closed by `discard`
         except OSError:
@@ -137,7 +137,7 @@ class Unfinished:
         return KeptTraining(self.folder, held)
 
     def discard(self) -> None:
-        """Remove the folder, unless another window owns it by now."""
+        """Remove the folder, unless another window owns it in the meantime."""
         if (kept := self.take()) is not None:
             kept.discard()
 
@@ -147,7 +147,9 @@ _SPOILT = OSError, ValueError, AttributeError, TypeError, RecursionError, Nodefl
 
 
 def unfinished(folder: Path | None = None) -> list[Unfinished]:
-    """Return the trainings that crashes interrupted, newest first; remove those without a state."""
+    """Return the trainings that crashes interrupted, newest first; remove those without a
+    checkpoint.
+    """
     found = []
     for own in (folder or trainings_folder()).glob("*"):
         with contextlib.suppress(*_SPOILT):
@@ -175,7 +177,7 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder, as far as the system lets it; `unfinished` removes the rest."""
+    """Remove a folder as far as possible; `unfinished` removes the rest later."""
     with contextlib.suppress(OSError):
         shutil.rmtree(folder, ignore_errors=True)
 

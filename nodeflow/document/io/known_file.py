@@ -1,4 +1,4 @@
-"""A file as it was last read or written, to notice changes by others."""
+"""The path and content of a file as last read or written, to notice changes by other programs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class KnownFile:
 
     @classmethod
     def read(cls, path: Path) -> KnownFile:
-        """Return the file as it is now, without a known content if it cannot be read."""
+        """Return the file in its present state; without a digest if it cannot be read."""
         known = cls(path, None)
         known.glance()  # before reading, so that a write in between is noticed
         known.digest, known._same = digest_of(path), known._found
@@ -61,11 +61,15 @@ class KnownFile:
 
     @property
     def looks_different(self) -> bool:
-        """Whether time or size differ from the known content's; False if the file is gone."""
+        """True if the file's time or size differs from the known content's; False if the file is
+        gone.
+        """
         return self.glance() is None and self._found != self._same
 
     def glance(self) -> State | None:
-        """Compare only time and size; return None if only the content can tell."""
+        """Compare only time and size; return None if these do not suffice and the content has to
+        be read.
+        """
         try:
             found = os.stat(self.path)
         except (OSError, ValueError):
@@ -80,7 +84,7 @@ class KnownFile:
 
 
 def _has_settled(status: tuple[int, ...] | None) -> bool:
-    """Return whether the file is so old that other content would have another time."""
+    """Return whether a file is old enough that a later write would change its time stamp."""
     return status is not None and time.time_ns() - max(status[:2]) > _COARSEST
 
 

@@ -1,8 +1,8 @@
 """Migrations of older `.flow` files on reading: one function from each version to the next.
 
-A migration works on the parsed JSON, before any check. It keeps the file's computation: if a
-default has changed since, it writes the old one into the nodes that relied on it. Entries are only
-ever added.
+A migration works on the parsed JSON, before any check. It preserves the file's computation: if a
+default value has changed since, it writes the old default into the nodes that relied on it.
+Migrations are only ever added to the list, never changed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def from_version_1(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_version_2(data: dict[str, Any]) -> dict[str, Any]:
-    """Rename unknown fields of version 2 whose names have a meaning since version 3."""
+    """Rename unknown fields of a version 2 file whose names have a meaning since version 3."""
     _keep_apart(data, "stage", "lesson")
     training = data.get("training")
     if isinstance(training, dict):
@@ -57,7 +57,7 @@ def _keep_apart(fields: dict[str, Any], *names: str) -> None:
 
 
 def _free(data: dict[str, Any], name: str) -> str:
-    """Return a name for a preserved field that the object does not have yet."""
+    """Return an unused name, under which an object can preserve a field."""
     name = f"{name}_of_version_2"
     while name in data:
         name += "_"

@@ -39,10 +39,10 @@ class OpenFile:
         return self._folder or open_files_folder()
 
     def hold(self, path: Path | None) -> None:
-        """Record, for other windows, that this window has a file open.
+        """Record, for other windows, that this window has a file open; None records that it has
+        none.
 
-        The record replaces the record of the previous file; None only removes that. A failure to
-        write the record is ignored.
+        The record replaces the previous one. If the record cannot be written, this is ignored.
         """
         if path is not None and self._path == path and self._file is not None:
             return
@@ -60,7 +60,7 @@ class OpenFile:
             self._file.flush()
 
     def release(self) -> None:
-        """Record that nothing is open here."""
+        """Record that this window has no file open."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()

@@ -64,7 +64,7 @@ def read_node(data: Json, place: str) -> NodeRecord:
 
 
 def read_frame(data: Json, place: str) -> FrameRecord:
-    """Return the frame that a JSON object describes, or raises a FlowError."""
+    """Return the frame that a JSON object describes, or raise a FlowError."""
     expect(data, dict, place)
     known = ("id", "title", "note", "color", "rect")
     x, y, width, height = _numbers(
@@ -81,7 +81,7 @@ def read_frame(data: Json, place: str) -> FrameRecord:
 
 
 def read_wire(data: Json, place: str) -> Wire:
-    """Return the wire that a list of four strings describes, or raises a FlowError."""
+    """Return the wire that a list of four strings describes, or raise a FlowError."""
     expect(data, list, place)
     if len(data) != 4 or any(type(item) is not str for item in data):
         raise flow_error(
@@ -103,7 +103,7 @@ def check_definition_name(name: str, place: str) -> str:
 
 
 def read_training(data: Json, place: str = "training") -> dict[str, Json]:
-    """Return training settings whose known fields have the right types, or raises a FlowError."""
+    """Return training settings whose known fields have the right types, or raise a FlowError."""
     expect(data, dict, place)
     for setting in declared(TrainingSettings):
         if data.get(setting.name) is not None:
@@ -125,7 +125,7 @@ def read_stage(data: Json, place: str = "stage") -> dict[str, Json]:
 
 
 def read_weights(data: Json, place: str = "weights") -> str | None:
-    """Return a file name that stays inside the document's folder, or raises UnsafePath."""
+    """Return a file name that stays inside the document's folder, or raise UnsafePath."""
     if data is None:
         return None
     expect(data, str, place)
@@ -152,8 +152,10 @@ def read_weights(data: Json, place: str = "weights") -> str | None:
 
 
 def member(data: dict[str, Json], name: str, kind: type, place: str, default: Any = None) -> Any:
-    """Return `data[name]` of type `kind`; if it is absent, `default`, or raise FlowContent without
-    one."""
+    """Return `data[name]`, which must have the type `kind`.
+
+    If it is absent, return `default`, or raise FlowContent if there is no default.
+    """
     if name not in data:
         if default is None:
             raise flow_error(FlowContent, f"`{name}` is missing", place)

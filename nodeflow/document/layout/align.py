@@ -49,5 +49,5 @@ def distributed(corners: np.ndarray, sizes: np.ndarray, axis: int) -> np.ndarray
 
 
 def snapped(corners: np.ndarray, step: float) -> np.ndarray:
-    """Return corners (n, 2) on a grid."""
+    """Return corners (n, 2) rounded to a grid."""
     return np.round(corners / step) * step

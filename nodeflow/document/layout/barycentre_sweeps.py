@@ -43,7 +43,7 @@ def order_columns(columns: list[list[str]], before: Ends, after: Ends) -> None:
 
 
 def crossings(columns: Sequence[Sequence[str]], after: Ends) -> int:
-    """Return the number of crossings of wires drawn straight from column to column."""
+    """Return the number of wire crossings, if wires run straight from column to column."""
     place = {node: i for column in columns for i, node in enumerate(column)}
     total = 0
     for column in columns:

@@ -86,14 +86,14 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
 
 
 def folds(doc: Document, record: NodeRecord) -> bool:
-    """Return whether a node's card hides some ports unless it is unfolded."""
+    """Return whether a node has ports that its card shows only when unfolded."""
     return any(port.folds for port in in_ports(doc, record))
 
 
 def card_width(
     title: str, kind: str, left: Sequence[Label], right: Sequence[Label], view: bool = False
 ) -> float:
-    """Return the width of a card with these texts, in steps so that columns align.
+    """Return the width of a card with these texts, rounded up to steps so that columns align.
 
     Args:
         view: whether the card shows a view, which has a minimum width.

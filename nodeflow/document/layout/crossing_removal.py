@@ -1,4 +1,4 @@
-"""Removes remaining crossings from a layered drawing by moving single nodes.
+"""Removing the remaining crossings of a layered drawing by moving single nodes.
 
 The order of columns (`barycentre_sweeps`) is chosen as if wires bent around the cards that they
 pass. The canvas draws each wire as one curve, so this module counts the crossings of those curves.
@@ -115,7 +115,9 @@ class _Search:
         return self._take(self.drawing.best_of([choice]))
 
     def _kick(self) -> None:
-        """Return to the best positions, and move a few crossed nodes to free ones at random."""
+        """Return to the best positions, then move a few nodes with crossings to random free
+        positions.
+        """
         self._take(self.best)
         crossed = [n for n in self.column_of if self.drawing.is_crossed(n)]
         for node in self.random.sample(crossed, min(KICK, len(crossed))):
@@ -134,7 +136,9 @@ class _Search:
         return True
 
     def _free(self, node: str) -> Iterator[Position]:
-        """Yield, for each gap that is large enough, the position nearest to the preferred one."""
+        """Yield the free position in each gap of the columns that is nearest to the preferred
+        position.
+        """
         preferred_top, (width, height) = self.drawing.preferred_top(node), self.boxes[node]
         first, last = self.drawing.between(node, self.column_of, len(self.columns))
         for column in range(first, last + 1):
@@ -166,7 +170,7 @@ class _Drawing:
     Attributes:
         place: the top left corner of each node.
         cost: the weighted sum of crossings, hidden parts, length and height.
-        weighed: how many moves have been evaluated.
+        weighed: the number of moves evaluated so far.
     """
 
     def __init__(
@@ -205,20 +209,24 @@ class _Drawing:
         return pairs + HIDDEN * hidden + LENGTH * float(self.all.length.sum()) + self._height()
 
     def is_crossed(self, node: str) -> bool:
-        """Return whether the node's wires cross or pass behind cards, or wires pass behind its
-        card."""
+        """Return whether the node takes part in a crossing.
+
+        Its wires cross others or pass behind cards, or other wires pass behind its card.
+        """
         which = self.of[node]
         mine = self.crossed[which].any() or self.hidden[which].any()
         return bool(mine or self.hidden[:, self.index[node]].any())
 
     def between(self, node: str, column_of: Mapping[str, int], count: int) -> tuple[int, int]:
-        """Return the first and last column where the node's wires lead to the right."""
+        """Return the first and last column for a node in which all its wires still lead to the
+        right.
+        """
         sources = [column_of[self.wires[i][0]] for i in self.of[node] if self.wires[i][2] == node]
         targets = [column_of[self.wires[i][2]] for i in self.of[node] if self.wires[i][0] == node]
         return max(sources, default=-1) + 1, min(targets, default=count) - 1
 
     def preferred_top(self, node: str) -> float:
-        """Return the top where the node's wires are horizontal on average."""
+        """Return the top at which the node's wires are horizontal on average."""
         tops = []
         for index in self.of[node]:
             source, there, target, here = self.wires[index]
@@ -242,7 +250,7 @@ class _Drawing:
         return best
 
     def move(self, choice: Mapping[str, Position]) -> None:
-        """Apply a move."""
+        """Apply a move: node -> new position."""
         self.place.update(choice)
         for node, (x, y) in choice.items():
             self.cards[self.index[node], :2] = x, y
@@ -261,7 +269,7 @@ class _Drawing:
         return np.array(sorted({i for n in choice for i in self.of[n]}), int)
 
     def _weigh(self, choice: Mapping[str, Position]) -> float:
-        """Return the cost, after a move, of the wires and cards that it affects."""
+        """Return the cost of the wires and cards that a move affects, as it is after the move."""
         which = self._touched(choice)
         curves = self._curves(which, choice)
         crossed = self._crossed(which, curves)
@@ -282,8 +290,10 @@ class _Drawing:
         return HEIGHT * float((top + height).max() - top.min())
 
     def _hidden(self, curves: _Curves, cards: np.ndarray) -> np.ndarray:
-        """Return whether each wire passes behind each card, (wires, cards), at every second
-        sample."""
+        """Return whether each wire passes behind each card, bool (wires, cards).
+
+        Only every second sample of a curve is tested.
+        """
         hidden = np.zeros((len(curves.left), len(cards)), bool)
         left, right = cards[:, 0], cards[:, 0] + cards[:, 2]
         first, last = curves.left.min(initial=np.inf), curves.right.max(initial=-np.inf)
@@ -314,8 +324,10 @@ class _Drawing:
         return _Curves(left, right, heights.astype(np.float32), length)
 
     def _crossed(self, which: np.ndarray, curves: _Curves) -> np.ndarray:
-        """Return whether two wires cross, (len(which), wires); those in ``which`` follow
-        ``curves``."""
+        """Return which wires cross, bool (len(which), wires).
+
+        Wires in ``which`` have the given ``curves``; all others have their present curves.
+        """
         crossed = np.zeros((len(which), len(self.wires)), bool)
         if not len(which):
             return crossed
@@ -340,7 +352,8 @@ _ACROSS, _RISEN = 1.5 * _U - 1.5 * _U**2 + _U**3, 3 * _U**2 - 2 * _U**3
 
 
 def _eased(across: np.ndarray) -> np.ndarray:
-    """Return how much of its rise a wire has done at a fraction of its width; NaN outside 0 to 1.
+    """Return the height of a wire's curve, 0 to 1, at a fraction of its width; NaN outside the
+    width.
 
     The curve is a cubic with horizontal tangents and control points at half of its width.
     """

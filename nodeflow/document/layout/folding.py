@@ -1,4 +1,4 @@
-"""Folds a drawing that is one long row into several rows, read like lines of text."""
+"""Folding a drawing that is one long row into several rows, read like lines of text."""
 
 from __future__ import annotations
 
@@ -68,8 +68,9 @@ def _rows(columns: list[_Column], room: float) -> list[list[_Column]]:
 
 
 def _columns(places: Mapping[str, Position], boxes: Mapping[str, Size]) -> list[_Column]:
-    """Group boxes that overlap horizontally; return the left edge, right edge and keys per
-    group."""
+    """Group boxes that overlap horizontally; return the left edge, right edge and keys of each
+    group.
+    """
     found: list[_Column] = []
     for key in sorted(places, key=lambda k: (places[k][0], places[k][1])):
         left = places[key][0]
@@ -85,7 +86,7 @@ def _columns(places: Mapping[str, Position], boxes: Mapping[str, Size]) -> list[
 def _span(
     places: Mapping[str, Position], boxes: Mapping[str, Size], keys: Iterable[str]
 ) -> tuple[float, float]:
-    """Return the top of the boxes, and the height from there to their bottom."""
+    """Return the top of the highest box, and the distance from there to the lowest bottom."""
     tops = [(places[key][1], places[key][1] + boxes[key][1]) for key in keys]
     top = min(low for low, _ in tops)
     return top, max(high for _, high in tops) - top

@@ -80,8 +80,9 @@ def layout_boxes(
 
 
 def _order_boxes(net: _Net, boxes: Mapping[str, Size]) -> list[str]:
-    """Sort the boxes with sources first; if only loops are left, cut the links into the first
-    box."""
+    """Sort the boxes with sources first. Where only loops are left, cut the links into the first
+    box.
+    """
     order: dict[str, None] = {}
     waiting = sorted(boxes, key=natural_key)
     while waiting:
@@ -121,7 +122,10 @@ def _laid_out(
 
 
 class _Link(NamedTuple):
-    """A wire at one of its ends: the other node, and the distances of both ends below the tops."""
+    """A wire as seen from one end: the node at its other end, and the depths of both ports.
+
+    A depth is the distance of a port below the top of its node.
+    """
 
     other: str
     here: float
@@ -160,19 +164,19 @@ class _Net:
                     self.link(wire.source, there, target, here)
 
     def link(self, source: str, there: float, target: str, here: float) -> None:
-        """Add a wire between two ports, each given by its depth below the top of its node."""
+        """Add a wire between two ports, each given by its distance below the top of its node."""
         self.before[target].append(_Link(source, here, there))
         self.after[source].append(_Link(target, there, here))
 
     @staticmethod
     def ends(links: Mapping[str, list[_Link]]) -> dict[str, list[tuple[str, float, float]]]:
-        """Return the wires by node, in the form that `barycentre_sweeps` needs."""
+        """Return the wires by node, in the form that `barycentre_sweeps` takes."""
         ends: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
         ends.update((node, [(k.other, k.here, k.there) for k in ks]) for node, ks in links.items())
         return ends
 
     def unlink(self, target: str, link: _Link) -> None:
-        """Remove the wire that ends at `target` as `link`."""
+        """Remove the wire `link`, which ends at `target`."""
         self.before[target].remove(link)
         self.after[link.other].remove(_Link(target, link.there, link.here))
 
@@ -182,7 +186,9 @@ def _depth(ports: list[str], port: str) -> float:
 
 
 def _tighten(net: _Net, layer: dict[str, int], node: str) -> None:
-    """Move a node within its slack to where the total length of its wires is smaller."""
+    """Move a node to the column, among those that its wires allow, with the shortest wires in
+    total.
+    """
     inputs, users = net.before[node], net.after[node]
     if users and len(users) >= len(inputs):
         # equal on both sides: to the right, so that values are next to their consumers
@@ -269,7 +275,7 @@ def _place(net: _Net, columns: list[list[str]], boxes: Mapping[str, Size]) -> di
 
 
 def _preferred_top(links: list[_Link], top: Mapping[str, float], default: float = 0.0) -> float:
-    """Return the preferred top of a node: where its wires are horizontal on average."""
+    """Return the top at which the node's wires would be horizontal on average."""
     tops = [top[k.other] + k.there - k.here for k in links if k.other in top]
     return sum(tops) / len(tops) if tops else default
 
@@ -280,10 +286,11 @@ def _pack(
     boxes: Mapping[str, Size],
     top: dict[str, float],
 ) -> None:
-    """Place a column in its order, without overlaps, as near as possible to the preferences.
+    """Place a column in its order, without overlaps, with each node as near as possible to its
+    wish.
 
-    Isotonic regression by pooling adjacent violators: nodes with conflicting preferences form a
-    block around their mean.
+    Isotonic regression by pooling adjacent violators: nodes with conflicting wishes form a block
+    around their mean.
     """
     blocks: list[tuple[float, int]] = []  # mean preferred start of the block, number of nodes
     offsets: list[float] = []

@@ -82,7 +82,7 @@ def _without_small(scope: Scope) -> Scope:
 
 
 def layout_scopes(doc: Document, ids: Iterable[str], analysis: Analysis) -> Drawing:
-    """Return a drawing of nodes from (0, 0), with a frame around each scope."""
+    """Return a drawing of nodes with a frame around each scope; its top left corner is (0, 0)."""
     root = scopes_of({i: doc.nodes[i].name for i in ids})
     sizes = {i: node_size(doc, doc.nodes[i], analysis) for i in _all(root)}
     return _drawn(doc, root, sizes, analysis)

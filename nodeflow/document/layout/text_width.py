@@ -1,8 +1,8 @@
 """The width of text without Qt: advances of the bundled fonts, in 1/1000 em.
 
 A layout computed without a window needs the same sizes as in the window. A test compares this table
-with the fonts; the advances of other characters come from the font's file. Kerning is ignored; it
-only moves letters slightly closer.
+with the fonts. The advances of characters that the table lacks come from the font's file. Kerning
+is ignored; it only moves letters slightly closer.
 """
 
 from __future__ import annotations

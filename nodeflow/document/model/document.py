@@ -84,7 +84,7 @@ class Document(GraphTables):
 
     @property
     def path(self) -> Path | None:
-        """The file, or None."""
+        """The path of the document's file, or None."""
         return self._file.path
 
     @path.setter
@@ -93,8 +93,9 @@ class Document(GraphTables):
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Paths outside the document's folder that the user lets it read
-        (`nodeflow.data.document_folder`)."""
+        """The paths outside the document's folder that the user allows it to read
+        (`nodeflow.data.document_folder`).
+        """
         return self._file.allowed
 
     @allowed.setter
@@ -102,12 +103,12 @@ class Document(GraphTables):
         self._file.allowed = allowed
 
     def allow(self, *places: str | PathLike[str]) -> None:
-        """Let the document read these files, and everything in these folders."""
+        """Allow the document to read these files, and everything in these folders."""
         more = (path for place in places for path in allowance(place))
         self.allowed = tuple(dict.fromkeys((*self.allowed, *more)))
 
     def use_file_of(self, other: Document) -> None:
-        """Take the path and the permissions of another document; for a copy."""
+        """Take the path and the permissions of the document that this one is a copy of."""
         self.path, self.allowed = other.path, other.allowed
 
     # ---- definitions ------------------------------------------------------------------------
@@ -118,7 +119,9 @@ class Document(GraphTables):
         return self._file.root
 
     def definition(self, name: str) -> Document | None:
-        """Return the graph inside a subgraph, or None if the file defines none of this name."""
+        """Return the graph inside a subgraph, or None if the file has no definition of this
+        name.
+        """
         return self.graph(name) if name in self.subgraphs else None
 
     def definitions(self) -> list[Document]:
@@ -126,12 +129,14 @@ class Document(GraphTables):
         return [self.graph(name) for name in sorted(self.subgraphs)]
 
     def use_definitions(self, other: Document) -> None:
-        """Take the definitions from another document; for a copy that is only read."""
+        """Take the definitions of the document that this one is a read-only copy of."""
         self._file.definitions = other._file.definitions
         self.subgraphs = self.tables["subgraph"] = other.subgraphs
 
     def graph(self, scope: str) -> Document:
-        """Return the definition of this name, a new one if needed; for "" the file's own graph."""
+        """Return the definition with this name, made if needed; for "", return the file's own
+        graph.
+        """
         if not scope:
             return self.root
         found = self._file.definitions.get(scope)
@@ -201,7 +206,7 @@ class Document(GraphTables):
 
         If the block raises, all of its edits are reverted. A nested transaction joins the outer
         one. Consecutive steps with the same `merge` key (not None) become one undo step, such as
-        typing in one field or dragging the same nodes. `seal` ends such a run.
+        typing in one field or dragging the same nodes. `seal` ends such a run of steps.
         """
         if self.locked:
             raise DocumentLocked(self.locked)
@@ -237,13 +242,13 @@ class Document(GraphTables):
     def note_aside(
         self, label: str, redo: Callable[[], bool], undo: Callable[[], bool], merge: Any = None
     ) -> None:
-        """Add an undo step for something that was done outside the document's content.
+        """Add an undo step for an action outside the document's content, such as a what-if value.
 
         Consecutive steps with the same `merge` key become one step, as in `transaction`.
 
         Args:
-            redo, undo: do it again, or take it back; return whether anything changed. If nothing
-                changed, the next step is undone or redone.
+            redo, undo: do the action again, or reverse it; return whether anything changed. If
+                nothing changed, the next step is undone or redone as well.
         """
         self._file.history.add_aside(Aside(label, redo, undo, merge))
 
@@ -252,11 +257,13 @@ class Document(GraphTables):
         return self._replay(self._file.history.undo)
 
     def redo(self) -> Change | None:
-        """Redo the step undone last; return the change, or None if the document did not change."""
+        """Redo the step that was undone last; return the change, or None if the document did not
+        change.
+        """
         return self._replay(self._file.history.redo)
 
     def apply_change(self, change: Change) -> None:
-        """Apply a change made in another document of the same content, without undo.
+        """Apply a change that was made in another document with the same content, without undo.
 
         The mirror and the journal use it. If the content differs from the state that the change
         expects, raise DocumentError and change nothing.
@@ -289,7 +296,7 @@ class Document(GraphTables):
         self._file.history.mark_saved()
 
     def mark_modified(self) -> None:
-        """Record that the content is not on disk (recovered, imported)."""
+        """Record that the content is not on disk, because it was recovered or imported."""
         self._file.history.mark_modified()
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:

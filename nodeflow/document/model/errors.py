@@ -1,4 +1,4 @@
-"""What can go wrong with a document or its file: one class per cause."""
+"""Errors of a document or its file: one class per cause."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class BadName(DocumentError, NameProblem):
 
 
 class NameTaken(DocumentError, NameProblem):
-    """Another node already has this name.
+    """A name that another node already has.
 
     Remedy: Choose another name, or rename the other node first.
     """
 
 
 class NoSuchNode(DocumentError):
-    """No node has this id or name.
+    """An id or name that no node has.
 
     Remedy: Use a node of this graph.
     """
@@ -76,14 +76,14 @@ class UnknownSubgraph(SubgraphError):
 
 
 class RecursiveSubgraph(SubgraphError):
-    """A definition contains an instance of itself.
+    """A definition that contains an instance of itself.
 
     Remedy: Take the instance out of its own definition; a loop is a while_loop.
     """
 
 
 class SubgraphTooLarge(SubgraphError):
-    """An instance expands to too many nodes.
+    """An instance of a subgraph that expands to too many nodes.
 
     Remedy: Use fewer instances within instances.
     """
@@ -111,14 +111,14 @@ def flow_error(
 
 
 class FlowSyntax(FlowError):
-    """The text is not JSON, is cut off, or is nested too deeply.
+    """A text that is not JSON, is cut off, or is nested too deeply.
 
     Remedy: Correct the line in the message, or open an earlier version of the file.
     """
 
 
 class NotNodeflow(FlowError):
-    """JSON, but not a nodeflow document.
+    """A JSON file that is not a nodeflow document.
 
     Remedy: Open a file that nodeflow saved, or a picture that it exported.
     """
@@ -167,14 +167,14 @@ class UnsafePath(FlowError):
 
 
 class FlowRead(FileProblem):
-    """The file cannot be read.
+    """A file that cannot be read.
 
     Remedy: Check that the file exists and may be read.
     """
 
 
 class FlowWrite(FileProblem):
-    """The file cannot be written; the file on disk is unchanged.
+    """A file that cannot be written; its content on disk is unchanged.
 
     Remedy: Free some space, or save under another name; the file is as it was.
     """

@@ -1,6 +1,6 @@
 """Publishing changes to subscribers: every subscriber gets every change, in order.
 
-That holds also if a subscriber changes the document again, or raises.
+This holds even if a subscriber changes the document itself, or raises.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ Subscriber = Callable[[Change], None]
 
 
 class Events:
-    """Publishes changes; a change made by a subscriber is published after the current one."""
+    """The publisher of changes. If a subscriber makes a change, it is published after the
+    current one.
+    """
 
     def __init__(self) -> None:
         self._subscribers: list[Subscriber] = []
@@ -31,7 +33,9 @@ class Events:
         return unsubscribe
 
     def publish(self, change: Change) -> None:
-        """Call all subscribers; if some raise, raises the first error after the last call."""
+        """Call all subscribers. If any of them raises, raise the first error after the last
+        call.
+        """
         self._waiting.append(change)
         if self._busy:
             return

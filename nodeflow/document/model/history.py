@@ -11,7 +11,7 @@ from nodeflow.document.model.records import Edit, merge_edits
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One undo step. Its identity represents the state after it."""
+    """One undo step. The object also identifies the state of the document after the step."""
 
     label: str
     edits: tuple[Edit, ...]
@@ -26,10 +26,10 @@ class Step:
 class Aside:
     """An undo step that does not change the document, such as a what-if value of the window.
 
-    It has a place in the order of steps, but does not touch content, file, journal or saved state.
+    It has a place in the order of steps, but does not affect content, file, journal or saved state.
 
     Attributes:
-        redo, undo: do it again, or take it back; return whether anything changed.
+        redo, undo: do the action again, or reverse it; return whether anything changed.
     """
 
     label: str
@@ -47,7 +47,10 @@ _NOWHERE = Step("", ())
 
 
 class History:
-    """The steps done and undone. The saved state is identified by the step that led to it."""
+    """The steps that were done, and those that were undone.
+
+    The saved state is identified by the step that led to it.
+    """
 
     def __init__(self) -> None:
         self._done: list[Step | Aside] = []
@@ -81,7 +84,7 @@ class History:
         return self._undone[-1].label if self._undone else ""
 
     def add(self, step: Step) -> None:
-        """Add a step; joins it to the previous one if their merge keys are equal."""
+        """Add a step, or join it to the previous step if their merge keys are equal."""
         self._undone.clear()
         last = self.now
         is_apart = bool(self._done) and self._done[-1] is not last
@@ -96,7 +99,7 @@ class History:
         self._sealed = False
 
     def add_aside(self, step: Aside) -> None:
-        """Add a step that is already done; join it to the previous step as `add` does."""
+        """Add a step without edits whose action was already done; join it as `add` does."""
         self._undone.clear()
         last = self._done[-1] if self._done else None
         merges = step.merge is not None and not self._sealed
@@ -111,7 +114,7 @@ class History:
         self._sealed = True
 
     def undo(self) -> Step | Aside | None:
-        """Move the last step to the undone steps; return its inverse."""
+        """Move the last step from the done to the undone steps; return its inverse."""
         if not self._done:
             return None
         self._sealed = True
@@ -119,7 +122,7 @@ class History:
         return self._undone[-1].inverse()
 
     def redo(self) -> Step | Aside | None:
-        """Move the last undone step back; return it."""
+        """Move the step that was undone last back to the done steps; return it."""
         if not self._undone:
             return None
         self._sealed = True
@@ -132,5 +135,5 @@ class History:
         self._saved = self.now
 
     def mark_modified(self) -> None:
-        """Record that no state is saved."""
+        """Record that no state in the history is saved."""
         self._saved = _NOWHERE

@@ -1,4 +1,4 @@
-"""JSON values: a document holds nothing else, and equal values have equal text."""
+"""JSON values, the only values in a document; equal values have equal text."""
 
 from __future__ import annotations
 

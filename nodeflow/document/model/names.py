@@ -28,8 +28,9 @@ def check_name(name: str) -> str:
 
 
 class FreeNames:
-    """A search for the first free name among `add`, `add_1`, `add_2`, ... without trying all of
-    them."""
+    """A search for the first free name among `add`, `add_1`, `add_2`, ... that remembers earlier
+    searches, so that it need not try all names.
+    """
 
     def __init__(self) -> None:
         self._next: dict[str, int] = {}
@@ -58,7 +59,7 @@ def base_name(name: str) -> str:
 
 
 def automatic_name(op: str) -> str:
-    """Return the default name of a new node; ids of user ops may contain other characters."""
+    """Return the default name for a new node of an op, with valid characters only."""
     cleaned = re.sub(r"[^A-Za-z0-9_]", "_", op.rsplit("/", 1)[-1])[:LONGEST] or "node"
     return cleaned if NAME.fullmatch(cleaned) else f"_{cleaned}"
 

@@ -32,7 +32,9 @@ class Problem:
 
     @property
     def level(self) -> str:
-        """How the problem is shown: its severity, or `incomplete` for a missing input or shape."""
+        """The level at which the problem is shown: its severity, or `incomplete` for a missing
+        input or shape.
+        """
         missing = self.kind in _MISSING and self.severity == "error"
         return "incomplete" if missing else self.severity
 
@@ -40,13 +42,15 @@ class Problem:
         return self.text("python")
 
     def text(self, surface: Surface) -> str:
-        """Return place, message and hint, in the terms of a surface."""
+        """Return place, message and hint in one text, in the words of a surface such as the
+        window.
+        """
         where = f"{self.node}:{self.port}" if self.port and self.node else self.node
         return full_text(where or self.file, self.message, self.hint, surface)
 
     @classmethod
     def of(cls, error: NodeflowError, node: str, severity: str = "error") -> Problem:
-        """Return an error of a node as a problem."""
+        """Return the problem that describes an error of a node."""
         return cls(node, error.port, error.message, error.hint, severity, type(error).__name__)
 
     @classmethod
@@ -62,7 +66,7 @@ class Problem:
         return cls(node, None, _short(text), hint, kind=type(error).__name__)
 
     def as_error(self) -> NodeflowError:
-        """Return the problem as an exception, to raise where its node is needed."""
+        """Return the problem as an exception, to raise when the node is needed."""
         cause = _error_classes().get(self.kind, NodeflowError)
         error = cause.__new__(cause)
         NodeflowError.__init__(

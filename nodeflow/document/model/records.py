@@ -72,7 +72,7 @@ class NodeRecord:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> NodeRecord:
-        """Return the unchecked record of an object that `to_json` made."""
+        """Return the record of an object that `to_json` made, without checks."""
         known = ("id", "op", "name", "attrs", "pos")
         extra = {key: value for key, value in data.items() if key not in known}
         x, y = data["pos"]
@@ -86,9 +86,9 @@ def mode_of(record: NodeRecord) -> str:
 
 
 def stream_of(record: NodeRecord) -> str:
-    """Return the name of a node's stream of random numbers: by default the node's first name.
+    """Return the name of a node's random stream: by default, the name that the node had first.
 
-    A renamed node keeps its stream in the field `stream`. An instance of a subgraph returns the
+    A renamed node keeps its stream in the field `stream`. For an instance of a subgraph, return the
     prefix for the streams inside, which may be empty.
     """
     stream = record.extra.get("stream") if record.extra else None
@@ -141,7 +141,7 @@ class FrameRecord:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> FrameRecord:
-        """Return the unchecked record of an object that `to_json` made."""
+        """Return the record of an object that `to_json` made, without checks."""
         known = ("id", "title", "note", "color", "rect")
         extra = {key: value for key, value in data.items() if key not in known}
         x, y, width, height = data["rect"]
@@ -174,7 +174,7 @@ class Edit(NamedTuple):
 
     @classmethod
     def from_json(cls, data: list[Json]) -> Edit:
-        """Return the edit whose `to_text` was parsed."""
+        """Return the edit from its parsed `to_text`."""
         table, key, before, after = data
         read = _READERS.get(kind_of(table), lambda value: value)
         key = (key[0], key[1]) if kind_of(table) == "wire" else key
@@ -216,7 +216,7 @@ def to_text(value: Any) -> str:
 class Change:
     """The edits of one transaction, undo or redo: at most one per table and key.
 
-    A large change has many readers, so its lists are computed once; do not change them.
+    Several subscribers read a change, so its lists are computed only once; do not change them.
 
     `state` identifies the content after the change (see `Document.state`); None if unknown.
     """
@@ -272,7 +272,7 @@ class Change:
 
     @property
     def flags_nodes(self) -> bool:
-        """True if a node changed outside its attributes, such as in its breakpoint."""
+        """True if a field of a node other than its attributes changed, such as its breakpoint."""
         return any(
             kind_of(e.table) == "node"
             and e.before is not None
@@ -307,7 +307,9 @@ class Change:
 
     @cached_property
     def scopes(self) -> set[str]:
-        """The changed graphs: definitions by name, "" for the document's own."""
+        """The names of the changed graphs: names of definitions, and "" for the document's own
+        graph.
+        """
         return {
             e.table.partition("@")[2] for e in self.edits if "@" in e.table or e.table in SCOPED
         }
@@ -321,7 +323,7 @@ class Change:
 
     @classmethod
     def from_text(cls, text: str) -> Change:
-        """Return the change with this `text`; raise ValueError, KeyError or TypeError."""
+        """Return the change from its `text`; raise ValueError, KeyError or TypeError."""
         data = json.loads(text)
         edits = tuple(Edit.from_json(edit) for edit in data["edits"])
         return cls(data["label"], edits, data["revision"])

@@ -30,10 +30,11 @@ class Snapshots(Generic[T]):
         return iter(self._snapshots.values())
 
     def follow(self, change: Change, take: Callable[[], T]) -> T | None:
-        """Return the snapshot of the content after a change, or None if there is none.
+        """Store a snapshot of the content before a change; return the snapshot of the content after
+        it.
 
-        Call it before the subscriber follows the change itself: `take()` makes a snapshot of the
-        content before the change.
+        Return None if there is no such snapshot. Call this before the subscriber follows the
+        change, because `take()` makes a snapshot of the content before the change.
         """
         before, self._state = self._state, change.state
         # another document made the change: undo does not return to the content before

@@ -32,7 +32,7 @@ _ID_NUMBER = re.compile(r"[a-z]([1-9][0-9]{0,14})")
 
 @dataclass(eq=False)
 class SharedTables:
-    """The tables that the graphs of one file share."""
+    """The tables that all graphs of one file share."""
 
     subgraphs: dict[str, dict[str, Json]] = field(default_factory=dict)
     training: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -82,7 +82,9 @@ class GraphTables(ABC):
 
     @abstractmethod
     def graph(self, scope: str) -> GraphTables:
-        """Return the definition of this name, a new one if needed; for "" the file's own graph."""
+        """Return the definition with this name, made if needed; for "", return the file's own
+        graph.
+        """
 
     @property
     def next_id(self) -> int:
@@ -144,7 +146,7 @@ class GraphTables(ABC):
     # ---- writing ----------------------------------------------------------------------------
 
     def apply(self, edit: Edit) -> None:
-        """Write an edit into the table that it names, in whichever graph of the file."""
+        """Write an edit into the table that it names, which may belong to any graph of the file."""
         graph, kind = self.home(edit.table)
         graph.write(kind, edit)
 

@@ -13,8 +13,8 @@ from nodeflow.document.model.tables import GraphTables
 class Transaction:
     """The edits of one open transaction; each method applies its edit immediately.
 
-    It writes into one graph: the document's own or a subgraph's definition. `within` returns the
-    same transaction for another graph of the file.
+    It writes into one graph: the document's own or a subgraph's definition. `within` returns a view
+    of the same transaction that writes into another graph of the file.
     """
 
     def __init__(self, graph: GraphTables, outer: Transaction | None = None) -> None:
@@ -23,7 +23,7 @@ class Transaction:
         self._clashes: list[tuple[GraphTables, str, str]] = [] if outer is None else outer._clashes
 
     def within(self, graph: GraphTables) -> Transaction:
-        """Return this transaction for another graph of the same file."""
+        """Return a view of this transaction that writes into another graph of the same file."""
         return self if graph is self._graph else Transaction(graph, self)
 
     def edit(self, table: str, key: Any, after: Any) -> None:
@@ -39,7 +39,7 @@ class Transaction:
         self.edits.append(edit)
 
     def put_node(self, record: NodeRecord) -> None:
-        """Add a node, or replaces the one with the same id."""
+        """Add a node, or replace the node with the same id."""
         check_name(record.name)
         self.edit("node", record.id, record)
 
@@ -48,7 +48,7 @@ class Transaction:
         self.edit("wire", wire.key, wire)
 
     def put_frame(self, frame: FrameRecord) -> None:
-        """Add a frame, or replaces the one with the same id."""
+        """Add a frame, or replace the frame with the same id."""
         self.edit("frame", frame.id, frame)
 
     def drop_node(self, node_id: str) -> None:
@@ -99,13 +99,13 @@ class Transaction:
                 raise DanglingWire(f"wires still end at {before.name if before else key!r}")
 
     def roll_back(self, mark: int) -> None:
-        """Revert all edits but the first `mark`."""
+        """Revert all edits except the first `mark` ones."""
         while len(self.edits) > mark:
             self._graph.apply(self.edits.pop().inverse())
         self._restore_names()
 
     def _restore_names(self) -> None:
-        """Map each name that two nodes had for a while to the node that still has it."""
+        """Map each name that two nodes had during the transaction to the node that has it now."""
         for graph, holder, _ in self._clashes:
             if holder in graph.nodes:
                 graph.ids_by_name[graph.nodes[holder].name] = holder

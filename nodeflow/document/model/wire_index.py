@@ -1,4 +1,4 @@
-"""An index of the wires at one side of each node, in little memory: most nodes have one or two."""
+"""An index of the wires that start (or end) at each node. It saves memory for one or two wires."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Kept: TypeAlias = Wire | tuple[Wire, ...] | dict[tuple[str, str], Wire]
 
 
 class WireIndex:
-    """Wires by the node where they start (or end), each by its key."""
+    """The wires at one end of each node: all that start there, or all that end there."""
 
     __slots__ = ("_kept",)
 
@@ -21,7 +21,7 @@ class WireIndex:
         self._kept: dict[str, _Kept] = {}  # a single wire is stored without a container
 
     def at(self, node_id: str) -> Collection[Wire]:
-        """Return the wires at a node, in the order of their addition."""
+        """Return the wires of a node, in the order in which they were added."""
         found = self._kept.get(node_id)
         if found is None:
             return ()
@@ -33,7 +33,7 @@ class WireIndex:
         return node_id in self._kept
 
     def add(self, node_id: str, wire: Wire) -> None:
-        """Add a wire that the index does not have."""
+        """Add a wire, which must not be in the index yet."""
         found = self._kept.get(node_id)
         if found is None:
             self._kept[node_id] = wire

@@ -1,7 +1,8 @@
 """Starters: complete graphs for a user's own data, trained with one click.
 
-A starter makes an ordinary document from a data set; nothing in the document refers to it. Each is
-a module of ``kinds`` that declares ``STARTER``. Import the names below from here.
+A starter makes an ordinary document from a data set; the document does not refer to the starter.
+Each starter is a module of ``kinds`` that declares ``STARTER``. Other folders import the names
+below from here.
 """
 
 from nodeflow.document.starters.catalog import STARTERS, fitting, make

@@ -23,10 +23,11 @@ def fitting(material: Material) -> list[Starter]:
 
 
 def make(starter: str, material: Material) -> Document:
-    """Return the document of a starter: nodes in frames, training settings, nothing to undo.
+    """Return the document that a starter makes: nodes in frames, and training settings, without
+    undo.
 
     Raises:
-        StarterMisfit: the starter cannot use this data; says why.
+        StarterMisfit: the starter cannot use this data; the message says why.
     """
     chosen = STARTERS[starter]
     reason = chosen.misfit(material)

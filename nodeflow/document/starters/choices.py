@@ -1,4 +1,4 @@
-"""A user's choices about their own data, on the way from a file to a starter."""
+"""A user's choices about a data file, from which a starter makes a graph."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Choices:
         )
 
     def choose_task(self, task: str) -> None:
-        """Choose another starter, with the columns and the split that it needs."""
+        """Choose another starter, and the columns and the split that it needs."""
         if task == SERIES:
             self.inputs = self._ordered(
                 n
@@ -111,7 +111,7 @@ class Choices:
         return next(column for column in self.survey.columns if column.name == name)
 
     def use_as_input(self, name: str, used: bool) -> None:
-        """Make a column an input, or leave it out; an input is no longer a label."""
+        """Make a column an input, or stop using it. An input is no longer a label."""
         chosen = {*self.inputs, name} if used else {*self.inputs} - {name}
         self.inputs = self._ordered(chosen)
         if used and self.task != SERIES:
@@ -131,7 +131,7 @@ class Choices:
             self.labels = self._ordered({*before} - {name})
 
     def name_class(self, label: str, name: str) -> None:
-        """Set the displayed name of a class; an empty name, or its own, resets it."""
+        """Set the displayed name of a class; an empty text or the class's value resets it."""
         self.class_names.pop(label, None)
         if name.strip() and name.strip() != label:
             self.class_names[label] = name.strip()

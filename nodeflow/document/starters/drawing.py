@@ -1,7 +1,7 @@
 """Drawing a document: nodes in groups, each group laid out in a frame, the frames in rows.
 
-Used by starters and ``tools/make_examples.py``; the documents are made by the same commands as in
-the window.
+Starters and ``tools/make_examples.py`` use it. It changes documents by the commands that the window
+uses.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NEAR_SIZE, NEAR_LINE = 13, 20
 
 
 class Drawing:
-    """A document that is drawn group by group, each in its own frame."""
+    """A document that is made group by group, each group in a frame."""
 
     def __init__(self) -> None:
         self.doc = Document()
@@ -56,8 +56,9 @@ class Drawing:
         return name
 
     def become(self, definition: str) -> str:
-        """Move the last group's nodes into a subgraph with one instance; return the instance's
-        name."""
+        """Move the nodes of the last group into a subgraph with one instance; return the
+        instance's name.
+        """
         color, ids = self.groups.popitem()[1]
         commands.move(self.doc, layout(self.doc, ids, analysis=Analysis(self.doc)))
         instance = create_subgraph.create(self.doc, ids, definition)
@@ -78,7 +79,7 @@ class Drawing:
         commands.connect(self.doc, *ends)
 
     def training(self, optimizer: str, loss: str, metrics: list[dict], **fields: Any) -> None:
-        """Set the training settings, with names for nodes."""
+        """Set the training settings; nodes are given by name."""
         measured = [{**metric, "node": self.ids[metric["node"]]} for metric in metrics]
         commands.set_training(
             self.doc,
@@ -93,9 +94,9 @@ class Drawing:
         set_view(self.doc, self.ids[name], {"kind": kind, **options})
 
     def stage(self, views: Sequence[tuple[str, str]], controls: Sequence[tuple[str, str]]) -> None:
-        """Pin views (node, kind) and controls (node, attribute), with names for nodes.
+        """Pin views (node, kind) and controls (node, attribute); nodes are given by name.
 
-        The node of a control may be ``training`` or ``data``; a view of no node is one of the
+        The node of a control may be ``training`` or ``data``. A view without a node shows the
         training.
         """
         for node, kind in views:

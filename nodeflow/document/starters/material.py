@@ -1,4 +1,4 @@
-"""A starter's information about its data."""
+"""The facts about a data set that starters use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nodeflow.graph.types import TensorType
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean and standard deviation of a column: per feature, or over all its pixels."""
+    """Mean and standard deviation of a column: one pair per feature, or one over all pixels."""
 
     mean: list[float] | float
     deviation: list[float] | float
@@ -54,17 +54,19 @@ class Material:
 
     @property
     def name(self) -> str:
-        """A name for the dataset node, from the title: ``iris`` for ``My data/iris.csv``."""
+        """The name for the dataset node, made from the title: ``iris`` for ``My data/iris.csv``."""
         stem = re.sub(r"\W+", "_", self.title.rpartition(".")[0] or self.title).strip("_").lower()
         return stem if re.match(r"[A-Za-z_]", stem) else "data"
 
     @property
     def measured_split(self) -> str:
-        """The split for metrics: the test split, else the first other split with rows."""
+        """The split on which metrics are measured: the test split, else the first other split
+        with rows.
+        """
         return next(s for s in ("test", "validation", "train") if s in self.splits)
 
     def width(self, column: str) -> int | None:
-        """Return the numbers per row of a column; None if unknown."""
+        """Return how many numbers a row of a column has; None if unknown."""
         sizes = self.columns[column].shape[1:]
         known = [size for size in sizes if size is not None]
         return int(np.prod(known)) if len(known) == len(sizes) else None

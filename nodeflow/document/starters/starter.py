@@ -1,4 +1,4 @@
-"""The declaration of a starter: one kind of graph to begin with, made by a module of ``kinds``."""
+"""The declaration of a starter: a kind of graph to begin with, made by a module of ``kinds``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.document.starters.material import Material
 
 @dataclass(frozen=True)
 class Starter:
-    """One kind of graph to begin with.
+    """A kind of graph to begin with.
 
     Attributes:
         id: its stable name, which is also the task it solves (``Guess.task``).

@@ -6,8 +6,10 @@ from nodeflow.document.starters.material import Material, Statistics
 
 
 def inputs_of(material: Material) -> str:
-    """Return the column of inputs: ``features``, else the first column with rows of numbers, or
-    ""."""
+    """Return the column of inputs: ``features``, else the first column with rows of numbers.
+
+    Return "" if there is none.
+    """
     found = [
         name
         for name, type_ in material.columns.items()
@@ -20,7 +22,9 @@ def inputs_of(material: Material) -> str:
 
 
 def labels_of(material: Material) -> str:
-    """Return the column of labels: ``labels``, or one with a similar name, or ""."""
+    """Return the column of labels: ``labels``, or a column with a similar name; "" if there is
+    none.
+    """
     likely = ("labels", "label", "y", "target", "targets", "classes", "class")
     return next((name for name in likely if name in material.columns), "")
 

@@ -1,6 +1,7 @@
-"""Building a graph and a task from a document: subgraphs flattened, data and settings bound.
+"""Building a graph and a training task from a document: subgraphs flattened, data and settings
+bound.
 
-`build` and `task` are for the command line and for the engine process, which follows edits with
-`live_build`. `expand` is for the window; `save_and_load` is for the public Python interface. Only
-`formula` and layers above may import from here.
+The command line and the engine process use `build` and `task`; the engine process follows edits
+with `live_build`. The window uses `expand`, and the public Python interface `save_and_load`. Only
+`code`, `formula`, `starters` and layers above `document` may import this folder.
 """

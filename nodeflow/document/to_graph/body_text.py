@@ -1,4 +1,4 @@
-"""Conversion of a loop or branch into one node of its op: the definition becomes text.
+"""Conversion of a loop or branch into one node of its op, with the body as text.
 
 The body is flattened first, so nested subgraphs and loops need no special care here.
 """
@@ -62,8 +62,9 @@ def op_record(flat: Any, doc: Document, record: NodeRecord) -> tuple[NodeRecord,
 
 
 def _text(doc: Document, inputs: Sequence[str], outputs: Sequence[str]) -> str:
-    """Return the text, as in `scan_body`, that computes outputs of a flat definition from
-    inputs."""
+    """Return text, in the format of `scan_body`, that computes outputs of a flat definition from
+    inputs.
+    """
     analysis = Analysis(doc)
     nodes: list[Any] = []
     place: dict[str, int] = {}
@@ -93,13 +94,12 @@ def _text(doc: Document, inputs: Sequence[str], outputs: Sequence[str]) -> str:
 
 
 def _border(doc: Document, op: str) -> str:
-    """Return the id of a border node, by a search, because a flat definition has no index of
-    them."""
+    """Return the id of a border node, found by a search, because flat definitions have no index."""
     return next((record.id for record in doc.nodes.values() if record.op == op), "")
 
 
 class _Source:
-    """A search for the origins of values, through dots and bypassed nodes."""
+    """A finder of the node that a wire's value comes from, through dots and bypassed nodes."""
 
     def __init__(
         self, doc: Document, analysis: Analysis, inputs: Sequence[str], place: dict[str, int]

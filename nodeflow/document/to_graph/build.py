@@ -2,8 +2,8 @@
 
 Subgraphs are replaced by their contents first (`flatten`).
 
-One broken node does not stop the others: it is left out with all its dependents, and
-`Build.require` raises its problem when one of them is needed.
+A broken node does not affect others: it is left out with all its dependents, and `Build.require`
+raises its problem when one of them is needed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def build(
 
 
 def fill(result: Build, *, only: Collection[str] | None = None, partial: bool = True) -> None:
-    """Put the nodes of a build's document into its empty graph; see `build`."""
+    """Add the nodes of a build's document to its empty graph; arguments are the same as for
+    `build`.
+    """
     doc = result.document
     result.graph.seed = seed_of(result.source.root.extra)
     folder = document_folder(result.source.root, result.analysis.base_dir)

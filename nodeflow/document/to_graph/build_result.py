@@ -1,4 +1,4 @@
-"""The result of a build: the graph that runs, and its connections to its document."""
+"""The result of a build: the graph that runs, with references to the document's nodes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ACTIONS = ("assign", "group")
 
 @dataclass
 class Build:
-    """A graph with its connections to its document.
+    """A graph with references to the nodes of its document.
 
     Attributes:
         source: the document that was built.
@@ -68,12 +68,14 @@ class Build:
 
     @property
     def document(self) -> Document:
-        """The flat document."""
+        """The document without subgraphs, which the ids of this build refer to."""
         return self.flat.document
 
     @property
     def instances(self) -> dict[str, dict[str, tuple[str, str] | None]]:
-        """Name of each replaced instance -> output port -> (id, port) of its value, or None."""
+        """The mapping: name of each replaced instance -> output port -> (id, port) of its value,
+        or None.
+        """
         return self.flat.instances
 
     def instance_outputs(self) -> dict[str, Tensor]:
@@ -112,8 +114,9 @@ class Build:
         self.tensors[node_id, port] = tensor
 
     def forget(self, record: NodeRecord) -> None:
-        """Forget the graph's node for a record, its tensors, and the problems that building
-        found."""
+        """Remove a record's node of the graph, its tensors, and the problems that building
+        found.
+        """
         self.nodes.pop(record.id, None)
         self.found.pop(record.id, None)
         for port in self.ports.pop(record.id, ()):
@@ -121,7 +124,9 @@ class Build:
         self.forget_name(record.name)
 
     def forget_name(self, name: str) -> None:
-        """Forget the feed of the node with this name, and the tensors that it passes on."""
+        """Remove the data binding and sample of the node with this name, and the tensors it
+        passes on.
+        """
         self.passed.pop(name, None)
         self.bindings.pop(name, None)
         self.samples.pop(name, None)
@@ -173,7 +178,7 @@ class Build:
 
         Raises:
             UnknownName: nothing has this name; the hint lists similar names.
-            NodeflowError: it cannot run; the message says why.
+            NodeflowError: the node cannot run; the message says why.
         """
         name = self._own_name(name)
         node_name = name.partition(":")[0]
@@ -196,7 +201,9 @@ class Build:
         return self.graph.tensor(name)
 
     def _own_name(self, name: str) -> str:
-        """Return this document's name for a tensor that `Graph.tensor` finds under another name."""
+        """Return the document's name for a tensor that a user gives another name, such as an
+        imported one.
+        """
         node_name, colon, port = name.partition(":")
         if self._has(node_name):
             return name
@@ -223,7 +230,7 @@ class Build:
         return tensor
 
     def leaving(self, name: str) -> Tensor:
-        """Return the value at an output of a subgraph: `dense`, `dense:1` or `dense:PORT`.
+        """Return the value at an output of a subgraph instance: `dense`, `dense:1` or `dense:PORT`.
 
         Raise the same errors as `fetch`.
         """

@@ -16,7 +16,7 @@ from nodeflow.ops.macro_ops import Optimizer
 
 @dataclass
 class Segment:
-    """The graph's node for a document's node, and the nodes derived for it."""
+    """A node of the graph for a document's node, and the nodes that it derived."""
 
     node: Node
     derived: tuple[Node, ...]
@@ -29,7 +29,7 @@ class Segment:
 
 
 def derives_late(record: NodeRecord) -> bool:
-    """Return whether a node derives nodes from everything upstream of it: optimizers, gradients."""
+    """Return whether a node derives nodes from all nodes upstream: optimizers and gradients do."""
     if record.op not in REGISTRY:
         return False
     op = REGISTRY.lookup(record.op)
@@ -37,7 +37,9 @@ def derives_late(record: NodeRecord) -> bool:
 
 
 def only_values(before: NodeRecord | None, after: NodeRecord | None) -> bool:
-    """Return whether an edit of a node keeps its op, name, stream and mode."""
+    """Return whether an edit changes at most a node's attributes: op, name, stream and mode are
+    equal.
+    """
     if before is None or after is None:
         return False
     named = before.op == after.op and before.name == after.name
@@ -51,8 +53,10 @@ def is_trained(record: NodeRecord) -> bool:
 
 
 def changed_numbers(before: NodeRecord, after: NodeRecord) -> set[str]:
-    """Return the changed attributes, if each is a number that an optimizer holds as constants of
-    the graph (`Optimizer.numbers`). Otherwise return an empty set."""
+    """Return the changed attributes if all of them are numbers that the graph holds as constants.
+
+    `Optimizer.numbers` lists such attributes. Return an empty set if any other attribute changed.
+    """
     op = REGISTRY.lookup(after.op)
     old, new = before.attrs, after.attrs
     names = {name for name in {*old, *new} if old.get(name) != new.get(name)}
@@ -62,8 +66,9 @@ def changed_numbers(before: NodeRecord, after: NodeRecord) -> set[str]:
 def number_constants(
     derived: Iterable[Node], owner: str, names: set[str]
 ) -> Iterator[tuple[Node, str]]:
-    """Yield the constants made from an optimizer's numbers, one per dtype, with the number's
-    name."""
+    """Yield the constants that hold an optimizer's numbers, one per dtype, with the number's
+    name.
+    """
     scope = f"{owner}/"
     for node in derived:
         if node.op.id != "constant" or not node.name.startswith(scope):
@@ -79,8 +84,10 @@ def number_constants(
 def inside_owner(
     build: Build, segments: Mapping[str, Segment], record: NodeRecord
 ) -> tuple[Node, ...]:
-    """Return the derived nodes of the layers whose variables a node uses. If they change, so does
-    it."""
+    """Return the derived nodes of the layers whose variables a node uses.
+
+    If one of them changes, the node has to be derived again.
+    """
     by_node = {port.name for port in REGISTRY.lookup(record.op).inputs if port.by_node}
     if not by_node:
         return ()

@@ -109,8 +109,8 @@ def expansion(
 class UnplacedExpansion:
     """The derived nodes of a macro node, read from the graph and not yet laid out.
 
-    The layout of many nodes takes a second. Nothing else refers to `inner`, so another thread may
-    do it.
+    The layout of many nodes takes a second. Another thread may do it, because no other object
+    refers to `inner`.
     """
 
     inner: Expansion
@@ -132,7 +132,7 @@ def derive(
     base_dir: str | os.PathLike | None = None,
     analysis: Analysis | None = None,
 ) -> UnplacedExpansion:
-    """Return the derived nodes of a macro node without a layout, quickly.
+    """Return the derived nodes of a macro node without a layout, which takes less time.
 
     Arguments and errors are the same as for `expansion`.
     """
@@ -153,7 +153,7 @@ def unpack(
 
     An optimizer becomes a `group` with the same id and name. The group runs the copied assigns and
     the other assigns that the optimizer runs with each step. So nodes that wait for it, fetches and
-    trainings work as before. Consumers of a gradients node use the copies. Other arguments are the
+    trainings still work. Consumers of a gradients node use the copies. Other arguments are the
     same as for `expansion`.
 
     Args:
@@ -297,15 +297,17 @@ def _updates(macro: Node) -> list[Node]:
 
 
 def _along(macro: Node) -> list[Node]:
-    """Return other assigns that an optimizer runs with each step, such as averages and counters."""
+    """Return the assigns that an optimizer runs but did not derive, such as averages and
+    counters.
+    """
     others = (node for node in macro.control_inputs if node.derived_from != macro.name)
     return [node for node in others if node.op.id == "assign" and node.attrs["each_step"]]
 
 
 def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -> list[Wire]:
-    """Return the wires to show into a macro node.
+    """Return the wires that show which derived nodes provide a macro node's results.
 
-    They come from the tensors that its outputs stand for, or from the assigns that it runs.
+    They come from the tensors that its outputs forward, or from the assigns that it runs.
     """
     wires = []
     for index, tensor in enumerate(macro.alias):
@@ -340,8 +342,8 @@ def _name_inside(name: str, scope: str, shared: bool) -> str:
 def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> dict[Tensor, Source]:
     """Return the port of a graph that provides each tensor, including tensors behind macro nodes.
 
-    If the graph is inside an instance, `path` leads to it, and its inputs come from its border
-    node.
+    For a graph inside an instance, `path` is the path of the instance. Values from outside come
+    from the border node of its inputs.
     """
     sources: dict[Tensor, Source] = {}
     found = [
@@ -391,7 +393,7 @@ def _check_reach(
     built: Build,
     path: str,
 ) -> None:
-    """Raise DocumentError if the copies would read nodes outside the graph and its inputs."""
+    """Raise DocumentError if a derived node reads a value that its graph does not provide."""
     inside, ids = set(derived), {node: key for key, node in built.nodes.items()}
     read = [tensor for node in derived for tensor in node.inputs]
     read += [node.outputs[0] for node in _along(macro)]
@@ -415,7 +417,7 @@ def _check_reach(
 
 
 def _to_unpack(doc: Document, here: str, there: str) -> str | None:
-    """Return the name of the subgraph instance that separates a node from a graph, or None.
+    """Return the instance that has to be unpacked so that a node is in the same graph, or None.
 
     Args:
         here: path of the graph.
@@ -520,7 +522,9 @@ def _replace_outputs(
 
 
 def _instead(steps: list[str], old: str, new: str | None) -> list[str] | None:
-    """Return a path of ids with `new` instead of the removed node `old`; None if `new` is None."""
+    """Return a path of ids in which `new` replaces the removed node `old`; None if `new` is
+    None.
+    """
     if steps[-1] != old:
         return steps
     return [*steps[:-1], new] if new else None

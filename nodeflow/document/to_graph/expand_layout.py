@@ -30,8 +30,8 @@ LAYER_COLOR = "neural network"
 def scopes(derived: Mapping[str, str], owner: str) -> dict[str, list[str]]:
     """Return the blocks of derived nodes (id -> name): scope -> ids.
 
-    A node directly in `gradients` starts or adds gradients of several ops, so it is a block by
-    itself.
+    A node directly in `gradients` starts a gradient or adds gradients of several ops, so it is a
+    block by itself.
     """
     found: dict[str, list[str]] = defaultdict(list)
     for node_id, name in derived.items():

@@ -72,7 +72,7 @@ class Flat:
 
 
 class _End(NamedTuple):
-    """A port of a node, and the place (one graph of the file in one instance) of the node."""
+    """A port of a node, and the `Place` of that node."""
 
     place: Place
     node: str
@@ -177,7 +177,7 @@ def _places(doc: Document) -> Iterator[Place]:
 
 
 def stays(place: Place, record: NodeRecord) -> bool:
-    """Return whether a node is also a node of the flat document."""
+    """Return whether a node is not replaced, so that the flat document contains it as well."""
     return record.id not in place.inner and not (place.outer and record.op in BORDER)
 
 
@@ -196,7 +196,7 @@ def _add_nodes(flat: Flat, place: Place) -> None:
 
 
 def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
-    """Return a node as it is in the flat document. A loop or branch becomes a node of its op."""
+    """Return a node's record in the flat document. A loop or branch becomes a node of its op."""
     if is_flow(record):
         record = _as_op(flat, place, record)
     record = _in_scope(place, record)
@@ -230,7 +230,9 @@ def _as_op(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
 
 
 def _op_end(end: _End) -> _End:
-    """Return an output; if the node is a loop or branch, with the port name that its op uses."""
+    """Return an output; for a loop or branch, with the port name of its op instead of its
+    instance's.
+    """
     record = end.place.graph.nodes[end.node]
     inside = definition_of(end.place.graph, record) if is_flow(record) else None
     if inside is None:
@@ -239,7 +241,7 @@ def _op_end(end: _End) -> _End:
 
 
 def _op_input(place: Place, target: str, port: str) -> str:
-    """Return the name of an in-port; if the node is a loop or branch, the name that its op uses."""
+    """Return the name of an in-port; for a loop or branch, the port name of its op."""
     record = place.graph.nodes[target]
     inside = definition_of(place.graph, record) if is_flow(record) else None
     return port if inside is None else roles(inside, record).in_port(port)
@@ -277,7 +279,7 @@ def _add_wires(flat: Document, place: Place) -> None:
 
 
 def flat_wire(place: Place, wire: Wire) -> Wire | None:
-    """Return a wire as it is in the flat document; None if no value comes through it."""
+    """Return a wire with the ends that it has in the flat document; None if it brings no value."""
     start = _start(_End(place, wire.source, wire.source_port))
     if start is None or start.node in start.place.inner:
         return None
@@ -292,7 +294,7 @@ def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | No
 
     Args:
         target: id of the node in the flat document.
-        port: the in-port for the wire; None for a free one.
+        port: the control port for the wire; None for any free one.
     """
     start = _start(_End(place, wire.source, wire.source_port))
     if start is None:
@@ -353,7 +355,7 @@ def _last_nodes(place: Place) -> list[str]:
 
 
 def _start(end: _End | None) -> _End | None:
-    """Return the output where a value originates, traced through borders of instances both ways.
+    """Return the output where a value originates, traced both into and out of instances.
 
     Return None if no value arrives. The result is an instance only for its port `done`, which
     stands for its last nodes.

@@ -1,7 +1,7 @@
 """Gradient checks of the nodes of a document: the piece of graph to check, and its values.
 
-An op is checked by itself at its current values, so that a wrong gradient shows at its own node and
-at no other. A layer or an instance of a subgraph is checked as a whole, with the variables inside.
+An op is checked by itself at its current values, so that a wrong gradient shows only at the op that
+causes it. A layer or an instance of a subgraph is checked as a whole, with the variables inside.
 For a variable or placeholder, the gradient of the loss is checked along the whole path.
 """
 
@@ -34,7 +34,7 @@ LEAVES = ("variable", "placeholder")
 
 
 class GradientChecks:
-    """The checks of one task.
+    """The gradient checks of one task.
 
     Args:
         run: a function that computes the values at which gradients are compared.
@@ -58,7 +58,9 @@ class GradientChecks:
         return found
 
     def piece(self, name: str) -> Piece | None:
-        """Return the piece of graph to check for a node; None if no float in it depends on another.
+        """Return the piece of graph to check for a node.
+
+        Return None if no float in the piece depends on another float.
 
         Raises:
             NodeflowError: there is no such node, or it cannot run.
@@ -82,7 +84,7 @@ class GradientChecks:
         return self._with_own_variables(name, node.inputs, ys)
 
     def check(self, name: str, cancelled: Callable[[], bool] = lambda: False) -> Checked:
-        """Check a node.
+        """Check the gradients of a node.
 
         Raises:
             Cancelled: `cancelled` returned true.
@@ -117,7 +119,9 @@ class GradientChecks:
     # ---- inside -------------------------------------------------------------------------------
 
     def _is_along(self, name: str) -> bool:
-        """Return whether the check of a node covers a path between variables and the loss."""
+        """Return whether a node's check covers a whole path, from variables or placeholders to
+        the loss.
+        """
         if name not in self._task.graph:
             return False
         op = self._task.graph.node(name).op
@@ -135,7 +139,7 @@ class GradientChecks:
         return fixed[0] if fixed else ROWS
 
     def _inside(self, name: str) -> Piece | None:
-        """Return the piece of an instance of a subgraph, from its inputs to its outputs."""
+        """Return the piece of graph of a subgraph's instance, from its inputs to its outputs."""
         build, scope = self._task.build, f"{name}/"
         ports = build.instances[name].values()
         ys = [build.tensors[port] for port in ports if port is not None and port in build.tensors]
@@ -147,14 +151,14 @@ class GradientChecks:
     def _with_own_variables(
         self, name: str, xs: Iterable[Tensor], ys: Sequence[Tensor]
     ) -> Piece | None:
-        """Return a piece that counts its own variables as inputs."""
+        """Return a piece of graph whose inputs include the variables in its name scope."""
         scope = f"{name}/"
         nodes = self._task.graph.nodes
         own = [n.outputs[0] for n in nodes if n.op.id == "variable" and n.name.startswith(scope)]
         return piece_between([*xs, *own], ys)
 
     def _along(self, node: Node) -> Piece | None:
-        """Return the piece that an optimizer or a gradients node differentiates."""
+        """Return the piece of graph that an optimizer or a gradients node differentiates."""
         if isinstance(node.op, Gradients):
             return piece_between(node.inputs[1:], node.inputs[:1])
         wanted = node.attrs.get("variables")

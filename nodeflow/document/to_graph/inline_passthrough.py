@@ -1,6 +1,6 @@
-"""The upstream part of a node without nodes that only forward values.
+"""Copies of the part of a graph upstream of a node, without nodes that only forward values.
 
-Formulas and exported code show the computation, not the drawing.
+They are for formulas and exported code, which show the computation, not the drawing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def inlined(doc: Document, node_id: str) -> tuple[Document, str]:
 
 
 def _without_passing(doc: Document, node_id: str) -> tuple[Document, str]:
-    """Return the part without dots and bypassed nodes; instances stay."""
+    """Return the part upstream of a node without dots and bypassed nodes; instances stay."""
     wanted = upstream(doc, [node_id])
     passing = {i for i in wanted if doc.nodes[i].op == REROUTE or mode_of(doc.nodes[i]) == BYPASSED}
     if not passing:
@@ -42,7 +42,7 @@ def _without_passing(doc: Document, node_id: str) -> tuple[Document, str]:
 
 
 def _opened(doc: Document, record: NodeRecord) -> tuple[Document, str]:
-    """Return the part with subgraphs replaced by their content."""
+    """Return the part upstream of a node with subgraphs replaced by their content."""
     flat = flatten(doc)
     if flat.document is doc:
         return doc, record.id
@@ -64,7 +64,9 @@ def _part(doc: Document, ids: set[str], wires: list[Wire]) -> Document:
 
 
 def _start(part: Document, analysis: Analysis, passing: set[str], wire: Wire) -> Wire | None:
-    """Return the wire from the source of the value; None if there is none."""
+    """Return the first wire that carries the value, from the node that computes it; None without
+    one.
+    """
     seen: set[str] = set()
     while wire.source in passing:
         port = (analysis.passes(wire.source) or {}).get(wire.source_port)

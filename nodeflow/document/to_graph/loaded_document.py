@@ -1,4 +1,4 @@
-"""The document behind a loaded graph, so that saving it again loses nothing.
+"""The document that a loaded graph was made from, so that saving the graph loses nothing.
 
 A graph only grows: Python can only add to a loaded graph. So a saved file is the loaded document
 plus the added nodes (see `python_additions`).
@@ -64,13 +64,13 @@ def origin_of(graph: Graph) -> Origin | None:
 
 
 class UnknownNodes(UserWarning):
-    """A file holds nodes that this version of the program does not know."""
+    """The warning that a file holds nodes which this version of the program does not know."""
 
 
 def refuse_broken(built: Build) -> None:
     """Raise the first error that stops a node from running.
 
-    Nodes of unknown ops or with unknown attributes, and their dependents, are no error: they stay
+    Nodes of unknown ops or with unknown attributes, and their dependents, cause no error: they stay
     in the file, and a warning says that the graph lacks them.
     """
     unknown: list[NodeRecord] = []

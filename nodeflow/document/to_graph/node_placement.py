@@ -1,4 +1,4 @@
-"""Puts one node of a document into a build's graph, after its sources."""
+"""Adding one node of a document to a build's graph, after its sources."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from nodeflow.ops import REGISTRY
 
 
 def place(build: Build, record: NodeRecord) -> None:
-    """Add a node to the graph, or forward its inputs if it computes nothing; a dataset has no
-    node."""
+    """Add a node to the graph. A node that computes nothing forwards its inputs; a dataset adds
+    no node.
+    """
     passes = build.analysis.passes(record.id)
     if passes is not None:
         pass_on(build, record, passes)
@@ -30,7 +31,7 @@ def place(build: Build, record: NodeRecord) -> None:
 
 
 def pass_on(build: Build, record: NodeRecord, passes: Mapping[str, str]) -> None:
-    """Let the consumers of a dot or bypassed node use the values wired into it."""
+    """Make the values wired into a dot or bypassed node available to its consumers."""
     wired = wires_into(build, record)
     if not passes:  # an optimizer has nothing to pass on, so it is only left out
         text = f"`{record.name}` is bypassed"
@@ -55,7 +56,9 @@ def wires_into(build: Build, record: NodeRecord) -> dict[str, Wire]:
 
 
 def skip_behind(build: Build, record: NodeRecord) -> bool:
-    """Skip a node with a source that is skipped or has no value; return whether it is skipped."""
+    """Skip a node if one of its sources is skipped or has no value; return whether it is
+    skipped.
+    """
     wired = wires_into(build, record)
     sources = [wire.source for port, wire in wired.items() if port != FEED]
     behind = next((source for source in sources if source in build.skipped), None)
@@ -74,8 +77,10 @@ def skip_behind(build: Build, record: NodeRecord) -> bool:
 
 
 def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor | None], list[Node]]:
-    """Return the tensors that a node reads (None for a stand-in), and the nodes that it waits
-    for."""
+    """Return the tensors that a node reads, and the nodes that it waits for.
+
+    A tensor is None if the port's default value is to be used.
+    """
     wired = wires_into(build, record)
     inputs = [
         _seen(build.tensors[wired[port].source, wired[port].source_port]) if port in wired else None
@@ -90,7 +95,7 @@ def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor | None], l
 
 
 def _waited_for(node: Node) -> Node:
-    """Return the node to wait for in place of another, looking through transparent nodes."""
+    """Return the node that a consumer waits for, looking through transparent nodes."""
     alias = node.alias[0] if node.op.transparent and node.alias else None
     return node if alias is None else alias.node
 
@@ -102,7 +107,7 @@ def _seen(tensor: Tensor) -> Tensor | None:
 
 
 def add(build: Build, record: NodeRecord) -> None:
-    """Add one node to the graph; skip it if it fails, with all its dependents."""
+    """Add one node to the graph. If that fails, skip the node and all its dependents."""
     if skip_behind(build, record):
         return
     op = REGISTRY.lookup(record.op)
@@ -137,7 +142,7 @@ def add(build: Build, record: NodeRecord) -> None:
 
 
 def connect(build: Build, record: NodeRecord, node: Node) -> None:
-    """Record the graph's node and the feed of a document's node."""
+    """Record the graph's node for a document's node, and the feed of a placeholder."""
     build.nodes[record.id] = node
     for index, tensor in enumerate(node.outputs):
         build.set_output(record.id, node.op.output_name(index), tensor)
@@ -162,7 +167,7 @@ def skip(build: Build, record: NodeRecord, error: NodeflowError) -> None:
 
 
 def behind_dots(doc: Document, ids: Iterable[str]) -> set[str]:
-    """Return the nodes behind dots: a dataset's column reaches them without a tensor."""
+    """Return the nodes behind reroute dots, where a dataset's column arrives without a tensor."""
     found: set[str] = set()
     stack = [i for i in ids if doc.nodes[i].op == REROUTE]
     while stack:

@@ -1,6 +1,6 @@
-"""Writing a loaded graph as a document again, with the nodes that Python added since.
+"""Saving a loaded graph as a document, with the nodes that Python added to it.
 
-The loaded part stays as it is, to the byte. The added nodes become nodes of the file's own graph,
+The loaded part stays byte for byte the same. The added nodes become nodes of the file's own graph,
 even if their names are in the scope of a subgraph, because its definition may serve other
 instances. If they use values inside a subgraph, the definition gets an output for each, so every
 instance has it. Added nodes are placed right of the nodes that they read, clear of all nodes and
@@ -45,7 +45,8 @@ from nodeflow.graph.graph import Graph, Node
 
 
 def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> Document:
-    """Return the document that a graph was loaded from, with the nodes added to the graph since.
+    """Return the document that a graph was loaded from, with the nodes that were added to the
+    graph.
 
     If the only optimizer was added, the training settings use it. A data set that was bound to
     placeholders, and comes from a data source, becomes a dataset node.
@@ -121,14 +122,16 @@ def _keep_collections(doc: Document, origin: Origin, kept: Mapping[Node, Kept]) 
 
 
 class _Adder:
-    """An adder of definitions to a document, within a transaction."""
+    """A writer that adds definitions to a document, within a transaction."""
 
     def __init__(self, doc: Document, t: Transaction) -> None:
         self._doc, self._t = doc, t
         self.new_id = t.new_id
 
     def define(self, wanted: str) -> Defined:
-        """Add a definition."""
+        """Add the definition of a loop's or branch's body, with a free variant of the wanted
+        name.
+        """
         name = FreeNames().fresh(wanted, self._doc.subgraphs)
         self._t.edit("subgraph", name, {})
         graph = self._doc.definition(name)

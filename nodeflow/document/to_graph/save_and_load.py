@@ -59,12 +59,12 @@ def load(
 
     Args:
         allow_data: files and folders outside the folder of the ``.flow`` file that it may read.
-            All other data outside that folder stay untouched.
+            All other data outside that folder are not read.
 
     Raises:
         OutsideData: the file names data outside its folder that `allow_data` does not have.
         FileProblem: `path` is no file name, or the file is missing or damaged.
-        NodeflowError: a node cannot run; names node and port.
+        NodeflowError: a node cannot run; the error names node and port.
     """
     document = flow.load(_file(path, "load"))
     document.allow(*allow_data)

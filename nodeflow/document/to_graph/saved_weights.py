@@ -1,4 +1,4 @@
-"""Starting from saved variables: the file that a document names, or a file that the user gives."""
+"""Loading saved variables, from the file that a document names or one that the user gives."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def weights_path(document: Document, folder: DocumentFolder | None = None) -> Pa
         folder: the folder of a document that does not know its file.
 
     Raises:
-        OutsideData: the name leads out of the document's folder, as a link may.
+        OutsideData: the path leads out of the document's folder, for example through a link.
     """
     if not document.weights:
         return None

@@ -22,7 +22,7 @@ from nodeflow.train.saving.weights import load_weights
 
 
 class StoredValues(Mapping[str, np.ndarray]):
-    """The arrays of a file by the streams of variables.
+    """The arrays in the file of initial values, by the random streams of variables.
 
     Reading one raises the errors of `stored_path` and `load_weights`.
     """

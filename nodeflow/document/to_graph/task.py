@@ -1,4 +1,4 @@
-"""From a document to something that runs: it opens data sets, and prepares feeds and training.
+"""A task made from a document: it opens data sets, and prepares feeds and trainings.
 
 Command line and engine process share this module. Data sets are opened when first needed.
 """
@@ -138,7 +138,7 @@ class Task:
         """Return the data set of a dataset node, opened once.
 
         Raises:
-            DataError: it is missing or damaged; names the node.
+            DataError: the data set is missing or damaged; the error names the node.
         """
         record = self.build.document.nodes[node_id]
         key = self._key(record)
@@ -164,11 +164,12 @@ class Task:
             raise error.at(record.name) from None
 
     def _key(self, record: NodeRecord) -> tuple:
-        """Return a key of a data set as it is written: source, options and folder."""
+        """Return the key of a data set by its source as written, its options and the folder."""
         return (source_of(record.attrs), *self._how(record), self.base_dir)
 
     def _place_key(self, record: NodeRecord) -> tuple:
-        """Return a key of a data set by its place: one file under two paths is one data set.
+        """Return the key of a data set by its absolute path: one file under two paths is one data
+        set.
 
         Folders keep their written path, because links in them may lead to places that only one of
         two documents may read.
@@ -185,8 +186,9 @@ class Task:
         return (options, str(self.data_dir), self.whole)
 
     def binding(self, placeholder: Tensor) -> Binding | None:
-        """Return the column that feeds a placeholder; None without one, or if a given feed replaces
-        it."""
+        """Return the column that feeds a placeholder; None if no column does, or a given feed
+        overrides it.
+        """
         bound = self.build.bindings.get(placeholder.node.name)
         if bound is None or placeholder in self._feeds:
             return None
@@ -202,7 +204,9 @@ class Task:
         return Binding(dataset, column)
 
     def needs_data(self, targets: Iterable[Node]) -> bool:
-        """Return whether targets need a placeholder that a data set feeds; open no data set."""
+        """Return whether the targets need a placeholder that a data set feeds, without opening
+        data sets.
+        """
         bound = (n for n in ancestors(targets) if n.name in self.build.bindings)
         return any(node.outputs[0] not in self._feeds for node in bound)
 
@@ -242,7 +246,8 @@ class Task:
         return values
 
     def image_shape(self, tensor: Tensor, axis: int = -1) -> tuple[int, int] | None:
-        """Return (height, width) of a tensor's rows if they are as long as the data's pictures.
+        """Return (height, width) if a tensor's rows have as many values as the data's pictures,
+        else None.
 
         So an autoencoder's reconstructions, and the weights of its last layer, are shown as
         pictures.
@@ -255,7 +260,9 @@ class Task:
         return self._image_shapes().get(tensor.shape[axis] or 0)
 
     def _image_shapes(self) -> dict[int, tuple[int, int]]:
-        """Return number of pixels -> (height, width), for the pictures that feed placeholders."""
+        """Return the sizes of the pictures that feed placeholders: number of pixels -> (height,
+        width).
+        """
         if self._pictures is None:
             self._pictures = {}
             for name in self.build.bindings:
@@ -282,7 +289,7 @@ class Task:
 
     @property
     def trains(self) -> bool:
-        """Whether there is an optimizer to train with."""
+        """True if there is an optimizer to train with."""
         return bool(self.build.settings.optimizer or optimizers(self.build.document))
 
     @property
@@ -292,7 +299,7 @@ class Task:
 
     @property
     def sets_batch_size(self) -> bool:
-        """Whether the document sets the number of rows per step."""
+        """True if the document sets the number of rows per step."""
         return self.build.source.training.get("batch_size") is not None
 
     @property
@@ -312,8 +319,8 @@ class Task:
 
         Args:
             optimizer, loss: used instead of the optimizer and loss of the settings.
-            attended: whether somebody can resume and stop the training: then breakpoints pause it,
-                and it goes on until stopped if the settings say so.
+            attended: whether a user can pause and stop the training. Then breakpoints pause it, and
+                it continues until stopped if the settings say so.
 
         Raises:
             UnresolvedConflicts: a merge left conflicts in the document.
@@ -362,7 +369,8 @@ class Task:
         return training if self.sets_batch_size else training.with_fitting_batches()
 
     def use_saved_weights(self, session: Session) -> list[str]:
-        """Load the variables that the document names; return messages about missing ones.
+        """Load the saved variables from the file that the document names; return messages about
+        missing ones.
 
         Raises:
             FileProblem: the file is damaged, or does not fit.
@@ -479,7 +487,9 @@ class Task:
 
 
 def split_shown(dataset: DataSplits, wanted: str) -> str:
-    """Return the wanted split. For a data set without a test split, return its first split."""
+    """Return the wanted split; if it is `test` and the data set has none, return the first
+    split.
+    """
     return wanted if wanted in dataset.splits or wanted != "test" else next(iter(dataset.splits))
 
 

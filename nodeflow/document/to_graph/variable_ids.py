@@ -1,4 +1,4 @@
-"""Identities of variables, which link saved values to variables even after renaming.
+"""Identities of variables, by which saved values still find their variables after renaming.
 
 A variable is identified by the id of its node and its stream (`records.stream_of`). Renaming,
 grouping and unpacking change neither, and together they distinguish the instances of a subgraph. A
@@ -46,7 +46,9 @@ def variable_ids(built: Build) -> dict[str, VariableId]:
 
 
 def slot_names(built: Build) -> set[str]:
-    """Return the names of the variables that optimizers keep for themselves, such as velocities."""
+    """Return the names of the variables that optimizers created for their state, such as
+    velocities.
+    """
     owners = {n.name for n in built.graph.nodes if isinstance(n.op, Optimizer)}
     return {v.node.name for v in built.graph.variables if v.node.derived_from in owners}
 
@@ -69,6 +71,6 @@ def _derived(built: Build, node: Node, known: dict[str, VariableId]) -> Variable
 def _last(path: str) -> str:
     """Return the last id of a path such as ``n9/n4``.
 
-    Grouping and unpacking nodes change only the ids before it.
+    Grouping and unpacking nodes change only the preceding ids.
     """
     return path.rpartition("/")[2]

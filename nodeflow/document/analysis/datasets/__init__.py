@@ -1,1 +1,3 @@
-"""Dataset nodes: their columns, and data that the user has not allowed."""
+"""Dataset nodes: their columns, and data files that the user has not allowed the document to
+read.
+"""

@@ -1,8 +1,8 @@
-"""A cache of the column types of data sets; in a window they are read on another thread.
+"""A cache of the column types of data sets. In a window, another thread reads them.
 
-To find its columns, a large table may have to be read whole. The window asks on the thread that
-paints, so it waits at most `PATIENCE_SECONDS`. Most answers arrive within that time; a callback
-announces the others.
+Finding the columns of a large table may require reading it whole. The thread that paints asks for
+them, so it waits at most `PATIENCE_SECONDS`, in which most files are read. A callback announces
+types that arrive later.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ KEPT = 64
 
 
 class StillReading(DataError):
-    """The columns of a data set are not known yet: they are being read.
+    """Columns of a data set that are not known yet, because the data set is still being read.
 
     Remedy: Wait a moment.
     """
 
 
 class ColumnTypes:
-    """The results of reading: types, or the error of a file that cannot be read."""
+    """A cache of column types by data set. For an unreadable file it keeps the error instead."""
 
     def __init__(self) -> None:
         self._found: OrderedDict[Hashable, Types | Exception] = OrderedDict()
@@ -40,19 +40,20 @@ class ColumnTypes:
         self._thread: int | None = None
 
     def read_apart(self, came: Callable[[], None] | None) -> None:
-        """Never let the calling thread wait for a file; None lets it wait again.
+        """Limit how long the calling thread waits for a file; other threads still wait.
 
         Args:
-            came: called on another thread when types arrive that the caller did not wait for.
+            came: called on another thread when types arrive that the caller did not wait for; None
+                removes the limit.
         """
         self._came = came
         self._thread = None if came is None else threading.get_ident()
 
     def get(self, key: Hashable, read: Callable[[], Types]) -> Types:
-        """Return the types that were read for a key, or read them with ``read``.
+        """Return the cached types of a key, or read them with ``read``.
 
         Raises:
-            StillReading: on the thread that does not wait.
+            StillReading: the calling thread has a limit (`read_apart`), and reading takes longer.
             Exception: the error that reading raised.
         """
         key = (key, current_limit())

@@ -69,8 +69,8 @@ def dataset_declaration(
 ) -> DatasetDeclaration:
     """Return the declaration of a dataset node with these attributes.
 
-    If the source is unknown, the declaration has no options; if it cannot be read, no columns.
-    `dataset_types` raises the error.
+    If the source is unknown, the declaration has no options. If the source cannot be read, it has
+    no columns, and `dataset_types` raises the error.
     """
     options: tuple[Attr, ...] = ()
     columns: tuple[str, ...] = ()
@@ -122,7 +122,8 @@ def dataset_types(
 def document_folder(
     doc: Document, base_dir: str | os.PathLike[str] | None = None
 ) -> DocumentFolder:
-    """Return the folder of a document's relative paths, with its permissions to read elsewhere.
+    """Return the folder to which a document's relative paths refer, with its permissions to read
+    elsewhere.
 
     Args:
         base_dir: the start of relative paths; by default the folder of the document's file.

@@ -1,5 +1,6 @@
-"""Data outside the document's folder that the user has not allowed, and the nodes that name
-them."""
+"""Data outside the document's folder that the user has not allowed it to read, and the nodes that
+refer to such data.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ class Outside:
 
     Attributes:
         name: the name of the dataset node, or the field of the document, that refers to it.
-        place: its path; the file system has not been touched.
+        place: its path, which has not been checked to exist.
     """
 
     name: str
@@ -43,9 +44,9 @@ def outside_place(doc: Document, record: NodeRecord) -> str | None:
 
 
 def outside_weights(doc: Document) -> str | None:
-    """Return the path of the trained variables if it leads out of the document's folder.
+    """Return the path of the file of trained variables if it is outside the document's folder.
 
-    Such a file is not read without the user's permission.
+    Such a file is not read without the user's permission. Return None if the path is inside.
     """
     folder = document_folder(doc.root)
     place = folder.place(doc.root.weights) if doc.root.weights and folder.path else None
@@ -53,20 +54,22 @@ def outside_weights(doc: Document) -> str | None:
 
 
 def outside_initial_values(doc: Document) -> str | None:
-    """Return the path of the file of initial values if the document may not read it."""
+    """Return the path of the file of initial values if the document may not read it; else None."""
     folder, written = document_folder(doc.root), initial_values(doc)
     place = folder.place(written) if written and folder.path else None
     return None if place is None else folder.leaves(place)
 
 
 def initial_values(doc: Document) -> str:
-    """Return the file of initial values as the document names it; empty for none."""
+    """Return the path of the file of initial values as stored in the document; "" if there is
+    none.
+    """
     found = doc.root.extra.get(INITIAL_VALUES)
     return found if isinstance(found, str) else ""
 
 
 def outside_data(doc: Document) -> list[Outside]:
-    """Return all files and folders that any graph of a file names but may not read."""
+    """Return all files and folders that any graph of a file refers to but may not read."""
     found = [
         Outside(record.name, place)
         for graph in (doc.root, *doc.root.definitions())
@@ -78,7 +81,7 @@ def outside_data(doc: Document) -> list[Outside]:
 
 
 def place_of_problem(doc: Document, problem: Problem) -> str | None:
-    """Return the path of the forbidden data that a problem is about; None for other problems."""
+    """Return the path of the forbidden data that caused a problem; None for other problems."""
     if problem.kind != OutsideData.__name__:
         return None
     if not problem.node:
@@ -98,7 +101,7 @@ def allow_title(place: str) -> str:
 
 
 def weights_problem(doc: Document) -> Problem | None:
-    """Return the problem of a document whose weights may not be read; else None."""
+    """Return the problem of a document whose file of weights may not be read; else None."""
     place = outside_weights(doc)
     if place is None:
         return None

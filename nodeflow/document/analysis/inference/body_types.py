@@ -26,7 +26,7 @@ from nodeflow.ops.control_flow.while_loop import check_carried
 
 
 class Flow:
-    """One loop or branch with the types wired into it."""
+    """A loop or branch with the types wired into it."""
 
     def __init__(
         self, definition: Document, record: NodeRecord, given: Mapping[str, Carried]
@@ -37,7 +37,7 @@ class Flow:
         self.roles = roles(definition, record)
 
     def entering(self, problems: list[Problem]) -> dict[str, Carried]:
-        """Return the types of the inputs inside the body: of a sequence, the type of one slice."""
+        """Return the types of the body's inputs. For a sequence, this is the type of one slice."""
         problems += flow_problems(self.definition, self.record)
         found = dict(self.given)
         shapes: Any = self.record.attrs.get("invariants")

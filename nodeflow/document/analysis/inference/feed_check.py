@@ -55,7 +55,7 @@ def feed_problem(
 ) -> Problem | None:
     """Return the problem of a wire into a placeholder's `feed`, or None.
 
-    `kind` is the kind of the wire (`COLUMN` or other); `found` has the types of its source.
+    `kind` is the kind of the wire (`COLUMN` or other); `found` has the types of the wire's source.
     """
     source = doc.nodes[wire.source]
 

@@ -150,7 +150,9 @@ class Analysis:
         return self._results.get(node_id, _UNKNOWN).passes
 
     def kind_of(self, wire: Wire) -> str:
-        """Return the kind of a wire: `tensor`, `column` of a data set, `order`, or `open`."""
+        """Return the kind of a wire: `tensor`, `column` of a data set, `order`, or `open` if
+        unknown.
+        """
         source = self.doc.nodes.get(wire.source)
         if source is not None and source.op == DATASET:
             return COLUMN
@@ -289,19 +291,21 @@ class Analysis:
         return self._loops_through(scopes)
 
     def _holds(self, scopes: set[str]) -> bool:
-        """Return whether this graph, or an instance inside it, is one of these definitions."""
+        """Return whether this graph, or an instance inside it, has one of these definitions."""
         if self.doc.scope in scopes or any(i._holds(scopes) for i in self.inside.values()):
             return True
         return self._loops_through(scopes)
 
     def _loops_through(self, scopes: set[str]) -> bool:
-        """Return whether an instance on a loop, which has no analysis inside, holds these
-        definitions."""
+        """Return whether an instance on a cycle of wires uses one of these definitions.
+
+        Such an instance has no analysis inside.
+        """
         records = (self.doc.nodes.get(node_id) for node_id in self._looping)
         return any(_contains(self.doc, r, scopes) for r in records if r is not None)
 
     def _has_other_ports(self, node_id: str, change: Change) -> bool:
-        """Return whether the ports of an instance changed. They are shown even without types."""
+        """Return whether the ports of an instance changed. Ports are shown even without types."""
         inside = change.within(self.inside[node_id].doc.scope)
         return any(after.op in BORDER for _, after in inside.nodes_changed)
 
@@ -323,8 +327,10 @@ class Analysis:
             self._propagate(set() if border is None else {border})
 
     def refresh_ops(self, ops: Collection[str]) -> set[str]:
-        """Infer the nodes of redeclared or removed ops again. Return them, and the other nodes
-        whose types or problems changed."""
+        """Infer the nodes of redeclared or removed ops again.
+
+        Return these nodes and all other nodes whose types or problems changed.
+        """
         self._cache.clear()
         self._snapshots.clear()
         self.stamp = object()
@@ -336,14 +342,14 @@ class Analysis:
         return changed
 
     def _stays(self, record: NodeRecord) -> bool:
-        """Return whether a node's result still holds for the current types of its sources."""
+        """Return whether a node's result is still valid for the current types of its sources."""
         now = self._infer_cached(record)
         return now is not None and now == self._results.get(record.id)
 
     def _infer_few(self, dirty: set[str]) -> set[str]:
-        """Infer these nodes like `_propagate`, but visit nodes downstream only if types change.
+        """Infer these nodes, and nodes downstream only if types change.
 
-        Works only without loops.
+        Works only in a graph without cycles; `_propagate` works in any graph.
         """
         order, _ = topological(self.doc, {node for node in dirty if node in self.doc.nodes})
         changed: set[str] = set()
@@ -462,7 +468,9 @@ class Analysis:
         return found
 
     def _infer_cached(self, record: NodeRecord) -> Inferred | None:
-        """Return the result of a node that depends on nothing but its wires, else None."""
+        """Return the cached or new result of a node whose types depend only on its wires; else
+        None.
+        """
         key = cache_key(self.doc, record, self.out_types)
         if key is None:
             return None
@@ -473,8 +481,11 @@ class Analysis:
         return found
 
     def _infer_border(self, record: NodeRecord) -> Inferred:
-        """Infer a border node: the types that enter, as far as known, or problems of unwired
-        outputs."""
+        """Infer a border node of a subgraph.
+
+        The inputs node has the types wired into the instance, as far as known. The outputs node has
+        a problem for each unwired output.
+        """
         problems = border_problems(self.doc, record.op)
         if record.op == INPUTS:
             ports = port_names(self.doc, INPUTS)
@@ -535,7 +546,9 @@ class Analysis:
             self.problems.pop(key, None)
 
     def _watch(self, record: NodeRecord) -> None:
-        """Record whether a node's attributes name other nodes, so that it depends on names."""
+        """Record whether a node has to be inferred again when names change, because it refers to
+        names.
+        """
         op = plain_declaration(record.op)
         if op is not None and names_others(op):
             self._watchers.add(record.id)
@@ -595,7 +608,7 @@ def _renames(change: Change) -> bool:
 
 
 def _contains(doc: Document, record: NodeRecord, scopes: set[str]) -> bool:
-    """Return whether an instance is one of these definitions, or holds an instance of one."""
+    """Return whether an instance has one of these definitions, or contains such an instance."""
     name = record.attrs.get(DEFINITION) if record.op == SUBGRAPH else None
     if not isinstance(name, str):
         return False
@@ -604,7 +617,7 @@ def _contains(doc: Document, record: NodeRecord, scopes: set[str]) -> bool:
 
 
 def _is_tensor(_: Wire) -> str:
-    """Return the kind of every wire whose source has only values."""
+    """Return `TENSOR`, the kind of a wire from a source whose outputs are all values."""
     return TENSOR
 
 
@@ -620,7 +633,7 @@ def _differ(was: Inferred, now: Inferred, port: str) -> bool:
 
 
 def _inferred(found: Mapping[str, Carried], problems: Iterable[Problem]) -> Inferred:
-    """Return the result for the inputs node of a definition, from the types that enter."""
+    """Return the result for the inputs node of a definition: the types and kinds wired into it."""
     out = {port: carried.type for port, carried in found.items() if carried.type is not None}
     kinds = {port: carried.kind for port, carried in found.items() if carried.kind != TENSOR}
     return Inferred(out, tuple(problems), kinds=kinds)

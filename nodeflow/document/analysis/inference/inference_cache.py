@@ -1,4 +1,4 @@
-"""A cache of inferred types: many nodes of a large graph, and undo, need the same inference.
+"""A cache of inferred types: in a large graph, and after undo, the same inference is needed often.
 
 A key contains everything that the result depends on, so a result never becomes stale: the
 declaration (a redeclared op is another object), the attributes, and the types wired into each port.
@@ -28,7 +28,8 @@ CacheKey = tuple
 
 
 class InferenceCache:
-    """Results without problems, by key. Problems contain names, so they are not cached.
+    """Results without problems, by key. Results with problems are not cached, because they contain
+    names.
 
     Equal results are one object: a large graph has few different ones.
     """
@@ -87,7 +88,7 @@ def cache_key(
 
 @lru_cache(maxsize=1024)
 def names_others(op: NodeDeclaration) -> bool:
-    """Return whether an attribute of the op names other nodes."""
+    """Return whether an op has an attribute that names other nodes."""
     return any(attr.kind == "names" for attr in op.attrs)
 
 

@@ -69,8 +69,8 @@ is wired into the port of a subgraph."""
 class Inferred:
     """The inferred output types of a node by port (None: unknown), and its problems.
 
-    `passes` is for nodes that forward values: output port -> input port. `kinds` has the kinds of
-    outputs that are not values.
+    `passes` is only for nodes that forward values: output port -> input port. `kinds` has the kinds
+    of outputs that are not values.
     """
 
     out: Outputs | None
@@ -123,7 +123,9 @@ def infer_node(
 
 
 def _needs_shape(doc: Document, record: NodeRecord, known: _Known) -> Problem | None:
-    """Return the problem of a node that needs an array from a variable that is a single number."""
+    """Return the problem that a variable which is a single number feeds a node that needs an
+    array.
+    """
 
     def type_of(node: str, port: str) -> TensorType | None:
         wire = doc.wires.get((node, port))
@@ -145,7 +147,7 @@ def _needs_shape(doc: Document, record: NodeRecord, known: _Known) -> Problem | 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The types and kinds of the inputs."""
+    """The known types and kinds of a node's inputs."""
 
     outputs_of: Callable[[str], Outputs | None]
     kind_of: Callable[[Wire], str]
@@ -157,7 +159,7 @@ def in_mode(
     found: Inferred,
     outputs_of: Callable[[str], Outputs | None],
 ) -> Inferred:
-    """Adapt the result to the node's mode: a muted or bypassed node has no errors."""
+    """Adapt the result of a node to its mode: a muted or bypassed node has no errors."""
     mode = mode_of(record)
     if mode == MUTED:
         quiet = (replace(p, severity="info") for p in found.problems)
@@ -302,8 +304,10 @@ def _by_port(wired: tuple[str, Wire]) -> tuple[str, int]:
 
 
 def _is_order(record: NodeRecord, wire: Wire, kind: str) -> bool:
-    """Return whether a wire only orders. A port of a subgraph may take any wire, so return
-    False."""
+    """Return whether a wire carries no value and only orders two nodes.
+
+    Return False at a port of a subgraph, which takes any wire.
+    """
     if record.op == SUBGRAPH or record.op in BORDER:
         return False
     return wire.source_port == DONE or kind == ORDER
@@ -367,7 +371,9 @@ def variables_in(doc: Document) -> list[str]:
 
 
 def is_variable(doc: Document, name: str) -> bool:
-    """Return whether a name belongs to a variable here, in an instance, or in the root graph."""
+    """Return whether a name belongs to a variable of this graph, its instances, or the root
+    graph.
+    """
     for graph in dict.fromkeys((doc, doc.root)):
         if find_variable(graph, name) is not None:
             return True

@@ -1,9 +1,9 @@
 """Shapes for variables that are still a single number, derived from their connections.
 
 A new variable is a scalar. Connected to a matrix product, a convolution or a bias it has to be an
-array, and most of its sizes follow from the other input. The number of units does not: it is found
-downstream, where the result meets labels, a bias or the next layer. If nothing there determines it,
-the sizes of other placeholders and a usual number of units are offered.
+array, and most of its sizes follow from the other input. Only the number of units does not. It is
+found downstream, where the result meets labels, a bias or the next layer. If nothing there
+determines it, the sizes of other placeholders and a usual number of units are offered.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def is_scalar_variable(doc: Document, node_id: str) -> bool:
 
 
 def likely_shapes(doc: Document, type_of: TypeOf, wire: Wire) -> list[Sizes]:
-    """Return the shapes that a scalar variable may need at the end of a wire, likeliest first.
+    """Return the shapes that a scalar variable at the start of a wire may need, likeliest first.
 
-    Return none if the target expects a single number, or if its other inputs are unknown.
+    Return no shapes if the target expects a single number, or if its other inputs are unknown.
     """
     target, port = doc.nodes[wire.target], wire.target_port
     if target.op == "matmul":
@@ -61,7 +61,9 @@ def likely_shapes(doc: Document, type_of: TypeOf, wire: Wire) -> list[Sizes]:
 
 
 def example_shape(doc: Document, type_of: TypeOf, wire: Wire) -> Sizes | None:
-    """Return a valid shape for the end of a wire, derived from the target's other inputs alone."""
+    """Return a shape that fits at the end of a wire, derived from the target's other inputs
+    alone.
+    """
     target, port = doc.nodes[wire.target], wire.target_port
     shapes: list[Sizes] = []
     if target.op == "matmul":
@@ -111,7 +113,7 @@ def _of_filter(type_of: TypeOf, target: NodeRecord, counts: list[int]) -> list[S
 
 
 def _of_bias(other: TensorType | None) -> list[Sizes]:
-    """Return the shape of a bias with one element per unit; none if a scalar is enough."""
+    """Return the shape of a bias with one element per unit; no shape if a scalar is enough."""
     if other is None or (other.ndims or 0) < 2 or other.shape[-1] in (None, 1):
         return []
     assert other.shape[-1] is not None
@@ -130,7 +132,7 @@ def _usual(inner: int) -> int:
 
 
 def _other_sizes(doc: Document, type_of: TypeOf, inner: int) -> Iterator[int]:
-    """Yield the row lengths of the other placeholders: one-hot labels, targets."""
+    """Yield the row lengths of placeholders that differ from `inner`, such as labels or targets."""
     for record in doc.nodes.values():
         fed = type_of(record.id, "out") if record.op == "placeholder" else None
         if fed is not None and fed.ndims == 2 and fed.shape[1] not in (None, inner):
@@ -139,7 +141,9 @@ def _other_sizes(doc: Document, type_of: TypeOf, inner: int) -> Iterator[int]:
 
 
 def _size_downstream(doc: Document, type_of: TypeOf, target: NodeRecord) -> int | None:
-    """Return the last dimension that consumers downstream require of a node's result, or None."""
+    """Return the last dimension that a node's result must have for its consumers; None if
+    unknown.
+    """
     waiting, seen = [target.id], {target.id}
     while waiting and len(seen) < MOST_STEPS:
         for wire in doc.wires_out_of(waiting.pop(0)):
@@ -158,8 +162,9 @@ def _size_downstream(doc: Document, type_of: TypeOf, target: NodeRecord) -> int 
 def _meets(
     doc: Document, type_of: TypeOf, record: NodeRecord, op: Op, wire: Wire
 ) -> tuple[int | None, bool]:
-    """Return the size that another input of a node requires, and whether the result has that
-    size."""
+    """Return the size that an op's other input requires, and whether the result has the same
+    size.
+    """
     if record.op == "matmul":
         weights = type_of(record.id, "y") if wire.target_port == "x" else None
         inner = weights.shape[-2] if weights is not None and (weights.ndims or 0) >= 2 else None

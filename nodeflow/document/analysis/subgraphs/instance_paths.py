@@ -99,8 +99,10 @@ def at_path(doc: Document, path: str) -> tuple[Document, NodeRecord] | None:
 
 
 def graph_at(doc: Document, steps: Iterable[str]) -> tuple[Document, list[str]] | None:
-    """Return the graph at a path of instances from the root graph, and the names of the steps.
-    Return None if there is none. The first step may be a definition (`ALONE`)."""
+    """Return the graph at a path of instances from the root graph, and the names of the instances.
+
+    Return None if there is none. The first step may be a definition instead (`ALONE`).
+    """
     graph, names = doc, []
     for step in steps:
         record = graph.nodes.get(step)
@@ -118,7 +120,9 @@ def graph_at(doc: Document, steps: Iterable[str]) -> tuple[Document, list[str]] 
 
 
 def place_of_use(doc: Document, name: str) -> str | None:
-    """Return the path of an instance of a definition, preferably of an instance that runs."""
+    """Return the path of an instance of a definition; prefer an instance that the root graph
+    uses.
+    """
     for path, _, record in walk(doc):
         if record.op == SUBGRAPH and record.attrs.get(DEFINITION) == name:
             return path
@@ -127,7 +131,9 @@ def place_of_use(doc: Document, name: str) -> str | None:
 
 
 def unused(doc: Document) -> list[Document]:
-    """Return the definitions that the root graph does not use, directly or indirectly."""
+    """Return the definitions that the root graph uses neither directly nor inside another
+    definition.
+    """
     used: set[str] = set()
     for record in instances_in(doc.root):
         name = record.attrs.get(DEFINITION)
@@ -158,7 +164,9 @@ def scoped_name(doc: Document, path: str) -> str | None:
 
 
 def source_of(doc: Document, path: str, port: str) -> tuple[str, str] | None:
-    """Return (path, port) of the value wired into a node, traced through borders of subgraphs."""
+    """Return (path, port) of the value wired into a node, followed through the borders of
+    subgraphs.
+    """
     found, into, seen = at_path(doc, path), True, set()
     while found is not None and (path, port, into) not in seen:
         seen.add((path, port, into))
@@ -310,7 +318,7 @@ def _used(doc: Document, name: str) -> list[str]:
 
 
 def _clash(doc: Document, record: NodeRecord, inside: Document) -> Problem | None:
-    """Return the problem of a node outside with the scoped name of a node inside."""
+    """Return the problem that a node beside an instance has the scoped name of a node inside it."""
     scope = f"{record.name}/"
     for name in sorted(name for name in doc.slashed if name.startswith(scope)):
         found = find_name(inside, name[len(scope) :])

@@ -176,7 +176,7 @@ def flow_problems(definition: Document, record: NodeRecord) -> list[Problem]:
 
 
 def body_problem(record: NodeRecord) -> Problem | None:
-    """Return the problem of a node that the body of a loop or branch cannot hold, or None."""
+    """Return the problem that the body of a loop or branch cannot hold this node, or None."""
     hint = _LAYER if record.op.startswith("layers/") else _OUTSIDE.get(record.op)
     if hint is None:
         return None
@@ -185,7 +185,7 @@ def body_problem(record: NodeRecord) -> Problem | None:
 
 
 def flow_inputs(definition: Document, record: NodeRecord) -> tuple[Port, ...]:
-    """Return the in-ports of an instance of a subgraph; a loop or branch requires all."""
+    """Return the in-ports of an instance of a subgraph. A loop or branch requires all of them."""
     if not is_flow(record):
         return instance_inputs(definition)
     return tuple(Port(name) for name in port_names(definition, INPUTS))

@@ -100,7 +100,7 @@ def port_names(definition: Document, op_id: str) -> list[str]:
 
 
 def inner_wires(definition: Document, port: str) -> Iterator[Wire]:
-    """Yield the wires that start at an input port inside the definition."""
+    """Yield the wires inside a definition that start at this input."""
     node = definition.borders.get(INPUTS)
     for wire in definition.wires_out_of(node) if node is not None else ():
         if wire.source_port == port:
@@ -108,13 +108,15 @@ def inner_wires(definition: Document, port: str) -> Iterator[Wire]:
 
 
 def leaving_wire(definition: Document, port: str) -> Wire | None:
-    """Return the wire inside a definition that ends at one of its outputs."""
+    """Return the wire inside a definition that ends at this output; None if there is none."""
     node = definition.borders.get(OUTPUTS)
     return None if node is None else definition.wires.get((node, port))
 
 
 def is_required(definition: Document, port: str) -> bool:
-    """Return whether an input is required: it is wired to a required input inside."""
+    """Return whether a subgraph's input must be wired, because a required in-port inside reads
+    it.
+    """
     waiting, seen = [(definition, port)], set()
     while waiting:
         inside, name = waiting.pop()

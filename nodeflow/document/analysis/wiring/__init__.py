@@ -1,1 +1,1 @@
-"""Ports as the canvas shows them, the wires that they take, and the ops that fit."""
+"""Ports as the canvas shows them, checks of new wires, and ops that fit at the end of a wire."""

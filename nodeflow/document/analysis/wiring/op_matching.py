@@ -1,4 +1,4 @@
-"""The types that an op can take and produce, for searches that start from an open wire.
+"""The types that an op can take and produce, for searches that start from a dragged wire.
 
 The dtypes of outputs are not declared. They are found by running the op's inference on inputs of
 every kind that its ports accept.
@@ -28,7 +28,7 @@ _WRONG_INPUT = (ArithmeticError, TypeError, ValueError, LookupError, RuntimeErro
 
 
 def takes(op: NodeDeclaration, given: TensorType) -> bool:
-    """Return whether an input of an op takes a type, for some types of the other inputs."""
+    """Return whether any input of an op can take a type, whatever types the other inputs have."""
     known = _TAKES.setdefault(op, {})
     if given not in known:
         known[given] = any(
@@ -39,9 +39,10 @@ def takes(op: NodeDeclaration, given: TensorType) -> bool:
 
 
 def gives(op: NodeDeclaration, taking: Iterable[str] = DTYPES) -> frozenset[str]:
-    """Return the possible dtypes of an op's outputs if its main inputs have one of `taking`.
+    """Return the possible dtypes of an op's outputs if its main inputs have one of the dtypes
+    `taking`.
 
-    If inference fails, they are assumed to be the dtypes that its first input accepts.
+    If inference fails, assume the dtypes that the op's first input accepts.
     """
     if op not in _GIVES:
         _GIVES[op] = {dtype: _gives(op, dtype) for dtype in DTYPES}
@@ -83,8 +84,10 @@ def accepts(doc: Document, analysis: Analysis, node: str, port: str) -> frozense
 
 
 def _takes_at(op: NodeDeclaration, index: int, given: TensorType) -> bool:
-    """Return whether an input takes a type: False if every trial of the other inputs fails at
-    it."""
+    """Return whether the input at this index can take a type.
+
+    Return False only if inference fails at this input for every tried shape of the other inputs.
+    """
     at_fault = False
     if any(attr.kind in _SHAPING for attr in op.attrs):
         return True
@@ -106,7 +109,10 @@ def _takes_at(op: NodeDeclaration, index: int, given: TensorType) -> bool:
 
 
 def _beside(op: NodeDeclaration, i: int, index: int, given: TensorType, shape: tuple) -> TensorType:
-    """Return a type for another input: with the same dtype if both are in the same group."""
+    """Return a type to try at input `i` while input `index` has the type `given`.
+
+    Inputs of one group get the same dtype.
+    """
     port, chosen = op.inputs[i], op.inputs[index]
     same = port.group is not None and port.group == chosen.group
     return TensorType(given.dtype if same else _first(port), shape)

@@ -29,7 +29,7 @@ from nodeflow.graph.declaration import NodeDeclaration, Port
 
 @dataclass(frozen=True, slots=True)
 class PortView:
-    """One port as shown.
+    """A port as the canvas shows it.
 
     `kind` is `tensor`, `feed` (of a placeholder), `slot` (the free slot of a variadic port),
     `control` (order without a value), or `unknown` (of an unknown op). A port that `folds` only

@@ -1,7 +1,7 @@
 """Checks whether a wire may be drawn, with the reason; called for each port under a dragged wire.
 
-The op's own inference checks the types of all inputs that the target would have. So the reason
-equals the problem that the wire would cause.
+The op's inference checks the types of all inputs that the target would have. So a refusal states
+the same problem that the wire would cause.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TAKE_ALL = (REROUTE, SUBGRAPH, OUTPUTS)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a wire may be drawn.
+    """The answer whether a wire may be drawn, with the reason.
 
     Attributes:
         ok: whether it may be drawn.
@@ -91,7 +91,7 @@ def check_wire(
 
 
 def fits_by_type(doc: Document, analysis: Analysis, wire: Wire) -> bool:
-    """Return whether a wire's ports and types fit; the caller knows that it closes no loop."""
+    """Return whether a wire's ports and types fit. The caller must know that it closes no loop."""
     giver, taker = doc.node(wire.source), doc.node(wire.target)
     if _check_ends(doc, analysis, wire, giver, taker) is not None:
         return False
@@ -101,7 +101,7 @@ def fits_by_type(doc: Document, analysis: Analysis, wire: Wire) -> bool:
 def _check_ends(
     doc: Document, analysis: Analysis, wire: Wire, giver: NodeRecord, taker: NodeRecord
 ) -> Verdict | None:
-    """Refuse a wire that does not lead from an output to an input."""
+    """Return a refusal if a wire does not lead from an output to an input; else None."""
     if wire.source == wire.target:
         return Verdict(False, "a node cannot be wired to itself")
     outputs = [port.name for port in out_ports(doc, giver, analysis)]
@@ -154,7 +154,7 @@ def _check_types(
 
 
 def _check_beyond(doc: Document, analysis: Analysis, wire: Wire, dot: NodeRecord) -> Verdict | None:
-    """Refuse a wire into a dot if a node behind the dot would refuse it."""
+    """Return a refusal if a node behind a reroute dot does not take the wire into the dot."""
     dots, seen = [dot.id], {dot.id}
     while dots:
         for beyond in doc.wires_out_of(dots.pop()):
@@ -174,7 +174,7 @@ def _check_beyond(doc: Document, analysis: Analysis, wire: Wire, dot: NodeRecord
 def check_type(
     doc: Document, analysis: Analysis, given: TensorType, taker: NodeRecord, port: str
 ) -> Verdict | None:
-    """Return the reason why a node does not take a type at a port, or None if it does."""
+    """Return a refusal if a node does not take a type at a port; None if it does."""
     op = declaration(taker, doc)
     if op is None:
         return None
@@ -190,7 +190,7 @@ def _into(doc: Document, record: NodeRecord) -> list[Wire]:
 def _verdict(
     op: NodeDeclaration, taker: NodeRecord, wired: dict[str, TensorType | None], port: str
 ) -> Verdict | None:
-    """Run the op's inference if all inputs are known; otherwise compare only the dtypes."""
+    """Return a refusal by the op's inference if all inputs are known, else by the dtypes alone."""
     names = input_names(op.inputs, wired)
     mismatch = _dtype_mismatch(op, names, wired, port)
     if mismatch is not None:
@@ -212,7 +212,9 @@ def _verdict(
 def _dtype_mismatch(
     op: NodeDeclaration, names: list[str], wired: dict[str, TensorType | None], port: str
 ) -> Verdict | None:
-    """Refuse a dtype that the port does not take, or that differs within its group."""
+    """Return a refusal if the port does not take the dtype, or inputs of its group have another
+    one.
+    """
     given = wired[port]
     if given is None or port not in names:
         return None

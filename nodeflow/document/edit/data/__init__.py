@@ -1,1 +1,1 @@
-"""Edits of a document's data: attach, locate, replace."""
+"""Edits of a document's data: attach data, locate missing files, replace a source."""

@@ -1,4 +1,4 @@
-"""Attaches a data set to the placeholders that have no data yet, as one undo step."""
+"""Attaching a data set to the placeholders that have no data yet, as one undo step."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def attach_data(
     placeholders: Iterable[str],
     base_dir: str | os.PathLike | None = None,
 ) -> str:
-    """Add a dataset node and wire its columns to the placeholders (ids) with matching types.
+    """Add a dataset node and wire its columns to the placeholders (ids) whose types match.
 
-    A placeholder takes the column with its name, else the next matching one in order.
+    A placeholder takes the column that has its name, else the next matching column in order.
 
     Returns:
         The id of the dataset node.

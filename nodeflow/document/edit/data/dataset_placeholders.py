@@ -27,9 +27,9 @@ def add_placeholders(
 ) -> list[str]:
     """Feed every column of a dataset node into a placeholder.
 
-    A column that feeds nothing first gets a placeholder whose column no longer exists in the data;
-    otherwise a new placeholder right of the node. A fed placeholder with an unfitting dtype or
-    shape adopts its column's.
+    A column without a placeholder first gets a placeholder whose column no longer exists in the
+    data; if there is none, a new placeholder right of the node. If the dtype or shape of a fed
+    placeholder does not fit its column, it takes the column's.
 
     Returns:
         The ids of the new placeholders, in the order of the columns.
@@ -68,7 +68,7 @@ def complete(doc: Document, node_ids: Iterable[str]) -> None:
 
 
 def unplaced(doc: Document, node_id: str, columns: Mapping[str, TensorType]) -> list[str]:
-    """Return the columns that feed no placeholder, or a placeholder that cannot take them."""
+    """Return the columns that feed nothing, or feed a placeholder that cannot take them."""
     fed = {w.source_port: doc.nodes[w.target] for w in doc.wires_out_of(node_id)}
     return [
         name
@@ -98,13 +98,15 @@ def _is_size(value: Any) -> bool:
 
 
 def _fitted(record: NodeRecord, type_: TensorType) -> dict:
-    """Return the attributes for a column, without a sample, because its type would be wrong."""
+    """Return a placeholder's attributes with a column's type, without the sample, which no
+    longer fits.
+    """
     attrs = {key: value for key, value in record.attrs.items() if key != "sample"}
     return {**attrs, "dtype": type_.dtype, "shape": list(type_.shape)}
 
 
 def _add(doc: Document, record: NodeRecord, column: str, type_: TensorType) -> str:
-    """Add a placeholder right of the node, below other cards, and return its id."""
+    """Add a placeholder for a column right of the node, below other cards, and return its id."""
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in column) or "column"
     name = name if not name[0].isdigit() else f"column_{name}"
     attrs = {"dtype": type_.dtype, "shape": list(type_.shape)}

@@ -1,4 +1,4 @@
-"""Missing data files of a document, and edits that point to their new places."""
+"""Missing data files of a document, and edits that point to their new paths."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def reanchor(doc: Document, new: Path | None, file: Path | None = None) -> bool:
         new: the new folder; None if the document no longer has a folder, so that all data get
             an absolute path.
         file: the document's new file. It is set in the same step, so that listeners never see
-            changed paths that lead nowhere.
+            data paths that are wrong for the document's folder.
 
     Returns:
         Whether a path changed.
@@ -148,9 +148,10 @@ def data_places(doc: Document, records: Iterable[NodeRecord]) -> dict[str, str]:
 
 
 def placed(record: NodeRecord, places: Mapping[str, str], folder: DocumentFolder) -> NodeRecord:
-    """Return a dataset node of another document with a path that leads to its data from a folder.
+    """Return a dataset node of another document with a path to its data that is valid from a
+    folder.
 
-    Do not access any file, because the paths may come from anybody.
+    Do not access any file, because the paths may come from an untrusted document.
 
     Args:
         places: the result of `data_places` for the document that the node comes from.
@@ -169,9 +170,10 @@ def placed(record: NodeRecord, places: Mapping[str, str], folder: DocumentFolder
 
 
 def _place(record: NodeRecord, folder: DocumentFolder) -> Path | None:
-    """Return the path of a dataset node's data; None if they are no user's file, or are missing.
+    """Return the path of a dataset node's data; None if there is no such file, or nodeflow bundles
+    it.
 
-    If the document may not read them, return the path unchecked.
+    If the document may not read the data, return the path without accessing it.
     """
     if record.op != DATASET:
         return None

@@ -1,4 +1,4 @@
-"""Replacing the data of a dataset node by other data, of the same kind or not."""
+"""Replacing the data of a dataset node by other data, with similar columns or different ones."""
 
 from __future__ import annotations
 
@@ -105,17 +105,17 @@ def _colour_pictures(graph: Document, node: str) -> tuple[str, tuple[int, int]] 
 def pinned(
     source: str, options: dict[str, Any], base_dir: str | os.PathLike | None
 ) -> dict[str, Any]:
-    """Return the options, with values that are guessed from the file if it can be read."""
+    """Return the options of a source, plus the values guessed from its file if it can be read."""
     with contextlib.suppress(DataError):
         return pinned_options(source, options, base_dir=base_dir)
     return options
 
 
 def is_alike(source: str, known: Mapping[str, Any], base_dir: str | os.PathLike | None) -> bool:
-    """Return whether data have most of the columns that the features come from.
+    """Return whether new data have most of the columns that the features come from.
 
-    Otherwise they are of another kind, and their columns are chosen anew. If only few columns are
-    missing, an error that names them is more useful than a guess.
+    If not, the data are of another kind, and their columns are chosen anew. If only few columns are
+    missing, an error that names them is more useful than a new choice.
     """
     features = known.get("features") or ()
     with contextlib.suppress(DataError):

@@ -1,6 +1,6 @@
-"""Insertable things besides ops: subgraphs of the file, and items of the user's library.
+"""Things that can be inserted besides ops: subgraphs of the file, and items of the user's library.
 
-Palette and search list declarations. So an insertable is a declaration with its own id
+Palette and search list declarations. So each of these things has a declaration with an id
 (`subgraph/dense`, `library/subgraphs/dense`), and `add` inserts any of them.
 """
 
@@ -128,7 +128,7 @@ def display_name(op_id: str) -> str:
 
 
 def preview(doc: Document, op_id: str) -> NodeRecord:
-    """Return the node that `add` would add, without an id; a library item has no ports in it."""
+    """Return the node that `add` would add, without an id; for a library item, it has no ports."""
     name = display_name(op_id)
     if op_id.startswith(f"{SUBGRAPH}/"):
         return NodeRecord("", SUBGRAPH, instance_name(doc, name), {DEFINITION: name})

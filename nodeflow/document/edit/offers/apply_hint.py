@@ -111,7 +111,7 @@ def insert_bound(doc: Document, record: NodeRecord, port: str, attrs: dict) -> s
 
 
 def _found(doc: Document, name: str) -> tuple[Document, NodeRecord] | None:
-    """Return the node with a full name, and its graph, or None."""
+    """Return the node with a full name, and the graph that contains it; None if there is none."""
     path = find_name(doc.root, name)
     found = None if path is None else at_path(doc.root, path_of(path))
     if found is None or declaration(found[1], found[0]) is None:

@@ -122,7 +122,9 @@ def _conversions(
 
 
 def _cast_beside(doc: Document, analysis: Analysis, wire: Wire, dtype: str) -> list[Conversion]:
-    """Return a cast of the only other input in conflict with the wire, if that cast loses less."""
+    """Return a cast of the target's other input, if only that input conflicts and the cast loses
+    less.
+    """
     target = doc.nodes[wire.target]
     op = declaration(target, doc)
     into = {w.target_port: w for w in doc.wires_into(target.id)}
@@ -146,7 +148,7 @@ def _cast_beside(doc: Document, analysis: Analysis, wire: Wire, dtype: str) -> l
 def to_layer(
     doc: Document, analysis: Analysis, record: NodeRecord, port: str, given: TensorType
 ) -> Conversion | None:
-    """Return the reshape that a layer needs to take rows of pixels: to pictures or to lines.
+    """Return the reshape that turns rows of pixels into the pictures or lines that a layer takes.
 
     Return None if there is none. `record` need not be in the document yet.
     """
@@ -166,7 +168,7 @@ def to_scalar(given: TensorType) -> Conversion | None:
 
 
 def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> Verdict:
-    """Return a refusal with a hint that suffices.
+    """Return a refusal of a wire with a hint that is enough to make the wire fit.
 
     A Cast alone may not be enough, and a variable that is still a single number needs a shape.
     """
@@ -215,7 +217,7 @@ _EXPANDED = (("expand_dims", {"axis": 0}), ("expand_dims", {"axis": -1}))
 
 
 def _less_likely(given: TensorType) -> Iterator[Step]:
-    """Yield the conversions to try if no other fits."""
+    """Yield the conversions to try after all others: a transpose, and new axes."""
     rank = given.ndims or 0
     if rank > 2:
         yield "transpose", {"perm": [*range(rank - 2), rank - 1, rank - 2]}
@@ -255,11 +257,11 @@ def insert_conversion(
     picked: tuple[str, str] | None = None,
     step: float = GAP,
 ) -> list[str]:
-    """Make a wire fit as offered, and add it, as one undo step; return the new nodes' ids.
+    """Make a wire fit as offered, and add the wire, as one undo step; return the new nodes' ids.
 
     Args:
         pos: the corner of the first new card.
-        picked: a wire that the user took off its port for this; it is removed.
+        picked: a wire that the user dragged off its port for this; it is removed.
         step: the distance between the left edges of new cards.
     """
     new: list[str] = []
@@ -291,6 +293,8 @@ def insert_conversion(
 
 
 def converted_wire(doc: Document, found: Offer, wire: Wire) -> Wire:
-    """Return the wire to convert: the refused wire, or the wire of another port."""
+    """Return the wire that a conversion applies to: the refused wire, or the wire at another
+    port.
+    """
     beside = isinstance(found, Conversion) and found.port
     return doc.wires.get((wire.target, beside), wire) if beside else wire

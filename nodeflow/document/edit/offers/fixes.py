@@ -21,7 +21,7 @@ MOST = 3
 
 @dataclass(frozen=True)
 class Fix:
-    """An edit on offer: its text for a button, and the edit."""
+    """An offered edit and the text of its button."""
 
     title: str
     apply: Callable[[], object]

@@ -1,4 +1,4 @@
-"""The obvious inputs of a new node: the value it was added for, the data's labels, the only loss.
+"""Guessed inputs of a new node: the value it was added for, the data's labels, the only loss.
 
 Nothing is guessed if there is a choice: with two candidates, neither is wired.
 """
@@ -49,7 +49,7 @@ def wire_new(
         analysis: the analysis of the document before the node was added.
 
     Returns:
-        The ids of nodes that were added in between.
+        The ids of nodes inserted between the source and the new node.
     """
     record = doc.node(node_id)
     op = declaration(record, doc)
@@ -107,9 +107,9 @@ def main_port(doc: Document, analysis: Analysis, record: NodeRecord, source: Sou
 def takes_from(
     doc: Document, analysis: Analysis, record: NodeRecord, node_id: str
 ) -> Source | None:
-    """Return the output of a node that a new node could take; None if there is none.
+    """Return the output of `node_id` that a new node could take; None if there is none.
 
-    For a dataset node, use the placeholder of its first column.
+    For a dataset node, return the placeholder of its first column.
     """
     source = first_output(doc, analysis, node_id)
     op = declaration(record, doc)
@@ -125,9 +125,9 @@ def takes_from(
 
 
 def first_output(doc: Document, analysis: Analysis, node_id: str) -> Source | None:
-    """Return a node's first output that has a value.
+    """Return a node's first output that has a value; None if there is none.
 
-    For a dataset node, use the placeholder of its first column.
+    For a dataset node, return the placeholder of its first column.
     """
     record = doc.nodes[node_id]
     if record.op == DATASET:
@@ -140,7 +140,9 @@ def first_output(doc: Document, analysis: Analysis, node_id: str) -> Source | No
 
 
 def is_labels(doc: Document, node_id: str) -> bool:
-    """Return whether a node is a placeholder for labels, by its column's name or its own."""
+    """Return whether a node is a placeholder for labels, judged by its name or its column's
+    name.
+    """
     record = doc.nodes[node_id]
     if record.op != PLACEHOLDER:
         return False
@@ -217,9 +219,10 @@ def _only(found: list[Source]) -> Source | None:
 
 
 def _takes(doc: Document, analysis: Analysis, node_id: str, port: str, source: Source) -> bool:
-    """Return whether a port takes a value, or would take it if the layer had other units.
+    """Return whether a port takes a value, or would take it with another number of units of its
+    layer.
 
-    Other units are offered where the problem is shown.
+    That number is offered where the problem is shown.
     """
     given = analysis.type_of(*source)
     if given is None:
@@ -232,7 +235,7 @@ def _takes(doc: Document, analysis: Analysis, node_id: str, port: str, source: S
 def _reshaped(
     doc: Document, analysis: Analysis, record: NodeRecord, source: Source
 ) -> tuple[str, Conversion] | None:
-    """Return the in-port of a layer that takes a value after a reshape, and the reshape."""
+    """Return the in-port of a layer that takes a value after a reshape, and that reshape."""
     op, given = declaration(record, doc), analysis.type_of(*source)
     if op is None or given is None or op.category != LAYERS or not op.inputs:
         return None
@@ -242,7 +245,7 @@ def _reshaped(
 
 
 def _insert(doc: Document, found: Conversion, wire: Wire) -> list[str]:
-    """Put a conversion at the new node's position, and move the new node right of it."""
+    """Put a conversion at the new node's position, and move the new node to the right of it."""
     record = doc.node(wire.target)
     made = insert_conversion(doc, found, wire, record.pos)
     width = node_size(doc, doc.node(made[-1]))[0]

@@ -3,8 +3,8 @@
 `follow` changes the affected nodes of the graph in place. Nodes that macro nodes derive from them
 stay the same until `settle` derives them again; then the build equals a fresh one.
 
-A rare edit that may affect names chosen by other derived nodes, or the set of instances, builds
-everything again.
+A rare edit builds everything again: one that may affect names chosen by other derived nodes, or the
+set of instances.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class LiveBuild(LiveNodes):
         self._before = {i: upstream(self.build.document, [i]) for i in [*self._deriving, *failed]}
 
     def _note_segments(self) -> None:
-        """Record the derived nodes of each node: in a fresh graph they are just before it."""
+        """Record which nodes each macro node derived; in a fresh graph they directly precede it."""
         analysis = self.build.analysis
         own = {n: i for i, n in self.build.nodes.items() if analysis.passes(i) is None}
         derived: list[Node] = []
@@ -101,7 +101,7 @@ class LiveBuild(LiveNodes):
         return self._graph.users
 
     def nodes(self) -> Iterable[Node]:
-        """Return the graph's nodes for the document's nodes, in no order."""
+        """Return the graph's nodes that stand for nodes of the document, in no particular order."""
         return (segment.node for segment in self._segments.values())
 
     @property
@@ -111,12 +111,13 @@ class LiveBuild(LiveNodes):
 
     @property
     def awaits(self) -> bool:
-        """True if nodes are left out until `settle`."""
+        """True if new nodes are still missing in the graph, until `settle`."""
         return bool(self._awaiting)
 
     def pending(self) -> set[Node]:
-        """Return the nodes that still have their state from before the last edits, until
-        `settle`."""
+        """Return the nodes that do not reflect the last edits yet, until `settle` derives them
+        again.
+        """
         stale = (self._segments.get(i) for i in self.stale)
         return {segment.node for segment in stale if segment is not None}
 
@@ -145,8 +146,10 @@ class LiveBuild(LiveNodes):
         return Patch(rebuilt=True)
 
     def _check_names(self, change: Change) -> None:
-        """Raise BuildAnew if a changed name may collide with derived names, which avoid the
-        document's."""
+        """Raise BuildAnew if a new or changed name may collide with names of derived nodes.
+
+        A fresh build gives derived nodes names that the document does not use.
+        """
         own = change.within("")
         named = [*own.nodes_added, *own.nodes_removed]
         named += [r for pair in own.nodes_changed if pair[0].name != pair[1].name for r in pair]
@@ -159,7 +162,7 @@ class LiveBuild(LiveNodes):
                 raise BuildAnew
 
     def _may_clash(self, name: str) -> bool:
-        """Return whether a name is in a scope that contains derived names."""
+        """Return whether a name lies in a scope that contains names of derived nodes."""
         if name.startswith(GRADIENTS):
             return True
         end = name.find("/")
@@ -191,8 +194,10 @@ class LiveBuild(LiveNodes):
             self._in_order = False  # a node that can run now comes after its consumers
 
     def _set_value(self, before: NodeRecord, after: NodeRecord, checked: _Checked) -> bool:
-        """Give a node attributes that keep its types; return whether the edit contains nothing
-        else."""
+        """Give a node new attributes that do not affect its types.
+
+        Return whether the edit changes nothing else.
+        """
         segment = self._segments.get(after.id)
         if segment is None or segment.node.op.macro or after.op == "placeholder":
             return False
@@ -210,7 +215,7 @@ class LiveBuild(LiveNodes):
         return True
 
     def _update_all(self, waiting: set[str]) -> None:
-        """Update nodes, and then the nodes that depend on their changes."""
+        """Update these nodes, then the nodes downstream that their changes affect."""
         while waiting:
             order, looping = topological(self.build.document, waiting)
             order = [*looping, *(i for i in order if i not in looping)]
@@ -234,8 +239,9 @@ class LiveBuild(LiveNodes):
             self._touch(after)
 
     def _update(self, node_id: str) -> bool:
-        """Make the graph agree with one node of the document; return whether its consumers may
-        change."""
+        """Make the graph agree with one node of the document; return whether its consumers need
+        an update.
+        """
         build, record = self.build, self.build.document.nodes[node_id]
         was = self._known(node_id)
         build.muted.pop(node_id, None)
@@ -286,8 +292,9 @@ class LiveBuild(LiveNodes):
         return (*state, node_id in self._awaiting, build.nodes.get(node_id), types, inside)
 
     def _is_muted(self, node_id: str) -> bool:
-        """Return whether a muted node stops a node. Nodes that wait for a bypassed optimizer
-        run."""
+        """Return whether a muted node stops a node. A node that waits for a bypassed optimizer
+        runs.
+        """
         return self.build.muted.get(node_id, _RUNS) is None
 
     def _has_error(self, node_id: str) -> bool:
@@ -306,7 +313,7 @@ class LiveBuild(LiveNodes):
     def settle(self, interrupted: Callable[[], bool] | None = None) -> Patch:
         """Put the graph into the order of a fresh build, and derive stale nodes again.
 
-        When `interrupted` returns true, the rest stays stale (see `is_settled`).
+        When `interrupted` returns true, stop and leave the rest stale (see `is_settled`).
         """
         if self._in_order:
             return Patch()
@@ -321,7 +328,8 @@ class LiveBuild(LiveNodes):
         return self._patch
 
     def put_in_order(self) -> None:
-        """Sort nodes after their sources where edits have mixed them, without deriving nodes.
+        """Sort nodes after their sources where edits have changed the order, without deriving
+        nodes.
 
         For callers that cannot wait until the graph is settled.
         """
@@ -397,7 +405,10 @@ class LiveBuild(LiveNodes):
         return types != [t.type for t in old.node.outputs]
 
     def _put_back(self, record: NodeRecord, old: Segment | None) -> None:
-        """Keep a macro node without derived nodes until the next `settle`."""
+        """Add a macro node to the graph again without derived nodes, until the next `settle`.
+
+        If it was not in the graph before, it waits for `settle`.
+        """
         if old is None:
             self._awaiting.add(record.id)
             return

@@ -106,8 +106,9 @@ class LiveFlat:
         return edits
 
     def _is_simple(self, edit: Edit, places: list[f.Place]) -> bool:
-        """Return whether an edit of a node keeps all instances, their ports and the names of
-        others."""
+        """Return whether an edit of a node leaves all instances, their ports and other nodes'
+        names unchanged.
+        """
         before, after = edit.before, edit.after
         ops = {record.op for record in (before, after) if record is not None}
         if not ops.isdisjoint(_INSTANCES):
@@ -159,7 +160,7 @@ def _makes_instances(edit: Edit) -> bool:
 
 
 def _is_alike(before: NodeRecord, after: NodeRecord) -> bool:
-    """Return whether only position and appearance changed."""
+    """Return whether two versions of a node differ only in position and appearance."""
     named = before.op == after.op and before.name == after.name
     named = named and stream_of(before) == stream_of(after)
     return named and mode_of(before) == mode_of(after) and same(before.attrs, after.attrs)
@@ -168,7 +169,7 @@ def _is_alike(before: NodeRecord, after: NodeRecord) -> bool:
 def _ends(
     place: f.Place, target: str, port: str, noted: set[f.Place]
 ) -> Iterator[tuple[f.Place, str, str]]:
-    """Yield the in-ports of nodes whose value comes through an in-port of one of the graphs.
+    """Yield the in-ports, of nodes of the flat document, that an in-port leads to.
 
     Add the instances on the way to `noted`, because the sources of their outputs may have changed.
     """

@@ -1,7 +1,7 @@
 """A graph whose nodes can change in place, for a build that follows its document.
 
-The public graph is append-only (see the decision records): others may hold its tensors, so its
-nodes never change. This graph has a single owner, which tracks all changes of its nodes.
+The public graph is append-only (see the decision records): users may hold its tensors, so its nodes
+never change. This graph has a single owner, which tracks all changes of its nodes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from nodeflow.graph.types import TensorType
 
 
 class Interrupted(BaseException):
-    """A request to stop deriving nodes, raised between two of them.
+    """A request to stop deriving nodes, raised between two nodes.
 
-    It is no Exception, so that an ``except Exception`` does not turn it into a problem of a node.
+    It does not derive from Exception, so that an ``except Exception`` does not turn it into a
+    problem of a node.
     """
 
 
@@ -80,19 +81,21 @@ class LiveGraph(Graph):
                 self._unlink(node)
 
     def take_out(self, nodes: Iterable[Node]) -> None:
-        """Forget nodes; the caller has to change their consumers."""
+        """Remove nodes from the graph; the caller has to change their consumers."""
         for node in nodes:
             self._unlink(node)
             del self._by_name[node.name]
             self._taken.pop(node.name, None)
 
     def give_up(self, mark: int, name: str) -> None:
-        """Drop the nodes added after the first `mark` nodes while adding the node `name`."""
+        """Drop the nodes after the first `mark` nodes, which were added in a failed attempt to
+        add `name`.
+        """
         self.discard_since(mark, keep=())
         self._taken.pop(name, None)
 
     def put_back(self, node: Node) -> None:
-        """Add a removed node again, at the end."""
+        """Add a node that was removed, at the end of the graph."""
         self._by_name[node.name] = node
         self._taken.setdefault(node.name, 1)
         node.index = len(self.nodes)

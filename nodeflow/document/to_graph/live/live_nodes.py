@@ -36,7 +36,7 @@ class BuildAnew(Exception):
 
 
 class LiveNodes:
-    """The nodes of a build and, for each of the document's nodes, its part of the graph.
+    """The nodes of a build and, for each node of the document, the graph's nodes that stand for it.
 
     Attributes:
         build: the document's nodes with their nodes in the graph.
@@ -62,7 +62,7 @@ class LiveNodes:
     """Each such node -> the nodes that it depends on."""
 
     def _place(self, record: NodeRecord) -> None:
-        """Add a node that runs, or change the existing one."""
+        """Add a runnable node to the graph, or update its existing node."""
         op = REGISTRY.lookup(record.op)
         segment = self._segments.get(record.id)
         if segment is not None and segment.node.op is not op:
@@ -82,10 +82,10 @@ class LiveNodes:
             self._derive_again(record, segment)
 
     def _differs(self, record: NodeRecord, segment: Segment) -> bool:
-        """Return whether a macro node has changed so that it may derive other nodes than before.
+        """Return whether a macro node has changed so that it may derive other nodes.
 
         Args:
-            segment: the nodes that it derived before.
+            segment: the nodes that it derived so far.
         """
         sources, controls = sources_of(self.build, record)
         stand_ins = dict(enumerate(segment.node.inputs))
@@ -99,7 +99,9 @@ class LiveNodes:
         return stream_of(old) != stream_of(record) or not same(old.attrs, record.attrs)
 
     def _set_numbers(self, record: NodeRecord, segment: Segment) -> bool:
-        """Change the constants of an optimizer's numbers; return whether nothing else is needed."""
+        """Change the constants that hold an optimizer's numbers; return whether that is the
+        whole change.
+        """
         if not self._differs(record, segment):
             return True
         names = changed_numbers(segment.record, record)
@@ -172,7 +174,7 @@ class LiveNodes:
             self._patch.changed.update((*derived, node))
 
     def _derive_again(self, record: NodeRecord, old: Segment) -> None:
-        """Derive a macro node's nodes again; the node itself stays the same object."""
+        """Derive a macro node's nodes again. The macro node itself stays the same object."""
         self._take_out(record.id)
         self._add(record)
         new = self._segments.get(record.id)
@@ -224,7 +226,9 @@ class LiveNodes:
         self._touch(segment.record)
 
     def _check_flag(self, gone: set[Node]) -> None:
-        """Raise BuildAnew if removing nodes would remove the training flag that other nodes use."""
+        """Raise BuildAnew if the nodes to be removed include the training flag and other nodes
+        use it.
+        """
         for flag in self._graph.get_collection(FLAG):
             if flag.node not in gone:
                 continue
@@ -244,7 +248,9 @@ class LiveNodes:
                 self._in_order = False
 
     def _replace(self, record: NodeRecord, old: Segment, new: Segment) -> None:
-        """Keep the former node object, with the state of the newly derived one."""
+        """Give the existing node object the state of the newly derived node, so that its tensors
+        stay valid.
+        """
         self._graph.become(old.node, new.node)
         self._patch.removed.discard(old.node)
         self._patch.changed.discard(new.node)

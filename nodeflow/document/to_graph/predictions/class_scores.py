@@ -44,16 +44,20 @@ def reads_scores(users: Users, tensor: Tensor) -> bool:
 
 
 def is_compared(users: Users, tensor: Tensor) -> bool:
-    """Return whether a tensor meets data that it does not depend on: then it is an answer, not a
-    layer."""
+    """Return whether a consumer combines a tensor with data that it does not depend on, such as
+    labels.
+
+    Then the tensor is a prediction rather than a hidden layer.
+    """
     inputs = ancestors([tensor.node])
     others = (t for user, _ in _readers(users, tensor) for t in user.inputs)
     return any(t.node.op.id == "placeholder" and t.node not in inputs for t in others)
 
 
 def _readers(users: Users, tensor: Tensor) -> Iterator[tuple[Node, int]]:
-    """Yield the readers of a value, also through nodes that only copy it, with the input's
-    index."""
+    """Yield the readers of a value, also behind nodes that only copy it, with the index of the
+    input.
+    """
     waiting, seen = [tensor], {tensor}
     while waiting:
         made = waiting.pop()

@@ -1,4 +1,4 @@
-"""Messages about data that do not fit the placeholders of a graph made for other data."""
+"""Messages about data that do not fit the placeholders of a graph made for different data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ HINT = "Use data like the training data."
 
 
 def misfits(task: Task) -> Mapping[str, DataError]:
-    """Return an error for each placeholder that a dataset should feed and cannot, by node id."""
+    """Return an error, by node id, for each placeholder whose column of the dataset does not fit
+    it.
+    """
     document, found = task.build.document, {}
     for record in document.nodes.values():
         for wire in document.wires_out_of(record.id) if record.op == DATASET else ():

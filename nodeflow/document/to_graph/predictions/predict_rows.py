@@ -55,7 +55,7 @@ class Predicted:
 
     @property
     def names(self) -> Cells:
-        """The names of the columns: the class and a number for each class, or only numbers."""
+        """The names of the columns: a class and a number for each class, or only numbers."""
         if self.classes and self.tensor.type.ndims == 2:
             scored = self.classes[1:] if self._is_one_number else self.classes
             return (self.name, *(f"{self.name} {part}" for part in scored))
@@ -64,7 +64,7 @@ class Predicted:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Whether each column holds numbers; the column of the class holds names."""
+        """True for each column that holds numbers; the column of the class holds names."""
         return (not self.classes, *(True for _ in self.names[1:]))
 
     @property
@@ -192,7 +192,7 @@ class Predictions:
             yield Batch(found, dict(zip(self.fetches, values, strict=True)))
 
     def needs(self, session: Session) -> Needs | None:
-        """Return the memory that a batch takes; None if no row can be read."""
+        """Return the memory that computing a batch takes; None if no row can be read."""
         for _, feeds in self._feeds():
             return session.needs(list(self.fetches.values()), feeds)
         return None
@@ -212,7 +212,9 @@ class Predictions:
     def _gathered(
         self, columns: Mapping[Tensor, Column], which: np.ndarray
     ) -> tuple[np.ndarray, dict[Tensor, np.ndarray]]:
-        """Return the readable rows and their values; add errors of the others to ``damage``."""
+        """Return the readable rows and their values; add the errors of unreadable rows to
+        ``damage``.
+        """
         try:
             return which, {t: c.rows(which) for t, c in columns.items()}
         except DataError:
@@ -230,8 +232,9 @@ class Predictions:
         return True
 
     def notices(self) -> tuple[str, ...]:
-        """Return messages for the user about the data and, after a run, rows without a
-        prediction."""
+        """Return messages for the user about the data and, after a run, about rows without a
+        prediction.
+        """
         said = [f"No prediction: {error}" for error in self.damage[:MOST_NAMED]]
         if len(self.damage) > MOST_NAMED:
             said.append(f"{len(self.damage) - MOST_NAMED} more rows have no prediction.")

@@ -231,7 +231,12 @@ def _loop(
 
 
 def _zeros(cell: RNNCell, x: Tensor) -> Any:
-    """Return the first state, with as many rows as the inputs (time, rows, features) have."""
+    """Return the first state, with as many rows as the inputs (time, rows, features) have.
+
+    Symbol numbers (time, rows), which a cell looks up in a table, give float32.
+    """
+    if len(x.shape) == 2:
+        x = F.expand_dims(F.cast(x, dtype="float32"), axis=2)
     row = F.zeros_like(F.reduce_sum(x, axis=0))[:, :1]
     made = [
         F.tile(row, multiples=(1, size), name="zero_state")

@@ -1,226 +1,37 @@
-"""`tf.contrib.legacy_seq2seq`: loops over lists of steps, and the loss of such lists."""
+"""`tf.contrib.legacy_seq2seq`: loops over lists of steps, models, and losses of such lists."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from nodeflow.errors import GraphError
-from nodeflow.graph.graph import Tensor
 from nodeflow.integrations.tensorflow1.contrib.attention_decoder import attention_decoder
-from nodeflow.ops import functions as F
-from nodeflow.ops.namespaces import nn
-from nodeflow.ops.namespaces.arguments import as_float
-from nodeflow.ops.variables.scope import get_variable, get_variable_scope, variable_scope
+from nodeflow.integrations.tensorflow1.contrib.seq2seq_decoders import (
+    basic_rnn_seq2seq,
+    embedding_attention_decoder,
+    embedding_rnn_decoder,
+    rnn_decoder,
+    tied_rnn_seq2seq,
+)
+from nodeflow.integrations.tensorflow1.contrib.seq2seq_losses import (
+    sequence_loss,
+    sequence_loss_by_example,
+)
+from nodeflow.integrations.tensorflow1.contrib.seq2seq_models import (
+    embedding_attention_seq2seq,
+    embedding_rnn_seq2seq,
+    embedding_tied_rnn_seq2seq,
+    model_with_buckets,
+    one2many_rnn_seq2seq,
+)
 
 __all__ = [
     "attention_decoder",
     "basic_rnn_seq2seq",
     "embedding_attention_decoder",
+    "embedding_attention_seq2seq",
     "embedding_rnn_decoder",
+    "embedding_rnn_seq2seq",
+    "embedding_tied_rnn_seq2seq",
+    "model_with_buckets",
+    "one2many_rnn_seq2seq",
     "rnn_decoder",
     "sequence_loss",
     "sequence_loss_by_example",
     "tied_rnn_seq2seq",
 ]
-
-
-def rnn_decoder(
-    decoder_inputs: Sequence[Any],
-    initial_state: Any,
-    cell: Any,
-    loop_function: Callable[[Tensor, int], Tensor] | None = None,
-    scope: Any = None,
-) -> tuple[list[Tensor], Any]:
-    """Run a cell over a list of inputs.
-
-    Args:
-        decoder_inputs: (batch, units) for each step.
-        initial_state: the state before the first step.
-        loop_function: makes the input of a step from the output before it and the step's number;
-            then only the first of the inputs is used.
-
-    Returns:
-        The outputs of all steps, and the last state.
-    """
-    with variable_scope(scope or "rnn_decoder"):
-        state, outputs = initial_state, []
-        for step, given in enumerate(decoder_inputs):
-            x = given
-            if loop_function is not None and outputs:
-                with variable_scope("loop_function", reuse=True):
-                    x = loop_function(outputs[-1], step)
-            if step > 0:
-                get_variable_scope().reuse_variables()
-            output, state = cell(x, state)
-            outputs.append(output)
-    return outputs, state
-
-
-def basic_rnn_seq2seq(
-    encoder_inputs: Sequence[Any],
-    decoder_inputs: Sequence[Any],
-    cell: Any,
-    dtype: Any = "float32",
-    scope: Any = None,
-) -> tuple[list[Tensor], Any]:
-    """Encode a list of inputs, and decode another list from the state by other variables."""
-    with variable_scope(scope or "basic_rnn_seq2seq"):
-        _, state = nn.static_rnn(cell, encoder_inputs, dtype=dtype)
-        return rnn_decoder(decoder_inputs, state, cell)
-
-
-def tied_rnn_seq2seq(
-    encoder_inputs: Sequence[Any],
-    decoder_inputs: Sequence[Any],
-    cell: Any,
-    loop_function: Callable[[Tensor, int], Tensor] | None = None,
-    dtype: Any = "float32",
-    scope: Any = None,
-) -> tuple[list[Tensor], Any]:
-    """Encode a list of inputs, and decode another list with the same variables."""
-    with variable_scope("combined_tied_rnn_seq2seq"):
-        name = scope or "tied_rnn_seq2seq"
-        _, state = nn.static_rnn(cell, encoder_inputs, dtype=dtype, scope=name)
-        get_variable_scope().reuse_variables()
-        return rnn_decoder(decoder_inputs, state, cell, loop_function, name)
-
-
-def embedding_rnn_decoder(
-    decoder_inputs: Sequence[Any],
-    initial_state: Any,
-    cell: Any,
-    num_symbols: int,
-    embedding_size: int,
-    output_projection: tuple[Any, Any] | None = None,
-    feed_previous: bool = False,
-    update_embedding_for_previous: bool = True,
-    scope: Any = None,
-) -> tuple[list[Tensor], Any]:
-    """Run a cell over the rows of a table, looked up by symbol numbers.
-
-    Args:
-        decoder_inputs: symbol numbers, (batch,) for each step.
-        output_projection: weights and biases that make symbol scores of an output.
-        feed_previous: use the likeliest symbol of the step before as input.
-        update_embedding_for_previous: whether gradients flow into the rows of such symbols.
-    """
-    with variable_scope(scope or "embedding_rnn_decoder"):
-        table = get_variable("embedding", [num_symbols, embedding_size])
-        rows = [nn.embedding_lookup(table, symbols) for symbols in decoder_inputs]
-        loop = None
-        if feed_previous:
-            loop = _likeliest(table, output_projection, update_embedding_for_previous)
-        return rnn_decoder(rows, initial_state, cell, loop)
-
-
-def embedding_attention_decoder(
-    decoder_inputs: Sequence[Any],
-    initial_state: Any,
-    attention_states: Tensor,
-    cell: Any,
-    num_symbols: int,
-    embedding_size: int,
-    num_heads: int = 1,
-    output_size: int | None = None,
-    output_projection: tuple[Any, Any] | None = None,
-    feed_previous: bool = False,
-    update_embedding_for_previous: bool = True,
-    dtype: Any = None,
-    scope: Any = None,
-    initial_state_attention: bool = False,
-) -> tuple[list[Tensor], Any]:
-    """Run `attention_decoder` over the rows of a table, looked up by symbol numbers.
-
-    Arguments are as for `embedding_rnn_decoder` and `attention_decoder`.
-    """
-    with variable_scope(scope or "embedding_attention_decoder"):
-        table = get_variable("embedding", [num_symbols, embedding_size])
-        rows = [nn.embedding_lookup(table, symbols) for symbols in decoder_inputs]
-        loop = None
-        if feed_previous:
-            loop = _likeliest(table, output_projection, update_embedding_for_previous)
-        return attention_decoder(
-            rows,
-            initial_state,
-            attention_states,
-            cell,
-            output_size,
-            num_heads,
-            loop,
-            initial_state_attention=initial_state_attention,
-        )
-
-
-def _likeliest(
-    table: Tensor, projection: tuple[Any, Any] | None, update: bool
-) -> Callable[[Tensor, int], Tensor]:
-    """Return a function that looks up the row of the symbol with the highest score in an output.
-
-    Args:
-        projection: weights and biases that make symbol scores of an output.
-        update: whether gradients flow into the row.
-    """
-
-    def row_of(previous: Tensor, _: int) -> Tensor:
-        if projection is not None:
-            previous = F.matmul(previous, projection[0]) + projection[1]
-        row = nn.embedding_lookup(table, F.argmax(previous, axis=1))
-        return row if update else F.stop_gradient(row)
-
-    return row_of
-
-
-def sequence_loss_by_example(
-    logits: Sequence[Any],
-    targets: Sequence[Any],
-    weights: Sequence[Any],
-    average_across_timesteps: bool = True,
-    softmax_loss_function: Callable[..., Tensor] | None = None,
-    name: str | None = None,
-) -> Tensor:
-    """Return the weighted cross-entropy of each sequence, (batch,).
-
-    Args:
-        logits: (batch, classes) for each step.
-        targets: class numbers, (batch,) for each step.
-        weights: weight of each target, (batch,) for each step.
-        average_across_timesteps: divide by the sum of weights.
-        softmax_loss_function: a function that takes ``labels`` and ``logits`` by name.
-
-    Raises:
-        GraphError: the lists have different lengths.
-    """
-    if not len(logits) == len(targets) == len(weights):
-        raise GraphError("logits, targets and weights must have the same number of steps")
-    loss_of = softmax_loss_function or nn.sparse_softmax_cross_entropy_with_logits
-    graph = F.graph_of([*logits, *targets, *weights])
-    with graph, graph.name_scope(name or "sequence_loss_by_example"):
-        scores = [graph.as_tensor(one) for one in logits]
-        factors = [as_float(w, scores[0]) for w in weights]
-        steps = [
-            loss_of(labels=F.reshape(target, shape=[-1]), logits=score) * factor
-            for score, target, factor in zip(scores, targets, factors, strict=True)
-        ]
-        total = F.add_n(steps)
-        return total / (F.add_n(factors) + 1e-12) if average_across_timesteps else total
-
-
-def sequence_loss(
-    logits: Sequence[Any],
-    targets: Sequence[Any],
-    weights: Sequence[Any],
-    average_across_timesteps: bool = True,
-    average_across_batch: bool = True,
-    softmax_loss_function: Callable[..., Tensor] | None = None,
-    name: str | None = None,
-) -> Tensor:
-    """Return the sum of `sequence_loss_by_example`, divided by the batch size if wanted."""
-    each = sequence_loss_by_example(
-        logits, targets, weights, average_across_timesteps, softmax_loss_function, name
-    )
-    total = F.reduce_sum(each)
-    if not average_across_batch:
-        return total
-    rows = F.shape(F.graph_of(list(targets)).as_tensor(targets[0]))[0]
-    return total / F.cast(rows, dtype=total.dtype)

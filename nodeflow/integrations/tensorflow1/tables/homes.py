@@ -73,6 +73,10 @@ HOMES = {
     "constant": f"{HERE}.texts:constant",
     "custom_gradient": f"{HERE}.custom_gradients:custom_gradient",
     "grad_pass_through": f"{HERE}.custom_gradients:grad_pass_through",
+    **{
+        f"contrib.rnn.{name}Wrapper": f"{HERE}.contrib.rnn_wrappers:{name}Wrapper"
+        for name in ("Embedding", "InputProjection", "OutputProjection")
+    },
     "contrib.layers.convolution2d": f"{HERE}.contrib.layers:conv2d",
     "contrib.layers.optimize_loss": f"{HERE}.contrib.optimize_loss:optimize_loss",
     "train.Coordinator": f"{HERE}.program.coordinator:Coordinator",
@@ -119,6 +123,7 @@ ALSO_IN_NF = frozenset(
 SAME_SPACE = {
     "app.flags": ("flags",),
     "compat.v1": ("",),
+    "nn.seq2seq": ("contrib.legacy_seq2seq",),
     "contrib.framework.python.ops": ("contrib.framework",),
     "contrib.layers.python.layers": ("contrib.layers",),
     "contrib.layers.python.layers.initializers": ("contrib.layers",),

@@ -88,13 +88,20 @@ def test_the_default_view_follows_from_the_graph(window):
         "spirals": "regions",
         "regression": "plot",
         "autoencoder": "value",
+        "word2vec": "projection",
         "mnist_adam": "class_accuracy",
+        "mnist_cnn_layers": "class_accuracy",
+        "mnist": "class_accuracy",
         "expression": LOSS,
     }
-    for name, kind in kinds.items():
+    found = {}
+    for name in kinds:
         window.files.open_example(example(name))
         workspace = window.workspace
-        assert default_view(workspace.root, workspace.root_analysis).view == kind, name
+        found[name] = default_view(workspace.root, workspace.root_analysis)
+    assert {name: view.view for name, view in found.items()} == kinds
+    window.files.open_example(example("mnist"))
+    assert found["mnist"].node == node(window, "probabilities"), "its loss is written out"
     window.files.open_example(example("spirals"))
     assert default_controls(window.workspace.root) == (
         PinnedControl(node(window, "train"), "learning_rate"),
@@ -267,6 +274,8 @@ def test_a_training_until_stopped_shows_no_end(window, engine, qtbot):
 
 def test_a_stage_that_opens_after_a_training_shows_its_loss(window, engine, qtbot):
     window.files.open_example(example("mnist"))
+    pin_view(window.workspace.root, PinnedView("", LOSS))
+    window.stage_modes.show(CANVAS)
     window.actions_.trigger("train")
     engine.begin_training()
     engine.train_steps(1, [0.5, 0.4, 0.3])

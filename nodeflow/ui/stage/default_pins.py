@@ -15,25 +15,35 @@ from nodeflow.document.model.records import NodeRecord
 from nodeflow.drawing.views.view import discover_views
 
 RATE = "learning_rate"
-FIT, PREDICTIONS, POINTS = "plot", "class_accuracy", "projection"
+REGIONS, FIT = "regions", "plot"
+POINTS, PREDICTIONS = "projection", "class_accuracy"
+TEXT = "text:"
+"""The beginning of the source of a dataset that is a text."""
 
 
 def default_view(document: Document, analysis: Analysis) -> PinnedView:
     """Return the first of these that the graph has: decision regions, a fitted curve, pictures
-    that it makes, points of words, the share of right predictions; else the loss."""
-    answer = answer_of(document)
+    that it makes, the points of its words, the share of right predictions; else the loss.
+    """
+    answers = _answers(document, analysis)
     shown = {str(view["kind"]): node.id for node in document.nodes.values()
              if (view := view_of(node)) is not None}  # fmt: skip
-    if answer is not None and _fits("regions", document, analysis, answer.id):
-        return PinnedView(shown.get("regions", answer.id), "regions")
-    if FIT in shown or (answer is not None and _is_curve(document, analysis, answer)):
-        return PinnedView(shown.get(FIT) or answer.id, FIT)  # type: ignore[union-attr]
-    if answer is not None and _makes_pictures(document, analysis, answer):
-        return PinnedView(answer.id, VALUE)
-    if POINTS in shown:
-        return PinnedView(shown[POINTS], POINTS)
-    if answer is not None and _fits(PREDICTIONS, document, analysis, answer.id):
-        return PinnedView(answer.id, PREDICTIONS)
+
+    def fitting(kind: str) -> str:
+        return next((n.id for n in answers if _fits(kind, document, analysis, n.id)), "")
+
+    curve = next((n.id for n in answers if _is_curve(document, analysis, n)), "")
+    pictures = next((n.id for n in answers if _makes_pictures(document, analysis, n)), "")
+    if regions := fitting(REGIONS):
+        return PinnedView(shown.get(REGIONS, regions), REGIONS)
+    if curve or FIT in shown:
+        return PinnedView(shown.get(FIT, curve), FIT)
+    if pictures:
+        return PinnedView(pictures, VALUE)
+    if words := shown.get(POINTS) or _words(document):
+        return PinnedView(words, POINTS)
+    if predictions := fitting(PREDICTIONS):
+        return PinnedView(predictions, PREDICTIONS)
     return PinnedView("", LOSS)
 
 
@@ -67,6 +77,37 @@ def answer_of(document: Document) -> NodeRecord | None:
                 seen.add(source)
                 waiting.append(source)
     return None
+
+
+def _answers(document: Document, analysis: Analysis) -> list[NodeRecord]:
+    """Return the graph's prediction, and the values of the same shape that it is computed from.
+
+    A loss that is written out reads logarithms of probabilities, for example.
+    """
+    answer, found = answer_of(document), []
+    while answer is not None:
+        found.append(answer)
+        sources = list(_sources(document, answer.id))
+        is_step = len(sources) == 1 and not answer.op.startswith("layers/")
+        if not is_step or _columns(analysis, sources[0]) != _columns(analysis, answer.id):
+            break
+        answer = document.nodes[sources[0]]
+    return found
+
+
+def _words(document: Document) -> str:
+    """Return the variable with a row for each word of a text; empty if there is none."""
+    for node in document.nodes.values():
+        if node.op != "embedding_lookup":
+            continue
+        wires = {wire.target_port: wire.source for wire in document.wires_into(node.id)}
+        table, indices = (document.nodes.get(wires.get(p, "")) for p in ("table", "indices"))
+        if table is None or table.op != "variable" or indices is None:
+            continue
+        feeds = [document.nodes[wire.source] for wire in document.wires_into(indices.id)]
+        if any(str(f.attrs.get("source", "")).startswith(TEXT) for f in feeds):
+            return table.id
+    return ""
 
 
 def _sources(document: Document, node_id: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,14 @@ def whole_number(least: float | None = None) -> Callable[[str], int]:
 
     parse.__name__ = "whole number"  # argparse shows this name if int() refuses a text
     return parse
+
+
+def positive_number(text: str) -> float:
+    """Parse an argument: a finite number above 0."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+    return value
 
 
 def size_in_bytes(text: str) -> int:

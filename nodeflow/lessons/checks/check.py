@@ -1,0 +1,125 @@
+"""The base of all checks, their outcome, and the facts that they look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nodeflow.document.model.document import Document
+from nodeflow.lessons import fields as f
+from nodeflow.lessons.fields import field
+from nodeflow.lessons.probes import Case
+from nodeflow.lessons.tested_graph import TestedGraph
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number or array that is asked of a graph on each case.
+
+    Attributes:
+        node: the name of a tensor.
+        by: the name of the tensor by which to differentiate it; empty for its value.
+    """
+
+    node: str
+    by: str = ""
+
+    def of(self, graph: TestedGraph, case: Case) -> np.ndarray:
+        """Return the quantity in a graph; raise a NodeflowError if it has none."""
+        return graph.gradient(self.node, self.by, case) if self.by else graph.value(self.node, case)
+
+    @property
+    def text(self) -> str:
+        return f"the gradient of {self.node} by {self.by}" if self.by else self.node
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The verdict of a check.
+
+    Attributes:
+        passed: whether the answer passes.
+        said: one sentence for the learner, with the learner's numbers; empty if it passes.
+    """
+
+    passed: bool
+    said: str = ""
+
+
+PASSED = Outcome(True)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a check looks at.
+
+    Attributes:
+        answer: the learner's graph.
+        cases: the inputs to try.
+        expected: returns the solution's value of a quantity in a case.
+        start: the graph that the learner began with.
+        stop: whether the check shall end, asked now and then in a training.
+    """
+
+    answer: TestedGraph
+    cases: list[Case]
+    expected: Callable[[Quantity, Case], np.ndarray]
+    start: Document
+    stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A check of an answer.
+
+    Attributes:
+        id: its name in the lesson.
+        credit: its share of the marks, relative to the other checks.
+    """
+
+    KIND: ClassVar[str]
+    IS_LIVE: ClassVar[bool] = True
+    """Whether the check is fast enough to run after each edit."""
+
+    id: str = field(f.text)
+    kind: str = field(f.text)
+    credit: float = field(f.number, 1.0)
+
+    def quantities(self) -> Iterator[Quantity]:
+        """Yield the quantities whose values in the solution the check needs."""
+        return iter(())
+
+    def watched(self) -> list[Quantity]:
+        """Return the quantities by which a failed answer is compared with typical mistakes."""
+        node = getattr(self, "node", "")
+        return list(self.quantities()) or ([Quantity(node)] if node and self.IS_LIVE else [])
+
+    def run(self, evidence: Evidence) -> Outcome:
+        """Return the verdict; raise a NodeflowError if the answer cannot be computed."""
+        raise NotImplementedError
+
+
+KINDS: dict[str, type[Check]] = {}
+"""The kinds of checks, by name."""
+
+
+def kind(cls: type[Check]) -> type[Check]:
+    """Register a kind of check."""
+    KINDS[cls.KIND] = cls
+    return cls
+
+
+def check_of(data: Any, place: str) -> Check:
+    """Return the check that a JSON object describes.
+
+    Raises:
+        LessonProblem: its kind is unknown, or a field is wrong.
+    """
+    name = data.get("kind") if isinstance(data, Mapping) else None
+    found = KINDS.get(name) if isinstance(name, str) else None
+    if found is None and isinstance(data, Mapping):
+        f.one_of(*sorted(KINDS))(name, f"{place}.kind")
+    return f.read(found or Check, data, place)

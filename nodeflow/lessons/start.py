@@ -1,0 +1,60 @@
+"""The graph that a learner begins with: the given nodes of a lesson, without its solution."""
+
+from __future__ import annotations
+
+import json
+
+from nodeflow.document.analysis.subgraphs.instance_paths import unused as unused_definitions
+from nodeflow.document.edit.commands import remove
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.lessons.schema import ANSWERS, Lesson
+
+
+def copied(document: Document) -> Document:
+    """Return a copy of a document, unmodified and without undo, which may read the same files."""
+    copy = flow.loads(flow.dumps(document))
+    copy.use_file_of(document)
+    return copy
+
+
+def start_of(document: Document, lesson: Lesson) -> Document:
+    """Return the given nodes of a lesson as a document that a learner can edit.
+
+    Its settings name only given nodes, and its ``lesson`` says only which lesson it answers.
+    """
+    start = copied(document)
+    remove(start, [node for node in start.nodes if node not in lesson.given])
+    unused = {definition.scope for definition in unused_definitions(start)}
+    data = json.loads(flow.dumps(start))
+    data["frames"] = [frame for frame in data["frames"] if frame["id"] in lesson.given_frames]
+    data["subgraphs"] = {n: body for n, body in data["subgraphs"].items() if n not in unused}
+    data["lesson"] = {ANSWERS: lesson.id, "version": lesson.version}
+    result = flow.loads(json.dumps(data))
+    result.use_file_of(document)
+    return result
+
+
+def altered(start: Document, answer: Document, lesson: Lesson) -> list[str]:
+    """Return the names of the locked nodes that an answer changed, rewired or lacks."""
+    return sorted(
+        record.name
+        for record in start.nodes.values()
+        if lesson.locks(record.id) and not _is_kept(start, answer, record)
+    )
+
+
+def _is_kept(start: Document, answer: Document, record: NodeRecord) -> bool:
+    found = answer.node_named(record.name)
+    if found is None or (found.op, found.attrs) != (record.op, record.attrs):
+        return False
+    return _sources(start, record) <= _sources(answer, found)
+
+
+def _sources(document: Document, record: NodeRecord) -> set[tuple[str, str, str]]:
+    """Return the wires into a node: port, and name and port of the source."""
+    return {
+        (wire.target_port, document.nodes[wire.source].name, wire.source_port)
+        for wire in document.wires_into(record.id)
+    }

@@ -1,0 +1,200 @@
+"""Each kind of check passes what it should, and fails what it should not, with a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import nodeflow as nf
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.lessons.checks import KINDS
+from nodeflow.lessons.marking import Mark, Marker
+from nodeflow.resources import example
+from tests.lessons.softmax_lesson import document
+
+
+def marked(solution: Callable[[], Any], answer: Callable[[], Any], **check: Any) -> Mark:
+    """Return the mark of an answer to a lesson with one check; placeholders and variables are
+    given."""
+    data = json.loads(flow.dumps(document(solution)))
+    sources = [n for n in data["nodes"] if n["op"] in ("placeholder", "variable")]
+    data["lesson"] = {
+        "schema": 1,
+        "id": "one",
+        "given": [n["id"] for n in sources],
+        "probes": {"inputs": {n["name"]: {} for n in sources}},
+        "checks": [{"id": "check", **check}],
+        "texts": {"title": "One"},
+    }
+    with Marker(flow.loads(json.dumps(data))) as marker:
+        assert marker.mark(document(solution)).passed
+        return marker.mark(document(answer))
+
+
+def said(mark: Mark) -> str:
+    assert not mark.passed
+    return mark.verdicts[0].outcome.said
+
+
+def x() -> Any:
+    return nf.placeholder(nf.float32, [None, 4], name="x")
+
+
+def test_a_gradient_equals_the_solutions() -> None:
+    def wanted() -> None:
+        v = nf.variable(2.0, name="v")
+        nf.reduce_sum(x() * v * v, name="loss")
+
+    def other() -> None:
+        v = nf.variable(2.0, name="v")
+        nf.reduce_sum(x() * v, name="loss")
+
+    def without() -> None:
+        nf.variable(2.0, name="v")
+        nf.reduce_sum(x(), name="loss")
+
+    check = {"kind": "gradient", "node": "loss", "by": ["v"]}
+    assert marked(wanted, wanted, **check).passed
+    assert "the gradient of loss by v is" in said(marked(wanted, other, **check))
+    assert "loss does not depend on v" in said(marked(wanted, without, **check))
+
+
+def test_a_type_is_known_before_a_run() -> None:
+    def wanted() -> None:
+        nf.reduce_sum(x(), 0, name="y")
+
+    def rows() -> None:
+        nf.reduce_sum(x(), 1, name="y")
+
+    def double() -> None:
+        nf.cast(nf.reduce_sum(x(), 0), nf.float64, name="y")
+
+    check = {"kind": "type", "node": "y", "dtype": "float32", "shape": [4]}
+    assert said(marked(wanted, rows, **check)) == "y has the shape (?,), expected (4,)"
+    assert said(marked(wanted, double, **check)) == "y is float64, expected float32"
+
+
+def test_bounds() -> None:
+    check = {"kind": "between", "node": "y", "low": 0, "high": 1}
+    found = marked(lambda: nf.sigmoid(x(), name="y"), lambda: nf.tanh(x(), name="y"), **check)
+    assert "y has the element −" in said(found)
+
+
+def test_the_order_of_keys_is_irrelevant() -> None:
+    def pooled() -> None:
+        nf.reduce_mean(x(), 0, name="y")
+
+    def weighted() -> None:
+        rows = x()
+        count = nf.shape(rows)[0]
+        weights = nf.cast(nf.range(0, count), nf.float32)
+        nf.reduce_sum(rows * nf.expand_dims(weights, 1), 0, name="y")
+
+    check = {"kind": "ignores_order", "node": "y", "inputs": ["x"]}
+    assert said(marked(pooled, weighted, **check)).endswith("y changes with the order of x.")
+    each = {**check, "follows": True}
+    assert marked(lambda: nf.relu(x(), name="y"), lambda: nf.exp(x(), name="y"), **each).passed
+
+
+def test_the_future_changes_no_past() -> None:
+    check = {"kind": "ignores_future", "node": "y", "input": "x"}
+    found = marked(
+        lambda: nf.cumsum(x(), 0, name="y"),
+        lambda: nf.cumsum(x(), 0, reverse=True, name="y"),
+        **check,
+    )
+    assert "position 0 of y changes when only later positions of x change" in said(found)
+
+
+def test_a_mean_ignores_copies_of_rows() -> None:
+    check = {"kind": "ignores_copies", "node": "y", "inputs": ["x"]}
+    found = marked(
+        lambda: nf.reduce_mean(x(), name="y"), lambda: nf.reduce_sum(x(), name="y"), **check
+    )
+    assert "when every row comes twice" in said(found)
+
+
+@pytest.mark.parametrize(
+    ("limits", "text"),
+    [
+        ({"forbidden": ["tanh"]}, "tanh uses tanh, which is not allowed here."),
+        ({"nodes": 2}, "The graph has 3 nodes, at most 2 are allowed."),
+        ({"edits": 2}, "4 edits were made, at most 2 are allowed."),
+    ],
+)
+def test_limits(limits: dict[str, Any], text: str) -> None:
+    def longer() -> None:
+        nf.relu(nf.tanh(x()), name="y")
+
+    mark = marked(lambda: nf.relu(x(), name="y"), longer, kind="limits", **limits)
+    assert said(mark) == text
+
+
+def test_a_limit_of_parameters_counts_trainable_elements() -> None:
+    def small() -> None:
+        nf.variable([1.0, 2.0], name="v")
+
+    def large() -> None:
+        nf.variable([1.0, 2.0], name="v")
+        nf.variable([[1.0, 2.0]] * 6, name="w")
+
+    mark = marked(small, large, kind="limits", parameters=13)
+    assert said(mark) == "The graph has 14 parameters, at most 13 are allowed."
+
+
+def test_every_kind_is_tested() -> None:
+    tested = {"values", "gradient", "type", "sums_to", "finite", "between", "ignores_order"}
+    tested |= {"ignores_future", "ignores_copies", "limits", "trains"}
+    assert set(KINDS) == tested
+
+
+def trained_line(rate: float, **check: Any) -> Mark:
+    """Return the mark of the example's line with another learning rate."""
+    solution = flow.load(example("linear_regression"))
+    data = json.loads(flow.dumps(solution))
+    data["lesson"] = {
+        "schema": 1,
+        "id": "line",
+        "checks": [{"id": "check", "kind": "trains", "node": "loss", "split": "train", **check}],
+        "texts": {"title": "Line"},
+    }
+    answer = flow.load(example("linear_regression"))
+    train = answer.node_named("train")
+    assert train is not None
+    commands.set_attr(answer, train.id, "learning_rate", rate)
+    with Marker(flow.loads(json.dumps(data))) as marker:
+        return marker.mark(answer)
+
+
+def test_a_training_reaches_a_ceiling_or_says_what_it_reached() -> None:
+    assert trained_line(0.2, at_most=0.1, epochs=20).passed
+    slow = said(trained_line(1e-5, at_most=0.1, epochs=2))
+    assert slow.startswith("After the training, loss is ")
+    assert slow.endswith(", expected at most 0.1.")
+    assert said(trained_line(1e-5, at_least=1e9, epochs=1)).endswith("expected at least 1e+09.")
+
+
+def test_a_training_that_diverges_fails_with_the_reason() -> None:
+    assert said(trained_line(1e30, at_most=0.1)).startswith("The training ends: ")
+
+
+def test_any_of_several_seeds_suffices() -> None:
+    assert trained_line(0.2, at_most=0.1, epochs=20, seeds=[1, 2], any=True).passed
+    assert not trained_line(1e-5, at_most=0.1, epochs=1, seeds=[1, 2], any=True).passed
+
+
+def test_checks_that_train_are_left_out_while_a_learner_edits() -> None:
+    document = flow.load(example("linear_regression"))
+    data = json.loads(flow.dumps(document))
+    data["lesson"] = {
+        "schema": 1,
+        "id": "line",
+        "checks": [{"id": "check", "kind": "trains", "node": "loss", "at_most": -1}],
+        "texts": {"title": "Line"},
+    }
+    with Marker(flow.loads(json.dumps(data))) as marker:
+        assert marker.mark(document, live=True).verdicts == ()

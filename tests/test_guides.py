@@ -12,7 +12,16 @@ GUIDES = ROOT / "docs" / "guides"
 ALL_GUIDES = [*sorted(GUIDES.glob("*.md")), *sorted(ROOT.glob("nodeflow/integrations/*/guide.md"))]
 
 
-WITHOUT_PROGRAMS = {"command_line", "files", "pages", "plots", "stage", "sweeps", "versions"}
+WITHOUT_PROGRAMS = {
+    "command_line",
+    "files",
+    "pages",
+    "plots",
+    "stage",
+    "sweeps",
+    "teaching",
+    "versions",
+}
 """Guides to the window and the command line, which have tests of their own."""
 
 

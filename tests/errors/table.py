@@ -126,6 +126,14 @@ DIVERGING = graph(
 
 TABLE: dict[str, Provocation] = {
     "SpecProblem": Provocation(("sweep", "a.flow", "--set", "train.rate=5..1")),
+    # ---- lessons
+    "LessonProblem": Provocation(
+        ("grade", "a.flow", "answers"),
+        {"a.flow": graph(constant(1), lesson={"schema": 1, "id": "a", "texts": {}})},
+    ),
+    "NewerLesson": Provocation(
+        ("grade", "a.flow", "answers"), {"a.flow": graph(constant(1), lesson={"schema": 9})}
+    ),
     # ---- files
     "FlowRead": Provocation(("run", "missing.flow"), {}, "missing.flow"),
     "FlowSyntax": opening('{"format": "nodeflow", '),

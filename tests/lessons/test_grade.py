@@ -74,6 +74,24 @@ def test_a_students_copy_does_not_grade(folder: Path) -> None:
     assert "student's copy, which has no secret inputs" in said
 
 
+def test_a_lesson_is_checked_and_copied_for_students(folder: Path) -> None:
+    status, out, said = call(folder, "lesson", "softmax.flow", "-o", "copy.flow")
+    assert status == 0, said
+    assert out == (
+        "Softmax (softmax, version 3)\n"
+        "3 checks, 3 typical mistakes, 1 milestone, 4 sets of inputs\n"
+    )
+    copy = flow.load(folder / "copy.flow")
+    assert flow.dumps(copy) == flow.dumps(student_copy(softmax.lesson()))
+    assert call(folder, "lesson", "copy.flow")[0] == 0
+    status, _, said = call(folder, "lesson", "softmax.flow", "-o", "softmax.flow")
+    assert status == 1
+    assert "the copy would replace the lesson" in said
+    status, _, said = call(folder, "lesson", "answers/columns.flow")
+    assert status == 1
+    assert "the file has no lesson" in said
+
+
 def hostile_answers(folder: Path) -> dict[str, str]:
     """Write answers that break, hang, or lie; return the beginning of what is said of each."""
     good = json.loads(flow.dumps(softmax.document(softmax.solution)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from nodeflow.cli.definition.exchange_commands import EXPORT, IMPORT, VERIFY
-from nodeflow.cli.definition.lesson_commands import GRADE
+from nodeflow.cli.definition.lesson_commands import GRADE, LESSON
 from nodeflow.cli.definition.options import (
     ALLOW_DATA,
     ANY_FILE,
@@ -337,6 +337,7 @@ ALL_COMMANDS = (
     ),
     DATA,
     SWEEP,
+    LESSON,
     GRADE,
     RUNS,
     Command(

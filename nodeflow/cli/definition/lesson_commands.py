@@ -12,6 +12,22 @@ from nodeflow.cli.definition.options import (
     whole_number,
 )
 
+LESSON = Command(
+    "lesson",
+    "check a lesson, and write its copy for students",
+    "nodeflow.cli.commands.lessons.lesson:lesson",
+    (
+        option("lesson", help="the file with the lesson", metavar="LESSON"),
+        option(
+            "-o",
+            "--output",
+            help="write a copy without the solution, for students",
+            metavar="COPY.flow",
+        ),
+        JSON,
+    ),
+)
+
 GRADE = Command(
     "grade",
     "mark answers to a lesson, each in a process with limits",

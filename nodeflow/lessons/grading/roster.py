@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodeflow.errors import FileProblem, suggest_or_list
+from nodeflow.errors import FileProblem, SurfaceText, suggest_or_list
 from nodeflow.lessons.grading.answers import Answer
 
 LARGEST = 50 * 2**20
@@ -162,7 +162,11 @@ def _column(header: list[str], wanted: str | None, path: Path) -> int:
         return found[0]
     raise FileProblem(
         f"{path.name} does not say which column has the marks",
-        hint=f"Name it with --column. {suggest_or_list('', titles)}",
+        hint=SurfaceText(
+            f"Give the argument column. {suggest_or_list('', titles)}",
+            cli=f"Name it with --column. {suggest_or_list('', titles)}",
+            window="Choose the column.",
+        ),
     )
 
 

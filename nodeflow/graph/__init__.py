@@ -2,6 +2,7 @@
 
 ``declaration`` and ``op`` contain the declarations of ops, ``registry`` finds ops by id, ``graph``
 contains tensors and nodes, ``inference`` checks the inputs of a node and infers its types, and
-``gradients`` adds the nodes of derivatives. All higher layers import from here. This package itself
-imports only ``nodeflow.errors`` and numpy. No execution, no numba, no Qt, no files.
+``gradients`` adds the nodes of derivatives. All higher layers import from here. This package
+imports only ``nodeflow.errors`` and numpy: nothing that executes graphs, compiles, draws or reads
+files.
 """

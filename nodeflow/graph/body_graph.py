@@ -1,9 +1,9 @@
 """The graph of a loop's body or of a branch while Python code builds it.
 
-While it is the default graph, nodes that code adds to the outer graph go to it instead. A tensor of
-the outer graph that is used inside is *captured*: it becomes an input. Variables, placeholders and
-large constants are made outside and captured, because a body only computes. An assign in a branch
-keeps the new value, and an assign outside stores it.
+While a body is the default graph, nodes that code adds to the outer graph are added to the body
+instead. A tensor of the outer graph that is used inside is *captured*: it becomes an input.
+Variables, placeholders and large constants are made outside and captured, because a body only
+computes. An assign in a branch becomes a node with the new value, which an assign outside stores.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LARGE = 64
 
 
 class BodyGraph(Graph):
-    """A body of ``outer``.
+    """The graph of a body inside the graph ``outer``.
 
     Args:
         may_assign: whether it may assign to variables: a branch may, a loop may not.
@@ -46,7 +46,7 @@ class BodyGraph(Graph):
         self._may_assign = may_assign
 
     def add_input(self, type_: TensorType, name: str) -> Tensor:
-        """Add an input that is fed from outside."""
+        """Add an input of the body, whose value the loop or branch provides."""
         attrs = {"dtype": type_.dtype, "shape": type_.shape if type_.has_rank else None}
         return super().add_node("placeholder", (), attrs, name=name).outputs[0]
 
@@ -139,7 +139,7 @@ class BodyGraph(Graph):
         return node
 
     def _outside(self, value: Any) -> Any:
-        """Return an initial value as the outer graph has it, where its variable is made."""
+        """Return an initial value as a value of the outer graph, where its variable is made."""
         for tensor, inner in self.captured.items():
             if inner is value:
                 return tensor
@@ -185,7 +185,7 @@ class BodyGraph(Graph):
 
 
 def _outermost(tensor: Tensor) -> Tensor:
-    """Return the tensor outside all bodies that an input of a body stands for."""
+    """Return the tensor outside all bodies that an input of a body refers to."""
     while isinstance(tensor.graph, BodyGraph):
         outside = (outer for outer, inner in tensor.graph.captured.items() if inner is tensor)
         if (found := next(outside, None)) is None:

@@ -38,7 +38,7 @@ _SPELLED = {
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """The replacement of an optional port that is not connected while a later port is.
+    """The value that replaces an unconnected optional port while a later port is connected.
 
     Attributes:
         type: its type.
@@ -53,7 +53,9 @@ class StandIn:
     type_with: Callable[[Mapping[str, Any]], TensorType | None] | None = None
 
     def type_for(self, attrs: Mapping[str, Any]) -> TensorType | None:
-        """Return its type for a node with these attributes; None if nothing can stand in."""
+        """Return the type of the replacement for a node with these attributes; None if it has
+        none.
+        """
         return self.type if self.type_with is None else self.type_with(attrs)
 
 
@@ -68,7 +70,7 @@ class Port:
         optional: need not be connected; only trailing inputs.
         stand_in: replacement of an optional port that is not connected while a later port is.
         keyword: in Python, given by name only.
-        by_node: refers to the node at the other end of the wire; its value is never read.
+        by_node: the port refers to the node at the start of the wire; its value is never read.
         gives: attributes that a connection here overrides, besides an attribute with the port's
             name.
         accepts_bool: whether a bare Python bool may stand for the tensor; False if it is most
@@ -146,7 +148,7 @@ class Attr:
         """Return the value in canonical form.
 
         Raises:
-            AttributeProblem: wrong kind or out of range; names the expected kind.
+            AttributeProblem: wrong kind or out of range; the error names the expected kind.
         """
         if value is None and (self.optional or self.default is None):
             return None
@@ -260,7 +262,7 @@ def _check_literal(_: Attr, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that consists of lists, numbers, bools and the special strings only."""
+    """Return a value converted to lists, numbers, bools and the strings for special numbers."""
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if isinstance(value, (np.generic, np.ndarray)):
@@ -337,7 +339,7 @@ def _as_words(short_id: str) -> str:
 
 
 class NodeDeclaration:
-    """The protocol of ops and of all other nodes of a document.
+    """The base class of the declarations of ops and of all other nodes of a document.
 
     ``infer`` takes inputs by position (variadic ones flattened, missing optional ones omitted) and
     attributes by keyword, already checked and complete.
@@ -381,7 +383,7 @@ class NodeDeclaration:
         raise NotImplementedError(self.id)
 
     def check_usable(self) -> None:
-        """Reject a declaration that is no longer valid: a user's file that broke.
+        """Raise an error if the declaration is no longer valid, because a user's file broke.
 
         Raises:
             UserOpError: describes the fault.
@@ -427,13 +429,13 @@ class NodeDeclaration:
 
     @cached_property
     def twins(self) -> tuple[str, ...]:
-        """In-ports with an attribute of the same name. A call gives one of the two."""
+        """In-ports that have an attribute of the same name. A call gives only one of the two."""
         attrs = {attr.name for attr in self.attrs}
         return tuple(p.name for p in self.inputs if p.name in attrs and not p.keyword)
 
     @cached_property
     def givers(self) -> dict[str, tuple[str, ...]]:
-        """Attribute -> in-ports that override it if connected. Its own value is then ignored."""
+        """The mapping: attribute -> in-ports that override its value if they are connected."""
         found = {
             attr.name: tuple(p.name for p in self.inputs if attr.name in (p.name, *p.gives))
             for attr in self.attrs
@@ -442,7 +444,7 @@ class NodeDeclaration:
 
     @cached_property
     def overriding(self) -> frozenset[str]:
-        """Optional in-ports with a replacement: an attribute or a stand-in."""
+        """Optional in-ports that, while unconnected, are replaced by an attribute or a stand-in."""
         attrs = {attr.name for attr in self.attrs}
         optional = (p for p in self.inputs if p.optional and not p.variadic)
         return frozenset(p.name for p in optional if p.name in attrs or p.stand_in is not None)
@@ -468,7 +470,7 @@ class NodeDeclaration:
         """Return checked attributes, with defaults filled in.
 
         Raises:
-            AttributeProblem: unknown, missing or malformed.
+            AttributeProblem: an attribute is unknown, missing or malformed.
         """
         for name in given:
             self.attr(name)

@@ -53,7 +53,7 @@ def device_name(parts: dict[str, str]) -> str:
 
 
 def lawful_device(text: Any) -> str:
-    """Return the full name of a device in a file; empty if it is not valid."""
+    """Return the full name of a device that a file names; "" if it is not valid."""
     try:
         return device_name(parse_device(text)) if isinstance(text, str) else ""
     except GraphError:
@@ -67,7 +67,10 @@ def is_elsewhere(device: str) -> bool:
 
 
 class DeviceKept(UserWarning):
-    """A warning that a device is kept in the file, while the engine computes on the CPU."""
+    """The warning that the engine computes on the CPU, although nodes name another device.
+
+    The file keeps the device.
+    """
 
 
 class GraphDevices:

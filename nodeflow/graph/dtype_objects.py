@@ -25,7 +25,7 @@ class DType(str):
 
     @property
     def base_dtype(self) -> DType:
-        """The dtype itself: there are no reference dtypes."""
+        """This dtype, because there are no reference dtypes."""
         return self
 
     @property
@@ -72,7 +72,7 @@ class DType(str):
         return np.iinfo(self) if self.is_integer else float_limits(self)
 
     def is_compatible_with(self, other: Any) -> bool:
-        """Return whether another dtype, by any of its names, is this one."""
+        """Return whether another dtype, given by any of its names, equals this one."""
         return dtype_name(other) == self
 
 

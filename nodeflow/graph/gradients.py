@@ -1,7 +1,7 @@
 """Gradients as graph nodes: one reverse sweep over the graph as built, before any rewrite.
 
-Reverse-mode differentiation (Griewank and Walther, "Evaluating Derivatives", 2008, chapter 3). The
-ops define their local rules. This module contains the two steps that every rule would otherwise
+Reverse-mode differentiation (Griewank and Walther, "Evaluating Derivatives", 2008, chapter 3). Each
+op defines its local rule. This module contains the two steps that every rule would otherwise
 repeat: adding the contributions of several consumers, and summing over the axes along which an
 input was broadcast.
 """
@@ -148,14 +148,18 @@ class _Sweep:
 
 
 def _sources(node: Node) -> Sequence[Tensor]:
-    """Return the tensors that gradients flow back to: inputs, or the aliases of a macro node."""
+    """Return the tensors that gradients flow back to: a node's inputs, or a macro node's
+    aliases.
+    """
     if _stands_for_others(node):
         return [t for t in node.alias if t is not None]
     return node.inputs
 
 
 def _stands_for_others(node: Node) -> bool:
-    """Return whether gradients pass a node to the tensors that its outputs stand for."""
+    """Return whether a node only forwards other tensors as outputs, so that gradients skip the
+    node.
+    """
     return bool(node.alias) and not node.op.own_gradient
 
 
@@ -167,7 +171,7 @@ def _same_dim(shape: Shape, full: Shape, others: Sequence[Shape], axis: int) -> 
 
 
 def _free_scope(graph: Graph, wanted: str) -> str:
-    """Return the first of ``gradients``, ``gradients_1``, ... that no node's scope uses."""
+    """Return the first of ``gradients``, ``gradients_1``, ... that is not the scope of any node."""
     prefix = "/".join([*graph._scopes, wanted])
     used = {n[len(prefix) :].split("/")[0] for n in graph.names() if n.startswith(prefix)}
     if "" not in used:

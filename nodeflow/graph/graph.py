@@ -56,12 +56,12 @@ class Tensor(NotebookDisplay, TensorMethods, VariableMethods, TensorOperators):
 
     @property
     def name(self) -> str:
-        """``add`` for a node's first output, ``split:1`` for a further one."""
+        """The tensor's name: ``add`` for a node's first output, ``split:1`` for a further one."""
         return f"{self.node.name}:{self.index}" if self.index else self.node.name
 
     @property
     def op(self) -> Node:
-        """The node that computes it."""
+        """The node that computes the tensor."""
         return self.node
 
     def _apply(self, op: str, *inputs: Any, **attrs: Any) -> Any:
@@ -84,11 +84,11 @@ class Node(NodeMethods):
     Attributes:
         inputs: input tensors, variadic ones flattened.
         control_inputs: nodes that run before this one.
-        derived_from: name of the macro node (optimizer, gradients) that this node was derived
-            from; None for nodes made by the user.
+        derived_from: name of the macro node (optimizer, gradients) that derived this node; None for
+            nodes made by the user.
         made_by: like ``derived_from``, but the innermost macro node if one derived another.
-        stream: identifies its random numbers, together with the run's seed: its first name, even
-            after it is renamed.
+        stream: identifies its random numbers, together with the run's seed: the node's first name,
+            even after it is renamed.
         alias: for a macro node, the tensors that its outputs stand for.
         device: device where it should be computed, ``/device:GPU:0``; empty by default.
     """
@@ -251,7 +251,7 @@ class Graph(NotebookDisplay, GraphNames, GraphDevices):
             raise error.at(full_name) from None
 
     def _open_body(self) -> Graph:
-        """Return the body in this graph that is being built, else this graph."""
+        """Return the innermost body of this graph that is being built, else this graph."""
         body = graph = get_default_graph()
         while graph.outer is not None:
             graph = graph.outer
@@ -297,7 +297,7 @@ class Graph(NotebookDisplay, GraphNames, GraphDevices):
         return node
 
     def _stream(self, name: str) -> str:
-        """Return the stream of a new node: its name, beginning with its macro node's stream."""
+        """Return the random stream of a new node: its name, preceded by its macro node's stream."""
         owner = self._derived_from
         if owner is None and name in self._kept_streams:  # the stream of a renamed node
             return f"{name}@{len(self.nodes)}"
@@ -306,7 +306,9 @@ class Graph(NotebookDisplay, GraphNames, GraphDevices):
         return f"{self._owner_stream}/{name.removeprefix(f'{owner}/')}"
 
     def discard_since(self, mark: int, keep: Iterable[Node]) -> None:
-        """Remove the nodes added after the first ``mark`` that no node in ``keep`` depends on."""
+        """Remove the nodes added after the first ``mark`` nodes, except those that ``keep``
+        depends on.
+        """
         needed = ancestors(keep)
         kept = self.nodes[:mark]
         for node in self.nodes[mark:]:
@@ -319,7 +321,7 @@ class Graph(NotebookDisplay, GraphNames, GraphDevices):
         self.nodes[:] = kept
 
     def as_tensor(self, value: Any, dtype: str | None = None) -> Tensor:
-        """Return a tensor of this graph: the value itself, or a constant from an array or literal.
+        """Return a value as a tensor of this graph; an array or literal becomes a constant.
 
         Args:
             dtype: dtype of a bare literal; arrays keep their own.
@@ -364,7 +366,7 @@ class Graph(NotebookDisplay, GraphNames, GraphDevices):
         return element.node if isinstance(element, Tensor) else element
 
     def finalize(self) -> None:
-        """Allow no more nodes in this graph."""
+        """Forbid adding further nodes to this graph."""
         self._finalized = True
 
     @property
@@ -470,7 +472,9 @@ class Graph(NotebookDisplay, GraphNames, GraphDevices):
         self.collections.setdefault(name, []).append(value)
 
     def get_collection(self, name: str) -> list[Any]:
-        """Return a collection's items. ``trainable_variables`` and ``update_ops`` are automatic."""
+        """Return a collection's items. ``trainable_variables`` and ``update_ops`` are filled
+        automatically.
+        """
         if name == "trainable_variables":
             return list(self.trainable_variables)
         kept = self.update_ops if name == "update_ops" else ()
@@ -478,7 +482,7 @@ class Graph(NotebookDisplay, GraphNames, GraphDevices):
 
     @property
     def update_ops(self) -> list[Tensor]:
-        """The assigns that update moving averages of layers in each step of an optimizer."""
+        """The assigns of layers that update moving averages in each step of an optimizer."""
         return [node.outputs[0] for node in self.nodes if moves_average(node)]
 
     # ---- the default graph --------------------------------------------------------------------
@@ -552,16 +556,18 @@ def _stack() -> list[Graph]:
 
 
 def get_default_graph() -> Graph:
-    """Return the innermost ``with graph:`` of this thread, else the process's own graph."""
+    """Return the graph of this thread's innermost ``with graph:``, else the process-wide
+    default.
+    """
     return _stack()[-1] if _stack() else _fallback
 
 
 def reset_default_graph() -> None:
-    """Replace the process's own default graph by an empty one."""
+    """Replace the process-wide default graph by an empty one."""
     global _fallback
     _fallback = type(_fallback)()
 
 
 def use_graphs_of(kind: type[Graph]) -> None:
-    """Let the process's own default graph be of a kind, with all nodes that it has."""
+    """Convert the process-wide default graph to another class, with all its nodes."""
     _fallback.__class__ = kind

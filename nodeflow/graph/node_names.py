@@ -1,8 +1,8 @@
-"""The names of a graph's nodes and streams: valid names, unused names, and name scopes.
+r"""The names of a graph's nodes and streams: valid names, unused names, and name scopes.
 
 A name consists of letters, digits and ``_``, joined by ``/``. TensorFlow 1 also allows ``-``,
-``.``, ``\\`` and ``>``, and digits at the start. From Python such a name is accepted, and those
-characters become ``_`` in names and look-ups. So ``--set NODE.ATTR=VALUE`` and formulas stay
+``.``, ``\`` and ``>``, and digits at the start. Python code may use such a name; each of those
+characters becomes ``_`` in names and look-ups. So ``--set NODE.ATTR=VALUE`` and formulas stay
 unambiguous.
 """
 
@@ -41,7 +41,9 @@ def lawful(name: str) -> str:
 
 
 class GraphNames:
-    """The base of `Graph` for names: used, reserved, scopes, and owners of derived nodes."""
+    """The base class of `Graph` for names: used and reserved names, scopes, owners of derived
+    nodes.
+    """
 
     def __init__(self) -> None:
         self._by_name: dict[str, Any] = {}
@@ -58,8 +60,8 @@ class GraphNames:
     def unique_name(self, name: str) -> str:
         """Return ``name`` inside the current scopes, with ``_1``, ``_2``, ... if it is in use.
 
-        A name that ends in ``/``, as an open scope yields it, is absolute. It gives the node the
-        name of the scope itself.
+        A name that ends in ``/``, as an open scope yields it, is absolute: the node gets the name
+        of that scope.
 
         Raises:
             NameProblem: the name is malformed.
@@ -126,7 +128,7 @@ class GraphNames:
             self._scopes = saved
 
     def _entered(self, name: str | None) -> list[str]:
-        """Return the scopes that are open inside a new scope."""
+        """Return the scopes that are open after entering a scope."""
         if name is None or name == "":
             return []
         if isinstance(name, str) and name.endswith("/"):
@@ -139,7 +141,10 @@ class GraphNames:
 
     @contextmanager
     def deriving(self, name: str, stream: str | None = None) -> Iterator[None]:
-        """Give nodes of this block to a macro node with this stream, outside the user's scopes."""
+        """Make nodes of this block derived nodes of a macro node with this stream.
+
+        Name scopes of the user do not apply to them.
+        """
         saved = self._derived_from, self._owner_stream, self._scopes, self._controls
         maker, self._made_by = self._made_by, name
         if self._derived_from is None:

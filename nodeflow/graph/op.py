@@ -1,6 +1,6 @@
 """The op contract: a declaration that can also be computed, differentiated and compiled.
 
-Contract tests enumerate the ops and compare each declaration with the computed results.
+Contract tests enumerate the ops and compare each declaration with computed results.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Expansion:
 
 
 class Op(NodeDeclaration):
-    """The base of all ops; subclasses define the declaration and the methods.
+    """The base class of all ops; subclasses define the declaration and the methods.
 
     ``infer``, ``reference`` and ``lower`` take inputs by position (variadic ones flattened, missing
     optional ones omitted) and attributes by keyword, already checked and complete.
@@ -78,11 +78,13 @@ class Op(NodeDeclaration):
         return {name: (name, float(v)) for name, v in values.items() if v is not None}
 
     def for_edits(self, inputs: Sequence[Tensor | None], attrs: Mapping[str, Any]) -> Op:
-        """Return the op with `run_time` attributes and bit-identical results; or this op."""
+        """Return a bit-identical op that reads its `run_time` attributes as constants, or this
+        op.
+        """
         return self
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
-        """Reject inputs because of their origin, which is not part of their types.
+        """Raise an error for inputs of a wrong origin, which their types do not show.
 
         Raises:
             GraphError: with ``port`` set.
@@ -103,15 +105,19 @@ class Op(NodeDeclaration):
     """The hint of the error if a gradient is requested and the op has none."""
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> Any:
-        """Return outputs as numpy arrays of exactly the inferred dtypes; keep inputs unchanged."""
+        """Return outputs as numpy arrays of exactly the inferred dtypes, without changing the
+        inputs.
+        """
         raise NotImplementedError(self.id)
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        """Return the compiled tier's formula (``nodeflow.ops.lowering``); None: by reference."""
+        """Return the formula for the compiled tier (``nodeflow.ops.lowering``); None to use
+        `reference`.
+        """
         return None
 
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
-        """Derive nodes (macro ops only); called inside the scope of the node's own name."""
+        """Derive the nodes of a macro op. It is called inside the name scope of the node."""
         raise NotImplementedError(self.id)
 
     def samples(self) -> Iterable[Sample]:

@@ -1,4 +1,4 @@
-"""The inputs that a node reads. Inputs that only refer to a node are not read."""
+"""The inputs whose values a node reads, without inputs that only refer to another node."""
 
 from __future__ import annotations
 

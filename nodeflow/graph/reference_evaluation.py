@@ -2,7 +2,7 @@
 
 float16 and bfloat16 are formats for storage. Arithmetic on them uses float32, and the result of an
 op is rounded once. So a sum of many numbers is accumulated in float32, and a reference needs no
-special case for them.
+special case for these dtypes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def evaluate(op: Op, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], **g
     """Return the result of ``op.reference`` for arrays and complete attributes.
 
     Args:
-        given: further arguments of ops, such as ``stream``.
+        given: further arguments of some ops, such as ``stream``.
     """
     if not op.widens or not any(is_half(a.dtype) for a in arrays):
         return op.reference(*arrays, **attrs, **given)

@@ -22,7 +22,7 @@ class Registry:
         self._package = package
 
     def complete(self) -> None:
-        """Note that all ops of the package are registered."""
+        """Record that all ops of the package are registered."""
         self._package = None
 
     @property
@@ -43,11 +43,11 @@ class Registry:
         return op
 
     def put(self, op: Op) -> None:
-        """Add an op, replacing one with the same id: for reloading user ops."""
+        """Add an op, or replace the op with the same id; for reloading user ops."""
         self._ops[op.id] = op
 
     def remove(self, op_id: str) -> None:
-        """Remove an op if it is registered. Existing nodes keep it."""
+        """Remove an op if it is registered. Existing nodes still refer to it."""
         self._ops.pop(op_id, None)
 
     def lookup(self, op_id: str) -> Op:

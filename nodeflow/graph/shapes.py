@@ -13,7 +13,7 @@ Shape = tuple[Dim, ...]
 
 
 class Dimension(int):
-    """A known size; ``value`` is TensorFlow 1's name for the number."""
+    """A known size, an int; ``value`` is TensorFlow 1's name for the number."""
 
     @property
     def value(self) -> int:
@@ -38,21 +38,21 @@ class TensorShape(tuple[Dim, ...]):
 
     @property
     def ndims(self) -> int | None:
-        """The number of dimensions, None if it is unknown."""
+        """The number of dimensions; None if unknown."""
         return len(self)
 
     rank = ndims
 
     @property
     def dims(self) -> list[Dim] | None:
-        """The sizes as a list, None if their number is unknown."""
+        """The sizes as a list; None if the rank is unknown."""
         return list(self)
 
     def as_list(self) -> list[Dim]:
-        """Return the sizes as a list, None for each that is unknown.
+        """Return the sizes as a list, with None for an unknown size.
 
         Raises:
-            UnknownRank: their number is unknown.
+            UnknownRank: the number of dimensions is unknown.
         """
         return list(self)
 
@@ -61,7 +61,7 @@ class TensorShape(tuple[Dim, ...]):
         return None not in self
 
     def num_elements(self) -> int | None:
-        """Return the product of the sizes, None if one is unknown."""
+        """Return the product of the sizes; None if a size is unknown."""
         return math.prod(d for d in self if d is not None) if self.is_fully_defined() else None
 
     def __str__(self) -> str:
@@ -70,7 +70,9 @@ class TensorShape(tuple[Dim, ...]):
 
 
 class UnknownShape(TensorShape):
-    """The shape of a tensor of unknown rank: equal to itself only, without accessible sizes."""
+    """The shape of a tensor of unknown rank, which equals only itself and has no accessible
+    sizes.
+    """
 
     __slots__ = ()
     _only: UnknownShape | None = None

@@ -1,6 +1,6 @@
 """Tensor types: dtype and shape. A dimension may be unknown until a run (``None``).
 
-The rank may also be unknown (`UNKNOWN`); a run always knows it.
+The rank may be unknown as well (`UNKNOWN`), but every run knows it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DTYPES = REALS + COMPLEX
 
 
 class _NumpyDtypes(dict[str, np.dtype]):
-    """The numpy dtype of each name. The first use of bfloat16 imports ml_dtypes."""
+    """The numpy dtype of each dtype name. The first use of bfloat16 imports ml_dtypes."""
 
     def __missing__(self, name: str) -> np.dtype:
         if name != "bfloat16":
@@ -57,12 +57,14 @@ def _is_bfloat16(dtype: np.dtype) -> bool:
 
 
 def number_kind(dtype: np.dtype) -> str:
-    """Return numpy's letter for a kind of number; f for bfloat16, which numpy takes for bytes."""
+    """Return numpy's letter for the kind of a dtype, but f for bfloat16, which numpy takes for
+    bytes.
+    """
     return "f" if _is_bfloat16(dtype) else dtype.kind
 
 
 def float_limits(dtype: str) -> Any:
-    """Return numpy's ``finfo`` for a dtype of floats, including bfloat16."""
+    """Return numpy's ``finfo`` of a float dtype, also for bfloat16."""
     if dtype != "bfloat16":
         return np.finfo(dtype)
     import ml_dtypes
@@ -106,11 +108,13 @@ def shape_text(shape: Shape) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """Dtype and shape of a tensor. An unknown dimension is None, a shape of unknown rank `UNKNOWN`.
+    """The dtype and shape of a tensor.
+
+    An unknown dimension is None, and a shape of unknown rank is `UNKNOWN`.
 
     Attributes:
         value: the elements of a small integer tensor, such as sizes, that are known before a run
-            (`constant_propagation`). An unknown element is None; if none is known, so is the whole.
+            (`constant_propagation`). An unknown element is None. None if no element is known.
     """
 
     dtype: str
@@ -119,7 +123,7 @@ class TensorType:
 
     @property
     def array(self) -> np.ndarray | None:
-        """The value as an array, if all of it is known, else None."""
+        """Return the value as an array if all its elements are known, else None."""
         if self.value is None or None in self.value:
             return None
         return np.array(self.value, numpy_dtype(self.dtype)).reshape(self.shape)  # type: ignore[arg-type]
@@ -134,15 +138,15 @@ class TensorType:
 
     @property
     def ndims(self) -> int | None:
-        """The number of dimensions, None if it is unknown."""
+        """The number of dimensions; None if unknown."""
         return None if self.shape is UNKNOWN else len(self.shape)
 
     @property
     def rank(self) -> int:
-        """The number of dimensions, for callers that need it.
+        """The number of dimensions, for callers that cannot do without it.
 
         Raises:
-            UnknownRank: it is not known.
+            UnknownRank: the number of dimensions is not known.
         """
         return len(self.shape)
 
@@ -197,7 +201,7 @@ def compatible(a: Shape, b: Shape) -> bool:
 
 
 def unify_shapes(a: Shape, b: Shape) -> Shape:
-    """Return the shape that satisfies both; unknown sizes are taken from the other.
+    """Return the shape that satisfies both shapes: a size unknown in one is taken from the other.
 
     Raises:
         ShapeError: the shapes cannot be equal.
@@ -213,8 +217,8 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     """Broadcast shapes as numpy does, with unknown dimensions.
 
     An unknown dimension beside a known one greater than 1 must be equal to it (or 1, which gives
-    the same result). Beside 1 or another unknown one it stays unknown. One unknown rank makes the
-    rank of the result unknown.
+    the same result). Beside 1 or another unknown dimension, the result stays unknown. If one rank
+    is unknown, the rank of the result is unknown.
 
     Raises:
         ShapeError: two known dimensions differ and neither is 1.
@@ -253,7 +257,7 @@ def normalize_axis(axis: int, rank: int) -> int:
 
 
 def normalize_axes(axes: int | Iterable[int] | None, rank: int) -> tuple[int, ...]:
-    """Return sorted axes counted from the front; None means every axis.
+    """Return axes counted from the front, sorted; None means every axis.
 
     Raises:
         ShapeError: an axis does not exist or is given twice.
@@ -329,7 +333,7 @@ def literal(value: Any, dtype: str) -> np.ndarray:
 
 
 def _not_too_large(array: np.ndarray, cast: np.ndarray, dtype: str) -> np.ndarray:
-    """Return floats rounded to a small dtype; raise LiteralError if one became infinite."""
+    """Return floats cast to a small dtype; raise LiteralError if one became infinite."""
     lost = np.flatnonzero(np.isinf(cast) & np.isfinite(array))
     if not lost.size:
         return cast
@@ -350,13 +354,15 @@ def _range_hint(dtype: str) -> str:
 
 
 def _largest_integer(array: np.ndarray) -> int | None:
-    """Return the largest of an array of Python's integers; None if there are other values."""
+    """Return the integer of largest magnitude in an array of Python integers; None for other
+    arrays.
+    """
     found = array.ravel().tolist()
     return max(found, key=abs) if found and all(type(v) is int for v in found) else None
 
 
 def plain_array(value: Any) -> np.ndarray:
-    """Return numpy's array of a number, nested lists or array-like object, of any dtype.
+    """Return a number, nested lists or array-like object as a numpy array of any dtype.
 
     Raises:
         LiteralError: nested lists have uneven lengths.
@@ -375,7 +381,9 @@ def plain_array(value: Any) -> np.ndarray:
 
 
 def _exact(value: Any, array: np.ndarray) -> np.ndarray:
-    """Return integers beyond int64 exactly; numpy makes them floats beside smaller ones."""
+    """Return integers beyond int64 without rounding; numpy converts mixed lists of them to
+    floats.
+    """
     whole = np.asarray(value, object)
     if _largest_integer(whole) is None:
         return array
@@ -391,8 +399,8 @@ def a_dtype(dtype: str) -> str:
 def first_changed(array: np.ndarray, cast: np.ndarray) -> Any:
     """Return the first number of ``array`` that a cast changed, or None.
 
-    A number is unchanged if casting back returns it. The sign distinguishes integers of one width,
-    which always come back. NaN always counts as changed, and infinities do if cast to integers.
+    A number is unchanged if casting back returns it. Integers of one width always return, so there
+    the sign decides. NaN always counts as changed, and infinities do if cast to integers.
     """
     with np.errstate(all="ignore"):
         changed = (cast.astype(array.dtype) != array) | ((cast < 0) != (array < 0))
@@ -412,12 +420,12 @@ def _array_of(value: Any) -> np.ndarray:
 
 
 def complex_text(value: complex) -> str:
-    """Return a complex number as in files: ``1.5-2j``."""
+    """Return a complex number in the notation of files: ``1.5-2j``."""
     return repr(complex(value)).strip("()")
 
 
 def complex_number(text: str) -> complex | None:
-    """Return the number that `complex_text` has written, or None."""
+    """Return the number in a text that `complex_text` wrote; None for other texts."""
     try:
         return complex(text) if text.endswith("j") and len(text) > 1 else None
     except ValueError:
@@ -428,7 +436,9 @@ _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def _decode_special(value: Any) -> Any:
-    """Replace the strings that stand for NaN, the infinities and complex numbers in JSON."""
+    """Return a value with numbers in place of the JSON strings for NaN, infinities and complex
+    numbers.
+    """
     if isinstance(value, str):
         number = _SPECIAL.get(value, complex_number(value))
         return value if number is None else number

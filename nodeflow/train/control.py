@@ -1,4 +1,4 @@
-"""Pause, single-step, stop and edit a training that runs in another thread."""
+"""The control of a training that runs in another thread: pause, single steps, stop, edits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Control:
     """The controls of a training loop. Any thread may call every method.
 
     Args:
-        idle: called repeatedly on the loop's thread while it waits.
+        idle: called repeatedly on the loop's thread while the loop waits.
     """
 
     def __init__(self, idle: Callable[[], None] = lambda: None) -> None:
@@ -42,19 +42,22 @@ class Control:
         self._pace: Pace | None = None
 
     def set_number(self, node: str, attr: str, value: float) -> None:
-        """Set a number of an optimizer from the next step on (see `numbers.Numbers`).
+        """Set a number of an optimizer, such as a learning rate, from the next step on (see
+        `numbers.Numbers`).
 
         An unknown number, or one out of range, is ignored.
         """
         self._numbers.append((node, attr, value))
 
     def take_numbers(self) -> Iterator[tuple[str, str, float]]:
-        """Yield the numbers that were set since the last call, in order; for the loop."""
+        """Yield the numbers that were set since the last call, in order; called by the training
+        loop.
+        """
         while self._numbers:
             yield self._numbers.popleft()
 
     def set_variable(self, name: str, value: np.ndarray) -> None:
-        """Set a variable before the next step, also while paused.
+        """Set a variable before the next step, even while the training is paused.
 
         An unknown variable, or a value that does not fit, is ignored.
         """
@@ -63,13 +66,13 @@ class Control:
             self._condition.notify_all()
 
     def take_variables(self) -> dict[str, np.ndarray]:
-        """Return the values that were set since the last call; for the loop."""
+        """Return the values that were set since the last call; called by the training loop."""
         with self._condition:
             found, self._variables = self._variables, {}
             return found
 
     def offer(self, variant: Offered | None) -> Any:
-        """Offer an edit for the next suitable boundary of steps, or None to withdraw it.
+        """Offer an edit, to take effect between two steps where it can; None withdraws it.
 
         Returns:
             The previous offer, if the loop has not taken it.
@@ -80,7 +83,7 @@ class Control:
             return before
 
     def take_variant(self, begins: bool) -> Any:
-        """Return the last offer if it suits this boundary, else None; for the loop.
+        """Return the last offered edit if it can take effect now, else None; called by the loop.
 
         Args:
             begins: whether an epoch begins here.
@@ -93,7 +96,9 @@ class Control:
             return found
 
     def prepare(self, on: bool) -> None:
-        """Say whether an edit is being prepared. The first step after a pause waits for it."""
+        """Set whether an edit is being prepared. If it is, the first step after a pause waits
+        for it.
+        """
         with self._condition:
             self._prepares = on
             self._waits = self._waits and on
@@ -101,7 +106,7 @@ class Control:
 
     @property
     def speed(self) -> float | None:
-        """The steps per second at which the training is watched; None for full speed."""
+        """The speed at which the training is watched, in steps per second; None for full speed."""
         return None if self._pace is None else self._pace.speed
 
     @speed.setter
@@ -144,7 +149,9 @@ class Control:
 
     @property
     def ends_wait(self) -> bool:
-        """Whether to end a wait for the compiler: after `stop`, or `pause` without single steps."""
+        """True if a wait for the compiler must end: after `stop`, or `pause` without single
+        steps.
+        """
         return self._stopped or (self._paused and not self._single_steps)
 
     def allow(self, wanted: int, begins: bool = False) -> int:

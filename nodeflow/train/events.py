@@ -1,9 +1,9 @@
-"""The events of a training: plain data, the same in Python, in the host's pipe and in the window.
+"""The events of a training: plain data, used in Python, in the engine process and in the window.
 
 `train` yields Started; Resumed if it resumes from a checkpoint; RunKept if the training is kept as
 a run; then Steps, Hit, NumberChanged, VariableChanged, Edited, Epoch and CheckpointWritten as they
-happen; and at the end Done, or Diverged before it raises. The host pickles them unchanged.
-`as_json` returns the output of ``nodeflow train --json``.
+happen; and at the end Done, or Diverged before it raises. The engine process pickles them
+unchanged. `as_json` returns the output of ``nodeflow train --json``.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Started:
 
 @dataclass(frozen=True)
 class Resumed:
-    """Says that a training resumes; the event after `Started`.
+    """The event after `Started` that says that a training resumes.
 
     Attributes:
-        step: the last step that was made before.
+        step: the last step that was made before the interruption.
         epoch: the epoch of the next step.
-        losses: the loss of each step before, float64 (steps,).
+        losses: the loss of each earlier step, float64 (steps,).
         epochs: the epochs that ended before, without the tables of their metrics.
         first: the number of the first step in ``losses``.
         seconds: duration of those steps.
@@ -65,11 +65,11 @@ class Resumed:
 
 @dataclass(frozen=True)
 class CheckpointWritten:
-    """A checkpoint was written, or could not be.
+    """The event that a checkpoint was written, or could not be written.
 
     Attributes:
-        step, epoch: the last step in the checkpoint, and the epoch of the next one.
-        path: the path of the checkpoint; empty where there is none.
+        step, epoch: the last step in the checkpoint, and the epoch of the next step.
+        path: the path of the checkpoint; empty if it was not written.
         seconds: how long writing took, beside the training.
         problem: why it is not in its folder, in words; empty if it is.
     """
@@ -83,11 +83,12 @@ class CheckpointWritten:
 
 @dataclass(frozen=True)
 class Steps:
-    """Consecutive steps. ``losses`` holds the loss of each, computed before its update.
+    """Consecutive steps.
 
     Attributes:
-        first: number of the first one, counted from 1 over the whole training.
-        seconds: duration of all steps so far.
+        first: number of the first step, counted from 1 over the whole training.
+        losses: the loss of each step, computed before the step's update.
+        seconds: duration of all steps of the training so far.
         scalars: values of plotted nodes, by key: float64, one for each step.
     """
 
@@ -104,7 +105,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Hit:
-    """A step hit the breakpoints of these nodes. The training pauses after it."""
+    """The event that a step hit the breakpoints of these nodes. The training pauses after it."""
 
     step: int
     nodes: tuple[str, ...]
@@ -113,7 +114,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class VariableChanged:
-    """The user gave a variable another value, from the next step on.
+    """The event that the user gave a variable another value, from the next step on.
 
     Attributes:
         step: the last step with the old value.
@@ -128,7 +129,7 @@ class VariableChanged:
 
 @dataclass(frozen=True)
 class NumberChanged:
-    """The user changed a number of an optimizer, from the next step on.
+    """The event that the user changed a number of an optimizer, from the next step on.
 
     Attributes:
         step: the last step with the old number.
@@ -145,12 +146,12 @@ class NumberChanged:
 
 @dataclass(frozen=True)
 class Edited:
-    """The training continues with an edit from the next step on.
+    """The event that the training continues with an edit from the next step on.
 
     Attributes:
         step: the last step before the edit.
         epoch, done: the epoch of the next step, and the number of its finished steps.
-        what: the edit in words, a line each; empty if nothing that is learned depends on it.
+        what: the edit in words, a line each; empty if it does not affect the result.
         notices: facts that the user has to know: which variables start anew.
         epochs, steps_per_epoch, shares, measured: the new values, as in `Started`.
     """
@@ -173,7 +174,7 @@ class Epoch:
     Attributes:
         loss: mean of the batch losses.
         metrics: the scalars measured after it, by key.
-        steps, seconds: totals so far.
+        steps, seconds: totals of the training so far.
         tables: metrics that are more than a number, such as a confusion matrix.
     """
 
@@ -234,7 +235,7 @@ class Diverged:
         kept_epoch: the last epoch that ended before the restored weights.
         kept: the restored weights in words.
         fixes: possible remedies; each has the text of a button and edits.
-        culprit: the op where it began; None if unknown.
+        culprit: the op where the bad value began; None if unknown.
         crossing: the value that left its bounds; None for a value that is not finite.
     """
 
@@ -260,13 +261,13 @@ class Diverged:
 
 @dataclass(frozen=True)
 class RunKept:
-    """The run of this training, or the reason why it is not kept any further.
+    """The event that this training is kept as a run, or why it is no longer kept.
 
     It comes once, soon after `Started`, and once more if a problem appears later. It does not come
     for a training that is not to be kept.
 
     Attributes:
-        run, name: its id and name; empty if nothing is kept.
+        run, name: id and name of the run; empty if nothing is kept.
         problem: the problem in words; empty if there is none.
     """
 
@@ -277,9 +278,9 @@ class RunKept:
 
 @dataclass(frozen=True)
 class Hints:
-    """All current findings of the training doctor. Earlier findings may be gone.
+    """The event with all current findings of the training doctor, which replace earlier findings.
 
-    Only `doctor.checks.Doctor` yields them.
+    Only `doctor.checks.Doctor` yields it.
     """
 
     hints: tuple[Hint, ...]
@@ -303,7 +304,9 @@ Event = (
 
 
 def as_json(event: Event) -> dict[str, Any] | None:
-    """Return the fields for ``nodeflow train --json``, or None for an event that it omits."""
+    """Return an event's fields for ``nodeflow train --json``, or None for an event that it
+    omits.
+    """
     if isinstance(event, Epoch):
         return {
             "event": "epoch",

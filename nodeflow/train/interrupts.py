@@ -17,7 +17,7 @@ STOPPING = tuple(
 
 @dataclass
 class Caught:
-    """The number of the signal that came; 0 for none."""
+    """The number of the signal that arrived; 0 for none."""
 
     number: int = 0
 

@@ -41,7 +41,7 @@ class Progress:
 
     @classmethod
     def of(cls, state: TrainingState) -> Progress:
-        """Return the progress of an earlier training."""
+        """Return the progress stored in the state of an earlier training."""
         return cls(
             state.first_epoch,
             state.before,
@@ -69,11 +69,13 @@ class Progress:
         return self._losses[0]
 
     def recorded(self) -> np.ndarray:
-        """Return the same array as `losses`. Safe to call from another thread."""
+        """Return the losses of all steps, float64 (steps,). Any thread may call this."""
         return np.concatenate([np.zeros(0), *list(self._losses)])
 
     def count(self, losses: np.ndarray) -> None:
-        """Add the losses of steps. Their sum does not depend on their division into chunks."""
+        """Add the losses of a chunk of steps. The epoch's sum does not depend on the division
+        into chunks.
+        """
         self.steps += len(losses)
         self.done += len(losses)
         self.total = float(np.add.accumulate(np.concatenate([[self.total], losses]))[-1])
@@ -88,7 +90,7 @@ class Progress:
         return ended
 
     def resumed(self, notices: tuple[str, ...], marks: tuple[tuple[int, str], ...] = ()) -> Resumed:
-        """Return the event of a resumed training."""
+        """Return the event that says that the training resumes."""
         first, epochs = self.before + 1, tuple(self.epochs)
         said = self.seconds, notices, marks
         return Resumed(self.step, self.epoch, self.losses, epochs, first, *said)
@@ -102,7 +104,7 @@ class Progress:
         where: Mapping[str, Any] | None,
         with_losses: bool = True,
     ) -> TrainingState:
-        """Return the state of the training. ``variables`` is a copy."""
+        """Return the state of the training. ``variables`` must be a copy."""
         return TrainingState(
             identity={},
             variables=variables,

@@ -17,15 +17,15 @@ MOST_METRICS = 3
 
 
 def in_notebook(events: Iterator[Event]) -> Iterator[Event]:
-    """Return the same events. In a notebook, show their progress while they are consumed."""
+    """Return the same events; in a notebook, also show the progress while they are consumed."""
     display = notebook_display()
     return events if display is None else _shown(events, display)
 
 
 def notebook_display() -> Callable[..., Any] | None:
-    """Return the function that displays an object in the current notebook; None elsewhere.
+    """Return the function that displays an object in the current notebook; None outside a notebook.
 
-    IPython is not imported: in a notebook it is already there.
+    IPython is not imported here, because in a notebook it is already loaded.
     """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
@@ -68,7 +68,7 @@ class ProgressBar:
         self._rate = 0.0
 
     def take(self, event: Event) -> None:
-        """Count one event."""
+        """Count one event of the training."""
         match event:
             case Started():
                 self._before = event.first_epoch - 1
@@ -97,7 +97,7 @@ class ProgressBar:
                 pass
 
     def end(self) -> None:
-        """Say that no more events come."""
+        """Record that no more events will come."""
         if self.state.startswith(("Epoch", "Preparing")):
             self.state = f"Left at step {count(self.done)}"
 

@@ -1,4 +1,4 @@
-"""The pace of a training that is watched: at most so many steps per second."""
+"""The pace of a training that is watched: a maximum number of steps per second."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ BEAT = 1 / 30
 
 
 class Pace:
-    """The time at which the next steps may run.
+    """A limit on the speed of a training: the time at which the next steps may run.
 
     Args:
         speed: steps per second.
@@ -24,7 +24,7 @@ class Pace:
     def grant(self, wanted: int, now: float) -> int:
         """Return how many of ``wanted`` steps may run now, at least one.
 
-        Time lost to the steps themselves is caught up, time lost to a pause is not.
+        Delays by the steps are made up for by faster steps later; a pause is not.
         """
         granted = min(wanted, max(1, int(self.speed * BEAT)))
         self._next = max(self._next, now - BEAT) + granted / self.speed

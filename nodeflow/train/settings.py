@@ -2,7 +2,7 @@
 
 The file format, ``--set training.NAME``, the options of ``nodeflow train``, the inspector's rows
 and the reference derive from the declaration. To add a setting that is a plain value, declare it in
-`PlainSettings` and use it in the training loop, which finds it as ``training.NAME``.
+`PlainSettings` and use it in the training loop as ``training.NAME``.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Setting:
 
     @property
     def attr(self) -> Attr:
-        """The setting as an attribute, which has a check and an editor."""
+        """The setting as an attribute, which has a check and an editor in the inspector."""
         return Attr(
             *(self.name, self.kind, self.default, self.help),
             minimum=self.minimum,
@@ -82,7 +82,7 @@ def setting(
     option: bool = False,
     advanced: bool = False,
 ) -> Any:
-    """Declare a setting. ``kind`` follows from the default unless that is None or a list."""
+    """Declare a setting. ``kind`` follows from the default unless the default is None or a list."""
     kind = kind or type(default).__name__
     metadata = {"setting": ("", kind, default, label, help, minimum, section, option, advanced)}
     if isinstance(default, list):

@@ -37,7 +37,9 @@ Target = str | Tensor | Node
 
 
 class Task(Protocol):
-    """The training that the file of a loaded graph describes (`document.build.task`)."""
+    """The interface of the training task that a loaded graph's file describes
+    (`document.build.task`).
+    """
 
     @property
     def trains(self) -> bool: ...
@@ -55,7 +57,7 @@ class Task(Protocol):
 
 
 class Recorder(Protocol):
-    """The recording of trainings in Python as runs (`run_store.api`)."""
+    """The interface of an object that records trainings in Python as runs (`run_store.api`)."""
 
     def __call__(self, begun: KeptTraining, name: str | None) -> Iterator[Event]: ...
 
@@ -206,7 +208,9 @@ def training_on(
     settings: Mapping[str, Any],
     steps_per_epoch: int | None = None,
 ) -> Training:
-    """Return the training of `train` for the same arguments, without metrics. Raise as `train`."""
+    """Return the training of `train` for the same arguments, without metrics; raise the same
+    errors.
+    """
     training = _training(graph, optimizer, loss, feeds, settings)
     splits = {"train": data}
     return replace(_with_data(training, graph, splits, steps_per_epoch, settings), metrics=())
@@ -247,7 +251,7 @@ def _training(
     feeds: Mapping[Any, Any] | None,
     settings: Mapping[str, Any],
 ) -> Training:
-    """Return the training without metrics, and with no data but the data in the graph's file."""
+    """Return the training without metrics, and with no data except those in the graph's file."""
     task: Task | None = graph.task
     fixed = {fed_tensor(graph, key): value for key, value in (feeds or {}).items()}
     node = None if optimizer is None else _node(graph, optimizer)
@@ -393,7 +397,7 @@ def _measured(training: Training, graph: Graph, metrics: Any, monitor: Any) -> T
 
 
 def _where_there_are_rows(training: Training, metric: Metric) -> Metric:
-    """Return a metric of a file on another split, if the given data lack its split."""
+    """Return a metric of a file; if the given data lack its split, measured on another split."""
     used = training.used_bindings([metric.tensor.node]).values()
     if all(metric.split in b.dataset.splits for b in used):
         return metric
@@ -405,7 +409,7 @@ def _as_metric(given: Any, tensor: Tensor, split: str) -> Metric:
 
 
 def _with_data_of(training: Training, task: Task | None, tensors: Sequence[Tensor]) -> Training:
-    """Return the training with the file's data for these tensors as well."""
+    """Return the training with the file's data for the placeholders that these tensors need."""
     if task is None:
         return training
     more = task.bindings([t.node for t in tensors])
@@ -516,7 +520,9 @@ def _interruptible(found: Iterator[Event], control: Control, folder: str) -> Ite
 
 
 def _start(session: Session) -> None:
-    """Set the variables to their initial values, or to the weights that the graph's file names."""
+    """Set the variables to their initial values, or to the weights from the file that the graph
+    names.
+    """
     session.initialize()
     task: Task | None = session.graph.task
     for notice in task.use_saved_weights(session) if task else ():

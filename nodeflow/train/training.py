@@ -1,4 +1,4 @@
-"""A training: settings bound to the nodes of a graph and to its data."""
+"""The settings of a training, bound to the nodes of a graph and to its data."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class Metric:
 
     @property
     def is_share(self) -> bool:
-        """Whether it lies between 0 and 1: a metric such as accuracy, or a mean of truth values."""
+        """True if the metric lies between 0 and 1: for example accuracy, or a mean of truth
+        values.
+        """
         node = self.tensor.node
         if node.op.id in SHARES:
             return True
@@ -145,9 +147,9 @@ class Training(PlainSettings):
                 )
 
     def with_found(self, graph: Graph, *, metric_nodes: bool) -> Training:
-        """Return the training with metrics for the graph's summaries and metric nodes.
+        """Return the training with metrics for the scalar summaries and metric nodes of a graph.
 
-        Scalar summaries and metric nodes, such as an accuracy, are measured if they have rows.
+        A summary or metric node, such as an accuracy, is measured if there are rows for it.
 
         Args:
             metric_nodes: whether to include metric nodes; False if the user chose the metrics.
@@ -174,11 +176,13 @@ class Training(PlainSettings):
 
     @property
     def watched(self) -> Metric | None:
-        """The metric that early stopping watches, if it is on and does not watch the loss."""
+        """The metric that early stopping watches; None if it is off or watches the training
+        loss.
+        """
         return self.monitor.metric if self.patience is not None else None
 
     def measured(self) -> tuple[Metric, ...]:
-        """Return the metrics, and the metric that early stopping watches if it is none of them."""
+        """Return the metrics, including the metric that early stopping watches."""
         watched = self.watched
         return self.metrics if watched in (None, *self.metrics) else (*self.metrics, watched)
 
@@ -191,7 +195,7 @@ class Training(PlainSettings):
         """Return the number of rows of the bound columns in a split; None if nothing is bound.
 
         Raises:
-            DataError: no rows, or data sets of different length.
+            DataError: there are no rows, or data sets of different length.
         """
         sizes = {b.dataset.name: len(b.dataset.split(split)[b.column]) for b in bindings.values()}
         if len(set(sizes.values())) > 1:

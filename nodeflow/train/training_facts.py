@@ -16,7 +16,7 @@ STREAM = "elements of a data set in Python"
 
 
 def settings_of(session: Session, training: Training) -> dict[str, Any]:
-    """Return the settings by name. Settings of an optimizer are called ``NODE.ATTRIBUTE``."""
+    """Return the settings by name. An optimizer's settings are called ``NODE.ATTRIBUTE``."""
     found: dict[str, Any] = {s.name: getattr(training, s.name) for s in declared(PlainSettings)}
     found["tier"] = session.wanted
     if session.backend != NUMBA:

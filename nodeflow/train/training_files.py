@@ -39,21 +39,22 @@ class TrainingFiles(Protocol):
         variables: Callable[[], Mapping[str, np.ndarray]] | None = None,
         lost: Callable[[FileProblem], None] | None = None,
     ) -> Generator[Event, None, None]:
-        """Yield the events of a training, and write them.
+        """Yield the events of a training, and write files about them.
 
         Args:
             variables: returns the variables of the training, even after edits; by default the
                 variables of the session.
-            lost: is told why the files cannot be written any more. The training continues without.
+            lost: called with the reason if the files can no longer be written; the training
+                continues without them.
 
         Raises:
-            FileProblem: they cannot be written, and there is no `lost`.
+            FileProblem: the files cannot be written, and there is no `lost`.
         """
         ...
 
 
 def begin(kind: str, folder: str | os.PathLike[str], name: str) -> TrainingFiles:
-    """Create the files of one training, in a new folder of its own.
+    """Create the files of one training, in a new folder.
 
     Args:
         kind: the name of the offer.
@@ -61,14 +62,14 @@ def begin(kind: str, folder: str | os.PathLike[str], name: str) -> TrainingFiles
         name: the beginning of the name of the new folder; may be empty.
 
     Raises:
-        NotOffered: no integration here writes files of this kind.
-        FileProblem: they cannot be written.
+        NotOffered: no installed integration writes files of this kind.
+        FileProblem: the files cannot be written.
     """
     return offer("training_files", kind).load()(folder, name)
 
 
 def taken(arguments: dict[str, Any]) -> dict[str, str | os.PathLike[str]]:
-    """Remove the folders of training files from arguments, and return them by kind."""
+    """Remove the arguments that are folders of training files, and return them by kind."""
     kinds = [each.name for each in offers("training_files")]
     found = {kind: arguments.pop(kind) for kind in kinds if kind in arguments}
     return {kind: folder for kind, folder in found.items() if folder is not None}

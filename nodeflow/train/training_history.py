@@ -29,7 +29,7 @@ class History(NotebookDisplay):
 
     @property
     def loss(self) -> list[float]:
-        """The loss of each epoch: the mean over its batches."""
+        """The mean loss over the batches of each epoch."""
         return [epoch.loss for epoch in self.epochs]
 
     @property
@@ -42,7 +42,7 @@ class History(NotebookDisplay):
         }
 
     def record(self, events: Iterable[Event]) -> None:
-        """Record all events of a training."""
+        """Record all events of a training in this object."""
         losses = [self.steps]
         for event in events:
             if isinstance(event, Steps):

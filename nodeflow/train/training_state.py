@@ -1,4 +1,4 @@
-"""The complete state of a training, which can continue from it as if never interrupted.
+"""The complete state of a training, from which it can continue as if never interrupted.
 
 A step is a pure function of variables, batch, step number and seed. The order of the rows is a
 function of seed and epoch. So the state is small: the variables, including the variables of
@@ -104,7 +104,8 @@ class TrainingState:
     # ---- on disk ------------------------------------------------------------------------------
 
     def save(self, path: Path, part: int = 0) -> Manifest:
-        """Write the state as a checkpoint, completely or not at all. Raise as `write_checkpoint`.
+        """Write the state as a checkpoint, completely or not at all; raise as `write_checkpoint`
+        does.
 
         Args:
             part: how often the training was resumed before.
@@ -137,7 +138,7 @@ def load_state(path: Path) -> TrainingState:
 
 
 def state_of(path: Path, manifest: Manifest) -> TrainingState:
-    """Return the training state in a checkpoint with this manifest; raise as `load_state`."""
+    """Return the training state in a checkpoint with this manifest; raise as `load_state` does."""
     if manifest.training is None:
         raise CheckpointProblem(
             f"{path} holds variables only, no training",
@@ -195,7 +196,9 @@ def _state(
 
 
 def place(value: Any) -> Mapping[str, Any]:
-    """Return a position in a data set without rows. Raise, for example, ValueError if wrong."""
+    """Return a position in a data set without rows; raise, for example, ValueError if it is
+    malformed.
+    """
     whole(table(value)["taken"])
     began = table(value["began"])
     passes, runs, cached = (listed(began[name]) for name in ("passes", "runs", "cached"))
@@ -234,7 +237,7 @@ _EPOCH = ("epoch", "loss", "metrics", "steps", "seconds")
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON, with numbers that are not finite as strings."""
+    """Return a value as JSON, in which NaN and infinities are strings."""
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,1 +1,1 @@
-"""Type inference of nodes, with sizes that follow from other types."""
+"""Type inference of nodes, including sizes that follow from the types of other tensors."""

@@ -3,7 +3,7 @@
 ``shape(x)`` of a float tensor (?, 784) is an integer tensor. Its second element is known while the
 graph is built, and both are known once a run has fed x. Ops that move such integers, calculate with
 them or reduce them keep the known elements in `TensorType.value`. So ``reshape(x, [shape(x)[0], 28
-* 28])`` has the type (?, 784), and in a run, where all shapes are known, none of it is computed.
+* 28])`` has the type (?, 784). A run knows all shapes, so it computes none of these nodes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ WHOLE = frozenset("range fill zeros_like ones_like".split())
 
 
 def known_value(array: np.ndarray) -> tuple[int, ...] | None:
-    """Return the value of a type for an array: its elements, if they are a few integers."""
+    """Return the elements of an array if they are few integers, as `TensorType.value`; else
+    None.
+    """
     if array.dtype.kind not in "iu" or array.size > MOST:
         return None
     return tuple(array.ravel().tolist())
@@ -47,7 +49,9 @@ def with_values(
     attrs: Mapping[str, Any],
     outs: tuple[TensorType, ...],
 ) -> tuple[TensorType, ...]:
-    """Return the types of a node's outputs, with the known values of their elements."""
+    """Return the types of a node's outputs, with the elements of small integer outputs where
+    known.
+    """
     found = _values(op, types, attrs, outs)
     if found is None:
         return tuple(t.with_value(None) if any(t is u for u in types) else t for t in outs)
@@ -78,13 +82,13 @@ def _values(
 
 
 def _is_small(type_: TensorType) -> bool:
-    """Return whether the values of a type are tracked: a few integers."""
+    """Return whether the elements of a type are tracked: few integers."""
     size = type_.size if type_.is_static else None
     return size is not None and size <= MOST and numpy_dtype(type_.dtype).kind in "iu"
 
 
 def _known(result: np.ndarray, unknown: np.ndarray) -> tuple[int | None, ...] | None:
-    """Return the elements, None for unknown ones; None if no element is known."""
+    """Return the elements of a result, None for unknown ones; None if no element is known."""
     if unknown.size and unknown.all():
         return None
     return tuple(
@@ -100,7 +104,7 @@ def _unknown(
     attrs: Mapping[str, Any],
     results: Sequence[np.ndarray],
 ) -> list[np.ndarray]:
-    """Return which elements of the results depend on unknown elements (not 0)."""
+    """Return, for each result, which elements depend on unknown elements (nonzero)."""
     if op.id in MOVES:
         return _listed(op.reference(*masks, *rest, **attrs))
     if op.id in REDUCTIONS:

@@ -45,7 +45,9 @@ def infer_types(
 def infer_outputs(
     op: NodeDeclaration, types: Sequence[TensorType], attrs: Mapping[str, Any]
 ) -> tuple[TensorType, ...]:
-    """Return the result of ``op.infer`` as a tuple; an unknown rank is tried out if necessary."""
+    """Return the result of ``op.infer`` as a tuple; try all ranks if the op needs an unknown
+    rank.
+    """
     try:
         result = op.infer(*types, **attrs)
     except UnknownRank as error:
@@ -91,7 +93,8 @@ def check_dtypes(op: NodeDeclaration, types: Sequence[TensorType]) -> None:
 
 
 def _cast_one(op: NodeDeclaration, one: tuple[str, str], other: tuple[str, str]) -> str:
-    """Return a hint to cast the port of two that loses less: the narrower, or the non-float.
+    """Return a hint to cast one of two ports, the one that loses less: the narrower or the
+    non-float.
 
     A value that is stored in a variable is always cast, even with loss.
     """
@@ -115,7 +118,7 @@ _FAMILIES = (("any float", FLOATS), ("any integer", INTEGERS), ("any complex num
 
 
 def any_of(dtypes: Sequence[str]) -> str:
-    """Return dtypes in words: a few by name, many by family."""
+    """Return dtypes in words; if there are more than four, by names of families of dtypes."""
     words = list(dtypes)
     if len(words) > 4:
         whole = [family for family in _FAMILIES if set(family[1]) <= set(words)]

@@ -1,4 +1,4 @@
-"""The dtype of a bare literal as an input of an op: the dtype of the tensors beside it."""
+"""The dtype of a bare literal that is an input of an op: the dtype of the op's tensors."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from nodeflow.graph.types import NUMBERS, default_dtype, dtype_name
 
 
 def has_dtype(value: Any) -> bool:
-    """Return whether a value has its own dtype, as tensors and arrays do.
+    """Return whether a value has a dtype of its own, as tensors and arrays do.
 
-    ``np.float64(2)`` has none: it is also a Python float, and ``x / np.sqrt(8)`` has x's dtype.
+    For ``np.float64(2)`` return False: it is also a Python float, and ``x / np.sqrt(8)`` has x's
+    dtype.
     """
     return hasattr(value, "dtype") and not isinstance(value, float)
 
 
 def group_dtypes(op: NodeDeclaration, given: Sequence[Any]) -> dict[str, str]:
-    """Return the dtype of each group of ports: the dtype of its first tensor, else array."""
+    """Return the dtype of each group of ports: the dtype of its first tensor, else of its first
+    array.
+    """
     tensors: dict[str, str] = {}
     arrays: dict[str, str] = {}
     for index, value in enumerate(given[: len(given) if op.variadic else len(op.inputs)]):
@@ -33,7 +36,9 @@ def group_dtypes(op: NodeDeclaration, given: Sequence[Any]) -> dict[str, str]:
 
 
 def port_dtype(port: Port, value: Any) -> str | None:
-    """Return the dtype of a literal without a deciding tensor: its default, or the port's first."""
+    """Return the dtype of a literal if no tensor decides it: its default, or the port's first
+    dtype.
+    """
     if hasattr(value, "dtype"):
         return None
     try:

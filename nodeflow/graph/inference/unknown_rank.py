@@ -1,9 +1,9 @@
 """Type inference for ops that need the rank of an input of unknown rank: every rank is tried.
 
-The answer is the common part of the results for all ranks that the op accepts. A convolution
+The result is the common part of the types for all ranks that the op accepts. A convolution
 accepts one rank only, so the rank of its output is known; the maximum along an axis has a different
-rank for each input rank. An op fails if its number of outputs depends on the rank, or if it accepts
-a rank only with known sizes.
+rank for each input rank. Inference fails if the number of outputs depends on the rank, or if the op
+accepts a rank only with known sizes.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def infer_for_ranks(
     """Return the types of the outputs, as far as they are equal for every valid rank.
 
     Args:
-        error: the error of the op for the types as they are.
+        error: the error of the op for inputs of unknown rank.
 
     Raises:
-        UnknownRank: the op needs the rank; names the port.
-        GraphError: the inputs are wrong for every rank, with one and the same error.
+        UnknownRank: the op needs the rank; the error names the port.
+        GraphError: the inputs are wrong for every rank, always with the same error.
     """
     unknown = [i for i, t in enumerate(types) if not t.has_rank]
     port = op.input_name(unknown[0])
@@ -68,7 +68,9 @@ def _infer_with(
     attrs: Mapping[str, Any],
     ranks: Mapping[int, int],
 ) -> tuple[TensorType, ...]:
-    """Return the output types if some inputs have these ranks, with all sizes ``size``."""
+    """Return the output types if the inputs of unknown rank have these ranks and all sizes
+    ``size``.
+    """
     tried = list(types)
     for index, rank in ranks.items():
         tried[index] = tried[index].with_shape((size,) * rank)
@@ -77,7 +79,7 @@ def _infer_with(
 
 
 def _ranks(count: int) -> Iterator[tuple[int, ...]]:
-    """Return ranks of several inputs; equal ranks if there are too many combinations."""
+    """Return combinations of ranks for several inputs; only equal ranks if there are too many."""
     highest = HIGHEST.get(count)
     if highest is None:
         return ((rank,) * count for rank in range(max(HIGHEST.values()) + 1))
@@ -85,7 +87,7 @@ def _ranks(count: int) -> Iterator[tuple[int, ...]]:
 
 
 def _common(types: Sequence[TensorType]) -> TensorType:
-    """Return the common part of types of one dtype."""
+    """Return the type that all these types of one dtype satisfy."""
     shapes = {t.shape for t in types}
     return types[0] if len(shapes) == 1 else types[0].with_shape(_common_shape(shapes))
 

@@ -1,1 +1,1 @@
-"""Connections of a thread to its session: the default one, its progress, its interruption."""
+"""Connections of a thread to its session: the default session, its progress, its interruption."""

@@ -1,7 +1,7 @@
-"""The current computation, for an observer outside the process.
+"""Reports of the current computation, for an observer outside the process.
 
-A process that hangs in a node or crashes in it can no longer report that, so the node is noted
-before. Other long work, such as unpacking a file, reports its progress.
+A process that hangs or crashes in a node can no longer report the node. So each node is reported
+before it is computed. Other long work, such as unpacking a file, reports its progress.
 """
 
 from __future__ import annotations
@@ -18,33 +18,35 @@ _show: Callable[[str, float], None] | None = None
 
 
 def report_to(write: Callable[[str], None] | None) -> None:
-    """Call ``write`` with each computation from now on, and with "" when it is done."""
+    """Call ``write`` with each computation that begins from now on, and with "" when it is done."""
     global _write
     _write = write
 
 
 def show_progress_by(show: Callable[[str, float], None] | None) -> None:
-    """Call ``show`` with long work and the part of it that is done, and with "" at its end."""
+    """Call ``show`` with the name of long work and the fraction that is done, and with "" at its
+    end.
+    """
     global _show
     _show = show
 
 
 def note(node: Node) -> None:
-    """Note that this node is computed now."""
+    """Report that this node is being computed."""
     if _write is not None:
         place = getattr(node.op, "place", "")  # for user ops: a file and a line
         _write(f"{node.name} ({node.op.id}{f', {place}' if place else ''})")
 
 
 def note_progress(what: str, part: float) -> None:
-    """Note the part of long work that is done, from 0 to 1; "" is its end."""
+    """Report the fraction of long work that is done, from 0 to 1; "" ends the work."""
     if _show is not None:
         _show(what, part)
 
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Note after this block that nothing is computed."""
+    """Report after this block that nothing is being computed."""
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from nodeflow.errors import RunError
 
 
 class Runs(Protocol):
-    """The part of a session that a graph uses."""
+    """The methods of a session that a graph uses."""
 
     def run(self, fetches: Any, feed_dict: Any = None) -> Any: ...
 
@@ -31,12 +31,12 @@ def get_default_session() -> Any:
 
 
 def enter(session: Runs) -> None:
-    """Make a session this thread's default."""
+    """Make a session the default session of this thread."""
     _stack().append(session)
 
 
 def leave(session: Runs) -> None:
-    """Undo the last `enter` of a session. Without one, do nothing."""
+    """Undo the last `enter` of a session. If the session was not entered, do nothing."""
     stack = _stack()
     for index in range(len(stack) - 1, -1, -1):
         if stack[index] is session:
@@ -45,13 +45,15 @@ def leave(session: Runs) -> None:
 
 
 def is_entered(session: Runs) -> bool:
-    """Return whether a session is one of this thread's defaults, innermost or further out."""
+    """Return whether this thread has entered a session, even if another one was entered after
+    it.
+    """
     return any(s is session for s in _stack())
 
 
 @contextmanager
 def default_session(session: Runs) -> Iterator[Any]:
-    """Make a session this thread's default in this block."""
+    """Make a session the default session of this thread in this block."""
     enter(session)
     try:
         yield session
@@ -63,7 +65,7 @@ def session_for(session: Any, name: str, method: str) -> Any:
     """Return the given session, else the default one.
 
     Raises:
-        RunError: there is neither.
+        RunError: there is no default session either.
     """
     session = session if session is not None else get_default_session()
     if session is None:

@@ -18,7 +18,9 @@ _current = _Current()
 
 @contextmanager
 def interruptible(event: threading.Event | None) -> Iterator[None]:
-    """Let ops in this block end soon after the event is set; None changes nothing."""
+    """Let ops in this block end soon after the event is set; with None, they cannot be
+    interrupted.
+    """
     saved = _current.event
     _current.event = event or saved
     try:
@@ -28,7 +30,7 @@ def interruptible(event: threading.Event | None) -> Iterator[None]:
 
 
 def check_interrupt() -> None:
-    """Check for a stop, between two pieces of work of an op.
+    """Raise an error if the run is to stop; ops call this between two pieces of work.
 
     Raises:
         Cancelled: the user stopped the run.

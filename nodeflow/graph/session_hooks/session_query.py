@@ -15,7 +15,7 @@ class Query:
 
     Attributes:
         name: name in errors.
-        ask: returns the answer for a session.
+        ask: a function that returns the answer for a session.
     """
 
     name: str

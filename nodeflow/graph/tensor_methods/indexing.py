@@ -15,7 +15,7 @@ the first element. A slice never goes past the ends of the axis."""
 
 @dataclass
 class Index:
-    """An index in brackets as a strided slice, then a squeeze, then new axes.
+    """An index in brackets, as parameters of a strided slice, a squeeze and new axes.
 
     Attributes:
         begin, end, strides: for each axis of the tensor; None means from one end, or to the other.
@@ -33,14 +33,14 @@ class Index:
 
     @property
     def slices(self) -> bool:
-        """Whether the strided slice omits any elements."""
+        """True if the strided slice omits any elements."""
         parts = zip(self.begin, self.end, self.strides, strict=True)
         return any(is_tensor(b) or is_tensor(s) or b != 0 or e is not None or s != 1
                    for b, e, s in parts)  # fmt: skip
 
 
 def is_tensor(value: Any) -> bool:
-    """Return whether a part of an index is a tensor. A node itself is not a valid index."""
+    """Return whether a part of an index is a tensor. A `Node` is not a valid index."""
     return hasattr(value, "node") and hasattr(value, "index")
 
 
@@ -84,7 +84,7 @@ def parse_index(key: Any, shape: Shape) -> Index:
 
 
 def apply_index(tensor: Any, index: Index) -> Any:
-    """Add the ops for an index; return the selected elements."""
+    """Add the nodes for an index; return the selected elements."""
     result = tensor
     if index.slices:
         begin, end, strides = index.begin, index.end, index.strides
@@ -106,7 +106,7 @@ def apply_index(tensor: Any, index: Index) -> Any:
 
 
 def _moved(index: Index) -> list[int]:
-    """Return the axes to squeeze, after index tensors have replaced the axes before them."""
+    """Return the axes to squeeze, renumbered for the axes that index tensors added or removed."""
     more = [(axis, indices.type.rank - 1) for axis, indices in index.gathered]
     return [axis + sum(n for before, n in more if before < axis) for axis in index.squeezed]
 

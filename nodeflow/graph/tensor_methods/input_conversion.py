@@ -23,7 +23,7 @@ def as_inputs(
     creates the stand-in from the node's attributes.
 
     Raises:
-        GraphError: a value cannot be a tensor of the graph; names the port.
+        GraphError: a value cannot be a tensor of the graph; the error names the port.
     """
     fixed = len(op.inputs) - op.variadic
     if op.variadic and len(given) == fixed + 1 and isinstance(given[-1], (list, tuple)):
@@ -67,7 +67,7 @@ def _as_tensor_at(
 
 
 def as_tensor(graph: Any, value: Any, dtype: str | None = None) -> Any:
-    """Implement `Graph.as_tensor`."""
+    """Return a value as a tensor of a graph; `Graph.as_tensor` describes the arguments."""
     if isinstance(value, TensorMethods):
         if value.node.op.transparent and value.node.alias:
             value = value.node.alias[value.index]
@@ -103,7 +103,9 @@ def as_tensor(graph: Any, value: Any, dtype: str | None = None) -> Any:
 
 
 def _packed(graph: Any, values: Iterable[Any], dtype: str | None) -> Any:
-    """Return a list with tensors in it as one tensor, as in TensorFlow 1; None without tensors."""
+    """Return a list that contains tensors as one tensor, as in TensorFlow 1; None for other
+    lists.
+    """
     found = []
     for value in values:
         nested = _packed(graph, value, dtype) if isinstance(value, (list, tuple)) else None

@@ -1,4 +1,4 @@
-"""TensorFlow 1's methods of tensors and operations: inspect them, run them."""
+"""TensorFlow 1's methods to inspect and run tensors and operations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHAPE = Attr("shape", "shape")
 
 
 class TensorMethods:
-    """The base of `Tensor` with its methods."""
+    """The base class of `Tensor` with TensorFlow 1's methods of tensors."""
 
     __slots__ = ()
 
@@ -28,28 +28,28 @@ class TensorMethods:
 
     @property
     def shape(self) -> TensorShape:
-        """The sizes, None for a size that is known only at run time: a tuple with ``as_list()``."""
+        """The sizes, a tuple with ``as_list()``; None for a size that is known only at run time."""
         shape = self.type.shape
         return UNKNOWN if shape is UNKNOWN else TensorShape(shape)
 
     @property
     def device(self) -> str:
-        """The device where it should be computed, ``/device:GPU:0``; empty by default."""
+        """The device where the tensor should be computed, ``/device:GPU:0``; empty by default."""
         return self.node.device
 
     def get_shape(self) -> TensorShape:
-        """Return ``shape``; TensorFlow 1's name for it."""
+        """Return ``shape``; this is TensorFlow 1's name for it."""
         return self.shape
 
     def set_shape(self, shape: Any) -> None:
         """Declare known sizes of the shape, as in TensorFlow 1; sizes already known are kept.
 
-        Nodes added to the graph afterwards rely on it. A placeholder stores it as its attribute, so
-        that feeds are checked and files contain it.
+        Nodes added to the graph afterwards rely on them. A placeholder stores the shape as its
+        attribute, so that feeds are checked and files contain it.
 
         Raises:
-            ShapeError: it contradicts known sizes.
-            AttributeProblem: it is not a shape.
+            ShapeError: the shape contradicts known sizes.
+            AttributeProblem: the argument is not a shape.
         """
         wanted = UNKNOWN if shape is None else _SHAPE.check(shape)
         try:
@@ -62,15 +62,15 @@ class TensorMethods:
 
     @property
     def value_index(self) -> int:
-        """The number of this output of its node."""
+        """The number of this tensor among the outputs of its node."""
         return self.index
 
     def consumers(self) -> list[Any]:
-        """Return the nodes that read it."""
+        """Return the nodes that read this tensor."""
         return [n for n in self.graph.nodes if any(t is self for t in n.inputs)]
 
     def eval(self, feed_dict: Mapping[Any, Any] | None = None, session: Any = None) -> Any:
-        """Return its value, as `Session.run` does, in a given or the default session.
+        """Return the tensor's value, as `Session.run` does, in a given or the default session.
 
         Raises:
             RunError: there is no session.
@@ -79,7 +79,7 @@ class TensorMethods:
 
 
 class NodeMethods:
-    """The base of `Node` with its methods."""
+    """The base class of `Node` with TensorFlow 1's methods of operations."""
 
     __slots__ = ()
 
@@ -90,11 +90,11 @@ class NodeMethods:
 
     @property
     def type(self) -> str:
-        """The id of its op, such as ``matmul``."""
+        """The id of the node's op, such as ``matmul``."""
         return self.op.id
 
     def get_attr(self, name: str) -> Any:
-        """Return the value of one of its attributes.
+        """Return the value of an attribute of the node.
 
         Raises:
             AttributeProblem: its op has no such attribute.
@@ -102,11 +102,11 @@ class NodeMethods:
         return self.attrs[self.op.attr(name).name]
 
     def values(self) -> tuple[Any, ...]:
-        """Return its output tensors."""
+        """Return the output tensors of the node."""
         return self.outputs
 
     def run(self, feed_dict: Mapping[Any, Any] | None = None, session: Any = None) -> None:
-        """Run it and all nodes that it depends on, in a given or the default session.
+        """Run the node and all nodes that it depends on, in a given or the default session.
 
         Raises:
             RunError: there is no session.

@@ -1,4 +1,4 @@
-"""How graphs, tensors, sessions and histories appear in notebooks."""
+"""The display of graphs, tensors, sessions and histories in notebooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from importlib import import_module
 class NotebookDisplay:
     """A mixin for objects that notebooks show as HTML.
 
-    The drawing is a higher layer, so it is imported by name, when a notebook first asks for it.
+    The code that draws belongs to a higher layer, so it is imported by name, when a notebook first
+    asks for it.
     """
 
     __slots__ = ()

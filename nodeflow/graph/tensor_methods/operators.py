@@ -17,7 +17,7 @@ _VALUES = (bool, int, float, complex, np.ndarray, np.generic, list, tuple)
 
 
 class TensorOperators:
-    """The base of `Tensor` that defines operators and brackets in terms of ops by id."""
+    """The base class of `Tensor` that defines operators and brackets by the ids of ops."""
 
     __slots__ = ()
 
@@ -96,7 +96,7 @@ class TensorOperators:
     __hash__ = object.__hash__
 
     def _compare(self, sign: str, op: str, other: object) -> bool:
-        """Return False: the other object is not this tensor.
+        """Return False, because `==` compares identity and the other object is not this tensor.
 
         Raises:
             GraphError: the other object is a value, so the caller means the tensor's value.

@@ -14,7 +14,7 @@ from nodeflow.graph.session_hooks.default_session import session_for
 
 
 class VariableMethods:
-    """The base of `Tensor` with TensorFlow 1's methods of a variable."""
+    """The base class of `Tensor` with TensorFlow 1's methods of a variable."""
 
     __slots__ = ()
 
@@ -25,7 +25,7 @@ class VariableMethods:
         """Add one application of an op to the tensor's graph."""
 
     def _variable(self, wanted: str) -> Any:
-        """Return the node of this variable.
+        """Return the node of this variable; `wanted` describes the call for the error.
 
         Raises:
             GraphError: the tensor is the output of another op.
@@ -73,7 +73,7 @@ class VariableMethods:
 
     @property
     def initial_value(self) -> Self:
-        """A tensor with the initial value of the variable.
+        """The initial value of the variable, as a tensor.
 
         A random initializer has the variable's stream. When variables are initialized, it draws the
         variable's numbers; in each run it draws new ones.
@@ -85,7 +85,7 @@ class VariableMethods:
             return _initial_value(node)
 
     def initialized_value(self) -> Self:
-        """Return `initial_value`, as the initial value of another variable."""
+        """Return `initial_value`, for use as the initial value of another variable."""
         return self.initial_value
 
     @property
@@ -103,7 +103,8 @@ class VariableMethods:
         return made[node]
 
     def load(self, value: Any, session: Any = None) -> None:
-        """Give the variable a value in a session, or in the default one, without a node.
+        """Set the variable's value in a session, by default the default session, without adding a
+        node.
 
         Raises:
             GraphError: this is not a variable.

@@ -1,1 +1,1 @@
-"""The origin of a bad value, and advice."""
+"""Diagnosis of a bad value in a training: the op where it began, its cause, and advice."""

@@ -27,7 +27,7 @@ class Cause:
         kind: stable name: ``log of zero``, ``division by zero``, ``overflow in exp``, ``overflow``,
             ``not a number``, ``bad data``.
         advice: advice for the user, in sentences.
-        port: number of the culprit's input that should be bounded; None if a bound would not help.
+        port: number of the op's input that should be bounded; None if a bound would not help.
         low, high: that bound.
     """
 
@@ -42,7 +42,7 @@ STEADY = "Lower the learning rate, or clip the gradients (clip_norm)."
 
 
 def cause_of(culprit: Culprit) -> Cause:
-    """Return the cause that the inputs at the bad element show."""
+    """Return the cause of a bad value, judged by the inputs of its op at the bad element."""
     inputs, op = culprit.inputs, culprit.op
     if not inputs:
         if op == "variable":
@@ -83,7 +83,9 @@ def cause_of(culprit: Culprit) -> Cause:
 
 
 def _is_huge(inputs: Sequence[Operand]) -> bool:
-    """Return whether a product of the inputs overflows, so that a sum of products may be NaN."""
+    """Return whether a product of two inputs overflows, so that a sum of products may become
+    NaN.
+    """
     sizes = [max(abs(o.low or 0), abs(o.high or 0)) for o in inputs]
     return math.prod(max(1.0, size) for size in sizes) > HUGE
 
@@ -120,7 +122,7 @@ def result_text(culprit: Culprit) -> str:
 
 
 def operand_line(operand: Operand) -> str:
-    """Return an input in one line.
+    """Return a description of an input in one line.
 
     >>> operand_line(Operand("p", "float32", (3, 2), 0.0, 0.9, (2, 1), 0.0))
     'p: float32 (3, 2), from 0 to 0.9; 0 at [2, 1]'

@@ -1,4 +1,4 @@
-"""A value that left the bounds of its node, as plain data and in words."""
+"""A value that left the bounds of its node, as data and in words."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nodeflow.number_text import number
 
 @dataclass(frozen=True)
 class Crossing:
-    """A value that left its bounds.
+    """A value that left the bounds of its node.
 
     Attributes:
-        node: name of the tensor. For a variable, the value is the one after the step's update.
-        value: the element that is farthest out.
+        node: name of the tensor. For a variable, the value after the step's update counts.
+        value: the element that is farthest outside the bounds.
         low, high: the bounds.
         is_high: whether it left the upper bound.
-        at: the index of the element; None where the step cannot be computed again.
+        at: the index of the element; None if the step cannot be computed again.
     """
 
     node: str
@@ -29,7 +29,7 @@ class Crossing:
 
     @property
     def side(self) -> str:
-        """The bound that the value left, in words.
+        """The words for the bound that the value left.
 
         >>> Crossing("h", 12.5, None, 10.0, True, (3, 0)).side
         'above its upper bound 10'
@@ -41,7 +41,7 @@ class Crossing:
         return f"below its lower bound {number(self.low or 0.0)}"
 
     def __str__(self) -> str:
-        """Return node, value, index and bound in words.
+        """Return the node, value, index and bound in words.
 
         >>> str(Crossing("h", 12.5, None, 10.0, True, (3, 0)))
         'h is 12.5 at [3, 0], above its upper bound 10'
@@ -50,7 +50,9 @@ class Crossing:
 
     @property
     def finding(self) -> str:
-        """The text without the name: ``12.5 at [3, 0] is above its upper bound 10``."""
+        """The description without the name of the node: ``12.5 at [3, 0] is above its upper
+        bound 10``.
+        """
         return f"{self._where} is {self.side}"
 
     @property

@@ -1,9 +1,10 @@
-"""Finds the op that made the first bad value: the earliest one with finite inputs and a bad output.
+"""A search for the op that made the first bad value: the earliest one with finite inputs and a bad
+output.
 
-*Bad* means not finite. A bad value leads to another one element by element. A logarithm of zero
-that a `where` leaves out leads nowhere, and so does a mask of minus infinity whose softmax is
-finite. The search follows the bad elements back from the loss or update. The earliest op where a
-bad value begins is the culprit. The search uses the schedule that ran.
+*Bad* means not finite. The search follows bad elements back from the loss or update to the elements
+that caused them, in the schedule that ran. The earliest op where a bad value begins is the culprit.
+A bad value that has no effect is ignored: a logarithm of zero that a `where` leaves out, or a mask
+of minus infinity whose softmax is finite.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class Operand:
 
     Attributes:
         name: name of the tensor.
-        low, high: minimum and maximum of its finite elements; None where there are none.
-        at: index of an element that caused the bad value; None if no single one did.
+        low, high: minimum and maximum of its finite elements; None if there are none.
+        at: index of an element that caused the bad value; None if no single element did.
         value: that element.
     """
 
@@ -92,7 +93,7 @@ def find_culprit(schedule: Schedule, values: Values, watched: Sequence[int]) -> 
 
 
 class _Trace:
-    """The elements that led to bad values: a mask for each slot."""
+    """The elements that caused bad values: a mask for each slot."""
 
     def __init__(self, schedule: Schedule, values: Values) -> None:
         self._schedule, self._values = schedule, values
@@ -115,7 +116,7 @@ class _Trace:
         return ~np.isfinite(np.asarray(value, _wide(value)))
 
     def follow(self, slot: int, where: np.ndarray) -> None:
-        """Mark elements that led to a bad value."""
+        """Mark elements of a slot as a cause of a bad value."""
         if where.any():
             self._led[slot] = self._led.get(slot, np.zeros(where.shape, bool)) | where
 
@@ -145,16 +146,22 @@ class _Trace:
         return self._described(None, given[0]) if given else None
 
     def _is_constant(self, step: Step) -> bool:
-        """Return whether a step depends only on constants and sizes: then its value is intended."""
+        """Return whether a step depends only on constants and sizes, so that its value is
+        intended.
+        """
         return all(slot in self._constant for slot in step.outputs)
 
     def _has_nan(self, slot: int) -> bool:
-        """Return whether a feed has NaN and led to a bad value. Infinity may be intended."""
+        """Return whether a feed that led to a bad value has NaN. An infinity in a feed may be
+        intended.
+        """
         value = self._values[slot]
         return slot in self._led and value is not None and bool(np.isnan(value).any())
 
     def _begins_as_nan(self, step: Step, leading: Mapping[int, np.ndarray]) -> bool:
-        """Return whether an op made NaN of infinity, which may be intended, as in masks."""
+        """Return whether an op made NaN from inputs without NaN. An infinite input may be
+        intended.
+        """
 
         def is_nan(slot: int, where: np.ndarray) -> bool:
             value = self._values[slot]
@@ -166,7 +173,7 @@ class _Trace:
     # ---- inputs that led to a bad output --------------------------------------------------------
 
     def _leading(self, step: Step) -> dict[int, np.ndarray]:
-        """Return for each input the elements that led to the bad elements of a step's outputs."""
+        """Return, for each input, the elements that caused the bad elements of a step's outputs."""
         if is_assign(step.node):
             (slot,) = (s for s in step.outputs if s in self._led)
             return {step.inputs[-1]: self._led[slot]}
@@ -216,8 +223,9 @@ class _Trace:
     def _rows_or_columns(
         self, step: Step, slot: int, marked: np.ndarray, shape: tuple[int, ...]
     ) -> np.ndarray:
-        """Return the rows of the first factor, or columns of the second, that marked elements
-        read."""
+        """Return the rows of a matrix product's first factor, or columns of the second, that marked
+        elements of the product read.
+        """
         attrs, found = step.node.attrs, np.zeros(shape, bool)
         for number, own in enumerate(step.inputs):
             if own != slot:
@@ -229,7 +237,10 @@ class _Trace:
         return found
 
     def _moved(self, step: Step, slot: int, marked: np.ndarray) -> np.ndarray:
-        """Return the sources of an output's marked elements, by moving numbers through the op."""
+        """Return the input elements that an op moved to the marked elements of its output.
+
+        They are found by running the op on the numbers of the elements.
+        """
         node, shape = step.node, self._array(slot).shape
         sizes = [self._array(s).size for s in step.inputs]
         starts = [0, *accumulate(sizes)]
@@ -260,7 +271,9 @@ class _Trace:
     def _without_bystanders(
         self, step: Step, reached: dict[int, np.ndarray]
     ) -> dict[int, np.ndarray]:
-        """Remove inputs that make no difference: the output is as bad without them."""
+        """Remove inputs without influence: the output is equally bad if the input is replaced by
+        1.
+        """
         if step.node.op.random or step.node.op.stateful:
             return reached
         kept = {}
@@ -277,7 +290,8 @@ class _Trace:
         return kept or reached
 
     def _mended_by(self, step: Step, slot: int, where: np.ndarray) -> np.ndarray | None:
-        """Return the marked output elements that become finite if an input is 1 where it led there.
+        """Return which marked output elements become finite if the marked elements of an input are
+        set to 1.
 
         Only the first marked output counts. Return None if that cannot be computed.
         """
@@ -298,7 +312,9 @@ class _Trace:
     # ---- in words -----------------------------------------------------------------------------
 
     def _described(self, step: Step | None, slot: int) -> Culprit:
-        """Return the culprit: a step, or a given value."""
+        """Return the culprit for a slot: the step that computes it, or the feed or variable
+        itself.
+        """
         marked, value = self._led[slot], self._array(slot)
         at = _first(marked)
         tensor = self._schedule.slots[slot]
@@ -347,12 +363,12 @@ def _origin(node: Node) -> str:
 
 
 def _wide(array: np.ndarray) -> np.dtype:
-    """Return a dtype whose finite values numpy can test. It cannot test bfloat16."""
+    """Return a dtype in which numpy can test for finite values; it cannot test bfloat16."""
     return np.dtype(np.float32) if array.dtype.kind == "V" else array.dtype
 
 
 def _unbroadcast(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the elements of an input of this shape that broadcast to True elements of a mask."""
+    """Return which elements of an input of this shape were broadcast to True elements of a mask."""
     if mask.shape == shape:
         return mask
     extra = mask.ndim - len(shape)

@@ -1,6 +1,6 @@
 """Hints of the training doctor: an observation, its meaning, and an edit that may help.
 
-Plain data, the same in the host's pipe, in the window and on the command line.
+They are plain data, used by the engine process, the window and the command line.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Hint:
         evidence: the figures behind it, in sentences.
         advice: advice for the user, in sentences.
         node: name of the node it is about; empty for the whole training.
-        fix: text of a button that applies ``edits``; empty where there is nothing to apply.
+        fix: text of a button that applies ``edits``; empty if there is nothing to apply.
         edits: applied together, as one step.
-        step: the step after which it was seen; 0 is before the first.
+        step: the step after which the problem was found; 0 is before the first.
     """
 
     kind: str

@@ -1,1 +1,1 @@
-"""Ends a training at its first bad value."""
+"""Ending a training at its first value that is not finite or out of bounds."""

@@ -1,7 +1,7 @@
 """Early ends of a training: a value that is not finite, or out of its bounds.
 
-Every chunk of steps is examined. The first step with such a value is the last that counts. The
-variables are reset to their values before it, if steps can be computed again.
+Every chunk of steps is examined. The first step with such a value is the last step that counts. The
+variables are reset to their values before that step, if steps can be computed again.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class Ending:
 
     @property
     def is_here(self) -> bool:
-        """Whether a value ends the training."""
+        """True if a value has ended the training."""
         return self._found is not None or self._crossing is not None
 
     @property
     def takes_single_steps(self) -> bool:
-        """Whether steps must run singly, because steps that leave bounds cannot be undone."""
+        """True if steps must run singly, because bounds are checked and steps cannot be undone."""
         return bool(self._bounds) and self.past is None
 
     def look(self, scalars: np.ndarray, seconds: float, copies: bool) -> int:
@@ -75,7 +75,7 @@ class Ending:
 
         Args:
             scalars: the records of the steps, float64 (steps, scalars).
-            seconds: their duration.
+            seconds: the duration of the steps.
             copies: whether a snapshot follows, so that the variables must be examined first.
         """
         crossed = self.crossed(scalars)
@@ -89,13 +89,15 @@ class Ending:
         return done if crossed is None else self._leave(*crossed, done)
 
     def crossed(self, scalars: np.ndarray) -> tuple[int, Crossing, Tensor] | None:
-        """Return the first step that leaves bounds, from the records of some steps."""
+        """Return the first step whose record leaves bounds, with the crossing and its tensor, or
+        None.
+        """
         if not self._bounds or not len(scalars):
             return None
         return self._bounds.crossed(scalars[:, -len(self.probes) :])
 
     def end_epoch(self, epoch: int, is_last: bool) -> None:
-        """Examine the variables, and keep a copy."""
+        """Examine the variables at the end of an epoch, and keep a copy of them."""
         if self._guard is None or self.is_here:
             return
         found = self._guard.end_epoch(epoch, is_last)
@@ -112,18 +114,21 @@ class Ending:
     # ---- inside -------------------------------------------------------------------------------
 
     def _find(self, guard: FiniteGuard, found: Found) -> int:
-        """Replay to find the first bad step, and return the number of latest steps up to it."""
+        """Find the first bad step by a replay, and return how many of the latest steps lead up
+        to it.
+        """
         self._found, step = found, self._at.step + found.count
         if self.past is not None:
             self._bad = find_first_bad(self.past, step, guard.nodes)
         return found.count if self._bad is None else max(0, self._bad.step - self._at.step)
 
     def _leave(self, index: int, crossing: Crossing, tensor: Tensor, done: int) -> int:
-        """End at a step that leaves bounds, unless an earlier one is not finite.
+        """End the training at a step that leaves bounds, unless an earlier step is not finite.
 
         Args:
             index: the index of the step among the latest ones.
-            done: how many of them lead up to a value that is not finite; all if there is none.
+            done: how many of the latest steps lead up to a value that is not finite; all if there
+                is none.
         """
         step = self._at.step + index + 1
         if self._found is not None:
@@ -161,7 +166,7 @@ class Ending:
         return diverged(found, at.step, at.epoch, kept_epoch, self._first_epoch, resumed)
 
     def _epoch_of(self, step: int) -> int:
-        """Return the epoch of a step in this epoch or an earlier one."""
+        """Return the epoch of a step, which may lie before the current epoch."""
         at = self._at
         earlier = at.step - at.done - step  # steps before the end of the last epoch
         if earlier < 0:

@@ -1,4 +1,5 @@
-"""Ends a training that diverges, at the first bad step, with the variables from before it.
+"""A guard that ends a diverging training at the first bad step and restores the variables before
+it.
 
 The loss of every step is examined, and the variables once per chunk of steps. That costs a
 thousandth of a step, so it is always on unless the setting ``allow_nonfinite`` is. `first_bad`
@@ -51,7 +52,7 @@ class FiniteGuard:
     A variable that is not finite before the first step is ignored, because that is intended.
 
     Args:
-        epoch: the last one before the training; its variables are kept first.
+        epoch: the last epoch before the training; the variables at its end are kept first.
     """
 
     def __init__(self, variables: Variables, training: Training, epoch: int) -> None:
@@ -68,7 +69,9 @@ class FiniteGuard:
         return array is not None and number_kind(array.dtype) == "f" and is_finite(array)
 
     def look(self, losses: np.ndarray, seconds: float) -> Found | None:
-        """Return the first loss in a chunk of steps, or a variable, that is not finite."""
+        """Return the first loss of a chunk, or else a variable, that is not finite; None if all
+        are finite.
+        """
         bad = np.flatnonzero(~np.isfinite(losses))
         if len(bad):
             first = int(bad[0])
@@ -80,7 +83,11 @@ class FiniteGuard:
         return self.look_at_variables(len(losses))
 
     def end_epoch(self, epoch: int, is_last: bool) -> Found | None:
-        """Keep the variables of an epoch, once they are known to be finite."""
+        """Copy the variables at the end of an epoch; keep the copy if they are finite.
+
+        Return a variable that is not finite. Return None if all are finite, or if they are examined
+        later.
+        """
         for node, kept in self._latest.items():
             np.copyto(kept, self._variables.read(node))
         self._latest_epoch = epoch
@@ -93,7 +100,10 @@ class FiniteGuard:
         return found
 
     def look_at_variables(self, count: int) -> Found | None:
-        """Return a variable that is not finite after ``count`` steps. Skip if no step ran since."""
+        """Return a variable that is not finite after ``count`` steps, or None.
+
+        Do nothing if no step ran since the last examination.
+        """
         if not self._steps and count:
             return None
         started = time.thread_time()
@@ -103,7 +113,7 @@ class FiniteGuard:
         return None if found is None else Found(found[0], count, found[1])
 
     def restore(self) -> int:
-        """Set the variables to the last finite epoch, and return the epoch."""
+        """Set the variables to their values after the last finite epoch, and return that epoch."""
         if self._latest_epoch > self._good_epoch and all(map(is_finite, self._latest.values())):
             self._good, self._good_epoch = self._latest, self._latest_epoch
         for node, array in self._good.items():
@@ -126,7 +136,7 @@ def diverged(
     """Return the event that ends a training whose steps cannot be replayed.
 
     Args:
-        resumed: the step where the training resumed, if its variables are kept; else None.
+        resumed: the step where the training resumed, if its variables were kept; else None.
     """
     if resumed is not None:
         kept = f"those of step {resumed}"
@@ -138,13 +148,13 @@ def diverged(
 
 
 def put_back(variables: Variables, before: Mapping[Node, np.ndarray]) -> None:
-    """Set variables to their values before a step."""
+    """Set variables to the values that they had before a step."""
     for node, array in before.items():
         variables.put(node, array)
 
 
 def error_of(event: Diverged) -> RunError:
-    """Return the error that reports the event in Python and on the command line."""
+    """Return the error that reports a `Diverged` event in Python and on the command line."""
     culprit, text = event.culprit, f"{event.what}; the weights are {event.kept}"
     if event.crossing is not None:
         return error_of_crossing(event.crossing, event.step, event.epoch, event.kept)
@@ -162,7 +172,7 @@ def error_of(event: Diverged) -> RunError:
 
 
 def _hint(advice: str, culprit: Culprit | None = None) -> SurfaceText:
-    """Return advice, and the inputs of the culprit."""
+    """Return the advice for the user, with the inputs of the culprit."""
     lines = [f"\n  {operand_line(operand)}" for operand in culprit.inputs] if culprit else []
     advice, given = advice.rstrip("."), "".join(lines)
     return SurfaceText(

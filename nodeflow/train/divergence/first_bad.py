@@ -1,4 +1,4 @@
-"""The origin of the first value that is not finite: replays steps until one shows it."""
+"""A search for the first step with a value that is not finite, by replaying steps."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class FirstBad:
 
     Attributes:
         step: its number, from 1.
-        node: the loss, or the variable that the update makes non-finite.
+        node: the loss, or the variable that the step's update makes non-finite.
         value: the loss, or one element of the variable.
-        before: the variables that steps change, from before this one.
-        culprit: the op where it began; None if that cannot be found.
+        before: the values, before this step, of the variables that steps change.
+        culprit: the op where the value began; None if that cannot be found.
     """
 
     step: int

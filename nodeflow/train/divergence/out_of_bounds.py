@@ -1,4 +1,4 @@
-"""Computes the step in which a value left its bounds again, to find the index of the value."""
+"""A replay of the step in which a value left its bounds, to find the index of the value."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ def locate(
 ) -> tuple[Crossing, Mapping[Node, np.ndarray]] | None:
     """Return the crossing with the index of the value, and the variables from before the step.
 
-    Returns:
-        None where the step cannot be computed again.
+    Return None if the step cannot be computed again.
     """
     replay = Replay(past)
     try:
@@ -52,7 +51,7 @@ def _place(replay: Replay, crossing: Crossing, tensor: Tensor) -> tuple[int, ...
 
 
 def error_of_crossing(crossing: Crossing, step: int, epoch: int, kept: str) -> OutOfBoundsError:
-    """Return the error that ends the training.
+    """Return the error for a value that left its bounds, which ends the training.
 
     Args:
         kept: which weights the variables have again, in words.

@@ -1,4 +1,4 @@
-"""Problems that one batch shows inside the network: dead units, saturated units."""
+"""Problems inside the network that one batch shows: dead units, saturated units."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SQUASHING = {"sigmoid": (0.01, 0.99), "tanh": (-0.98, 0.98)}
 
 
 def run_of(session: Session) -> Run:
-    """Return a function that runs a session, expecting only one run of each kind."""
+    """Return a function that runs tensors in a session, which expects no further runs of them."""
 
     def run(tensors: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> Sequence[np.ndarray]:
         with session.expecting(1):

@@ -1,4 +1,4 @@
-"""Watches the events of a training and inserts hints."""
+"""The training doctor, which watches the events of a training and inserts hints."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Doctor:
         """The step after which a problem of a batch was first seen, by its key."""
 
     def use(self, training: Training, run: Run | None = None) -> None:
-        """Continue with an edited training."""
+        """Examine an edited training from now on."""
         self._training, self._run, self._is_seen = training, run, False
         self._lasting = [*check_structure(training), *check_data(training)]
 
@@ -104,7 +104,11 @@ class Doctor:
                 yield Hints(found)
 
     def _is_new(self, last: Diverged | Done) -> bool:
-        """Return whether to examine once more before the last event."""
+        """Return whether to examine the training once more before its last event.
+
+        This is so if steps ran since the last examination, or if weights of an earlier epoch were
+        restored.
+        """
         if isinstance(last, Done) and last.stopped and not self._if_stopped:
             return False
         return not self._is_seen or (isinstance(last, Done) and bool(last.best_epoch))

@@ -1,4 +1,4 @@
-"""Problems that the curves of loss and metrics show."""
+"""Problems that the curves of the loss and the metrics show."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ class Curves:
         return sum(map(len, self.losses))
 
     def stretches(self, count: int) -> np.ndarray:
-        """Return mean losses of ``count`` equal parts of the training, float64 (count,)."""
+        """Return the mean loss in each of ``count`` equal parts of the training, float64
+        (count,).
+        """
         parts = np.array_split(np.concatenate(self.losses).astype(np.float64), count)
         return np.array([part.mean() for part in parts])
 
@@ -193,7 +195,7 @@ def fixes(
 
     Args:
         lasting: the hints from graph and data.
-        culprit: the op where it began.
+        culprit: the op where the divergence began.
         crossing: the value that left its bounds.
     """
     if culprit is not None and (bound := _bound(culprit)) is not None:
@@ -218,7 +220,9 @@ def fixes(
 
 
 def clip_edit(training: Training) -> tuple[str, tuple[Edit, ...]]:
-    """Return the button text and the edit that clips the gradients, if they are not clipped yet."""
+    """Return the button text and the edit that clips the gradients; empty if they are clipped
+    already.
+    """
     attrs = training.optimizer.attrs
     if "clip_norm" not in attrs or attrs["clip_norm"] is not None:
         return "", ()
@@ -227,7 +231,9 @@ def clip_edit(training: Training) -> tuple[str, tuple[Edit, ...]]:
 
 
 def _bound(culprit: Culprit) -> Hint | None:
-    """Return a bound for the input that caused the divergence, if it is a node in the file."""
+    """Return a hint to bound the input that caused the divergence, if that is a node in the
+    file.
+    """
     cause = cause_of(culprit)
     if cause.port is None or culprit.of or (cause.low is None and cause.high is None):
         return None
@@ -247,7 +253,7 @@ def _wired(node: Node) -> dict[str, Tensor]:
 def record(
     curves: Curves, metrics: Mapping[str, float], epoch: int, loss: float, steps: int = 0
 ) -> None:
-    """Add the metrics of an epoch. ``steps`` is its last step."""
+    """Add the metrics of an epoch to the curves. ``steps`` is the number of its last step."""
     curves.epoch_losses.append(loss)
     curves.ends[epoch] = steps
     for key, value in metrics.items():

@@ -55,7 +55,7 @@ def sample_rows(column: Column, most: int = MOST_ROWS) -> np.ndarray:
 
 
 def _labels(losses: list[Node], bindings: Mapping[Tensor, Binding]) -> dict[Tensor, Node]:
-    """Return the placeholders of the labels, each with the loss that compares them."""
+    """Return the placeholders of labels, each with the loss that compares predictions with them."""
     found: dict[Tensor, Node] = {}
     for loss in losses:
         names = [port.name for port in loss.op.inputs]

@@ -1,4 +1,4 @@
-"""Gradients that vanish or explode on their way from the loss to the first layers."""
+"""A check for gradients that vanish or explode on their way from the loss to the first layers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ In sound trainings of the examples, the factor is below 20.
 
 
 def check_gradients(training: Training, run: Run) -> Iterator[Hint]:
-    """Compare the gradients of weights, relative to the weights, from the loss back."""
+    """Compare the gradients of weights, relative to the weights, from the last layer to the
+    first.
+    """
     layers = _layers(training)
     if len(layers) < FEWEST_LAYERS:
         return
@@ -45,7 +47,9 @@ def check_gradients(training: Training, run: Run) -> Iterator[Hint]:
 
 
 def _compare(training: Training, back: list[tuple[str, float]]) -> Iterator[Hint]:
-    """Yield a hint for the first layer, back from the loss, with a disproportionate gradient."""
+    """Yield a hint for the first layer, counted back from the loss, with a disproportionate
+    gradient.
+    """
     last, first = back[0], back[-1]
     for place, (name, size) in enumerate(back[1:], 1):
         nearer = [other for _, other in back[:place] if other > 0]
@@ -96,7 +100,9 @@ def _relu_edits(training: Training) -> tuple[str, tuple[Edit, ...]]:
 
 
 def _layers(training: Training) -> list[tuple[Node, Tensor, Tensor]]:
-    """Return ops with trained weights, the weights, and their gradients, in the graph's order."""
+    """Return the ops with trained weights, in the graph's order, with the weights and their
+    gradients.
+    """
     found, seen = [], set()
     for node in needed_nodes(training):
         for port in WEIGHTS.get(node.op.id, ()):

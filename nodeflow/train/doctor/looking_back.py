@@ -1,4 +1,6 @@
-"""Finds the step where a problem began, from snapshots of the training and replayed steps."""
+"""A search for the step where a problem began, by replaying steps from snapshots of the
+training.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,7 @@ def first_seen(past: Past, rule: Rule, key: tuple[str, str], first: int, last: i
         last: a step with the problem.
 
     Returns:
-        The step, or, if finding it would take too long, the step of the first snapshot with the
-            problem.
+        The step; the step of the first snapshot with the problem if the search would take too long.
     """
     session = Session(past.session.graph, tier="reference", seed=past.session.seed)
     replay = Replay(past)
@@ -58,7 +59,10 @@ def first_seen(past: Past, rule: Rule, key: tuple[str, str], first: int, last: i
 
 
 def _narrowed(steps: list[int], is_found: Callable[[int], bool]) -> tuple[int, int]:
-    """Return the last step without a problem, and the first with it. The ends are known."""
+    """Return the last step without a problem, and the first step with it, by a binary search.
+
+    The first step is known to have no problem, and the last one to have it.
+    """
     low, high = 0, len(steps) - 1
     while high - low > 1:
         middle = (low + high) // 2

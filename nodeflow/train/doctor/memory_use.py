@@ -1,4 +1,4 @@
-"""Whether a training step leaves enough memory to the rest of the system."""
+"""A check whether a training step leaves enough memory to the rest of the system."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MOST_OF_IT = 0.6
 
 
 def check_memory(needs: Needs | None, limit: int | None, free: int | None) -> Iterator[Hint]:
-    """Yield a hint if a step may swap, which is a thousand times slower.
+    """Yield a hint if a step may swap memory to disk, which makes it a thousand times slower.
 
     Args:
         needs: the memory that a step holds at a time; None if unknown.
-        limit: its limit; None without a limit.
+        limit: the limit of this memory; None without a limit.
         free: the free memory; None if the system does not report it.
     """
     if needs is None or free is None:

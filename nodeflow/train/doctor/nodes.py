@@ -1,4 +1,6 @@
-"""The nodes of a graph that the rules examine: inputs of the loss, layers, their owners."""
+"""The nodes of a graph that the doctor's rules examine: inputs of the loss, layers, their
+owners.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,18 @@ WEIGHTS = {
 
 
 def placed(node: Node) -> Node:
-    """Return the node that the user placed: the layer that derived a node, or the node itself."""
+    """Return the node that the user placed: the layer that derived a node, or else the node
+    itself.
+    """
     name = node.derived_from
     return node if name is None or name not in node.graph else node.graph.node(name)
 
 
 def needed_nodes(training: Training) -> list[Node]:
-    """Return the nodes that the loss depends on, in the graph's order, which orders the hints."""
+    """Return the nodes that the loss depends on, in the order of the graph.
+
+    Hints appear in this order.
+    """
     return sorted(ancestors([training.loss.node]), key=lambda node: node.index)
 
 

@@ -41,7 +41,9 @@ def _untrained(training: Training, needed: set[Node]) -> Iterator[Hint]:
 
 
 def _equal_weights(needed: list[Node]) -> Iterator[Hint]:
-    """Yield hints about hidden layers with equal initial weights: all units stay equal for ever."""
+    """Yield hints about hidden layers with equal initial weights, whose units stay equal for
+    ever.
+    """
     layers = list(_layers(needed))
     followed = before(layer for layer, _ in layers)
     for layer, weights in layers:

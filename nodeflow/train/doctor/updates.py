@@ -82,7 +82,9 @@ def _others(large: dict[str, float]) -> str:
 
 
 def _pairs(training: Training) -> list[tuple[Node, Tensor, Tensor]]:
-    """Return the weights of layers, with current and next value, in the graph's order."""
+    """Return the weights of layers in the graph's order, with their values before and after a
+    step.
+    """
     assigns = [n for n in ancestors([training.optimizer]) if n.op.id == "assign"]
     after = {resolve(node.inputs[0]).node: node.inputs[1] for node in assigns}
     found: dict[Node, tuple[Node, Tensor, Tensor]] = {}
@@ -98,7 +100,7 @@ def _pairs(training: Training) -> list[tuple[Node, Tensor, Tensor]]:
 def _is_steep(
     pairs: Sequence[tuple[Node, Tensor, Tensor]], feeds: Mapping[Tensor, Any], run: Run
 ) -> bool:
-    """Return whether any weights have a gradient, even if the update is lost to rounding."""
+    """Return whether any weights have a nonzero gradient, even if rounding loses the update."""
     slopes = [slope for _, w, _ in pairs if (slope := gradient(w.graph, w)) is not None]
     return any(np.any(value) for value in run(slopes, feeds))
 

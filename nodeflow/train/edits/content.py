@@ -38,7 +38,7 @@ class Content:
 
 
 def content_of(training: Training, ids: Mapping[str, Id]) -> Content:
-    """Return the content of a training.
+    """Return the content of a training, to compare it with another one.
 
     Args:
         ids: the identities of its variables, by name.
@@ -65,7 +65,7 @@ def content_of(training: Training, ids: Mapping[str, Id]) -> Content:
 
 
 class _Digests:
-    """Digests of the functions that nodes compute, including their inputs."""
+    """Digests of the functions that nodes compute from feeds and variables."""
 
     def __init__(self, training: Training, ids: Mapping[str, Id]) -> None:
         self._training, self._ids = training, ids

@@ -1,4 +1,4 @@
-"""Carries the state of a training over an edit: fitting variables continue, others start anew."""
+"""Carrying the state of a training over an edit: variables that fit keep their values."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def handed_over(
 ) -> tuple[TrainingState, tuple[str, ...]]:
     """Return the state of a training after an edit, and notices for the user.
 
-    A variable keeps its value if the document still has it, or else has one of its name and shape.
-    So do the variables of optimizers, unless the optimizer is replaced by another kind.
+    A variable keeps its value if the document still has it, or else has a variable of the same name
+    and shape. The variables that an optimizer keeps follow the same rule, unless the optimizer is
+    replaced by another kind.
 
     Args:
-        state: the state of the training before, between two steps.
+        state: the state of the training before the edit, between two steps.
     """
     here = dict(new.session.variables.items())
     kinds, kinds_before = new.kinds(), old.kinds()
@@ -52,7 +53,7 @@ def handed_over(
 
 
 def _watched(training: Training) -> tuple[str, str] | None:
-    """Return the value that early stopping compares from epoch to epoch."""
+    """Return the title and the goal of the value that early stopping watches; None if it is off."""
     if training.patience is None:
         return None
     return training.monitor.title, training.monitor.goal

@@ -23,16 +23,16 @@ def mark_of(event: Event) -> Mark | None:
 
 
 def mark_of_number(node: str, attr: str, value: float) -> str:
-    """Return the words for a number that was changed."""
+    """Return the words for a changed number of an optimizer."""
     return f"{node}.{attr} {number(value)}"
 
 
 def mark_of_variable(node: str) -> str:
-    """Return the words for a variable that was given another value."""
+    """Return the words for a variable that the user set."""
     return f"{node} changed"
 
 
 def mark_of_edit(what: Sequence[str]) -> str:
-    """Return the first change of an edit, and the number of further changes."""
+    """Return the first change of an edit in words, and the number of its other changes."""
     first, *rest = what
     return f"{first} +{len(rest)}" if rest else first

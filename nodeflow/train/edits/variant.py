@@ -1,4 +1,6 @@
-"""A training between two edits: a separate graph, prepared while the old one still makes steps."""
+"""A training between two edits: it has a separate graph, prepared while the previous one still
+makes steps.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,12 @@ class Variant:
     Attributes:
         session: a session for this graph alone; its variables are initialized.
         training: the settings, graph and data.
-        ids: the identities of its variables by name, where a document defines them.
-        what: the edit that led here, in words; empty if nothing that is learned depends on it.
+        ids: the identities of its variables by name, if a document defines them.
+        what: the edit that led to this variant, in words; empty if it does not affect the result.
         notices: facts about it that the user has to know.
         text: the .flow file, for the recording of the run.
-        at_epoch: whether it takes effect at the start of an epoch: needed unless both have
-            `same_batches`.
+        at_epoch: whether it takes effect at the start of an epoch: needed unless both trainings
+            have `same_batches`.
         refused: called if it cannot take effect.
         stepper: makes its steps, once `is_ready` has created it.
     """
@@ -46,15 +48,18 @@ class Variant:
     stepper: Stepper | None = None
 
     def is_ready(self) -> bool:
-        """Return whether its steps are compiled. Plan and start compiling on the first call.
+        """Return whether the training's steps are compiled. The first call plans and starts
+        compiling them.
 
         Raises:
-            NodeflowError: its steps cannot run.
+            NodeflowError: the steps cannot run.
         """
         return self.prepared().is_ready()
 
     def prepared(self) -> Stepper:
-        """Return the stepper, created on the first call. Raise as `is_ready`."""
+        """Return the object that makes the steps, created on the first call; raise as `is_ready`
+        does.
+        """
         if self.stepper is None:
             training = self.training
             recorded = [
@@ -67,7 +72,7 @@ class Variant:
         return self.stepper
 
     def kinds(self) -> dict[str, str]:
-        """Return the optimizer's op for each variable that an optimizer keeps, by name."""
+        """Return variable -> op of the optimizer that keeps it, by names."""
         graph = self.session.graph
         owners = {n.name: n for n in graph.nodes if isinstance(n.op, Optimizer)}
         return {

@@ -1,1 +1,1 @@
-"""Measuring a training: values over a whole split, early stopping, mean weights."""
+"""Measurements of a training: values over a whole split, early stopping, mean weights."""

@@ -20,7 +20,7 @@ from nodeflow.train.training_state import WatchState
 class Watch:
     """The record of the monitored value of each epoch, which decides when to stop.
 
-    ``best`` holds the variables of the best epoch if they are to be restored.
+    ``best`` holds the variables of the best epoch if they are to be restored at the end.
     """
 
     settings: PlainSettings
@@ -32,22 +32,24 @@ class Watch:
     epochs_before: int = 0
 
     def start(self, first_epoch: int) -> None:
-        """Count epochs from this one on."""
+        """Begin with this epoch."""
         self.last_epoch = self.epochs_before = first_epoch - 1
 
     @property
     def state(self) -> WatchState:
-        """The record so far."""
+        """The record of the epochs so far."""
         return WatchState(self.best_epoch, self.best_value, self.last_epoch, self.epochs_before)
 
     def go_on(self, state: WatchState, best: Mapping[str, np.ndarray] | None) -> None:
-        """Continue from the record of an earlier training."""
+        """Continue the record of an earlier training."""
         self.best_epoch, self.best_value = state.best_epoch, state.best_value
         self.last_epoch, self.epochs_before = state.last_epoch, state.epochs_before
         self.best = best
 
     def improves(self, epoch: int, value: float) -> bool:
-        """Record an epoch's value, and return whether it is the best so far. NaN never is."""
+        """Record an epoch's value, and return whether it is the best so far. NaN is never the
+        best.
+        """
         self.last_epoch = epoch
         if not self._is_better(value):
             return False
@@ -62,13 +64,13 @@ class Watch:
 
     @property
     def exhausted(self) -> bool:
-        """Whether none of the last ``patience`` epochs was better."""
+        """True if none of the last ``patience`` epochs was the best so far."""
         patience, best = self.settings.patience, self.best_epoch or self.epochs_before
         return patience is not None and self.last_epoch - best >= patience
 
     @property
     def reason(self) -> str:
-        """The reason in words: ``validation loss has not improved for 3 epochs``."""
+        """The reason for stopping, in words: ``validation loss has not improved for 3 epochs``."""
         count, change = self.settings.patience, self.settings.min_change
         enough = f" by more than {change:g}" if change else ""
         epochs = f"{count} epoch{'' if count == 1 else 's'}"

@@ -1,9 +1,9 @@
 """Evaluation over a whole split, in batches that keep memory small.
 
 A value is the mean over the batches, weighted by rows, unless it depends on rows only through
-accumulating metrics (``ops.metric_state``). Then each batch updates their state, and expressions of
-the metrics (``1 - f1``) are computed once, at the end. The batch size never changes such a value.
-Several processes share the batches, and each gets the values of the whole.
+accumulating metrics (``ops.metric_state``). Then each batch updates the state of these metrics, and
+expressions of them (``1 - f1``) are computed once, at the end. The batch size never changes such a
+value. Several processes share the batches, and each gets the values of the whole split.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def evaluate(
 
 
 def parted(metrics: Mapping[str, np.ndarray]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Return the metrics that are scalars, and the metrics that are tables."""
+    """Return the scalar metrics, and the metrics that are tables."""
     numbers = {key: float(value) for key, value in metrics.items() if value.ndim == 0}
     return numbers, {key: value for key, value in metrics.items() if value.ndim}
 
@@ -93,7 +93,7 @@ def parted(metrics: Mapping[str, np.ndarray]) -> tuple[dict[str, float], dict[st
 def needs(
     session: Session, training: Training, tensors: Sequence[Tensor], split: str
 ) -> Needs | None:
-    """Return the memory that `evaluate` takes, or None if it has no rows."""
+    """Return the memory that `evaluate` takes; None if the split has no rows."""
     _, _, fetches = _parts_of(training, tensors)
     bindings = training.used_bindings([t.node for t in fetches])
     rows = training.rows(bindings, split)
@@ -104,7 +104,9 @@ def needs(
 def _parts_of(
     training: Training, tensors: Sequence[Tensor]
 ) -> tuple[list[Tensor], list[Node], list[Tensor]]:
-    """Return averaged tensors, accumulating metrics of the others, and the fetches of a batch."""
+    """Return the tensors to average, the accumulating metrics of all others, and the fetches of
+    a batch.
+    """
     figures = {t: accumulators(t, training.bindings) for t in tensors}
     metrics = list(dict.fromkeys(m for found in figures.values() for m in found))
     averaged = [t for t, found in figures.items() if not found]
@@ -123,7 +125,8 @@ def rows_in_memory(columns: Iterable[Column]) -> int:
 def accumulators(tensor: Tensor, bound: Iterable[Tensor] = ()) -> list[Node]:
     """Return the accumulating metrics that a tensor depends on.
 
-    Empty if it also depends on rows in another way: then it is averaged over batches.
+    Return an empty list if the tensor also depends on rows in another way, because then it is
+    averaged over batches.
 
     Args:
         bound: placeholders that are fed with rows.
@@ -165,9 +168,9 @@ def _batches(
     batch_size: int,
     peers: Sharing | None,
 ) -> Iterator[tuple[int, dict[Tensor, Any], int]]:
-    """Yield number, feeds and row count of each batch of this process.
+    """Yield the number, the feeds and the row count of each batch that this process evaluates.
 
-    Without bound rows, yield one batch with row count 1.
+    If no placeholder is fed with rows, yield one batch with row count 1.
     """
     if rows is None:
         yield 0, dict(training.feeds), 1

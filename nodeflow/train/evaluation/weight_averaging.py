@@ -35,7 +35,7 @@ class Averages:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Set the variables to their means within this context."""
+        """Set the variables to their means in this block; restore them afterwards."""
         weights = {name: self._variables[name] for name in self._names}
         self.keep()
         try:
@@ -44,5 +44,5 @@ class Averages:
             self._variables.update(weights)
 
     def keep(self) -> None:
-        """Set the variables to their means."""
+        """Set the variables to their means permanently."""
         self._variables.update({n: self._variables[mean] for n, mean in self._names.items()})

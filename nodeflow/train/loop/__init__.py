@@ -1,1 +1,1 @@
-"""The training loop: from the start of a training, over epochs and steps, to its end."""
+"""The training loop: the start of a training, its epochs and steps, and its end."""

@@ -1,4 +1,7 @@
-"""A training that writes checkpoints, or resumes from one: the entry point of every surface."""
+"""A training that writes checkpoints, or resumes from one.
+
+Python, the command line and the engine process all begin trainings here.
+"""
 
 from __future__ import annotations
 
@@ -87,10 +90,10 @@ class Keeping:
         return Checkpoints(folder, self.every, self.keep, self.borrowed), resumption
 
     def found(self, session: Session, training: Training) -> Resumption | None:
-        """Return the state to resume from, if any, without writing anything.
+        """Return the state to resume from, or None, without writing anything.
 
         Raises:
-            CheckpointProblem, ChangedProblem: as `begin`.
+            CheckpointProblem, ChangedProblem: the same as `begin`.
         """
         if self.resume is None or self._begins:
             return None
@@ -98,17 +101,19 @@ class Keeping:
 
     @property
     def _begins(self) -> bool:
-        """Whether the training to resume has not begun."""
+        """True if there is no checkpoint yet in the folder to resume from, so that the training
+        begins.
+        """
         same = self.checkpoint is not None and self.checkpoint == self.resume
         return same and not has_checkpoint(self.checkpoint or Path())
 
 
 @dataclass(frozen=True)
 class KeptTraining:
-    """A training to begin, and what is kept of it.
+    """A training to begin, and the files in which its state is kept.
 
     Attributes:
-        keeping: where checkpoints are written, and where the training resumes.
+        keeping: where checkpoints are written, and from where the training resumes.
         first_epoch, snapshots, remember, variant, taken: see `event_stream.train`.
         branched: the state to resume from, if it is in no folder.
     """
@@ -125,7 +130,9 @@ class KeptTraining:
     taken: Callable[[Variant], None] = lambda variant: None
 
     def events(self) -> Iterator[Event]:
-        """Train like `event_stream.train`. Also raise as `Keeping.begin`, before the first step."""
+        """Train like `event_stream.train`. Before the first step, raise the same errors as
+        `Keeping.begin`.
+        """
         checkpoints, resumption = self.keeping.begin(self.session, self.training)
         return train(
             self.session,

@@ -48,7 +48,7 @@ WITHOUT_END = 2**62
 
 
 class EpochLoop:
-    """A training up to its end, or to an edit, after which another loop continues."""
+    """The loop of a training up to its end, or to an edit, after which another loop continues."""
 
     def __init__(
         self,
@@ -99,11 +99,13 @@ class EpochLoop:
 
     @property
     def state(self) -> TrainingState | None:
-        """The state that this part of the training began with, if any."""
+        """The state that the loop began with, if it continues an earlier training."""
         return None if self.resumption is None else self.resumption.state
 
     def _beginning(self, notices: tuple[str, ...]) -> Iterator[Event]:
-        """Yield the events before the first step, or before the first step after an edit."""
+        """Yield the events before the first step of the training, or before the first step after
+        an edit.
+        """
         training, at = self.training, self.at
         shares, steps = self.metrics.shares(), self.epochs.steps
         if self.edited:
@@ -166,7 +168,7 @@ class EpochLoop:
         snapshots: Snapshots | None,
         remember: Callable[[Past], None],
     ) -> Iterator[Event]:
-        """Yield the events of a training that keeps its states, or resumes from one."""
+        """Yield the events of a training that keeps its states, or resumes from one of them."""
         state, kept = self.state, self.kept
         kept.checkpoints, kept.remember = checkpoints, remember
         since = state.tiers if state is not None else tiers or {}
@@ -234,7 +236,7 @@ class EpochLoop:
         return lambda: identity_of(self.session, self.training)
 
     def _state(self, copied: bool = True) -> TrainingState:
-        """Return the state between two steps: a copy, or without variables and losses."""
+        """Return the state between two steps: a full copy, or without variables and losses."""
         tiers, stream = self.kept.record, self.training.stream
         where = self.state.where if self.state is not None else None
         if isinstance(self.source, StreamStepper):
@@ -341,7 +343,7 @@ class EpochLoop:
                 return
 
     def _takes_edit(self) -> bool:
-        """Return whether an edit takes effect here. Then `next` is the loop that continues."""
+        """Return whether an edit takes effect now. If so, `next` is the loop that continues."""
         variant: Variant | None = self.control.take_variant(not self.at.done)
         if variant is None or self.training.stream is not None:
             return False
@@ -356,7 +358,7 @@ class EpochLoop:
         return self.next is not None
 
     def _change_variables(self) -> Iterator[Event]:
-        """Set the variables that the user has given values since the last step.
+        """Set variables to the values that the user gave since the last step.
 
         A new snapshot separates the steps before from the steps after, for replays.
         """
@@ -379,7 +381,7 @@ class EpochLoop:
         yield from map(kept.marked, changed)
 
     def _change_numbers(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
-        """Set the numbers that the user has changed since the last step."""
+        """Set the optimizers' numbers that the user changed since the last step."""
         for node, attr, value in self.control.take_numbers():
             try:
                 change = self.numbers.set(self.at.step, node, attr, value)
@@ -398,7 +400,7 @@ class EpochLoop:
             kept.checkpoints.take(self._state())
 
     def _run(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
-        """Run steps as `Stepper.run`, and record switches of tier."""
+        """Run steps as `Stepper.run` does, and record at which step plans begin to run compiled."""
         session = self.session
         before = session.tiers, session.interrupted
         session.tiers, session.interrupted = self.kept.record, never
@@ -411,14 +413,14 @@ class EpochLoop:
             session.tiers, session.interrupted = before
 
     def _ahead(self, allowed: int) -> int | None:
-        """Return how many steps are sure to come, or None if unknown."""
+        """Return how many further steps are certain, or None if unknown."""
         if self.control.paused:
             return allowed
         left = (self.epochs.end - self.at.epoch) * self.epochs.steps - self.at.done
         return None if self.metrics.stops_early else left
 
     def _run_to_hit(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
-        """Run up to `count` steps, as `Stepper.run`.
+        """Run up to `count` steps, as `Stepper.run` does.
 
         Run them singly, up to the first hit, if there are breakpoints, or if bounds are checked and
         steps cannot be undone.

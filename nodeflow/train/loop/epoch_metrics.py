@@ -1,4 +1,4 @@
-"""Measures a training after each epoch, and watches one of the values for early stopping."""
+"""The metrics of a training after each epoch, and early stopping by one of them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class EpochMetrics:
         self.watch = Watch(training, training.monitor) if self.stops_early else None
 
     def begin(self, first_epoch: int, state: TrainingState | None) -> None:
-        """Watch from an epoch on, or continue from the state of an earlier training."""
+        """Record metrics from an epoch on, or continue from the state of an earlier training."""
         if self.watch:
             self.watch.start(first_epoch)
         if self.watch and state is not None and state.watch is not None:
@@ -63,7 +63,7 @@ class EpochMetrics:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether early stopping ends the training."""
+        """True if early stopping ends the training."""
         return self.watch is not None and self.watch.exhausted
 
     def _due(self, epoch: int) -> Sequence[Metric]:
@@ -72,11 +72,10 @@ class EpochMetrics:
         return [m for m in measured if epoch % m.every == 0 or epoch == last or m is watched]
 
     def measure(self, epoch: int, loss: float) -> dict[str, np.ndarray]:
-        """Return the metrics that are due after an epoch, by key. The watch takes the monitored
-        one.
+        """Return the metrics that are due after an epoch, by key; record the monitored one.
 
         Raises:
-            Cancelled: the training was stopped meanwhile. Its state is unchanged.
+            Cancelled: the training was stopped during the measurement. Its state is unchanged.
         """
         session, at = self._session, self._at
         measured: dict[str, np.ndarray] = {}
@@ -109,10 +108,10 @@ class EpochMetrics:
             self._at.best_measured = self._at.measured
 
     def choose_variables(self, last: int, stopped: bool) -> tuple[int, str]:
-        """Set the variables to their final values: the best ones, or the running means.
+        """Set the variables to their final values: the best epoch's values, or the running means.
 
         Returns:
-            the restored epoch, or 0, and why the training stopped early, or an empty text.
+            The restored epoch or 0, and the reason if the training stopped early, else "".
         """
         watch, best_epoch = self.watch, 0
         if watch and watch.best is not None and not stopped and watch.best_epoch != last:

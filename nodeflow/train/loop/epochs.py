@@ -14,10 +14,10 @@ class Epochs:
 
     Attributes:
         first: the first epoch, counted from 1.
-        end: the epoch after the last.
+        end: the number of the last epoch plus 1.
         bindings: the columns that feed a step; empty if the data set is a stream.
         rows: the rows of the training split; None without data.
-        steps: the steps of an epoch; 0 for a stream, until its first end.
+        steps: the steps of an epoch; 0 for a stream, until an epoch has ended.
 
     Raises:
         DataError: there are fewer rows than one batch.

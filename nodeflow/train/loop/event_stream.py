@@ -53,8 +53,8 @@ def train(
             ``allow_nonfinite`` is on.
         remember: called before the first step, and before the first step after an edit, with the
             data to replay steps.
-        variant: the identities of the variables, so that they are found again after an edit; its
-            session and training are these.
+        variant: holds this session and training, and the identities of the variables, by which they
+            are found again after an edit.
         taken: called when an edit takes effect.
 
     Raises:
@@ -84,7 +84,7 @@ def _through_edits(
     remember: Callable[[Past], None],
     taken: Callable[[Variant], None],
 ) -> Iterator[Event]:
-    """Yield the events of a training, in one loop after another."""
+    """Yield the events of a training: of its first loop, then of a new loop after each edit."""
     yield from loop.keeping(checkpoints, tiers, snapshots, remember)
     while loop.next is not None:
         loop = loop.next
@@ -99,7 +99,7 @@ def profile(session: Session, training: Training, steps: int = 3) -> dict[str, A
         A trace in Chrome's format.
 
     Raises:
-        DataError, RunError: as `train`.
+        DataError, RunError: the same as `train`.
     """
     return EpochLoop(Variant(session, training), Control(), 1).profile(steps)
 
@@ -110,7 +110,7 @@ def explain(session: Session, training: Training) -> str:
 
 
 def needs(session: Session, training: Training) -> Needs:
-    """Return the most memory that a training takes at a time, in a step or an evaluated batch."""
+    """Return the largest amount of memory that a training takes in a step or an evaluated batch."""
     found = [EpochLoop(Variant(session, training), Control(), 1).stepper().needs()]
     measured = training.measured()
     for split in dict.fromkeys(metric.split for metric in measured):
@@ -120,9 +120,9 @@ def needs(session: Session, training: Training) -> Needs:
 
 
 def held(session: Session, training: Training) -> tuple[Needs, int | None] | None:
-    """Return the memory that a training step holds at a time in the reference tier, and the limit.
+    """Return the memory that a training step takes in the reference tier, and its limit.
 
-    A plan can use less. Return None if only a step can tell.
+    A compiled plan may take less. Return None if the amount is known only after a step.
     """
     if training.stream is not None or session.graph.streams or session.backend != NUMBA:
         return None

@@ -15,7 +15,7 @@ from nodeflow.train.rewind.snapshots import Snapshots
 
 @dataclass
 class KeptStates:
-    """What keeps the states of a training.
+    """The writers and copies that keep the states of a training.
 
     Attributes:
         checkpoints: writes states to files, or None.
@@ -42,7 +42,7 @@ class KeptStates:
         return self.snapshots is not None and self.snapshots.is_due(step)
 
     def marked(self, event: Event) -> Event:
-        """Record the mark of an edit, which plots of branches also show. Return the event."""
+        """Record the mark of an edit, which plots of branches show as well. Return the event."""
         if self.past is not None and (mark := mark_of(event)) is not None:
             self.past.marks.append(mark)
         return event

@@ -1,4 +1,4 @@
-"""The scalars that the engine records in each step beside the loss."""
+"""The scalars, besides the loss, that the engine records in each step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nodeflow.train.watched_tensors.plotted_values import probes
 
 
 class RecordedScalars:
-    """The recorded scalars: of breakpoints, of plots, and of bounds, in this order.
+    """The recorded scalars of breakpoints, of plots, and of bounds, in this order.
 
     Attributes:
         breakpoints: the breakpoints of the training.
@@ -36,5 +36,5 @@ class RecordedScalars:
         return {key: scalars[:, first + i] for i, key in enumerate(self._plotted)}
 
     def nothing(self) -> np.ndarray:
-        """Return the record of no step."""
+        """Return an empty record, for no steps."""
         return np.zeros((0, 1 + len(self.probes)))

@@ -1,1 +1,1 @@
-"""One training in several processes: a common control, and common measurements."""
+"""One training in several processes: a shared control, and shared measurements."""

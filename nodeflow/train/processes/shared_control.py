@@ -7,7 +7,9 @@ from nodeflow.train.control import Control
 
 
 class SharedControl(Control):
-    """A control that grants the steps that every process wants. If one stops, all stop."""
+    """A control that grants the number of steps that all processes agree on. If one stops, all
+    stop.
+    """
 
     def __init__(self, peers: Sharing) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Exchanges the measurements of several processes, so that each process has all of them."""
+"""Exchange of measurements between several processes, so that each process has all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ Part = tuple[tuple[np.ndarray, ...], ...]
 
 
 def gathered(peers: Sharing, own: Mapping[int, Part]) -> dict[int, Part]:
-    """Return the parts of all processes, by number of the batch. Every process passes its own."""
+    """Return the parts of all processes, by batch number; every process passes the parts it
+    computed.
+    """
     return {n: part for data in peers.gather(_packed(own)) for n, part in _unpacked(data).items()}
 
 

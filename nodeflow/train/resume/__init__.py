@@ -1,1 +1,1 @@
-"""Resumes a training from a checkpoint, with the same bits."""
+"""Resuming a training from a checkpoint, with bit-identical results."""

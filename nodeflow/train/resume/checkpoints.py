@@ -1,9 +1,9 @@
 """The checkpoints that a running training writes: when, where, and how many stay.
 
 The training passes on a copy of its state between two steps, and a thread writes it. A checkpoint
-is a folder ``step-NUMBER`` beside the list that `checkpoint_state` reads, and beside ``tiers.json``
-with the switches of tier since the newest checkpoint. Manifests decide which checkpoint is the
-newest.
+is a folder ``step-NUMBER``. Beside the checkpoints are the list that `checkpoint_state` reads, and
+``tiers.json``, which records at which step plans began to run compiled since the newest checkpoint.
+Manifests decide which checkpoint is the newest.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ class Checkpoints:
         identity: Callable[[], Mapping[str, Any]],
         written: bool = False,
     ) -> None:
-        """Count from this step. Variables that are finite now must be finite in every checkpoint.
+        """Start counting at this step. Variables that are finite now must be finite in every
+        checkpoint.
 
         Args:
             identity: called once, when it is first needed, on the writing thread.
@@ -155,7 +156,9 @@ class Checkpoints:
     # ---- when ---------------------------------------------------------------------------------
 
     def steps_left(self, step: int) -> int | None:
-        """Return how many steps may run before a checkpoint is due; None where time decides."""
+        """Return how many steps may run before a checkpoint is due; None if a time interval
+        decides.
+        """
         steps = self._every.steps
         return None if steps is None else max(1, steps - step % steps)
 
@@ -175,12 +178,14 @@ class Checkpoints:
         self._writing = self._thread.submit(self._write, state, self._identity)
 
     def take_again(self, state: TrainingState) -> None:
-        """Write a state that changed after its step, even if the step is already written."""
+        """Write a state that changed after its step, even if that step has a checkpoint."""
         self._last_step, self._last_time = state.step, time.monotonic()
         self._writing = self._thread.submit(self._write, state, self._identity, again=True)
 
     def finish(self, state: TrainingState) -> None:
-        """Write the last state, elsewhere if the folder is not writable, and wait for it."""
+        """Write the last state and wait for it; if the folder is not writable, write it
+        elsewhere.
+        """
         self._thread.submit(self._write, state, self._identity, last=True).result()
 
     def close(self) -> None:
@@ -193,10 +198,10 @@ class Checkpoints:
         return found
 
     def note_tiers(self, since: Mapping[str, int]) -> None:
-        """Record the switches of tier before the step that begins with them.
+        """Record at which steps plans begin to run compiled, before those steps run.
 
         The process may be killed before the next checkpoint, so this does not wait for one in
-        progress. There are few switches: one for each plan.
+        progress. There are few entries: one for each plan.
         """
         content = {"since": dict(since), "sum": _sum(since)}
         text = json.dumps(content, sort_keys=True) + "\n"
@@ -242,7 +247,9 @@ class Checkpoints:
         self._events.append(event)
 
     def _check_finite(self, state: TrainingState) -> None:
-        """Raise NonFiniteError if an initially finite variable is not finite any more."""
+        """Raise NonFiniteError if a variable that was finite at the start is not finite any
+        more.
+        """
         for name in sorted(self._finite):
             if name in state.variables and not _finite(state.variables[name]):
                 raise NonFiniteError(
@@ -251,7 +258,7 @@ class Checkpoints:
                 )
 
     def _list(self, path: Path, step: int) -> None:
-        """Add a checkpoint to the list of the folder, and then delete the oldest ones."""
+        """Add a checkpoint to the list of the folder, then delete the oldest checkpoints."""
         self._written = step
         self._kept = [one for one in self._kept if one != path] + [path]
         old = self._kept[: -self._keep] if self._keep else []
@@ -298,7 +305,9 @@ def check_lists(folder: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Remove leftovers of killed processes. Only one training writes to a folder at a time."""
+    """Remove the leftovers of killed processes from a folder, to which only one training may
+    write.
+    """
     clear_leftovers(folder, older_than=0)
     for path in folder.glob("step-*"):
         if _NAME.fullmatch(path.name):
@@ -306,7 +315,7 @@ def _clear(folder: Path) -> None:
 
 
 def read_tiers(folder: Path) -> dict[str, int]:
-    """Return the switches of tier that a folder records; empty if there are none.
+    """Return the first compiled step of each plan, as a folder records it; empty without a record.
 
     Raises:
         ReadRefused: the file is a pipe or a device.

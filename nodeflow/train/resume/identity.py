@@ -2,8 +2,8 @@
 bits.
 
 An identity is plain data in checkpoints: digests of the nodes and of the data, the relevant
-settings, and the machine. `differences` names the changes. Epochs, threads, memory limits, and
-metrics that decide nothing may change.
+settings, and the machine. `differences` names the changes. Epochs, threads and memory limits may
+change, and so may metrics on which no decision depends.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def identity_of(session: Session, training: Training) -> dict[str, Any]:
 
 
 def facts_of(session: Session, training: Training) -> dict[str, Any]:
-    """Return the facts that must be equal to resume a training, except the data.
+    """Return the facts, except the data, that must be equal to resume a training.
 
     They are the graph, settings, session, machine, versions and backend. Digests of data would take
     time.
@@ -73,9 +73,9 @@ def facts_of(session: Session, training: Training) -> dict[str, Any]:
 
 
 def _in_blocks(session: Session, training: Training) -> str | None:
-    """Return "yes" if a memory limit splits the steps, which changes rounding.
+    """Return "yes" if a memory limit splits the steps into blocks of rows, which changes rounding.
 
-    All limits split alike.
+    All limits split steps in the same way.
     """
     if session.memory is None or training.stream is not None:
         return None
@@ -120,7 +120,7 @@ def _versions_of(backend: str) -> Mapping[str, str]:
 
 
 def _backend(session: Session) -> dict[str, Any]:
-    """Return the executing backend. nodeflow's own engine is called cpu."""
+    """Return facts about the executing backend; nodeflow's engine is called cpu."""
     other = other_backend(session.backend)
     if other is None:
         return {"backend": "cpu", "processes": 1}

@@ -1,4 +1,4 @@
-"""Resumes a training from the state in a folder of checkpoints, if it still fits."""
+"""Resuming a training from the state in a folder of checkpoints, if the state still fits."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Resumption:
 
     Attributes:
         state: the state to resume from, adapted to changes.
-        folder: the folder of the checkpoint; None where it lies in memory.
-        identity: the identity of the resumed training; None where it is not known yet.
+        folder: the folder of the checkpoint; None if it is in memory.
+        identity: the identity of the resumed training; None if it is not known yet.
         notices: facts that the user has to know.
     """
 
@@ -42,7 +42,7 @@ class Resumption:
 
 
 class ChangedProblem(CheckpointProblem):
-    """The training differs from the checkpoint's training, so the bits would differ.
+    """A training that differs from the checkpoint's training, so that the bits would differ.
 
     Remedy: Undo the change, or allow it with --resume-changed.
     """
@@ -110,7 +110,7 @@ def has_checkpoint(path: Path) -> bool:
 
 
 def _newest(path: Path) -> tuple[Path, TrainingState, list[str]]:
-    """Return the newest intact checkpoint, its state, and notices about the others."""
+    """Return the newest intact checkpoint, its state, and notices about damaged ones."""
     if checkpoint_exists(path):
         check_lists(path.parent)
         return _chosen(path)
@@ -140,7 +140,9 @@ def _newest(path: Path) -> tuple[Path, TrainingState, list[str]]:
 
 
 def _chosen(path: Path) -> tuple[Path, TrainingState, list[str]]:
-    """Return the checkpoint that the user names; if it is damaged, suggest an earlier one."""
+    """Return the checkpoint that the user names; if it is damaged, raise with an earlier one as
+    a hint.
+    """
     try:
         return _read(path)
     except FileProblem as error:
@@ -175,7 +177,7 @@ def _adapted(
 ) -> TrainingState:
     """Return the state for a changed training, with the values of variables that still fit.
 
-    If the steps of the epoch have changed, it starts at the beginning of the epoch.
+    If the steps of an epoch have changed, the training resumes at the beginning of the epoch.
     """
     here = dict(session.variables.items())
     fitting = match(Saved(state.variables, {}), here)

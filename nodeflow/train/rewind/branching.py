@@ -1,4 +1,4 @@
-"""A training that branches off at a step of another one, with all edits since then."""
+"""A training that branches off at a step of an earlier one, with all later edits."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def branch(
     """Return the state of a training that branches off before a step of another one.
 
     Variables that are new, or have another shape now, keep their initial values. If batches, seed
-    or order of the rows have changed, the epoch starts again. Numbers that were edited since then
-    have the values of the new training.
+    or order of the rows have changed, the epoch starts again. Numbers that were edited after the
+    step have the values of the new training.
 
     Args:
         session: the session of the new training; its variables are initialized.

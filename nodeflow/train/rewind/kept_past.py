@@ -1,4 +1,4 @@
-"""The data that a run keeps so that the steps of a finished training can be computed again.
+"""The data kept with a run, from which the steps of a finished training can be computed again.
 
 One file holds some snapshots of the variables, and all other inputs of the steps.
 """
@@ -48,7 +48,7 @@ _ABOUT = (
 
 @dataclass(frozen=True)
 class KeptPast:
-    """The content of the file.
+    """The content of the file with a training's past steps.
 
     Attributes:
         about: names of ``optimizer`` and ``loss``, plain ``settings``, ``row_seed``, the session's
@@ -66,10 +66,10 @@ class KeptPast:
 
     @classmethod
     def of(cls, past: Past, until: float = math.inf) -> KeptPast:
-        """Return the data to keep of a finished training.
+        """Return the data to keep of a finished training, or of its part up to an edit.
 
         Args:
-            until: the last step of this part of it.
+            until: the last step of this part.
         """
         training, copies = past.training, past.snapshots.copies(past.session.graph)
         first = past.start if past.earlier is not None else 0
@@ -107,17 +107,17 @@ class KeptPast:
 
     @property
     def bytes_of_one(self) -> int:
-        """Bytes of one snapshot."""
+        """The size of one snapshot in bytes."""
         return sum(array.nbytes for array in self.arrays[0].values()) if self.arrays else 0
 
     def retaining(self, most: int = MOST) -> KeptPast:
-        """Return the data, retaining at most ``most`` snapshots."""
+        """Return the data with at most ``most`` of the snapshots."""
         chosen = spread(self.steps, most)
         states, arrays = ([of[i] for i in chosen] for of in (self.states, self.arrays))
         return replace(self, states=states, arrays=arrays)
 
     def after(self, earlier: KeptPast) -> KeptPast:
-        """Return the past of a continued training, together with its earlier part."""
+        """Return the past of a continued training, including the past before it was continued."""
         first = self.steps[0] if self.steps else math.inf
         known = [i for i, step in enumerate(earlier.steps) if step < first]
         changes = [c for c in earlier.about["changes"] if c["step"] < first]
@@ -155,7 +155,7 @@ class KeptPast:
         """Return a session with the settings of the session that trained.
 
         Raises:
-            NotOffered: it trained with a backend that is not here.
+            NotOffered: the training used a backend that is not installed.
         """
         about = self.about
         return Session(
@@ -166,7 +166,7 @@ class KeptPast:
         )
 
     def past(self, session: Session, training: Training, progress: Progress) -> Past:
-        """Return the data that `Replay` needs.
+        """Return the data of this training in the form that `Replay` needs.
 
         Args:
             session: a session of the same graph; only its settings are used.
@@ -241,7 +241,9 @@ def load_past(path: Path) -> KeptPast:
 
 
 def _checked(about: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the description in a file; raise an error such as ValueError if it is damaged."""
+    """Return the description in a file after checks; raise, for example, ValueError if it is
+    damaged.
+    """
     for name in ("optimizer", "loss", "tier"):
         text(about[name])
     text(about.get("backend", NUMBA))

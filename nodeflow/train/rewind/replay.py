@@ -1,4 +1,4 @@
-"""Replays any step of a training: from the snapshot before it, in the same kernels, bit for bit.
+"""Replays of any step of a training: from the preceding snapshot, in the same kernels, bit for bit.
 
 A replay has its own session, so the training can continue or stay paused meanwhile: neither its
 variables nor its random numbers are touched.
@@ -47,8 +47,8 @@ class Past:
         tiers: the first compiled step of each plan.
         numbers: the numbers of the optimizers, with their changes.
         progress: the counters and records of the training.
-        start: the last step before these: 0, or the step after which an edit took effect.
-        earlier: the part up to ``start``, if this part begins with an edit.
+        start: 0, or the step after which an edit took effect; these data are for later steps.
+        earlier: the data for the steps up to ``start``, if an edit took effect there.
         ids: the identities of the variables in their document, by name, as far as known.
         marks: marks of edits in these steps, and of all edits before if `earlier` is None.
     """
@@ -68,7 +68,7 @@ class Past:
     marks: list[Mark] = field(default_factory=list)
 
     def at(self, step: int) -> Past:
-        """Return the part of the training that made a step, counted from 1."""
+        """Return the data of the part of the training, between two edits, that made a step."""
         past = self
         while step <= past.start and past.earlier is not None:
             past = past.earlier
@@ -121,17 +121,17 @@ class Replay:
 
     @property
     def epoch(self) -> int:
-        """The epoch of the step."""
+        """The epoch of the step whose values can be read."""
         return self._epoch
 
     @property
     def done(self) -> int:
-        """The number of steps of that epoch before this one."""
+        """The number of steps of the epoch before the one whose values can be read."""
         return self._done
 
     @property
     def stepper(self) -> Stepper:
-        """The stepper that runs the replayed steps. It must have been made before."""
+        """The stepper that runs the replayed steps; available after the first `go_to`."""
         assert self._stepper is not None
         return self._stepper
 
@@ -165,7 +165,9 @@ class Replay:
             report(total - (step - self.step), total)
 
     def advance(self, count: int = 1) -> np.ndarray:
-        """Run steps within the epoch. Return their records, float64 (steps, 1 + probes)."""
+        """Run steps within the epoch; return their recorded scalars, float64 (steps, 1 +
+        probes).
+        """
         stepper = self.stepper
         self.begin_epoch()
         left = self._per_epoch - self._done
@@ -181,12 +183,12 @@ class Replay:
     def values(
         self, tensors: Sequence[Tensor], wanted: Collection[Tensor] | None = None
     ) -> dict[Tensor, np.ndarray]:
-        """Return copies of the values of tensors during the step.
+        """Return copies of the values that tensors have during the step.
 
         Args:
             tensors: the tensors that one plan computes. With `everything`, other wanted tensors
                 need no new plan.
-            wanted: some of them; None for all.
+            wanted: those of the tensors to return; None for all.
 
         Raises:
             RunError: an op fails in this step.
@@ -202,18 +204,20 @@ class Replay:
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
         """Return the values of all slots during the step that follows the current position.
 
-        See `Stepper.every_value`.
+        `Stepper.every_value` describes the slots.
         """
         self._stand_before()
         return self.stepper.every_value(tier)
 
     def order(self) -> list[tuple[Node, ...]]:
-        """Return the order of the step's kernels, as `Stepper.order`."""
+        """Return the nodes of the step in the order of its kernels, like `Stepper.order`."""
         self._stand_before()
         return self.stepper.order()
 
     def is_ready(self, tensors: Sequence[Tensor]) -> bool:
-        """Return whether the kernels of `values` are compiled. Compile in the background if not."""
+        """Return whether the kernels for `values` of these tensors are compiled; if not, start
+        compiling.
+        """
         return self._look(tensors).is_ready(self.stepper.tier_of_next())
 
     @cached_property
@@ -276,7 +280,9 @@ class Replay:
             self.differs_from = min(found, self.differs_from or found)
 
     def _stand_before(self) -> None:
-        """Give the stepper the rows and numbers of the step."""
+        """Give the stepper the order of the rows, and the numbers of the optimizers, of the
+        step.
+        """
         self.begin_epoch()
         self.past.numbers.feed(self.stepper, self.stepper.step)
 

@@ -28,7 +28,7 @@ class Pace:
         since: steps since the newest snapshot.
         seconds: seconds of training since the newest snapshot.
         elapsed: seconds of the training so far.
-        spent: seconds of these that copying took.
+        spent: the part of ``elapsed`` that copying took.
         cost: expected seconds of the next snapshot.
     """
 

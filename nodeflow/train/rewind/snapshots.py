@@ -47,7 +47,7 @@ def assigned_variables(optimizer: Node) -> list[Node]:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A training after a step.
+    """The state of a training after a step.
 
     Attributes:
         step: number of the last step that was made.
@@ -73,7 +73,7 @@ class Held:
     """The variables of one graph in snapshots.
 
     Attributes:
-        graph: the graph. After an edit, the training has another one.
+        graph: the graph. After an edit, the training has another graph.
         changing: the variables that steps change, in the order of the copied arrays.
         still: the other variables with their values.
     """
@@ -87,11 +87,11 @@ class Snapshots:
     """The snapshots of one training.
 
     Args:
-        budget: bytes that they may take; default: `default_budget`.
+        budget: bytes that the snapshots may take; default: `default_budget`.
         most: the maximum number of snapshots; None for as many as the budget holds.
 
     Attributes:
-        spent: seconds that this thread copied.
+        spent: seconds that this thread spent copying.
         elapsed: seconds of the steps.
     """
 
@@ -170,7 +170,9 @@ class Snapshots:
         self.spent += self._cost
 
     def _leaving(self, step: int) -> Snapshot | None:
-        """Remove the snapshots that do not fit beside a new one. Return the last removed one."""
+        """Remove snapshots to make room for a new one; return the last removed one, whose arrays
+        can be reused.
+        """
         gone = None
         while True:
             found = superfluous([*(kept.step for kept in self._kept), step], self._most)
@@ -184,7 +186,7 @@ class Snapshots:
 
     @classmethod
     def of(cls, copies: Sequence[Snapshot]) -> Snapshots:
-        """Return an object with kept snapshots, ordered by step."""
+        """Return a `Snapshots` object with these snapshots, ordered by step."""
         found = cls(0)
         found._kept = list(copies)
         return found

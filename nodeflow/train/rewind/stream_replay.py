@@ -1,4 +1,4 @@
-"""Replays any step of a training on elements of a data set, if the data set is given again.
+"""Replays of a training on the elements of a data set, if the same data set is given again.
 
 The elements are produced again from the beginning of their pass. They have the same bits only if
 the functions and generators of the data set are pure. Otherwise, the losses differ.
@@ -20,7 +20,7 @@ from nodeflow.train.stepping.stream_stepper import StreamStepper
 
 
 class StreamReplay(Replay):
-    """A `Replay` on a data set, without culprits and without the order of ops.
+    """A `Replay` on the elements of a data set; it finds no culprits and no order of ops.
 
     To read the values of a step, it is run once to find its tier. Then the variables are restored,
     and the step runs in that tier again with the wanted tensors as additional fetches.

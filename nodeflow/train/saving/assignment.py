@@ -1,4 +1,5 @@
-"""Which tensor of a file each variable takes, if another program named and laid out the tensors.
+"""An assignment of a file's tensors to variables, if another program named and laid out the
+tensors.
 
 `suggestions` guesses the assignment from names and shapes, and users correct it. `assigned` returns
 the tensors with the names, layouts and dtypes of the variables.
@@ -30,7 +31,7 @@ SYNONYMS = {
 
 @dataclass(frozen=True)
 class Kind:
-    """Dtype and shape of a tensor."""
+    """The dtype and shape of a tensor."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -38,7 +39,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Taken:
-    """The source of a variable's value.
+    """The tensor of a file from which a variable takes its value.
 
     Attributes:
         tensor: the name of the tensor in the file.
@@ -134,7 +135,7 @@ def _canonical(name: str) -> tuple[str, ...]:
 
 
 def assigned(saved: Saved, taken: Mapping[str, Taken], variables: Mapping[str, Kind]) -> Saved:
-    """Return the tensors by the names of the variables that take them, in their layout and dtype.
+    """Return the tensors by the names of the variables that take them, with their layout and dtype.
 
     Raises:
         FileProblem: a tensor is missing in the file, or does not fit its variable.
@@ -155,12 +156,12 @@ def assigned(saved: Saved, taken: Mapping[str, Taken], variables: Mapping[str, K
 
 
 def _sort(dtype: str) -> str:
-    """Return a key that is equal for dtypes that convert to each other: all floats, or the same."""
+    """Return a key that is equal for dtypes that convert to each other: one key for all floats."""
     return "float" if number_kind(numpy_dtype(dtype)) == "f" else dtype
 
 
 def converted(tensor: Kind, variable: Kind, taken: Taken) -> str:
-    """Return the conversions of a tensor in words; empty if there are none."""
+    """Return how a tensor is converted for a variable, in words; "" if it is not."""
     turned = "transposed" if taken.axes == LAYOUTS[2] else "axes reordered" if taken.axes else ""
     cast = f"to {variable.dtype}" if tensor.dtype != variable.dtype else ""
     return ", ".join(filter(None, (turned, cast)))

@@ -42,7 +42,7 @@ LEFTOVER_SECONDS = 3600.0
 
 
 class CheckpointProblem(FileProblem):
-    """A checkpoint is missing, damaged, of a later version, or does not fit the variables.
+    """A checkpoint that is missing, damaged, of a later version, or does not fit the variables.
 
     Remedy: Give a folder that holds a checkpoint of these variables.
     """
@@ -60,7 +60,7 @@ class Manifest:
         time: when the checkpoint was saved, in seconds since 1970.
         part: how often the training was resumed before. If it resumes from an earlier checkpoint,
             new checkpoints have a larger part than the abandoned ones.
-        training: the state of a training loop, as JSON values; None where there is none.
+        training: the state of a training loop, as JSON values; None if there is none.
         arrays: name of the file with the arrays of the training loop.
         has_sums: whether the arrays have checksums.
     """
@@ -82,7 +82,7 @@ class Manifest:
 
     @property
     def rank(self) -> tuple[int, int, float]:
-        """The sort key by age: the larger part is newer, then the larger step, then the time."""
+        """The sort key by age: a newer checkpoint has a larger part, or else step, or else time."""
         return self.part, -1 if self.global_step is None else self.global_step, self.time
 
     @property
@@ -199,9 +199,9 @@ def _replace(
 
 
 def _delete_files(path: Path, manifest: Manifest) -> None:
-    """Delete the files that a manifest names, when another manifest has replaced it.
+    """Delete the files of a manifest that another one has replaced.
 
-    Files that cannot be deleted are overwritten later.
+    Files that cannot be deleted now are overwritten later.
     """
     for name in manifest.files:
         with contextlib.suppress(OSError):
@@ -272,7 +272,7 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
     Warn about a checkpoint without checksums.
 
     Raises:
-        FileProblem: there is none, or it is damaged.
+        FileProblem: there is no such file, or it is damaged.
     """
     if path.is_file():
         return load_weights(path)
@@ -283,7 +283,7 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
 
 
 def read_variables(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
-    """Return the variables of a checkpoint with this manifest; raise as `read_checkpoint`."""
+    """Return the variables of a checkpoint with this manifest; raise as `read_checkpoint` does."""
     arrays = _arrays_of(path, manifest, manifest.weights)
     held = {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
     if held != manifest.variables:
@@ -294,7 +294,7 @@ def read_variables(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
 
 
 def read_loop(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
-    """Return the arrays of a training loop in a checkpoint; raise as `read_checkpoint`."""
+    """Return the arrays of the training loop in a checkpoint; raise as `read_checkpoint` does."""
     return _arrays_of(path, manifest, manifest.arrays)
 
 
@@ -376,7 +376,8 @@ def _is_own(path: Path) -> bool:
 
 
 def _remove_own(path: Path) -> None:
-    """Remove a file, or the checkpoint's files in a folder and then the folder, if it is empty.
+    """Remove a file; or remove the checkpoint's files from a folder, and then the folder if it is
+    empty.
 
     Keep files that the system refuses to remove.
     """

@@ -1,4 +1,4 @@
-"""The list of checkpoints in a folder, and their content, under TensorFlow 1's names.
+"""The list of the checkpoints in a folder, and their content, under TensorFlow 1's names.
 
 A file called ``checkpoint`` in the folder lists the checkpoints, the newest last. A checkpoint is
 named by its path (``model.ckpt-100``), which `Saver.restore` takes.
@@ -65,7 +65,7 @@ def get_checkpoint_state(
     """Return the checkpoints that a folder lists, or None if it lists none.
 
     Args:
-        latest_filename: name of the list, as given to `Saver.save`.
+        latest_filename: name of the list, if another one was given to `Saver.save`.
 
     Raises:
         CheckpointProblem: the list is damaged, or another program wrote it.
@@ -107,7 +107,7 @@ def checkpoint_exists(checkpoint_prefix: Name) -> bool:
 
 
 class CheckpointReader:
-    """The variables of a checkpoint, without a graph. `load_checkpoint` creates it."""
+    """The variables of a checkpoint, readable without a graph. `load_checkpoint` creates it."""
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         self._arrays = arrays
@@ -149,10 +149,12 @@ def load_checkpoint(ckpt_dir_or_file: Name) -> CheckpointReader:
 
 
 def load_variable(ckpt_dir_or_file: Name, name: str) -> np.ndarray:
-    """Return one variable of a checkpoint. Raise as `load_checkpoint` and `get_tensor`."""
+    """Return one variable of a checkpoint; raise as `load_checkpoint` and `get_tensor` do."""
     return load_checkpoint(ckpt_dir_or_file).get_tensor(name)
 
 
 def list_variables(ckpt_dir_or_file: Name) -> list[tuple[str, list[int]]]:
-    """Return sorted names and shapes of a checkpoint's variables. Raise as `load_checkpoint`."""
+    """Return the names and shapes of a checkpoint's variables, sorted; raise as
+    `load_checkpoint` does.
+    """
     return sorted(load_checkpoint(ckpt_dir_or_file).get_variable_to_shape_map().items())

@@ -21,7 +21,7 @@ KIND = "crc32"
 
 
 class SumMismatch(ValueError):
-    """The bytes of an array differ from the bytes written for its owner."""
+    """The error that the bytes of an array differ from the bytes written for its owner."""
 
 
 def array_sum(owner: str, name: str, dtype: str, shape: tuple[int, ...], data: Any) -> int:
@@ -36,7 +36,7 @@ def array_sum(owner: str, name: str, dtype: str, shape: tuple[int, ...], data: A
 
 
 def words_sum(owner: str, words: Mapping[str, str]) -> int:
-    """Return the checksum of the other words of the metadata."""
+    """Return the checksum of the metadata's other words."""
     content = {name: text for name, text in words.items() if name != SUMS}
     text = json.dumps([owner, content], sort_keys=True)
     return zlib.crc32(text.encode())
@@ -58,7 +58,7 @@ class Sums:
         owner: the owner of the arrays; None if the file has no checksums.
 
     Raises:
-        SumMismatch: the rest of the metadata was changed.
+        SumMismatch: the metadata was changed after the checksums were computed.
     """
 
     def __init__(self, words: Mapping[str, str]) -> None:
@@ -87,6 +87,6 @@ class Sums:
 
 
 def little_endian(array: np.ndarray) -> Any:
-    """Return the bytes of a contiguous array as files hold them."""
+    """Return the bytes of a contiguous array in little-endian order, as in files."""
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return little.reshape(-1).view(np.uint8).data

@@ -1,4 +1,4 @@
-"""Writes important data to another folder if its own folder is not writable."""
+"""Writing important data to another folder if the intended folder is not writable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nodeflow.paths import rescue_folder
 
 
 def write_somewhere(path: Path, write: Callable[[Path], object]) -> tuple[Path, FileProblem | None]:
-    """Write to a path, or to a file of its name in the user's rescue folder, or in a temporary one.
+    """Write to a path; if that fails, to a file of the same name in a rescue or temporary folder.
 
     Returns:
         The written path, and the problem with ``path``, or None if ``path`` was written.

@@ -10,14 +10,16 @@ MOST = 1 << 53
 
 
 def whole(value: Any, least: int = 0) -> int:
-    """Return a whole number from ``least`` to `MOST`."""
+    """Return a value that must be a whole number from ``least`` to `MOST`."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
         raise ValueError(f"{short(value)} is not a whole number from {least} to 2^53")
     return value
 
 
 def real(value: Any) -> float:
-    """Return a number, also from the strings ``NaN``, ``Infinity`` and ``-Infinity``."""
+    """Return a value that must be a number, or one of the strings ``NaN``, ``Infinity``,
+    ``-Infinity``.
+    """
     if isinstance(value, str) and value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -29,28 +31,28 @@ def real(value: Any) -> float:
 
 
 def text(value: Any) -> str:
-    """Return a text."""
+    """Return a value that must be a text."""
     if not isinstance(value, str):
         raise ValueError(f"{short(value)} is not a text")
     return value
 
 
 def table(value: Any) -> Mapping[str, Any]:
-    """Return a JSON object."""
+    """Return a value that must be a JSON object."""
     if not isinstance(value, dict):
         raise ValueError(f"{short(value)} is not an object")
     return value
 
 
 def listed(value: Any) -> list[Any]:
-    """Return a JSON array."""
+    """Return a value that must be a JSON array."""
     if not isinstance(value, list):
         raise ValueError(f"{short(value)} is not a list")
     return value
 
 
 def short(value: Any) -> str:
-    """Return the beginning of a value, for a message."""
+    """Return the beginning of a value as text, for a message."""
     if isinstance(value, int) and abs(value) > MOST:
         return "a number beyond 2^53"
     return f"{value!r:.40}"

@@ -90,7 +90,7 @@ class Saver:
         """Write a checkpoint, completely or not at all.
 
         Args:
-            sess: a session of the variables' graph, where all of them have values.
+            sess: a session of the variables' graph, in which all of them have values.
             save_path: the path of the checkpoint; its folder must exist.
             global_step: a number, or a tensor with it, which is appended to the path.
             latest_filename: name of the list of checkpoints; default ``checkpoint``.
@@ -134,7 +134,7 @@ class Saver:
     # ---- restoring ----------------------------------------------------------------------------
 
     def restore(self, sess: Session, save_path: str | os.PathLike[str]) -> None:
-        """Set variables to the values of a checkpoint. They need no initial values before.
+        """Set variables to the values of a checkpoint. They need not be initialized before.
 
         Args:
             sess: a session of the variables' graph.
@@ -181,7 +181,8 @@ class Saver:
     def recover_last_checkpoints(self, checkpoint_paths: Iterable[str]) -> None:
         """Count checkpoints of an earlier run among the kept ones.
 
-        The paths are given the oldest first. They are deleted when their turn comes.
+        The paths are given the oldest first. These checkpoints are deleted like others when too
+        many are kept.
         """
         found = [(p, read_manifest(Path(p)), Path(p)) for p in checkpoint_paths if Path(p).is_dir()]
         self._kept = [(path, place.stat().st_mtime) for path, _, place in found]

@@ -1,4 +1,4 @@
-"""Writes safetensors files one array after another.
+"""A writer of safetensors files that writes one array after another.
 
 The safetensors library builds the whole file in memory and copies it once more. For the snapshots
 of a run, that takes as much memory as the training itself.

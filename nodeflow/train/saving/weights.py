@@ -1,9 +1,8 @@
-"""Variables on disk, as safetensors: no pickle, readable by other libraries. Also reads numpy's
-.npz.
+"""Variables on disk, as safetensors: no pickle, readable by other libraries. Numpy's .npz can be
+read as well.
 
-The metadata may identify the variable of each tensor, by the id of its node and its stream. A saved
-tensor then finds its variable again after the variable was renamed or moved into a subgraph
-(`match`).
+The metadata may identify the variable of each tensor, by the id of its node and its stream. So a
+saved tensor finds its variable even if the variable was renamed or moved into a subgraph (`match`).
 """
 
 from __future__ import annotations
@@ -51,9 +50,9 @@ class Saved:
 
     Attributes:
         arrays: the arrays by the names of their variables.
-        ids: the identities of the variables, where the file has them.
-        slots: names of the variables that an optimizer keeps for itself.
-        owner: the owner in its checksums; None if it has none.
+        ids: the identities of the variables, as far as the file has them.
+        slots: names of the variables that optimizers keep for their state.
+        owner: the run, step or checkpoint that its checksums include; None without checksums.
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -72,7 +71,7 @@ class Match:
         unused: tensors of the file that no variable takes.
         other: description of dtypes and shapes, for variables that the file has with other ones.
 
-    An optimizer's own variables are in ``found`` only.
+    Variables that optimizers keep for their state are in ``found`` only.
     """
 
     found: Mapping[str, str]
@@ -161,7 +160,7 @@ def _keep_finite(path: Path, variables: Mapping[str, np.ndarray]) -> None:
 
 
 def is_finite(array: np.ndarray) -> bool:
-    """Return whether every element is finite. A finite sum proves it without another array."""
+    """Return whether every element is finite. First test the sum, which needs no further array."""
     with np.errstate(all="ignore"):
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
 
@@ -212,15 +211,16 @@ def load_saved(path: str | Path) -> Saved:
 
 
 def owner_of(metadata: Mapping[str, str]) -> str | None:
-    """Return the owner in the checksums of some metadata; None if there are none."""
+    """Return the owner that the checksums in metadata include; None without checksums."""
     return Sums(metadata).owner
 
 
 def owner_in(path: Path) -> str | None:
-    """Return the owner in the checksums of a file, from its header alone; None if it has none.
+    """Return the owner that the checksums in a file include, by its header alone; None without
+    checksums.
 
     Raises:
-        ReadRefused, FileProblem: as `read_arrays`.
+        ReadRefused, FileProblem: the same as `read_arrays`.
     """
     with damaged_as(FileProblem, path, "weights"), opened(path) as file:
         size = size_of(file)
@@ -349,7 +349,7 @@ def _as_pairs(array: np.ndarray) -> np.ndarray:
 
 
 def _header(data: bytes) -> tuple[int, dict[str, Any]]:
-    """Return the position of the tensors, and the header's entries by name."""
+    """Return the position of the first tensor, and the entries of the header by name."""
     (length,) = struct.unpack("<Q", data[:8])
     if length > len(data) - 8:
         raise ValueError("its header is cut off")
@@ -375,7 +375,7 @@ _DTYPES = {
 
 
 def _described(metadata: Mapping[str, str]) -> tuple[dict[str, Id], frozenset[str]]:
-    """Return ids and slots from the metadata. Both are empty if another program wrote the file."""
+    """Return ids and slots from the metadata; both are empty if another program wrote the file."""
     text = metadata.get(META)
     try:
         content = json.loads(text) if text else {}

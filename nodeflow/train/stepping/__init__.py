@@ -1,1 +1,1 @@
-"""Steps of a training, and the rows that they take."""
+"""The steps of a training, and the rows of data that they take."""

@@ -1,7 +1,7 @@
 """`nf.data` sets as the data of a training.
 
 A plain data set (rows, shuffled, in batches) becomes columns, whose batches the engine gathers. Any
-other one is iterated, with an element for each step.
+other data set is iterated, with one element for each step.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def bound_data(graph: Graph, targets: list[Node], steps_per_epoch: int | None) -
 
 
 def of_stage(stage: Elements, places: Places, steps_per_epoch: int | None) -> TrainData:
-    """Return a data set as `TrainData`.
+    """Return the elements of a data set as `TrainData`.
 
     Args:
         stage: the data set's elements.
@@ -120,7 +120,7 @@ def of_stage(stage: Elements, places: Places, steps_per_epoch: int | None) -> Tr
 def measured_rows(data: Any, graph: Graph, places: Places | None = None) -> Rows | None:
     """Return the rows on which metrics are measured, as a dict: placeholder -> column of values.
 
-    Return ``data`` itself if it is no `Dataset`, because it then has this form already.
+    If ``data`` is no `Dataset`, return it unchanged, because it already has this form.
 
     Args:
         places: the placeholder that each component of the data set feeds, by the component's

@@ -1,4 +1,4 @@
-"""Creates the stepper of a training, the same for the training itself and for a replay of it."""
+"""The steppers that run the steps of a training, and of its replays."""
 
 from __future__ import annotations
 

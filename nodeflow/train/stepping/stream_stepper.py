@@ -60,12 +60,14 @@ class StreamStepper:
         return {"began": self._began, "taken": self._taken}
 
     def start_epoch(self, order: np.ndarray, done: int = 0) -> None:
-        """Begin a pass. ``order`` is ignored, because there are no rows."""
+        """Begin a pass. ``order`` is ignored, because the data have no rows to reorder."""
         steps = self._stream.steps
         self._left = self._passes(1) if steps is None else islice(self._passes(), steps - done)
 
     def _passes(self, count: int | None = None) -> Iterator[Element]:
-        """Yield the elements of ``count`` passes, or of the open pass and all further ones."""
+        """Yield the elements of ``count`` passes, or of the pass in progress and all further
+        ones.
+        """
         empty = False
         while not empty and count != 0:
             if self._began is None:
@@ -79,7 +81,7 @@ class StreamStepper:
             count = None if count is None else count - 1
 
     def _begin(self) -> None:
-        """Begin a pass, after the elements that were taken before."""
+        """Begin a pass, after skipping the elements that earlier steps took."""
         self._began = position(self._stream.stage, self._iteration)
         self._elements = self._stream.stage.elements(self._iteration)
         self._taken, self._skipped = self._skipped, 0
@@ -116,7 +118,9 @@ class StreamStepper:
         return list(self._fetches)
 
     def has_next(self) -> bool:
-        """Return whether the epoch has another element. Produces it, so `where` counts it."""
+        """Return whether the epoch has another element. This produces the element, so `where`
+        counts it.
+        """
         if not self._peeked:
             self._peeked.extend(islice(self._left, 1))
         return bool(self._peeked)
@@ -126,7 +130,7 @@ class StreamStepper:
         return self._feeds_of(self._peeked[0])
 
     def feed(self, tensor: Tensor, array: np.ndarray) -> None:
-        """Give another value to a tensor that is fed to all steps, from the next step on."""
+        """Change the value of a tensor that is fed to all steps, from the next step on."""
         self._feeds[tensor] = array
 
     def close(self) -> None:

@@ -128,6 +128,12 @@ PURPOSES = {
         },
         "a `nodeflow.cli.several_processes.Launcher`: starts the processes, and connects them",
     ),
+    "program": Purpose(
+        "kind of programs to open",
+        {"help": "the library that the programs import, for --help: ``TensorFlow 1``"},
+        "a `nodeflow.cli.left_graphs.Runner`: returns the command that runs a program and writes "
+        "the graph that it leaves",
+    ),
     "projection": Purpose(
         "way to place points",
         {"label": "its name in the window"},

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from nodeflow.cli.definition.all_commands import COMMAND_NAMES, build_parser
@@ -85,15 +86,20 @@ def _open_window(argv: list[str], environment: Environment, *, safe: bool = Fals
         hint = suggest(argv[0], COMMAND_NAMES) or "Give an existing .flow file, or see --help."
         environment.message(f"nodeflow: there is no file {argv[0]}. {hint}")
         return PROBLEM
-    if reason := _no_display():
+    if reason := no_display():
         environment.message(f"nodeflow: {reason}")
         return PROBLEM
+    return show_window(environment.path(argv[0]) if argv else None, safe=safe)
+
+
+def show_window(path: Path | None, *, safe: bool = False, is_new: bool = False) -> int:
+    """Open the window, and return its exit code when it is closed; arguments as in `ui.app.run`."""
     from nodeflow.ui.app import run
 
-    return run(str(environment.path(argv[0])) if argv else None, safe=safe)
+    return run(path, safe=safe, is_new=is_new)
 
 
-def _no_display() -> str | None:
+def no_display() -> str | None:
     """Return why no window can open, or None. Without a display Qt would abort the process."""
     names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names):

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from nodeflow.document.io import flow
 from nodeflow.paths import home, home_notice
 from nodeflow.resources import resource
 from nodeflow.ui.controllers.training.resume_offer import offer_resume
@@ -72,17 +73,19 @@ class Start(QObject):
     to recover.
     """
 
-    def __init__(self, window: MainWindow, path: Path | None) -> None:
+    def __init__(self, window: MainWindow, path: Path | None, is_new: bool = False) -> None:
         super().__init__(window)
         self._window = window
-        self._path = path
+        self._path, self._is_new = path, is_new
         window.painted.connect(self._on_painted)
 
     def _on_painted(self) -> None:
         window = self._window
         window.link.start()
         window.pages.welcome.draw_pictures()
-        if self._path is not None:
+        if self._path is not None and self._is_new:
+            window.files.begin_with(flow.load(self._path), self._path.stem)
+        elif self._path is not None:
             window.files.load(self._path)
         has_asked = window.files.recovery.offer()
         window.engine_notices.show_safe_start()
@@ -98,6 +101,7 @@ def run(
     on_painted: Callable[[], None] | None = None,
     *,
     safe: bool = False,
+    is_new: bool = False,
 ) -> int:
     """Open the window, with a file or the welcome page, and return when it is closed.
 
@@ -105,6 +109,7 @@ def run(
         path: a .flow file. If it cannot be read, the window shows an error message.
         on_painted: called after the first paint, for measuring.
         safe: do not load the user's own ops.
+        is_new: show what the file holds as a new document, which is not saved yet.
 
     Returns:
         The exit code.
@@ -117,10 +122,11 @@ def run(
     errors.note_crashes(crash_file())
     try:
         window = make_window(errors=errors, safe=safe)
-        late = _open_first(window, Path(path) if path is not None else None)
+        given = Path(path) if path is not None else None
+        late = given if is_new else _open_first(window, given)
         if on_painted is not None:
             window.painted.connect(on_painted)
-        Start(window, late)
+        Start(window, late, is_new)
         window.show()
         return app.exec()
     finally:

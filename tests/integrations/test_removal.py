@@ -58,10 +58,10 @@ def copy(removed: set[str], root: Path, tmp_path_factory: pytest.TempPathFactory
 
 def named(removed: Collection[str], text: str) -> list[str]:
     """Return the names of missing things that a text mentions as words."""
-    shared: set[str] = set()
+    shared = ""
     if CODE in removed:
         left = [each for each in manifests.integrations() if each.name not in removed]
-        shared = {name for each in left for name in (each.name, each.title)}
+        shared = " ".join(f"{each.name} {each.title}" for each in left)
     else:
         text = EXPORTED.sub("", text)
     words = {each.title for each in manifests.integrations() if each.name in removed}
@@ -69,7 +69,7 @@ def named(removed: Collection[str], text: str) -> list[str]:
         for offer in manifests.offers(purpose):
             if offer.integration.name in removed:
                 words |= {offer.label, offer.name} - PLAIN
-    words -= shared
+    words = {word for word in words if word not in shared}
     return [word for word in sorted(words) if re.search(rf"\b{re.escape(word)}\b", text, re.I)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from nodeflow.cli.definition.exchange_commands import EXPORT, IMPORT, VERIFY
+from nodeflow.cli.definition.exchange_commands import EXPORT, IMPORT, OPEN_PROGRAM, VERIFY
 from nodeflow.cli.definition.lesson_commands import GRADE, LESSON
 from nodeflow.cli.definition.options import (
     ALLOW_DATA,
@@ -188,6 +188,7 @@ ALL_COMMANDS = (
         ),
     ),
     IMPORT,
+    OPEN_PROGRAM,
     EXPORT,
     VERIFY,
     Command(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from nodeflow.cli.definition.options import (
     ALLOW_DATA,
     ANY_FILE,
@@ -91,6 +93,24 @@ IMPORT = Command(
         JSON,
     ),
     purpose="importer",
+)
+
+
+OPEN_PROGRAM = Command(
+    "open-program",
+    "run a Python program, and open the window with the graph that it left: a program for "
+    + " or ".join(each.fields["help"] for each in offers("program")),
+    "nodeflow.cli.commands.models.open_program:open_program",
+    (
+        option("program", help="the program; it runs with your rights", metavar="FILE.py"),
+        option(
+            "arguments",
+            help="the program's own arguments",
+            metavar="ARGUMENT",
+            nargs=argparse.REMAINDER,
+        ),
+    ),
+    purpose="program",
 )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar, Self
+
 from nodeflow.graph import graph
 from nodeflow.integrations.tensorflow1.arithmetic import truediv
 from nodeflow.integrations.tensorflow1.graph_defs import GraphDef
@@ -13,6 +16,13 @@ class Graph(graph.Graph):
     """A graph whose integers divide as in TensorFlow 1."""
 
     quotient = staticmethod(truediv)
+
+    entered: ClassVar[Callable[[graph.Graph], None]] = lambda _: None
+    """Called with each graph that becomes the default one in a block."""
+
+    def __enter__(self) -> Self:
+        Graph.entered(self)
+        return super().__enter__()
 
     def as_graph_def(self, from_version: int | None = None, add_shapes: bool = False) -> GraphDef:
         """Return the nodes that the graph has now.

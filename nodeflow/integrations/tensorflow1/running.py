@@ -23,3 +23,8 @@ def run(program: Path, arguments: Sequence[str] = ()) -> int:
     sys.path.insert(0, str(program.resolve().parent))
     runpy.run_path(str(program), run_name="__main__")
     return 0
+
+
+def command(program: Path, arguments: Sequence[str], target: Path) -> list[str]:
+    """Return the command that runs a program and writes the graph that it leaves; see `left`."""
+    return [sys.executable, "-m", f"{__package__}.left", str(target), str(program), *arguments]

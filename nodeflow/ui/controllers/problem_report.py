@@ -1,4 +1,7 @@
-"""Help → Report a problem: collects a report, shows its contents, and saves it. Sends nothing."""
+"""Help → Report a problem: collects a report, shows its contents, and saves it.
+
+It sends nothing.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ FILE_NAME = "nodeflow-report.zip"
 
 
 class ProblemReport(QObject):
-    """The action that makes reports."""
+    """The action that makes problem reports."""
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class ProblemReport(QObject):
 
     @property
     def _shown(self) -> Sequence[Part]:
-        """The parts, with the graph if the user adds it."""
+        """The parts of the report, with the graph if the user adds it."""
         if self.dialog is None or not self.dialog.graph.isChecked():
             return self._parts
         text = flow.dumps(self._workspace.root)

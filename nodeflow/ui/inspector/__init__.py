@@ -1,4 +1,4 @@
-"""The inspector: the selected thing, with an editor for each declared attribute."""
+"""The inspector: a panel with an editor for each declared attribute of the selected thing."""
 
 from nodeflow.ui.inspector.inspector_widget import Inspector
 

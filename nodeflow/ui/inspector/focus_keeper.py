@@ -1,7 +1,7 @@
 """Keeps the keyboard focus while widgets are replaced.
 
-A field that is rebuilt during typing must not lose the typed text, nor pass the remaining letters
-to the next focused widget: on the canvas they would run as commands.
+If a field is rebuilt while the user types, the typed text must not be lost. Nor may the next
+letters reach another widget: on the canvas they would run as commands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nodeflow.ui.inspector.editors.committed_edit import CommittedEdit, Field
 
 @dataclass
 class _Cursor:
-    """The cursor of a field, its selection, and its uncommitted text."""
+    """The cursor position, the selection and the uncommitted text of a field."""
 
     anchor: int
     position: int
@@ -27,7 +27,9 @@ class _Cursor:
 
 @dataclass
 class _Place:
-    """The focused widget of a page: its kind, its name, and its number among widgets of both."""
+    """The place of the focused widget on a page: its kind, its name, and its index among
+    widgets with both equal.
+    """
 
     kind: type
     name: str
@@ -37,7 +39,9 @@ class _Place:
 
 @contextmanager
 def kept_focus(within: Callable[[], QWidget | None], fallback: QWidget) -> Iterator[None]:
-    """Replace widgets inside, and then focus the widget that corresponds to the focused one.
+    """Restore the focus after the code inside the context has replaced widgets.
+
+    The focus goes to the widget that corresponds to the one focused before.
 
     Args:
         within: returns the page whose widgets are replaced, before and after.

@@ -1,4 +1,4 @@
-"""The inspector panel: one page for the selection, replaced only if needed."""
+"""The inspector panel. It shows one page for the selection, which is replaced only if needed."""
 
 from __future__ import annotations
 
@@ -68,17 +68,19 @@ FRAME_ATTRS = (
 
 
 class Page(QWidget):
-    """A page of the inspector; ``refresh`` shows the current document."""
+    """A page of the inspector. ``refresh`` shows the current state of the document."""
 
     node_requested = Signal(str)
     action_requested = Signal(str)
     vary_wanted = Signal(str, str)
     stage_wanted = Signal(str, str)
     signature: tuple
-    """The inputs that the page was made for. Another signature needs another page."""
+    """A key of everything that the page's widgets depend on. If it changes, the page is
+    replaced.
+    """
 
     def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme, more: More) -> None:
-        # giving a page its parent later would make Qt style all of it again
+        # The parent is set at once, because setting it later would make Qt style the page again.
         super().__init__(parent)
         self.workspace, self.theme, self.more = workspace, theme, more
         self.body = QVBoxLayout(self)
@@ -225,14 +227,14 @@ class NodePage(Page):
             self.current.show_values(values)
 
     def _conflict_fixes(self) -> list[Fix]:
-        """Return a link to the panel that decides conflicts of a merge."""
+        """Return a link to the panel where the conflicts of a merge are decided."""
         if not self.workspace.conflicts_at(self.node):
             return []
         show = partial(self.action_requested.emit, "show_problems")
         return [Fix("Decide in the Problems panel", show)]
 
     def _consent_fixes(self, record: NodeRecord) -> list[Fix]:
-        """Return a fix that allows data outside the document's folder."""
+        """Return a fix that allows reading data outside the document's folder."""
         place = outside_place(self.workspace.document, record)
         if place is None:
             return []
@@ -249,7 +251,9 @@ class NodePage(Page):
         )
 
     def _make_subgraph(self, record: NodeRecord) -> SubgraphSection | PortsEditor | None:
-        """Return the section of an instance's definition, or the ports of a border node."""
+        """Return the section for an instance's definition or for the ports of a subgraph's
+        border node, or None.
+        """
         document = self.workspace.document
         if record.op in BORDER and document.scope:
             return PortsEditor(document, record.op, self.theme)
@@ -262,7 +266,7 @@ class NodePage(Page):
         return section
 
     def _make_inside(self) -> QWidget:
-        """Return a section with the buttons Expand and Unpack, for a node that derives others."""
+        """Make the section with the buttons Expand and Unpack, for a node that generates others."""
         section = Section("GENERATED NODES")
         look = button("Expand", "", self._want_expand)
         unpack = button("Unpack", "", self._want_unpack)
@@ -291,7 +295,7 @@ class NodePage(Page):
 
 
 def signature_of(op: NodeDeclaration | None) -> tuple:
-    """Return the parts of a declaration that the page's widgets depend on."""
+    """Return the parts of an op's declaration on which the page's widgets depend."""
     if op is None:
         return ()
     version = id(op) if op.own else 0  # a user's own op may be declared anew
@@ -344,7 +348,7 @@ class FramePage(Page):
 
 
 class GraphPage(Page):
-    """The page without a selection: the graph as a whole, and its training."""
+    """The page without a selection: the whole graph and its training."""
 
     signature = ("graph",)
 
@@ -398,7 +402,7 @@ class GraphPage(Page):
 
 
 class DerivedPage(Page):
-    """The page without a selection among derived nodes: an explanation of them."""
+    """The page without a selection among generated nodes: an explanation of these nodes."""
 
     signature = ("derived",)
 
@@ -479,14 +483,16 @@ class Inspector(QScrollArea):
         self._page: Page | None = None
         self._more = More()
         self.training_folders: Sequence[TrainingFolder] = ()
-        """Shown with the training settings."""
+        """The choices of folders to show with the training settings."""
         self.live_values: Callable[[], Mapping[str, Preview]] = dict
         """Returns the live values by tensor name."""
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._holder = QWidget()
-        """Holds the pages, because Qt styles a page again when it loses its parent."""
+        """A hidden parent for the pages, because Qt would style a page again if it lost its
+        parent.
+        """
         self._pages = QVBoxLayout(self._holder)
         self._pages.setContentsMargins(0, 0, 0, 0)
         self.setWidget(self._holder)
@@ -524,7 +530,10 @@ class Inspector(QScrollArea):
             self._replace_page()
 
     def refresh(self) -> None:
-        """Show the current document. Replace the page only if it needs other editors."""
+        """Show the current state of the document.
+
+        Replace the page only if it needs other editors.
+        """
         self._leave_other()
         with kept_focus(lambda: self._page, self):
             if self._page is not None and self._wanted_signature() == self._page.signature:
@@ -533,7 +542,7 @@ class Inspector(QScrollArea):
                 self._replace_page()
 
     def _leave_other(self) -> None:
-        """If the page will change, commit the typed text and take the focus."""
+        """If the page will change, commit the typed text and take over the focus."""
         page, focus = self._page, self.window().focusWidget()
         if page is None or focus is None or not page.isAncestorOf(focus):
             return
@@ -567,14 +576,14 @@ class Inspector(QScrollArea):
         QApplication.sendEvent(self, QEvent(QEvent.Type.LayoutRequest))  # gives it its size now
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Go back to the canvas on Escape."""
+        """Emit `leave_requested` on Escape, which returns to the canvas."""
         if event.key() == Qt.Key.Key_Escape:
             self.leave_requested.emit()
             return
         super().keyPressEvent(event)
 
     def focus_first(self) -> None:
-        """Focus the editor that users need first.
+        """Focus the editor that users usually need first.
 
         For a node: its value, else its first attribute, else its name. For a frame: its note.
         """

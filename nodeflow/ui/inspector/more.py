@@ -1,4 +1,4 @@
-"""The inspector's *More*: one remembered switch that shows the settings few users change."""
+"""The inspector's *More*: one remembered switch that shows rarely changed settings."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from nodeflow.ui.core.theming.theme import Theme, icon
 
 
 class More(QObject):
-    """Whether advanced settings are shown, on all pages.
+    """The switch that shows advanced settings, on all pages.
 
     Args:
-        settings: remembers the switch; without them, it is closed at first and not remembered.
+        settings: remembers the switch. Without them, it is closed at first and not remembered.
 
     Signals:
-        switched: it was opened or closed.
+        switched: the switch was opened or closed.
     """
 
     switched = Signal()
@@ -32,7 +32,7 @@ class More(QObject):
 
     @Slot()
     def switch(self) -> None:
-        """Open or close it."""
+        """Open or close the switch."""
         self._is_open = not self._is_open
         if self._settings is not None:
             self._settings.shows_more = self._is_open
@@ -40,7 +40,10 @@ class More(QObject):
 
 
 class MoreButton(QPushButton):
-    """The button of the switch, below the settings of a page. Hidden if the page folds nothing."""
+    """The button of the switch, below the settings of a page.
+
+    It is hidden if the page has nothing to fold.
+    """
 
     def __init__(self, more: More, theme: Theme) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ class AttachData(QObject):
     """The action that offers data for the placeholders without data.
 
     Args:
-        waiting: returns the names of these placeholders.
+        waiting: returns the names of the placeholders without data.
         show_sample: selects the node with this id and focuses its sample value.
     """
 
@@ -53,7 +53,7 @@ class AttachData(QObject):
         actions.bind({"attach_data": Binding(self.open, self._blocked)})
 
     def placeholders(self) -> list[str]:
-        """Return ids of the placeholders without data in the outermost graph."""
+        """Return the ids of the placeholders without data in the outermost graph."""
         root = self._workspace.root
         records = (root.node_named(name) for name in self._waiting())
         return [record.id for record in records if record is not None]
@@ -75,7 +75,7 @@ class AttachData(QObject):
 
     @Slot(object)
     def attach(self, source: str) -> None:
-        """Add a data set and connect it to the placeholders that it fits."""
+        """Add a data set and connect it to the placeholders that its columns fit."""
         root = self._workspace.root
         try:
             node = attach_data(
@@ -96,7 +96,7 @@ class AttachData(QObject):
         self._canvas.viewport.ensure_visible(node)
 
     def _read(self, source: str, folder: os.PathLike[str] | None) -> None:
-        """Attach the data once their columns are known."""
+        """Attach the data set once its columns are known."""
 
         def columns() -> str:
             dataset_types({"source": source}, base_dir=folder)

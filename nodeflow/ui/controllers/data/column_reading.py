@@ -1,4 +1,4 @@
-"""The columns of data sets, read off the GUI thread and shown when they arrive."""
+"""The columns of data sets, read on another thread and shown when they arrive."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from nodeflow.ui.core.state.workspace import Workspace
 
 
 class ColumnReading(QObject):
-    """The reader of columns, which repeats the analysis once they are known.
+    """A reader of columns. It repeats the analysis of the document once the columns are known.
 
-    A node added before its columns were known gets its placeholders then.
+    A dataset node that was added before its columns were known gets its placeholders then.
     """
 
     _came = Signal()
@@ -32,7 +32,7 @@ class ColumnReading(QObject):
         COLUMN_TYPES.read_apart(ThreadSignal(self, "_came").emit)
 
     def close(self) -> None:
-        """Stop reading on another thread; callers wait for columns again."""
+        """Stop reading on another thread. From then on, callers wait for columns."""
         COLUMN_TYPES.read_apart(None)
 
     @Slot(object)

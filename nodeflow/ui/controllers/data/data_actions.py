@@ -16,7 +16,7 @@ NO_DATA = Blocked("No data set feeds the graph.")
 
 
 class DataActions(QObject):
-    """The actions, and their state.
+    """The actions that choose the shown data, and their state.
 
     Signals:
         row_requested: the user wants to choose a row by its number.

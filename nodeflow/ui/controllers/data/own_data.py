@@ -81,7 +81,7 @@ class OwnData(QObject):
         self._wizard().ask()
 
     def drop(self, path: Path, at: QPoint) -> None:
-        """Take a dropped data file: ask for its use if a graph is open, else begin a graph with it.
+        """Use a dropped data file: ask how if a graph is open, otherwise begin a graph with it.
 
         Args:
             at: the position on the screen.
@@ -140,7 +140,7 @@ class OwnData(QObject):
             self.open_path(Path(chosen))
 
     def _wizard(self) -> DataWizard:
-        """Return the open wizard, or a new one."""
+        """Return the open wizard. Open a new one if there is none."""
         if self.wizard is None:
             self.wizard = wizard = DataWizard(self._window, self._themes, self._finish)
             wizard.file_requested.connect(self.choose_file)
@@ -153,7 +153,10 @@ class OwnData(QObject):
         self.wizard = None
 
     def _finish(self, document: Document, title: str, train: bool) -> bool:
-        """Show the graph and train it; return False if the user keeps the open one."""
+        """Show the wizard's graph and train it.
+
+        Return False if the user keeps the open document.
+        """
         if not self._files.begin_with(document, title):
             return False
         self._shows_answers = train and not any(map(view_of, document.nodes.values()))
@@ -166,7 +169,7 @@ class OwnData(QObject):
 
     @Slot(object)
     def _on_training(self, event: Event) -> None:
-        """Show the predictions after the first training, unless a node draws them."""
+        """Show the predictions after the first training, unless a node already draws them."""
         if isinstance(event, Done) and self._shows_answers and not event.stopped:
             self._shows_answers = False
             self._actions.trigger("show_predictions")
@@ -218,7 +221,9 @@ class OwnData(QObject):
         return None if missing(self._workspace.root) else Blocked("No data files are missing.")
 
     def locate(self) -> None:
-        """Let the user locate the missing data of the selected node, or of the first."""
+        """Let the user locate missing data: of the selected node, or else of the first such
+        node.
+        """
         found = missing(self._workspace.root)
         if not found:
             return
@@ -239,7 +244,7 @@ class OwnData(QObject):
         self._report_missing()
 
     def _ask_where(self, path: Path) -> Path | None:
-        """Return the file or picture folder that the user chooses for a missing path."""
+        """Ask the user where a missing file or picture folder is. Return the chosen path."""
         folder, title = str(self._settings.data_folder()), f"Locate {path.name}"
         if path.suffix:
             files = f"{path.name} (*{path.suffix});;All files (*)"

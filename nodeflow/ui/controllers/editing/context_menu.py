@@ -1,6 +1,7 @@
 """The context menus of the canvas, and the actions on the selection.
 
-The content of a menu is data, as in the menu bar; keys and reasons come from the actions.
+The content of a menu is declared as data, like the menu bar. Keys and the reasons that block an
+entry come from the actions.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ KEYS_COUNT_AT_ONCE = (
     *("heal", "detach", "swap_inputs", "mute", "bypass", "breakpoint", "collapse", "hide_wires"),
     *("subgraph", "expand", "unpack", "expose", "delete", "start_wire", "end_wire", "pick_wire"),
 )
-"""Actions with keys on the canvas.
+"""Actions with keys on the canvas that are updated at every change of the selection.
 
-They follow the selection at once, other actions with a delay.
+Other actions are updated after a delay.
 """
 MOST_EXAMINED = 50
-"""Maximum selected nodes whose inputs are examined for swapping or unfolding."""
+"""Maximum number of selected nodes whose inputs are examined for swapping or unfolding."""
 NO_NODES = Blocked("Select nodes, or a frame with nodes on it.")
 NO_SELECTION = Blocked("Select a node.")
 NOTHING_FOLDS = Blocked("The selection has no ports for settings.")
@@ -122,20 +123,22 @@ class ContextMenu(QObject):
         self.menu.popup(at)
 
     def _takes_a_picture(self) -> bool:
-        """Return whether exactly one placeholder is selected and the sketch pad can feed it."""
+        """Return whether exactly one placeholder is selected, and the sketch pad can feed it."""
         workspace, chosen = self._workspace, self._workspace.selection
         if len(chosen) != 1 or workspace.path:
             return False
         return picture_input(workspace.document.nodes[chosen[0]], workspace.analysis) is not None
 
     def _kind(self, kind: str) -> str:
-        """Return the kind of menu: a single dataset node has its own."""
+        """Return the kind of menu to show. A single selected dataset node has its own kind."""
         nodes = self._workspace.document.nodes
         chosen = [nodes[i].op for i in self._workspace.selection]
         return DATASET if kind == "node" and chosen == [DATASET] else kind
 
     def _closed_soon(self) -> None:
-        """Forget the menu's place later, because a chosen entry runs after the menu has closed."""
+        """Forget the menu's position a little later, because a chosen entry runs after the menu
+        has closed.
+        """
         QTimer.singleShot(0, self._canvas, self._forget_place)
 
     def _forget_place(self) -> None:
@@ -143,7 +146,9 @@ class ContextMenu(QObject):
             self._canvas.mouse.menu_open_at = None
 
     def name_toggles(self, *_: object) -> None:
-        """Name the toggle actions after their effect on the selection."""
+        """Give each toggle action the text of its effect on the selection, such as Mute or
+        Unmute.
+        """
         nodes = [self._workspace.document.nodes[i] for i in self._canvas.selection.targets()]
         for mode, on, off in ((MUTED, "Mute", "Unmute"), (BYPASSED, "Bypass", "Stop bypassing")):
             every = bool(nodes) and all(mode_of(node) == mode for node in nodes)
@@ -201,7 +206,10 @@ class ContextMenu(QObject):
         return self._locked() or (None if some else NEVER_HIT)
 
     def _breakable(self) -> list[str]:
-        """Return the selected nodes whose known types allow values not finite, or true."""
+        """Return the selected nodes that can have a breakpoint.
+
+        Their known types must allow values that are not finite, or the value true.
+        """
         analysis = self._workspace.analysis
         return [
             node
@@ -298,7 +306,9 @@ class ContextMenu(QObject):
             self._canvas.edits.insert_into_wire(self._on_wire(key))
 
     def _on_wire(self, key: tuple[str, str]) -> QPointF:
-        """Return the menu's point on the wire, else the wire's middle, in view coordinates."""
+        """Return the menu's position if it is on the wire, or else the wire's middle, in view
+        coordinates.
+        """
         at = QPointF(self._canvas.mouse.menu_at)
         if self._canvas.viewport.hit_test(at).wire == key:
             return at

@@ -1,4 +1,7 @@
-"""The Edit and View menus: mostly methods of the canvas, with the reasons that block them."""
+"""The Edit and View menus.
+
+Most actions call a method of the canvas; each has a check that may block it.
+"""
 
 from __future__ import annotations
 
@@ -85,14 +88,14 @@ class EditActions(QObject):
         return own | by_canvas
 
     def _shown(self, action: Callable[[CanvasView], object]) -> Callable[[], object]:
-        """Return a function that calls an action with the visible canvas."""
+        """Return a function that applies an action to the visible canvas."""
         return lambda: action(self._pages.shown_canvas)
 
     def _run(self, action: str) -> None:
         self._pages.shown_canvas.keyboard.run(action)
 
     def _name_undo(self) -> None:
-        """Show in the menu what undo and redo would affect."""
+        """Show in the menu which edits Undo and Redo would affect."""
         document = self._workspace.document
         undo, redo = document.undo_label, document.redo_label
         self._actions.set_text("undo", f"Undo {_lower(undo)}" if undo else "Undo")
@@ -204,7 +207,7 @@ class EditActions(QObject):
         return self._locked() or (None if one else Blocked("Select a frame."))
 
     def _note(self) -> None:
-        """Put a note at the pointer and start editing it."""
+        """Put a note at the pointer and start to edit it."""
         canvas = self._canvas
         place = self._menu_place() or canvas.viewport.camera.to_scene(canvas.mouse.position())
         x, y = round(place.x() / 8) * 8, round(place.y() / 8) * 8
@@ -238,5 +241,5 @@ def _fit_selection(canvas: CanvasView) -> None:
 
 
 def _lower(label: str) -> str:
-    """Return an undo label for the middle of a sentence: its first letter becomes lowercase."""
+    """Return an undo label for the middle of a sentence, with a lowercase first letter."""
     return label[:1].lower() + label[1:]

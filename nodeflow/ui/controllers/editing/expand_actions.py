@@ -25,13 +25,13 @@ NOTHING_INSIDE = Blocked(
 
 
 class ExpandActions(QObject):
-    """Expand and Unpack, for subgraphs and for nodes that generate others.
+    """The actions Expand and Unpack, for subgraphs and for nodes that generate others.
 
     Args:
         title: returns the document's name.
 
     Signals:
-        node_opened(): show the value of a double-clicked node without an inside.
+        node_opened(): show the value of a double-clicked node that has no inside.
         dataset_opened(id): show the rows of this dataset node.
     """
 
@@ -64,7 +64,7 @@ class ExpandActions(QObject):
         workspace.changed.connect(self._on_changed)
 
     def activate(self, node_id: str) -> None:
-        """Handle a double click on a node: show its inside, else request its value."""
+        """Handle a double click on a node: show its inside, or else request its value."""
         if self._enter(node_id):
             return
         if self._workspace.document.nodes[node_id].op == DATASET:
@@ -114,7 +114,7 @@ class ExpandActions(QObject):
         self._messages.show_status(f"Unpacked {len(new)} nodes")
 
     def _on_opened(self) -> None:
-        """Unpack the nodes that now have places, if it was requested."""
+        """Unpack the generated nodes now that they are laid out, if the user asked for it."""
         node_id = self._pages.expansion.node
         if self._unpacks and node_id is not None:
             self._unpacks = False
@@ -158,7 +158,7 @@ class ExpandActions(QObject):
         return NOTHING_INSIDE if self._selects_data() else self._expand_blocked()
 
     def _selects_data(self) -> bool:
-        """Return whether a dataset node alone is selected."""
+        """Return whether a single dataset node is selected, and nothing else."""
         nodes, chosen = self._workspace.document.nodes, self._workspace.selection
         return len(chosen) == 1 and nodes[chosen[0]].op == DATASET
 
@@ -169,7 +169,7 @@ class ExpandActions(QObject):
             self._messages.show_status(f"Unpacked {len(new)} nodes")
 
     def _enter(self, node_id: str) -> bool:
-        """Show the graph of an instance; return False if the node is not an instance."""
+        """Show the graph of an instance. Return False if the node is not an instance."""
         if not self._workspace.enter(node_id):
             return False
         self._pages.show_canvas()
@@ -186,6 +186,6 @@ class ExpandActions(QObject):
         self._pages.show_expansion()
 
     def _on_changed(self, _: object) -> None:
-        """Leave the generated nodes, because an edit may have changed them."""
+        """Leave the page of generated nodes, because an edit may have changed them."""
         if self._pages.shows_expansion:
             self._pages.show_canvas()

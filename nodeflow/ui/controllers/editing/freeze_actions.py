@@ -1,4 +1,4 @@
-"""Freeze and Thaw: whether training may change the selection's variables."""
+"""Freeze and Thaw: the choice whether training may change the selection's variables."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from nodeflow.ui.core.user_messages import Messages
 
 
 class FreezeActions(QObject):
-    """The actions that freeze and thaw weights: variables that training does not, or does, change.
+    """The actions Freeze and Thaw. Training does not change frozen variables.
 
-    They apply to the selected variables, or else to the variables that the selection depends on.
+    They apply to the selected variables, or else to the variables on which the selection depends.
     """
 
     def __init__(

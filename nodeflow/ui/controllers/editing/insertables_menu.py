@@ -1,4 +1,4 @@
-"""Commands for the palette's rows of subgraphs and library entries, by menu and by key."""
+"""Commands, by menu and key, for the rows of subgraphs and library entries in the palette."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from nodeflow.ui.popups.search.quick_pick import QuickPick, Row
 
 @dataclass(frozen=True)
 class Entry:
-    """One command for a row."""
+    """One command for a row of the palette."""
 
     id: str
     text: str
@@ -59,10 +59,10 @@ ENTRIES = {entry.id: entry for entry in (PLACE, OPEN, RENAME, SAVE, REMOVE)}
 
 
 class InsertablesMenu(QObject):
-    """The menu of a row, and its keys. Each edit is one undo step.
+    """The menu of a row of the palette, and its keys. Each edit is one undo step.
 
     Signals:
-        renamed(id): a row was renamed and has this id now.
+        renamed(id): a row was renamed; the id is its new one.
     """
 
     renamed = Signal(str)
@@ -124,7 +124,7 @@ class InsertablesMenu(QObject):
         return None if when is None else when(op_id)
 
     def do(self, op_id: str, what: str) -> None:
-        """Run a command, or show why it cannot run, with an action that helps."""
+        """Run a command. If it is blocked, show the reason, and an action that would help."""
         entry = ENTRIES[what]
         if entry not in MENUS[_kind(op_id)]:
             return
@@ -151,12 +151,12 @@ class InsertablesMenu(QObject):
         return None
 
     def place(self, op_id: str) -> None:
-        """Add a row's subgraph or template in the middle of the canvas."""
+        """Add a row's subgraph or template to the graph, in the middle of the canvas."""
         self._pages.show_canvas()
         add_in_middle(self._canvas, op_id)
 
     def _open(self, op_id: str) -> None:
-        """Show a subgraph of the file, inside an instance that runs if there is one."""
+        """Show the inside of a subgraph of the file, of an active instance if there is one."""
         name, workspace = _name(op_id), self._workspace
         self._pages.show_canvas()
         if workspace.document.scope == name:
@@ -170,7 +170,7 @@ class InsertablesMenu(QObject):
     # ---- the file's subgraphs ---------------------------------------------------------------
 
     def _ask_name(self, op_id: str) -> None:
-        """Ask for another name."""
+        """Ask for a new name of a row."""
         old = _name(op_id)
         self._quick_pick.open(
             lambda query: [self._renaming(old, query)] if query else [],
@@ -228,7 +228,7 @@ class InsertablesMenu(QObject):
 
 
 def _kind(op_id: str) -> str:
-    """Return `subgraph` or `library`, or "" for an op."""
+    """Return the kind of a palette row: ``subgraph``, ``library``, or "" for an op."""
     return op_id.partition("/")[0] if insertables.is_insertable(op_id) else ""
 
 

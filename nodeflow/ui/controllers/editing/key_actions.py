@@ -1,4 +1,4 @@
-"""The user's keys and pointer settings, the context menu by keyboard, and the list of shortcuts."""
+"""The user's keys and pointer settings, the context menu key, and the list of shortcuts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodeflow.ui.popups.dialogs.shortcut_editor import ShortcutEditor
 
 
 class KeyActions(QObject):
-    """The actions on keys; they give actions and canvas the keys that the user chose."""
+    """The actions that configure keys. They apply the user's keys to actions and canvas."""
 
     def __init__(
         self, window: QWidget, canvas: CanvasView, settings: Settings, actions: ActionSet
@@ -54,7 +54,7 @@ class KeyActions(QObject):
         ShortcutsDialog(self._window, self._actions).open()
 
     def _open_context_menu(self) -> None:
-        """Open the focused widget's menu, like a menu key."""
+        """Open the context menu of the focused widget, as a menu key does."""
         widget = self._window.focusWidget()
         if widget is not None:
             middle = widget.rect().center()

@@ -31,7 +31,7 @@ def add_in_middle(canvas: CanvasView, op_id: str) -> None:
 
 
 def _free_corner(canvas: CanvasView, at: QPointF) -> QPointF:
-    """Return a place near a scene point at which no node has its corner."""
+    """Return a position near a scene point that is not the corner of another node."""
     taken = {(round(n.pos[0]), round(n.pos[1])) for n in canvas.document.nodes.values()}
     x, y = round(at.x() / GRID) * GRID, round(at.y() / GRID) * GRID
     while (x, y) in taken:

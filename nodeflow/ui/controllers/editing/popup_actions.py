@@ -1,4 +1,4 @@
-"""The popups with a text field: commands, nodes to find, formulas, ports to connect."""
+"""The popups with a text field: to search commands or nodes, type formulas, or connect ports."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class SubgraphActions(QObject):
         return None if self._workspace.path or inside else NOT_INSIDE
 
     def leave(self) -> None:
-        """Return to the graph outside and select the instance that was left."""
+        """Return to the outer graph, and select the instance that was left."""
         if self._pages.shows_expansion:
             self._pages.show_canvas()
         elif self._pages.shows_comparison:
@@ -122,7 +122,7 @@ class SubgraphActions(QObject):
             self.go_to(len(self._workspace.path) - 1)
 
     def go_to(self, depth: int) -> None:
-        """Leave subgraphs until this many instances remain on the path."""
+        """Leave subgraphs until the path has this many instances."""
         came_from = self._workspace.path[depth] if depth < len(self._workspace.path) else None
         self._workspace.go_to(self._workspace.path[:depth])
         if came_from in self._workspace.document.nodes:
@@ -139,7 +139,7 @@ class SubgraphActions(QObject):
         return self._locked() or (None if one else Blocked("Select the node of the port."))
 
     def _ask_port(self) -> None:
-        """Ask which port of the selected node becomes a port of the subgraph."""
+        """Ask which port of the selected node is to become a port of the subgraph."""
         record = self._workspace.document.nodes[self._workspace.selection[0]]
         rows = self._exposable(record)
         self._quick_pick.open(
@@ -178,12 +178,16 @@ class SubgraphActions(QObject):
         return self._locked() or (None if some else Blocked("Select a subgraph, or nodes."))
 
     def _save_selection(self) -> None:
-        """Ask for a name: an instance is saved as a subgraph, nodes as a template."""
+        """Ask for a name and save the selection in the library: an instance as a subgraph,
+        nodes as a template.
+        """
         record = self._workspace.selected_instance
         self.ask_to_save(None if record is None else str(record.attrs.get(DEFINITION)))
 
     def ask_to_save(self, definition: str | None) -> None:
-        """Ask for a name in the library for a subgraph, or else for the selection."""
+        """Ask for a name and save in the library: a subgraph's definition, or else the
+        selection.
+        """
         document = self._workspace.document
         default = definition or document.nodes[self._workspace.selection[0]].name
         kind = library.SUBGRAPHS if definition else library.TEMPLATES
@@ -221,7 +225,7 @@ class SubgraphActions(QObject):
         return None if some else Blocked("There are no subgraphs and no templates yet.")
 
     def _ask_insertable(self) -> None:
-        """Ask for a subgraph or template, and add it in the middle."""
+        """Ask for a subgraph or template, and add it in the middle of the canvas."""
         self._pages.show_canvas()
         self._quick_pick.open(
             self._found,
@@ -236,7 +240,7 @@ class SubgraphActions(QObject):
         return None if library.items() else Blocked("The library is empty.")
 
     def _ask_removed(self) -> None:
-        """Ask for the library entry to remove."""
+        """Ask which library entry to remove."""
         self._quick_pick.open(
             lambda query: [
                 Row(item.name, item.kind.rstrip("s"), data=item, icon="trash-2")
@@ -265,7 +269,7 @@ class SubgraphActions(QObject):
         return insertables.available(self._workspace.document, every=True)
 
     def refresh_insertables(self) -> None:
-        """Update the palette after changes of the library, the subgraphs or the current graph."""
+        """Update the palette after a change of the library, the subgraphs or the shown graph."""
         self.insertables_changed.emit(self.insertables())
 
     def _on_edited(self, change: Change) -> None:

@@ -17,13 +17,13 @@ from nodeflow.ui.core.user_messages import Messages
 RESTART = "restart_engine"
 SAFE = "safe_start"
 CRASHES = 2
-"""Number of crashes in a row after which a start without own ops is offered."""
+"""Number of successive crashes after which a start without the user's own ops is offered."""
 AGAIN_MS = 30_000
-"""Milliseconds before the question is repeated after the user chose to wait."""
+"""Milliseconds until the question is repeated, if the user chose to wait."""
 
 
 class EngineNotices(QObject):
-    """The notices over the canvas; none is modal.
+    """The notices about the engine, shown over the canvas. None blocks the window.
 
     Args:
         weights: knows whether there is a copy of the trained weights for a new engine.
@@ -99,13 +99,13 @@ class EngineNotices(QObject):
         return None
 
     def _start_safely(self) -> None:
-        """Start another engine without the user's own ops; their nodes stay unchanged."""
+        """Start another engine without the user's own ops. Nodes of these ops stay unchanged."""
         self._plugins.go_safe()
         self._link.restart()
         self.show_safe_start()
 
     def show_safe_start(self) -> None:
-        """Show whether own ops are left out."""
+        """Show a notice if the user's own ops are left out."""
         if not self._plugins.is_safe:
             return
         text = "Your own ops are disabled; their nodes stay. Fix the ops, then load them again."
@@ -113,7 +113,7 @@ class EngineNotices(QObject):
         self._messages.show_status("Started without own ops")
 
     def _of_variables(self, joined: str) -> str:
-        """Return a clause about the variables in a restarted engine."""
+        """Return a clause about the variables' values in a restarted engine."""
         if self._weights.are_kept:
             return f"{joined}variables will be restored from their last copy"
         return f"{joined}variables will get their initial values" if self._link.has_trained else ""

@@ -1,4 +1,4 @@
-"""The user's settings of the engine, one file each."""
+"""The user's settings of the engine. Each setting has a module."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ def add_engine_settings(
     messages: Messages,
     actions: ActionSet,
 ) -> None:
-    """Add the dialogs of the settings, and send the stored settings to the engine."""
+    """Add the actions that open the dialogs of the settings.
+
+    Send the stored settings to the engine.
+    """
     ThreadSettings(window, link, settings, actions)
     MemorySettings(window, link, settings, actions)
     LiveValueSettings(window, link, settings, actions)

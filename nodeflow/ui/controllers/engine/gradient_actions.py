@@ -1,4 +1,4 @@
-"""Gradient checks: requested from the menu, shown as badges on the nodes."""
+"""Gradient checks: requested from the menu, and shown as badges on the nodes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROLES = {RIGHT: "ok", WRONG: "error", UNCHECKED: "ink_muted"}
 
 
 class GradientActions(QObject):
-    """The actions that request checks, and their results until the graph changes.
+    """The actions that request gradient checks. Results are kept until the graph changes.
 
     Signals:
         found(names): show these nodes, because their gradients are wrong.
@@ -41,7 +41,7 @@ class GradientActions(QObject):
         self._workspace, self._link, self._canvas = workspace, link, canvas
         self._messages, self._actions = messages, actions
         self.results: dict[str, Checked] = {}
-        """The results of checks, by the nodes' full names."""
+        """The results of the checks, by the full names of the nodes."""
         self._request = 0
         actions.bind(
             {
@@ -147,7 +147,7 @@ class GradientActions(QObject):
 
     @Slot(object)
     def _on_edited(self, change: Change) -> None:
-        """Discard the results after an edit, except for pure moves."""
+        """Discard the results after an edit, unless it only moved nodes."""
         if self.results and not change.only_moves:
             self.forget()
 
@@ -161,7 +161,7 @@ class GradientActions(QObject):
 
     @Slot()
     def _show(self) -> None:
-        """Draw the badges of the displayed graph's nodes."""
+        """Show the badges of the nodes of the displayed graph."""
         scope, nodes = self._workspace.scope, self._workspace.document.nodes.values()
         found = {r.id: self.results.get(scope + r.name) for r in nodes} if self.results else {}
         badges = {i: badge_of(checked) for i, checked in found.items() if checked is not None}
@@ -169,7 +169,7 @@ class GradientActions(QObject):
 
 
 def badge_of(checked: Checked) -> Badge:
-    """Return the badge of a node whose gradient was checked."""
+    """Return a badge with the result of a node's gradient check."""
     error = checked.error
     text = "∇ –" if error is None else "∇ exact" if error == 0 else f"∇ {error:.0e}"
     return Badge(text.replace("e-0", "e-"), ROLES[checked.verdict], f"Gradient of {checked}.")

@@ -1,4 +1,4 @@
-"""The user's limits of memory and time for live values and reading data."""
+"""The user's limits of memory and time for live values and for reading data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MEGABYTE = 1_000_000
 
 
 class LiveValueSettings(QObject):
-    """The setting of the limits, for the engine and for this process's own reading."""
+    """The limits for live values, applied to the engine and to data reading in this process."""
 
     def __init__(
         self, window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet
@@ -74,7 +74,7 @@ class LiveValueSettings(QObject):
 
 
 class LiveValuesDialog(QDialog):
-    """A dialog for the limits of a node's value, of data files and of past steps."""
+    """A dialog for the limits of a node's live value, of data files and of past steps."""
 
     def __init__(self, parent: QWidget, settings: Settings) -> None:
         super().__init__(parent)

@@ -1,8 +1,8 @@
-"""User ops in the window: the plugin folder is watched and reloaded on changes.
+"""User ops in the window. The plugin folder is watched, and its files are reloaded on changes.
 
-The window needs the declarations, the engine process the functions. The files first run in a
-separate process, so that they cannot harm the window. Files that end this process are also left out
-in the engine.
+The window needs the declarations of the ops, the engine process their functions. The files run
+in a separate process first, so that they cannot harm the window. If a file ends that process,
+the engine does not load it.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
 from nodeflow.ui.core.user_messages import Messages, sentence
 
 SETTLE_MS = 120
-"""Delay before loading, because editors write a file in several steps."""
+"""Milliseconds before changed files are loaded, because editors write a file in several steps."""
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class PluginWatcher(QObject):
-    """The watcher of the plugin folder, with the actions for it.
+    """The watcher of the plugin folder, with its actions.
 
     Signals:
         reloaded(ids): these ops were added, removed or changed, or the problems of files changed.
-        typed(id): previously unknown types of this op are known now.
+        typed(id): types of this op that were unknown are known now.
 
     Attributes:
         is_loading: whether files are being tried; `reloaded` follows.
-        skip: (file, reason) of the files that end their process.
-        is_safe: no file runs until the user requests it.
+        skip: pairs (file, reason) of the files that ended the process which tried them.
+        is_safe: whether no file runs until the user requests it.
     """
 
     reloaded = Signal(object)
@@ -71,7 +71,7 @@ class PluginWatcher(QObject):
         self.load()
 
     def bindings(self) -> dict[str, Binding]:
-        """Return the bindings of the actions on user ops."""
+        """Return the bindings of the actions for user ops."""
         return {
             "new_op": Binding(self.ask_new_op),
             "plugin_folder": Binding(self.show_folder),
@@ -93,7 +93,7 @@ class PluginWatcher(QObject):
 
     @Slot()
     def load(self) -> None:
-        """Load changed files; return at once."""
+        """Load changed files. Return at once."""
         if self.is_safe:
             return
         contents = PLUGINS.look()
@@ -102,7 +102,7 @@ class PluginWatcher(QObject):
             self._try(bool(contents))
 
     def _try(self, has_files: bool) -> None:
-        """Run the files in their process, if there are any."""
+        """Run the files in the separate process, if there are any files."""
         self._load += 1
         if not has_files:
             self._on_loaded(self._load, Loaded({}, ()), {})
@@ -112,11 +112,11 @@ class PluginWatcher(QObject):
         self._prober.load(str(self.folder), lambda found, skip: self._say(load, found, skip))
 
     def _say(self, load: int, found: Loaded, skip: dict[str, str]) -> None:
-        """Forward a result from the prober's thread."""
+        """Pass on a result from the thread of the process that tries the files."""
         self._found.emit(load, found, skip)
 
     def _came(self, op: str) -> None:
-        """Forward newly known types from the prober's thread."""
+        """Pass on newly known types from the thread of the process that tries the files."""
         self._types.emit(op)
 
     @Slot(int, object, object)
@@ -136,12 +136,12 @@ class PluginWatcher(QObject):
             self._messages.show_status(text)
 
     def close(self) -> None:
-        """End the process that runs the files."""
+        """End the process that tries the files."""
         self._load += 1
         self._prober.close()
 
     def go_safe(self) -> None:
-        """Disable own ops until the user loads them again."""
+        """Disable the user's own ops until the user loads them again."""
         self.is_safe, self.is_loading, self.skip = True, False, ()
         self._load += 1
         gone = PLUGINS.unload()
@@ -151,7 +151,7 @@ class PluginWatcher(QObject):
     # ---- actions ----------------------------------------------------------------------------
 
     def show_folder(self) -> None:
-        """Show the folder, with a sample in it if it is new."""
+        """Open the folder in the file manager. If the folder is new, put a sample op into it."""
         try:
             folder = make_folder()
         except FileProblem as error:
@@ -173,7 +173,10 @@ class PluginWatcher(QObject):
 
     @Slot(str)
     def make_op(self, name: str) -> None:
-        """Create a file for an op of this name and open it, or show why the name is invalid."""
+        """Create a file for an op with this name and open it.
+
+        If the name is invalid, show the reason.
+        """
         name = name.strip()
         if not _ID.fullmatch(name):
             self._messages.show(
@@ -214,14 +217,18 @@ class PluginWatcher(QObject):
         return None
 
     def reload(self) -> None:
-        """Run every file again; this ends a safe start."""
+        """Run every file again. This ends a start without the user's ops."""
         self.is_safe, self._reports = False, True
         contents = PLUGINS.look(again=True)
         self._watch()
         self._try(bool(contents))
 
     def open_file(self, place: str) -> None:
-        """Open a file of the folder, named as in a problem: ``leaky.py, line 3``."""
+        """Open a file of the folder.
+
+        Args:
+            place: the file as named in a problem, such as ``leaky.py, line 3``.
+        """
         path = self.folder / place.split(",")[0]
         if path.is_file():
             self._show(path)
@@ -229,7 +236,7 @@ class PluginWatcher(QObject):
     # ---- watching ---------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Watch the folder and its files. A replaced file must be added again."""
+        """Watch the folder and its files. A replaced file must be added to the watcher again."""
         folder = self.folder
         wanted = {str(folder), *map(str, PLUGINS.files())} if folder.is_dir() else set()
         watched = {*self._watcher.files(), *self._watcher.directories()}
@@ -244,7 +251,9 @@ class PluginWatcher(QObject):
 
     @Slot(Qt.ApplicationState)
     def _on_state(self, state: Qt.ApplicationState) -> None:
-        """Load again when the user returns, because some file systems report no changes."""
+        """Load changed files when the user returns to the window, because some file systems
+        report no changes.
+        """
         if state == Qt.ApplicationState.ApplicationActive:
             self._timer.start()
 

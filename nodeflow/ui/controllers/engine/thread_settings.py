@@ -1,4 +1,4 @@
-"""The user's number of threads, stored in the settings for this engine and later ones."""
+"""The number of threads that the engine uses, chosen by the user and stored in the settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXT = (
 
 
 class ThreadSettings(QObject):
-    """The setting of the engine's number of threads."""
+    """The action that sets the engine's number of threads."""
 
     def __init__(
         self, window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet

@@ -1,4 +1,4 @@
-"""File → Export → Export code: the graph as a program, to be read and written to a folder."""
+"""File → Export → Export code: shows the graph as a program, and writes it to a folder."""
 
 from __future__ import annotations
 

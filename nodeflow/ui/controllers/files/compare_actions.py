@@ -1,4 +1,4 @@
-"""Comparisons on the canvas: with another file, with the saved one, or of any two documents."""
+"""Comparisons on the canvas: with another file, with the saved file, or of any two documents."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HERE = "in this window"
 
 
 class CompareActions(QObject):
-    """Comparisons in File → Versions. `show_comparison` compares any two documents."""
+    """The comparisons of File → Versions. `show_comparison` compares any two documents."""
 
     def __init__(
         self,
@@ -70,9 +70,9 @@ class CompareActions(QObject):
     ) -> None:
         """Draw the changes from one document to another on the canvas.
 
-        The method changes neither document. Edits of the open document update the comparison; the
-        other document must not change meanwhile. The comparison ends when another page is shown or
-        another document is opened.
+        This changes neither document. Edits of the open document update the comparison; the
+        other document must not change meanwhile. The comparison ends when another page is shown
+        or another document is opened.
 
         Args:
             before_title, after_title: titles of the documents: ``Compared: [title] → [title]``.
@@ -81,7 +81,7 @@ class CompareActions(QObject):
         self._pages.show_comparison()
 
     def compare_with_file(self, path: Path, title: str = "") -> None:
-        """Draw the changes from a file, which a thread reads, to the open document.
+        """Draw the changes from a file to the open document. A thread reads the file.
 
         Args:
             title: title of the file; by default its name.
@@ -94,7 +94,7 @@ class CompareActions(QObject):
 
     @Slot()
     def _on_opened(self) -> None:
-        """Add the keys of read-only actions to the canvas of the comparison."""
+        """Give the canvas of the comparison the keys of the actions that do not edit."""
         canvas = self._pages.comparison.canvas
         assert canvas is not None
         canvas.addActions([self._actions[name] for name in ("copy", "select_all")])
@@ -127,7 +127,9 @@ class CompareActions(QObject):
         return None if self._pages.shows_comparison else Blocked("No comparison.", "compare")
 
     def _export(self) -> None:
-        """Write the displayed graph of the comparison as a picture that the user names."""
+        """Write the displayed graph of the comparison as a picture, to a file that the user
+        names.
+        """
         page = self._pages.comparison
         document, canvas = page.inside.document, page.canvas
         if page.found is None or canvas is None:

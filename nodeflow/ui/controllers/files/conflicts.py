@@ -1,4 +1,4 @@
-"""Conflicts that a merge left in the open file: shown on cards, and resolved."""
+"""Conflicts that a merge left in the open file. Cards show them, and the user resolves them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nodeflow.ui.core.user_messages import Messages, sentence
 
 
 class Conflicts(QObject):
-    """The conflicts at the nodes of the canvas; each decision is one undo step."""
+    """The merge conflicts at the nodes of the canvas. Each decision is one undo step."""
 
     def __init__(self, workspace: Workspace, canvas: CanvasView, messages: Messages) -> None:
         super().__init__(canvas)
@@ -26,7 +26,10 @@ class Conflicts(QObject):
 
     @Slot(object, str)
     def decide(self, conflict: Conflict | None, side: str) -> None:
-        """Keep one side of a conflict, or of all; show why if it is impossible."""
+        """Keep one side of a conflict, or of all conflicts.
+
+        If this is impossible, show the reason.
+        """
         root = self._workspace.root
         if conflict is None:
             failed = resolve_all(root, side)

@@ -1,6 +1,7 @@
-"""Crash recovery: the journal of the open document, and journals of windows that crashed.
+"""Crash recovery: the journal of the open document, and the journals of crashed windows.
 
-Restored work keeps its old journal until it is safe elsewhere; meanwhile no other window offers it.
+A restored document keeps its old journal until the work is stored elsewhere. Meanwhile no other
+window offers that journal.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ class CrashRecovery(QObject):
 
     Signals:
         journal_begun(Journal): the open document has another journal.
-        recovered(document, known, weights): restored work; the known state of its file (None: as on
-            disk), and the file of unsaved weights, or None.
+        recovered(document, known, weights): work was restored. ``known`` is the state of its
+        file (None: as on disk), ``weights`` the file of unsaved weights or None.
     """
 
     journal_begun = Signal(object)
@@ -47,7 +48,7 @@ class CrashRecovery(QObject):
         self._window, self._shared, self._messages = window, shared, messages
         self.journal: journal.Journal | None = None
         self._item: journal.Recoverable | None = None
-        """The restored journal that is not safe elsewhere yet."""
+        """The restored journal whose work is not stored elsewhere yet, or None."""
         self._held: BinaryIO | None = None
         workspace.edited.connect(self._on_edit)
         self._failed.connect(self._on_failure, Qt.ConnectionType.QueuedConnection)
@@ -55,7 +56,7 @@ class CrashRecovery(QObject):
     # ---- the open document ------------------------------------------------------------------
 
     def keep_journal(self, document: Document) -> None:
-        """Record the changes of a newly opened document instead of the previous one."""
+        """Start a journal for a newly opened document, in place of the previous document's."""
         self.close()
         self.journal = journal.Journal(
             document, on_failure=self._failed.emit, digest=lambda: self._shared.digest
@@ -85,7 +86,7 @@ class CrashRecovery(QObject):
 
     @Slot()
     def _on_edit(self) -> None:
-        """Delete the restored journal once the new one holds all of its work."""
+        """Delete the restored journal once the new journal contains all of its work."""
         item, journal = self._item, self.journal
         if item is not None and journal is not None and journal.is_on_disk and not item.weights:
             self._forget()
@@ -102,7 +103,7 @@ class CrashRecovery(QObject):
     # ---- recovery ---------------------------------------------------------------------------
 
     def offer(self) -> bool:
-        """Ask about documents that crashes left behind; return whether there were any."""
+        """Ask about documents that crashes left behind. Return whether there were any."""
         has_asked = False
         while found := journal.pending():
             has_asked = True
@@ -117,7 +118,7 @@ class CrashRecovery(QObject):
         return has_asked
 
     def recover(self, item: journal.Recoverable) -> None:
-        """Open the work in a journal; unreadable edits stay in the journal."""
+        """Open the work stored in a journal. Edits that cannot be read stay in the journal."""
         held = item.hold()
         if held is None:
             self._messages.show("Another window has already restored this work.", "info")
@@ -148,7 +149,9 @@ class CrashRecovery(QObject):
 
 
 def _known_then(item: journal.Recoverable, found: journal.Recovered) -> KnownFile | None:
-    """Return the state of the file that recovered work was based on; None: as on disk."""
+    """Return the state of the file on which recovered work was based; None if it equals the
+    file on disk.
+    """
     path = found.document.path
     if path is None or not path.exists():
         return None

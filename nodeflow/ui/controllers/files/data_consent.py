@@ -1,4 +1,7 @@
-"""Data outside the document's folder. They are not read until the user allows it here."""
+"""Consent to data outside the document's folder.
+
+Such data are not read until the user allows it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ ALL = "allow_all_data"
 
 
 class DataConsent(QObject):
-    """The question about data outside the folder, and the stored permissions."""
+    """The question about data outside the document's folder, and the stored permissions."""
 
     def __init__(
         self, parent: QObject, workspace: Workspace, messages: Messages, actions: ActionSet
@@ -40,11 +43,11 @@ class DataConsent(QObject):
         workspace.saved.connect(self._remember)
 
     def allow_all(self) -> None:
-        """Let the document read all its data outside the folder."""
+        """Let the document read all data that it names outside its folder."""
         self._workspace.allow(*(one.place for one in outside_data(self._workspace.root)))
 
     def _selected(self) -> list[str]:
-        """Return the data of the selected nodes that the document may not read."""
+        """Return the data sources of the selected nodes that the document may not read."""
         document = self._workspace.document
         records = (document.nodes[node] for node in self._workspace.selection)
         return [place for record in records if (place := outside_place(document, record))]
@@ -63,7 +66,7 @@ class DataConsent(QObject):
         return Blocked("The document may already read all its data.")
 
     def _report(self) -> None:
-        """Show over the canvas which data the document may not read yet."""
+        """Show a message over the canvas about data that the document may not read yet."""
         found = outside_data(self._workspace.root)
         if found:
             places = {one.place for one in found}
@@ -76,7 +79,9 @@ class DataConsent(QObject):
         self._remember()
 
     def _remember(self) -> None:
-        """Store the permissions for the document's file, which Save As may have changed."""
+        """Store the permissions under the path of the document's file, because Save As may have
+        changed it.
+        """
         document = self._workspace.root
         if document.path is None or not document.allowed:
             return
@@ -88,7 +93,7 @@ class DataConsent(QObject):
 
 
 def asking(found: list[Outside]) -> str:
-    """Return the question about data that a document would read."""
+    """Return the question to the user about the data that a document would read."""
     places = list(dict.fromkeys(brief(shown_path(one.place), 300) for one in found))
     if len(places) == 1:
         kind = "data" if found[0].name != "weights" else "weights"

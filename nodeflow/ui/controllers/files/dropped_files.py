@@ -22,7 +22,7 @@ NOT_HERE = "Only files on this computer can be dropped. Save the data to a file 
 
 
 class DroppedFiles(QObject):
-    """The receiver of dropped files, which announces the effect of a drop while they hover.
+    """The receiver of dropped files. While files hover, it announces what dropping them would do.
 
     Args:
         hint: shows a text over the middle of the window; hides it if the text is empty.
@@ -45,7 +45,7 @@ class DroppedFiles(QObject):
         self._messages, self._hint = messages, hint
 
     def enter(self, event: QDragEnterEvent) -> None:
-        """Accept anything that may be a file, so that every drop gets an answer."""
+        """Accept everything that may be a file, so that every drop gets an answer."""
         mime = event.mimeData()
         if mime.hasUrls() or mime.hasImage():
             event.acceptProposedAction()
@@ -57,7 +57,7 @@ class DroppedFiles(QObject):
         self._hint("")
 
     def drop(self, event: QDropEvent, at: QPoint) -> None:
-        """Take the first file that can be used.
+        """Use the first dropped file that can be used.
 
         Args:
             at: the position on the screen.
@@ -86,7 +86,7 @@ class DroppedFiles(QObject):
         self._messages.show_status(text)  # the welcome page covers the banner
 
     def _words(self, path: Path, kind: FileKind) -> str:
-        """Return a hint that says what dropping the file does."""
+        """Return a hint that says what dropping the file will do."""
         has_graph = bool(self._workspace.root.nodes) and not self._pages.shows_welcome
         learns = "make a graph that learns from it"
         if kind is FileKind.DATA:
@@ -101,7 +101,7 @@ class DroppedFiles(QObject):
 
 
 def _first(paths: list[Path]) -> tuple[Path, FileKind] | None:
-    """Return the first file of a known kind, otherwise the first file; None without files."""
+    """Return the first file of a known kind, or else the first file; None if there are no files."""
     kinds = [(path, kind_of(path)) for path in paths]
     known = (each for each in kinds if each[1] is not FileKind.OTHER)
     return next(known, kinds[0] if kinds else None)

@@ -1,4 +1,4 @@
-"""Versions of the open document's file: list, compare, open and restore them."""
+"""Earlier versions of the open document's file: list, compare, open and restore them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ class EarlierVersions(QObject):
     """The action Earlier versions, and comparisons of the open document with another version.
 
     Attributes:
-        on_canvas: draws a comparison on the canvas; None if that is impossible. The text offers it.
+        on_canvas: draws a comparison on the canvas; None if that is impossible. A comparison as
+        text offers it.
 
     Signals:
-        copy_wanted(document, title): open a version beside its file.
+        copy_wanted(document, title): open a version as a separate document.
         restore_wanted(document, text): show a version as the file's document, with a message.
     """
 
@@ -57,7 +58,7 @@ class EarlierVersions(QObject):
         return None
 
     def show(self) -> None:
-        """List the versions of the file until the user has chosen one or closes the list."""
+        """List the versions of the file, until the user chooses one or closes the list."""
         path = self._workspace.root.path
         assert path is not None
         self._shared.wait_for_backups()
@@ -103,7 +104,7 @@ class EarlierVersions(QObject):
         return document
 
     def open_copy(self, file: Path, title: str) -> None:
-        """Open the version in a file that a message named."""
+        """Open the earlier version stored in ``file``, to which a message referred."""
         version = backups.backup_in(file)
         document = None if version is None else self._read(version)
         if document is not None:
@@ -112,7 +113,7 @@ class EarlierVersions(QObject):
     # ---- comparing --------------------------------------------------------------------------
 
     def compare_with_disk(self) -> bool:
-        """Show the differences between file and window; return True if the canvas shows them."""
+        """Show the differences between file and window. Return True if the canvas shows them."""
         path = self._workspace.root.path
         assert path is not None
         try:
@@ -125,7 +126,7 @@ class EarlierVersions(QObject):
         return self.compare(theirs, "on disk")
 
     def compare(self, other: Document, title: str) -> bool:
-        """Show the differences to another version; return True if the canvas shows them.
+        """Show the differences to another version. Return True if the canvas shows them.
 
         Args:
             title: the other version's title, such as ``on disk``.

@@ -1,8 +1,8 @@
 """Opening and saving: files, recent files, examples, unsaved changes, recovery after a crash.
 
-A document is replaced only after the new one is read completely, and unsaved changes are discarded
-only with the user's consent. A bundled example opens as a copy without a file, so that Save opens a
-file dialog.
+The open document is replaced only after the new one is read completely. Unsaved changes are
+discarded only with the user's consent. A bundled example opens as a copy without a file, so
+that Save opens a file dialog.
 """
 
 from __future__ import annotations
@@ -132,7 +132,10 @@ class FileController(QObject):
             self.open_path(Path(chosen))
 
     def save(self) -> bool:
-        """Save, asking for a name if there is none; return True if the document was saved."""
+        """Save the document. Ask for a name if there is none.
+
+        Return True if the document was saved.
+        """
         if self._workspace.root.path is None:
             return self.save_as()
         return self._save(self._workspace.root.path)
@@ -146,7 +149,8 @@ class FileController(QObject):
         path = Path(chosen)
         path = path if path.suffix else path.with_suffix(".flow")
         over = path != document.path and self.shared.is_elsewhere(path)
-        # the file dialog asked about replacing it, but not whether another window has it open
+        # The file dialog has asked whether to replace the file, but not whether another window has
+        # it open.
         if over and not confirmation_dialogs.ask_open_elsewhere(self._window, path.name):
             return False
         return self._save(path, over)
@@ -159,7 +163,10 @@ class FileController(QObject):
         return None
 
     def reload(self) -> None:
-        """Reload the file from disk, or handle two versions as the user decides."""
+        """Reload the file from disk.
+
+        If the window has unsaved changes, ask which version to keep.
+        """
         document = self._workspace.root
         assert document.path is not None
         answer = confirmation_dialogs.RELOAD
@@ -179,11 +186,13 @@ class FileController(QObject):
 
     @property
     def _learned(self) -> tuple[str, ...]:
-        """Return sentences about unsaved weights, which a reload would lose beside the changes."""
+        """Return sentences about unsaved weights, which a reload would lose together with the
+        changes.
+        """
         return tuple(filter(None, (self.weights.loss,)))
 
     def _ask_changed(self, path: Path, saving: bool) -> str:
-        """Ask which version to keep; the user may look at the differences first."""
+        """Ask which version to keep. The user may look at the differences first."""
         while True:
             answer = confirmation_dialogs.ask_changed(
                 self._window, path.name, saving, *self._learned
@@ -194,7 +203,7 @@ class FileController(QObject):
                 return confirmation_dialogs.CANCEL
 
     def _settle_versions(self, answer: str) -> bool:
-        """Handle two versions as the user decided; return True if this window's was saved."""
+        """Keep the version that the user chose. Return True if this window's version was saved."""
         document = self._workspace.root
         path = document.path
         assert path is not None
@@ -207,7 +216,7 @@ class FileController(QObject):
         return False
 
     def _reload(self, document: Document, path: Path) -> None:
-        """Show the file's version; the previous one is stored among the earlier versions."""
+        """Show the file's version. The window's version is stored among the earlier versions."""
         shown = self._workspace.path
         if self.load(path):
             try:
@@ -217,7 +226,7 @@ class FileController(QObject):
             self._workspace.go_to(shown)
 
     def begin_empty(self) -> None:
-        """Show an empty document without asking."""
+        """Show an empty document. Do not ask about unsaved changes."""
         self._show(Document())
 
     def _export_blocked(self) -> Blocked | None:
@@ -283,7 +292,7 @@ class FileController(QObject):
     # ---- opening ----------------------------------------------------------------------------
 
     def open_path(self, path: Path) -> bool:
-        """Open a file unless the user keeps unsaved changes; return True if it is open."""
+        """Open a file unless the user keeps unsaved changes. Return True if the file is open."""
         return self.load(path, asks=True)
 
     def _offer_data(self, path: Path) -> None:
@@ -291,7 +300,7 @@ class FileController(QObject):
             self.data_chosen.emit(path)
 
     def begin_with(self, document: Document, title: str) -> bool:
-        """Show a new unsaved document; return False if the user keeps the previous one."""
+        """Show a new unsaved document. Return False if the user keeps the previous one."""
         if not self.may_leave():
             return False
         reanchor(document, None)
@@ -303,13 +312,13 @@ class FileController(QObject):
         return True
 
     def load(self, path: Path, as_copy: bool = False, asks: bool = False) -> bool:
-        """Read a file and show it; on an error show the error and keep the open document.
+        """Read a file and show it. If this fails, show the error and keep the open document.
 
         Args:
             as_copy: leave the document without a file, so that Save asks for one. Graphs in
-                pictures always open without a file.
+            pictures always open without a file.
             asks: ask before the open document is replaced. Otherwise ask only if it changed
-                while the file was read.
+            while the file was read.
         """
         if not self._is_graph(path):
             return False
@@ -334,7 +343,10 @@ class FileController(QObject):
         return True
 
     def _is_graph(self, path: Path) -> bool:
-        """Return whether to open a file as a graph; hand data, models and pictures on."""
+        """Return whether to open a file as a graph.
+
+        Emit a signal for a data file, model or picture instead.
+        """
         kind = kind_of(path)
         if kind is FileKind.DATA:
             self._offer_data(path)
@@ -347,7 +359,10 @@ class FileController(QObject):
         return False
 
     def _holds_graph(self, path: Path) -> bool:
-        """Return whether a picture holds a graph; also True if it cannot be read."""
+        """Return whether a picture contains a graph.
+
+        Return True also if the picture cannot be read.
+        """
         try:
             with Waiting(self._window, f"Reading “{path.name}”…") as waiting:
                 return waiting.apart(lambda _: not_a_file(path) is not None or has_graph(path))
@@ -355,15 +370,15 @@ class FileController(QObject):
             return True
 
     def _scene_of(self, found: Reading, waiting: Waiting) -> SceneModel:
-        """Return the scene of a large document."""
+        """Build the scene of a large document in slices, while the waiting window is shown."""
         scene = SceneModel(found.document, found.analysis, lambda *_: None)
         waiting.in_slices(scene.make_in_slices())
         return scene
 
     def load_quietly(self, path: Path) -> bool:
-        """Read a small file and show it; return False, without a message, if it fails.
+        """Read a small file and show it. Return False, without a message, if it fails.
 
-        Only for a window that is not shown yet.
+        This is only for a window that is not shown yet.
         """
         try:
             if is_picture(path) or kind_of(path) not in (FileKind.GRAPH, FileKind.OTHER):
@@ -388,10 +403,11 @@ class FileController(QObject):
         return is_open
 
     def may_leave(self, *ends: str) -> bool:
-        """Ask one question about everything that would be lost; False if the user wants to stay.
+        """Ask one question about everything that would be lost. Return False if the user wants to
+        stay.
 
         Args:
-            ends: sentences about other things that would end, such as a sweep.
+            ends: sentences about other work that would end, such as a sweep.
         """
         if self.lesson.is_all:
             return not ends or confirmation_dialogs.ask_end_sweep(self._window, *ends)
@@ -413,10 +429,10 @@ class FileController(QObject):
     def open_recovered(
         self, document: Document, title: str, known: KnownFile | None = None
     ) -> bool:
-        """Open a document that a crash left behind; return False if the user keeps the present one.
+        """Open a document that a crash left behind. Return False if the user keeps the present one.
 
         Args:
-            known: its file as it was before the crash; None: as it is now.
+            known: the state of its file before the crash; None if it is the current state.
         """
         if not self.may_leave():
             return False
@@ -444,7 +460,7 @@ class FileController(QObject):
             menu.addAction("No recent files").setEnabled(False)
 
     def fill_examples(self, menu: QMenu) -> None:
-        """Fill the menu with the first examples. The welcome page has all."""
+        """Fill the menu with the first examples. The welcome page has all examples."""
         menu.clear()
         for path in sorted(examples(), key=example_order)[: MOST_ENTRIES - 1]:
             menu.addAction(title_of(path.stem), partial(self.open_example, path))
@@ -454,7 +470,10 @@ class FileController(QObject):
     # ---- internals --------------------------------------------------------------------------
 
     def _known_now(self, path: Path) -> KnownFile:
-        """Return a file's current state; if the user gave up, the file later counts as changed."""
+        """Return the current state of a file.
+
+        If the user does not wait for it, the file later counts as changed.
+        """
         try:
             with Waiting(self._window, f"Reading “{path.name}”…") as waiting:
                 return waiting.apart(lambda _: KnownFile.read(path))
@@ -513,7 +532,10 @@ class FileController(QObject):
 
     @Slot(object, str)
     def _on_restore(self, document: Document, text: str) -> None:
-        """Show another version of the file, to be saved; this window's version is stored first."""
+        """Show another version of the file, which can then be saved.
+
+        The window's version is stored first.
+        """
         before = self._workspace.root
         if not self.weights.may_leave():
             return
@@ -545,7 +567,10 @@ class FileController(QObject):
 
 
 def _analysis_of_excerpt(shown: Document, document: Document, analysis: Analysis) -> Analysis:
-    """Return the analysis of an excerpt; nodes without their sources keep their known types."""
+    """Return the analysis of an excerpt of a document.
+
+    Nodes without their sources keep their known types.
+    """
     known = {}
     for record in shown.nodes.values():
         old = document.node_named(record.name)

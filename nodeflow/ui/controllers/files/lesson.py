@@ -1,4 +1,6 @@
-"""The record that the open document comes from an example or a tour, so needs no saving."""
+"""Records whether the open document is only an example or the work of a tour, which needs no
+saving.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,10 @@ from nodeflow.ui.core.state.workspace import Workspace
 
 
 class Lesson(QObject):
-    """The last edit up to which the open document belongs to an example or a tour.
+    """The last edit up to which the open document is the work of an example or a tour.
 
-    Such work needs no saving, because it takes a minute to repeat. Edits in an example or after a
-    tour are the user's own.
+    Such work needs no saving, because it takes only a minute to repeat. Later edits are the
+    user's own.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -24,7 +26,7 @@ class Lesson(QObject):
 
     @property
     def is_all(self) -> bool:
-        """Whether the open document is an example or a tour, without own edits."""
+        """Whether the open document is an example or a tour, without edits of the user's own."""
         root = self._workspace.root
         if root.path is not None:  # an example opened by its path, as in the README
             return not root.is_modified and root.path.resolve() in examples()
@@ -36,7 +38,7 @@ class Lesson(QObject):
         """Mark the open document as an example, or as the work of a running tour.
 
         Args:
-            is_over: treat edits from now on as the user's own.
+            is_over: whether edits from now on are the user's own.
         """
         self._document, self._revision = self._workspace.root, None
         if is_over:
@@ -44,7 +46,10 @@ class Lesson(QObject):
 
     @Slot()
     def end(self) -> None:
-        """Treat edits from now on as the user's own; earlier edits belong to the lesson."""
+        """Treat edits from now on as the user's own.
+
+        Earlier edits still belong to the example or tour.
+        """
         root = self._workspace.root
         if root is self._document and self._revision is None:
             self._revision = root.revision

@@ -1,7 +1,7 @@
 """Models of other programs: opening and exporting files, and comparing values.
 
-Integrations offer the programs. A separate process (`exchange.model_process`) does the work, on a
-model or on a copy of the graph with the engine's weights.
+Integrations offer the programs. A separate process (`exchange.model_process`) does the work, on
+a model or on a copy of the graph with the engine's weights.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PROCESS = "nodeflow.exchange.model_process"
 
 
 class ModelFiles(QObject):
-    """The actions that let a process read, write or compare models."""
+    """The actions that let a separate process read, write or compare models."""
 
     def __init__(
         self,
@@ -111,12 +111,16 @@ class ModelFiles(QObject):
             self._begin(lambda graph: ExportModel(graph, exporter.name, target))
 
     def check(self, peer: Offer) -> None:
-        """Compare every value of the graph with the value that another program computes."""
+        """Compare every value of the graph with the value that another program computes.
+
+        Args:
+            peer: the offer of the integration with this program.
+        """
         self._messages.show_status(f"Comparing with {peer.label}…")
         self._begin(lambda graph: CompareModel(graph, peer.name))
 
     def _begin(self, make_request: Callable[[StoredGraph], Request]) -> None:
-        """Write a copy of the graph and its weights for a request, then start its process."""
+        """Write a copy of the graph and its weights. Then start a process with the request."""
         self._folder = tempfile.TemporaryDirectory(prefix="nodeflow-")
         folder = Path(self._folder.name)
         root = self._workspace.root

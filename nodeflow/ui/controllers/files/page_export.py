@@ -1,4 +1,4 @@
-"""File → Export → Web page: the graph in one HTML file that works offline."""
+"""File → Export → Web page: writes the graph as one HTML file that works offline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work of a thread that opens a graph: reading the file, finding types and problems."""
+"""Opening of a graph on a thread: read the file, find types and problems."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ READ, ANALYSED = 0.7, 0.95
 
 @dataclass(frozen=True)
 class Reading:
-    """A document that was read, with its analysis.
+    """A document that was read from a file, with its analysis.
 
     Attributes:
         known: the state of its file; None for a document without a file.
-        text: its canonical text; None for a small document, which is quickly written again.
+        text: its canonical text; None for a small document, whose text can quickly be written
+        again.
     """
 
     document: Document
@@ -41,10 +42,11 @@ class Reading:
 
 
 def read_graph(path: Path, as_copy: bool, progress: Progress) -> Reading:
-    """Read a .flow file or a picture with a graph in it.
+    """Read a .flow file, or a picture with a graph in it.
 
     Args:
-        as_copy: return a document without a file, as always for a picture.
+        as_copy: return a document without a file. This is always the case for a picture.
+        progress: called with the finished fraction.
 
     Raises:
         NodeflowError: the file cannot be read.
@@ -53,7 +55,7 @@ def read_graph(path: Path, as_copy: bool, progress: Progress) -> Reading:
     if why := not_a_file(path):  # reading a pipe would wait for a writer
         raise FlowRead(why)
     as_copy = as_copy or is_picture(path)
-    # read first, so that a later change is noticed
+    # Read the state of the file first, so that a later change is noticed.
     known = None if as_copy else KnownFile.read(path)
     if is_picture(path):
         document = load_picture(path)
@@ -70,14 +72,14 @@ def read_graph(path: Path, as_copy: bool, progress: Progress) -> Reading:
 
 
 def let_read(document: Document) -> None:
-    """Let a document read the data that its user allowed before."""
+    """Restore the permissions to read data that the user gave this document earlier."""
     if document.path is not None:
         allowed = (*document.allowed, *remembered(document.path))
         document.allowed = tuple(dict.fromkeys(allowed))
 
 
 def looks_like_graph(path: Path) -> bool:
-    """Return whether a file begins like the text of a graph, whatever its name."""
+    """Return whether a file begins like the text of a graph. Its name does not matter."""
     try:
         with opened(path) as file:
             return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")

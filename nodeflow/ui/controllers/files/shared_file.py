@@ -1,8 +1,9 @@
 """The open document's file, which other windows and programs may also open and change.
 
-The digest of the last version read or written is stored. The file is watched. Opening, activating
-the window and saving check whether the file still has this digest. If not, the user chooses a
-version, and the other one is kept, like the last saves (`document.io.backups`).
+The SHA-256 digest of the last version read or written is stored, and the file is watched. When
+a file is opened or saved, or the window is activated, the digest is compared with the file. If
+they differ, the user chooses a version, and the other version is kept, as are the last saves
+(`document.io.backups`).
 """
 
 from __future__ import annotations
@@ -36,19 +37,23 @@ log = logging.getLogger("nodeflow")
 RELOAD = "reload"
 SAVE_AS = "save_as"
 COMPARE = "compare:disk"
-"""A message's offer to compare this version with the one on disk."""
+"""The id of a message's button that compares this version with the one on disk."""
 OPEN = "open:"
-"""A message's offer to open a kept version; its path follows."""
+"""The prefix of the id of a message's button that opens a kept version. The path follows."""
 GATHER_MS = 200
-"""Delay after the first sign of a change, because programs often write a file in several steps."""
+"""Milliseconds after the first sign of a change, because programs often write a file in several
+steps.
+"""
 MANY_NODES = 5_000
 """Number of nodes from which work on a document is done by a thread or in slices."""
 AT_ONCE = 4 * 2**20
-"""Maximum bytes of a file that is read before the window is shown; a larger one is read in it."""
+"""Maximum bytes of a file that is read before the window is shown. A larger file is read
+afterwards.
+"""
 
 
 class SharedFile(QObject):
-    """The tracked file of the workspace's document, with messages about its changes."""
+    """The watched file of the open document, with messages about its changes."""
 
     _found = Signal(object, str)
     _not_kept = Signal(object)
@@ -62,7 +67,7 @@ class SharedFile(QObject):
         self._known: KnownFile | None = None
         self._open = OpenFile()
         self._showing: str | None = ""
-        """The digest of the version on disk that the user was told about."""
+        """The digest of the version on disk about which the user was told."""
         self._told_elsewhere = False
         self._reading: KnownFile | None = None
         self._keeper = ThreadPoolExecutor(1, "backups")
@@ -79,7 +84,11 @@ class SharedFile(QObject):
     # ---- the open file ----------------------------------------------------------------------
 
     def opened(self, path: Path | None, known: KnownFile | None) -> None:
-        """Track the file of another document; ``known`` is its state when it was read."""
+        """Watch the file of another document.
+
+        Args:
+            known: the state of the file when it was read.
+        """
         self._showing, self._told_elsewhere = "", False
         self._known = None if path is None else known
         self._open.hold(path)
@@ -87,7 +96,7 @@ class SharedFile(QObject):
         self._look_elsewhere()
 
     def close(self) -> None:
-        """Stop tracking, because the window closes."""
+        """Stop watching, because the window closes."""
         self._known = None
         self._timer.stop()
         self._watch()
@@ -96,16 +105,19 @@ class SharedFile(QObject):
 
     @property
     def known(self) -> KnownFile | None:
-        """The state of the file as it was read or written here."""
+        """The state of the file when this window last read or wrote it."""
         return self._known
 
     @property
     def digest(self) -> str | None:
-        """The SHA-256 of the file as it was read or written here; None if unknown."""
+        """The SHA-256 of the file when this window last read or wrote it; None if unknown."""
         return None if self._known is None else self._known.digest
 
     def _watch(self) -> None:
-        """Watch the file, its folder, where a file replacing it appears, and other windows."""
+        """Watch the file, its folder and other windows.
+
+        The folder shows when a new file replaces the old one.
+        """
         if before := [*self._watcher.files(), *self._watcher.directories()]:
             self._watcher.removePaths(before)
         if self._known is not None:
@@ -116,7 +128,7 @@ class SharedFile(QObject):
     # ---- checks -----------------------------------------------------------------------------
 
     def is_changed(self) -> bool:
-        """Return whether another program changed the file since it was read or written here.
+        """Return whether another program changed the file since this window read or wrote it.
 
         Raises:
             GivenUp: the user gave up waiting for the file to be read.
@@ -129,7 +141,10 @@ class SharedFile(QObject):
 
     @property
     def looks_changed(self) -> bool:
-        """Whether the file changed, judged by time and size alone (see `is_changed`)."""
+        """Whether time or size of the file changed.
+
+        This does not read the file (see `is_changed`).
+        """
         return self._known is not None and self._known.looks_different
 
     @Slot()
@@ -139,7 +154,7 @@ class SharedFile(QObject):
 
     @Slot()
     def look(self) -> None:
-        """Tell the user, once for each version, if the file has changed."""
+        """If the file has changed, tell the user, once for each version."""
         known = self._known
         if known is None:
             return
@@ -188,7 +203,7 @@ class SharedFile(QObject):
         self._messages.show(text, "warning", choices=choices)
 
     def _look_elsewhere(self) -> None:
-        """Tell the user, once, that another window also has the file open."""
+        """Tell the user, once, if another window also has the file open."""
         known = self._known
         elsewhere = known is not None and self._open.is_elsewhere(known.path)
         if known is not None and elsewhere and not self._told_elsewhere:
@@ -204,10 +219,11 @@ class SharedFile(QObject):
     # ---- writing ----------------------------------------------------------------------------
 
     def write(self, path: Path, over: bool = False) -> bool:
-        """Save the document, unless that would replace another's version; return True if saved.
+        """Save the document, unless this would replace somebody else's version. Return True if
+        saved.
 
         Args:
-            over: replace the other version, which is kept.
+            over: replace the other version, after keeping a copy of it.
 
         Raises:
             NodeflowError: the file cannot be written, or the other version cannot be kept.
@@ -237,8 +253,8 @@ class SharedFile(QObject):
     def _write(self, path: Path, content: bytes, over: bool) -> _Written | None:
         """Write the file, in a worker thread.
 
-        Return None if somebody else changed the file since it was read, unless ``over`` permits to
-        replace it.
+        Return None if somebody else changed the file since it was read, unless ``over`` permits
+        replacing it.
         """
         own = self._known is not None and self._known.path == path
         replaced = None
@@ -254,7 +270,9 @@ class SharedFile(QObject):
         return _Written(known, before, replaced)
 
     def _unkept(self, path: Path) -> tuple[bytes, float] | None:
-        """Return the content that a save will replace and its time, unless it is kept already."""
+        """Return the content that a save will replace, with its time; None if a copy of it
+        already exists.
+        """
         if not self._settings.backups or not path.exists():
             return None
         own = self._known is not None and self._known.path == path
@@ -269,7 +287,7 @@ class SharedFile(QObject):
     def _keep_saves(
         self, path: Path, before: tuple[bytes, float] | None, content: bytes, most: int
     ) -> None:
-        """Keep the replaced content and then the saved content, in a thread."""
+        """Keep copies of the replaced content and then of the saved content, in a thread."""
         try:
             if before is not None:
                 backups.keep(path, before[0], "saved", before[1], most)
@@ -284,15 +302,15 @@ class SharedFile(QObject):
         self._messages.show_status(f"Saved, but without a backup: {text}")
 
     def wait_for_backups(self) -> None:
-        """Wait until the last save is among the earlier versions, so that they can be listed."""
+        """Wait until the last save is among the earlier versions, so that a list contains it."""
         if self._keeping is not None:
             wait([self._keeping], 2.0)
 
     def keep_own(self, document: Document) -> None:
-        """Keep the version in this window, which another one will replace.
+        """Keep a copy of this window's version, which another version will replace.
 
         Raises:
-            NodeflowError: it cannot be kept.
+            NodeflowError: the copy cannot be written.
         """
         assert document.path is not None
         kept = _keep(document.path, "left", flow.content_of(document))
@@ -305,8 +323,9 @@ class SharedFile(QObject):
 class _Written(NamedTuple):
     """The result of writing a file.
 
-    `before` is the replaced content and its time, unless it is kept already. `replaced` is a
-    version that was kept at once.
+    Attributes:
+        before: the replaced content and its time, unless a copy of it already exists.
+        replaced: the copy of the replaced version, if it was written at once.
     """
 
     known: KnownFile
@@ -320,7 +339,7 @@ def _keep(path: Path, kind: backups.Kind, content: bytes) -> backups.Backup:
 
 
 def not_a_file(path: Path) -> str | None:
-    """Return a sentence about an existing path that is not a file, else None."""
+    """Return a sentence that an existing path is not a file; None if it is a file."""
     try:
         kind = kind_of(path.stat().st_mode)
     except (OSError, ValueError):
@@ -344,8 +363,8 @@ def _content(path: Path) -> bytes:
 def _text(document: Document, waiting: Waiting) -> bytes:
     """Return the text to save: one consistent state of the document.
 
-    The user cannot edit meanwhile, but a layout may arrive. Text from a thread may then mix two
-    states, so it is written again at once.
+    The user cannot edit meanwhile, but a layout may arrive. Then a text written by a thread may
+    mix two states, so this thread writes it again.
     """
     if len(document.nodes) >= MANY_NODES:
         revision = document.revision

@@ -19,9 +19,9 @@ from nodeflow.ui.core.user_messages import Messages, remark
 
 
 class BackendChoice(QObject):
-    """Sends the choice to the engine, at the start and whenever it changes.
+    """The user's choice of a backend, sent to the engine at the start and whenever it changes.
 
-    A choice that cannot be met here is kept, and nodeflow's own engine trains.
+    If the chosen backend is not available, the choice is kept, but nodeflow's own engine trains.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class BackendChoice(QObject):
         self._actions.refresh_now()
 
     def _used(self) -> str:
-        """Return the backend that trains: the chosen one if it is installed, else numba."""
+        """Return the backend that trains: the chosen one if it is installed, otherwise numba."""
         chosen = self._settings.backend
         return NUMBA if self._missing.get(chosen) is not None else chosen
 
@@ -73,7 +73,7 @@ class BackendChoice(QObject):
 
     @Slot(object)
     def _on_training(self, event: object) -> None:
-        """Say once that the chosen backend is missing, when a training begins without it."""
+        """When a training begins without the chosen backend, show a message about it, once."""
         problem = self._missing.get(self._settings.backend)
         if isinstance(event, Started) and problem is not None and not self._is_said:
             self._is_said = True
@@ -83,7 +83,7 @@ class BackendChoice(QObject):
 
 
 def _problem(name: str) -> NodeflowError | None:
-    """Return why a backend cannot be used here, or None."""
+    """Return the reason why a backend cannot be used on this computer, or None."""
     if name == NUMBA:
         return None
     try:

@@ -1,6 +1,6 @@
-"""The message about a training that met a value not finite or out of bounds.
+"""The message about a training that met a value that is not finite or out of bounds.
 
-It says where the value began, with which inputs, and offers fixes.
+It says where the value began and with which inputs, and offers fixes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages, sentence
 
 ADVICE = "advice:"
-"""Prefix of the id of a button that applies a fix; its number follows."""
+"""Prefix of the id of a button that applies a fix. The number of the fix follows."""
 SHOW_STEP = f"{ADVICE}step"
 MOST_INPUTS = 3
 
@@ -58,7 +58,7 @@ class Divergence(QObject):
         self._messages.show(told(event), "error", choices=choices)
 
     def apply(self, choice: str) -> None:
-        """Apply the fix of a button, and offer to train again; or show the step."""
+        """Apply the fix of a pressed button and offer to train again, or show the step."""
         if choice == SHOW_STEP:
             self._link.past.show(self._step)
             return
@@ -72,7 +72,7 @@ class Divergence(QObject):
 
 
 def told(event: Diverged) -> str:
-    """Return the message over the canvas.
+    """Return the message over the canvas about a diverged training.
 
     >>> told(Diverged(57, 3, "loss", float("inf"), 2, "those of epoch 2"))
     'The training diverged: loss is ∞ at step 57, in epoch 3. The weights are those of epoch 2.'

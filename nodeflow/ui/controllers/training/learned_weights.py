@@ -1,7 +1,7 @@
-"""Trained weights: saving and loading them, asking before they are lost, keeping them for a crash.
+"""Trained weights: saving and loading them, asking before they are lost, and copies for a crash.
 
-Weights are not part of the document. They are unsaved from the first step of a training until they
-are written, loaded from a file, or reset.
+Weights are not part of the document. They are unsaved from the first step of a training until
+they are written, loaded from a file, or reset.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ KEEP_SECONDS = 30.0
 
 
 def weights_of(document: Path, weights: str) -> str:
-    """Return a weights file of its own for a document saved under another name.
+    """Return a new weights file for a document that was saved under another name.
 
-    With a shared file, weights trained in the copy would replace the original's.
+    If both documents named one file, weights trained in the copy would replace the original's.
 
     Args:
         weights: the file that the document has named so far.
@@ -108,7 +108,7 @@ class LearnedWeights(QObject):
 
     @property
     def loss(self) -> str:
-        """A sentence about trained weights that would be lost; empty if there are none."""
+        """A sentence about trained weights that would be lost; empty if none would be."""
         if not self.is_unsaved:
             return ""
         if self._link.is_training:
@@ -142,7 +142,9 @@ class LearnedWeights(QObject):
         return (path if path.suffix else path.with_suffix(SUFFIX)) if chosen else None
 
     def _save_to(self, path: Path) -> int:
-        """Write the weights. If the file is in the document's folder, the document names it."""
+        """Write the weights. If the file is in the document's folder, the document names it
+        from then on.
+        """
         request = self._link.save_weights(str(path))
         self._saving[request] = path
         self._remember(path)
@@ -158,7 +160,7 @@ class LearnedWeights(QObject):
     def carry(self, before: Path) -> None:
         """Copy the weights file after the document was saved under another name.
 
-        Do nothing if the engine has trained or loaded weights, because it writes them itself.
+        Do nothing if the engine has trained or loaded weights, because saving writes these.
 
         Args:
             before: the weights file that the document named until now.
@@ -182,7 +184,7 @@ class LearnedWeights(QObject):
         return self._save_blocked()
 
     def load(self) -> None:
-        """Set the variables from a file; first list the variables that do not fit."""
+        """Set the variables from a file. If some do not fit, list these first."""
         document = self._workspace.root
         folder = document.path.parent if document.path else self._settings.last_folder()
         chosen, _ = QFileDialog.getOpenFileName(
@@ -192,22 +194,25 @@ class LearnedWeights(QObject):
             self.load_from(Path(chosen))
 
     def load_from(self, path: Path) -> None:
-        """Load the weights of this file, like `load`."""
+        """Load the weights of a given file, in the same way as `load`."""
         if self.may_replace():
             self._checking = self._link.check_weights(str(path))
 
     def may_replace(self) -> bool:
-        """Ask before unsaved weights are replaced; return False if the user keeps them."""
+        """Ask before unsaved weights are replaced. Return False if the user keeps them."""
         return not self._unsaved or self._ask()
 
     # ---- saving before leaving --------------------------------------------------------------
 
     def may_leave(self, *also: str) -> bool:
-        """Ask about unsaved weights and other work that would end; return False to stay."""
+        """Ask about unsaved weights and other work that would end.
+
+        Return False if the user stays.
+        """
         return not self.is_unsaved or self._ask(*also)
 
     def save_beside(self) -> bool:
-        """Save trained weights beside the document's file, or to a file that the user chooses.
+        """Save trained weights beside the document's file, or in a file that the user chooses.
 
         Return whether they were saved.
         """
@@ -228,10 +233,10 @@ class LearnedWeights(QObject):
         return path is not None and self._save_and_wait(path)
 
     def _save_and_wait(self, path: Path) -> bool:
-        """Save, and return once the file is written; return False on failure.
+        """Save the weights, and wait until the file is written. Return False on failure.
 
-        An unmodified document is saved again, because it names the file from now on. If the engine
-        does not answer, the last copy of the weights is saved.
+        An unmodified document is saved again, because it names the weights file from now on. If
+        the engine does not answer, the last copy of the weights is saved.
         """
         if not self._link.is_up or self._link.watch.is_silent:
             return self._copy_kept(path)
@@ -342,7 +347,7 @@ class LearnedWeights(QObject):
             return
         if self._recovering >= 0:
             return  # weights of the document's file, which the unsaved ones replace next
-        # only a newly chosen file holds them under these names
+        # Only a newly chosen file contains the weights under the document's present names.
         self._settle(message.request == self._assigning)
         self._messages.show_status(f"Loaded {counted(count, 'variable')} from {name}")
         is_automatic = self._checking < 0 and not message.match.is_complete
@@ -390,7 +395,7 @@ class LearnedWeights(QObject):
 
     @property
     def are_kept(self) -> bool:
-        """Whether there is a copy of unsaved weights, from the end of an epoch."""
+        """Whether there is a copy of the unsaved weights, written at the end of an epoch."""
         return self.journal is not None and self.journal.kept_weights is not None
 
     @Slot()
@@ -402,7 +407,7 @@ class LearnedWeights(QObject):
             self.recover(kept)
 
     def recover(self, path: Path) -> None:
-        """Load the weights that a crash left behind; they stay unsaved."""
+        """Load the weights that a crash left behind. They stay unsaved."""
         self._recovering = self._link.load_weights(str(path))
 
 

@@ -1,4 +1,4 @@
-"""The user's choice whether edits of an optimizer's numbers reach the running training."""
+"""The user's choice whether edits of an optimizer's numbers take effect in the running training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nodeflow.ui.core.state.user_settings import Settings
 
 
 class LiveEdits(QObject):
-    """The setting, sent to the engine at the start and at every change."""
+    """The choice, sent to the engine at the start and at every change."""
 
     def __init__(
         self, parent: QObject, link: EngineLink, settings: Settings, actions: ActionSet

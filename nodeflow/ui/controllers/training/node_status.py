@@ -1,7 +1,7 @@
 """The states of nodes during a run: running, done, out of date, stopped at a breakpoint.
 
-Short states are not shown: a run that answers at once shows no `running`, and a value that follows
-an edit at once is never `stale`.
+Short states are not shown: a run that answers at once does not show `running`, and a value that
+follows an edit at once is never `stale`.
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ class NodeStatus(QObject):
         self._soon.start()
 
     def end(self, names: set[str]) -> None:
-        """Mark the nodes that got a value as done.
+        """Mark nodes as done.
 
-        ``names``: the nodes with a value, by their names in the displayed graph.
+        Args:
+            names: the nodes that got a value, by their names in the displayed graph.
         """
         nodes = self._workspace.document.nodes
         wanted, self._wanted = self._wanted, []
@@ -112,7 +113,7 @@ class NodeStatus(QObject):
             self._late.stop()
 
     def _show_stale(self) -> None:
-        """Mark values from before an edit as stale, because new values are late."""
+        """Mark values from before an edit as stale, because the new values take long."""
         document, waiting = self._workspace.document, list(self._edited)
         self._edited.clear()
         seen: set[str] = set()
@@ -130,7 +131,7 @@ class NodeStatus(QObject):
         self._canvas.node_state.set_status(dict.fromkeys(self._wanted, "running"))
 
     def _clear(self, *states: str) -> None:
-        """Remove these states from the nodes that have them."""
+        """Remove the states that this object has set."""
         known = self._canvas.node_state.statuses()
         self._canvas.node_state.set_status({i: "" for i, state in known.items() if state in states})
 

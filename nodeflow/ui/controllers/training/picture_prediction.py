@@ -19,14 +19,15 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages
 
 PICTURES, TABLE = "pictures", "csv"
-"""The source whose rows are picture files, and the source whose rows are never pictures."""
+"""The data source whose rows are picture files, and the one whose rows are never pictures."""
 
 
 class PicturePrediction(QObject):
-    """The command that shows the graph's prediction for one picture, without asking.
+    """The command that shows the graph's prediction for one picture, without further questions.
 
-    A graph trained on picture files reads the picture in the same way, and shows a table. A graph
-    that takes grey pictures from another source reads it from the sketch pad.
+    A graph trained on picture files reads the picture in the same way, and the prediction is
+    shown in a table. A graph that takes grey pictures from another source gets the picture
+    through the sketch pad.
 
     Args:
         sketch: puts the picture on the sketch pad, and shows the pad.
@@ -57,7 +58,7 @@ class PicturePrediction(QObject):
 
     @Slot(object)
     def predict(self, path: Path) -> None:
-        """Show the prediction for a picture file, or say why there is none."""
+        """Show the prediction for a picture file. If there is none, show the reason."""
         way, blocked = self._way(), self.blocked()
         if way is None or blocked is not None:
             assert blocked is not None
@@ -69,7 +70,9 @@ class PicturePrediction(QObject):
             way(path)
 
     def _way(self) -> Callable[[Path], None] | None:
-        """Return the function that gives the graph a picture; None if it takes no pictures."""
+        """Return the function that gives the graph a picture; None if the graph takes no
+        pictures.
+        """
         root, analysis = self._workspace.root, self._workspace.root_analysis
         datasets = [r for r in root.nodes.values() if r.op == DATASET]
         if any(_kind(record) == PICTURES for record in datasets):

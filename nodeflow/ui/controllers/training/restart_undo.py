@@ -1,4 +1,6 @@
-"""Undo of Restart: the learned values are kept before a training begins afresh."""
+"""Undo of Restart: copies of the learned values, made before a training starts from the
+beginning.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,10 @@ from nodeflow.ui.core.state.workspace import Workspace
 
 
 class RestartUndo(QObject):
-    """Adds each Restart to the order of undo.
+    """An undo step for each Restart.
 
     Args:
-        again: begins the training afresh once more; returns whether it could.
+        again: starts the training from the beginning once more, for redo; returns whether it could.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class RestartUndo(QObject):
 
     @Slot()
     def keep(self) -> None:
-        """Keep the learned values, because a training is about to replace them."""
+        """Keep a copy of the learned values, because a training is about to replace them."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="nodeflow-learned-")
         self._count += 1
@@ -47,7 +49,7 @@ class RestartUndo(QObject):
         self._workspace.root.note_aside("Restart", self._again, partial(self._bring_back, path))
 
     def _bring_back(self, path: Path) -> bool:
-        """Stop the training, if it runs, and load the values."""
+        """Stop the training, if it runs, and load the kept values."""
         self._wanted = path
         if self._link.is_training or self._link.is_preparing:
             self._link.stop()

@@ -1,4 +1,4 @@
-"""The question at the start about a training that a crash interrupted."""
+"""The question, at the start of the window, about a training that a crash interrupted."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def offer_resume(
     run: RunController,
     asks: bool = True,
 ) -> None:
-    """Offer to resume the newest unfinished training; others wait for the next start.
+    """Offer to resume the newest unfinished training. Others are offered at the next start.
 
     Args:
-        asks: ask, because this start has asked nothing yet. Otherwise only enable the toolbar's
-            Continue, if the training belongs to the open document.
+        asks: ask the user, because this start has asked nothing else. Otherwise only enable
+        Continue in the toolbar, if the training belongs to the open document.
     """
     found = unfinished()
     if not found:

@@ -1,4 +1,4 @@
-"""The Run menu: runs and trainings, and what they report."""
+"""The Run menu: starts runs and trainings, and shows their reports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LOSS_WORDS = ("loss", "cost", "entropy", "error")
 
 
 class RunController(QObject):
-    """The actions that start runs and trainings, and the reports of their ends.
+    """The actions that start runs and trainings, and the reports at their ends.
 
     Signals:
         notices_requested: the user wants to read the notices about the data.
@@ -172,7 +172,7 @@ class RunController(QObject):
         return blocked
 
     def begin_afresh(self) -> bool:
-        """Train from the initial values; return whether the training could begin."""
+        """Train from the initial values. Return whether the training could begin."""
         if self._train_blocked() is not None:
             return False
         if self._link.has_trained:
@@ -181,7 +181,9 @@ class RunController(QObject):
         return True
 
     def _continue(self) -> None:
-        """Go on: after a pause, at the step of an unfinished training, or from the weights."""
+        """Continue: after a pause, at the step of an unfinished training, or else from the
+        current weights.
+        """
         if self._link.state == "paused":
             self._link.resume()
         elif self.unfinished.is_next:
@@ -190,7 +192,7 @@ class RunController(QObject):
             self._begin(resume=True)
 
     def go_on(self) -> None:
-        """Resume the stopped or interrupted training, with the same bits."""
+        """Resume the stopped or interrupted training at its step, with bit-identical results."""
         self._prepare_training()
         self._link.train(keep=self.unfinished.go_on())
 
@@ -238,7 +240,7 @@ class RunController(QObject):
         self._link.start_download("mnist")
 
     def _add_optimizer(self) -> None:
-        """Add an optimizer, connected to the likely loss, as one undo step."""
+        """Add an optimizer, connected to the probable loss, as one undo step."""
         document = self._workspace.document
         loss = self._likely_loss()
         with document.transaction("Add an optimizer"):
@@ -253,7 +255,7 @@ class RunController(QObject):
     # ---- internals --------------------------------------------------------------------------
 
     def _broken(self) -> Set[str]:
-        """Return nodes that cannot run, computed once per state of the document."""
+        """Return the nodes that cannot run, cached for the current state of the document."""
         document = self._workspace.root
         if self._broken_at != (document, document.revision):
             self._broken_at = (document, document.revision)
@@ -261,7 +263,9 @@ class RunController(QObject):
         return self._broken_nodes
 
     def _what_breaks(self, optimizer: str) -> str:
-        """Return a sentence about the input or error that keeps an optimizer from running."""
+        """Return a sentence about the missing input or the error that prevents an optimizer
+        from training.
+        """
         analysis, name = self._workspace.root_analysis, scoped_name(self._workspace.root, optimizer)
         needed = analysis.ancestors(optimizer.split("/")[0])
         problems = [p for node in needed for p in analysis.problems_of(node)]
@@ -306,7 +310,9 @@ class RunController(QObject):
         self._link.train(resume, self.unfinished.begin())
 
     def branch(self, step: int) -> None:
-        """Train from the state before a step of the last training, with the edits since."""
+        """Train from the state before a step of the last training, with the edits made since
+        then.
+        """
         blocked = self._train_blocked()
         if blocked is not None:
             self._messages.show_status(blocked.reason)
@@ -322,13 +328,15 @@ class RunController(QObject):
         self.training_started.emit()
 
     def _names_of(self, record: NodeRecord) -> list[str]:
-        """Return names of a node's tensors; the node's own name if it has none."""
+        """Return the names of a node's tensors, or the node's own name if it has no tensors."""
         count = max(1, len(self._workspace.analysis.out_types(record.id) or {}))
         name = self._workspace.full_name(record.name)
         return [name, *(f"{name}:{i}" for i in range(1, count))]
 
     def _likely_loss(self) -> NodeRecord | None:
-        """Return a float scalar without consumers, preferably one named like a loss."""
+        """Return the probable loss: a float scalar without consumers, preferably with a name
+        like a loss.
+        """
         document, analysis = self._workspace.document, self._workspace.analysis
         found = []
         for record in document.nodes.values():
@@ -371,7 +379,7 @@ class RunController(QObject):
             self._number()
 
     def _report(self, message: p.Previews) -> None:
-        """Report the outcome of a run that the user requested."""
+        """Report the result of a run that the user requested."""
         problems = [self._missing_problem(name) for name in message.missing]
         for name, value in message.values.items():
             if value.kind == "error":
@@ -450,7 +458,7 @@ class RunController(QObject):
 
     @Slot(str)
     def _on_state(self, state: str) -> None:
-        # the reason that blocked an action has changed
+        # Retract the message, because the reason that blocked the action no longer holds.
         self._messages.message_retracted.emit("stop")
         self._actions.refresh_soon()
 

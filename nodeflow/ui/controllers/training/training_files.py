@@ -1,4 +1,6 @@
-"""Write files for other programs to: choice of the folder, and the message if writing fails."""
+"""Files that trainings write for other programs: choice of the folder, and the message if
+writing fails.
+"""
 
 from __future__ import annotations
 

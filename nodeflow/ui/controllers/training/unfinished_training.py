@@ -1,7 +1,8 @@
-"""The open document's training that can be resumed: after a stop, or a crash of engine or window.
+"""The training of the open document that can be resumed after a stop or a crash.
 
-While a training runs, the engine writes its state to a folder of the user's. The folder is deleted
-when the training is done, when another one begins, and when the document is closed.
+While a training runs, the engine writes its state to a folder of the user. The folder is
+deleted when the training is finished, when another training begins, and when the document is
+closed.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ from nodeflow.ui.core.user_messages import Messages
 log = logging.getLogger("nodeflow")
 
 EVERY = "15s"
-"""How often the engine writes the state of a training."""
+"""Interval at which the engine writes the state of a training."""
 
 
 class UnfinishedTraining(QObject):
-    """The folder of the training, and the step to resume from.
+    """The folder of the unfinished training, and the step to resume from.
 
     Attributes:
         step: the step; 0 if there is nothing to resume.
 
     Signals:
-        changed: there is something to resume, or no longer.
+        changed: a training can be resumed now, or no longer.
     """
 
     changed = Signal()
@@ -56,12 +57,12 @@ class UnfinishedTraining(QObject):
 
     @property
     def text(self) -> str:
-        """What Continue does, for the buttons of messages."""
+        """A phrase for buttons of messages that says what Continue does."""
         return f"Continue at step {count(self.step)}" if self.is_next else "Continue"
 
     @property
     def tip(self) -> str:
-        """Return what Continue does, for its tooltip."""
+        """Return a sentence for the tooltip of Continue that says what it does."""
         if self._link.state == "paused":
             return "Go on with the paused training"
         if self.is_next:
@@ -72,13 +73,16 @@ class UnfinishedTraining(QObject):
     def is_next(self) -> bool:
         """Whether Continue resumes this training at its step.
 
-        An edit changes what the training computes, so Continue then trains on from the learned
-        values.
+        After an edit, the graph computes something else, so Continue instead trains from the
+        learned values.
         """
         return self.step > 0 and not (self._link.has_trained and self._is_edited())
 
     def _is_edited(self) -> bool:
-        """Return whether the graph was edited since the training ended, apart from its layout."""
+        """Return whether the graph was edited since the training ended.
+
+        Changes of the layout do not count.
+        """
         document = self._workspace.root
         if self._compared is None or self._compared[:2] != (document, document.revision):
             edited = bool(self._ended_with) and self._ended_with != _content(document)
@@ -86,7 +90,9 @@ class UnfinishedTraining(QObject):
         return self._compared[2]
 
     def begin(self) -> p.Keep | None:
-        """Return where the engine stores a training that begins; None if that is not writable."""
+        """Return where the engine is to store the state of a new training; None if that folder
+        is not writable.
+        """
         self.discard()
         try:
             self._kept = KeptTraining.begin(self._workspace.root, self._workspace.title)
@@ -97,7 +103,9 @@ class UnfinishedTraining(QObject):
         return p.Keep(str(self._kept.states), EVERY)
 
     def go_on(self) -> p.Keep | None:
-        """Return where the engine resumes the training; None if there is nothing to resume."""
+        """Return the stored state from which the engine resumes the training; None if there is
+        none.
+        """
         if self._kept is None:
             return None
         self._runs = True
@@ -105,7 +113,10 @@ class UnfinishedTraining(QObject):
         return p.Keep(str(self._kept.states), EVERY, go_on=True)
 
     def take(self, found: Unfinished) -> bool:
-        """Take over a training that a crash left behind; return False if another window has it."""
+        """Take over a training that a crash left behind.
+
+        Return False if another window has taken it.
+        """
         self.discard()
         self._kept = found.take()
         if self._kept is not None:
@@ -127,7 +138,7 @@ class UnfinishedTraining(QObject):
             self.changed.emit()
 
     def look(self) -> bool:
-        """Read which step was written before the training or the engine ended.
+        """Read the last step whose state was written before the training or the engine ended.
 
         Return whether the training ran and can be resumed.
         """

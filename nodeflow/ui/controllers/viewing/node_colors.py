@@ -71,7 +71,7 @@ class NodeColors(QObject):
         self.choose("")
 
     def choose(self, coloring: str) -> None:
-        """Choose a colouring from now on; an empty id chooses none."""
+        """Use a colouring from now on. An empty id stands for none."""
         self.chosen = coloring if coloring in COLORINGS else ""
         self._store()
         self._link.measure(self.chosen if self.chosen in OF_VALUES else "")
@@ -85,12 +85,15 @@ class NodeColors(QObject):
 
     @Slot()
     def _store(self) -> None:
-        """Store the choice for the file; without a file, wait until the graph has one."""
+        """Store the chosen colouring for the file.
+
+        Without a file, wait until the graph is saved.
+        """
         if self._key():
             self._settings.set_color_by(self._key(), self.chosen)
 
     def _watch(self) -> None:
-        """Let the engine compute measures of the training while one is chosen."""
+        """Let the engine compute a measure of the training while such a measure is chosen."""
         self._derived = None
         spec = p.ViewSpec(VIEW, "", (("of", self.chosen),))
         self._views.ask((spec,) if self.chosen in OF_TRAINING else (), VIEW)
@@ -101,7 +104,7 @@ class NodeColors(QObject):
 
     @Slot()
     def _follow(self, *_: object) -> None:
-        """Colour with the current numbers."""
+        """Colour nodes and wires with the latest numbers."""
         coloring = COLORINGS.get(self.chosen)
         tints = None
         if coloring is not None:
@@ -144,14 +147,17 @@ class NodeColors(QObject):
 
     @Slot()
     def _on_replaced(self) -> None:
-        """Restore the colouring that the opened document had before."""
+        """Restore the colouring that was last chosen for the opened document."""
         self._times = {}
         self.choose(self._settings.color_by(self._key()) if self._key() else "")
 
     # ---- by node ------------------------------------------------------------------------------
 
     def _times_here(self) -> dict[str, dict[int, Measured]]:
-        """Return the times of the displayed nodes; an instance has the sum of its contents."""
+        """Return the times of the displayed nodes.
+
+        An instance has the sum of the times inside it.
+        """
         depth, found = len(self._workspace.path), dict[str, Measured]()
         for path, time in self._times.items():
             steps = tuple(path.split("/"))
@@ -182,7 +188,10 @@ class NodeColors(QObject):
 
 
 def kernel_times(workspace: Workspace, message: p.Profiled) -> dict[str, Measured]:
-    """Return microseconds by path. Each node of a fused kernel gets the kernel's total."""
+    """Return microseconds by node path.
+
+    Each node of a fused kernel gets the total of the kernel.
+    """
     times: dict[str, float] = defaultdict(float)
     shared: set[str] = set()
     for total in totals(message.trace, message.times):

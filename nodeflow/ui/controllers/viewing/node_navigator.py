@@ -1,4 +1,6 @@
-"""Showing a node anywhere: in the visible graph, inside a subgraph, or by a generated name."""
+"""Navigation to a node: in the visible graph, inside a subgraph, or by the name of a generated
+node.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from nodeflow.ui.pages.page_stack import PageStack
 
 
 class NodeNavigator(QObject):
-    """The navigator, which enters a node's graph, selects the node and centres it.
+    """Enters a node's graph, selects the node and centres it.
 
     Signals:
         attribute_requested(name): edit this attribute of the shown node.
@@ -48,7 +50,10 @@ class NodeNavigator(QObject):
             self.show_node(node_id)
 
     def show_named(self, names: Iterable[str]) -> None:
-        """Show the nodes with these engine names, or the nodes that generate them."""
+        """Show the nodes with these full names.
+
+        For generated nodes, show the nodes that generate them.
+        """
         places = [place_of(self._workspace, name) for name in names]
         paths = list(dict.fromkeys(place for place in places if place))
         if not paths:
@@ -62,7 +67,7 @@ class NodeNavigator(QObject):
 
 
 def place_of(workspace: Workspace, name: str) -> str | None:
-    """Return the path of the node with a name, or of the node that generates it."""
+    """Return the path of the node with a full name, or of the node that generates it."""
     parts = name.split("/")
     if parts[0] == "gradients":
         ends = [i for i, part in enumerate(parts) if part.endswith("_grad")]

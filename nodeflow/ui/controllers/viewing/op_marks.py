@@ -1,4 +1,7 @@
-"""Marks on the canvas for the ops of a step that have run. Other nodes are dim, without values."""
+"""Marks on the canvas for the ops of a step that have run.
+
+Other nodes are dim and show no values.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ RUNNING = "running"
 
 
 class OpMarks(QObject):
-    """The marks, which follow `StepOps`.
+    """The marks of the ops that have run, which follow `StepOps`.
 
     Args:
         show_values: shows the values of all nodes again.
@@ -61,7 +64,9 @@ class OpMarks(QObject):
         self._canvas.node_state.clear_values(set(nodes) - computed)
 
     def _ends(self) -> dict[str, tuple[int, int]]:
-        """Return the first and last kernel that computes part of each displayed node, by id."""
+        """Return, by node id, the first and the last kernel that computes a part of each
+        displayed node.
+        """
         workspace = self._workspace
         of = (self._ops.kernels, workspace.document, workspace.document.revision, workspace.path)
         if self._known[0] == of:
@@ -71,7 +76,8 @@ class OpMarks(QObject):
         for index, names in enumerate(self._ops.kernels):
             for name in names:
                 node = self._node_of(name)
-                # entry 0 holds nodes computed before the step, so it is never the first kernel
+                # Entry 0 contains the nodes computed before the step, so it is never a node's first
+                # kernel.
                 if node is not None:
                     first, _ = found.get(node, (0, 0))
                     found[node] = first or index, index
@@ -81,7 +87,7 @@ class OpMarks(QObject):
         return any(self._node_of(name) == node for name in names)
 
     def _node_of(self, name: str) -> str | None:
-        """Return the id of the displayed node that a built node belongs to.
+        """Return the id of the displayed node to which a node of the built graph belongs.
 
         This is the node itself, or the layer, subgraph or optimizer that generates it.
         """

@@ -129,7 +129,7 @@ class OverrideActions(QObject):
 
     @Slot(str)
     def apply(self, name: str) -> None:
-        """Continue the running training with the overriding value of a variable."""
+        """Set a variable of the running training to the value that overrides it."""
         given = self._overrides.of(name)
         if given is not None and self._link.is_training:
             self._applied[name] = given.array
@@ -137,7 +137,7 @@ class OverrideActions(QObject):
 
     @Slot(object)
     def _on_training(self, event: Event) -> None:
-        """End an override whose value the training has taken over."""
+        """End an override after the training has taken over its value."""
         if isinstance(event, VariableChanged):
             given = self._overrides.of(event.node)
             applied = self._applied.pop(event.node, None)
@@ -157,13 +157,16 @@ class OverrideActions(QObject):
             self.read(Path(chosen), self._name())
 
     def read(self, path: Path, name: str) -> None:
-        """Override a tensor with the content of a file, once it is read."""
+        """Override a tensor with the content of a file, once the file is read."""
         kind = self._overrides.type_of(name) or TensorType("float32", UNKNOWN)
         self._reading = (name, path.name, path.name if self._is_fed_by_data(name) else "")
         self._reader.run(_job(path, name, kind))
 
     def _is_fed_by_data(self, name: str) -> bool:
-        """Return whether a data set feeds a placeholder, so that the file replaces its rows."""
+        """Return whether a data set feeds a placeholder.
+
+        If so, a file replaces the rows of the data set.
+        """
         document = self._workspace.root
         record = document.node_named(name)
         if record is None or record.op != "placeholder":
@@ -215,7 +218,7 @@ def _job(path: Path, name: str, kind: TensorType) -> Callable[[], np.ndarray]:
 
 
 def _only_fitting(path: Path, name: str, kind: TensorType) -> str:
-    """Return the key of the only array in an npz file that fits a tensor, else ""."""
+    """Return the key of the array in an npz file that fits a tensor, if only one fits; else ""."""
     fitting = []
     with opened_npz(path) as archive:
         for key in archive.keys if len(archive.keys) > 1 else ():

@@ -1,4 +1,6 @@
-"""Current values: which tensors the window needs, and their way from the engine to the nodes."""
+"""Current values: finds which tensors the window needs, and gives the engine's answers to the
+nodes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.workspace import Workspace
 
 FEW, MOST_SHOWN = 200, 2000
-"""Maximum nodes for live values of the whole document; in larger ones, visible nodes only."""
+"""Maximum number of nodes of a document with live values for all nodes; and the maximum number
+of visible nodes with live values in larger documents.
+"""
 
 
 class ShownValues(QObject):
@@ -52,7 +56,7 @@ class ShownValues(QObject):
 
     @Slot()
     def show_again(self) -> None:
-        """Give the displayed nodes the last values again."""
+        """Set the values of the displayed nodes again, from the last values."""
         if self._last is not None:
             self._show_values(self._last)
 
@@ -81,10 +85,10 @@ class ShownValues(QObject):
         self.notices_changed.emit(())
 
     def _keep(self, message: p.Previews) -> None:
-        """Store the values, together with earlier ones if the message is partial.
+        """Store the values of a message, together with earlier values if the message is partial.
 
-        A training may send only the values that it changes; a request for names sends only those.
-        Values of two steps are never mixed.
+        A training may send only the values that it changes, and the answer to a request for
+        names contains only these. Values of two steps are never mixed.
         """
         of = message.past, message.run
         mixes = self._last is not None and (self._last.past, self._last.run) == of
@@ -96,7 +100,10 @@ class ShownValues(QObject):
         self._last = message
 
     def _show_values(self, message: p.Previews) -> None:
-        """Give the displayed nodes their values, inside a subgraph those of its instance."""
+        """Set the values of the displayed nodes.
+
+        Inside a subgraph, these are the values of the shown instance.
+        """
         document, scope = self._workspace.document, self._workspace.scope
         values = dict(message.values)
         for name in message.iterations:  # a loop shows the value of the chosen iteration
@@ -117,10 +124,11 @@ class ShownValues(QObject):
             self._canvas.node_state.clear_values(stale)
 
     def _shown_names(self) -> tuple[str, ...] | None:
-        """Return names of nodes whose values are needed; None for all nodes of a small graph.
+        """Return the names of the nodes whose values are needed; None for all nodes of a small
+        graph.
 
-        These are nodes drawn with values at this zoom, selected nodes, and nodes wired into
-        attributes of selected nodes.
+        Needed are nodes whose card shows a value at this zoom, selected nodes, and nodes whose
+        wire sets an attribute of a selected node.
         """
         workspace = self._workspace
         if len(list(islice(walk(workspace.root), FEW + 1))) <= FEW:

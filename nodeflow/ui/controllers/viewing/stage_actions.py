@@ -1,4 +1,4 @@
-"""Putting nodes and fields on the stage, and taking them off."""
+"""Placing nodes and fields on the stage, and removing them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from nodeflow.ui.core.state.workspace import Workspace
 
 PUT, TAKE = "Put on the stage", "Take off the stage"
 PREFERRED = ("regions", "class_accuracy")
-"""Views that show more of a node than its value, in the order of choice."""
+"""Views that tell more about a node than its value, in order of preference."""
 
 
 class StageActions(QObject):
-    """The action on the selected node, and the entry in the menus of fields."""
+    """The action that places the selected node on the stage, and the entry in the menus of
+    fields.
+    """
 
     def __init__(
         self, workspace: Workspace, canvas: CanvasView, views: ViewWatcher, actions: ActionSet
@@ -69,7 +71,7 @@ class StageActions(QObject):
         return [view for view in stage.views_of(self._workspace.root) if view.node == place]
 
     def _view(self) -> PinnedView:
-        """Return the view that the node shows, else the one that says most about it."""
+        """Return the view that the node shows, or else the most informative one."""
         node_id = self._workspace.selection[0]
         shown = view_of(self._workspace.document.nodes[node_id])
         if shown is not None:
@@ -90,7 +92,7 @@ class StageActions(QObject):
     # ---- fields -------------------------------------------------------------------------------
 
     def toggle_control(self, path: str, attr: str) -> None:
-        """Put an attribute on the stage, or take it off."""
+        """Place an attribute on the stage, or remove it."""
         root, control = self._workspace.root, PinnedControl(path, attr)
         with self._canvas.signals.reporting():
             if stage.is_control(root, path, attr):

@@ -1,4 +1,4 @@
-"""The user's theme: light, dark, or the system's, which may change."""
+"""The user's choice of theme: light, dark, or the system's theme, which may change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 
 def chosen_theme(settings: Settings) -> Theme:
-    """Return the theme that the user chose, or the system's."""
+    """Return the theme that the user chose. If that is the system's, return the current one."""
     return THEMES.get(settings.theme) or system_theme()
 
 

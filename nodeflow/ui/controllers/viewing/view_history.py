@@ -1,7 +1,8 @@
-"""The history of views, back and forward, and numbered bookmarks.
+"""The history of views, for back and forward, and numbered bookmarks.
 
-Views belong to the user, not to the document: the settings store them by the file's path. A view
-belongs to one graph, the file's own or one inside a subgraph, and going to it enters that graph.
+Views belong to the user, not to the document: the settings store them under the file's path. A
+view belongs to one graph, the file's own or one inside a subgraph. Going to a view enters its
+graph.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class View:
     path: tuple[str, ...] = ()
 
     def is_near(self, other: View) -> bool:
-        """Return whether another view shows nearly the same place of the same graph, as large."""
+        """Return whether another view shows nearly the same part of the same graph, at a
+        similar zoom.
+        """
         if self.path != other.path:
             return False
         gap = max(abs(self.x - other.x), abs(self.y - other.y)) * 2.0 ** (self.step / 8)
@@ -86,10 +89,10 @@ class ViewHistory(QObject):
 
     @contextmanager
     def entering(self) -> Iterator[None]:
-        """Return a context manager to wrap a change of the canvas to another graph.
+        """Return a context manager to use around a change of the canvas to another graph.
 
-        On entry, it stores the view of the current graph. On exit, it restores the last view of the
-        graph that the canvas then shows, if there is one.
+        On entry, it stores the view of the current graph. On exit, it restores the last view of
+        the graph that the canvas then shows, if there is one.
         """
         self._seen[self._path] = self.current()
         if not self._moving:
@@ -104,7 +107,7 @@ class ViewHistory(QObject):
     # ---- history ----------------------------------------------------------------------------
 
     def note(self) -> None:
-        """Add the current view to the history, or replace the last view if they nearly agree."""
+        """Add the current view to the history. If it is near the last view, replace that."""
         self._rest.stop()
         now = self.current()
         if self._past and self._past[-1].is_near(now):
@@ -123,7 +126,7 @@ class ViewHistory(QObject):
         return bool(self._next)
 
     def back(self) -> bool:
-        """Go to the previous view; return False if there is none.
+        """Go to the previous view. Return False if there is none.
 
         Views of deleted subgraphs are skipped.
         """
@@ -133,11 +136,11 @@ class ViewHistory(QObject):
         return self._step(self._past, self._next)
 
     def forward(self) -> bool:
-        """Return to the view that `back` has left; return False if there is none."""
+        """Return to the view that `back` has left. Return False if there is none."""
         return self._step(self._next, self._past)
 
     def _step(self, source: list[View], target: list[View]) -> bool:
-        """Move views from one list to the other until one can be shown; return False if none can.
+        """Move views from one list to the other until one can be shown. Return False if none can.
 
         The last view in ``_past`` is the current one.
         """
@@ -168,7 +171,7 @@ class ViewHistory(QObject):
         return not self._workspace.has(self._bookmarks[number].path)
 
     def place_of(self, number: int) -> str:
-        """Return the name of the graph in which a bookmark is, such as ``a/b``.
+        """Return the path of names to the graph that a bookmark shows, such as ``a/b``.
 
         Return "" for the file's own graph, and if there is no such bookmark.
         """
@@ -176,7 +179,7 @@ class ViewHistory(QObject):
         return "" if view is None else "/".join(self._workspace.names_of(view.path))
 
     def go_to_bookmark(self, number: int) -> None:
-        """Go to a bookmark, and store the previous view in the history."""
+        """Go to a bookmark. Store the previous view in the history."""
         self.note()
         if self._go(self._bookmarks[number]):
             self.note()
@@ -197,7 +200,7 @@ class ViewHistory(QObject):
             self._settings.set_bookmarks(self._key(), stored)
 
     def _go(self, view: View) -> bool:
-        """Show a view in its graph; return False if the graph no longer exists."""
+        """Show a view in its graph. Return False if the graph no longer exists."""
         self._moving = True
         try:
             if view.path != self._workspace.path and not self._workspace.go_to(view.path):
@@ -209,9 +212,10 @@ class ViewHistory(QObject):
         return True
 
     def _on_edited(self, change: Change) -> None:
-        """Write the new names of renamed subgraph definitions into the paths of all views.
+        """Update the paths of all views after definitions of subgraphs were renamed.
 
-        Bookmarks are stored when the file is saved, because the file has the new name only then.
+        The bookmarks in the settings are updated only when the file is saved, because the file
+        has the old names until then.
         """
         if not any(change.of("subgraph")):
             return

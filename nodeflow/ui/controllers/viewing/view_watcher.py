@@ -1,6 +1,6 @@
 """The views that the engine computes: those on visible nodes, and those of the Viewer.
 
-A view on a node is part of the document; the Viewer's views are not.
+A view on a node is part of the document. The Viewer's views are not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.workspace import Workspace
 
 LOOK_MS = 120
-"""Pause after the canvas has moved before its visible views are found again."""
+"""Milliseconds after a move of the canvas before its visible views are determined again."""
 
 
 def action_id(kind: str) -> str:
@@ -37,7 +37,7 @@ VALUE = action_id("value")
 
 
 def view_actions() -> tuple[ActionSpec, ...]:
-    """Return one action for each view, and one for the value."""
+    """Return an action for each kind of view, and one for the plain value."""
     drawings = discover_views().values()
     tip = "Draw it on the node in place of the value"
     return (
@@ -64,7 +64,7 @@ class ViewWatcher(QObject):
         super().__init__(canvas)
         self._workspace, self._link, self._canvas = workspace, link, canvas
         self._ids: dict[str, None] = {}
-        """Nodes with a view, in the displayed graph."""
+        """The ids of the displayed graph's nodes that have a view."""
         self._pinned: dict[str, ViewSpec] = {}
         self._asked: dict[str, tuple[ViewSpec, ...]] = {}
         self._latest: dict[ViewSpec, ViewValue] = {}
@@ -83,7 +83,10 @@ class ViewWatcher(QObject):
     # ---- requests -------------------------------------------------------------------------------
 
     def ask(self, specs: tuple[ViewSpec, ...], asker: str = "viewer") -> None:
-        """Watch these views for the Viewer or another panel, in place of its previous ones."""
+        """Watch these views for the Viewer or another panel.
+
+        They replace the views that ``asker`` watched.
+        """
         if specs != self._asked.get(asker, ()):
             self._asked[asker] = specs
             self._soon.start()
@@ -104,7 +107,7 @@ class ViewWatcher(QObject):
         return {node_id: view for node_id, view in found.items() if view is not None}
 
     def spec(self, record: NodeRecord) -> ViewSpec | None:
-        """Return the request for the view on a node of the displayed graph."""
+        """Return the request for the view that a node of the displayed graph shows."""
         return spec_of(self._workspace.document, record, self._workspace.scope)
 
     # ---- following ------------------------------------------------------------------------------
@@ -195,7 +198,7 @@ class ViewWatcher(QObject):
         return self.unfit(drawing, chosen[0])
 
     def unfit(self, drawing: ViewDrawing, node_id: str) -> Blocked | None:
-        """Return why a node of the displayed graph has no such view; None if it has."""
+        """Return why a node of the displayed graph cannot show a view; None if it can."""
         record = self._workspace.document.nodes[node_id]
         op = self._workspace.declaration(record)
         if op is None or not op.outputs or not op.computes:
@@ -204,7 +207,10 @@ class ViewWatcher(QObject):
         return Blocked(reason) if reason else None
 
     def show(self, drawing: ViewDrawing) -> None:
-        """Show a view on the selected node; with two nodes, plot the second over the first."""
+        """Show a view on the selected node.
+
+        If two nodes are selected, plot the second over the first.
+        """
         chosen = self._workspace.selection
         if len(chosen) == 2:
             first = self._workspace.document.nodes[chosen[0]]

@@ -1,6 +1,6 @@
-"""The common base of attribute editors: they report valid values, and reasons for refusals.
+"""The common base of attribute editors. They report valid values, and the reasons for refusals.
 
-An editor has its attribute's declaration and no document.
+An editor knows the declaration of its attribute, but no document.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nodeflow.ui.core.user_messages import remark
 
 
 def words(name: str) -> str:
-    """Return an attribute's name for people: ``batch_size`` is ``Batch size``."""
+    """Return an attribute's name in words: ``batch_size`` becomes ``Batch size``."""
     known = {
         "color": "Colour",
         "dtype": "Data type",
@@ -30,12 +30,12 @@ def words(name: str) -> str:
 
 
 class Editor(QWidget):
-    """Base of all editors.
+    """The base class of all editors.
 
     Signals:
-        edited(value): a valid value, as JSON: chosen, or typed and committed.
-        refused(text): the reason why the typed text is no value; empty once it is one.
-        finished: Enter, or the focus left: the next edit is another undo step.
+        edited(value): a valid value, as JSON, that was chosen, or typed and committed.
+        refused(text): the reason why the typed text is not a valid value; empty once it is valid.
+        finished: Enter was pressed or the focus left, so that the next edit is another undo step.
     """
 
     edited = Signal(object)

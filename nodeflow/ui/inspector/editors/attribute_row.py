@@ -1,4 +1,6 @@
-"""A row of the inspector: label, editor, error message, a menu, and a way back to the default."""
+"""A row of the inspector: label, editor, error message, menu, and a button to restore the
+default.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +34,13 @@ LABEL_WIDTH = 76
 VARY = "Vary in a sweep…"
 ON_STAGE, OFF_STAGE = "Put on the stage", "Take off the stage"
 MOST_TEXT = 26
-"""Maximum length of the text below an editor that lists the values tried by a sweep."""
+"""Maximum length of the text below an editor that lists the values that a sweep tries."""
 
 
 class RowLabel(QLabel):
     """The name of an attribute. A click opens the menu of its row.
 
-    ``menu_wanted(place)``: the user clicked it; ``place`` is on the screen.
+    ``menu_wanted(place)``: the user clicked the label; ``place`` is a position on the screen.
     """
 
     menu_wanted = Signal(QPoint)
@@ -58,7 +60,7 @@ class RowLabel(QLabel):
 
 
 class AttrRow(QWidget):
-    """Editor of one attribute.
+    """A row with the editor of one attribute.
 
     Args:
         title: the shown name; by default made from the attribute's name.
@@ -68,8 +70,8 @@ class AttrRow(QWidget):
         reset(name): the user wants the default value.
         finished: the next edit is another undo step.
         vary_wanted(name): the user wants to edit the values that a sweep tries.
-        stage_wanted(name): the user puts the attribute on the stage, or takes it off.
-        source_wanted: the user wants to see the node whose wire gives the attribute.
+        stage_wanted(name): the user wants to put the attribute on the stage, or to take it off.
+        source_wanted: the user wants to see the node whose wire sets the attribute.
     """
 
     edited = Signal(str, object)
@@ -115,9 +117,11 @@ class AttrRow(QWidget):
         self.given.hide()
         self.can_vary = False
         self.is_staged: Callable[[], bool] | None = None
-        """Whether the attribute is on the stage; None if it cannot be."""
+        """Returns whether the attribute is on the stage; None if it cannot be."""
         self._stays = False
-        """Whether the row had something to show, so that it does not vanish under the pointer."""
+        """Whether an advanced row stays visible while *More* is closed, so that it does not
+        vanish under the pointer.
+        """
         self.varied = button("", "link", self._on_vary)
         self.varied.setProperty("flush", "true")
         self.varied.hide()
@@ -137,7 +141,11 @@ class AttrRow(QWidget):
         return self._refused or self._problem
 
     def set_value(self, value: Any, is_set: bool = False) -> None:
-        """Show a value; ``is_set``: the document holds it, so it is not the default."""
+        """Show a value.
+
+        Args:
+            is_set: whether the document stores the value; otherwise it is the default.
+        """
         self.editor.set_value(value)
         default = None if self.attr.required else self.attr.default
         self._is_set = is_set and not self.attr.required and not same(plain(value), plain(default))
@@ -145,7 +153,7 @@ class AttrRow(QWidget):
         self._show_reset()
 
     def _show_reset(self) -> None:
-        """Show the button that restores the default, while the pointer is on the row."""
+        """Show the button that restores the default while the pointer is on the row."""
         self._reset.setVisible(self._is_set and not self.is_given and self._is_under_pointer)
 
     def enterEvent(self, event: QEnterEvent) -> None:
@@ -159,13 +167,13 @@ class AttrRow(QWidget):
         self._show_reset()
 
     def set_problem(self, text: str) -> None:
-        """Show the problem that the analysis found with this attribute."""
+        """Show the problem that the analysis found in this attribute; empty for none."""
         self._problem = text
         self._show_message()
 
     @property
     def is_given(self) -> bool:
-        """Return whether a wire gives the attribute."""
+        """Return whether a wire sets the attribute."""
         return not self.given.isHidden()
 
     @property
@@ -174,7 +182,10 @@ class AttrRow(QWidget):
         return self.given if self.is_given else self.editor.focus_widget()
 
     def set_source(self, name: str, value: str = "") -> None:
-        """Show the node whose wire gives the attribute, and the value; empty name for no wire."""
+        """Show the node whose wire sets the attribute, and the value.
+
+        An empty name means no wire.
+        """
         self.given.show_source(name, value)
         if bool(name) == self.is_given:
             return
@@ -183,8 +194,9 @@ class AttrRow(QWidget):
         self._show_reset()
 
     def fold(self, is_open: bool) -> bool:
-        """Hide an advanced attribute while *More* is closed, unless it has something to show.
+        """Hide an advanced attribute while *More* is closed, unless the row has something to show.
 
+        That is a value other than the default, a wire, an error message, or values of a sweep.
         Return whether the row is shown.
         """
         needed = self._is_set or self.is_given or bool(self.message) or bool(self.varied.text())
@@ -194,16 +206,18 @@ class AttrRow(QWidget):
         return shown
 
     def unfold(self) -> None:
-        """Show the row even while *More* is closed, because the user was led to it."""
+        """Show the row even while *More* is closed, because another part of the window led the
+        user to it.
+        """
         self._stays = True
         self.show()
 
     def offer_vary(self) -> None:
-        """Let the attribute vary in sweeps, by the menu of the row."""
+        """Add to the row's menu the command that lets sweeps vary the attribute."""
         self.can_vary = True
 
     def fill_menu(self, menu: QMenu) -> None:
-        """Add the entries of the row: sweep, stage, restore the default."""
+        """Add the entries of the row to a menu: sweep, stage, restore the default."""
         if self.can_vary and not self.is_given:
             menu.addAction(VARY, self._on_vary)
         if self.is_staged is not None and not self.is_given:
@@ -218,7 +232,7 @@ class AttrRow(QWidget):
 
     @Slot(QPoint)
     def _open_field_menu(self, at: QPoint) -> None:
-        """Open the editor's own menu, if it has one, with the entries of the row."""
+        """Open the editor's own menu, if it has one, together with the entries of the row."""
         field = self.editor.focus_widget()
         has_menu = isinstance(field, (QLineEdit, QPlainTextEdit))
         menu = field.createStandardContextMenu() if has_menu else QMenu(self)
@@ -232,7 +246,7 @@ class AttrRow(QWidget):
         menu.popup(place)
 
     def show_varied(self, text: str) -> None:
-        """Show the values that sweeps try; empty if they do not vary the attribute."""
+        """Show the values that sweeps try for the attribute; empty if no sweep varies it."""
         if not self.can_vary:
             return
         tried = words_of(text)

@@ -1,4 +1,4 @@
-"""A field that replaces an editor and shows where a wired attribute gets its value."""
+"""A field that replaces an editor and shows the node whose wire sets the attribute."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from nodeflow.ui.core.widgets.common_widgets import restyle
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 FEW = 6
-"""The length of the longest list that is shown whole."""
+"""Length of the longest list that is shown completely."""
 
 
 class GivenField(QPushButton):
-    """A locked field such as ``from rate: 0.0035``; a click goes to the node.
+    """A locked field such as ``from rate: 0.0035``. A click shows the node.
 
     Text that does not fit ends in an ellipsis.
     """
@@ -37,7 +37,7 @@ class GivenField(QPushButton):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def show_source(self, name: str, value: str) -> None:
-        """Show the node that gives the attribute, and its value if known."""
+        """Show the node that sets the attribute, and its value if known."""
         text = f"from {name}: {value}" if value else f"from {name}"
         if text == self.text():  # live values arrive often
             return
@@ -50,7 +50,7 @@ class GivenField(QPushButton):
         )
 
     def paintEvent(self, _: QPaintEvent) -> None:
-        """Draw the button with the text shortened to its width."""
+        """Draw the button, with the text shortened to its width."""
         option = QStyleOptionButton()
         self.initStyleOption(option)
         style = self.style()
@@ -85,7 +85,7 @@ def value_of_wire(workspace: Workspace, wire: Wire, values: Mapping[str, Preview
 def in_words(preview: Preview) -> str:
     """Return a value as one line: a number, a short list, or a shape with the range of its numbers.
 
-    Return an empty text while the value is unknown, for example until a run computes it.
+    Return "" while the value is unknown, for example until a run computes it.
     """
     if preview.kind == "scalar":
         return preview.text

@@ -1,7 +1,7 @@
 """Typed text that becomes a value on Enter or when its field loses the focus.
 
-Half a path or half a list is no value. So no part of it reaches the document while the user types,
-and nothing that depends on the document is rebuilt under the cursor.
+While the user types, nothing reaches the document, because half a path or half a list is not a
+value. So nothing that depends on the document is rebuilt under the cursor.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ Field = QLineEdit | QPlainTextEdit
 
 
 class CommittedEdit(QObject):
-    """The signals of a field about complete text.
+    """The signals of a text field about its complete text.
 
-    Enter, leaving the field, and commands of the window commit the text; Escape discards it. While
-    the user types, Undo changes the text; at other times it undoes the last edit.
+    Enter, leaving the field, and commands of the window commit the text; Escape discards it.
+    While the user types, Undo changes the text. At other times Undo takes back the last edit of
+    the document.
 
     Args:
         multiline: Enter begins another line; Ctrl+Enter commits.
@@ -61,7 +62,7 @@ class CommittedEdit(QObject):
 
     def eventFilter(self, field: QObject, event: QEvent) -> bool:
         if isinstance(event, QFocusEvent) and event.type() == QEvent.Type.FocusOut:
-            # opening a menu does not leave the field
+            # Opening a menu does not count as leaving the field.
             if event.reason() != Qt.FocusReason.PopupFocusReason:
                 self.commit()
         elif is_left_to_window(event, self.is_pending):
@@ -72,7 +73,10 @@ class CommittedEdit(QObject):
         return False
 
     def _takes(self, field: QObject, event: QKeyEvent) -> bool:
-        """Handle Escape while typing, and Enter where it commits. Return whether it was one."""
+        """Handle Escape while the user types, and Enter where it commits.
+
+        Return whether the key was handled.
+        """
         cancels = event.key() == Qt.Key.Key_Escape and self.is_pending
         commits = isinstance(field, QPlainTextEdit) and self._is_enter(event)
         if not (cancels or commits):

@@ -1,4 +1,4 @@
-"""Editor of a dataset node's source: the kind of data, and for files the path."""
+"""The editor of a dataset node's source: the kind of data, and the path for files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nodeflow.ui.inspector.editors.path_field import PathField
 
 
 class SourceEditor(Editor):
-    """A kind of source, and a path if the kind needs one.
+    """Fields for the kind of a source, and for a path if the kind needs one.
 
     ``written`` carries a source whose path the user typed or browsed for, before it is submitted.
     """
@@ -91,7 +91,7 @@ class SourceEditor(Editor):
         self._submit(text)
 
     def _source(self) -> str:
-        """Return the source as entered in the fields."""
+        """Return the source that the fields describe."""
         kind = str(self.kind.currentData())
         takes_path = kind in SOURCES and SOURCES[kind].takes_path
         return f"{kind}:{self.file.path}" if takes_path else kind

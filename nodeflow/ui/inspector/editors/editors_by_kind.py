@@ -1,4 +1,4 @@
-"""One editor per kind of attribute, and the table that assigns them."""
+"""The editor for each kind of attribute, and the table that assigns them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from nodeflow.ui.inspector.editors.text_editors import (
 
 
 class CheckEditor(Editor):
-    """A check box for true or false."""
+    """A check box for an attribute that is true or false."""
 
     def __init__(self, attr: Attr, theme: Theme) -> None:
         super().__init__(attr, theme)
@@ -54,9 +54,9 @@ class CheckEditor(Editor):
 
 
 class QuietCombo(QComboBox):
-    """A combo box that leaves the wheel to the page while it is not focused.
+    """A combo box that ignores the wheel while it is not focused, so that the page scrolls.
 
-    If there is no room for both, it shows its text instead of its icon.
+    If there is no room for icon and text, it shows only the text.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,11 @@ class QuietCombo(QComboBox):
 
 
 def fitting_combo(name: str) -> QuietCombo:
-    """Return a combo box as wide as its longest item; the name is for screen readers."""
+    """Return a combo box as wide as its longest item.
+
+    Args:
+        name: the accessible name, for screen readers.
+    """
     combo = QuietCombo()
     combo.setAccessibleName(name)
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
@@ -92,7 +96,7 @@ def fitting_combo(name: str) -> QuietCombo:
 
 
 class ChoiceEditor(Editor):
-    """A choice among several values; dtypes carry their colour."""
+    """A choice among several values. Dtypes are shown with their colour."""
 
     def __init__(self, attr: Attr, theme: Theme) -> None:
         super().__init__(attr, theme)
@@ -124,7 +128,9 @@ class ChoiceEditor(Editor):
 
 
 class InitializerEditor(Editor):
-    """A constant (use Initial value), or an op that draws initial values, with its parameters."""
+    """The choice of a variable's initial values: a constant (use Initial value), or an op with
+    its parameters.
+    """
 
     wide = True
 
@@ -189,7 +195,7 @@ class InitializerEditor(Editor):
 
 
 def initializers() -> list[Any]:
-    """Return the ops that can draw a variable's initial values: no inputs, a shape to fill."""
+    """Return the ops that can draw a variable's initial values: they have a shape and no inputs."""
     found = [
         op
         for op in REGISTRY
@@ -201,7 +207,7 @@ def initializers() -> list[Any]:
 
 
 def initializer_parameters(op_id: str | None) -> list[Attr]:
-    """Return the parameters of an initializer: its attributes without shape, dtype and seed."""
+    """Return the parameters of an initializer: its attributes except shape, dtype and seed."""
     found = [op for op in initializers() if op.id == op_id]
     return [a for op in found for a in op.attrs if a.name not in ("shape", "dtype", "seed")]
 
@@ -229,7 +235,7 @@ def _show_json(value: Any) -> str:
 
 
 def _shape(attr: Attr, theme: Theme) -> Editor:
-    """Return an editor of a shape. If the shape is optional, a scalar's is written ``()``."""
+    """Return an editor of a shape. If the shape is optional, a scalar shape is written ``()``."""
     if not attr.optional:
         return TextEditor(
             attr, theme, value_parsing.sizes, value_parsing.show_shape, "scalar: no sizes"
@@ -258,7 +264,10 @@ def _optional(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme
 
 
 def _name_list(attr: Attr, theme: Theme) -> Editor:
-    """Return an editor of names. An empty field shows its meaning, as ``the last one``."""
+    """Return an editor of names.
+
+    The placeholder text says what an empty field means: ``the last one``.
+    """
     empty = meaning(attr, "all")
     return TextEditor(attr, theme, _names, show=_show_names, empty=empty, empty_is_none=True)
 

@@ -23,11 +23,16 @@ FRAME_COLORS = {
     "matrix": "Purple",
     "utility": "Grey",
 }
-"""By stored name: a category whose colour suits both themes, and a title."""
+"""The colours by their stored name. Each has a category whose colour suits both themes, and a
+title.
+"""
 
 
 class FrameColorEditor(Editor):
-    """A choice of colour, with its swatch. Other colours in a file are kept."""
+    """A choice of colour, with a sample of it.
+
+    Colours in a file that are not among the choices are kept.
+    """
 
     def __init__(self, attr: Attr, theme: Theme) -> None:
         super().__init__(attr, theme)

@@ -1,4 +1,4 @@
-"""A choice among the document's nodes."""
+"""A field that chooses one of the document's nodes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 
 
 class NodeCombo(QuietCombo):
-    """A choice of a node. The choices are looked up when the list opens."""
+    """A combo box of nodes. The choices are determined when the list opens."""
 
     def __init__(self, choices: Callable[[], list[tuple[str, str]]]) -> None:
         super().__init__()
         self._choices = choices
 
     def fill(self) -> None:
-        """Offer every choice, and the current one."""
+        """Fill the list with all choices and the current one."""
         current, text = self.currentData(), self.currentText()
         self.clear()
         for node_id, name in self._choices():

@@ -23,18 +23,18 @@ from nodeflow.ui.core.widgets.common_widgets import button
 from nodeflow.ui.inspector.editors.committed_edit import CommittedEdit
 
 MOST = 2000
-"""The maximum number of names read from a folder. More help nobody, and reading takes time."""
+"""The maximum number of names read from a folder. More would not help, and reading takes time."""
 
 
 class PathField(QWidget):
     """A field for the path of a file or folder.
 
     Args:
-        base_dir: start of relative paths, and permissions of the document to read elsewhere.
+        base_dir: the start of relative paths, and the document's permissions to read elsewhere.
 
     Signals:
         chosen: a path was typed and committed, or browsed for.
-        left: the focus left, or Enter: the next edit is another undo step.
+        left: Enter was pressed or the focus left, so that the next edit is another undo step.
     """
 
     chosen = Signal()
@@ -44,7 +44,7 @@ class PathField(QWidget):
         super().__init__()
         self._base_dir = base_dir
         self.endings: tuple[str, ...] = ()
-        """Endings of fitting file names. Empty: the field is for a folder."""
+        """Endings of fitting file names. If it is empty, the field is for a folder."""
         self.title = "All files"
         self.line = QLineEdit()
         self.line.setPlaceholderText("path of the file")
@@ -87,11 +87,11 @@ class PathField(QWidget):
     # ---- completion -------------------------------------------------------------------------
 
     def _offer(self, text: str) -> None:
-        """Offer the names in the folder at the start of the text."""
+        """Offer as completions the names in the folder with which the text begins."""
         self._names.setStringList(self.completions(text))
 
     def completions(self, text: str) -> list[str]:
-        """Return the paths that complete a text: folders first, then fitting files."""
+        """Return the paths that complete a text: folders first, then files with a fitting name."""
         head, _, start = text.replace(os.sep, "/").rpartition("/")
         head = f"{head}/" if "/" in text.replace(os.sep, "/") else ""
         if not self._may_list(head):
@@ -110,7 +110,9 @@ class PathField(QWidget):
         return [path for *_, path in sorted(fitting)]
 
     def _may_list(self, head: str) -> bool:
-        """Return whether a folder may be listed: typed by the user, or allowed."""
+        """Return whether a folder may be listed: if the user typed it, or allowed the document
+        to read it.
+        """
         from_file = self._shown.replace(os.sep, "/").startswith(head)
         return self._may_look(head) if head and (from_file or is_remote(head)) else True
 
@@ -121,7 +123,7 @@ class PathField(QWidget):
         return bool(self.endings) and name.lower().endswith(self.endings)
 
     def _on_completed(self, path: str) -> None:
-        """After a folder, offer its contents; after a file, commit."""
+        """React to an accepted completion: list the contents of a folder, or commit a file."""
         if path.endswith("/"):
             self.typing.begin()
             self._offer(path)
@@ -158,7 +160,7 @@ class PathField(QWidget):
             self.left.emit()
 
     def _relative(self, path: str) -> str:
-        """Return a path relative to the document if it lies beside or below it, else unchanged."""
+        """Return a path relative to the document's folder if it lies in it, else unchanged."""
         if self._base_dir.path and Path(path).is_relative_to(self._base_dir):
             return os.path.relpath(path, self._base_dir)
         return path

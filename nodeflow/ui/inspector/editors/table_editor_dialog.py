@@ -20,12 +20,12 @@ from nodeflow.ui.core.widgets.common_widgets import column, label, row
 from nodeflow.ui.inspector.editors import value_parsing
 
 MOST = 10_000
-"""Cells. Larger tables belong in a file."""
+"""Maximum number of cells. A larger table should be in a file."""
 NUMBER, LIST, MATRIX = "One number", "List", "Table"
 
 
 def rows_of(value: Any) -> list[list[Any]] | None:
-    """Return the cells of a value, row by row; None if it is no table, or too large for one."""
+    """Return the cells of a value, row by row. Return None if it is not a table or is too large."""
     if not isinstance(value, (list, tuple)):
         return [[0 if value is None else value]]
     rows = [list(r) if isinstance(r, (list, tuple)) else None for r in value]
@@ -42,10 +42,12 @@ def _form_of(value: Any) -> str:
 
 
 class Cells(QTableWidget):
-    """The cells. Cells copied from a spreadsheet can be pasted, and the table grows."""
+    """The table of cells. Cells copied from a spreadsheet can be pasted; the table grows if
+    needed.
+    """
 
     def event(self, event: QEvent) -> bool:
-        """Claim the key for pasting, because the window behind the dialog has it too."""
+        """Claim the key for pasting, because the window behind the dialog uses the same key."""
         if (
             event.type() == QEvent.Type.ShortcutOverride
             and isinstance(event, QKeyEvent)
@@ -62,7 +64,7 @@ class Cells(QTableWidget):
         super().keyPressEvent(event)
 
     def paste(self, text: str) -> None:
-        """Fill cells from the current one on with lines of values."""
+        """Fill cells, from the current cell on, with a text of lines and columns."""
         lines = [line.split("\t") for line in text.strip("\r\n").splitlines()]
         if len(lines) == 1 or all(len(cells) == 1 for cells in lines):
             lines = [cells[0].split(",") if len(cells) == 1 else cells for cells in lines]
@@ -81,7 +83,7 @@ class Cells(QTableWidget):
 
 
 class TableDialog(QDialog):
-    """A dialog for a value; ``value`` is the entered value once accepted."""
+    """A dialog for a value. ``value`` is the entered value after the dialog was accepted."""
 
     def __init__(self, parent: QWidget, title: str, value: Any) -> None:
         super().__init__(parent)

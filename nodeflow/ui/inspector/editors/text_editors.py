@@ -1,4 +1,6 @@
-"""Editors of text: a line, a block of lines, and literals: numbers or lists of them."""
+"""Editors of text: a line, a block of lines, or a literal, which is a number or lists of
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +26,16 @@ from nodeflow.ui.inspector.editors.table_editor_dialog import MOST, TableDialog,
 
 MOST_LINES = 8
 TABLES = ("value", "sample", "mean", "deviation")
-"""Attributes that may be tables, which can be edited cell by cell."""
+"""Attributes that may be tables, so that they can be edited cell by cell."""
 
 
 class TypedEditor(Editor):
-    """Base of text editors; ``read`` parses the text once it is complete."""
+    """The base class of text editors. ``read`` parses the text once it is complete."""
 
     field: QWidget
 
     def _follow(self, typing: CommittedEdit) -> None:
-        """Follow the typing in the field, and parse complete text."""
+        """Connect the editor to the signals of a field's typing, and parse complete text."""
         self.typing = typing
         typing.committed.connect(self._take)
         typing.cancelled.connect(self._on_cancelled)
@@ -55,7 +57,11 @@ class TypedEditor(Editor):
         raise NotImplementedError
 
     def read(self, text: str) -> Any:
-        """Parse a text; raise ValueError with the reason if it is no value."""
+        """Parse a text.
+
+        Raises:
+            ValueError: it is not a valid value; the message is the reason.
+        """
         raise NotImplementedError
 
     def _show_text(self, value: Any) -> None:
@@ -77,7 +83,7 @@ class TypedEditor(Editor):
             return False
 
     def _on_typed(self) -> None:
-        """Remove the error message once it is no longer true."""
+        """Remove the error message once it no longer applies."""
         if not self._is_refused:
             return
         try:
@@ -91,7 +97,7 @@ class TypedEditor(Editor):
         self.refuse("")
 
     def _take(self) -> None:
-        """Submit the text's value, or show why it has none."""
+        """Submit the value of the text. If the text has none, show the reason."""
         try:
             value = self.read(self.text())
         except ValueError as error:
@@ -101,7 +107,7 @@ class TypedEditor(Editor):
 
 
 def shown_by(show: Callable[[Any], str], value: Any) -> str:
-    """Format a value. If a file holds a value of another kind, format it as JSON."""
+    """Format a value. If the file has a value of an unexpected kind, format it as JSON."""
     try:
         return show(value)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -109,13 +115,17 @@ def shown_by(show: Callable[[Any], str], value: Any) -> str:
 
 
 def meaning(attr: Attr, otherwise: str = "automatic") -> str:
-    """Return the meaning of an empty field: ``no limit`` if the text says "none: no limit"."""
+    """Return the meaning of an empty field, from the attribute's documentation.
+
+    For example, return ``no limit`` if it says "none: no limit"; return ``otherwise`` if it
+    says nothing.
+    """
     found = re.search(r"\b(?:none|empty): ([^.;]+)", attr.doc)
     return found[1] if found else otherwise
 
 
 class TextEditor(TypedEditor):
-    """A line of text, parsed by ``parse``; Up and Down step numbers."""
+    """A line of text, parsed by ``parse``. Up and Down step numbers."""
 
     field: _Line
 
@@ -172,7 +182,7 @@ class TextEditor(TypedEditor):
 
 
 class _Line(QLineEdit):
-    """A line that reports arrow keys."""
+    """A line edit that reports arrow keys."""
 
     stepped = Signal(float)
 
@@ -194,7 +204,7 @@ class _Line(QLineEdit):
 
 
 class BlockEditor(TypedEditor):
-    """Text of several lines that grows with its content: nested lists, JSON, notes."""
+    """A text field of several lines that grows with its content: nested lists, JSON, notes."""
 
     field: _Block
     wide = True
@@ -244,7 +254,10 @@ class BlockEditor(TypedEditor):
 
 
 class LiteralEditor(BlockEditor):
-    """A number, or lists of them as text. The table button edits them cell by cell."""
+    """A number, or lists of numbers, as text.
+
+    A table button opens the dialog to edit it cell by cell.
+    """
 
     def __init__(self, attr: Attr, theme: Theme) -> None:
         super().__init__(attr, theme, value_parsing.literal, empty=meaning(attr, "no value"))
@@ -277,10 +290,12 @@ class LiteralEditor(BlockEditor):
 
 
 class _Block(QPlainTextEdit):
-    """A text field as high as its text, within limits."""
+    """A text field whose height follows its text, within limits."""
 
     selects_scalar = False
-    """Whether the field selects a single word when it gets the focus, to be typed over."""
+    """Whether the field selects a one-word text when it gets the focus, so that typing replaces
+    it.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Conversion between typed text and attribute values; no Qt.
+"""Conversion between typed text and attribute values, without Qt.
 
-Users write ``?, 784`` for a shape, ``1, 2, 3`` for a vector and ``inf`` for infinity; documents
-hold JSON.
+Users write ``?, 784`` for a shape, ``1, 2, 3`` for a vector and ``inf`` for infinity. Documents
+contain JSON.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def number(text: str) -> int | float | str:
     """Parse a number. Return a string for NaN, an infinity or a complex number.
 
     Raises:
-        ValueError: the text is no number; the message is for people.
+        ValueError: the text is not a number; the message is for users.
     """
     value = _word(text.strip())
     if isinstance(value, bool) or value is None:
@@ -47,13 +47,13 @@ def number(text: str) -> int | float | str:
 
 
 def device(text: str) -> str:
-    """Return the full name of a device; empty for none.
+    """Return the full name of a device; empty for an empty text.
 
     >>> device("gpu:1")
     '/device:GPU:1'
 
     Raises:
-        ValueError: the text is no name of a device; the message is for people.
+        ValueError: the text is not the name of a device; the message is for users.
     """
     try:
         return device_name(parse_device(text))
@@ -62,13 +62,13 @@ def device(text: str) -> str:
 
 
 def bounds(text: str) -> str:
-    """Check bounds of values and return them unchanged, stripped; empty for none.
+    """Check bounds of values and return them stripped; empty for none.
 
     >>> bounds("0 .. 1"), bounds(">= -3")
     ('0 .. 1', '>= -3')
 
     Raises:
-        ValueError: the text has no bounds; the message is for people.
+        ValueError: the text has no bounds; the message is for users.
     """
     try:
         low, high = read_bounds(text)
@@ -80,7 +80,7 @@ def bounds(text: str) -> str:
 
 
 def literal(text: str) -> Any:
-    """Parse a number, true, false, or nested lists of them, with or without brackets.
+    """Parse a number, true, false, or nested lists of these, with or without brackets.
 
     >>> literal("1, 2, 3")
     [1, 2, 3]
@@ -88,7 +88,7 @@ def literal(text: str) -> Any:
     [[1, 2], [3, 4]]
 
     Raises:
-        ValueError: with a message for people.
+        ValueError: the text cannot be parsed; the message is for users.
     """
     tokens = _TOKEN.findall(text)
     if not tokens:
@@ -104,10 +104,10 @@ def literal(text: str) -> Any:
 
 
 def sizes(text: str) -> list[int | None]:
-    """Parse a shape: sizes, with ``?`` for unknown ones. Empty or ``()`` is a scalar.
+    """Parse a shape: sizes, with ``?`` for unknown ones. An empty text or ``()`` is a scalar.
 
     Raises:
-        ValueError: with a message for people.
+        ValueError: the text is not a shape; the message is for users.
     """
     inner = text.strip().strip("[]()").replace("×", ",")
     parts = [part for part in re.split(r"[,\s]+", inner) if part]
@@ -124,7 +124,7 @@ def whole_numbers(text: str) -> list[int]:
     """Parse a list of whole numbers.
 
     Raises:
-        ValueError: with a message for people.
+        ValueError: the text is not such a list; the message is for users.
     """
     found = sizes(text)
     if None in found:
@@ -133,10 +133,10 @@ def whole_numbers(text: str) -> list[int]:
 
 
 def axes(text: str) -> int | list[int] | None:
-    """Parse one axis or several. Return None for all (empty text).
+    """Parse one axis or several axes. Return None, for all axes, if the text is empty.
 
     Raises:
-        ValueError: with a message for people.
+        ValueError: the text has no axes; the message is for users.
     """
     if not text.strip() or text.strip().lower() in ("all", "none", "null"):
         return None
@@ -147,7 +147,7 @@ def count_or_sizes(text: str) -> int | list[int]:
     """Parse one whole number, or a list of them. One number in brackets is a list.
 
     Raises:
-        ValueError: with a message for people.
+        ValueError: the text is neither; the message is for users.
     """
     found = whole_numbers(text)
     bracketed = text.strip()[:1] in ("[", "(")
@@ -158,7 +158,7 @@ def whole(text: str) -> int:
     """Parse a whole number.
 
     Raises:
-        ValueError: with a message for people.
+        ValueError: the text is not a whole number; the message is for users.
     """
     try:
         return int(text.strip().replace("_", ""))
@@ -167,10 +167,10 @@ def whole(text: str) -> int:
 
 
 def json_value(text: str) -> Any:
-    """Parse any JSON; empty text is null.
+    """Parse any JSON. An empty text is null.
 
     Raises:
-        ValueError: with a message for people.
+        ValueError: the text is not JSON; the message is for users.
     """
     if not text.strip():
         return None
@@ -183,7 +183,7 @@ def json_value(text: str) -> Any:
 
 
 def show(value: Any) -> str:
-    """Format a value as people write it: ``[[1, 2], [3, 4]]``, a matrix with one row per line."""
+    """Format a value as users write it: ``[[1, 2], [3, 4]]``, a matrix with one row per line."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -203,7 +203,7 @@ def show(value: Any) -> str:
 
 
 def show_shape(value: Any) -> str:
-    """Format a shape as ``?, 784``; a scalar's is empty."""
+    """Format a shape as ``?, 784``. The shape of a scalar becomes an empty text."""
     if value is None:
         return ""
     items = value if isinstance(value, (list, tuple)) else [value]
@@ -211,7 +211,7 @@ def show_shape(value: Any) -> str:
 
 
 def show_sizes(value: Any) -> str:
-    """Format ``8`` for eight parts, ``[8]`` for one part of size 8."""
+    """Format a split: ``8`` for eight parts, ``[8]`` for one part of size 8."""
     single = isinstance(value, (list, tuple)) and len(value) == 1
     return f"[{value[0]}]" if single else show_shape(value)
 
@@ -236,7 +236,9 @@ def _word(word: str) -> Any:
 
 
 def _items(tokens: list[str], at: int, closing: str, depth: int) -> tuple[list[Any], int]:
-    """Return the items up to the closing bracket (or the end), and the next position."""
+    """Return the items up to the closing bracket (or the end of the text), and the next
+    position.
+    """
     if depth > DEEPEST:
         raise ValueError("Nested too deeply")
     items: list[Any] = []

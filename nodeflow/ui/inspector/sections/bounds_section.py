@@ -45,7 +45,10 @@ class BoundsSection(Section):
         self.row.set_value(bounds_text(record), is_bounded(record))
 
     def fold(self, is_open: bool) -> bool:
-        """Hide the row while *More* is closed, unless it is set. Return whether *More* has it."""
+        """Hide the row while *More* is closed, unless bounds are set.
+
+        Return whether the row belongs to *More* for this node.
+        """
         shown = self.row.fold(is_open)
         self.setVisible(self._applies and shown)
         return self._applies

@@ -1,4 +1,4 @@
-"""The current value of a variable, beside the initial value that the inspector edits."""
+"""The current value of a variable, shown beside the initial value that the inspector edits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CurrentValue(QWidget):
         self.hide()
 
     def show_values(self, values: Mapping[str, Preview]) -> None:
-        """Show the variable's value among live values, given by tensor name."""
+        """Show the variable's current value, found among live values by tensor name."""
         record = self._workspace.document.nodes.get(self._node)
         name = "" if record is None else self._workspace.full_name(record.name)
         preview = values.get(name)

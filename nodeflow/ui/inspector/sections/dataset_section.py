@@ -12,7 +12,10 @@ from nodeflow.ui.inspector.sections.node_sections import Section
 
 
 class DatasetSection(Section):
-    """The buttons; ``action_requested`` carries the id of the pressed button's action."""
+    """The buttons of a dataset node.
+
+    ``action_requested`` carries the id of the pressed button's action.
+    """
 
     action_requested = Signal(str)
 

@@ -1,4 +1,4 @@
-"""Early stopping in the inspector: a switch, and settings that appear with it."""
+"""Early stopping in the inspector: a switch, and settings that appear when it is on."""
 
 from __future__ import annotations
 
@@ -95,9 +95,10 @@ class StoppingRows(QWidget):
         self.goal.setCurrentIndex(self.goal.findData(watched["goal"]))
 
     def fold(self, is_open: bool) -> None:
-        """Hide what few users change while *More* is closed.
+        """Hide rarely changed settings while *More* is closed.
 
-        The training panel has the switch, too. While early stopping is on, its patience is shown.
+        While early stopping is on, its patience is always shown. The training panel has the
+        switch as well.
         """
         is_on = self._more.isVisibleTo(self)
         self.setVisible(is_open or is_on)
@@ -107,7 +108,9 @@ class StoppingRows(QWidget):
             shown.fold(is_open)
 
     def _watched(self, settings: TrainingSettings | None = None) -> dict[str, Any]:
-        """Return node, split and goal, with defaults for missing entries of the document."""
+        """Return the monitored node, split and goal, with defaults for entries missing in the
+        document.
+        """
         document = self._workspace.document
         settings = settings or training_settings(document)
         watched = {"node": settings.loss, "split": "validation", **(settings.monitor or {})}
@@ -151,6 +154,6 @@ class StoppingRows(QWidget):
 
 
 def switch_early_stopping(workspace: Workspace, on: bool) -> None:
-    """Switch early stopping as one undo step. The other settings stay."""
+    """Switch early stopping on or off, as one undo step. The other settings stay."""
     with workspace.document.transaction("Stop early" if on else "Do not stop early"):
         commands.set_training(workspace.document, patience=PATIENCE if on else None)

@@ -1,7 +1,7 @@
-"""The formula of the selected node: typeset and as text, to copy as text, LaTeX or Python.
+"""The formula of the selected node, typeset and as text. It can be copied as text, LaTeX or Python.
 
-The typesetting library (0.2 s with its font) is loaded in a thread when the first formula is shown,
-so that selecting a node never waits for it.
+The typesetting library takes 0.2 s to load with its font. A thread loads it when the first
+formula is shown, so that selecting a node never waits for it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from nodeflow.ui.inspector.sections.node_sections import Section
 
 SIZE = 19
 SMALLEST = 0.62
-"""Formulas are shrunk to the panel's width down to this factor; longer ones scroll."""
+"""The smallest factor by which formulas are shrunk to the panel's width. Longer formulas scroll."""
 LATER_MS = 60
 SAID_MS = 1500
 LONGEST = 500
-"""Characters of LaTeX. Longer formulas are shown as text alone."""
+"""Maximum number of characters of LaTeX. Longer formulas are shown only as text."""
 
 
 _loaded = threading.Event()
@@ -36,14 +36,14 @@ _loader: threading.Thread | None = None
 def _load() -> None:
     import ziamath
 
-    # letters as plain paths, because QtSvg knows few elements of SVG 2
+    # Write letters as plain paths, because QtSvg knows few elements of SVG 2.
     ziamath.config.svg2 = False  # pyright: ignore[reportPrivateImportUsage]  no __all__ there
     ziamath.Latex("x").svg()  # pyright: ignore[reportPrivateImportUsage]
     _loaded.set()
 
 
 def can_typeset() -> bool:
-    """Return whether the library is loaded. Start loading it if needed."""
+    """Return whether the typesetting library is loaded. If not, start loading it."""
     global _loader
     if _loader is None:
         _loader = threading.Thread(target=_load, name="typesetting", daemon=True)
@@ -62,7 +62,7 @@ def typeset(latex: str, color: str, size: float = SIZE) -> bytes:
 
 
 class Typeset(QWidget):
-    """A formula, drawn at its natural width or shrunk to the panel."""
+    """A typeset formula, drawn at its natural width or shrunk to the panel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Typeset(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def show_svg(self, svg: bytes, room: int) -> None:
-        """Draw this picture in a panel that has ``room`` pixels."""
+        """Draw an SVG picture in a panel that is ``room`` pixels wide."""
         self._renderer = QSvgRenderer(QByteArray(svg))
         size = self._renderer.viewBoxF().size()
         self._scale = max(SMALLEST, min(1.0, room / max(size.width(), 1)))
@@ -91,11 +91,11 @@ class Typeset(QWidget):
 
 
 FORMS = {"text": formula_text, "LaTeX": formula_latex, "Python": python_code}
-"""The forms in which a formula can be copied: functions of document and node id."""
+"""The forms in which a formula can be copied, each a function of document and node id."""
 
 
 class FormulaSection(Section):
-    """The formula of a node, down to inputs and shared nodes."""
+    """The formula of a node. It ends at inputs and at nodes that are used several times."""
 
     def __init__(self, workspace: Workspace, node_id: str, theme: Theme) -> None:
         super().__init__("FORMULA")

@@ -157,7 +157,7 @@ _PROBLEM_SIGNS = {"error": ("circle-alert", "error"), "incomplete": ("plug", "in
 
 
 class ProblemsSection(Section):
-    """A list of the node's problems with hints, and below it a button for each edit on offer."""
+    """The node's problems with their hints, and below them a button for each offered edit."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -250,7 +250,7 @@ class BreakpointNote(RemovableNote):
 
 
 class DeviceNote(RemovableNote):
-    """The remark on the device of the node."""
+    """The remark about the node's device."""
 
     def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
         super().__init__("", "device")
@@ -296,9 +296,9 @@ class DeviceSection(Section):
         self.row.set_value(device, bool(device))
 
     def fold(self, is_open: bool) -> bool:
-        """Hide the row while the *More* fold is closed, unless the node has a device.
+        """Hide the row while *More* is closed, unless the node has a device.
 
-        Return whether this section has something under *More*, which is always true.
+        Return True, because this section always has a row under *More*.
         """
         self.setVisible(self.row.fold(is_open))
         return True
@@ -312,7 +312,7 @@ class DeviceSection(Section):
 
 
 def in_order(attrs: tuple[Attr, ...]) -> tuple[Attr, ...]:
-    """Return attributes in their declared order, with the advanced ones last."""
+    """Return attributes in their declared order, but advanced ones last."""
     return tuple(sorted(attrs, key=lambda attr: attr.advanced))
 
 
@@ -321,8 +321,9 @@ class AttributesSection(Section):
 
     Signals:
         vary_wanted(path, name): the user wants to edit the values that a sweep tries.
-        stage_wanted(path, name): the user puts an attribute on the stage, or takes it off.
-        node_requested(id): the user wants to see the node whose wire gives an attribute.
+        stage_wanted(path, name): the user wants to put the attribute on the stage, or to take
+        it off.
+        node_requested(id): the user wants to see the node whose wire sets an attribute.
     """
 
     vary_wanted = Signal(str, str)
@@ -346,7 +347,7 @@ class AttributesSection(Section):
             self._replace_rows(in_order(attrs))
 
     def fold(self, is_open: bool) -> bool:
-        """Hide advanced attributes while the *More* fold is closed; return whether any exist."""
+        """Hide advanced attributes while *More* is closed. Return whether there are any."""
         shown = [row.fold(is_open) for row in self.attr_rows.values()]
         self.setVisible(any(shown))
         return any(row.attr.advanced for row in self.attr_rows.values())
@@ -397,7 +398,7 @@ class AttributesSection(Section):
         self._unknown.setVisible(bool(unknown) and bool(self.attr_rows))
 
     def show_values(self, values: Mapping[str, Preview]) -> None:
-        """Show live values, given by tensor name, for attributes that wires give."""
+        """Show live values, by tensor name, for the attributes that wires set."""
         self._values = values
         record = self._workspace.document.nodes.get(self._node)
         if record is not None:
@@ -439,7 +440,7 @@ class PortsSection(Section):
     """The inputs and outputs of a node with their types and connections.
 
     Signals:
-        node_requested(id): the name of a connected node was pressed.
+        node_requested(id): the user pressed the name of a connected node.
     """
 
     node_requested = Signal(str)
@@ -450,7 +451,7 @@ class PortsSection(Section):
         self._shown: object = None
 
     def show_ports(self) -> None:
-        """Show the current ports. Rebuild only if something differs."""
+        """Show the current ports. Rebuild the section only if something changed."""
         content = self._content()
         if content == self._shown:
             return
@@ -550,7 +551,7 @@ class DocSection(Section):
 
 
 def _html(text: str) -> str:
-    """Return plain text as rich text for Qt. Text in backticks gets the monospace font."""
+    """Return plain text as rich text for Qt, with text in backticks in a monospace font."""
     plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     mono = font_families()[1]
     return re.sub(r"`([^`]+)`", rf"<span style='font-family:\"{mono}\"'>\1</span>", plain)

@@ -1,4 +1,4 @@
-"""The switch that plots a node over the steps of trainings."""
+"""The switch that plots a node's value during trainings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nodeflow.ui.core.state.workspace import Workspace
 
 
 class PlotToggle(QCheckBox):
-    """A check box for a node that is a single number; hidden for others."""
+    """A check box that is visible only if the node is a single number."""
 
     def __init__(self, workspace: Workspace, node: str) -> None:
         super().__init__("Plot over steps")

@@ -24,7 +24,10 @@ from nodeflow.ui.inspector.sections.node_sections import Section
 
 
 class TextField(QLineEdit):
-    """A field for a name; ``chosen``: it was changed. Escape restores the old name."""
+    """A field for a name. ``chosen`` is emitted when it was changed.
+
+    Escape restores the old name.
+    """
 
     chosen = Signal(str)
 
@@ -46,7 +49,7 @@ class TextField(QLineEdit):
 
 
 class PortsEditor(Section):
-    """The inputs or the outputs of a subgraph: rename, reorder, remove, add."""
+    """An editor of the inputs or outputs of a subgraph: rename, reorder, remove, add."""
 
     def __init__(self, definition: Document, side: str, theme: Theme) -> None:
         super().__init__("INPUTS OF THE SUBGRAPH" if side == INPUTS else "OUTPUTS OF THE SUBGRAPH")
@@ -131,9 +134,12 @@ class PortsEditor(Section):
 
 
 class SubgraphSection(Section):
-    """An instance's definition: its name, number of uses, and actions.
+    """The section about an instance's definition: its name, number of uses, and actions.
 
-    ``action_requested(id)``: run this action of the window. Actions in ``without`` are not offered.
+    ``action_requested(id)``: run this action of the window.
+
+    Args:
+        without: ids of actions that are not offered.
     """
 
     action_requested = Signal(str)

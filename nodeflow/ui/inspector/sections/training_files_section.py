@@ -1,4 +1,6 @@
-"""Files for another program in the training settings: their folder, and the current writer."""
+"""Files for another program in the training settings: their folder, and the training that
+writes them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from nodeflow.ui.inspector.sections.node_sections import Section
 
 
 class TrainingFilesSection(Section):
-    """A button that chooses a folder. Once chosen, the folder and the training that writes there.
+    """A button that chooses a folder. After a choice: the folder, and the training that writes
+    there.
 
     ``choose_requested``: the user wants to choose a folder.
     """

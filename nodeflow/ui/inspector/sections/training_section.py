@@ -111,12 +111,12 @@ class TrainingSection(Section):
             self._fill_metrics(metrics, by_itself and not self._is_open)
 
     def add_files(self, files: TrainingFilesSection) -> None:
-        """Add the choice of a folder in which trainings write files for another program."""
+        """Add a section for the folder in which trainings write files for another program."""
         self._files.append(files)
         self.add(files)
 
     def fold(self, is_open: bool) -> bool:
-        """Hide advanced settings while *More* is closed. Return whether *More* has some."""
+        """Hide advanced settings while *More* is closed. Return whether there are any."""
         for row in self.setting_rows.values():
             row.fold(is_open)
         for part in (self.stopping, *self._files):
@@ -151,7 +151,7 @@ class TrainingSection(Section):
         return sorted(found, key=lambda pair: natural_key(pair[1]))
 
     def _fill_metrics(self, metrics: list[dict[str, Any]], in_words: bool) -> None:
-        """Show the metrics: as fields, or in words as long as the user has chosen none."""
+        """Show the metrics: as fields, or as text while the user has chosen none."""
         clear(self._metrics)
         self.add_button.setText("Add another metric" if metrics else "Add a metric")
         for index, metric in enumerate(metrics):

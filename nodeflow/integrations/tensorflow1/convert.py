@@ -24,6 +24,7 @@ from nodeflow.integrations.tensorflow1.namespace import (
     known_names,
     named,
 )
+from nodeflow.integrations.tensorflow1.renaming import condition_of, numbers_of, step_of
 from nodeflow.integrations.tensorflow1.tables import homes
 from nodeflow.integrations.tensorflow1.tables.names import RARE
 from nodeflow.integrations.tensorflow1.tables.refusals import refused
@@ -89,6 +90,8 @@ class _Converter:
         self.paths: dict[str, str] = {}  # name in the program -> path in TensorFlow
         self.ours: set[str] = set()  # names of nodeflow itself in the program
         self.adopted: list[ast.stmt] = []  # the imports of all of TensorFlow
+        self.numbers = numbers_of(self.tree) if rename else {}
+        self.spelled: set[ast.AST] = set()  # names that are written otherwise
         self.kept = False  # whether names of TensorFlow are left
         self.renamed = False
 
@@ -220,6 +223,8 @@ class _Converter:
         return path.removeprefix("compat.v1.")
 
     def _visit(self, node: ast.AST) -> None:
+        if node in self.spelled or (isinstance(node, ast.Call) and self._respelled(node)):
+            return
         if isinstance(node, ast.Attribute) and (path := self._path(node)) is not None:
             self._name(node, path)
         elif isinstance(node, ast.Attribute):
@@ -228,6 +233,25 @@ class _Converter:
             self._keywords(node, path)
         elif isinstance(node, ast.Name) and node.id in self.paths:
             self.kept = True
+
+    def _respelled(self, call: ast.Call) -> bool:
+        """Write a call as `nf` has it, if that is wanted and its meaning differs there."""
+        if not self.rename:
+            return False
+        if (step := step_of(call, self._path, self.numbers)) is not None:
+            place = self._start(step.loss)
+            self.edits.append((self._start(call), place, step.start))
+            end = self._offset(step.loss.end_lineno or 0, step.loss.end_col_offset or 0)
+            self.edits.append((end, end, step.rest))
+            self.spelled.add(step.name)
+        elif found := condition_of(call, self._path(call.func) or ""):
+            self._replace(call.func, "nf.where")
+            self._replace(*found)
+            self.spelled |= {call.func, found[0]}
+        else:
+            return False
+        self.renamed = True
+        return True
 
     def _name(self, node: ast.Attribute, path: str) -> None:
         """Check a name; of ``tf.float32.max``, its beginning. Rename it if that is wanted."""

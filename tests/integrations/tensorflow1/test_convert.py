@@ -194,6 +194,73 @@ y = layers.fully_connected(x, 3, activation_fn=nf.tanh)
     )
 
 
+SPELLED = """\
+import numpy as np
+import tensorflow as tf
+rate = 0.1
+table = tf.Variable(np.arange(12.0, dtype="float32").reshape(4, 3))
+chosen = tf.nn.embedding_lookup(table, [0, 2])
+mask = tf.constant([True, False])
+picked = tf.where(mask, chosen, 2 * chosen)
+loss = tf.reduce_sum(tf.square(picked))
+first = OPTIMIZER.minimize(loss)
+with tf.Session() as session:
+    session.run(tf.global_variables_initializer())
+    for _ in range(3):
+        session.run(first)
+    values = session.run(table)
+"""
+STEPS = {
+    "tf.train.MomentumOptimizer(rate, 0.9, use_nesterov=True)": (
+        'nf.momentum(loss, learning_rate=rate, momentum=0.9, nesterov=True, rows="touched")'
+    ),
+    "tf.train.RMSPropOptimizer(learning_rate=0.1, decay=0.5)": (
+        'nf.rmsprop(loss, learning_rate=0.1, rho=0.5, rows="touched")'
+    ),
+    "tf.train.FtrlOptimizer(0.1, -0.5, 0.2, l1_regularization_strength=0.1)": (
+        'nf.ftrl(loss, learning_rate=0.1, power=-0.5, initial_sum=0.2, l1=0.1, rows="touched")'
+    ),
+    "tf.train.AdadeltaOptimizer()": 'nf.adadelta(loss, rows="touched")',
+    "tf.train.ProximalAdagradOptimizer(rate, 0.2, 0.1)": (
+        'nf.proximal_adagrad(loss, learning_rate=rate, initial_sum=0.2, l1=0.1, rows="touched")'
+    ),
+    "tf.train.GradientDescentOptimizer(rate, use_locking=True)": (
+        "nf.gradient_descent(loss, learning_rate=rate)"
+    ),
+    "tf.train.AdamOptimizer(1e-2, 0.8)": "nf.adam(loss, learning_rate=0.01, beta1=0.8)",
+    "tf.train.AdagradOptimizer(rate)": "nf.adagrad(loss, learning_rate=rate)",
+}
+
+
+@pytest.mark.parametrize("optimizer", STEPS)
+def test_a_renamed_program_keeps_tensorflows_meanings(optimizer: str) -> None:
+    source = SPELLED.replace("OPTIMIZER", optimizer)
+    converted = convert(source, rename=True)
+    assert f"first = {STEPS[optimizer]}\n" in converted.text
+    reshaped = "nf.reshape(mask, [-1] + [1] * (len(chosen.shape) - 1)) if len(mask.shape) == 1"
+    assert f"picked = nf.where({reshaped} else mask, chosen, 2 * chosen)" in converted.text
+    values = run(converted.text)["values"]
+    np.testing.assert_array_equal(values, run(convert(source).text)["values"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "tf.train.MomentumOptimizer(placed, 0.9).minimize(loss)",  # perhaps a tensor
+        "tf.train.MomentumOptimizer(0.1, 0.9).minimize(loss, global_step=step)",
+        "tf.train.MomentumOptimizer(0.1, 0.9, name='step').minimize(loss)",
+        "tf.train.MomentumOptimizer(0.1, 0.9).compute_gradients(loss)",
+        "tf.where(x > 0, x, y)",
+        "tf.where(mask)",
+    ],
+)
+def test_what_nf_spells_not_so_stays(line: str) -> None:
+    converted = convert(
+        f"import tensorflow as tf\nfor placed in (0.1, x):\n    {line}\n", rename=True
+    )
+    assert converted.text.endswith(f"    {line}\n") and converted.problems == ()
+
+
 def test_a_program_of_nodeflow_0_1_is_rewritten() -> None:
     source = """\
 import nodeflow as nf

@@ -73,6 +73,12 @@ PURPOSES = {
         },
         "a `nodeflow.engine.backend.Backend`: executes runs and training steps",
     ),
+    "byte_pairs": Purpose(
+        "way to learn byte pairs",
+        {"label": "its name in the window"},
+        "learns tokens of several letters: (count of each word, most) -> tokens, in the order in "
+        "which they are joined",
+    ),
     "code": Purpose(
         "library to write code for",
         {"label": "the library's name in the window"},

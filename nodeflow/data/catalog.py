@@ -44,8 +44,8 @@ def parse_source(source: str) -> tuple[Source, str]:
     kind = SOURCES.get(name)
     if kind is None:
         ending = source.rpartition(".")[2].lower()
-        fitting = [kind.id for kind in SOURCES.values() if ending in kind.endings]
-        guess = f"{fitting[0]}:{source}" if ending and fitting else None
+        fitting = _fitting(ending)
+        guess = f"{fitting}:{source}" if fitting else None
         hint = f"Did you mean {guess}?" if guess else suggest(name, SOURCES)
         raise UnknownSource(
             f"there is no data source {source!r}", hint=hint or f"Use one of {forms}."
@@ -53,6 +53,13 @@ def parse_source(source: str) -> tuple[Source, str]:
     if kind.takes_path != bool(path) or (colon and not kind.takes_path):
         raise UnknownSource(f"{source!r} is not a data source", hint=f"Write {kind.form}.")
     return kind, path
+
+
+def _fitting(ending: str) -> str:
+    """Return the kind of source for files with this ending, one with a survey if there are several;
+    "" if there is none."""
+    kinds = [kind for kind in SOURCES.values() if ending and ending in kind.endings]
+    return next((kind.id for kind in sorted(kinds, key=lambda kind: kind.survey is None)), "")
 
 
 def source_options(source: str) -> tuple[Attr, ...]:
@@ -189,9 +196,8 @@ def source_at(path: str) -> str:
     ending = Path(path).suffix.lower().removeprefix(".")
     if ending == "txt" and Path(path).is_file() and is_table(Path(path)):
         return f"csv:{path}"
-    for kind in SOURCES.values():
-        if kind.takes_path and ending and ending in kind.endings:
-            return f"{kind.id}:{path}"
+    if fitting := _fitting(ending):
+        return f"{fitting}:{path}"
     if Path(path).is_dir():
         for kind in SOURCES.values():
             if kind.folder:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.errors import UnknownSplit
+from nodeflow.data.text.text_facts import TextFacts
 from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.graph.types import TensorType
 
@@ -33,6 +34,7 @@ class DataSplits:
         feature_names: for columns of features, the name of each feature.
         rows: the numbers of each split's rows in the file, from 0; empty where rows have no place
             in a file.
+        text: the vocabulary and the windows of a text; None for other data.
     """
 
     name: str
@@ -44,6 +46,7 @@ class DataSplits:
     images: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     feature_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rows: Mapping[str, Any] = field(default_factory=dict)
+    text: TextFacts | None = None
 
     @property
     def columns(self) -> dict[str, TensorType]:

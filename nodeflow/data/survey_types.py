@@ -50,11 +50,12 @@ class Guess:
     """The guessed use of the data.
 
     Attributes:
-        task: ``classify`` or ``regress`` a table, ``pictures``, or forecast a ``series``.
+        task: ``classify`` or ``regress`` a table, ``pictures``, forecast a ``series``, or continue
+            a ``text``.
         options: attributes of the dataset node.
     """
 
-    task: Literal["classify", "regress", "pictures", "series"]
+    task: Literal["classify", "regress", "pictures", "series", "text"]
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -64,7 +65,7 @@ class Survey:
 
     Attributes:
         source: the source in the form of a dataset node: ``csv:/home/me/iris.csv``.
-        rows: number of rows, or of pictures.
+        rows: number of rows, of pictures, or of characters of a text.
         head: the first rows as text, with a cell for each column.
         classes: names of the classes of the guessed label.
         notice: a fact that the user should know, such as a guessed encoding, or None.
@@ -72,7 +73,7 @@ class Survey:
 
     source: str
     title: str
-    kind: Literal["table", "arrays", "pictures"]
+    kind: Literal["table", "arrays", "pictures", "text"]
     rows: int
     columns: tuple[ColumnSurvey, ...]
     head: tuple[tuple[str, ...], ...]

@@ -16,12 +16,12 @@ import pytest
 
 from nodeflow import file_reading
 from nodeflow.cli.option_values import read_feed
+from nodeflow.data import text_encoding
 from nodeflow.data.catalog import dataset_columns, open_dataset, source_at
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.idx import read_idx
 from nodeflow.data.pictures.pixels import Look, look_of, read_pixels
 from nodeflow.data.survey import survey
-from nodeflow.data.tables import dialect
 from nodeflow.errors import FileProblem, NodeflowError, ReadRefused
 from nodeflow.file_reading import (
     ReadLimit,
@@ -201,9 +201,9 @@ def test_a_table_is_judged_by_its_first_rows_before_it_is_decoded(tmp_path, monk
     path = tmp_path / "large.csv"
     path.write_text("a,b\n" + "1,2\n" * 1_000_000)
     decoded = []
-    whole = dialect._decodes
+    whole = text_encoding._decodes
     monkeypatch.setattr(
-        dialect, "_decodes", lambda *given: decoded.append(given[2]) or whole(*given)
+        text_encoding, "_decodes", lambda *given: decoded.append(given[2]) or whole(*given)
     )
     with limited(ReadLimit(2_000_000)), pytest.raises(ReadRefused, match=r"large.csv takes 16 MB"):
         open_dataset(f"csv:{path}")
@@ -297,7 +297,7 @@ def test_what_is_no_regular_file_is_refused_in_words(tmp_path, kind, ending, pre
 
 
 def test_a_text_that_is_a_pipe_is_no_table(tmp_path, preview):
-    assert source_at(str(irregular(tmp_path, "pipe", ".txt"))).startswith("text:")
+    assert source_at(str(irregular(tmp_path, "pipe", ".txt"))).startswith("tokens:")
 
 
 def test_a_pipe_among_pictures_is_named(tmp_path, preview):

@@ -67,7 +67,7 @@ def test_what_is_no_text_is_refused(tmp_path, text):
         open_dataset("text:short.txt", base_dir=tmp_path)
     with pytest.raises(AttributeProblem, match="window"):
         open_dataset(text, window=0)
-    with pytest.raises(UnknownSource, match=r"text:a\.txt"):
+    with pytest.raises(UnknownSource, match=r"tokens:a\.txt"):
         open_dataset("a.txt")
 
 

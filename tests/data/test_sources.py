@@ -31,6 +31,7 @@ EVERY = [
     "npz:resource:mnist/mnist5k.npz",
     "pictures:SHAPES",
     "text:resource:data/sentences.txt",
+    "tokens:resource:data/sentences.txt",
 ]
 
 
@@ -63,6 +64,7 @@ def test_sources_are_listed_with_files_last():
         "npz:PATH",
         "pictures:PATH",
         "text:PATH",
+        "tokens:PATH",
     ]
 
 
@@ -114,9 +116,9 @@ def test_unknown_sources_get_a_suggestion(source, message):
         ("iris.data", "5.1,3.5,setosa", "csv"),
         ("numbers.txt", "1.0 2.0\n3.0 4.5\n", "csv"),
         ("named.txt", "a\tb\n1\t2\n3\t4\n", "csv"),
-        ("story.txt", "Once upon a time, there was.\nIt was, in 1850, cold.\n", "text"),
-        ("words.txt", "one, two\nthree, four\n", "text"),
-        ("gone.txt", None, "text"),
+        ("story.txt", "Once upon a time, there was.\nIt was, in 1850, cold.\n", "tokens"),
+        ("words.txt", "one, two\nthree, four\n", "tokens"),
+        ("gone.txt", None, "tokens"),
         ("a.npy", "", "npy"),
         ("a.npz", "", "npz"),
         ("a.png", "", "pictures"),

@@ -67,6 +67,10 @@ def series() -> bytes:
     )
 
 
+def text() -> bytes:
+    return "Wer, wie, was?\nDér, die, das!\n".encode() * 9
+
+
 def idx() -> bytes:
     return struct.pack(">HBB3I", 0, 8, 3, 5, 4, 4) + bytes(80)
 
@@ -185,6 +189,7 @@ READERS: dict[str, tuple[str, Callable[[], bytes], list[Reader]]] = {
     "numbers": ("x.csv", lambda: b"1,2,3,4\n5,6,7,8.5\n", [feed, rows("csv")]),
     "series": ("x.csv", series, [rows("csv"), survey]),
     "text": ("x.txt", lambda: b"the quick brown fox\njumps over it\n" * 9, [rows("text")]),
+    "tokens": ("x.txt", text, [rows("tokens"), survey]),
     "idx": ("x.idx", idx, [lambda path: read_idx(path, 3)]),
     "packed idx": ("x.gz", lambda: gzip.compress(idx()), [lambda path: read_idx(path, 3)]),
     "png": ("x.png", lambda: picture("PNG"), [pixels, rows("pictures"), feed_picture]),

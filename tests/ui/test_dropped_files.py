@@ -185,7 +185,7 @@ def test_a_picture_with_a_graph_opens_it_and_asks_once(window, boxes, tmp_path):
     ("name", "content", "words"),
     [
         ("notes.xyz", b"anything", "notes.xyz is not a graph, model, picture or data file."),
-        ("notes.txt", b"Dear diary,\nnothing happened.\n", "notes.txt is not a graph"),
+        ("blank.txt", b" \n\n", "blank.txt is not a graph"),
         ("noise.txt", bytes(range(256)), "noise.txt is not a graph"),
         ("empty.txt", b"", "empty.txt is not a graph"),
         ("numbers.xlsx", b"PK", "Save it as CSV"),
@@ -214,9 +214,12 @@ def test_a_file_of_no_known_kind_is_refused_in_words(
 def test_a_graph_of_any_name_is_opened(window, boxes, tmp_path):
     document = Document()
     commands.add_node(document, "constant", (0, 0), "found")
-    (tmp_path / "graph.json").write_text(flow.dumps(document))
-    drop(window, files(tmp_path / "graph.json"))
-    assert window.workspace.root.node_named("found") is not None and boxes == []
+    for name in ("graph.json", "graph.txt"):
+        (tmp_path / name).write_text(flow.dumps(document))
+        drop(window, files(tmp_path / name))
+        assert window.workspace.root.node_named("found") is not None and boxes == []
+        window.files.new()
+        assert window.workspace.root.node_named("found") is None
 
 
 def test_what_is_not_of_this_computer_or_gone_is_refused_in_words(window, boxes, tmp_path):

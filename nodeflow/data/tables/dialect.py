@@ -6,7 +6,6 @@ option of the source overrides a wrong guess.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import itertools
@@ -15,28 +14,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.tables.cells import is_comma_number, is_number
+from nodeflow.data.text_encoding import SAMPLE_BYTES, encoding_of
 from nodeflow.errors import DataError
 from nodeflow.file_reading import allow, damaged_as, opened
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " ", "pipe": "|"}
-SAMPLE_BYTES, SAMPLE_RECORDS = 1 << 16, 100
+SAMPLE_RECORDS = 100
 LONGEST_CELL = 1 << 26
 LONG_LINE = 1 << 20
 CELL_BYTES = 1000
 """Bytes per column while a table is read, however short its cells are."""
 COMMENT = "#"
-
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +78,7 @@ def find_dialect(path: Path, delimiter: str = "auto", *, sample: bool = False) -
         DataFormatError: the file cannot be read, or is not text.
     """
     with reading(path):
-        encoding, notice = _encoding(path, sample)
+        encoding, notice = encoding_of(path, sample)
         with _text(path, encoding) as stream:
             begun = stream.read(SAMPLE_BYTES)
     lines = list(io.StringIO(begun, newline=""))
@@ -110,41 +102,6 @@ def is_table(path: Path) -> bool:
     if len({len(row) for row in rows}) != 1 or len(rows) < 2 or len(rows[0]) < 2:
         return False
     return 2 * sum(any(map(is_number, row)) for row in rows) > len(rows)
-
-
-def _encoding(path: Path, sample: bool) -> tuple[str, str | None]:
-    """Return UTF-8 or UTF-16 if the bytes fit, else the Windows encoding for western languages."""
-    with opened(path) as stream:
-        start = stream.read(4096)
-        for bom, name in _BOMS:
-            if start.startswith(bom):
-                return name, None
-        for name, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[0::2])):
-            if len(start) > 3 and zeros.count(0) * 2 > len(zeros):
-                return name, None
-        if 0 in start:
-            raise UnicodeError("it holds zero bytes")
-        for name in ("utf-8", "cp1252"):
-            stream.seek(0)
-            if _decodes(stream, name, SAMPLE_BYTES if sample else None):
-                notice = f"{path.name} is not UTF-8; it is read as Windows text ({name})"
-                return name, None if name == "utf-8" else notice
-    return "latin-1", f"{path.name} is not UTF-8; it is read as Latin-1"
-
-
-def _decodes(stream: BinaryIO, encoding: str, most: int | None) -> bool:
-    """Return whether a file is text; with ``most``, whether so many bytes of it are."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        if most is not None:
-            decoder.decode(stream.read(most))
-            return True
-        for chunk in iter(lambda: stream.read(1 << 20), b""):
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def guess_delimiter(lines: list[str]) -> str:

@@ -10,6 +10,7 @@ from nodeflow.data.catalog import source_options
 from nodeflow.data.survey import ColumnSurvey, Survey
 
 CLASSIFY, REGRESS, PICTURES, SERIES = "classify", "regress", "pictures", "series"
+TEXT = "text"
 NUMBERS = ("number", "integer", "boolean")
 MOST_CLASSES = 100
 """The maximum number of values of a label with classes."""
@@ -18,9 +19,16 @@ NO_TABLE = {
     REGRESS: "There is no array of numbers to predict.",
     PICTURES: "There are no pictures with classes.",
     SERIES: "There is no table with rows in the order of time.",
+    TEXT: "There is no text file.",
 }
 """The reason why arrays or pictures do not suit a starter."""
-SPLITS = {CLASSIFY: "stratified", REGRESS: "random", PICTURES: "stratified", SERIES: "ordered"}
+SPLITS = {
+    CLASSIFY: "stratified",
+    REGRESS: "random",
+    PICTURES: "stratified",
+    SERIES: "ordered",
+    TEXT: "",
+}
 """The default split of rows for each starter."""
 
 
@@ -44,6 +52,8 @@ class Choices:
         order_by: the column that orders the rows of a series or an ordered split; "" for none.
         known: the options that the source has.
         split_chosen: whether the user chose the split.
+        unit: for a text: characters, words or byte_pairs.
+        by_line: for a text: whether every line is a text of its own.
     """
 
     survey: Survey
@@ -63,6 +73,8 @@ class Choices:
     color: str = ""
     known: frozenset[str] = field(default_factory=frozenset)
     split_chosen: bool = False
+    unit: str = ""
+    by_line: bool = False
 
     @classmethod
     def guessed(cls, survey: Survey) -> Choices:
@@ -87,6 +99,8 @@ class Choices:
             size=tuple(guess.get("size") or ()),
             color=guess.get("color") or "",
             known=known,
+            unit=guess.get("unit") or "",
+            by_line=guess.get("texts") == "lines",
         )
 
     def choose_task(self, task: str) -> None:
@@ -151,6 +165,8 @@ class Choices:
             return "" if task == self.survey.guess.task else NO_TABLE[task]
         if task == PICTURES:
             return "There are no pictures in a table."
+        if task == TEXT:
+            return NO_TABLE[TEXT]
         if not self.inputs:
             return "Choose at least one input."
         if not self.labels:
@@ -196,6 +212,9 @@ class Choices:
             found["order_by"] = (self.order_by or None) if ordered else None
         if self.size:
             found |= {"size": list(self.size), "color": self.color}
+        if self.unit:
+            found |= {"unit": self.unit, "window": self.window}
+            found |= {"texts": "lines" if self.by_line else "whole", "shuffle": self.by_line}
         known = {label for label, _ in self.classes()}
         names = {label: name for label, name in self.class_names.items() if label in known}
         found["class_names"] = names or None

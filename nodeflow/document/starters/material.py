@@ -12,6 +12,7 @@ import numpy as np
 
 from nodeflow.data.catalog import open_dataset, pinned_options
 from nodeflow.data.survey import dataset_statistics
+from nodeflow.data.text.text_facts import TextFacts
 from nodeflow.graph.types import TensorType
 
 
@@ -38,6 +39,7 @@ class Material:
         feature_names: names of the features, by column.
         statistics: statistics by column, over the training split.
         scale: whether inputs are scaled.
+        text: the vocabulary and the windows of a text; None for other data.
     """
 
     source: str
@@ -51,6 +53,7 @@ class Material:
     feature_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     statistics: Mapping[str, Statistics] = field(default_factory=dict)
     scale: bool = True
+    text: TextFacts | None = None
 
     @property
     def name(self) -> str:
@@ -106,4 +109,6 @@ def look_at(
             n: Statistics(*found)
             for n, found in dataset_statistics(source, options, base_dir).items()
         },
+        scale,
+        dataset.text,
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData
 
-from nodeflow.data.catalog import SOURCES, SPREADSHEETS, source_at
+from nodeflow.data.catalog import SOURCES, SPREADSHEETS
+from nodeflow.data.text.atoms import text_start
 from nodeflow.manifests import offers
 from nodeflow.ui.core.painting.picture_reading import may_be_picture
 
@@ -17,13 +18,16 @@ DATA_ENDINGS = tuple(
     if source.survey is not None and not source.folder  # a single picture is no data set
     for ending in source.endings
 )
+GRAPH_START = '{"format": "nodeflow"'
+"""The first characters of a graph in canonical form."""
 DATA_FILTER = f"Data ({' '.join(f'*{ending}' for ending in DATA_ENDINGS)});;All files (*)"
 
 
 def is_data(path: Path) -> bool:
-    """Return whether a path is a data file, a text file that holds a table, or a folder."""
+    """Return whether a path is a data file or a folder. A text may also be a graph."""
     if path.suffix.lower() == ".txt" and path.is_file():
-        return source_at(str(path)).startswith("csv:")
+        start = text_start(path).strip()
+        return bool(start) and not start.startswith(GRAPH_START)
     return path.suffix.lower() in DATA_ENDINGS or path.is_dir()
 
 

@@ -237,3 +237,33 @@ def test_a_table_of_few_rows_trains(tmp_path):
     path = own_data.flowers(tmp_path / "few.csv", 12)
     document = make("classify", look_at(f"csv:{path}", {}))
     assert np.isfinite(Trained(document).losses).all()
+
+
+def test_a_text_is_continued_and_its_loss_is_that_of_numpy(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("abcde fghij. " * 90)
+    choices = Choices.guessed(survey(path))
+    choices.window = 12
+    document = make("text", look_at(choices.survey.source, choices.options()))
+    assert errors(document) == [] and overlaps(document) == []
+    document.training["epochs"] = 2
+    trained = Trained(document)
+    assert trained.losses[-1] < trained.losses[0]
+    tensor, run = trained.task.tensor, trained.session.run
+    record = next(r for r in document.nodes.values() if r.op == "dataset")
+    columns = trained.task.dataset(record.id).split("test")
+    feed = {tensor("tokens"): columns["tokens"].rows(slice(0, 3))}
+    feed[tensor("next")] = columns["targets"].rows(slice(0, 3))
+    logits, loss = (
+        np.asarray(x, np.float64) for x in run([tensor("logits"), tensor("loss")], feed)
+    )
+    total = np.log(np.exp(logits).sum(axis=-1))
+    right = np.take_along_axis(logits, feed[tensor("next")][..., None], axis=-1)[..., 0]
+    np.testing.assert_allclose(loss, (total - right).mean(), rtol=1e-5)
+
+
+def test_without_scaling_there_is_no_normalize_node(folder):
+    source = f"csv:{own_data.flowers(folder / 'raw.csv')}"
+    for scale in (True, False):
+        document = make("classify", look_at(source, {}, scale=scale))
+        assert any(r.op == "normalize" for r in document.nodes.values()) is scale

@@ -60,7 +60,8 @@ def show(arguments: argparse.Namespace, environment: Environment) -> None:
     if found.notice:
         environment.message(f"nodeflow: {found.notice}")
     columns = plural(len(found.columns), "column")
-    environment.print(f"{found.title}: {plural(found.rows, 'row')}, {columns} ({found.source})")
+    noun = "character" if found.kind == "text" else "row"
+    environment.print(f"{found.title}: {plural(found.rows, noun)}, {columns} ({found.source})")
     heads = ("column", "type", "missing", "distinct", "range", "mean", "deviation", "values")
     lines = [heads, *(_column_line(column) for column in found.columns)]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
@@ -135,6 +136,7 @@ def _guess_line(found: Survey) -> str:
         "regress": f"predict {labels} from {features}",
         "series": f"forecast {labels} from the last {options.get('window')} rows of {features}",
         "pictures": f"classify pictures{names}",
+        "text": "continue a text",
     }[found.guess.task]
     return f"Fits: {task}."
 

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.data.text.atoms import BYTE_PAIRS, CHARACTERS, WORDS
 from nodeflow.document.starters.choices import SERIES, Choices
 from nodeflow.number_text import counted
 from nodeflow.ui.core.theming.theme import SPACE
@@ -40,6 +41,7 @@ MISSING_TEXTS = {
     "fill": "Fill in the mean or most frequent value",
     "error": "Refuse them",
 }
+UNIT_TEXTS = {CHARACTERS: "Characters", WORDS: "Words and marks", BYTE_PAIRS: "Byte pairs"}
 COLOR_TEXTS = {"grey": "Grey", "rgb": "Red, green, blue"}
 MOST_SIDE = 512
 ORDERING = ("date", "number", "integer")
@@ -69,6 +71,9 @@ class ColumnsStep(QWidget):
         self.validation, self.test = self._share(), self._share()
         self.look_back, self.ahead = QSpinBox(), QSpinBox()
         self.height_, self.width_, self.color = QSpinBox(), QSpinBox(), QComboBox()
+        self.unit = QComboBox()
+        self.by_line = QCheckBox("Every line is a text of its own")
+        self.by_line.setToolTip("For a list of names or sentences: lines are shuffled and split")
         self.classes = label("", "muted", wrap=True)
         self.class_list = QListWidget()
         self.class_list.setAccessibleName("Names of the classes")
@@ -142,9 +147,13 @@ class ColumnsStep(QWidget):
         for key, text in COLOR_TEXTS.items():
             self.color.addItem(text, key)
         self.color.setCurrentIndex(max(0, self.color.findData(choices.color)))
-        for check in (self.scale, self.one_hot):
+        for key, text in UNIT_TEXTS.items():
+            self.unit.addItem(text, key)
+        self.unit.setCurrentIndex(max(0, self.unit.findData(choices.unit)))
+        self.by_line.setChecked(choices.by_line)
+        for check in (self.scale, self.one_hot, self.by_line):
             check.toggled.connect(self._on_setting)
-        for combo in (self.split, self.missing, self.order, self.color):
+        for combo in (self.split, self.missing, self.order, self.color, self.unit):
             combo.currentIndexChanged.connect(self._on_setting)
         sizes = (self.height_, self.width_)
         for box in (self.validation, self.test, self.look_back, self.ahead, *sizes):
@@ -157,6 +166,7 @@ class ColumnsStep(QWidget):
         self.form.setVerticalSpacing(SPACE[2])
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows = (
+            ("Tokens", self.unit),
             ("Height", self.height_),
             ("Width", self.width_),
             ("Colours", self.color),
@@ -172,10 +182,20 @@ class ColumnsStep(QWidget):
             field.setAccessibleName(text)
             self.form.addRow(label(text), field)
         self.missing.setToolTip("What to do with rows that have missing values")
-        self.look_back.setToolTip("Number of earlier rows for each prediction")
+        earlier = "tokens in a window" if self.choices.unit else "earlier rows for each prediction"
+        self.look_back.setToolTip(f"Number of {earlier}")
         self.ahead.setToolTip("Number of rows ahead to predict")
         return column(
-            *(self.scale, self.one_hot, 1, self.form, 1, self.classes, self.class_list),
+            *(
+                self.scale,
+                self.one_hot,
+                self.by_line,
+                1,
+                self.form,
+                1,
+                self.classes,
+                self.class_list,
+            ),
             *(self.problem, None),
             gap=2,
         )
@@ -222,6 +242,8 @@ class ColumnsStep(QWidget):
             choices.size = (self.height_.value(), self.width_.value())
             choices.color = self.color.currentData()
         choices.window, choices.horizon = self.look_back.value(), self.ahead.value()
+        if choices.unit:
+            choices.unit, choices.by_line = self.unit.currentData(), self.by_line.isChecked()
         self._refresh()
         self.changed.emit()
 
@@ -245,11 +267,14 @@ class ColumnsStep(QWidget):
             self.form.setRowVisible(field, bool(choices.size))
         for field in (self.split, self.validation, self.test):
             self.form.setRowVisible(field, "splits" in choices.known)
+        self.form.setRowVisible(self.split, "split" in choices.known)
+        self.form.setRowVisible(self.unit, bool(choices.unit))
+        self.by_line.setVisible(bool(choices.unit))
         series = choices.task == SERIES
         ordered = table and (series or choices.split == "ordered")
         self.form.setRowVisible(self.order, ordered)
-        for field in (self.look_back, self.ahead):
-            self.form.setRowVisible(field, series)
+        self.form.setRowVisible(self.look_back, series or bool(choices.unit))
+        self.form.setRowVisible(self.ahead, series)
         classes = choices.classes()
         self._show_classes(classes)
         self.problem.setText(choices.misfit(choices.task))

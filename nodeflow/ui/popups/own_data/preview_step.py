@@ -210,15 +210,18 @@ class PreviewStep(QWidget):
 
     def _facts(self, limit: int) -> str:
         survey = self.survey
-        noun = "picture" if survey.kind == "pictures" else "row"
+        noun = {"pictures": "picture", "text": "character"}.get(survey.kind, "row")
         rows = counted(survey.rows, noun)
-        if survey.rows >= limit:
+        if survey.rows >= limit and survey.kind != "text":
             rows = f"The first {rows}"
         parts = [f"{rows}, {counted(len(survey.columns), 'column')}"]
+        if survey.kind == "text":
+            parts = [f"{rows}, {survey.columns[0].distinct} of them different"]
         missing = sum(found.missing for found in survey.columns)
         if missing:
             parts.append(f"{counted(missing, 'value is', 'values are')} missing")
         if survey.head and len(survey.head) < survey.rows:
-            parts.append(f"below are the first {len(survey.head)}")
+            lines = " lines" if survey.kind == "text" else ""
+            parts.append(f"below are the first {len(survey.head)}{lines}")
         notice = f" {survey.notice}" if survey.notice else ""
         return "; ".join(parts) + "." + notice

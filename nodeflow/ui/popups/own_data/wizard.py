@@ -108,7 +108,7 @@ class DataWizard(QDialog):
         """Offer to choose a file or a folder, or to drop one."""
         self._forget()
         self.title.setText("Your data")
-        self._reading.setText("Drop a file here: CSV, .npz or .npy, or a folder of pictures.")
+        self._reading.setText("Drop a file here: CSV, .txt, .npz or .npy, or a folder of pictures.")
         self._message.setText("Build a graph that learns from it, in three steps.")
         self._show_buttons(True)
         self._refresh()

@@ -1,0 +1,1 @@
+"""SentencePiece learns the byte pairs of a text."""

@@ -1,4 +1,4 @@
-"""The compare panel: one view of several runs side by side, on the same inputs."""
+"""The compare panel: one kind of view of several runs side by side, for the same inputs."""
 
 from __future__ import annotations
 
@@ -39,17 +39,18 @@ EMPTY = (
     "regions or predictions then appear here side by side, for the same inputs."
 )
 OFFERS = "offers"
-"""The key of requests to the library."""
+"""Key of this panel's requests to the library of runs."""
 NEEDS_TRAINING = ("distribution", "projection")
-"""Views that need training steps or have their own panel."""
+"""Views that are not offered, because they need training steps or have their own panel."""
 
 
 @dataclass(frozen=True)
 class Offers:
-    """The possible comparisons: kinds of views with the names of nodes that have them.
+    """The views that can be compared: the kinds of views, with the names of the nodes that have
+    them.
 
     Attributes:
-        shown: (kind, name) of a view shown on a node of the graph.
+        shown: (kind, name) of a view that is shown on a node of the graph.
     """
 
     nodes: dict[str, tuple[str, ...]]
@@ -57,7 +58,7 @@ class Offers:
 
 
 class CompareResults(QWidget):
-    """The panel with one view of the compared runs."""
+    """The panel with one kind of view of all compared runs."""
 
     def __init__(
         self, library: RunLibrary, overlays: RunOverlays, views: RunViews, themes: ThemeManager
@@ -120,7 +121,7 @@ class CompareResults(QWidget):
 
     @Slot()
     def _on_runs(self) -> None:
-        """Show cells for the compared runs after the selection changed."""
+        """Show a cell for each compared run, after the runs to compare changed."""
         runs = self.runs
         self._pages.setCurrentIndex(1 if runs else 0)
         kept = {run.id for run in runs}
@@ -154,7 +155,7 @@ class CompareResults(QWidget):
                 cell.say(error.text("window"))
 
     def _offer(self, found: Offers) -> None:
-        """List the views that the runs have; keep the current choice if possible."""
+        """List the kinds of views that the runs have. Keep the current choice if possible."""
         self._offers = found
         kind = self.kind.currentData()
         self.kind.clear()
@@ -168,7 +169,7 @@ class CompareResults(QWidget):
         self._ask()
 
     def _list_nodes(self) -> None:
-        """List the nodes that have the view; keep the current choice if possible."""
+        """List the nodes that have the chosen kind of view. Keep the current choice if possible."""
         names = self._offers.nodes.get(self.kind.currentData(), ())
         self.node.clear()
         for name in names:
@@ -190,7 +191,7 @@ class CompareResults(QWidget):
 
     @property
     def spec(self) -> ViewSpec:
-        """The compared view."""
+        """The view that is compared, as a request."""
         options = dict(self._options)
         if self.kind.currentData() == SAMPLES:
             options["order"] = "rows"  # show the same rows for each run
@@ -243,7 +244,7 @@ class CompareResults(QWidget):
 
     @Slot(object)
     def _point(self, place: QPointF | None) -> None:
-        """Point at the same place in all runs' views."""
+        """Mark the same place in the views of all runs."""
         for cell in self.cells.values():
             cell.canvas.point_at(place)
 
@@ -258,7 +259,7 @@ def choices_of(answer: RunView) -> tuple[Choice, ...]:
 
 
 def offers(store: RunStore, run: Run) -> Offers:
-    """Return the possible comparisons of a run; callable on any thread.
+    """Return the views of a run that can be compared. This may be called on any thread.
 
     Raises:
         NodeflowError: the run has no graph.

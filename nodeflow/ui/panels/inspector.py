@@ -1,4 +1,4 @@
-"""The inspector at the side: of the document's selection, or of nodes that another node derives."""
+"""The inspector panel: for the document's selection, or the selection among generated nodes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.popups.dialogs.vary_dialog import VaryDialog
 
 VALUES = ("value", "sample")
-"""Attributes that hold the value a node shows."""
+"""Attributes that contain the value a node shows."""
 
 
 class InspectorPanel(QStackedWidget):
-    """The panel with the inspector of the visible page."""
+    """The panel with the inspector for the visible page."""
 
     def __init__(self, outside: Inspector, inside: Inspector) -> None:
         super().__init__()
@@ -29,12 +29,15 @@ class InspectorPanel(QStackedWidget):
         self.setCurrentIndex(1 if inside else 0)
 
     def focus_value(self) -> bool:
-        """Focus the selected node's value; return False if it cannot be edited."""
+        """Focus the selected node's value. Return False if the value cannot be edited."""
         return any(self.outside.focus_attribute(name) for name in VALUES)
 
 
 def _vary(context: PanelContext, panel: InspectorPanel, path: str, attr: str) -> None:
-    """Ask for the values that a sweep tries, then show the panel that starts the sweep."""
+    """Ask for the values that a sweep tries for an attribute.
+
+    Then show the panel that starts the sweep.
+    """
     dialog = VaryDialog(panel.window(), context.document.workspace, path, attr)
     dialog.accepted.connect(partial(context.window.show_panel, "sweep"))
     dialog.open()

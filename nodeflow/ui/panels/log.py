@@ -1,4 +1,4 @@
-"""The log panel: messages, newest last, to read and to copy into a bug report."""
+"""The log panel: messages, newest last, which can be copied into a bug report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_LINES = 2000
 
 
 class LogPanel(QWidget):
-    """The panel of log records and the window's own messages."""
+    """The panel that shows log records and the window's own messages."""
 
     def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,7 +1,7 @@
-"""The palette: every op by category, searchable; drag or double-click adds one to the canvas.
+"""The palette: every op by category, with a search field. Dragging or double-clicking adds a node.
 
-Dragging is a custom mouse gesture: the palette grabs the mouse and reports its position, and the
-canvas shows the ghost of the node.
+Dragging is a custom mouse gesture: the palette grabs the mouse and reports its position, and
+the canvas shows a preview of the node.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def op_tooltip(op: NodeDeclaration) -> str:
 
 @lru_cache(maxsize=2048)
 def _tooltip(title: str, doc: str, ports: str, outs: str) -> str:
-    """Return the tooltip, cached because each letter of a search rebuilds all rows."""
+    """Return the tooltip of a row, cached because each letter of a search rebuilds all rows."""
     paragraphs = [p.replace("\n", " ") for p in doc.strip().split("\n\n")]
     body = "".join(f"<p style='margin:4px 0'>{_escape(p)}</p>" for p in paragraphs)
     flow = f"<p style='margin:4px 0'><tt>{_escape(ports or '—')} → {_escape(outs or '—')}</tt></p>"
@@ -87,14 +87,14 @@ KEYS = {
     (Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier): "open",
     (Qt.Key.Key_Enter, Qt.KeyboardModifier.ControlModifier): "open",
 }
-"""Keys for rows of subgraphs and library entries, with the requested action."""
+"""Keys for the rows of subgraphs and library entries, with the action of each key."""
 
 
 class PaletteTree(QTreeView):
     """The tree of ops in the palette. Dragging a row with the mouse drags its op to the canvas.
 
     Signals:
-        action_requested(op, action): a key was pressed on a row.
+        action_requested(op, action): the key of an action was pressed on a row.
         menu_requested(op, global position): the row's menu is requested.
     """
 
@@ -161,7 +161,9 @@ class PaletteTree(QTreeView):
             self.chosen.emit(op)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Request the menu of the row under the pointer, or of the current row by key."""
+        """Request the menu of the row under the pointer, or of the current row if a key opened
+        it.
+        """
         by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
         index = self.currentIndex() if by_key else self.indexAt(event.pos())
         op = self.op_at(index)
@@ -171,13 +173,13 @@ class PaletteTree(QTreeView):
             self.menu_requested.emit(op, self.viewport().mapToGlobal(at))
 
     def _asked_by(self, event: QKeyEvent) -> str:
-        """Return the action that a key requests for the current row; empty for none."""
+        """Return the action whose key was pressed on the current row; empty for none."""
         plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         wanted = KEYS.get((Qt.Key(event.key()), plain), "")
         return wanted if is_insertable(self.op_at(self.currentIndex())) else ""
 
     def event(self, event: QEvent) -> bool:
-        """Keep the window's shortcuts from taking the keys of rows."""
+        """Claim the keys of rows, so that the window's shortcuts do not get them."""
         if event.type() == QEvent.Type.ShortcutOverride:
             assert isinstance(event, QKeyEvent)
             if self._asked_by(event):
@@ -203,7 +205,7 @@ class PaletteTree(QTreeView):
 
 
 class OpDelegate(QStyledItemDelegate):
-    """The painter of ops, as tinted icons with titles, and of categories, as headings."""
+    """The painter of the tree: ops as tinted icons with titles, categories as headings."""
 
     def __init__(self, theme: Theme, parent: QObject) -> None:
         super().__init__(parent)
@@ -291,10 +293,11 @@ def _count(index: Index) -> int:
 
 
 class PalettePanel(QWidget):
-    """The search field and the tree of ops.
+    """The panel with the search field and the tree of ops.
 
-    ``chosen`` requests a node in the middle of the canvas; the drag signals describe a gesture in
-    global coordinates. ``action_requested`` and ``menu_requested`` forward the tree's signals.
+    ``chosen`` requests a node in the middle of the canvas. The drag signals describe a gesture
+    in global coordinates. ``action_requested`` and ``menu_requested`` forward the tree's
+    signals.
     """
 
     chosen = Signal(str)
@@ -321,7 +324,7 @@ class PalettePanel(QWidget):
         self._insertables: list[NodeDeclaration] = []
         self._query = ""
         self._kept: tuple[set[str], int] = (set(), 0)
-        """Closed categories and scroll position, restored when the search ends."""
+        """Closed categories and scroll position to restore when the search ends."""
         self._unfolded: set[str] = set()
         """Categories whose rare ops are shown while there is no search."""
         self.search = QLineEdit()
@@ -380,7 +383,7 @@ class PalettePanel(QWidget):
         self.tree.viewport().update()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Move from the search field into the tree by Arrow Down; choose an op by Enter."""
+        """Arrow Down in the search field moves to the tree; Enter chooses an op."""
         if watched is self.search and event.type() == QEvent.Type.KeyPress:
             assert isinstance(event, QKeyEvent)
             if event.key() == Qt.Key.Key_Down:
@@ -394,7 +397,7 @@ class PalettePanel(QWidget):
         return super().eventFilter(watched, event)
 
     def point_at(self, op_id: str) -> None:
-        """Highlight an op for the tutorial and scroll to it; an empty id clears the highlight."""
+        """Highlight an op for the tutorial and scroll to it. An empty id clears the highlight."""
         self._delegate.marked = op_id
         found = self._row_of(op_id)
         if found.isValid():
@@ -405,7 +408,7 @@ class PalettePanel(QWidget):
         self._fill(text.strip())
 
     def _fill(self, query: str) -> None:
-        """Rebuild the rows: by category, or the best matches first.
+        """Rebuild the rows: by category, or for a query the best matches first.
 
         Closed categories stay closed.
         """
@@ -449,7 +452,7 @@ class PalettePanel(QWidget):
         self.tree.verticalScrollBar().setValue(self._kept[1])
 
     def go_to(self, op_id: str) -> None:
-        """Make an op's row the current one, if it exists."""
+        """Make the row of an op the current one, if the row exists."""
         self.tree.setCurrentIndex(self._row_of(op_id))
 
     def _row_of(self, op_id: str) -> QModelIndex:
@@ -459,7 +462,7 @@ class PalettePanel(QWidget):
         return found[0] if found else QModelIndex()
 
     def _folds(self) -> list[tuple[str, QModelIndex]]:
-        """Return each category that has rare ops, with the row that holds them."""
+        """Return each category that has rare ops, with the folded row that contains them."""
         model = self.tree.model()
         found = []
         for number in range(model.rowCount() if model else 0):
@@ -476,7 +479,7 @@ class PalettePanel(QWidget):
 
 
 def _fold_of(ops: list[NodeDeclaration]) -> QStandardItem:
-    """Return the row that holds a category's rare ops."""
+    """Return the row that contains a category's rare ops."""
     fold = QStandardItem("More")
     fold.setSelectable(False)
     for op in ops:
@@ -485,7 +488,7 @@ def _fold_of(ops: list[NodeDeclaration]) -> QStandardItem:
 
 
 def _shown_of(op: NodeDeclaration) -> tuple[str, str]:
-    """Return the parts of an insertable that its row shows."""
+    """Return the texts that a palette row shows of a subgraph or template."""
     return op.id, op.note
 
 

@@ -1,6 +1,6 @@
 """The outline: all nodes as a list with name, op, type and value, an alternative to the canvas.
 
-Screen readers can read it row by row. Its selection and the canvas's selection follow each other.
+Screen readers can read it row by row. The selections of outline and canvas follow each other.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MOST_SELECTED = 200
 class OutlineModel(QAbstractTableModel):
     """A table of the nodes, read from the document on demand.
 
-    ``value_of(id)`` returns the preview that a node shows.
+    ``value_of(id)`` returns the preview of the value that a node shows.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class OutlineModel(QAbstractTableModel):
         self.rows: dict[str, int] = {}
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw the signs in a theme's colours."""
+        """Draw the icons in a theme's colours."""
         self._sign, self._no_sign = dot(theme.color("error"), 10), dot(Qt.GlobalColor.transparent)
         self.refresh()
 
@@ -123,7 +123,7 @@ class OutlineModel(QAbstractTableModel):
 
 
 class OutlinePanel(QWidget):
-    """A filter above the list.
+    """The panel with a filter field above the list of nodes.
 
     Signals:
         chosen(id): Enter or a double click on a row.
@@ -181,7 +181,10 @@ class OutlinePanel(QWidget):
         workspace.selected.connect(self._follow)
 
     def refresh(self) -> None:
-        """Show the current document, or mark the list as stale while the panel is hidden."""
+        """Show the current state of the document.
+
+        While the panel is hidden, only mark the list as outdated.
+        """
         if not self.isVisible():
             self._stale = True
             return

@@ -26,7 +26,7 @@ NOTHING = (
 
 
 class OverridesPanel(QWidget):
-    """A line for each override, in the order of creation.
+    """The panel with a line for each override, in the order of creation.
 
     Signals:
         node_requested(name): show the node of this tensor.
@@ -88,7 +88,7 @@ class OverridesPanel(QWidget):
 
     @Slot()
     def _show_apply(self, *_: object) -> None:
-        """Offer to apply overrides of variables while there is a training."""
+        """Show the buttons that apply overrides of variables to a training, while there is one."""
         for name, apply in self.apply_buttons.items():
             apply.setVisible(self._link.is_training and self._overrides.may_be_variable(name))
 

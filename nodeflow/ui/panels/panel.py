@@ -22,7 +22,7 @@ from nodeflow.ui.panels.panel_context import PanelContext
 
 
 class Place(Enum):
-    """The initial place of a panel. Bottom panels are tabs, shown and hidden together."""
+    """The initial position of a panel. Bottom panels are tabs, shown and hidden together."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -44,18 +44,19 @@ class PanelSpec:
     """The declaration of a panel.
 
     Attributes:
-        id: stable name, also in the saved layout.
+        id: stable name, also used in the saved layout.
         title: the title of its dock, its tab and its entry in the menu of panels.
         order: sort key among the panels of one place, ascending.
-        make: returns the widget, connected to its signals and showing the current state; called
-            when the panel is first needed.
-        wire: binds the actions, and connects signals that show the panel or that it must receive
-            before it is made. Called when the window is made.
-        actions: the actions that it adds to the window; ``wire`` binds them.
-        needed: returns whether the tab of a bottom panel is needed now. Asked whenever the window
-            refreshes its actions; a panel whose need depends on another signal connects that
-            signal to ``context.window.actions.refresh_soon``.
-        inside: the id of an earlier panel, in which this panel is a page; empty for its own tab.
+        make: returns the widget, connected to its signals and showing the current state. Called
+        when the panel is first needed.
+        wire: binds the actions, and connects the signals that must work before the widget
+        exists. Called when the window is made.
+        actions: the actions that the panel adds to the window; ``wire`` binds them.
+        needed: returns whether the tab of a bottom panel is needed now. Called whenever the
+        window refreshes its actions. If the answer depends on another signal, the panel
+        connects that signal to ``context.window.actions.refresh_soon``.
+        inside: the id of an earlier panel whose dock has this panel as a page; empty for a dock
+        of its own.
         ends: returns a sentence about work that ends with the window; empty for none.
     """
 
@@ -72,7 +73,8 @@ class PanelSpec:
 
 
 class LatePanel(QObject):
-    """A panel made at first use: when it is shown or requested, or when it receives a signal.
+    """A panel whose widget is made at first use: when it is shown or requested, or receives a
+    signal.
 
     Args:
         fill: puts the widget into its dock.
@@ -91,7 +93,7 @@ class LatePanel(QObject):
 
     @property
     def widget(self) -> Any:
-        """The panel's widget, made at first access."""
+        """The panel's widget. The first access makes it."""
         if self._widget is None:
             self._widget = self._spec.make(self._context)
             self._fill(self._widget)
@@ -99,11 +101,11 @@ class LatePanel(QObject):
 
     @property
     def made(self) -> Any:
-        """The panel's widget; None while it does not exist."""
+        """The panel's widget; None if it has not been made yet."""
         return self._widget
 
     def make(self) -> None:
-        """Make the panel if it does not exist yet."""
+        """Make the panel's widget if it does not exist yet."""
         _ = self.widget
 
     def show(self) -> None:
@@ -119,7 +121,7 @@ class LatePanel(QObject):
 
     @property
     def ends(self) -> str:
-        """A sentence about work of the panel that ends with the window; empty for none."""
+        """A sentence about work of the panel that would end with the window; empty for none."""
         return "" if self._widget is None else self._spec.ends(self._widget)
 
 
@@ -138,7 +140,7 @@ class _Ear(QObject):
 
 
 class Panels(Mapping[str, QWidget]):
-    """The panels of a window by id. Looking one up makes it."""
+    """The panels of a window by id. Looking up a panel makes its widget."""
 
     def __init__(self, panels: Iterable[tuple[str, LatePanel]]) -> None:
         self._panels = dict(panels)
@@ -154,7 +156,7 @@ class Panels(Mapping[str, QWidget]):
 
     @property
     def ends(self) -> tuple[str, ...]:
-        """Sentences about work that ends with the window."""
+        """Sentences about the work of panels that would end with the window."""
         return tuple(filter(None, (panel.ends for panel in self._panels.values())))
 
 

@@ -1,4 +1,4 @@
-"""The objects that panels may use, grouped by duty."""
+"""The objects that panels may use, grouped by purpose."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class DocumentObjects:
 
 @dataclass(frozen=True)
 class EngineObjects:
-    """The engine process and what it computes.
+    """The engine process and the values that it computes.
 
     Attributes:
         views: the views of tensors that the engine computes for panels.
@@ -109,7 +109,9 @@ class TrainingObjects:
 
 @dataclass(frozen=True)
 class MiddleObjects:
-    """The canvas and the other pages in the middle of the window, and the ways to a node there."""
+    """The canvas and the other pages in the middle of the window, and the navigation to a node
+    there.
+    """
 
     canvas: CanvasView
     pages: PageStack
@@ -136,7 +138,7 @@ class LookObjects:
 
 @dataclass(frozen=True)
 class WindowObjects:
-    """The window's actions and messages, and the signals of its beginning and end.
+    """The window's actions and messages, and the signals when it becomes idle or closes.
 
     Attributes:
         errors: the handler of failures, if one is installed.
@@ -156,7 +158,7 @@ class WindowObjects:
 
 @dataclass(frozen=True)
 class PanelContext:
-    """The objects that a panel may use and subscribe to, by duty."""
+    """The objects that a panel may use and subscribe to, grouped by purpose."""
 
     document: DocumentObjects
     engine: EngineObjects

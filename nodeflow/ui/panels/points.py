@@ -1,7 +1,7 @@
-"""The points panel: the rows of a layer or an embedding in two dimensions, with neighbours.
+"""The points panel: the rows of a layer or an embedding as points in two dimensions.
 
-The nearest rows in all dimensions are listed beside the selected point. A double click shows its
-row on all nodes.
+Beside the selected point it lists the rows that are nearest in all dimensions. A double click
+on a point shows its row on all nodes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NOTHING = "Points appear here once the graph has data and a layer, or a matrix o
 
 
 class PointsPanel(QWidget):
-    """The panel of points, which requests them while it is visible."""
+    """The panel of points. It requests the points while it is visible."""
 
     def __init__(
         self, workspace: Workspace, views: ViewWatcher, data: DataSelection, themes: ThemeManager
@@ -165,7 +165,7 @@ class PointsPanel(QWidget):
         self._show(message.data)
 
     def _say(self, text: str) -> None:
-        """Show why there are no points. If a method failed, keep the choices."""
+        """Show the reason why there are no points. If a method failed, keep the choices."""
         if self.shown is None or not self._options:
             self._nothing.setText(text)
             self._pages.setCurrentIndex(0)
@@ -260,7 +260,9 @@ class PointsPanel(QWidget):
 
 
 def matches(data: ProjectionData, index: int, text: str) -> bool:
-    """Return whether a point matches: label prefix, part of its words, or ``row N``."""
+    """Return whether a point matches a search: by the start of its label, by its words, or as
+    ``row N``.
+    """
     label_ = data.labels[index].casefold() if data.labels else ""
     words = data.texts[index].casefold() if data.texts else ""
     if text.startswith("row "):

@@ -1,6 +1,7 @@
-"""The predictions panel: samples with their true and predicted class, the most wrong first.
+"""The predictions panel: samples with their true and predicted class, the worst errors first.
 
-A cell of the confusion matrix filters the samples. Clicking a sample feeds it to the whole graph.
+A click on a cell of the confusion matrix filters the samples. A click on a sample feeds it to
+the whole graph.
 """
 
 from __future__ import annotations
@@ -44,14 +45,14 @@ from nodeflow.ui.panels.value_views.view_page import ViewCanvas
 ASKER = "predictions"
 SAMPLES = "samples"
 WAYS = (SAMPLES, "roc", "precision_recall", "class_accuracy")
-"""The page beside the figures: the samples, or a view of the same predictions."""
+"""The choices for the page beside the figures: the samples, or a view of the same predictions."""
 ORDERS = (("wrong", "Most wrong"), ("unsure", "Least sure"), ("rows", "In order"))
 NUMBER_ORDERS = (("wrong", "Largest error"), ("rows", "In order"))
 SPLITS = {"test": "Test rows", "validation": "Validation rows", "train": "Training rows"}
 
 
 class PredictionsPanel(QWidget):
-    """The panel of predictions, which requests a page of them while it is visible."""
+    """The panel of predictions. It requests a page of samples while it is visible."""
 
     def __init__(
         self,
@@ -186,7 +187,7 @@ class PredictionsPanel(QWidget):
 
     @property
     def view_spec(self) -> ViewSpec | None:
-        """The view shown in place of the samples; None for the samples."""
+        """The view shown instead of the samples; None if the samples are shown."""
         if self._way == SAMPLES or self.shown is None or not self.shown.names:
             return None
         return ViewSpec(self._way, self.shown.tensor, (("split", self.shown.split),))
@@ -200,7 +201,7 @@ class PredictionsPanel(QWidget):
         self._ask()
 
     def _show_way(self) -> None:
-        """Show either the sample rows or the latest result of the chosen view."""
+        """Show either the samples or the latest result of the chosen view."""
         spec = self.view_spec
         is_view = spec is not None
         self._shown_way.setCurrentIndex(int(is_view))
@@ -316,7 +317,7 @@ class PredictionsPanel(QWidget):
 
     @Slot()
     def _mark(self) -> None:
-        """Mark the sample that the nodes show."""
+        """Mark the sample whose values the nodes show."""
         data, choice = self.shown, self._choice
         single = data is not None and choice.is_single and not choice.is_by_hand
         same = data is not None and choice.split == data.split
@@ -325,13 +326,15 @@ class PredictionsPanel(QWidget):
 
 
 def _cell(text: str) -> tuple[int, int] | None:
-    """Return the cell of the matrix that a filter names."""
+    """Return the cell (row, column) of the matrix that a filter names, or None."""
     row, comma, column = text.partition(",")
     return (int(row), int(column)) if comma else None
 
 
 def figures(data: PredictionData) -> str:
-    """Return ``9 791 of 10 000 right (97.91 %)``, or the mean absolute error of numbers."""
+    """Describe the quality: ``9 791 of 10 000 right (97.91 %)``, or the mean absolute error of
+    numbers.
+    """
     seen = number_text.count(data.seen)
     of_all = "" if data.seen == data.total else f" (the first of {number_text.count(data.total)})"
     if not data.names:

@@ -1,4 +1,4 @@
-"""The problems panel: each problem with its place and remedy; a click shows the place."""
+"""The problems panel: each problem with its place and its remedy. A click shows the place."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
 from nodeflow.ui.panels.panel_context import PanelContext
 
 MOST = 500
-"""Maximum listed problems; the rest is only counted."""
+"""Maximum number of listed problems. Further ones are only counted."""
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 PORT_ROLE = Qt.ItemDataRole.UserRole + 2
 FILE_ROLE = Qt.ItemDataRole.UserRole + 3
 ALL = "*"
-"""Replaces a node's id in the row about all conflicts."""
+"""Stands for the node's id in the row about all conflicts."""
 LINKS_ROOM = "\n\u00a0"
 """An empty line that reserves space for links."""
 LINKS_INDENT = 4
-"""Aligns links with the text, right of the icon."""
+"""Number of spaces that align links with the text, right of the icon."""
 
 
 class ProblemsPanel(QWidget):
-    """All problems of the document, and those of the last run.
+    """The list of all problems of the document, and those of the last run.
 
     Signals:
         chosen(node id, port): show this node.
-        file_chosen(place): show this file, ``leaky.py, line 3``.
+        file_chosen(place): show this place in a file, such as ``leaky.py, line 3``.
         allow_requested(path): let the document read this file or folder.
-        decided(conflict, side): keep this side of a conflict; None for all conflicts.
+        decided(conflict, side): keep this side of a conflict; None stands for all conflicts.
     """
 
     chosen = Signal(str, str)
@@ -123,7 +123,7 @@ class ProblemsPanel(QWidget):
         super().keyPressEvent(event)
 
     def _offer(self, item: QListWidgetItem, place: str) -> None:
-        """Replace a row's hint by a button that allows reading its file or folder."""
+        """Replace the hint of a row by a button that allows reading the file or folder."""
         item.setText(f"{item.text().partition(chr(10))[0]}\n\n")
         allow = button(
             on_button(allow_title(place)), slot=partial(self.allow_requested.emit, place)

@@ -1,6 +1,6 @@
-"""The profile: the time of each op in a run or training step, and the plan behind it.
+"""The profile: the time of each op in a run or training step, and the plan of its kernels.
 
-The engine measures on request; nothing here runs by itself.
+The engine measures only on request.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ HINT = "Measure how long each op takes: in three training steps, or in a run if 
 
 
 class ProfilePanel(QWidget):
-    """Ops by time, and the optimized plan as text.
+    """The panel with the ops by time, and the optimized plan as text.
 
     Signals:
         profile_requested: the user wants to measure.
@@ -71,7 +71,7 @@ class ProfilePanel(QWidget):
         self._themes = themes
         self.result: p.Profiled | None = None
         self.why_not: Callable[[], str] = str
-        """Returns why nothing can be measured; empty if something can."""
+        """Returns why nothing can be measured; empty if measuring is possible."""
         self._make()
         workspace.changed.connect(self._on_changed)
         workspace.replaced.connect(self.reset)
@@ -144,7 +144,7 @@ class ProfilePanel(QWidget):
 
     @Slot()
     def refresh_measure(self) -> None:
-        """Disable the button while nothing can be measured, with the reason as its tooltip."""
+        """Disable the button while nothing can be measured. Its tooltip then tells the reason."""
         switch(self.measure, self.why_not())
 
     def begin(self) -> None:
@@ -152,12 +152,12 @@ class ProfilePanel(QWidget):
         self.summary.setText("Measuring…")
 
     def fail(self) -> None:
-        """Restore the last summary after a failure; a message shows the reason."""
+        """Restore the last summary after a failure. A message of the window shows the reason."""
         self.summary.setText("" if self.result is None else self._summary())
 
     @Slot(object)
     def show_profile(self, message: p.Profiled) -> None:
-        """Show a measurement."""
+        """Show the result of a measurement."""
         self.result = message
         self._fill(totals(message.trace, message.times))
         self.plan.setPlainText(message.plan)
@@ -208,7 +208,7 @@ class ProfilePanel(QWidget):
 
 
 class _Bar(QStyledItemDelegate):
-    """The painter of a share as a bar behind its number."""
+    """The painter of a share: a bar behind the number."""
 
     def __init__(self, panel: ProfilePanel) -> None:
         super().__init__(panel)

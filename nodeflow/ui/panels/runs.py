@@ -64,7 +64,7 @@ from nodeflow.ui.popups.dialogs import confirmation_dialogs
 from nodeflow.ui.popups.dialogs.differences_dialog import ShowOnCanvas
 
 LOOK_MS = 1500
-"""Milliseconds between checks, while the panel is visible, whether another process trains."""
+"""Milliseconds between checks whether another process trains, while the panel is visible."""
 EMPTY = "No trainings yet. Each training is kept here with its curves, graph and weights."
 NO_MATCH = "No run matches the search."
 WIDTHS = {
@@ -87,11 +87,11 @@ DETAILS, CHANGES, GRAPH, WEIGHTS = "details", "changes", "graph", "weights"
 EXPORT, FILES, IMPORT, LIMIT = "export", "files", "import", "limit"
 EDIT, DELETE = "edit", "delete"
 KEYS = (DETAILS, CHANGES, GRAPH, WEIGHTS, EXPORT, FILES, IMPORT, LIMIT, EDIT, DELETE, CURVES)
-"""Keys of this panel's requests to the library; other panels have other keys."""
+"""Keys of this panel's requests to the library. Other panels have other keys."""
 
 
 class RunsPanel(QWidget):
-    """A table of runs, and details of the selected ones.
+    """The panel with a table of runs, and details of the selected ones.
 
     Signals:
         graph_wanted(document, title): open a run's graph.
@@ -114,7 +114,7 @@ class RunsPanel(QWidget):
         """Make the panel.
 
         Args:
-            on_canvas: returns the function that draws a comparison, or None.
+            on_canvas: returns the function that draws a comparison on the canvas, or None.
         """
         super().__init__()
         self._library, self._overlays = library, overlays
@@ -299,7 +299,10 @@ class RunsPanel(QWidget):
 
     @Slot(str, bool)
     def _on_plotted(self, id: str, on: bool) -> None:
-        """Draw and select a run that was ticked; undo both when the tick is removed."""
+        """Draw and select a run whose box was ticked.
+
+        Stop drawing and deselect it if the tick was removed.
+        """
         self._overlays.draw(id, on)
         selection = self.table.selectionModel()
         flag = selection.SelectionFlag.Select if on else selection.SelectionFlag.Deselect
@@ -320,7 +323,7 @@ class RunsPanel(QWidget):
         self._refresh()
 
     def _refresh(self) -> None:
-        """Show the number of runs and update the actions."""
+        """Show the number of runs, and update the actions."""
         all_, seen = len(self.model.runs), self.shown.rowCount()
         self.count.setText(counted(all_, "run") if seen == all_ else f"{seen} of {all_} runs")
         self.empty.setText(self._library.problem or (NO_MATCH if all_ else EMPTY))
@@ -410,7 +413,7 @@ class RunsPanel(QWidget):
     # ---- actions ------------------------------------------------------------------------------
 
     def _refresh_actions(self) -> None:
-        """Disable unavailable actions, with the reason as their tooltip."""
+        """Disable unavailable actions. Their tooltips then tell the reason."""
         chosen = self.selected()
         only = chosen[0] if len(chosen) == 1 else None
         two = "" if len(chosen) == 2 else "Select two runs."
@@ -492,7 +495,7 @@ class RunsPanel(QWidget):
         self.steps_wanted.emit(run.id, run.name)
 
     def add_scrubber(self, scrubber: Scrubber) -> None:
-        """Add the scrubber of a run's steps under the table."""
+        """Add the scrubber for a run's steps below the table."""
         self.scrubber = scrubber
         self._layout.addWidget(scrubber)
 
@@ -569,7 +572,7 @@ def _document(store: RunStore, run: Run) -> Document:
 
 
 def _names(purpose: str) -> list[str]:
-    """Return the names that integrations offer for a purpose: ids of actions here."""
+    """Return the ids of actions for the offers of integrations for a purpose."""
     return [each.name for each in offers(purpose)]
 
 

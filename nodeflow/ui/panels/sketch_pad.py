@@ -1,7 +1,7 @@
 """The sketch pad: feeds a drawn picture to the graph and shows the prediction at once.
 
-The drawing feeds a placeholder while it is drawn. All nodes show its effect with the current
-weights, even during a training.
+The drawing feeds a placeholder while the user draws. All nodes show its effect with the current
+weights, also during a training.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ class SketchPad(QWidget):
             tool.setIcon(icon(name, theme, "ink", 16))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Place the parts side by side in a wide panel, else one below the other."""
+        """Place the parts side by side in a wide panel, otherwise one below the other."""
         super().resizeEvent(event)
         is_wide = self.width() > 1.2 * self.height()
         direction = QBoxLayout.Direction
@@ -230,18 +230,18 @@ class SketchPad(QWidget):
 
     @property
     def input(self) -> PictureInput | None:
-        """The placeholder that is fed."""
+        """The placeholder that the drawing feeds."""
         index = max(0, self.input_choice.currentIndex())
         return self.inputs[index] if index < len(self.inputs) else None
 
     @property
     def answer(self) -> Answer | None:
-        """The node that predicts."""
+        """The node whose value is the prediction."""
         index = max(0, self.answer_choice.currentIndex())
         return self.answers[index] if index < len(self.answers) else None
 
     def choose(self, ids: Sequence[str]) -> None:
-        """Feed a selected placeholder, if it takes a picture."""
+        """Feed the selected placeholder, if it takes a picture."""
         index = next((i for i, item in enumerate(self.inputs) if item.id in ids), None)
         if index is not None and index != self.input_choice.currentIndex():
             self.input_choice.setCurrentIndex(index)
@@ -261,7 +261,10 @@ class SketchPad(QWidget):
 
     @Slot()
     def _look_again(self) -> None:
-        """Find the placeholders and the predicting nodes again, keeping the chosen ones."""
+        """Find the placeholders and the predicting nodes again.
+
+        Keep the chosen ones if possible.
+        """
         self._looks_again = False
         root, analysis = self._workspace.root, self._workspace.root_analysis
         was, fed = self.input, self.input
@@ -288,14 +291,14 @@ class SketchPad(QWidget):
         self._fill_labels()
 
     def _fill_labels(self) -> None:
-        """Offer the classes of the data as the right answer."""
+        """Offer the classes of the data as choices for the right answer."""
         target = self._label_target()
         names = ("not given", *target[1]) if target is not None else ()
         _refill(self.label_choice, list(names))
         self._label_row.setVisible(bool(names))
 
     def _label_target(self) -> tuple[str, tuple[str, ...]] | None:
-        """Return the placeholder of the labels, and the names of the classes."""
+        """Return the placeholder of the labels with the names of the classes, or None."""
         shown = self._data.shown
         for name, classes in (shown.classes if shown is not None else {}).items():
             placeholder = shown.columns.get(name) if shown is not None else None
@@ -338,7 +341,7 @@ class SketchPad(QWidget):
         self._data.show_by_hand(feeds)
 
     def _label_feed(self) -> dict[str, np.ndarray]:
-        """Return the feed for the placeholder of the labels, if the right answer is given."""
+        """Return a feed for the placeholder of the labels, if the user chose the right answer."""
         target, chosen = self._label_target(), self.label_choice.currentIndex() - 1
         if target is None or chosen < 0:
             return {}
@@ -384,11 +387,11 @@ class SketchPad(QWidget):
 
     @property
     def _shows_one(self) -> bool:
-        """Whether the nodes show a single picture: the drawing, or one row."""
+        """Whether the nodes show a single picture: the drawing, or one row of the data."""
         return self._data.is_by_hand or self._data.is_single
 
     def _ask(self) -> None:
-        """Request the prediction, one request at a time."""
+        """Request the prediction. Only one request is sent at a time."""
         answer = self.answer
         if answer is None or not self.in_front or not self._shows_one or not self._link.is_up:
             return
@@ -445,7 +448,7 @@ class SketchPad(QWidget):
 
     @Slot()
     def _show_state(self, *_: object) -> None:
-        """Show in a label which weights predict the sketch, or that nodes show other rows."""
+        """Show a text that says which weights predict, or that the nodes show other rows."""
         by_hand, drawn = self._data.is_by_hand, not self.pad.is_empty
         self.back.setVisible(drawn and not by_hand)
         if drawn and not by_hand:
@@ -470,14 +473,14 @@ def _title(answer: Answer) -> str:
 
 
 def _probabilities(values: np.ndarray, kind: str) -> np.ndarray:
-    """Return the values for the bars: scores are converted to probabilities."""
+    """Return the values for the bars. Scores are converted to probabilities."""
     if kind == "logits":
         return softmax(values)
     return sigmoid(values) if kind == "sigmoid_logits" else values
 
 
 def _refill(combo: QuietCombo, texts: list[str]) -> None:
-    """Refill a combo box; the chosen entry stays if it still exists."""
+    """Replace the entries of a combo box. The chosen entry stays if it still exists."""
     if [combo.itemText(i) for i in range(combo.count())] == texts:
         return
     chosen = combo.currentText()

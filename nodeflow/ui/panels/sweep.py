@@ -1,4 +1,4 @@
-"""The sweep panel: varied attributes, trials while they train, the best ones, and correlations."""
+"""The sweep panel: varied attributes, running trials, the best trials, and correlations."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ LOOK_MS = 1500
 DRAW_MS = 100
 """Milliseconds between updates of bars and progress."""
 MOST_DRAWN = 16
-"""Maximum trials drawn automatically; more would hide each other."""
+"""Maximum number of trials drawn automatically. More would hide each other."""
 SWEEPS, NAME, EDITED = "sweeps", "sweep name", "edited"
-"""Keys of requests to the library."""
+"""Keys of this panel's requests to the library."""
 NICENESS = 10
-"""Priority of a sweep's processes, below the window and its training."""
+"""Niceness of a sweep's processes, so that the window and its training have precedence."""
 TIER = "compiled"
-"""The tier of all trials, because its results are reproducible."""
+"""The tier of all trials. Results of the compiled tier are reproducible."""
 USE = "Set these values in the graph, as one undo step"
 EMPTY = "Start trains the graph once for each combination of values. The trials appear here."
 WIDTHS = {PLOT: 40, NUMBER: 48, STATE: 112, RESULT: 84, TIME: 64, PROBLEM: 160}
@@ -123,7 +123,9 @@ class SweepPanel(QWidget):
         workspace.replaced.connect(self._on_replaced)
         self._drawn: set[str] = set()
         self._is_of_another = False
-        """Whether the sweep's document is closed, so that its curves are not drawn."""
+        """Whether the sweep belongs to a document that was closed, so that its curves are not
+        drawn.
+        """
         self._on_overlays()
         self._list_kept()
         self._draw()
@@ -247,13 +249,16 @@ class SweepPanel(QWidget):
 
     @Slot(str, str)
     def vary(self, path: str, attr: str) -> None:
-        """Open the dialog for the tried values of an attribute."""
+        """Open the dialog for the values that a sweep tries for an attribute."""
         VaryDialog(self.window(), self._workspace, path, attr).open()
 
     # ---- starting and ending ------------------------------------------------------------------
 
     def _on_start(self) -> None:
-        """Check the sweep's settings, then request a name from the library's thread."""
+        """Check the sweep's settings.
+
+        Then request a name for the sweep from the library's thread.
+        """
         root = self._workspace.root
         try:
             plan = self.settings.plan
@@ -300,7 +305,10 @@ class SweepPanel(QWidget):
 
     @Slot()
     def _on_replaced(self) -> None:
-        """Continue a running sweep for its own document; cancel one that has no name yet."""
+        """Continue a running sweep, which keeps its own document.
+
+        Cancel one that has no name yet.
+        """
         self._is_of_another, self._waits = True, None
         self._draw()
 
@@ -327,7 +335,7 @@ class SweepPanel(QWidget):
 
     @property
     def ends(self) -> str:
-        """A sentence about a sweep that ends with the window; empty if none trains."""
+        """A sentence about a running sweep, which would end with the window; empty if none runs."""
         sweep = self.runner.sweep
         if sweep is None or not self.runner.trains:
             return ""
@@ -370,7 +378,7 @@ class SweepPanel(QWidget):
             self._draw()
 
     def _list_kept(self) -> None:
-        """List the stored sweeps, keeping the displayed one."""
+        """List the stored sweeps. Keep the displayed one selected."""
         chosen = self.earlier.currentData()
         current = self.runner.sweep
         self.earlier.clear()
@@ -415,7 +423,7 @@ class SweepPanel(QWidget):
 
     @Slot()
     def _draw(self) -> None:
-        """Show progress and bars, and update the actions."""
+        """Show progress and bars. Update the actions."""
         runner = self.runner
         results = self.model.results
         self.pages.setCurrentIndex(1 if results else 0)
@@ -448,7 +456,7 @@ class SweepPanel(QWidget):
 
     @Slot()
     def _refresh(self, _: object = None, __: object = None) -> None:
-        """Disable unavailable actions, with the reason as their tooltip."""
+        """Disable unavailable actions. Their tooltips then tell the reason."""
         waits = self._waits is not None
         nothing = "" if self.settings.varies else "Nothing varies yet."
         trains = "A sweep is already running." if self.runner.trains or waits else ""

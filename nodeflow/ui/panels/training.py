@@ -1,6 +1,6 @@
 """The training panel: progress, speed, remaining time, and live plots of loss and metrics.
 
-Events only fill the record; drawing happens at a rate that adapts to its cost.
+Events only update the record. Drawing happens at a rate that adapts to the time it takes.
 """
 
 from __future__ import annotations
@@ -58,22 +58,22 @@ EDITS = {
     "waits": "Your edit applies from the next epoch on.",
     "invalid": "The graph cannot be trained. The training continues without your edits.",
 }
-"""Texts about edits that should be applied to the training."""
+"""Texts about edits on their way to the running training, by their state."""
 LISTED = 3
-"""Maximum listed parts of an edit."""
+"""Maximum number of listed parts of an edit."""
 SIDE_HEIGHT = 190
-"""Minimum height, enough for the figures of a training with few metrics."""
+"""Minimum height of the panel in pixels, enough for the figures of a training with few metrics."""
 SIDE_WIDTH = 256
-"""Initial width of the column of figures; longer figures widen it."""
+"""Initial width of the column of figures in pixels. Longer figures widen it."""
 
 
 class TrainingPanel(QWidget):
-    """The panel of one training at a time.
+    """The panel that shows one training at a time.
 
     Signals:
-        download_requested, download_cancelled: buttons of the data notice were clicked.
-        metric_requested: the link that replaces missing metrics was clicked.
-        node_requested: the link to the node that blocks edits was clicked.
+        download_requested, download_cancelled: a button of the data notice was clicked.
+        metric_requested: the user clicked the link that is shown while there are no metrics.
+        node_requested: the user clicked the link to the node that blocks edits.
     """
 
     download_requested = Signal()
@@ -96,7 +96,7 @@ class TrainingPanel(QWidget):
         self.record = TrainingRecord(settings.smoothing)
         self.plots: Any = None
         self.why_no_download: Callable[[], str] = str
-        """Returns why nothing can be downloaded; empty if something can."""
+        """Returns why nothing can be downloaded; empty if a download is possible."""
         self._state = "off"
         self._make()
         self._throttle = RedrawThrottle()
@@ -181,7 +181,7 @@ class TrainingPanel(QWidget):
         self._layout = layout
 
     def add_scrubber(self, scrubber: Scrubber) -> None:
-        """Add the scrubber under the plots."""
+        """Add the scrubber below the plots."""
         self.scrubber = scrubber
         self._layout.addWidget(scrubber)
 
@@ -190,7 +190,7 @@ class TrainingPanel(QWidget):
         self._controls.addWidget(widget)
 
     def _make_notice(self) -> QFrame:
-        """Return the notice above the plots: about the data, with the download."""
+        """Make the notice about the data above the plots, with the download button."""
         self.notice = QFrame()
         self.notice.setObjectName("notice")
         self.notice_text = ElidedLabel("", "caption")
@@ -282,7 +282,7 @@ class TrainingPanel(QWidget):
 
     @Slot(object)
     def show_edits(self, state: p.EditState) -> None:
-        """Show the progress of edits that should be applied to the training."""
+        """Show the progress of edits on their way to the running training."""
         self._edit_state = state
         self._draw_edits()
 
@@ -320,7 +320,7 @@ class TrainingPanel(QWidget):
 
     @Slot()
     def refresh_download(self) -> None:
-        """Disable the button while nothing can be downloaded, with the reason as its tooltip."""
+        """Disable the button while nothing can be downloaded. Its tooltip then tells the reason."""
         switch(self.download_button, self.why_no_download())
 
     def on_download_started(self) -> None:
@@ -358,7 +358,9 @@ class TrainingPanel(QWidget):
 
     @Slot()
     def draw(self) -> None:
-        """Draw new values. The duration of the drawing sets the pause before the next one."""
+        """Draw new values. The time that this takes determines the pause before the next
+        drawing.
+        """
         self._timer.setInterval(self._throttle.pause_ms())
         self._draw_figures()
         if self.isVisible() and self.plots is not None:
@@ -395,7 +397,10 @@ class TrainingPanel(QWidget):
         self._widen_side()
 
     def _widen_side(self) -> None:
-        """Widen the column of figures as needed; it never shrinks, so the plots stay in place."""
+        """Widen the column of figures as needed.
+
+        It never shrinks, so that the plots stay in place.
+        """
         bar = self._side.verticalScrollBar().sizeHint().width()
         needed = self._inner.minimumSizeHint().width() + bar
         self._side.setFixedWidth(max(self._side.width(), needed))
@@ -474,7 +479,9 @@ def _show_metrics(context: PanelContext) -> None:
 
 
 def _go_to(past: ShownStep, plots: SharedPlots, step: int) -> None:
-    """Show a step clicked in a plot, of the training or else of the first drawn run."""
+    """Show the step that was clicked in a plot: a step of the training, or else of the first
+    drawn run.
+    """
     if not past.is_possible and plots.runs:
         past.open(plots.runs[0].id, plots.runs[0].title, step)
     else:

@@ -1,4 +1,4 @@
-"""The doctor panel: problems of a training, with evidence and a fix that can be applied."""
+"""The doctor panel: problems of a training, each with evidence and a fix that can be applied."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SEVERE = ("diverging", "labels", "missing_values", "untrained", "equal_weights"
 
 
 class DoctorPanel(QWidget):
-    """The hints of the last training, one card each.
+    """The panel with the hints about the last training, one card each.
 
     Signals:
         node_requested(path): show this node.
@@ -96,7 +96,7 @@ class DoctorPanel(QWidget):
 
     @Slot(object)
     def on_event(self, event: Event) -> None:
-        """Take an event of a training."""
+        """Update the hints from an event of a training."""
         if isinstance(event, Started):
             self._show(())
             self._nothing.setText("No problems so far.")
@@ -204,7 +204,7 @@ class DoctorPanel(QWidget):
             self.branch_requested.emit(hint.step)
 
     def _apply(self, hint: Hint) -> bool:
-        """Apply the fix of a hint and remove its card; return whether it succeeded."""
+        """Apply the fix of a hint and remove its card. Return whether it succeeded."""
         try:
             apply_edits(self._workspace.root, hint.edits, hint.fix)
         except NodeflowError as error:

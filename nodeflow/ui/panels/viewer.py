@@ -1,7 +1,7 @@
 """The viewer: the value of the selected node as numbers, pictures, a histogram or a view.
 
-While it is visible it requests a tensor from the engine when the selection or the value changes, a
-few times per second at most, one request at a time.
+While it is visible, it requests a tensor from the engine when the selection or the value
+changes. It sends a few requests per second at most, and only one at a time.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ VIEWS = 3
 PAUSE_MS = 250
 """Minimum milliseconds between requests for a whole tensor."""
 PATIENCE = 20
-"""Pauses after which an unanswered request no longer delays the next one."""
+"""Number of pauses (`PAUSE_MS`) after which an unanswered request no longer delays the next one."""
 TABLE, IMAGE, HISTOGRAM = range(3)
 
 
@@ -89,7 +89,9 @@ class ViewerPanel(QWidget):
         self._ways: list[Way] = []
         self._shown_rows: p.ShownRows | None = None
         self._chosen = dict(PREFERRED)
-        """The user's page for tensors made from pictures (True) and for all others (False)."""
+        """The page that the user chose for tensors made from pictures (True) and for all others
+        (False).
+        """
         self._names: list[str] = []
         self._asked: int | None = None
         self._waited = 0
@@ -102,7 +104,7 @@ class ViewerPanel(QWidget):
         self.views = NodeViews(workspace, views, themes)
         self._node = self._over = ""
         self._chosen_tab = 0
-        """The user's last choice, shown for each node that has it."""
+        """The tab that the user chose last. It is shown for each node that has it."""
         self._column_shape: tuple[int, int] | None = None
         self._make(themes)
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
@@ -292,10 +294,10 @@ class ViewerPanel(QWidget):
         return self._tabs.checkedId() >= VIEWS and bool(self._names)
 
     def _target(self) -> tuple[str, list[str], str]:
-        """Return the node to show, its tensors, and the tensor to plot it over.
+        """Return the node to show, its tensors, and the tensor over which to plot it.
 
         The node is the selected one, or the second of two. Without a selection, it is the first
-        with a view on the canvas.
+        node with a view on the canvas.
         """
         ids, over = self._workspace.selection, ""
         if not ids and self._workspace.document is self._watcher.document:
@@ -308,21 +310,24 @@ class ViewerPanel(QWidget):
 
     @Slot()
     def _on_step(self) -> None:
-        """Request the tensor at another step; the pending request will not be answered."""
+        """Request the tensor again, because another step is shown.
+
+        The pending request will not be answered.
+        """
         self._asked = None
         self._stale = True
         self._timer.start(0)
 
     @Slot()
     def _on_changed(self) -> None:
-        """Update the target if an edit changed its name or its views."""
+        """Update the node and its tensors if an edit changed its name or its views."""
         if self._target() != (self._node, self._names, self._over):
             self._on_selected(())
 
     def _choose_tab(self) -> None:
-        """Enable the tabs that the node has.
+        """Enable the tabs that apply to the node.
 
-        Show the view on the node, else the tab that the user chose last.
+        Show the view that is on the node, or else the tab that the user chose last.
         """
         kinds = list(discover_views())
         for index, drawing in enumerate(discover_views().values(), VIEWS):
@@ -358,7 +363,7 @@ class ViewerPanel(QWidget):
 
     @Slot()
     def _on_replaced(self) -> None:
-        """Forget the last document's comparison and the chosen tabs."""
+        """Forget the comparison and the chosen tabs of the previous document."""
         self._asked = None
         self._chosen, self._chosen_tab = dict(PREFERRED), 0
         if self.comparison.other is not None:
@@ -376,7 +381,7 @@ class ViewerPanel(QWidget):
             self._timer.start(0)
 
     def _tensors(self, node_id: str) -> list[str]:
-        """Return names of a node's outputs; none for a dataset, which computes nothing."""
+        """Return the names of a node's outputs. A dataset has none, because it computes nothing."""
         record = self._workspace.document.nodes[node_id]
         op = self._workspace.declaration(record)
         if op is None or not op.outputs or not op.computes or self._workspace.is_apart:
@@ -441,12 +446,12 @@ class ViewerPanel(QWidget):
 
     @property
     def _is_natural(self) -> bool:
-        """Whether the tensor is made of pictures, or is a matrix with names."""
+        """Whether the tensor consists of pictures, or is a matrix with names."""
         return bool(self._ways) and (self._ways[0].is_natural or self._matrix_names() is not None)
 
     @Slot()
     def _on_comparing(self) -> None:
-        """Show or hide the comparison."""
+        """Show or hide the page of the comparison."""
         is_on = self.comparison.other is not None
         if is_on and self._shows_view:
             self._tabs.button(0).setChecked(True)
@@ -476,7 +481,7 @@ class ViewerPanel(QWidget):
             self._timer.start(0)
 
     def _show_page(self) -> None:
-        """Fill the visible page."""
+        """Update the visible page."""
         assert self.array is not None
         page = self._pages.currentIndex()
         self.way.setVisible(page == IMAGE and self.way.count() > 1)
@@ -492,7 +497,7 @@ class ViewerPanel(QWidget):
     # ---- overrides ----------------------------------------------------------------------------
 
     def begin_override(self) -> None:
-        """Start editing the value."""
+        """Start to edit the value, which overrides the node."""
         self._chosen = {True: TABLE, False: TABLE}
         self._tabs.button(TABLE).setChecked(True)
         self._on_tab(TABLE)
@@ -505,7 +510,7 @@ class ViewerPanel(QWidget):
         return self._ways[index] if index < len(self._ways) else picture_options.MATRIX
 
     def _limit_pick(self, is_new: bool) -> None:
-        """Set the range of the picker to the existing channels or rows, from 0."""
+        """Limit the number field to the existing channels or rows, counted from 0."""
         way = self._current_way()
         self.pick.blockSignals(True)
         self.pick.setRange(0, max(0, way.count - 1))
@@ -543,7 +548,7 @@ class ViewerPanel(QWidget):
 
     @property
     def _has_rows(self) -> bool:
-        """Whether the rows are rows of the data."""
+        """Whether the rows of the tensor are rows of the data."""
         rows = self._shown_rows
         return self.array is not None and bool(
             rows and rows.split and self.array.ndim and len(self.array) == rows.count
@@ -551,19 +556,23 @@ class ViewerPanel(QWidget):
 
     @Slot(int)
     def _on_opened(self, index: int) -> None:
-        """Show a double-clicked picture's row on all nodes, if the pictures are rows."""
+        """Show the row of a double-clicked picture on all nodes, if the pictures are rows of
+        the data.
+        """
         rows = self._shown_rows
         if rows is not None and self._has_rows and self._current_way().each == "row":
             self._data.show_row(rows.split, rows.first + index)
 
     def _column_names(self) -> tuple[str, ...]:
-        """Return the class names if the columns are classes, else ()."""
+        """Return the class names if each column is a class, otherwise ()."""
         if self.array is None or self.array.ndim != 2 or not self._shown_rows:
             return ()
         return self._data.names_of(self.array.shape[1]) or ()
 
     def _matrix_names(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-        """Return names of rows and columns of a square matrix over the classes, such as words."""
+        """Return names of rows and columns, if the tensor is a square matrix over classes such
+        as words.
+        """
         if self.array is None or self.array.ndim != 2 or self._shown_rows is not None:
             return None
         rows, columns = self.array.shape

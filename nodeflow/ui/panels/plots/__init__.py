@@ -1,5 +1,5 @@
 """The plots of trainings: curves, their drawing, and their grid.
 
-The plots know nothing of a training except its `Curve` objects, so kept runs and a live training
-are drawn alike.
+The plots know only the `Curve` objects of a training, so curves of kept runs and of a running
+training are drawn in the same way.
 """

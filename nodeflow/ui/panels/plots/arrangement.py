@@ -1,7 +1,7 @@
-"""The arrangement of plots: the value of ``training.plots`` in a file; no Qt.
+"""The arrangement of plots: the value of ``training.plots`` in a file. This module does not use Qt.
 
-Curves are named as in reports: ``training loss``, a metric's key, a node's name. Unknown fields of
-later versions are kept.
+Curves are named as in reports: ``training loss``, a metric's key, a node's name. Unknown
+fields, written by later versions, are kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from nodeflow.ui.panels.plots.curve import AXES, LOSS
 
 MOST_COLUMNS = 4
 MOST_DEFAULT = 4
-"""Maximum plots without an arrangement in the file; the last plot shows all remaining curves."""
+"""Maximum number of plots without a stored arrangement. The last plot shows all remaining
+curves.
+"""
 SPLITS = ("train", "validation", "test")
 
 
@@ -23,7 +25,7 @@ class PlotPlace:
     """One plot of the grid.
 
     Attributes:
-        curves: names of its curves.
+        curves: names of the plot's curves.
         log: whether its y axis is logarithmic.
     """
 
@@ -41,10 +43,10 @@ class Arrangement:
     """The plots of a file.
 
     Attributes:
-        plots: row by row; if empty, they follow from the curves.
-        columns: of the grid; 0 derives them from the number of plots.
+        plots: the plots, row by row; if empty, they are derived from the curves.
+        columns: number of columns of the grid; 0 derives it from the number of plots.
         x: the x axis of all plots, one of `AXES`.
-        log_x: whether it is logarithmic.
+        log_x: whether the x axis is logarithmic.
         hidden: names of curves that no plot shows.
     """
 
@@ -57,7 +59,7 @@ class Arrangement:
 
     @staticmethod
     def from_json(stored: Any) -> Arrangement:
-        """Return the arrangement of a file; damaged fields get their defaults."""
+        """Return the arrangement stored in a file. Damaged fields get their defaults."""
         known = dict(stored) if isinstance(stored, dict) else {}
         plots = known.pop("grid", None)
         columns, x = known.pop("columns", 0), known.pop("x", AXES[0])
@@ -89,10 +91,10 @@ class Arrangement:
         return {**self.extra, **found} or None
 
     def placed(self, names: Sequence[str], shares: Collection[str] = ()) -> tuple[PlotPlace, ...]:
-        """Return the plots of these curves: the file's plots, then one for each unplaced curve.
+        """Return the plots of these curves: the stored plots, then one for each remaining curve.
 
         Args:
-            shares: names of curves between 0 and 1, which share a plot.
+            shares: names of curves with values between 0 and 1, which share a plot.
         """
         known = {name for place in self.plots for name in place.curves} | set(self.hidden)
         left = [name for name in names if name not in known]
@@ -101,7 +103,10 @@ class Arrangement:
         return tuple(PlotPlace(tuple(group)) for group in grouped(left, shares))
 
     def with_plot(self, index: int, place: PlotPlace | None) -> Arrangement:
-        """Return the arrangement with one plot replaced, or removed and its curves hidden."""
+        """Return the arrangement with one plot replaced.
+
+        If ``place`` is None, remove it and hide its curves.
+        """
         plots = list(self.plots)
         if place is None:
             gone = plots.pop(index).curves
@@ -124,7 +129,10 @@ class Arrangement:
 
 
 def grouped(names: Collection[str], shares: Collection[str]) -> list[list[str]]:
-    """Return the curves of each plot: the loss, shares together, others by node.
+    """Group curves into plots: the loss, all curves of shares together, others by node.
+
+    Args:
+        shares: names of curves with values between 0 and 1.
 
     >>> grouped(["test/loss", LOSS, "test/accuracy", "train/loss"], ["test/accuracy"])
     [['training loss'], ['test/accuracy'], ['test/loss', 'train/loss']]

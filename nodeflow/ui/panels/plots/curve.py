@@ -1,7 +1,7 @@
-"""A curve of a training: values with their step, epoch and seconds; no Qt.
+"""A curve of a training: values with their step, epoch and seconds. This module does not use Qt.
 
-All plotted data have this form: losses of the current training, metrics after its epochs, plotted
-nodes, and curves of kept runs.
+All plotted data have this form: losses of the current training, metrics after its epochs,
+plotted nodes, and curves of kept runs.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from nodeflow.ui.panels.plots.extremes import Extremes
 from nodeflow.ui.panels.plots.smoothing import Smoothing
 
 LOSS = "training loss"
-"""The name of the curve of all steps' losses; no node can have this name."""
+"""The name of the curve with the loss of every step. No node can have this name."""
 AXES = ("step", "epoch", "seconds")
 """The possible x axes of a plot."""
 
 
 class Columns(NamedTuple):
-    """The drawn points of a curve: at most one entry for each pixel column, or all values.
+    """The points to draw of a curve: at most one entry for each pixel column, or all values.
 
     Attributes:
         x: float64 (n,), the x of the last value in each column.
-        low, high: float64 (n,), extremes of the column's values.
+        low, high: float64 (n,), minimum and maximum of the column's values.
         smooth: float64 (n,), the smoothed value at ``x``.
     """
 
@@ -40,12 +40,12 @@ class Columns(NamedTuple):
 
 
 class Curve:
-    """Named values that grow at their end.
+    """A named sequence of values, to which new values are appended.
 
     Args:
-        name: ``loss``, a metric's key or a node's name. Curves of one name share a plot.
-        run: name of its kept run; empty for the training of this window.
-        color: as in ``#0072b2``; if empty, the plot chooses one.
+        name: ``loss``, a metric's key or a node's name. Curves with the same name share a plot.
+        run: name of the kept run; empty for the training of this window.
+        color: a colour such as ``#0072b2``; if empty, the plot chooses one.
         smoothing: weight of earlier values, 0 to below 1.
         is_share: whether the values lie between 0 and 1, so that the axis has this range.
     """
@@ -69,7 +69,10 @@ class Curve:
 
     @property
     def steps(self) -> np.ndarray:
-        """Float64 (count,), never decreasing. Epochs and seconds never decrease either."""
+        """The step of each value, float64 (count,), never decreasing.
+
+        Nor do epochs and seconds decrease.
+        """
         return self._rows[0, : self.count]
 
     @property
@@ -82,12 +85,12 @@ class Curve:
 
     @property
     def values(self) -> np.ndarray:
-        """Float64 (count,), possibly with values that are not finite."""
+        """The values, float64 (count,). They may be infinite or NaN."""
         return self._rows[3, : self.count]
 
     @property
     def smooth(self) -> np.ndarray:
-        """Float64 (count,): bias-corrected exponential means of the finite values."""
+        """Bias-corrected exponential means of the finite values, float64 (count,)."""
         return self._rows[4, : self.count]
 
     @property
@@ -151,10 +154,11 @@ class Curve:
         """Return the points to draw between the first and the last edge.
 
         With at most two values per column, these are the values themselves and one neighbour on
-        each side. With more, they are the extremes of each column. Both keep all peaks.
+        each side. With more values, they are the minimum and maximum of each column. Both keep
+        all peaks.
 
         Args:
-            edges: float64 (columns + 1,), rising.
+            edges: float64 (columns + 1,), ascending.
         """
         places = self.x(axis)
         first, last = np.searchsorted(places, edges[[0, -1]])

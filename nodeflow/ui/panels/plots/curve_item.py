@@ -1,4 +1,7 @@
-"""The drawing of one curve: a band of extremes under the smoothed line; imports pyqtgraph."""
+"""The drawing of one curve: a smoothed line over a band from minimum to maximum.
+
+Imports pyqtgraph.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,17 @@ from nodeflow.ui.panels.plots.number_axis import log10
 from nodeflow.ui.panels.plots.plotting import pg
 
 FAINT = 0.28
-"""Opacity of the band of extremes under a smoothed line."""
+"""Opacity of the band from minimum to maximum under a smoothed line."""
 WIDTH = 1.75
 DOT = 3.0
 BETWEEN_DOTS = 9.0
-"""Minimum pixels between values for drawing them as dots."""
+"""Minimum distance between values at which they are drawn as dots, in pixels."""
 FARTHEST = 1e5
-"""Limit of pixel coordinates, since Qt's numbers are finite."""
+"""Limit of pixel coordinates, since Qt's coordinates are limited."""
 
 
 class CurveItem(pg.GraphicsObject):
-    """One curve, recomputed for its visible part.
+    """The graphics item of one curve. Its points are recomputed for the visible part.
 
     Attributes:
         columns: the points drawn last.
@@ -63,7 +66,8 @@ class CurveItem(pg.GraphicsObject):
         return self._bounds
 
     def viewTransformChanged(self) -> None:
-        # Call it before the bounds change, because Qt finds the item by the old bounds.
+        # This call must precede the change of the bounds, because Qt finds the item by the old
+        # bounds.
         self.prepareGeometryChange()
         box = self.getViewBox()
         self._bounds = QRectF() if box is None else box.viewRect()
@@ -166,7 +170,9 @@ class CurveItem(pg.GraphicsObject):
 
 
 def _zigzag(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a line up one column and down the next, through both extremes of every column."""
+    """Return a line that goes up in one column and down in the next, through all minima and
+    maxima.
+    """
     if (low == high).all():
         return x, high
     ends = np.stack([low, high], axis=1)

@@ -1,4 +1,4 @@
-"""One plot of curves; imports pyqtgraph, so import this module only when it is needed."""
+"""One plot of curves. It imports pyqtgraph, so import this module only when it is needed."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ from nodeflow.ui.panels.plots.readout import Readout
 from nodeflow.ui.panels.plots.stretch_box import StretchBox
 
 FIRST_PART = 0.02
-"""Fraction of the x axis whose peak may be cut off, so that the rest is readable."""
+"""Fraction of the x axis, from its beginning, where a peak may be cut off to keep the rest
+readable.
+"""
 THIS = "this training"
 KEY_ZOOM, KEY_PAN = 1.5, 0.2
 NOT_FINITE = "not finite"
 
 
 class CurvePlot(pg.PlotWidget):
-    """A plain plot: hairline grid, the window's fonts, no menu.
+    """A plain plot: a hairline grid, the window's fonts, and no menu of pyqtgraph's.
 
     Signals:
-        asked(low, high): show this part of the x axis, in view coordinates.
-        whole_asked(): show the whole x axis again.
-        pointed(x): the position of the pointer on the x axis; NaN after it left.
+        asked(low, high): the user wants this part of the x axis, in view coordinates.
+        whole_asked(): the user wants the whole x axis again.
+        pointed(x): the position of the pointer on the x axis; NaN after the pointer has left.
         chosen(x): the user clicked at this position of the x axis.
     """
 
@@ -126,7 +128,7 @@ class CurvePlot(pg.PlotWidget):
         self.setAccessibleName(f"Plot of {names}" if names else "Empty plot")
 
     def _item(self, curve: Curve) -> CurveItem:
-        """Return an item for a curve. Spare items are reused, since removing one can crash Qt."""
+        """Return an item for a curve. Unused items are reused, since removing one can crash Qt."""
         if self._spare:
             item = self._spare.pop()
             item.set_curve(curve)
@@ -140,12 +142,12 @@ class CurvePlot(pg.PlotWidget):
 
     @property
     def common_name(self) -> str:
-        """The common name of all curves if only the run distinguishes them, else ""."""
+        """The name that all curves share, if they differ only in their run; else ""."""
         names = {curve.name for curve in self.curves}
         return next(iter(names)) if len(names) == 1 and self._by_run else ""
 
     def title_of(self, curve: Curve) -> str:
-        """Return the title that distinguishes a curve from others in the plot."""
+        """Return the title that distinguishes a curve from the others in the plot."""
         return (curve.run or THIS) if self.common_name else curve.title
 
     def color_of(self, curve: Curve) -> QColor:
@@ -155,11 +157,13 @@ class CurvePlot(pg.PlotWidget):
 
     @property
     def _by_run(self) -> bool:
-        """Whether colours distinguish runs, and dashes the curves of one run."""
+        """Whether colours distinguish runs. Then dashes distinguish the curves of one run."""
         return any(curve.run for curve in self.curves)
 
     def is_dashed(self, curve: Curve) -> bool:
-        """Return whether to dash a curve: colours mark runs, and it is not the first of its run."""
+        """Return whether a curve is dashed: if colours mark runs, and it is not the first curve
+        of its run.
+        """
         return self._by_run and curve.name != next(iter(self.items_))[0]
 
     def _style(self) -> None:
@@ -180,13 +184,13 @@ class CurvePlot(pg.PlotWidget):
             item.set_axes(axis, log_x, log_y)
 
     def mark(self, x: float | None, words: str = NOT_FINITE) -> None:
-        """Draw a line with words at the end of a training; None removes it."""
+        """Draw a line with a text at the end of a training; None removes it."""
         if words != self.line.label.format:
             self.line.label.setFormat(words)
         self._place(self.line, x)
 
     def show_changes(self, changes: list[tuple[float, str, str]]) -> None:
-        """Draw a line for each change during a training: (x, words, color or empty)."""
+        """Draw a line for each change during a training: (x, text, colour or empty)."""
         while len(self._changes) < len(changes):
             options = {"position": 0.94 - 0.08 * (len(self._changes) % 4), "movable": False}
             line = pg.InfiniteLine(angle=90, label="", labelOpts=options)
@@ -220,10 +224,10 @@ class CurvePlot(pg.PlotWidget):
         """Show a part of the x axis, and fit the y axis to its values.
 
         Args:
-            low, high: view coordinates, logarithms on a logarithmic axis.
-            whole: whether this is the whole x axis; then the peak of the first steps may be cut
-                off.
-            fine: whether to draw smooth lines, which cost more.
+            low, high: view coordinates, which are logarithms on a logarithmic axis.
+            whole: whether this is the whole x axis. If so, a peak in the first steps may be cut
+            off.
+            fine: whether to draw smooth lines, which take longer.
         """
         self._is_whole = whole
         if self.box.span != (low, high):
@@ -237,7 +241,9 @@ class CurvePlot(pg.PlotWidget):
         self._fit(low, high, whole)
 
     def _fit(self, low: float, high: float, whole: bool) -> None:
-        """Fit the y axis. It moves only if necessary, because it costs more than the curves."""
+        """Fit the y axis. It changes only if necessary, because that takes longer than drawing
+        the curves.
+        """
         extent = self._extent(low, high, whole)
         if extent is None:
             return
@@ -281,12 +287,12 @@ class CurvePlot(pg.PlotWidget):
         return (math.log10(bottom), math.log10(top)) if self.log_y else (bottom, top)
 
     def forget_height(self) -> None:
-        """Reset the y axis for another training."""
+        """Reset the y axis, because another training begins."""
         self._height = None
         self.box.setYRange(0, 1, padding=0)
 
     def describe(self) -> None:
-        """Describe the last values to screen readers."""
+        """Set an accessible description with the last values, for screen readers."""
         parts = [
             f"{curve.title} {number(curve.values[-1])} at step {count(round(curve.steps[-1]))}"
             for curve in self.curves
@@ -315,7 +321,10 @@ class CurvePlot(pg.PlotWidget):
         self.readout.show_rows(head, rows, at.x(), around, self._is_high(x))
 
     def _is_high(self, x: float) -> bool:
-        """Return whether the curves lie in the upper half there; the box then goes below."""
+        """Return whether the curves lie in the upper half at x.
+
+        If so, the box of values goes below.
+        """
         found = [c.values[i] for c in self.curves if (i := c.index_at(self.axis, x)) is not None]
         places = np.array([v for v in found if math.isfinite(v)])
         if self.log_y:
@@ -324,7 +333,9 @@ class CurvePlot(pg.PlotWidget):
         return bool(len(places)) and float(places.mean()) > (bottom + top) / 2
 
     def values_at(self, x: float) -> list[tuple[str, str, str]]:
-        """Return colour, title and value of each curve that has one at a position of the x axis."""
+        """Return colour, title and value of each curve that has a value at a position of the x
+        axis.
+        """
         found = []
         for curve in self.curves:
             index = curve.index_at(self.axis, x)

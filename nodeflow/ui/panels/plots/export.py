@@ -18,11 +18,11 @@ from nodeflow.ui.panels.plots.curve import Curve
 from nodeflow.ui.panels.plots.plot_cell import PlotCell
 
 SCALE = 2
-"""Pixels of a PNG for each pixel of the window."""
+"""Pixels of a PNG per pixel of the window."""
 LINE = 18
 GAP = 12
 MARK = 18
-"""Length of the line beside a name."""
+"""Length of the line beside a name in the legend, in pixels."""
 HEADER = ("curve", "run", "step", "epoch", "seconds", "value")
 CHUNK = 10_000
 Legend = list[list[tuple[str, QColor | None, bool]]]
@@ -30,7 +30,7 @@ Legend = list[list[tuple[str, QColor | None, bool]]]
 
 
 def picture(cells: Sequence[PlotCell], theme: Theme, suffix: str) -> bytes:
-    """Return the plots as they are arranged, with legends, as a PNG or SVG file."""
+    """Return the plots in their arrangement, with legends, as the content of a PNG or SVG file."""
     around = QRect()
     legends = {cell: _legend(cell) for cell in cells}
     for cell in cells:
@@ -104,7 +104,10 @@ def _draw(
 
 
 def _legend(cell: PlotCell) -> Legend:
-    """Return the legend in as many lines as needed; a name common to all curves is a heading."""
+    """Return the legend in as many lines as needed.
+
+    A name common to all curves becomes a heading.
+    """
     lines: Legend = [[]]
     room = cell.width() - 2 * GAP
     used = 0.0
@@ -127,7 +130,7 @@ def _legend(cell: PlotCell) -> Legend:
 
 
 def csv_lines(curves: Iterable[Curve]) -> Iterator[str]:
-    """Yield all values of the curves, as text of many lines at a time."""
+    """Yield all values of the curves as CSV text, many lines at a time."""
     yield ",".join(HEADER) + "\n"
     for curve in curves:
         name, run = _quoted(curve.name), _quoted(curve.run)
@@ -145,7 +148,7 @@ def csv_lines(curves: Iterable[Curve]) -> Iterator[str]:
 
 
 def write_csv(path: Path, curves: Sequence[Curve]) -> None:
-    """Write all values of the curves.
+    """Write all values of the curves as CSV.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Minimum and maximum of any part of a growing sequence, in logarithmic time; no Qt."""
+"""Minimum and maximum of any part of a growing sequence, in logarithmic time. Does not use Qt."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import numpy as np
 
 
 class Extremes:
-    """A pyramid: each level holds the extremes of pairs of the level below.
+    """A pyramid of minima and maxima. Each level has one entry for two entries of the level below.
 
-    Appending costs a constant number of operations for each value, amortised. Values that are not
-    finite are ignored.
+    Appending a value takes amortised constant time. Values that are not finite are ignored.
     """
 
     def __init__(self) -> None:
@@ -41,7 +40,7 @@ class Extremes:
                     levels[level][count - 1] = pairs[-1]
 
     def of(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return minimum and maximum of each slice; NaN for a slice without finite values.
+        """Return the minimum and maximum of each slice; NaN for a slice without finite values.
 
         Args:
             starts, ends: int64 (n,), half-open slices within the sequence; they may be empty.

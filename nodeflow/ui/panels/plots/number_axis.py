@@ -13,17 +13,20 @@ from nodeflow.ui.core.theming.theme import TYPE, font
 from nodeflow.ui.panels.plots.plotting import pg
 
 BETWEEN_TICKS = 10
-"""Minimum pixels between the numbers along a horizontal axis."""
+"""Minimum distance between the numbers along a horizontal axis, in pixels."""
 FEWEST, MOST = 3, 8
-"""Ticks. Fewer give no scale, more are noise."""
+"""Limits of the number of ticks. Fewer ticks give no scale, more are distracting."""
 LINE = 26
-"""Minimum pixels between the numbers of a vertical axis."""
+"""Minimum distance between the numbers of a vertical axis, in pixels."""
 TIGHT, TIGHT_LINE = 5, 13
-"""These minima on an axis that would otherwise have fewer than `FEWEST` ticks."""
+"""Smaller values of `BETWEEN_TICKS` and `LINE`, for an axis that would otherwise have fewer
+than `FEWEST` ticks.
+"""
 
 
 class NumberAxis(pg.AxisItem):
-    """An axis whose positions are exponents of ten if it is logarithmic, as in pyqtgraph.
+    """An axis with few ticks. As in pyqtgraph, positions on a logarithmic axis are exponents of
+    ten.
 
     Attributes:
         is_log: whether it is logarithmic.
@@ -68,7 +71,10 @@ class NumberAxis(pg.AxisItem):
         return QFontMetricsF(font(TYPE["caption"])).horizontalAdvance(text) + between
 
     def _ticks(self, low: float, high: float, size: float) -> list[tuple[float, str]]:
-        """Return as many ticks as fit, at most `MOST`; closer together if they are too few."""
+        """Return as many ticks as fit, at most `MOST`.
+
+        If they are too few, place them closer together.
+        """
         found = self._fitting(low, high, size, False)
         return found if len(found) >= FEWEST else self._fitting(low, high, size, True)
 
@@ -127,7 +133,7 @@ class NumberAxis(pg.AxisItem):
 
 
 def _power(power: int, factor: int = 1) -> str:
-    """Return a power of ten times a factor: ``0.01``, ``20``, ``1e−7``."""
+    """Format a power of ten times a factor: ``0.01``, ``20``, ``1e−7``."""
     if -4 <= power <= 5:
         return number(factor * 10.0**power)
     return f"{factor}e{power}".replace("-", "−")

@@ -32,7 +32,7 @@ HELP = (
 
 
 class PlotBar(QWidget):
-    """One line above the plots.
+    """One line of controls above the plots.
 
     Signals:
         smoothing_changed(float): 0 to below 1.
@@ -103,7 +103,7 @@ class PlotBar(QWidget):
 
     @Slot()
     def refresh(self) -> None:
-        """Show the arrangement of the grid."""
+        """Update the controls to the arrangement of the grid."""
         arrangement = self._grid.arrangement
         self.axis.setCurrentIndex(self.axis.findData(arrangement.x))
         self.log.setChecked(arrangement.log_x)
@@ -192,7 +192,7 @@ class PlotBar(QWidget):
 
 
 def _reported(path: Path, write) -> None:
-    """Write, and report an OSError in words that name the file."""
+    """Call ``write``. Report an OSError in a message that names the file."""
     try:
         write()
     except OSError as error:

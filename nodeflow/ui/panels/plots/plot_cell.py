@@ -23,7 +23,7 @@ EXPORTS = (
     (".csv", "Export the values (CSV)…"),
 )
 LOWEST = 110
-"""Minimum height of a legible plot."""
+"""Minimum height of a legible plot, in pixels."""
 
 
 class PlotCell(QWidget):
@@ -82,7 +82,7 @@ class PlotCell(QWidget):
         self.show_legend()
 
     def set_place(self, place: PlotPlace, names: Sequence[str], number: int, count: int) -> None:
-        """Set the plot's place, the names of all curves, and its number among the plots."""
+        """Set the plot's place, the names of all curves, and its number among ``count`` plots."""
         self.place, self._names = place, names
         self._place_number, self._count = number, count
 
@@ -94,7 +94,7 @@ class PlotCell(QWidget):
         self.alone.setToolTip(plain_tip(words))
 
     def show_legend(self) -> None:
-        """Name the curves in their colours."""
+        """List the names of the curves, in their colours."""
         plot = self.plot
         named = [curve.title for curve in plot.curves]
         texts = [

@@ -1,6 +1,6 @@
-"""A grid of plots with one x axis: they zoom together and share a crosshair.
+"""A grid of plots with a common x axis. They zoom together and share a crosshair.
 
-Imports pyqtgraph, so import this module only when it is needed.
+It imports pyqtgraph, so import this module only when it is needed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nodeflow.ui.panels.plots.plot_cell import PlotCell
 from nodeflow.ui.panels.plots.shared_plots import DrawnRun
 
 MARGIN = 0.01
-"""Margin at both ends, as a fraction of the axis."""
+"""Margin at both ends of an axis, as a fraction of its length."""
 REST_MS = 120
 NEAREST = 1e-9
 """The shortest visible part, as a fraction of the whole axis."""
@@ -37,7 +37,7 @@ class PlotGrid(QWidget):
 
     Signals:
         arranged(Arrangement): the user rearranged the plots.
-        pointed(x): the crosshair's position on the x axis; None if hidden.
+        pointed(x): the crosshair's position on the x axis; None if it is hidden.
         zoomed(): another part of the x axis is shown.
         step_chosen(int): the user clicked at this step.
         export_asked(PlotCell, str): write a plot to a file with this suffix.
@@ -59,17 +59,17 @@ class PlotGrid(QWidget):
         self.overlays: list[Curve] = []
         """The curves of other runs."""
         self.span: tuple[float, float] | None = None
-        """The part chosen by the user, in view coordinates; None shows all."""
+        """The part of the x axis chosen by the user, in view coordinates; None shows all."""
         self._mark: int | None = None
         self._mark_words = NOT_FINITE
         self._changes: list[tuple[int, str]] = []
         self._runs: list[DrawnRun] = []
         self._cursor: int | None = None
         self._alone: int | None = None
-        """The number of the plot that is shown by itself; None shows all."""
+        """The number of the plot that is shown alone; None shows all."""
         self._is_over = True
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
-        """Runs while the user pans or zooms; afterwards lines are drawn smooth."""
+        """Runs while the user pans or zooms. When it ends, lines are drawn smooth."""
         self._rest.timeout.connect(self._on_rest)
         self._end = 0.0
         self._layout = QGridLayout(self)
@@ -81,13 +81,13 @@ class PlotGrid(QWidget):
     # ---- display ------------------------------------------------------------------------------
 
     def show_curves(self, curves: Sequence[Curve]) -> None:
-        """Draw these curves of the training; call `refresh` after they grow."""
+        """Draw these curves of the training. Call `refresh` after values are appended."""
         if list(curves) != self.curves:
             self.curves = list(curves)
             self._arrange()
 
     def show_overlays(self, curves: Sequence[Curve], runs: Sequence[DrawnRun] = ()) -> None:
-        """Also draw these curves of other runs, each in the plots of its name."""
+        """Also draw these curves of other runs, each in the plots of curves with its name."""
         if list(curves) != self.overlays or list(runs) != self._runs:
             self.overlays, self._runs = list(curves), list(runs)
             self._arrange()
@@ -115,16 +115,16 @@ class PlotGrid(QWidget):
         self.refresh()
 
     def mark(self, step: int | None, words: str = NOT_FINITE) -> None:
-        """Draw a line with words at the last step of a training; None removes it."""
+        """Draw a line with a text at the last step of a training; None removes it."""
         self._mark, self._mark_words = step, words
         placed = self.place_of(step) if step is not None else None
         for cell in self.cells:
             cell.plot.mark(placed if LOSS in cell.place.curves else None, words)
 
     def show_changes(self, changes: list[tuple[int, str]]) -> None:
-        """Draw a line for each change (step, words) during the training.
+        """Draw a line for each change (step, text) during the training.
 
-        Changes of the drawn runs get lines in the runs' colours.
+        Changes of the other drawn runs get lines in the runs' colours.
         """
         self._changes = list(changes)
         placed = [(self.place_of(step), text, "") for step, text in changes]
@@ -136,7 +136,7 @@ class PlotGrid(QWidget):
             cell.plot.show_changes(known)
 
     def show_cursor(self, step: int | None) -> None:
-        """Mark the selected step in all plots; None marks none."""
+        """Draw a line at the selected step in all plots; None removes it."""
         self._cursor = step
         placed = self.place_of(step) if step is not None else None
         for cell in self.cells:
@@ -176,7 +176,7 @@ class PlotGrid(QWidget):
         return next(c.plot.items_[name, run] for c in self.cells if (name, run) in c.plot.items_)
 
     def color(self, curve: Curve) -> str:
-        """Return the colour of a curve and its figures."""
+        """Return the colour of a curve, in which its figures are also shown."""
         cell = next((c for c in self.cells if curve in c.plot.curves), self.cells[0])
         return cell.plot.color_of(curve).name()
 
@@ -236,8 +236,8 @@ class PlotGrid(QWidget):
         """Draw new values.
 
         Args:
-            is_over: whether the training has ended and no longer needs the processor. Then axes end
-                with the curves, and lines are smooth.
+            is_over: whether the training has ended and no longer needs the processor. Then the
+            axes end with the curves, and lines are smooth.
         """
         self._is_over = is_over
         for cell in self.cells:
@@ -317,7 +317,9 @@ class PlotGrid(QWidget):
         self.pointed.emit(at)
 
     def _snapped(self, x: float) -> tuple[float, str] | None:
-        """Return the position of the nearest value, and a text with its step."""
+        """Return the position of the nearest value, and a text with its step; None if there is
+        none.
+        """
         found = self._nearest(x)
         if found is None:
             return None
@@ -331,7 +333,10 @@ class PlotGrid(QWidget):
         return float(curve.x(self.arrangement.x)[index]), head
 
     def _nearest(self, x: float) -> tuple[Curve, int] | None:
-        """Return the longest curve with a value near a position, and the value's index."""
+        """Return the curve with a value near a position, and the value's index.
+
+        Prefer the longest curve.
+        """
         for curve in sorted(self.all_curves, key=lambda curve: -curve.count):
             index = curve.index_at(self.arrangement.x, x)
             if index is not None:
@@ -349,7 +354,9 @@ class PlotGrid(QWidget):
 
     @property
     def explicit(self) -> Arrangement:
-        """The arrangement with its plots written out, so that it can be changed."""
+        """The arrangement with all its plots listed, also derived ones, so that it can be
+        changed.
+        """
         return replace(self.arrangement, plots=self.places)
 
     def _change(self, change: Callable[[Arrangement], Arrangement]) -> None:
@@ -376,11 +383,11 @@ class PlotGrid(QWidget):
 
     @property
     def visible_cells(self) -> list[PlotCell]:
-        """The plots in view: all, or the one that is shown by itself."""
+        """The visible plots: all, or the one that is shown alone."""
         return self.cells if self._alone is None else [self.cells[self._alone]]
 
     def show_alone(self, index: int | None) -> None:
-        """Show a plot by itself; None shows all."""
+        """Show one plot alone; None shows all."""
         self._alone = index
         self._arrange()
         self.refresh(self._is_over)
@@ -403,7 +410,7 @@ class PlotGrid(QWidget):
 
 
 def round_up(last: float) -> float:
-    """Return a number up to an eighth larger: an axis that ends there rarely moves.
+    """Return a number up to an eighth larger, so that an axis that ends there rarely changes.
 
     >>> round_up(1000), round_up(1001), round_up(0.3)
     (1024.0, 1024.0, 0.3125)

@@ -1,8 +1,9 @@
 """pyqtgraph as `pg`, imported without its copies of Qt's names.
 
-pyqtgraph copies every name of QtCore, QtGui and QtWidgets into its own modules, and PySide creates
-a class when it is first accessed. That creates 1000 unused classes, which take 6 MB and a third of
-the import time. Here those modules look up each name in Qt on demand.
+pyqtgraph copies every name of QtCore, QtGui and QtWidgets into its own modules, and PySide
+creates a class when its name is first accessed. That would create 1000 unused classes, which
+take 6 MB and a third of the import time. With this module, pyqtgraph's modules look up each
+name in Qt only when it is used.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MODULES = ("QtCore", "QtGui", "QtWidgets")
 
 @contextmanager
 def _copying_nothing() -> Iterator[None]:
-    """Prepare pyqtgraph's modules in advance, and let Qt's modules appear empty meanwhile."""
+    """Let Qt's modules appear empty while pyqtgraph is imported, so that it copies nothing."""
     originals = {name: import_module(f"PySide6.{name}") for name in MODULES}
     for name, original in originals.items():
         mirror = ModuleType(f"pyqtgraph.Qt.{name}")

@@ -1,4 +1,4 @@
-"""A box beside the crosshair with the values of all curves."""
+"""A box beside the crosshair that shows the values of all curves."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nodeflow.ui.core.theming.theme import TYPE, Theme, font
 GAP = 10
 MOST_ROWS = 12
 AROUND = 52
-"""Width of a row without its name and value, in pixels."""
+"""Width of a row apart from its name and value, in pixels."""
 
 
 class Readout(QLabel):
-    """The box, transparent to the mouse."""
+    """The box of values. Mouse events pass through it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -44,7 +44,13 @@ class Readout(QLabel):
         area: QRect,
         at_bottom: bool = False,
     ) -> None:
-        """Show (colour, name, value) of curves beside a line at x, in an area of the parent."""
+        """Show rows (colour, name, value) beside the position x.
+
+        Args:
+            head: the heading.
+            area: the area of the parent in which the box must stay.
+            at_bottom: place the box in the lower part of the area.
+        """
         room = area.width() - AROUND - max(_width(value) for *_, value in rows)
         rows = [(c, text_metrics.elide(n, text_metrics.CAPTION, room), v) for c, n, v in rows]
         head = text_metrics.elide(head, text_metrics.CAPTION, area.width() - GAP)

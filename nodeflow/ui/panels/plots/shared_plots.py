@@ -1,4 +1,4 @@
-"""The link between panels and the plots of trainings."""
+"""The shared state of the plots of trainings, by which panels influence them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DrawnRun:
     """A kept run whose curves are drawn.
 
     Attributes:
-        changes: (preceding step, words) of each change during its training.
+        changes: (preceding step, text) of each change during its training.
     """
 
     id: str
@@ -25,7 +25,7 @@ class DrawnRun:
 
 
 class SharedPlots(QObject):
-    """Curves of other runs, and the selected step.
+    """Curves of other runs, and the selected step, for all plots.
 
     Signals:
         overlays_changed(): other curves are drawn beside those of the training.
@@ -44,21 +44,21 @@ class SharedPlots(QObject):
         self.cursor: int | None = None
 
     def show_overlays(self, curves: Iterable[Curve], runs: Iterable[DrawnRun] = ()) -> None:
-        """Draw these curves of other runs, each in the plots of its name."""
+        """Draw these curves of other runs, each in the plots of curves with its name."""
         self.overlays, self.runs = tuple(curves), tuple(runs)
         self.overlays_changed.emit()
 
     def smooth_overlays(self, smoothing: float) -> None:
         """Smooth the loss curves of other runs.
 
-        They are redrawn with the curves of the training.
+        They are redrawn together with the curves of the training.
         """
         for curve in self.overlays:
             if curve.name == LOSS:
                 curve.set_smoothing(smoothing)
 
     def show_cursor(self, step: int | None) -> None:
-        """Mark a step in all plots; None marks none."""
+        """Mark a step in all plots; None removes the mark."""
         if step != self.cursor:
             self.cursor = step
             self.cursor_changed.emit()

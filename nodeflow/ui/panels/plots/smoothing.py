@@ -1,4 +1,4 @@
-"""Exponential means of a growing sequence; no Qt."""
+"""Exponential means of a growing sequence. This module does not use Qt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ BLOCK = 64
 
 
 class Smoothing:
-    """Bias-corrected exponential means of finite values; other values stay unchanged.
+    """Bias-corrected exponential means of the finite values. Other values stay unchanged.
 
     Args:
         keep: the weight of earlier values, 0 (no smoothing) to below 1.
@@ -25,7 +25,7 @@ class Smoothing:
         self._carried = powers[1:]
 
     def smooth(self, values: np.ndarray) -> np.ndarray:
-        """Return the means after each of the next float64 values, (n,)."""
+        """Append float64 values (n,), and return the mean after each of them."""
         result = values.copy()
         if not self.keep or not len(values):
             return result
@@ -39,7 +39,7 @@ class Smoothing:
         return result
 
     def _means(self, values: np.ndarray) -> np.ndarray:
-        """Return the means without bias correction."""
+        """Return the means of appended values without bias correction."""
         blocks = -(-len(values) // BLOCK)
         padded = np.zeros(blocks * BLOCK)
         padded[: len(values)] = values

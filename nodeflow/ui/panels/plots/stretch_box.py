@@ -1,4 +1,4 @@
-"""The mouse gestures of a plot: select a range to zoom to, pan, zoom; imports pyqtgraph."""
+"""The mouse gestures of a plot: select a range to zoom to, pan, zoom. It imports pyqtgraph."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from PySide6.QtWidgets import QApplication, QGraphicsRectItem
 from nodeflow.ui.panels.plots.plotting import pg
 
 WHEEL = 1.0015
-"""Zoom factor for each eighth of a degree of the mouse wheel."""
+"""Zoom factor per eighth of a degree of the mouse wheel."""
 SHORTEST = 4.0
-"""Minimum pixels of a drag that selects a range."""
+"""Minimum length of a drag that selects a range, in pixels."""
 
 
 class StretchBox(pg.ViewBox):
-    """The area of a plot.
+    """The area of a plot that reacts to the mouse.
 
     Signals:
-        asked(low, high): show this part of the x axis.
-        whole_asked(): show the whole x axis again.
-        clicked(x): a click, as a position on the x axis.
+        asked(low, high): the user wants this part of the x axis.
+        whole_asked(): the user wants the whole x axis again.
+        clicked(x): the user clicked at this position of the x axis.
     """
 
     asked = Signal(float, float)
@@ -38,7 +38,7 @@ class StretchBox(pg.ViewBox):
         self.addItem(self.stretch, ignoreBounds=True)
         self._clicked_at = 0.0
         self._single = QTimer(self, singleShot=True)
-        """Runs until a click cannot become a double click any more."""
+        """Runs after a click until no double click can follow."""
         self._single.timeout.connect(self._on_single)
 
     @property
@@ -47,7 +47,7 @@ class StretchBox(pg.ViewBox):
         low, high = self.viewRange()[0]
         return float(low), float(high)
 
-    # These method names belong to pyqtgraph.
+    # pyqtgraph calls these methods by their names.
 
     def mouseDragEvent(self, ev: Any, axis: int | None = None) -> None:
         ev.accept()

@@ -1,6 +1,7 @@
-"""The plots beside the figures of a training: a bar, the grid, and metrics that are tables.
+"""The plots beside the figures of a training: a bar of controls, the grid, and metrics that are
+tables.
 
-Imports pyqtgraph, so import this module only when it is needed.
+It imports pyqtgraph, so import this module only when it is needed.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from nodeflow.ui.panels.value_views.metric_matrix import MatrixView
 
 
 class TrainingPlots(QWidget):
-    """The plots of a training, arranged as the open file says, with curves of other runs.
+    """The plots of a training in the arrangement of the open file, with curves of other runs.
 
     Signals:
-        metric_requested(): the user clicked the link to choose metrics, which is shown without any.
+        metric_requested(): the user clicked the link to choose metrics, which is shown if there
+        are none.
         smoothing_changed(): the smoothing of curves changed, so other plots must be drawn again.
     """
 
@@ -120,7 +122,7 @@ class TrainingPlots(QWidget):
         self._write_note()
 
     def show_record(self, record: TrainingRecord) -> None:
-        """Draw new values of a training."""
+        """Draw new values from the record of a training."""
         self._record = record
         is_over = record.done is not None or record.diverged is not None
         self.grid.show_curves(record.curves)

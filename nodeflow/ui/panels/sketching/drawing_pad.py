@@ -1,7 +1,7 @@
 """A square to draw in with mouse, pen or finger: light ink on a dark background, as in MNIST.
 
-The drawing is kept as strokes, so that each can be undone. It is painted into a picture of fixed
-size, so that predictions do not depend on the size of the pad on the screen.
+The drawing is kept as strokes, so that each can be undone. It is painted into a picture of
+fixed size, so that predictions do not depend on the size of the pad on the screen.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ from nodeflow.ui.core.theming.theme import TYPE, Theme, font
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 SIDE = 336
-"""Side of the drawn picture in pixels: twelve for each of MNIST's 28."""
+"""Side of the drawn picture in pixels: twelve pixels for each of MNIST's 28."""
 BRUSH, THINNEST, THICKEST = 26, 8, 60
-"""Widths of the brush in those pixels; the first makes strokes as wide as in MNIST."""
+"""Usual, smallest and largest width of the brush, in pixels of the drawn picture. The usual
+width gives strokes as wide as in MNIST.
+"""
 ERASER = 1.6
 """Width of the eraser relative to the brush."""
 PAPER, INK = QColor("#000000"), QColor("#ffffff")
@@ -119,7 +121,7 @@ class DrawingPad(QWidget):
 
     @property
     def inverted(self) -> bool | None:
-        """Whether the last picture is shown inverted; None if there is none."""
+        """Whether the last picture is shown inverted; None if there is no picture."""
         picture = self._last_picture()
         return None if picture is None else picture.inverted
 
@@ -139,7 +141,7 @@ class DrawingPad(QWidget):
             self._repaint_all()
 
     def place(self, image: QImage) -> None:
-        """Replace the drawing by a picture; dark ink on light paper is inverted."""
+        """Replace the drawing by a picture. Dark ink on light paper is inverted."""
         if image.isNull():
             self.refused.emit("This is not a picture.")
             return
@@ -155,7 +157,7 @@ class DrawingPad(QWidget):
         self._repaint_all()
 
     def place_file(self, path: str) -> None:
-        """Replace the drawing by a picture file, once it is read."""
+        """Replace the drawing by a picture file, once the file is read."""
         self._reading.run(partial(read_picture, Path(path), QSize(4 * SIDE, 4 * SIDE)))
 
     @Slot(object)
@@ -260,7 +262,7 @@ class DrawingPad(QWidget):
         self._end()
 
     def tabletEvent(self, event: QTabletEvent) -> None:
-        """Draw wider with more pressure of the pen; erase with its other end."""
+        """Draw wider with more pressure of the pen; erase with the other end of the pen."""
         pressure = 0.4 + 0.8 * event.pressure()
         kind = event.type()
         if kind == QEvent.Type.TabletPress:
@@ -311,7 +313,7 @@ class DrawingPad(QWidget):
 
 
 def _command(event: QEvent) -> str | None:
-    """Return the name of the method that a key calls."""
+    """Return the name of the method that a key calls, or None."""
     if not isinstance(event, QKeyEvent):
         return None
     if event.matches(QKeySequence.StandardKey.Paste):
@@ -343,7 +345,7 @@ def _draw_end(painter: QPainter, stroke: Stroke, index: int) -> None:
 
 
 def _draw_picture(painter: QPainter, picture: Picture) -> None:
-    """Draw a picture in the centre, with its background turned into the pad's background."""
+    """Draw a picture in the centre. Its background becomes the background of the pad."""
     light = preparation.light_on_dark(picture.grey, picture.inverted)
     values = np.ascontiguousarray((light * 255).round().astype(np.uint8))
     height, width = values.shape

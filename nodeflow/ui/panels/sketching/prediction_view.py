@@ -13,7 +13,7 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 LOWEST_BAR, HIGHEST_BAR = 15, 26
 LEAST_SHOWN = 0.0005
-"""Probability below which 0 % is shown."""
+"""The smallest probability that is not shown as 0 %."""
 
 
 class ProbabilityBars(QWidget):
@@ -45,7 +45,7 @@ class ProbabilityBars(QWidget):
         self.update()
 
     def show_note(self, text: str) -> None:
-        """Show a sentence instead."""
+        """Show a sentence instead of the bars."""
         self.names, self.values, self.note = (), np.zeros(0), text
         self.setAccessibleDescription(text)
         self.update()
@@ -170,7 +170,7 @@ class PictureBox(QWidget):
 
 
 def percent(part: float) -> str:
-    """Return a fraction as ``98.2 %``; return a number outside 0 to 1 as it is.
+    """Format a fraction as ``98.2 %``. A number outside 0 to 1 is formatted as it is.
 
     >>> percent(0.98234), percent(1.0), percent(0.00012), percent(-3.25)
     ('98.2 %', '100 %', '0 %', '−3.25')

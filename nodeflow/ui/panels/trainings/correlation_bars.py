@@ -17,7 +17,9 @@ NOTE = "Correlations of parameters with the result need at least three trials."
 
 
 class CorrelationBars(QWidget):
-    """A bar for each parameter, to the right for a positive correlation, else to the left."""
+    """A bar for each parameter: to the right for a positive correlation, to the left for a
+    negative one.
+    """
 
     def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,7 +38,7 @@ class CorrelationBars(QWidget):
         return QSize(WIDTH, ROW * (len(self.values) + 1))
 
     def show_values(self, values: Mapping[str, float], key: str) -> None:
-        """Show Spearman's correlations, -1 to 1, of parameters with ``key``."""
+        """Show Spearman's correlations, -1 to 1, between parameters and the result ``key``."""
         self.values = dict(sorted(values.items(), key=lambda one: -abs(one[1])))
         self.key = key
         words = ", ".join(f"{name} {value:+.2f}" for name, value in self.values.items())

@@ -1,4 +1,4 @@
-"""The history of the training that runs or ran last, for views that open after it began."""
+"""The history of the current or last training, for views that open after it began."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from nodeflow.ui.panels.trainings.training_history import TrainingRecord
 
 
 class LatestTraining(QObject):
-    """Follows the trainings of a window from its start.
+    """The history of the window's trainings, recorded from the start of the window.
 
     Attributes:
-        record: the history; empty before a training, and for another document.
+        record: the history of the current or last training; empty before the first, and for a
+        new document.
 
     Signals:
-        began(): the record is a new one.
-        advanced(event): the record took an event.
+        began(): there is a new record.
+        advanced(event): an event was added to the record.
     """
 
     began = Signal()

@@ -18,7 +18,7 @@ from nodeflow.ui.panels.value_views.sample_grid import SampleGrid
 from nodeflow.ui.panels.value_views.view_page import ViewCanvas
 
 SAMPLES = "predictions"
-"""The view that is a page of samples; all others are drawn."""
+"""The kind of view that is a page of samples. All other kinds are drawn."""
 NARROWEST = 250
 WAITS = "Computing…"
 
@@ -58,7 +58,7 @@ class RunCell(QWidget):
         self.setMinimumWidth(NARROWEST)
 
     def begin(self, run: Run, color: str) -> None:
-        """Show the name of a run whose view is being computed."""
+        """Show the name of a run while its view is being computed."""
         if self.run is None or self.run.id != run.id:
             self.say(WAITS)
         self.run = run
@@ -68,18 +68,18 @@ class RunCell(QWidget):
         self._describe("")
 
     def await_view(self, kind: str) -> None:
-        """Prepare for a view of another kind: hide the current one."""
+        """Hide the current view, because a view of another kind is awaited."""
         if kind != self._kind:
             self._kind = kind
             self.say(WAITS)
 
     def say(self, text: str) -> None:
-        """Show a sentence in place of the view."""
+        """Show a sentence instead of the view."""
         self.text.setText(text)
         self._pages.setCurrentIndex(0)
 
     def show_view(self, answer: RunView) -> None:
-        """Show the view, or why there is nothing to show."""
+        """Show the view, or the reason why there is nothing to show."""
         self._describe(answer.note)
         value = answer.value
         if value.data is None:

@@ -60,7 +60,7 @@ class RunDetails(QWidget):
         self.clear()
 
     def clear(self) -> None:
-        """Show no run, because none or too many are selected."""
+        """Show no run, because no run or several runs are selected."""
         self._fill("", (), {})
         self.hint.show()
         self.tree.hide()
@@ -103,7 +103,11 @@ class RunDetails(QWidget):
         )
 
     def show_changes(self, before: Run, after: Run, changes: Changes, draws: bool) -> None:
-        """Show the changes between two runs; ``draws``: the canvas can also show them."""
+        """Show the changes between two runs.
+
+        Args:
+            draws: whether the canvas can also show them.
+        """
         found: dict[str, list[tuple[str, ...]]] = {}
         edits = [
             *((_after(edit.step), edit.words, "") for edit in changes.edits[0]),
@@ -187,7 +191,7 @@ def _value(value: Any) -> str:
 
 
 def _data(said: Mapping[str, Any]) -> str:
-    """Return one line about the data of a placeholder, from a run's record."""
+    """Return a line about the data of a placeholder, from a run's record."""
     source = str(said.get("source", ""))
     kind, colon, path = source.partition(":")
     known = said.get("digest") or "content unknown"

@@ -24,11 +24,11 @@ ALL_COLORS = (
     *(QColor(color).lighter(145).name() for color in COLORS),
     *(QColor(color).darker(150).name() for color in COLORS),
 )
-"""The colours with their shades, for more runs than there are colours."""
+"""The colours and lighter shades of them, for more runs than there are colours."""
 SHOW_MS = 30
-"""Milliseconds in which answers are collected, because each drawing redraws all curves."""
+"""Milliseconds during which answers are collected, because each drawing redraws all curves."""
 CURVES = "curves"
-"""The key of requests to the library."""
+"""Key of requests to the library."""
 
 
 class RunOverlays(QObject):
@@ -56,7 +56,7 @@ class RunOverlays(QObject):
         library.answered.connect(self._on_answered)
 
     def draw(self, id: str, on: bool) -> None:
-        """Draw a run, or stop drawing it."""
+        """Draw the curves of a run, or stop drawing them."""
         run = self.library.run(id)
         if on and run is not None and id not in self.colors:
             self.colors[id] = run.colour or self._free_color()
@@ -93,7 +93,9 @@ class RunOverlays(QObject):
 
     @Slot()
     def _follow(self) -> None:
-        """Update the drawn runs: some may be deleted, renamed, recoloured, or trained further."""
+        """Update the drawn runs, which may have been deleted, renamed, recoloured, or trained
+        further.
+        """
         before = dict(self.colors)
         for id in list(self.colors):
             run = self.library.run(id)
@@ -130,7 +132,7 @@ class RunOverlays(QObject):
 
 
 def curves_of(store: RunStore, run: Run, color: str, smoothing: float) -> list[Curve]:
-    """Return the curves of a run for the plots; callable on any thread."""
+    """Return the curves of a run for the plots. This may be called on any thread."""
     found: Mapping[str, KeptCurve] = store.curves(run)
     name = f"{run.name} (trains)" if run.status == RUNNING else run.name
     drawn = []

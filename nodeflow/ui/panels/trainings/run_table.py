@@ -23,9 +23,9 @@ TAGS, NOTE = "Tags", "Note"
 BEFORE = (PLOT, STAR, NAME, LOSS)
 AFTER = ("Epochs", "Steps", "Time", "Status", "Started", "File", TAGS, NOTE)
 MOST_METRICS = 4
-"""Maximum columns of metrics; the most frequent ones are shown."""
+"""Maximum number of columns with metrics. The most frequent metrics are shown."""
 FIELDS = {NAME: "name", NOTE: "note", TAGS: "tags"}
-"""Columns edited in place, with the store's names of their fields."""
+"""The columns edited in place, with the names of their fields in the run store."""
 
 _WORDS: Mapping[str, Callable[[Run], Any]] = {
     LOSS: lambda run: run.loss,
@@ -49,7 +49,7 @@ _TEXTS: Mapping[str, Callable[[Any], str]] = {
 
 
 class RunModel(SortedRows[Run]):
-    """The runs, newest first unless sorted otherwise.
+    """The model of the runs, newest first unless sorted otherwise.
 
     Signals:
         edited(id, field, value): the user changed a cell.
@@ -75,7 +75,7 @@ class RunModel(SortedRows[Run]):
         return self.columns
 
     def show(self, runs: Sequence[Run]) -> None:
-        """Show these runs; rows that stay keep their selection."""
+        """Show these runs. Rows that stay keep their selection."""
         columns = (*BEFORE, *metrics_of(runs), *AFTER)
         wanted = self.in_order(runs)
         found = {run.id: run for run in wanted}
@@ -202,16 +202,18 @@ class RunFilter(QSortFilterProxyModel):
         self.setSourceModel(model)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Let the model sort its rows, which is faster."""
+        """Sort the rows of the model below, which is faster than sorting in this filter."""
         self.sourceModel().sort(column, order)
 
     def search(self, text: str) -> None:
-        """Show the runs that contain all these words."""
+        """Show only the runs that contain all words of a text."""
         self._words = text.casefold().split()
         self.invalidate()
 
     def only(self, file: str, starred: bool) -> None:
-        """Show only the runs of one file (all if empty), and only starred runs if wanted."""
+        """Show only the runs of one file (all files if empty), and only starred runs if
+        ``starred``.
+        """
         self._file, self._starred = file, starred
         self.invalidate()
 
@@ -225,7 +227,9 @@ class RunFilter(QSortFilterProxyModel):
 
 
 def searched(run: Run) -> str:
-    """Return the searched text of a run, including settings such as ``epochs=10``."""
+    """Return the text of a run that a search looks into, including settings such as
+    ``epochs=10``.
+    """
     settings = (f"{name}={value}" for name, value in run.settings.items())
     parts = (run.id, run.name, run.file, run.status, run.note, *run.tags, *settings)
     return "\n".join(parts).casefold()
@@ -233,7 +237,9 @@ def searched(run: Run) -> str:
 
 @cache
 def swatch(color: str) -> QIcon:
-    """Return a colour as an icon, unchanged in a selected row; transparent without a colour."""
+    """Return a colour as an icon that looks the same in a selected row; transparent without a
+    colour.
+    """
     pixmap = QPixmap(24, 24)
     pixmap.setDevicePixelRatio(2)
     pixmap.fill(QColor(color) if color else QColor(Qt.GlobalColor.transparent))
@@ -257,7 +263,7 @@ def sortable(value: Any) -> tuple[bool, Any]:
 
 
 def stretches(wanted: Iterable[bool]) -> list[tuple[int, int]]:
-    """Return the first and last index of each stretch of true values.
+    """Return the first and last index of each run of true values.
 
     >>> stretches([True, True, False, True])
     [(0, 1), (3, 3)]
@@ -273,7 +279,7 @@ def stretches(wanted: Iterable[bool]) -> list[tuple[int, int]]:
 
 
 def tags_of(text: str) -> tuple[str, ...]:
-    """Return tags as a user writes them.
+    """Parse tags as a user writes them.
 
     >>> tags_of("good, wide ,good")
     ('good', 'wide')

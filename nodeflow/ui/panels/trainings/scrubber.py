@@ -25,12 +25,16 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
 
 DRAG_MS = 40
-"""Pause of a drag before a step is requested; the request replaces the previous one."""
+"""Milliseconds that a drag must pause before a step is requested. The request replaces the
+previous one.
+"""
 TITLE_WIDTH = 130
 FIRST, LAST = "This is the first step.", "This is the last step."
 BRANCH = "Start a new training from the state before this step"
 PLAY_MS = 150
-"""Minimum milliseconds between played steps; each waits for the values of the previous one."""
+"""Minimum milliseconds between two steps during playing. Each step also waits for the previous
+step's values.
+"""
 
 
 class StepSlider(QSlider):
@@ -50,7 +54,7 @@ class StepSlider(QSlider):
 
 
 class Scrubber(QWidget):
-    """The controls that choose the displayed step; hidden if there are no steps.
+    """The controls that choose the displayed step. They are hidden if there are no steps.
 
     Signals:
         branch_requested(step): train from the state before this step.
@@ -72,7 +76,7 @@ class Scrubber(QWidget):
         Args:
             why_no_training: returns why no training can begin; empty if one can.
             of_runs: offer only steps of kept runs.
-            narrow: put the words and buttons about a past step into a line of their own.
+            narrow: put the texts and buttons about a past step into a separate line.
         """
         super().__init__()
         self._past, self._ops, self._of_runs = past, ops, of_runs

@@ -23,7 +23,7 @@ NOWHERE = QModelIndex()
 
 
 class SortedRows(QAbstractTableModel, Generic[Row]):
-    """Rows in the user's order.
+    """A table model whose rows are in the order that the user chose.
 
     Attributes:
         rows: the rows in their current order.
@@ -52,7 +52,7 @@ class SortedRows(QAbstractTableModel, Generic[Row]):
     # ---- order --------------------------------------------------------------------------------
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Sort by a column from now on; equal rows keep their order."""
+        """Sort by a column from now on. Equal rows keep their order."""
         titles = self.titles
         self._title = titles[column] if 0 <= column < len(titles) else ""
         self._falls = order == Qt.SortOrder.DescendingOrder
@@ -66,11 +66,15 @@ class SortedRows(QAbstractTableModel, Generic[Row]):
         return sorted(rows, key=lambda row: self.key_of(row, title), reverse=self._falls)
 
     def sort_again(self) -> None:
-        """Sort again, because sort keys have changed."""
+        """Sort again, because the sort keys of rows have changed."""
         self.arrange(self.in_order(self.rows))
 
     def arrange(self, wanted: list[Row]) -> None:
-        """Reorder the rows; ``wanted`` holds the same objects."""
+        """Reorder the rows.
+
+        Args:
+            wanted: the same row objects in the new order.
+        """
         if all(one is other for one, other in zip(wanted, self.rows, strict=True)):
             return
         self.layoutAboutToBeChanged.emit()
@@ -99,7 +103,7 @@ class SortedRows(QAbstractTableModel, Generic[Row]):
             self.endMoveRows()
 
     def _place_of(self, row: Row, others: list[Row]) -> int:
-        """Return the index of a row among other sorted rows: after all equal ones."""
+        """Return the index for a row among other sorted rows, after all equal rows."""
         low, high = 0, len(others)
         if not self._title:
             return high
@@ -114,6 +118,6 @@ class SortedRows(QAbstractTableModel, Generic[Row]):
         return low
 
     def tell(self, first: int, last: int | None = None) -> None:
-        """Report that all cells of some rows have changed."""
+        """Emit that all cells of some rows have changed."""
         end = self.index(first if last is None else last, len(self.titles) - 1)
         self.dataChanged.emit(self.index(first, 0), end)

@@ -1,4 +1,4 @@
-"""The events of a training so far, prepared for plots and figures; no Qt."""
+"""The events of a training so far, prepared for plots and figures. This module does not use Qt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nodeflow.train.settings import UNTIL_STOPPED
 from nodeflow.ui.panels.plots.curve import LOSS, Curve
 
 SPEED_SECONDS = 2.0
-"""The window over which speed is averaged: steady enough to read, short enough to be current."""
+"""Seconds over which speed is averaged: long enough to be steady, short enough to be current."""
 
 
 @dataclass
@@ -45,7 +45,7 @@ class TrainingRecord:
     shares: tuple[str, ...] = ()
     """The metrics that lie between 0 and 1."""
     measured: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """The split of each metric and its number of rows (0: no data)."""
+    """For each metric, the split on which it is measured and the number of rows (0: no data)."""
     done: Done | None = None
     diverged: Diverged | None = None
     mark: int | None = None
@@ -60,9 +60,11 @@ class TrainingRecord:
         self.losses = Curve(LOSS, smoothing=self.smoothing)
         self._marks: list[tuple[float, int]] = []
         self._offset = 0
-        """Steps of an interrupted epoch, which a continued training counts again."""
+        """Number of steps of an interrupted epoch that a continued training counts again."""
         self._since = self._plotted_since = (0, 0.0)
-        """(step, epochs) at the last change of the steps per epoch; the second is for the plot."""
+        """(step, epochs) at the last change of the number of steps per epoch, as counted by the
+        training and by the plot.
+        """
         self._seconds = 0.0
         """Duration of the earlier trainings whose curves are continued."""
 
@@ -73,13 +75,17 @@ class TrainingRecord:
         return [curve for curve in found if curve.count]
 
     def set_smoothing(self, smoothing: float) -> None:
-        """Change the smoothing of the curves with a value for each step."""
+        """Change the smoothing of the curves that have a value for each step."""
         self.smoothing = smoothing
         for curve in (self.losses, *self.scalars.values()):
             curve.set_smoothing(smoothing)
 
     def take(self, event: Event, now: float | None = None) -> None:
-        """Record an event; ``now`` is the time of its arrival."""
+        """Record an event.
+
+        Args:
+            now: the time of its arrival.
+        """
         if isinstance(event, Started):
             self._start(event)
         elif isinstance(event, Resumed):
@@ -118,7 +124,9 @@ class TrainingRecord:
         self._marks = []
 
     def _resume(self, event: Resumed) -> None:
-        """Restore the curves up to the resumed step, keeping those of earlier trainings."""
+        """Restore the curves up to the step at which the training resumes, also those of
+        earlier trainings.
+        """
         before = int(np.searchsorted(self.losses.steps, event.first))
         self.losses.cut(before)
         for curve in (*self.metrics.values(), *self.scalars.values()):
@@ -134,7 +142,7 @@ class TrainingRecord:
         self.epoch = event.epoch - 1
 
     def _edit(self, event: Edited) -> None:
-        """Record an edit; the number of steps per epoch may change here."""
+        """Record an edit, which may change the number of steps per epoch."""
         step = event.step + self._offset
         each = self.steps_per_epoch
         self._plotted_since = (step, self._epochs_at(step))
@@ -189,7 +197,7 @@ class TrainingRecord:
     def _extend(
         self, curve: Curve, first: int, values: np.ndarray, seconds: float, since: float = 0.0
     ) -> None:
-        """Append steps, with times spread evenly over their total duration."""
+        """Append the values of some steps, with times spread evenly over their duration."""
         count = len(values)
         steps = np.arange(first, first + count, dtype=np.float64)
         epochs = self._epochs(steps)
@@ -203,7 +211,7 @@ class TrainingRecord:
         return int(self.losses.steps[-1]) if self.losses.count else 0
 
     def pause(self) -> None:
-        """Restart the speed measurement: the pause must not count."""
+        """Restart the measurement of speed, so that a pause does not count."""
         self._marks = []
 
     @property
@@ -213,7 +221,7 @@ class TrainingRecord:
 
     @property
     def total_steps(self) -> int:
-        """The number of steps at the end of the training; 0 if it goes on until stopped."""
+        """The number of steps at the end of the training; 0 if it continues until it is stopped."""
         if not self.has_end:
             return 0
         last, (step, epochs) = self.first_epoch - 1 + self.epochs, self._since
@@ -221,7 +229,10 @@ class TrainingRecord:
 
     @property
     def part(self) -> float:
-        """The fraction of all steps that is done; a continued training starts where it left off."""
+        """The finished fraction of all steps.
+
+        A continued training starts at the fraction where it left off.
+        """
         return min(1.0, self.last_step / self.total_steps) if self.total_steps else 0.0
 
     @property
@@ -253,7 +264,7 @@ class TrainingRecord:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration like ``42 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    """Format a duration: ``42 s``, ``3 min 5 s``, ``2 h 10 min``."""
     whole = math.ceil(seconds) if seconds < 100 else round(seconds)
     if whole < 60:
         return f"{whole} s"

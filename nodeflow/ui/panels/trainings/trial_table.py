@@ -32,7 +32,7 @@ _VALUES: Mapping[str, Callable[[Result], Any]] = {
 
 
 class TrialModel(SortedRows[Result]):
-    """The trials in the user's order; equal ones in the order of their start.
+    """The model of the trials in the user's order. Equal trials are in the order of their start.
 
     Signals:
         plotted(id, on): the user wants the curves of a run drawn, or no longer drawn.
@@ -75,7 +75,7 @@ class TrialModel(SortedRows[Result]):
         self.endResetModel()
 
     def take(self, result: Result) -> None:
-        """Add a trial that has begun, or update one."""
+        """Add a trial that has begun, or update an existing one."""
         if not self._known:
             self.show([result])
             return
@@ -178,7 +178,7 @@ class TrialModel(SortedRows[Result]):
 
 
 def state_text(result: Result) -> str:
-    """Return ``epoch 3 of 10`` while it trains, else its final state."""
+    """Return ``epoch 3 of 10`` while a trial trains, otherwise its final state."""
     if result.state == TRAINING:
         return f"epoch {result.epoch + 1} of {result.epochs}" if result.epochs else "preparing"
     if result.state in (DONE, FAILED):

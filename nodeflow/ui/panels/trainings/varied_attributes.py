@@ -1,4 +1,4 @@
-"""The settings of a sweep: the varied attributes and the way trials are chosen."""
+"""The settings of a sweep: the varied attributes, and the method that chooses trials."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ TIPS = {
     RANDOM: "Random values; the same seed gives the same trials.",
 }
 EMPTY = "Nothing varies yet. Press Add, or the sliders icon beside an attribute in the inspector."
-"""The inspector marks the button with a sliders icon."""
+"""The text of an empty sweep. In the inspector, the named button has a sliders icon."""
 
 
 class SweepSettings(QWidget):
-    """The part of the panel that edits the document.
+    """The part of the sweep panel that edits the document.
 
     Signals:
-        vary_wanted(path, attribute): edit the tried values of this attribute.
+        vary_wanted(path, attribute): edit the values that the sweep tries for this attribute.
         add_wanted(): choose another attribute to vary.
     """
 
@@ -103,7 +103,11 @@ class SweepSettings(QWidget):
 
     @property
     def specs(self) -> tuple[Spec, ...]:
-        """The variations; raises SpecProblem if the file contains an invalid one."""
+        """The variations of the sweep.
+
+        Raises:
+            SpecProblem: the file contains an invalid variation.
+        """
         found = (spec_of(name, text) for name, text in spec_texts(self._workspace.root).items())
         return tuple(spec for spec in found if spec is not None)
 
@@ -114,7 +118,11 @@ class SweepSettings(QWidget):
 
     @property
     def plan(self) -> Plan:
-        """The sweep with the current settings; raises SpecProblem."""
+        """The plan of a sweep with the current settings.
+
+        Raises:
+            SpecProblem: the settings are invalid.
+        """
         sampler = self.sampler.currentData()
         return Plan(
             self.specs,
@@ -158,7 +166,9 @@ class SweepSettings(QWidget):
         self.note.setVisible(bool(self.note.text()))
 
     def _fill_samplers(self, chosen: str) -> None:
-        """List the samplers that are here, and the document's own if it is not among them."""
+        """List the available methods that choose trials, and the document's own even if it is
+        not available.
+        """
         known = [(name, text, TIPS[name]) for name, text in SAMPLERS.items()]
         known += [(each.name, each.label, each.fields["tip"]) for each in offers("sampler")]
         if chosen not in [name for name, *_ in known]:
@@ -179,7 +189,7 @@ class SweepSettings(QWidget):
             return False
 
     def _note(self, sampler: str) -> str:
-        """Return a note: the number of combinations, or a missing requirement."""
+        """Return a note about a method: the number of combinations, or a missing requirement."""
         if sampler == RANDOM:
             return ""
         try:

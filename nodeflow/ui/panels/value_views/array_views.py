@@ -1,4 +1,4 @@
-"""Displays of one array as a table of numbers or as a histogram, without pyqtgraph."""
+"""Displays of one array as a table of numbers or as a histogram. They do not use pyqtgraph."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 BINS = 48
 MOST_SAMPLED = 400_000
-"""Maximum elements read by a histogram and the statistics; larger arrays are sampled regularly."""
+"""Maximum number of elements read for a histogram and the statistics. Larger arrays are sampled
+regularly.
+"""
 COLUMN_WIDTH, ROW_HEIGHT = 96, 22
 
 
@@ -73,7 +75,7 @@ def figures(array: np.ndarray) -> list[tuple[str, str]]:
 
 
 class ArrayModel(QAbstractTableModel):
-    """An array as rows and columns; axes beyond two are stacked.
+    """An array as a table model. Axes beyond two are stacked as rows.
 
     Signals:
         typed(position, text): a cell was edited; its position is the flat index of the element.
@@ -160,14 +162,18 @@ class TableView(QTableView):
         self.setFrameShape(self.Shape.NoFrame)
 
     def show_array(self, array: np.ndarray, names: tuple[str, ...] = ()) -> None:
-        """Show an array; ``names`` are the names of its columns."""
+        """Show an array.
+
+        Args:
+            names: the names of its columns.
+        """
         width = COLUMN_WIDTH * (2 if array.dtype.kind == "c" else 1)
         self.horizontalHeader().setDefaultSectionSize(width)
         self.array_model.show(array, names)
 
     @property
     def is_editing(self) -> bool:
-        """Whether a cell is being edited. Showing other values would end the edit."""
+        """Return whether a cell is being edited. Showing other values would end the edit."""
         return self.state() == self.State.EditingState
 
 

@@ -1,4 +1,4 @@
-"""Two values of a tensor side by side, and the difference of their elements as a heat map."""
+"""Two values of a tensor side by side, with the difference of their elements as a heat map."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from nodeflow.ui.panels.value_views.picture_options import Drawn, Shape2
 from nodeflow.ui.panels.value_views.picture_view import PictureView
 
 WIDE = 6
-"""Ratio of width to height above which pictures are stacked instead of side by side."""
+"""Ratio of width to height above which pictures are stacked and not placed side by side."""
 MOST_WORDS = 7
-"""Maximum elements of a value that is shown as numbers instead of a picture."""
+"""Maximum number of elements of a value that is shown as numbers and not as a picture."""
 
 
 class ValueColumn(QWidget):
@@ -53,7 +53,7 @@ class ValueColumn(QWidget):
 
 
 class DifferenceView(QWidget):
-    """Both values on one colour scale, and the second minus the first."""
+    """Both values on a common colour scale, and the second minus the first."""
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class DifferenceView(QWidget):
         self.text.setText(found.text)
 
     def _arrange(self, drawn: Drawn | None) -> None:
-        """Stack wide pictures; place others side by side."""
+        """Stack wide pictures. Place other pictures side by side."""
         shape = (
             drawn.pictures[0].shape if drawn is not None and len(drawn.pictures) == 1 else (1, 1)
         )
@@ -107,7 +107,7 @@ class DifferenceView(QWidget):
         self._columns.setDirection(kinds.TopToBottom if is_wide else kinds.LeftToRight)
 
     def wait(self, titles: tuple[str, str], text: str) -> None:
-        """Show why the second value is still missing."""
+        """Show a text that says why the second value is still missing."""
         self.found = None
         self.second.show_value(titles[1], None, None, None)
         self.between.show_value("Difference", None, None, None)
@@ -117,7 +117,10 @@ class DifferenceView(QWidget):
 def _drawn(
     array: np.ndarray, image_shape: Shape2, column_shape: Shape2, is_grey: bool | None = None
 ) -> Drawn | None:
-    """Return the pictures of a value; None for a value better shown as numbers, or not drawable."""
+    """Return the pictures of a value.
+
+    Return None if it is better shown as numbers, or cannot be drawn.
+    """
     if array.dtype.kind not in "biuf" or array.size <= MOST_WORDS:
         return None
     ways = picture_options.ways(array, image_shape, column_shape)

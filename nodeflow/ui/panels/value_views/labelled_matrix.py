@@ -14,12 +14,14 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 SMALLEST_CELL, LARGEST_CELL = 13, 28
-"""Limits of a cell's side in pixels. The lower one fits a name; larger matrices scroll."""
+"""Limits of a cell's side in pixels. The lower limit fits a name; larger matrices scroll."""
 WIDEST_NAME = 96
 
 
 class LabelledMatrix(QAbstractScrollArea):
-    """A heat map whose names at the left and top stay visible while it is scrolled."""
+    """A heat map with row names at the left and column names at the top, which stay visible
+    while it scrolls.
+    """
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -52,7 +54,9 @@ class LabelledMatrix(QAbstractScrollArea):
 
     @property
     def cell(self) -> int:
-        """The side of a cell: the whole matrix fits if the cells stay large enough for a name."""
+        """The side of a cell. The whole matrix fits, provided that cells stay large enough for
+        a name.
+        """
         rows, columns = self.array.shape
         room = self.viewport().size()
         fits = min(

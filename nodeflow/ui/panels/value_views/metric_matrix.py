@@ -23,15 +23,15 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 MARGIN = 18
-"""The minimum space for the numbers or names of rows and columns."""
+"""The minimum space for the numbers or names of rows and columns, in pixels."""
 WIDEST_NAME = 58
-"""Width beyond which names are elided; the tooltip shows them in full."""
+"""Width in pixels beyond which names are elided. Tooltips show the full names."""
 SMALLEST_TEXT = 7
 LIGHT, DARK = QColor("#ffffff"), QColor("#10141a")
 
 
 class MatrixView(QWidget):
-    """An array of one or two axes; rows are labels, columns predictions.
+    """The heat map of an array with one or two axes. Rows are labels, columns predictions.
 
     Signals:
         cell_clicked(row, column): a cell was clicked.
@@ -56,9 +56,10 @@ class MatrixView(QWidget):
         self.update()
 
     def show_matrix(self, name: str, array: np.ndarray, names: tuple[str, ...] = ()) -> None:
-        """Show an array, with further axes stacked as rows.
+        """Show an array. Axes beyond two are stacked as rows.
 
-        ``names`` are the classes of both axes.
+        Args:
+            names: the classes of both axes.
         """
         self.array = array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
         self._names = names if self.array.shape == (len(names),) * 2 else ()
@@ -75,7 +76,7 @@ class MatrixView(QWidget):
         self._fit_margins()
 
     def _fit_margins(self) -> None:
-        """Reserve space for names at the left, and above the cells for upright column names."""
+        """Reserve space for names at the left, and for upright column names above the cells."""
         metrics = QFontMetricsF(font(TYPE["caption"]))
         widest = max((metrics.horizontalAdvance(name) for name in self._names), default=0.0)
         room = max(float(MARGIN), min(WIDEST_NAME, widest) + SPACE[2])
@@ -103,7 +104,10 @@ class MatrixView(QWidget):
         return min(row, rows - 1), min(column, columns - 1)
 
     def _area(self) -> QRectF:
-        """Return the square of the cells, beside the row and column numbers if they are legible."""
+        """Return the square of the cells.
+
+        Row and column numbers beside it need space only if they are legible.
+        """
         return self._fitted(self._text_size() > 0)
 
     def _fitted(self, has_margins: bool) -> QRectF:
@@ -115,7 +119,9 @@ class MatrixView(QWidget):
         return QRectF(left, top, side * columns, side * rows)
 
     def _text_size(self) -> int:
-        """Return the text size at which the longest number fits a cell; 0 if none does."""
+        """Return the text size at which the longest number fits into a cell; 0 if no legible
+        size does.
+        """
         rows = self.array.shape[0]
         side = self._fitted(True).height() / rows
         size = min(TYPE["caption"], int((side - 2) / (0.62 * self._longest)), int(side - 2))
@@ -152,7 +158,10 @@ class MatrixView(QWidget):
             painter.drawRect(QRectF(area.x() + column * side, area.y() + row * side, side, side))
 
     def _image(self) -> QImage:
-        """Return the cells as an image, coloured by square roots to keep small values visible."""
+        """Return the cells as an image.
+
+        Colours show square roots, so that small values stay visible.
+        """
         values = np.asarray(self.array, np.float64)
         roots = np.sign(values) * np.sqrt(np.abs(values))
         finite = roots[np.isfinite(roots)]

@@ -1,4 +1,4 @@
-"""The views of the Viewer's node: which kinds it has, and their chosen options."""
+"""The views of the node in the Viewer: the available kinds, and the chosen options."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from nodeflow.ui.panels.value_views.view_page import ViewPage
 class NodeViews(QObject):
     """The controller of a `ViewPage` with one view of one node.
 
-    Options of a view on the node are stored in the document, options of other views for the
-    session.
+    The document stores the options of the view on the node. The options of other views are kept
+    until the window closes.
 
     Signals:
-        changed: another view was put on the node, or removed.
+        changed: another view was put on the node, or the view was removed.
     """
 
     changed = Signal()
@@ -47,7 +47,7 @@ class NodeViews(QObject):
 
         Args:
             name: name of the tensor; empty for none.
-            over: name of the tensor to plot over.
+            over: name of the tensor over which the first is plotted.
         """
         if (workspace, name, over) != (self._workspace, self._name, self._over):
             self.page.reset()
@@ -66,7 +66,7 @@ class NodeViews(QObject):
 
     @property
     def pinned(self) -> str:
-        """The kind of view on the node, if there is one."""
+        """The kind of view that is shown on the node; empty for none."""
         record = self._workspace.document.nodes.get(self._node)
         view = view_of(record) if record is not None else None
         return "" if view is None else str(view["kind"])
@@ -76,7 +76,7 @@ class NodeViews(QObject):
     def show(self, kind: str) -> None:
         """Show a view of the node.
 
-        Hide it if another document has been opened and the selection has not been updated yet.
+        Hide the view if another document has been opened and the selection is still outdated.
         """
         spec = self._spec_or_none(kind)
         if spec is None:

@@ -25,7 +25,7 @@ NOT_IN_TRAINING = "Trainings and runs use the computed value."
 APPLY_TIP = "Continue the training with this value; the run records the change"
 SLIDER = "slider"
 STEPS = 400
-"""Positions of the slider."""
+"""Number of positions of the slider."""
 
 
 def typed_value(text: str, dtype: np.dtype) -> Any:
@@ -72,7 +72,9 @@ class OverrideNote(QFrame):
         self._sign.setPixmap(icon("circle-help", theme, "warning", 14).pixmap(QSize(14, 14)))
 
     def show_for(self, name: str, is_what_if: bool) -> None:
-        """Show the note if the tensor is overridden or depends on an override."""
+        """Show the note if the tensor is overridden or depends on an override; otherwise hide
+        it.
+        """
         self._name, given = name, self._overrides.of(name) if name else None
         names = self._overrides.hypothetical
         self.setVisible(name in names or (is_what_if and bool(names)))
@@ -86,7 +88,7 @@ class OverrideNote(QFrame):
 
     @Slot()
     def _show_apply(self, *_: object) -> None:
-        """Offer to apply an override of a variable while there is a training."""
+        """Show the button that applies the override of a variable, while there is a training."""
         name = self._name
         is_there = bool(name) and self._overrides.of(name) is not None and self._link.is_training
         self.apply.setVisible(is_there and self._overrides.may_be_variable(name))
@@ -134,7 +136,7 @@ class OverrideSlider(QWidget):
         self.hide()
 
     def show_value(self, array: np.ndarray | None) -> None:
-        """Follow a tensor; hide unless it is a single number."""
+        """Follow the value of a tensor. Hide the slider if it is not a single number."""
         is_number = array is not None and array.size == 1 and number_kind(array.dtype) in "fiu"
         self.setVisible(is_number)
         if not is_number or array is None:
@@ -154,7 +156,7 @@ class OverrideSlider(QWidget):
         return self._dtype.kind in "iu"
 
     def _set_ends(self) -> None:
-        """Set the range to include zero and twice the number."""
+        """Set the range so that it includes zero and twice the number."""
         value = float(self._value) if np.isfinite(self._value) else 0.0
         reach = 2 * abs(value) or 1.0
         if self._is_whole:
@@ -171,7 +173,7 @@ class OverrideSlider(QWidget):
         self._place()
 
     def _place(self) -> None:
-        """Move the handle to the number without choosing a value."""
+        """Move the handle to the number without emitting a choice."""
         part = (float(self._value) - self._low) / (self._high - self._low)
         self.slider.blockSignals(True)
         self.slider.setValue(round(STEPS * min(max(part, 0.0), 1.0)) if part == part else 0)
@@ -199,14 +201,14 @@ class OverrideSlider(QWidget):
 
 
 class ViewerOverrides(QObject):
-    """Overrides of the tensor shown in the Viewer, through its table or the slider.
+    """Overrides of the tensor shown in the Viewer, by its table or the slider.
 
     Signals:
         changed(): another value should be shown.
 
     Attributes:
         note: says that the shown value is overridden.
-        slider: for a single number.
+        slider: overrides a single number.
     """
 
     changed = Signal()
@@ -233,7 +235,7 @@ class ViewerOverrides(QObject):
         overrides.changed.connect(self._on_overrides)
 
     def show_value(self, name: str, array: np.ndarray, is_what_if: bool) -> None:
-        """Follow the tensor that is shown."""
+        """Note which tensor and value are shown."""
         self._name, self._array, self._is_what_if = name, array, is_what_if
         self._table.array_model.is_editable = number_kind(array.dtype) in "fiub"
         self.note.show_for(name, is_what_if)
@@ -247,7 +249,9 @@ class ViewerOverrides(QObject):
         self.note.hide()
 
     def begin(self) -> None:
-        """Start editing the value: a single number in its field, else the table's current cell."""
+        """Start to edit the value: a single number in its field, otherwise the table's current
+        cell.
+        """
         self._begins = self._array is None
         if self._begins:
             return
@@ -261,7 +265,7 @@ class ViewerOverrides(QObject):
 
     @Slot(int, str)
     def _on_typed(self, position: int, text: str) -> None:
-        """Override the tensor with one edited element."""
+        """Override the tensor with a copy in which one element is edited."""
         if self._array is None:
             return
         value = self._array.copy()

@@ -17,22 +17,23 @@ from nodeflow.host.arrangement import (
 
 MOST_PICTURES = 400
 SMALLEST_SIDE = 6
-"""Minimum side of square pictures guessed from rows of unknown shape."""
+"""Minimum side of square pictures that are guessed from rows of unknown shape, in pixels."""
 
 Shape2 = tuple[int, int] | None
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way to draw a tensor.
+    """One way to draw a tensor as pictures.
 
     Attributes:
         id: stable name.
         title: menu text.
-        picks: the thing that a number chooses, such as ``Row``; empty if there is no choice.
+        picks: the name of the thing that a number chooses, such as ``Row``; empty if there is
+        no choice.
         count: number of things to choose from.
-        is_natural: the tensor consists of pictures, so this way is shown first.
-        each: the kind of one picture, such as ``channel``; ``row`` for a row of the data.
+        is_natural: whether the tensor consists of pictures, so that this way is shown first.
+        each: the kind of one picture, such as ``channel``, or ``row`` for a row of the data.
     """
 
     id: str
@@ -45,11 +46,12 @@ class Way:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Pictures of two axes, or of three for colours.
+    """Pictures to draw, with two axes, or three if coloured.
 
     Attributes:
-        is_grey: grey pictures, black for the smallest value, without a colour scale.
-        note: the arrangement, such as ``transposed``.
+        is_grey: whether the pictures are grey, black for the smallest value, without a colour
+        scale.
+        note: a remark on the arrangement, such as ``transposed``.
     """
 
     pictures: list[np.ndarray]
@@ -64,8 +66,8 @@ def ways(array: np.ndarray, image_shape: Shape2 = None, column_shape: Shape2 = N
     """Return the ways to draw an array, the best first; none if it cannot be drawn.
 
     Args:
-        image_shape: (height, width) if the rows are pictures of the data.
-        column_shape: (height, width) if the columns are pictures of the data.
+        image_shape: (height, width) if each row is a picture like those in the data.
+        column_shape: (height, width) if each column is such a picture.
     """
     if not array.size or not 1 <= array.ndim <= 4:
         return []

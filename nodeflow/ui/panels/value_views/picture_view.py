@@ -17,12 +17,12 @@ from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.panels.value_views.picture_options import Drawn
 
 LEGEND = 84
-"""Width of the colour scale. Narrow views have none."""
+"""Width of the colour scale in pixels. Narrow views have no scale."""
 SCALES = (24.0, 16.0, 12.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.5, 1.0)
 
 
 class PictureView(QWidget):
-    """Pictures of one tensor, all on one colour scale. A click enlarges one of them.
+    """Pictures of one tensor, all on one colour scale. A click on a picture enlarges it.
 
     Signals:
         opened(index): a picture was double-clicked.
@@ -48,7 +48,7 @@ class PictureView(QWidget):
         self.show_drawn(self.drawn, self.each, self._whole)
 
     def show_pictures(self, arrays: list[np.ndarray]) -> None:
-        """Draw arrays of two axes on the range of all of them."""
+        """Draw arrays of two axes. The colour scale covers the range of all of them."""
         self.show_drawn(Drawn(arrays))
 
     def show_drawn(self, drawn: Drawn, each: str = "", scale: HeatScale | None = None) -> None:
@@ -108,12 +108,16 @@ class PictureView(QWidget):
 
     @property
     def _has_legend(self) -> bool:
-        """Whether there is space for the colour scale. Grey and colour pictures need none."""
+        """Whether the colour scale is shown: the pictures show numbers as colours, and there is
+        space.
+        """
         in_colours = not self.drawn.is_grey and self.drawn.pictures[0].ndim == 2
         return in_colours and self.width() > 4 * LEGEND and self.height() > 90
 
     def _paint_legend(self, painter: QPainter) -> None:
-        """Draw the colour scale with its smallest and largest value, and a zero in its middle."""
+        """Draw the colour scale with its smallest and largest value, and with zero if zero is
+        its middle.
+        """
         height = min(160.0, self.height() - 2.0 * SPACE[3] - 14)
         bar = QRectF(self.width() - LEGEND + SPACE[2], SPACE[3], 12, height)
         ramp = np.linspace(self.scale.high, self.scale.low, 128)[:, None]
@@ -133,7 +137,7 @@ class PictureView(QWidget):
             painter.drawText(box, align, f"{sign if value else ''}{number(value, 3)}")
 
     def _places(self) -> list[QRectF]:
-        """Return the place of each picture, as large as possible with all of them visible."""
+        """Return the place of each picture, as large as possible while all are visible."""
         gap = SPACE[1]
         width = self.width() - (LEGEND if self._has_legend else 0)
         height = self.height()
@@ -172,7 +176,7 @@ class PictureView(QWidget):
         return None
 
     def value_at(self, point: QPointF) -> str:
-        """Describe the element at a position; return an empty string outside the pictures."""
+        """Describe the element at a position. Return "" outside the pictures."""
         index = self.picture_at(point)
         if index is None:
             return ""

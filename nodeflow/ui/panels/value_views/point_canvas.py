@@ -37,15 +37,17 @@ THUMBNAIL = 56
 WHEEL = 1.0015
 MOST_ZOOM = 200.0
 MOST_PICTURES = 400
-"""Maximum visible pictures. Beyond it points are drawn, because pictures would overlap."""
+"""Maximum number of visible pictures. With more, points are drawn, because pictures would
+overlap.
+"""
 RING = 6.0
 
 
 class PointCanvas(QWidget):
     """Points of one tensor.
 
-    The wheel zooms, dragging pans, a double click shows all. Arrow keys select the nearest point in
-    their direction.
+    The wheel zooms, dragging pans, a double click on the background shows all. Arrow keys
+    select the nearest point in their direction.
 
     Signals:
         chosen(index): a point was selected, or none (-1).
@@ -78,7 +80,7 @@ class PointCanvas(QWidget):
         self.update()
 
     def show_data(self, data: ProjectionData | None) -> None:
-        """Show points. Selection and zoom stay if the points represent the same rows."""
+        """Show points. Selection and zoom stay if the points represent the same rows as before."""
         before = self.data
         same = (
             before is not None
@@ -165,7 +167,7 @@ class PointCanvas(QWidget):
             self._draw_pointed(painter, chart, data)
 
     def _draw_pictures(self, painter: QPainter, chart: Chart, data: ProjectionData) -> bool:
-        """Draw pictures in place of the visible points; return False if there are too many."""
+        """Draw pictures in place of the visible points. Return False if there are too many."""
         if data.pictures is None:
             return False
         places = chart.to_sheet(data.points[:, 0], data.points[:, 1])
@@ -208,7 +210,7 @@ class PointCanvas(QWidget):
         painter.drawEllipse(here, RING, RING)
 
     def _draw_pointed(self, painter: QPainter, chart: Chart, data: ProjectionData) -> None:
-        """Draw the label of the pointed point, with its picture or text."""
+        """Draw the label of the point under the pointer, with its picture or text."""
         at, theme = self.position(self.pointed), self._theme
         if not chart.area.contains(point_of(at)):
             return
@@ -305,7 +307,10 @@ class PointCanvas(QWidget):
         super().leaveEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Select the nearest point in an arrow key's direction; show it on all nodes with Enter."""
+        """Select the nearest point in an arrow key's direction.
+
+        Enter shows the row on all nodes.
+        """
         steps = {
             Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0),
             Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1),

@@ -1,4 +1,4 @@
-"""The drawn runs follow to the shown step, as soon as their values are computed."""
+"""The drawn runs, brought to the step that is shown as soon as its values are computed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TRAINING = DrawnRun("", "This training", "")
 
 @dataclass(frozen=True)
 class Follower:
-    """A run that follows to the shown step.
+    """A run that is brought to the shown step.
 
     Attributes:
         run: the run.
         preview: the watched tensor at the step; None until it is computed.
-        text: the progress, or why there is no value; empty once it is there.
+        text: the progress, or the reason why there is no value; empty once there is one.
         notices: notes about its values.
     """
 
@@ -32,14 +32,14 @@ class Follower:
 
 
 class FollowingRuns(QObject):
-    """The drawn runs that follow to the shown step.
+    """The drawn runs that are brought to the shown step.
 
     Signals:
         changed: a run has arrived, or the set of runs has changed.
 
     Attributes:
         name: the watched tensor; empty for none.
-        followers: by id, in the order of the plots.
+        followers: the runs by id, in the order of the plots.
     """
 
     changed = Signal()
@@ -57,7 +57,7 @@ class FollowingRuns(QObject):
         plots.overlays_changed.connect(self._follow)
 
     def look_at(self, name: str) -> None:
-        """Watch the values of another tensor."""
+        """Watch another tensor's values in the runs."""
         if name != self.name:
             self.name = name
             self._follow()
@@ -69,7 +69,7 @@ class FollowingRuns(QObject):
 
     @Slot()
     def _follow(self) -> None:
-        """Move the runs to the shown step, once its own values are computed."""
+        """Bring the runs to the shown step, after the step's own values are computed."""
         past, runs = self._link.past, self._runs()
         if past.step is None or not runs:
             if self._asked:

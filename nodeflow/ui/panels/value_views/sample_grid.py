@@ -1,4 +1,4 @@
-"""Samples as cards in rows: input, true value, prediction and probability."""
+"""Samples as cards in rows, each with input, true value, prediction and probability."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SampleGrid(QWidget):
     """A page of samples. Arrow keys move the current card; Enter or a click chooses it.
 
     Signals:
-        chosen(row): a sample was chosen; its row number in its split.
+        chosen(row): a sample was chosen, given by its row number in its split.
     """
 
     chosen = Signal(int)
@@ -46,7 +46,7 @@ class SampleGrid(QWidget):
         self.update()
 
     def show_page(self, data: PredictionData) -> None:
-        """Show a page."""
+        """Show a page of samples."""
         self._data = data
         self._images = []
         if data.pictures is not None:

@@ -1,4 +1,4 @@
-"""The comparison of the Viewer's value with the same node at another step or in another run."""
+"""The comparison of the Viewer's value with that node's value at another step or in another run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRAINING = "This training"
 
 @dataclass(frozen=True)
 class Other:
-    """The run and the step with whose value the shown value is compared.
+    """The run and the step whose value is compared with the shown value.
 
     Attributes:
         run: id of a kept run; empty for the current or last training.
@@ -37,7 +37,7 @@ class Other:
     by: int = 0
 
     def step_beside(self, shown: int) -> int:
-        """Return the step to compare with."""
+        """Return the step to compare with, if ``shown`` is the shown step."""
         return shown + self.by if self.step is None else self.step
 
 
@@ -48,7 +48,7 @@ class StepComparison(QObject):
         changed: the comparison began, changed or ended.
 
     Attributes:
-        other: the other value; None without a comparison.
+        other: the run and step to compare with; None without a comparison.
         view: the page.
     """
 
@@ -81,14 +81,14 @@ class StepComparison(QObject):
 
     @Slot()
     def refresh_button(self) -> None:
-        """Show the button if steps can be computed again."""
+        """Show the button if past steps can be computed again."""
         past = self._link.past
         possible = past.is_possible or past.has_training or bool(self._plots.runs)
         self.button.setVisible(possible or self.other is not None)
         self.button.setText("Comparing…" if self.other is not None else "Compare with…")
 
     def _runs(self) -> list[tuple[str, str]]:
-        """Return id and title of the runs to compare with, the shown one first."""
+        """Return id and title of the runs to compare with. The shown run comes first."""
         past = self._link.past
         found = [(past.run, past.title or TRAINING)] if past.is_possible else []
         if past.run and past.has_training:
@@ -131,7 +131,7 @@ class StepComparison(QObject):
             self.compare_with(Other(run, title, step))
 
     def compare_with(self, other: Other | None) -> None:
-        """Compare the shown value with another one, or stop comparing."""
+        """Compare the shown value with another one. None ends the comparison."""
         self.other, self._asked = other, None
         self.refresh_button()
         self._ask()
@@ -140,7 +140,7 @@ class StepComparison(QObject):
     # ---- showing ------------------------------------------------------------------------------
 
     def show_left(self, value: p.TensorValue | None) -> None:
-        """Set the shown value; None if the node has no value."""
+        """Set the shown value, at the left; None if the node has no value."""
         self._left = value
         self._ask()
 
@@ -156,7 +156,7 @@ class StepComparison(QObject):
 
     @property
     def _shown(self) -> int:
-        """The shown step; the last one while the present is shown."""
+        """The shown step. While the present is shown, the last step."""
         past = self._link.past
         return past.last if past.step is None else past.step
 

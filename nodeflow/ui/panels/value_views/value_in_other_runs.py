@@ -1,4 +1,4 @@
-"""The value of the shown node in the other runs, at the same step."""
+"""The value of the shown node in other runs, at the same step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from nodeflow.ui.panels.value_views.runs_at_shown_step import Follower, Followin
 
 
 class RunsBeside(QWidget):
-    """A line for each following run with its colour, name and value; hidden if there is none."""
+    """A line for each run that follows the shown step, with colour, name and value; hidden if
+    there is none.
+    """
 
     def __init__(self, following: FollowingRuns) -> None:
         super().__init__()
@@ -60,7 +62,7 @@ class RunsBeside(QWidget):
 
 
 def value_text(preview: p.Preview | None) -> str:
-    """Return a value in one line: the number, or mean and range."""
+    """Format a value in one line: the number, or mean and range."""
     if preview is None:
         return ""
     if preview.minimum is None or preview.maximum is None or preview.mean is None:

@@ -25,10 +25,10 @@ RATE_TIP = "While training, views take at most 5 % of its time."
 
 
 class ViewCanvas(QWidget):
-    """A drawn view that describes the place under the pointer.
+    """The widget that draws a view and describes the place under the pointer.
 
     Signals:
-        pointed_at(place): the pointer moved there, or left (None).
+        pointed_at(place): the pointer moved to a place, or left (None).
     """
 
     pointed_at = Signal(object)
@@ -91,11 +91,11 @@ class ViewCanvas(QWidget):
 
 
 class ViewPage(QWidget):
-    """A view with its options.
+    """The page of a view with its options.
 
     Signals:
         chosen(option, value): the user chose an option.
-        pin_toggled(bool): show the view on the node, or the node's value.
+        pin_toggled(bool): show the view on the node (True), or the node's value.
     """
 
     chosen = Signal(str, object)
@@ -134,7 +134,7 @@ class ViewPage(QWidget):
         self._name_pin()
 
     def set_pin(self, is_pinned: bool, blocked: str = "") -> None:
-        """Set whether the view is on the node, or why it cannot be."""
+        """Set whether the view is shown on the node, or the reason why it cannot be."""
         self.is_pinned = is_pinned
         self.pin.setEnabled(not blocked)
         self.pin.setToolTip(plain_tip(blocked) or "Replaces the node's value; saved with the graph")
@@ -149,7 +149,7 @@ class ViewPage(QWidget):
         self.pin_toggled.emit(not self.is_pinned)
 
     def show_view(self, shown: ShownView) -> None:
-        """Draw a view and offer its options."""
+        """Draw a view, and offer its options."""
         self.canvas.show_view(shown)
         drawing, value = discover_views().get(shown.view), shown.value
         if drawing is not None and value is not None and value.data is not None:
@@ -163,7 +163,7 @@ class ViewPage(QWidget):
         self.state.setToolTip(RATE_TIP if len(parts) > 1 else "")
 
     def reset(self) -> None:
-        """Remove the options until data arrive, because another node or view is shown."""
+        """Remove the options until new data arrive, because another node or view is shown."""
         self._offer(())
 
     def _offer(self, choices: tuple[Choice, ...]) -> None:

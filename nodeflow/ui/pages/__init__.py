@@ -1,5 +1,5 @@
 """The pages in the middle of the window, such as the welcome page and the inside of a node.
 
-A page takes its models and emits signals for user requests. It imports neither controllers nor
-panels.
+A page gets its models as arguments and emits signals for user requests. It imports neither
+controllers nor panels.
 """

@@ -1,4 +1,4 @@
-"""The layout of generated nodes in a thread, because many nodes take a second."""
+"""The layout of generated nodes in a thread, because it takes a second for many nodes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
 
 
 class BackgroundLayout(QObject):
-    """The layout of one expansion at a time; a new one discards the previous result.
+    """The layout of the nodes of one expansion at a time. A new layout discards the previous
+    result.
 
     Signals:
-        placed(Expansion): all nodes have their places; on the GUI thread.
+        placed(Expansion): all nodes have positions; on the GUI thread.
     """
 
     placed = Signal(object)

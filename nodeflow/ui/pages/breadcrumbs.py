@@ -1,4 +1,4 @@
-"""The bar over a nested graph: its path, a way back, and Unpack."""
+"""The bar over a nested graph: its path, a button back, and Unpack."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Breadcrumbs(QFrame):
     """The path ``graph ▸ node``, or ``graph ▸ subgraph ▸ subgraph``, with facts about the graph.
 
     Signals:
-        back: go to the graph outside.
-        chosen(depth): go to the graph at this depth; 0 is the file's own.
-        unpack: make the displayed nodes part of the graph outside.
+        back: go to the outer graph.
+        chosen(depth): go to the graph at this depth; 0 is the file's own graph.
+        unpack: make the displayed nodes part of the outer graph.
     """
 
     back = Signal()
@@ -72,7 +72,7 @@ class Breadcrumbs(QFrame):
         themes.follow(self.set_theme)
 
     def add_tool(self, widget: QWidget) -> None:
-        """Add a widget for the displayed graph at the right."""
+        """Add a widget for the displayed graph at the right end."""
         layout = self.layout()
         assert isinstance(layout, QHBoxLayout)
         layout.insertWidget(layout.count() - 1, widget)
@@ -93,7 +93,7 @@ class Breadcrumbs(QFrame):
         self.facts.setText(facts)
 
     def show_names(self, names: list[str], facts: str) -> None:
-        """Show the path inside subgraphs; a click on any name but the last goes there."""
+        """Show the path inside subgraphs. A click on a name, except the last, goes to its graph."""
         self._named = True
         self.unpack_button.hide()
         clear(self._middle)
@@ -107,7 +107,7 @@ class Breadcrumbs(QFrame):
         self.show_path(names[0], names[-1], facts)
 
     def show_place(self, title: str, workspace: Workspace) -> None:
-        """Show which subgraph contains the visible graph; hide for the file's own graph.
+        """Show which subgraph contains the visible graph. Hide the bar for the file's own graph.
 
         Args:
             title: the document's name.

@@ -1,4 +1,4 @@
-"""The differences of a comparison as a tree: one row each, with fields as child rows."""
+"""The differences of a comparison as a tree: one row per difference, with fields as child rows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ WHAT, BEFORE, AFTER = range(3)
 
 
 class ChangesModel(QAbstractItemModel):
-    """Differences by number, in the order of `compare`.
+    """The differences by number, in the order of `compare`.
 
-    A difference of one field is one row. With several fields, these are its child rows. The
-    internal id of an index is 0 for a difference, and for a field the number of its difference plus
-    1.
+    A difference of one field is one row. If it has several fields, these are its child rows.
+    The internal id of an index is 0 for a difference; for a field it is the number of its
+    difference plus 1.
     """
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -31,7 +31,7 @@ class ChangesModel(QAbstractItemModel):
         self._icons: dict[str, QIcon] = {}
 
     def show(self, found: Sequence[Difference]) -> None:
-        """Show other differences."""
+        """Show another list of differences."""
         self.beginResetModel()
         self._found, self._rows = found, {}
         self.endResetModel()

@@ -1,4 +1,4 @@
-"""The bar over a comparison: titles of both sides, kinds of marks, and the End button."""
+"""The bar over a comparison: titles of both documents, kinds of marks, and the End button."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGN_SIZE = 16
 
 
 def sign(kind: str, theme: Theme, size: int = SIGN_SIZE) -> QPixmap:
-    """Return the icon of a kind of change, like the marks on the canvas."""
+    """Return an icon for a kind of change that looks like the mark on the canvas."""
     pixmap = QPixmap(QSize(size, size) * 2)
     pixmap.setDevicePixelRatio(2)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -34,7 +34,7 @@ def sign(kind: str, theme: Theme, size: int = SIGN_SIZE) -> QPixmap:
 
 
 class ComparisonBanner(QFrame):
-    """Names both sides, counts the differences by kind, and steps through them.
+    """A bar that names both documents, counts the differences by kind, and steps through them.
 
     Signals:
         step(1 or -1): go to the next or the previous difference.
@@ -98,7 +98,7 @@ class ComparisonBanner(QFrame):
         """Show the number of differences of each kind; None while it is unknown.
 
         Args:
-            only_moved: there are no differences except for positions.
+            only_moved: whether only positions differ.
         """
         self.nothing.setText("Only positions differ" if only_moved else "No differences")
         self.nothing.setVisible(counts is not None and not counts)

@@ -1,4 +1,4 @@
-"""The canvas of a comparison: marks on differences, everything else pale, with tooltips."""
+"""The canvas of a comparison: differences are marked, everything else is pale."""
 
 from __future__ import annotations
 

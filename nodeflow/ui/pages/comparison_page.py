@@ -1,7 +1,8 @@
-"""The page with the differences of two documents, on its own canvas and as a list.
+"""The page with the differences of two documents, on a canvas of its own and as a list.
 
-It shows the union of both (`diff.comparison`), which is a separate read-only document. The open
-document stays unchanged by the page; after an edit of it the comparison is repeated.
+The canvas shows the union of both documents (`diff.comparison`), which is a separate read-only
+document. The page does not change the open document. After an edit of the open document, the
+comparison is repeated.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ READABLE = 0.5
 LIST_WIDTH = 380
 WIDTHS = {BEFORE: 92, AFTER: 92}
 MOST_EXPANDED = 200
-"""Number of differences above which their fields are folded."""
+"""Number of differences above which their fields are hidden at first."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Sides:
 
 @dataclass
 class _Made:
-    """A comparison with its analysis, made by a thread."""
+    """A comparison with its analysis, both made by a thread."""
 
     comparison: Comparison
     analysis: Analysis
@@ -62,7 +63,7 @@ class _Made:
 
 
 class ComparisonPage(QWidget):
-    """The page.
+    """The page of a comparison.
 
     Signals:
         opened: the requested comparison is ready.
@@ -233,7 +234,9 @@ class ComparisonPage(QWidget):
     # ---- showing --------------------------------------------------------------------------------
 
     def show_start(self) -> None:
-        """Focus the canvas with the whole graph, or the first difference if the graph has none."""
+        """Focus the canvas. Show the whole graph, or the first difference if this graph has
+        none.
+        """
         if self.canvas is None or not self.is_ready:
             self.waiting.setFocus()
             return
@@ -292,7 +295,7 @@ class ComparisonPage(QWidget):
 
     @Slot()
     def leave(self) -> None:
-        """Leave the current subgraph; at the file's own graph, end the comparison."""
+        """Leave the current subgraph. In the file's own graph, end the comparison."""
         if self.inside.path:
             self.inside.leave()
         else:
@@ -377,7 +380,7 @@ class ComparisonPage(QWidget):
         self.said.emit(": ".join(filter(None, (title, "; ".join(fields)))))
 
     def _mark_row(self) -> None:
-        """Select the current difference in the list."""
+        """Select the row of the current difference in the list."""
         selection = self.list.selectionModel()
         blocked = selection.blockSignals(True)
         index = self.model.of(self.number) if self.number >= 0 else QModelIndex()
@@ -403,7 +406,7 @@ class ComparisonPage(QWidget):
 
     @Slot(object)
     def _on_selected(self, ids: list[str]) -> None:
-        """Select the differences of a node chosen on the canvas in the list."""
+        """Select the differences of a node that was chosen on the canvas in the list."""
         self.chosen.emit()
         if self.found is None or len(ids) != 1:
             return
@@ -422,7 +425,10 @@ class ComparisonPage(QWidget):
 
 
 def _compared(before: Document, after: Document, layout: bool) -> _Made:
-    """Return a comparison with types for its cards, but without problems."""
+    """Return a comparison of two documents.
+
+    Its analysis has types for the cards, but no problems.
+    """
     found = comparison(before, after, layout=layout)
     analysis = Analysis(found.document)
     waiting = [analysis]

@@ -1,4 +1,4 @@
-"""The rows of one split of a data set as a table model, read in blocks off the GUI thread."""
+"""The rows of one split of a data set as a table model. Another thread reads them in blocks."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from nodeflow.ui.popups.own_data.column_texts import spoken
 
 BLOCK, PICTURE_BLOCK = 200, 20
 MOST_BLOCKS = 60
-"""Maximum stored blocks of rows; the least recently shown ones are dropped."""
+"""Maximum number of stored blocks of rows. The least recently shown ones are dropped."""
 PICTURE = 44
-"""Height of a row of pictures."""
+"""Height of a row with pictures, in pixels."""
 NUMERIC = ("number", "integer")
 
 Index = QModelIndex | QPersistentModelIndex
@@ -51,7 +51,7 @@ class DatasetModel(QAbstractTableModel):
         self._reading.failed.connect(self._on_failed)
 
     def show(self, content: Content | None, split: str = "") -> None:
-        """Show the rows of a split, or none."""
+        """Show the rows of a split; None shows no rows."""
         self.beginResetModel()
         self._reading.cancel()
         self._blocks.clear()
@@ -118,7 +118,7 @@ class DatasetModel(QAbstractTableModel):
             self._read_next()
 
     def _read_next(self) -> None:
-        """Read the block requested last, because it is the visible one."""
+        """Read the block that was requested last, because it is the visible one."""
         if self._reading.is_busy or not self._wanted or self._rows is None:
             return
         del self._wanted[:-4]
@@ -150,7 +150,7 @@ def _read(rows: Rows, number: int, start: int, stop: int) -> tuple[int, list[lis
 
 
 def picture(pixels: np.ndarray, height: int = PICTURE - 6) -> QPixmap:
-    """Return grey (h, w) or coloured (h, w, 3) bytes as a picture of a given height."""
+    """Return pixels, grey (h, w) or coloured (h, w, 3), as a picture of a given height."""
     smooth = Qt.TransformationMode.SmoothTransformation
     small = len(pixels) <= height
     mode = Qt.TransformationMode.FastTransformation if small else smooth

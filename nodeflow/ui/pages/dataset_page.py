@@ -183,7 +183,7 @@ class DatasetPage(QWidget):
         self._pages.setCurrentIndex(1)
 
     def _outside_place(self) -> str | None:
-        """Return the path of the data if the document may not read them, else None."""
+        """Return the path of the data if the document may not read them; otherwise None."""
         record = self._workspace.document.nodes.get(self.node or "")
         return None if record is None else outside_place(self._workspace.document, record)
 
@@ -193,7 +193,7 @@ class DatasetPage(QWidget):
             self._workspace.allow(place)
 
     def _on_allowed(self) -> None:
-        """Read the data again if they may be readable now."""
+        """Read the data again if permissions changed so that they may be readable."""
         record = self._workspace.document.nodes.get(self.node or "")
         if record is not None and self.content is None:
             self._read(record)
@@ -231,7 +231,7 @@ class DatasetPage(QWidget):
     # ---- changes elsewhere ------------------------------------------------------------------
 
     def _on_changed(self, _: Change) -> None:
-        """Read other data of the node, or leave if the node is gone."""
+        """Show the data again after an edit of the node. Leave the page if the node was deleted."""
         record = self._workspace.document.nodes.get(self.node or "")
         if record is None:
             self._leave()
@@ -256,5 +256,5 @@ class DatasetPage(QWidget):
 
 
 def facts(dataset: DataSplits) -> str:
-    """Return ``iris.csv: 120 train, 15 validation and 15 test rows``."""
+    """Describe a data set: ``iris.csv: 120 train, 15 validation and 15 test rows``."""
     return f"{dataset.name}: {dataset.describe_splits()}"

@@ -17,9 +17,9 @@ from nodeflow.data.survey import ColumnSurvey, figures
 from nodeflow.engine.columns import Column
 
 MOST_FIELDS = 256
-"""Maximum numbers shown of a wide row."""
+"""Maximum number of columns for the numbers of a wide row."""
 MOST_MEASURED = 20_000
-"""Maximum rows that distributions are computed from, spread over the split."""
+"""Maximum number of rows from which distributions are computed, spread over the split."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Field:
     """One column of the table.
 
     Attributes:
-        column: its column of the data set.
-        index: index of the number within a row, or None for the row as a whole.
-        classes: names of the classes, if the column holds class labels.
+        column: the name of the column in the data set.
+        index: index of the number within a row, or None for the whole row.
+        classes: names of the classes, if the column contains class labels.
         picture: (height, width), if the rows are shown as pictures.
     """
 
@@ -52,15 +52,15 @@ class Content:
 def read(
     source: str, options: Mapping[str, Any], base_dir: str | os.PathLike | None = None
 ) -> Content:
-    """Open a data set and measure its splits.
+    """Open a data set and measure the distributions of its splits.
 
     Raises:
-        DataError, AttributeProblem: as ``open_dataset``.
+        DataError, AttributeProblem: the data set cannot be opened, see ``open_dataset``.
     """
     dataset = open_dataset(source, base_dir=base_dir, **options)
     named = dict(dataset.feature_names)
     if not named.get("labels") and isinstance(options.get("labels"), (list, tuple)):
-        # the label names of a table, as in its file
+        # The label names of a table, as written in its file.
         named["labels"] = tuple(map(str, options["labels"]))
     fields = tuple(f for name in dataset.columns for f in _fields(dataset, name, named))
     surveys = {split: tuple(_surveys(dataset, split, fields)) for split in dataset.splits}
@@ -124,7 +124,7 @@ def _survey(field: Field, rows: np.ndarray) -> ColumnSurvey:
 
 
 class Rows:
-    """The cells of rows of a split, in blocks."""
+    """The cells of the rows of one split, read in blocks."""
 
     def __init__(self, content: Content, split: str) -> None:
         self.fields = content.fields

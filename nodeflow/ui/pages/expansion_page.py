@@ -1,7 +1,7 @@
 """The page with the nodes that an optimizer, layer or gradients node generates.
 
-A separate read-only canvas shows them with their live values. The inspector and the viewer follow
-its selection. Unpack makes them nodes of the document.
+A separate read-only canvas shows them with their live values. The inspector and the viewer
+follow its selection. Unpack adds these nodes to the document.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from nodeflow.ui.pages.breadcrumbs import UNPACK_TIP, Breadcrumbs
 PAUSE_MS = 400
 """Minimum milliseconds between requests for generated values."""
 FEW = 8
-"""Maximum generated nodes laid out at once; more are laid out in a thread."""
+"""Maximum number of generated nodes laid out at once. More are laid out in a thread."""
 READABLE = 0.5
-"""Scale below which the beginning of a graph is shown instead of the whole."""
+"""Scale below which the beginning of a graph is shown and not the whole graph."""
 
 
 class ExpansionPage(QWidget):
-    """The page.
+    """The page of generated nodes.
 
     Signals:
         opened: the requested nodes are ready.
@@ -88,7 +88,7 @@ class ExpansionPage(QWidget):
         link.derived.connect(self._on_values)
 
     def _make_waiting(self) -> None:
-        """Make the page shown while many nodes are laid out."""
+        """Make the widget that is shown while many nodes are laid out."""
         self.waiting = QWidget()
         self._said = label("", "muted")
         self._said.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -105,7 +105,7 @@ class ExpansionPage(QWidget):
         self._layout.addWidget(self.waiting, 1)
 
     def open(self, node_id: str, outside: str) -> None:
-        """Show the nodes that a node generates: at once if there are few, else after a layout.
+        """Show the nodes that a node generates: at once if there are few, otherwise after a layout.
 
         Args:
             outside: the document's name.
@@ -138,11 +138,11 @@ class ExpansionPage(QWidget):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the nodes requested last are ready."""
+        """Whether the requested nodes are ready to be shown."""
         return self.canvas is not None and not self._work.is_busy
 
     def places(self, path: str) -> dict[str, Position]:
-        """Return the known positions, by name, of the nodes that the node at a path generates."""
+        """Return the known positions of the nodes that the node at ``path`` generates, by name."""
         wanted = (self._outside.root, self._outside.root.revision, path)
         if self._known is None or self._known[0] != wanted:
             return {}
@@ -196,7 +196,7 @@ class ExpansionPage(QWidget):
         self._layout.addWidget(canvas, 1)
 
     def show_start(self) -> None:
-        """Focus the canvas and show the whole graph if it is readable, else its beginning."""
+        """Focus the canvas. Show the whole graph if it is readable, otherwise its beginning."""
         if self.canvas is None or self._work.is_busy:
             self.waiting.setFocus()
             return
@@ -208,14 +208,16 @@ class ExpansionPage(QWidget):
 
     @Slot(str)
     def show_node(self, node_id: str) -> None:
-        """Select a node here and centre it."""
+        """Select a generated node and centre it."""
         if self.canvas is not None and node_id in self.canvas.document.nodes:
             self.canvas.selection.select([node_id])
             self.canvas.viewport.center_on(node_id)
 
     @Slot(str)
     def _on_activated(self, node_id: str) -> None:
-        """Show the outer node that a double-clicked node represents, else the node's value."""
+        """For a double-clicked node that stands for a node of the document, show that node;
+        otherwise show its value.
+        """
         assert isinstance(self.inside.document, Expansion)
         outer = self.inside.document.outer_ids.get(node_id)
         if outer:
@@ -225,7 +227,7 @@ class ExpansionPage(QWidget):
 
     @Slot(object)
     def _on_values_elsewhere(self, _: p.Previews) -> None:
-        """Request the generated values after new values of the document."""
+        """Request the values of the generated nodes, because the document has new values."""
         if self.isVisible() and not self._timer.isActive():
             self._timer.start()
 

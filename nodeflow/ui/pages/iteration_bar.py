@@ -1,4 +1,6 @@
-"""The bar over the inside of a loop or branch: an iteration slider, or the branch taken."""
+"""The bar over the inside of a loop or branch: a slider for the iteration, or the branch that
+was taken.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,9 @@ WIDTH = 180
 
 
 class IterationBar(QWidget):
-    """The choice of an iteration of the innermost displayed loop; hidden outside of loops.
+    """The choice of an iteration of the innermost displayed loop. It is hidden outside of loops.
 
-    Cards of loops on the canvas have their own slider, which chooses the same iteration.
+    A card of a loop on the canvas has its own slider, which chooses the same iteration.
     """
 
     def __init__(self, workspace: Workspace, link: EngineLink, canvas: CanvasView) -> None:
@@ -31,7 +33,9 @@ class IterationBar(QWidget):
         self._known: dict[str, p.ShownIteration] = {}
         """The state of loops and branches last shown, by name."""
         self._pulled: dict[str, float] = {}
-        """Positions of sliders on cards of loops whose number of iterations is still unknown."""
+        """Positions of sliders on the cards of loops whose number of iterations is not known
+        yet.
+        """
         self._loop = ""
         self.text = label("", "caption")
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -71,7 +75,7 @@ class IterationBar(QWidget):
         self._show_on_cards()
 
     def _on_canvas(self) -> dict[str, str]:
-        """Return the loops that are nodes of the displayed graph: full name -> id."""
+        """Return the ids of the loops in the displayed graph, by full name."""
         document = self._workspace.document
         named = (r for r in instances_in(document) if is_loop(r))
         return {self._workspace.full_name(record.name): record.id for record in named}
@@ -85,7 +89,10 @@ class IterationBar(QWidget):
         self._canvas.node_state.set_iterations(shown)
 
     def _pull(self, node_id: str, part: float) -> None:
-        """Choose an iteration by the slider on a card. Its end means the last iteration."""
+        """Choose an iteration by the slider on a card.
+
+        The right end stands for the last iteration.
+        """
         record = self._workspace.document.nodes.get(node_id)
         if record is None:
             return
@@ -113,7 +120,7 @@ class IterationBar(QWidget):
             self.refresh()
 
     def _show(self, message: p.Previews) -> None:
-        """Show which iteration the new values belong to."""
+        """Show to which iteration the new values belong."""
         self._known.update(message.iterations)
         on_canvas = self._on_canvas()
         for name in [name for name in self._pulled if name in message.iterations]:

@@ -17,7 +17,8 @@ MOST_NAMES = 3
 
 
 class OverrideBar(QFrame):
-    """A bar that is hidden without overrides; drawings on the sketch pad do not count.
+    """A bar that names the overridden tensors, hidden if there are none. Drawings on the sketch
+    pad do not count.
 
     Signals:
         list_requested(): the user wants a list of all overrides.
@@ -54,7 +55,7 @@ class OverrideBar(QFrame):
 
     @Slot()
     def refresh(self) -> None:
-        """Show which tensors are overridden, and that trainings and runs ignore it."""
+        """Show which tensors are overridden, and that trainings and runs ignore the overrides."""
         names = self._overrides.hypothetical
         self.setVisible(bool(names))
         if not names:

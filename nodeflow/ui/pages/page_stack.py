@@ -19,7 +19,7 @@ from nodeflow.ui.pages.welcome import WelcomePage
 
 
 class PageStack(QStackedWidget):
-    """The stack that shows one of the pages.
+    """The stack of pages, one of which is shown.
 
     Args:
         past_bar, override_bar, breadcrumbs: bars over the canvas, on the same page.
@@ -86,7 +86,7 @@ class PageStack(QStackedWidget):
 
     @property
     def stage_area(self) -> QWidget | None:
-        """The visible stage; None while there is none."""
+        """The stage if it is visible, else None."""
         on_page = self.currentWidget() is self._canvas_page
         return self._stage if on_page and self.shows_stage else None
 
@@ -112,11 +112,11 @@ class PageStack(QStackedWidget):
 
     @property
     def shows_expansion(self) -> bool:
-        """Whether the page for generated nodes is shown, even while it waits for them."""
+        """Whether the page for generated nodes is shown, even while it waits for their layout."""
         return self.currentWidget() is self.expansion
 
     def show_dataset(self) -> None:
-        """Show the rows of the node that ``dataset`` has opened and focus them."""
+        """Show the rows of the node that the page ``dataset`` has opened, and focus them."""
         self._show(self.dataset)
         self.dataset.table.setFocus()
 
@@ -153,12 +153,12 @@ class PageStack(QStackedWidget):
 
     @property
     def is_inside(self) -> bool:
-        """Whether generated nodes are shown instead of the document."""
+        """Whether generated nodes are shown and not the document."""
         return self.shows_expansion and self.expansion.is_ready
 
     @property
     def shown_canvas(self) -> CanvasView:
-        """The canvas that zoom and fit act on: the visible one, else the document's."""
+        """The canvas to which zoom and fit apply: the visible one, or else the document's."""
         compared = self.comparison.canvas
         if compared is not None and self.shows_comparison and self.comparison.is_ready:
             return compared

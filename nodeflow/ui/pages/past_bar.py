@@ -15,7 +15,7 @@ from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button
 
 
 class PastBar(QFrame):
-    """A bar that is hidden unless a past step is shown.
+    """A bar with a button back to the present, hidden unless a past step is shown.
 
     Signals:
         graph_requested(run): open the graph of this kept run.
@@ -51,7 +51,7 @@ class PastBar(QFrame):
 
     @Slot()
     def refresh(self) -> None:
-        """Show the number of the step, and the data it is computed with."""
+        """Show the number of the step, and the data with which its values are computed."""
         step = self._past.step
         self.setVisible(step is not None)
         if step is None:

@@ -33,7 +33,7 @@ WIDEST = 260
 
 
 class PredictionsModel(QAbstractTableModel):
-    """Rows that arrive in parts; the last columns are predictions.
+    """Rows that arrive in parts. The last columns are predictions.
 
     Cells of the file and names of classes are shown unchanged, predicted numbers shortened.
     """
@@ -55,7 +55,7 @@ class PredictionsModel(QAbstractTableModel):
         """Append rows.
 
         Args:
-            added: whether each prediction column holds numbers; these are the last columns.
+            added: for each of the last columns, the predictions, whether it contains numbers.
         """
         if columns != self.columns:
             self.beginResetModel()
@@ -165,7 +165,7 @@ class PredictionsPage(QWidget):
         self.model.theme = theme
 
     def begin(self, outside: str, name: str) -> None:
-        """Wait for predictions for a file."""
+        """Show that predictions for a file are awaited."""
         self.model.clear()
         self.path.show_path(outside, f"Predictions for {name}", "")
         self.facts.setText(f"Reading {name}…")
@@ -249,12 +249,12 @@ class PredictionsPage(QWidget):
 
 
 def shortened(cell: str) -> str:
-    """Return a number with six significant digits; the tooltip and the file have all."""
+    """Format a number with six significant digits. The tooltip and the file have all digits."""
     return number(float(cell)) if _is_number(cell) else cell
 
 
 def _numeric(rows: tuple[Cells, ...]) -> tuple[bool, ...]:
-    """Return whether the cells of each column are numbers in the first `MEASURED` rows."""
+    """Return whether the cells of each column are numbers, judged by the first `MEASURED` rows."""
     return tuple(all(map(_is_number, filter(None, cells))) for cells in zip(*rows[:MEASURED]))
 
 

@@ -1,7 +1,7 @@
 """The welcome page: a new graph, a recent file, or an example.
 
-Pictures of the examples show their results. Other examples are drawn as graphs, one by one when
-idle after the first paint, and stored for the lifetime of the window.
+The pictures of some examples show their results. For the others, their graphs are drawn, one by
+one when the window is idle after the first paint, and kept until the window closes.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class ExampleCard(QFrame):
 
 
 class WelcomePage(QScrollArea):
-    """The page of starting points. Its signals are user requests; a file is a Path."""
+    """The page of starting points. Its signals are user requests; a file is passed as a Path."""
 
     new_requested = Signal()
     open_requested = Signal()
@@ -157,7 +157,7 @@ class WelcomePage(QScrollArea):
     def refresh(self, has_graph: bool = False) -> None:
         """Fill the page, or update the recent files.
 
-        ``has_graph`` tells whether there is an open graph to return to.
+        ``has_graph`` tells whether there is an open graph to which the user can return.
         """
         if not self._filled:
             self._filled = True
@@ -173,7 +173,7 @@ class WelcomePage(QScrollArea):
         super().keyPressEvent(event)
 
     def draw_pictures(self) -> None:
-        """Start drawing the missing pictures, one at a time."""
+        """Start to draw the missing pictures, one at a time."""
         self._waiting = list(self.cards)
         self._timer.start()
 
@@ -366,7 +366,9 @@ def thumbnail(document: Document, theme: Theme, ratio: float) -> QPixmap:
 
 
 def cropped(area: QRectF) -> QRectF:
-    """Return the part of a graph that fits a card: the whole, or the beginning of a wide graph."""
+    """Return the part of a graph that fits a card: the whole graph, or the beginning of a wide
+    one.
+    """
     shape = CARD_WIDTH / PICTURE_HEIGHT
     margin = max(40.0, 0.06 * area.height())
     area = area.adjusted(-margin, -margin, margin, margin)

@@ -1,4 +1,5 @@
-"""Widgets over the canvas, and dialogs that stop the user for a moment.
+"""Widgets over the canvas, and dialogs that interrupt the user.
 
-A popup takes its models and callables; it imports neither pages, panels nor controllers.
+A popup gets its models and functions as arguments. It imports neither pages, panels nor
+controllers.
 """

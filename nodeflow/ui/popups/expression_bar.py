@@ -1,8 +1,8 @@
 """The expression bar: a formula typed over the canvas becomes nodes.
 
-It is checked during typing: a mistake is underlined and explained, unknown names can be added as
-placeholders, variables or constants, Tab completes names of nodes and ops, and the arrow keys bring
-earlier formulas back.
+The formula is checked while the user types: a mistake is underlined and explained, and unknown
+names can be added as placeholders, variables or constants. Tab completes names of nodes and
+ops, and the arrow keys recall earlier formulas.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from nodeflow.ui.popups.search.op_relevance import relevance
 WIDTH = 760
 CHECK_MS = 80
 INDENT = 30
-"""Left inset of the field, after its icon."""
+"""Distance of the field's text from its left end, after its icon, in pixels."""
 SHOWN = 7
 EXAMPLE = "a = (b + c) * (c + 2)"
 _GO_ON = "Not finished yet."
@@ -49,7 +49,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_/]*$")
 
 
 class FormulaField(QLineEdit):
-    """One line in the mono font, with a wavy line under a mistake.
+    """A one-line field in the monospace font, with a wavy line under a mistake.
 
     ``key(event)`` is called first and returns whether it handled the key.
     """
@@ -185,7 +185,7 @@ class ExpressionBar(QFrame):
     # ---- opening and closing ----------------------------------------------------------------
 
     def open(self) -> None:
-        """Show the bar and focus it. An unfinished formula is still there."""
+        """Show the bar and focus it. An unfinished formula is still in it."""
         self._dress()
         self._show_call()
         self._at = len(self._history)
@@ -244,7 +244,9 @@ class ExpressionBar(QFrame):
         return False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Stop keys that a field or button leaves, because the canvas below has its own keys."""
+        """Consume keys that a field or button ignores, because on the canvas below they would
+        run actions.
+        """
         focus = self.focusWidget()
         if event.key() == Qt.Key.Key_Escape:
             self.close_bar()
@@ -262,7 +264,7 @@ class ExpressionBar(QFrame):
         self._check.start()
 
     def check(self) -> ExpressionError | None:
-        """Show what Enter would add, or the mistake and its place. Return the mistake."""
+        """Show the nodes that Enter would add, or the mistake and its place. Return the mistake."""
         self._check.stop()
         text, problem, message, warning = self.field.text(), None, "", ""
         if text.strip():
@@ -307,7 +309,7 @@ class ExpressionBar(QFrame):
     # ---- completing -------------------------------------------------------------------------
 
     def _show_call(self) -> None:
-        """Show the parameters of the typed call, with the current one marked."""
+        """Show the parameters of the op whose call is being typed, with the current one marked."""
         found = call_around(self.field.text(), self.field.cursorPosition())
         self.call.setVisible(found is not None)
         if found is not None:
@@ -391,9 +393,9 @@ class ExpressionBar(QFrame):
     # ---- adding -----------------------------------------------------------------------------
 
     def accept(self) -> None:
-        """Add the nodes, select them, and go back to the canvas.
+        """Add the nodes, select them, and return to the canvas.
 
-        With unknown names, focus the buttons that add them.
+        If names are unknown, focus the buttons that add them instead.
         """
         if not self.field.text().strip():
             return

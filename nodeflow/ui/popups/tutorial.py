@@ -1,7 +1,7 @@
-"""The panel of a guided tour, checked against the window as it changes.
+"""The panel of a guided tour, which checks the window whenever it changes.
 
-It shows one step at a time, and goes on once the step is done, in any way and order. Every step can
-be done with the mouse or with the keyboard.
+It shows one step at a time, and continues once the step is done, in any way and order. Every
+step can be done with the mouse or with the keyboard.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ WIDTH = 320
 
 
 class Tutorial(QFrame):
-    """The panel over the canvas.
+    """The panel of a tour over the canvas.
 
     Signals:
         pointed(op id): show this op in the palette, because the step uses it; "" for none.
         started(): the first step is shown.
         finished(text): every step is done.
-        over: every step is done, or the user ends the tour.
+        over: every step is done, or the user ended the tour.
         next_requested(tour id): the user wants the following tour.
     """
 
@@ -78,7 +78,7 @@ class Tutorial(QFrame):
         return self._title.text()
 
     def begin(self, tour: Tour) -> None:
-        """Show the first step of a tour that is not done yet."""
+        """Begin a tour: show its first step that is not done yet."""
         self.tour, self.step = tour, 0
         self._progress = Progress(self._workspace.document)
         self._bar.setRange(0, len(tour.steps))
@@ -113,7 +113,7 @@ class Tutorial(QFrame):
 
     @Slot(bool)
     def on_sketched(self, by_hand: bool) -> None:
-        """Note that the nodes show a drawing, or no longer."""
+        """Note that the nodes have shown a drawing, if ``by_hand``."""
         self._progress.sketched |= by_hand
         self._on_changed(None)
 
@@ -132,7 +132,7 @@ class Tutorial(QFrame):
             self._advance()
 
     def _advance(self) -> None:
-        """Go on to the first step that is not done."""
+        """Show the first step that is not done."""
         before, steps = self.step, self.tour.steps
         self._progress.document = self._workspace.document
         while self.step < len(steps) and steps[self.step].is_done(self._progress):

@@ -1,8 +1,8 @@
-"""Work that the user has to wait for, in a window that stays responsive.
+"""A dialog that waits for slow work while the window stays responsive.
 
-Files are read and written by threads: a disk may be slow, or gone. Meanwhile the window paints,
-listens to its engine and answers the system, but takes no input, so that nothing is edited during
-the work. Longer work shows its progress, and can be cancelled.
+Threads read and write files, because a disk may be slow or gone. Meanwhile the window paints,
+receives messages from its engine and answers the system, but takes no input, so that nothing is
+edited during the work. Longer work shows its progress, and can be cancelled.
 """
 
 from __future__ import annotations
@@ -24,31 +24,35 @@ from nodeflow.ui.core.widgets.common_widgets import label
 from nodeflow.ui.core.widgets.escaped_text import in_title
 
 MOMENT_MS = 300
-"""Milliseconds that a user waits without asking for progress."""
+"""Milliseconds after which the dialog shows its progress."""
 GRACE_S = 0.03
-"""Two frames. Work that is done by then, as for nearly all files, needs no event loop."""
+"""Seconds to wait without an event loop, about two frames. Nearly all files are read in this
+time.
+"""
 SLICE_S = 0.01
-"""Seconds that the window is busy at a time."""
+"""Seconds of one slice of work, during which the window does not react."""
 STEPS = 1000
 _ALL = QEventLoop.ProcessEventsFlag.AllEvents
 _NO_INPUT = QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
 T = TypeVar("T")
 Progress = Callable[[float], None]
-"""Takes the finished share; raises GivenUp if the rest is not wanted."""
+"""A function that takes the finished fraction. It raises GivenUp if the result is no longer
+wanted.
+"""
 
 
 class GivenUp(Exception):
-    """The user cancelled the work, or the window was closed."""
+    """An error: the user cancelled the work, or the window was closed."""
 
 
 class Waiting(QDialog):
-    """A dialog that waits for the parts of some work, one after the other.
+    """A dialog that waits for several pieces of work, one after the other.
 
         with Waiting(window, "Opening x.flow…") as waiting:
             text = waiting.apart(read)
 
     Raises:
-        GivenUp: by any part, and for the rest, once the user pressed Cancel.
+        GivenUp: every piece raises it once the user pressed Cancel.
     """
 
     _progressed = Signal(float)
@@ -95,10 +99,11 @@ class Waiting(QDialog):
     # ---- parts ------------------------------------------------------------------------------
 
     def apart(self, job: Callable[[Progress], T]) -> T:
-        """Run a job in a thread; return its result or raise its exception.
+        """Run a job in a thread. Return its result or raise its exception.
 
-        The job gets a `Progress` to call now and then. It must not touch widgets. A thread cannot
-        be stopped: a cancelled job runs on, ignored, until it calls the `Progress` or ends.
+        The job gets a `Progress`, which it should call now and then. It must not touch widgets.
+        A thread cannot be stopped: a cancelled job runs on until it calls the `Progress` or
+        ends, and its result is ignored.
         """
         if self.is_given_up:
             raise GivenUp
@@ -112,7 +117,7 @@ class Waiting(QDialog):
         return work.result()
 
     def in_slices(self, steps: Iterator[float]) -> None:
-        """Do work that needs the GUI thread in steps; each yields the finished share."""
+        """Do work that needs the GUI thread in steps. Each step yields the finished fraction."""
         timer = QTimer(self)
         failed: list[BaseException] = []
         rest: Iterator[float] | None = steps
@@ -168,7 +173,7 @@ class Waiting(QDialog):
         self._bar.setValue(round(STEPS * share))
 
     def reject(self) -> None:
-        """Cancel the work, on Cancel, Escape or the end of the window."""
+        """Cancel the work, because of Cancel, Escape or the end of the window."""
         self.is_given_up = True
         super().reject()
         self._wake()

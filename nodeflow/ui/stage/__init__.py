@@ -1,5 +1,5 @@
-"""The stage: the result of a graph in large, with a few controls and the training bar.
+"""The stage: the main result of a graph in large, with a few controls and the training bar.
 
-It is a second way of looking at the open document. Its pins are content of the file
-(`document.edit.stage`); it keeps no state of its own but which view is in front.
+The stage is a second way to look at the open document. The file stores its pinned views and
+controls (`document.edit.stage`). The stage itself stores only which view is in front.
 """

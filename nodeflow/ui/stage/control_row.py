@@ -1,4 +1,4 @@
-"""One control of the stage: its name, an editor, and a mark if it begins the training afresh."""
+"""One control of the stage: its name, an editor, and a mark if a change restarts the training."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ OFF_STAGE = "Take off the stage"
 
 
 class ControlRow(QWidget):
-    """The editor of an attribute on the stage; a number has a slider, too.
+    """The editor of an attribute on the stage. A number also has a slider.
 
     Signals:
-        edited(value): the user chose a value; a drag sends many.
+        edited(value): the user chose a value. A drag emits many values.
         finished: the next value is another undo step.
-        dropped: the user takes the control off the stage.
+        dropped: the user removes the control from the stage.
     """
 
     edited = Signal(object)
@@ -76,7 +76,11 @@ class ControlRow(QWidget):
         return slider
 
     def show_value(self, value: Any, begins_anew: bool) -> None:
-        """Show the current value, and whether a change begins the training afresh."""
+        """Show the current value.
+
+        Args:
+            begins_anew: whether a change restarts the training.
+        """
         self.editor.set_value(value)
         if self.slider is not None and not self.slider.isSliderDown():
             self.slider.set_value(value)

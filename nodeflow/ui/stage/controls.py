@@ -1,4 +1,4 @@
-"""The controls of the stage: attributes and training settings, and the rows that nodes show."""
+"""The controls of the stage: attributes, training settings, and the choice of the shown rows."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ from nodeflow.ui.stage.data_row import DataRow
 from nodeflow.ui.stage.default_pins import default_controls
 
 RESTART_MS = 250
-"""Pause after the last change before a training begins afresh, for values chosen by keys."""
+"""Milliseconds after the last change before the training restarts, because keys may choose
+several values.
+"""
 
 
 class Controls(QWidget):
-    """The rows of the controls, at most six."""
+    """The rows of the controls, six at most."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -44,7 +46,7 @@ class Controls(QWidget):
         self.rows: dict[PinnedControl, ControlRow | DataRow] = {}
         self._shown: object = None
         self._waits = False
-        """Whether the training begins afresh as soon as the running one has ended."""
+        """Whether to restart the training as soon as the running one has ended."""
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(SPACE[1])
@@ -60,7 +62,10 @@ class Controls(QWidget):
     # ---- showing ------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Show the pinned controls, or the learning rate, with their current values."""
+        """Show the pinned controls with their current values.
+
+        If none is pinned, show the learning rate.
+        """
         root = self._context.document.workspace.root
         wanted = controls_of(root) if is_staged(root) else default_controls(root)
         named = [(c, control_name(root, c), _attr_of(root, c)) for c in wanted]
@@ -88,7 +93,7 @@ class Controls(QWidget):
         self.setVisible(bool(self.rows))
 
     def restarts(self, control: PinnedControl) -> bool:
-        """Return whether a change of a control acts only at the beginning of a training."""
+        """Return whether a change of a control needs a restart of the training to take effect."""
         if not self._context.look.settings.edits_reach_training:
             return control.node != DATA
         return begins_anew(self._context.document.workspace.root, control)
@@ -119,7 +124,7 @@ class Controls(QWidget):
 
     @Slot()
     def _restart(self) -> None:
-        """Begin the training afresh, if there is one: stop the running one first."""
+        """Restart the training, if there is one. If it is running, stop it first."""
         link = self._context.engine.link
         if link.is_training or link.is_preparing:
             self._waits = True
@@ -135,7 +140,9 @@ class Controls(QWidget):
 
 
 def begins_anew(document: Document, control: PinnedControl) -> bool:
-    """Return whether a value acts only at the beginning: seeds and initial values do."""
+    """Return whether a value acts only at the start of a training, as seeds and initial values
+    do.
+    """
     if control.node == TRAINING:
         return control.attr == "seed"
     found = at_path(document.root, control.node)
@@ -147,7 +154,7 @@ def begins_anew(document: Document, control: PinnedControl) -> bool:
 
 
 def _attr_of(document: Document, control: PinnedControl) -> Attr | None:
-    """Return the declaration of a control's attribute; None if there is none any more."""
+    """Return the declaration of a control's attribute; None if it no longer exists."""
     if control.node == TRAINING:
         known = {setting.name for setting in declared(TrainingSettings)}
         return training_attr(control.attr) if control.attr in known else None

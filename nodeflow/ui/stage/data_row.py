@@ -1,4 +1,4 @@
-"""The control of the rows that all nodes show: the split, and the previous or next rows."""
+"""The control for the rows that all nodes show: the split, and buttons to previous or next rows."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SPLITS = {
     "data_validation": "Validation rows",
     "data_test": "Test rows",
 }
-"""The actions that choose a split, and the shorter words for them."""
+"""Short texts for the splits, by the action that chooses the split."""
 
 
 class DataRow(QWidget):
-    """A list of the splits, and buttons for the rows before and after.
+    """A list of the splits, and buttons for the previous and next rows.
 
     Signals:
-        dropped: the user takes the control off the stage.
+        dropped: the user removes the control from the stage.
     """
 
     dropped = Signal()
@@ -55,7 +55,7 @@ class DataRow(QWidget):
 
     @Slot()
     def refresh(self) -> None:
-        """Offer the splits that the data have, and show the current one."""
+        """List the splits of the data, and show the current one."""
         actions = self._context.window.actions
         offered = [name for name in SPLITS if not actions.reason(name)]
         if [self.split.itemData(i) for i in range(self.split.count())] != offered:

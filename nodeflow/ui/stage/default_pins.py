@@ -1,4 +1,4 @@
-"""What the stage shows while the author has pinned nothing."""
+"""The content of the stage if the user has pinned nothing."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ RATE = "learning_rate"
 REGIONS, FIT = "regions", "plot"
 POINTS, PREDICTIONS = "projection", "class_accuracy"
 TEXT = "text:"
-"""The beginning of the source of a dataset that is a text."""
+"""Prefix of a dataset's source if the data are a text."""
 
 
 def default_view(document: Document, analysis: Analysis) -> PinnedView:
-    """Return the first of these that the graph has: decision regions, a fitted curve, pictures
-    that it makes, the points of its words, the share of right predictions; else the loss.
+    """Return the first of these views that applies to the graph: decision regions, a fitted
+    curve, pictures that it generates, the points of its word embeddings, the share of right
+    predictions, the loss.
     """
     answers = _answers(document, analysis)
     shown = {str(view["kind"]): node.id for node in document.nodes.values()
@@ -48,7 +49,7 @@ def default_view(document: Document, analysis: Analysis) -> PinnedView:
 
 
 def default_controls(document: Document) -> tuple[PinnedControl, ...]:
-    """Return the learning rate of the only optimizer, if it is a number of the node."""
+    """Return the learning rate of the only optimizer, if it is a plain number; empty otherwise."""
     found = optimizers(document)
     place = at_path(document.root, found[0]) if len(found) == 1 else None
     if place is None or RATE not in place[1].attrs:
@@ -57,9 +58,9 @@ def default_controls(document: Document) -> tuple[PinnedControl, ...]:
 
 
 def answer_of(document: Document) -> NodeRecord | None:
-    """Return the node whose values the loss compares with given ones: the graph's prediction.
+    """Return the graph's prediction: the node whose values the loss compares with the given labels.
 
-    It depends on a variable and meets, at the same node, an input that depends on none.
+    It depends on a variable, and a node combines it with an input that depends on no variable.
     """
     found = optimizers(document)
     start = source_of(document.root, found[0], "loss") if len(found) == 1 else None
@@ -80,9 +81,9 @@ def answer_of(document: Document) -> NodeRecord | None:
 
 
 def _answers(document: Document, analysis: Analysis) -> list[NodeRecord]:
-    """Return the graph's prediction, and the values of the same shape that it is computed from.
+    """Return the graph's prediction, and the values of the same shape from which it is computed.
 
-    A loss that is written out reads logarithms of probabilities, for example.
+    For example, a loss that is written out in ops reads the logarithms of probabilities.
     """
     answer, found = answer_of(document), []
     while answer is not None:
@@ -96,7 +97,9 @@ def _answers(document: Document, analysis: Analysis) -> list[NodeRecord]:
 
 
 def _words(document: Document) -> str:
-    """Return the variable with a row for each word of a text; empty if there is none."""
+    """Return the name of the variable with a row for each word of a text; empty if there is
+    none.
+    """
     for node in document.nodes.values():
         if node.op != "embedding_lookup":
             continue
@@ -116,7 +119,7 @@ def _sources(document: Document, node_id: str) -> Iterator[str]:
 
 
 def _is_learned(document: Document, node_id: str, known: dict[str, bool]) -> bool:
-    """Return whether a node depends on a variable or a layer, which has variables."""
+    """Return whether a node depends on a variable, or on a layer, which contains variables."""
     waiting, seen = [node_id], {node_id}
     while waiting:
         last = waiting.pop()
@@ -142,7 +145,7 @@ def _columns(analysis: Analysis, node_id: str) -> int | None:
 
 
 def _is_curve(document: Document, analysis: Analysis, answer: NodeRecord) -> bool:
-    """Return whether an answer of one column depends on a placeholder of one column."""
+    """Return whether the prediction has one column and depends on a placeholder with one column."""
     fed = [n for n in document.nodes.values() if n.op == "placeholder" and n.id != answer.id]
     reached = analysis.ancestors(answer.id)
     inputs = [_columns(analysis, n.id) for n in fed if n.id in reached]
@@ -150,7 +153,9 @@ def _is_curve(document: Document, analysis: Analysis, answer: NodeRecord) -> boo
 
 
 def _makes_pictures(document: Document, analysis: Analysis, answer: NodeRecord) -> bool:
-    """Return whether the answer has as many columns as the pictures that the graph takes."""
+    """Return whether the prediction has as many columns as the pictures that the graph takes
+    have pixels.
+    """
     sizes = {_columns(analysis, n.id) for n in document.nodes.values() if n.op == "placeholder"}
     takes = bool(picture_inputs(document, analysis))
     columns = _columns(analysis, answer.id)

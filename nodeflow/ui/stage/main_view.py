@@ -1,4 +1,4 @@
-"""The main view of the stage, and the strip of the other pinned views."""
+"""The main view of the stage, and a strip with the other pinned views."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TITLES = {VALUE: "Value", LOSS: "Loss and metrics"}
 
 
 def title(context: PanelContext, view: PinnedView) -> str:
-    """Return a view's title: ``Regions of logits``."""
+    """Return the title of a view: ``Regions of logits``."""
     drawing = discover_views().get(view.view)
     words = drawing.title if drawing is not None else TITLES.get(view.view, view.view)
     name = scoped_name(context.document.workspace.root, view.node) if view.node else ""
@@ -44,7 +44,7 @@ def title(context: PanelContext, view: PinnedView) -> str:
 
 
 class MainView(QWidget):
-    """One view in large. Without pins it is the one that `default_pins` finds."""
+    """One view in large. If none is pinned, it is the one that `default_pins` finds."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class MainView(QWidget):
     # ---- which view ---------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Follow the pins of the document; a new pin comes to the front."""
+        """Follow the pinned views of the document. A new one comes to the front."""
         workspace = self._context.document.workspace
         before = self.views
         self.views = views_of(workspace.root) or (
@@ -127,7 +127,7 @@ class MainView(QWidget):
     # ---- showing ------------------------------------------------------------------------------
 
     def hide_views(self) -> None:
-        """Stop the views from being computed, because the stage is hidden."""
+        """Stop computing the views, because the stage is hidden."""
         self._context.engine.views.ask((), ASKER)
         self.value.show_tensor("")
 
@@ -153,7 +153,9 @@ class MainView(QWidget):
         return scoped_name(self._context.document.workspace.root, self.view.node) or ""
 
     def _spec(self) -> ViewSpec | None:
-        """Return the request for the main view; None if the window draws it by itself."""
+        """Return the request for the main view; None if the window can draw it without the
+        engine.
+        """
         if self.view.view in (VALUE, LOSS) or not self.view.node:
             return None
         found = at_path(self._context.document.workspace.root, self.view.node)

@@ -1,4 +1,6 @@
-"""A slider for a number: even steps between declared bounds, else even ratios around the value."""
+"""A slider for a number: equal steps between declared bounds, otherwise equal ratios around the
+value.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from nodeflow.graph.declaration import Attr
 
 POSITIONS = 200
 REACH = 100.0
-"""A number without bounds can be this many times larger or smaller than its first value."""
+"""Factor by which a number without bounds can become larger or smaller than its first value."""
 
 
 class NumberSlider(QSlider):
@@ -34,7 +36,7 @@ class NumberSlider(QSlider):
         self.valueChanged.connect(self._on_moved)
 
     def set_value(self, value: Any) -> None:
-        """Show a number; a number out of reach moves the range."""
+        """Show a number. If it is out of reach, the range moves."""
         number = float(value) if isinstance(value, (int, float)) else self._low
         if not math.isfinite(number):
             return
@@ -45,7 +47,9 @@ class NumberSlider(QSlider):
         self.blockSignals(False)
 
     def number_at(self, position: int) -> int | float:
-        """Return the number at a position, in two digits, or whole for a whole number."""
+        """Return the number at a position, rounded to two digits, or to a whole number for an
+        int attribute.
+        """
         share = position / POSITIONS
         if self._is_even:
             found = self._low + share * (self._high - self._low)
@@ -66,7 +70,7 @@ class NumberSlider(QSlider):
 
 
 def span(attr: Attr, value: float) -> tuple[float, float, bool]:
-    """Return the least and largest number of a slider, and whether its steps are even.
+    """Return the smallest and largest number of a slider, and whether its steps are equal.
 
     >>> span(Attr("rate", "float", 0.1, ""), 0.1), span(Attr("p", "float", 0.5, "",
     ...      minimum=0, maximum=1), 0.5)

@@ -1,4 +1,4 @@
-"""The speed at which the window trains, as a slider from one step a second to full speed."""
+"""A slider for the speed of trainings, from one step per second to full speed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import label
 
 SPEEDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-"""Steps per second; the last position of the slider, after these, is full speed."""
+"""Steps per second at the positions of the slider. A further last position is full speed."""
 FULL = "Full speed"
 
 
 class SpeedSlider(QWidget):
-    """The training setting ``speed``, with its value in words."""
+    """The slider for the training setting ``speed``, with its value as text."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()

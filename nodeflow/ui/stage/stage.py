@@ -1,4 +1,4 @@
-"""The stage itself: a main view, at most six controls, and one training bar."""
+"""The stage itself: a main view, at most six controls, and a training bar."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from nodeflow.ui.stage.main_view import MainView
 from nodeflow.ui.stage.training_bar import TrainingBar
 
 WIDE, SIDE_WIDTH = 900, 400
-"""The width from which the controls are beside the view, and their width there."""
+"""Width from which the controls are beside the view, and their width there, in pixels."""
 WITHOUT_LIMIT = 2**24 - 1
-"""The maximum width of a widget that has none."""
+"""Qt's maximum width of a widget without a limit."""
 
 
 class Stage(QWidget):
-    """The three slots. While it is hidden it asks for nothing."""
+    """The widget with the three parts. While it is hidden, it requests no values."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Stage(QWidget):
 
     @Slot()
     def refresh(self, *_: object) -> None:
-        """Follow the document, once for several changes."""
+        """Follow the document. Several changes cause one update."""
         if self.isVisible():
             self._soon.start()
 
@@ -64,7 +64,7 @@ class Stage(QWidget):
             self.controls.refresh()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the controls to the right of the view in a wide stage, so that the view is large."""
+        """In a wide stage, put the controls at the right of the view, so that the view is large."""
         super().resizeEvent(event)
         is_wide = event.size().width() >= WIDE
         direction = QBoxLayout.Direction

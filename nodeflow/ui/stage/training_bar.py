@@ -1,4 +1,4 @@
-"""The training bar of the stage: what can be done now, the speed, and the scrubber."""
+"""The training bar of the stage: the usable buttons, the speed, and the scrubber."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUTTONS = ("continue", "train", "pause", "step", "stop")
 
 
 class TrainingBar(QWidget):
-    """The buttons that train, the speed, the scrubber, and where the training is."""
+    """The buttons that train, the speed, the scrubber, and the current step and loss."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class TrainingBar(QWidget):
 
     @Slot()
     def refresh(self, *_: object) -> None:
-        """Show the buttons that do something now."""
+        """Show the buttons that are usable now."""
         learned = (
             self._context.engine.link.has_trained or self._context.trainings.run.unfinished.step > 0
         )
@@ -73,7 +73,7 @@ class TrainingBar(QWidget):
             tool.setVisible(name in usable)
 
     def show_loss(self, step: int, loss: float) -> None:
-        """Say where the training is."""
+        """Show the current step and loss of the training."""
         self.place.setText(f"Step {count(step)}, loss {number(loss)}")
 
     @Slot()

@@ -1,4 +1,6 @@
-"""The value of a node on the stage: pictures if it is made of pictures, else numbers."""
+"""The value of a node on the stage: pictures if the tensor consists of pictures, otherwise
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ PAUSE_MS = 250
 
 
 class ValuePage(QStackedWidget):
-    """The value of one tensor. It asks for it again when it changes, one request at a time."""
+    """The value of one tensor. It is requested whenever it changes, one request at a time."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -40,7 +42,7 @@ class ValuePage(QStackedWidget):
         context.engine.values.changed.connect(self._on_values)
 
     def show_tensor(self, name: str) -> None:
-        """Show a tensor from now on; an empty name asks for nothing any more."""
+        """Show a tensor from now on. An empty name stops all requests."""
         if name == self.name:
             return
         self.name, self._asked = name, None
@@ -60,7 +62,7 @@ class ValuePage(QStackedWidget):
 
     @Slot()
     def _on_step(self) -> None:
-        """Ask again at another step; the request before will not be answered."""
+        """Request the value at another step. The pending request will not be answered."""
         if self.name:
             self._asked, self._stale = None, True
             self._timer.start(0)

@@ -1,1 +1,1 @@
-"""Views of tensors drawn by Qt: `qt_sheet` paints what `nodeflow.drawing.views` draws."""
+"""Views of tensors in Qt: `qt_sheet` paints the shapes that `nodeflow.drawing.views` draws."""

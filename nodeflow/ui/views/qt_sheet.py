@@ -1,4 +1,4 @@
-"""The sheet of the window: Qt paints what a view draws, with many dots at once."""
+"""The drawing surface of views in the window: Qt paints their shapes, many dots with one call."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from nodeflow.ui.core.theming.theme import Theme
 
 
 def rect_of(rect: QRectF) -> Rect:
-    """Return a rectangle of Qt as a rectangle of a drawing."""
+    """Convert a rectangle of Qt to a rectangle of `nodeflow.drawing`."""
     return Rect(rect.left(), rect.top(), rect.width(), rect.height())
 
 
 def point_of(point: QPointF) -> Point:
-    """Return a point of Qt as a point of a drawing."""
+    """Convert a point of Qt to a point of `nodeflow.drawing`."""
     return Point(point.x(), point.y())
 
 

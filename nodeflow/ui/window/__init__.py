@@ -1,4 +1,4 @@
 """The main window: it makes all parts, docks the panels, and has menus, toolbar and status bar.
 
-Only `ui.app` imports from here.
+Only `ui.app` imports this package.
 """

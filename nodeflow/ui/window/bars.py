@@ -1,4 +1,6 @@
-"""The toolbar, the menu bar and the status bar of the window, and what the status bar shows."""
+"""The toolbar, the menu bar and the status bar of the window, and the contents of the status
+bar.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Bars:
-    """The bars of a window, made after its actions, controllers and docks.
+    """The bars of a window. They are made after its actions, controllers and docks.
 
     Attributes:
         toolbar: the toolbar below the menus.

@@ -1,4 +1,4 @@
-"""The chooser in the toolbar: the data that the nodes show, with arrows to other rows."""
+"""The chooser in the toolbar: the data whose values nodes show, with arrows to other rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import label
 
 MENU_INDENT = 36
-"""Left indent of texts in the menu, in pixels."""
+"""Distance of texts from the left edge of the menu, in pixels."""
 
 
 class DataChooser(QWidget):

@@ -1,4 +1,4 @@
-"""Dock widgets with a plain title line. Docks at the bottom are tabs without a title line."""
+"""Dock widgets with a plain title line. Docks at the bottom are tabs and have no title line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from nodeflow.ui.window.panel_pages import PanelPage, PanelPages
 
 NO_FOCUS = Qt.FocusPolicy.NoFocus
 BOTTOM_ROOM = QSize(752, 208)
-"""Size hint of every bottom panel, so that panels made later do not resize the dock area."""
+"""Size hint of every bottom panel in pixels, so that panels made later do not resize the dock
+area.
+"""
 
 
 class DockTitle(QFrame):
@@ -43,7 +45,7 @@ class Dock(QDockWidget):
     """A dock for a panel, empty until the panel is made.
 
     Args:
-        tabbed: the dock is one of several tabs, which show its name.
+        tabbed: whether the dock is one of several tabs, which show its name.
 
     Signals:
         needed(): the dock came to the front without a panel.
@@ -84,7 +86,7 @@ class Dock(QDockWidget):
         return self.isVisible() and not self.visibleRegion().isEmpty()
 
     def fill(self, panel: QWidget) -> None:
-        """Insert the panel at the dock's place in the tab order."""
+        """Insert the panel into the dock, and into the Tab key order at the dock's place."""
         if self._pages is not None:
             self.fill_page(self._pages.first, panel)
             return
@@ -94,7 +96,10 @@ class Dock(QDockWidget):
         _follow(panel, self)
 
     def add_page(self, title: str) -> PanelPage:
-        """Return a page for another panel, beside the dock's own, which becomes the first page."""
+        """Return a page for another panel in this dock.
+
+        The dock's own panel becomes the first page.
+        """
         if self._pages is None:
             self._pages = PanelPages(self, self.windowTitle(), BOTTOM_ROOM)
             self._pages.first.needed.connect(self.needed)
@@ -109,7 +114,7 @@ class Dock(QDockWidget):
         _follow(panel, page)
 
     def open_page(self, page: PanelPage | None) -> None:
-        """Bring a page to the front, or the dock's own panel."""
+        """Bring a page, or the dock's own panel, to the front."""
         if self._pages is not None:
             self._pages.open(page or self._pages.first)
 
@@ -119,8 +124,8 @@ class Dock(QDockWidget):
             self.needed.emit()
 
     def _put_in_order(self, place: QWidget, panel: QWidget) -> None:
-        """Insert a panel into the tab order at its place. Qt would append it at the end."""
-        # nextInFocusChain is unusable here: PySide would destroy one widget together with the
+        """Insert a panel into the Tab key order at its place. Qt would append it at the end."""
+        # nextInFocusChain cannot be used here: PySide would destroy one widget together with the
         # other.
         parts = [each for each in panel.findChildren(QWidget) if each.window() is self.window()]
         # setTabOrder ignores widgets that cannot take the focus
@@ -132,7 +137,7 @@ class Dock(QDockWidget):
 
 
 def _follow(panel: QWidget, place: Dock | PanelPage) -> None:
-    """Tell a panel that asks for it whether its place is visible."""
+    """If a panel has an ``in_front`` attribute, connect it to the visibility of its place."""
     in_front = getattr(panel, "in_front", None)
     if isinstance(in_front, InFront):
         in_front.follow(place, place.visibilityChanged, place.is_front)

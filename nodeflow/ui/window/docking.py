@@ -1,8 +1,9 @@
 """The placement of panels: at the two sides, and as tabs at the bottom.
 
-The bottom panels are shown and hidden together. They stay hidden until one is needed, to leave the
-height to the canvas. Each has a tab while it is needed, as it declares, or while the user wants it.
-A tab that is no longer needed stays as long as it is in front. The welcome page shows no panels.
+The bottom panels are shown and hidden together. They stay hidden until one is needed, to leave
+the height to the canvas. A panel has a tab while its declaration says that it is needed, or
+while the user wants it. A tab that is no longer needed stays as long as it is in front. The
+welcome page shows no panels.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from nodeflow.ui.window.panel_tabs import PanelTabs
 LEFT_WIDTH, RIGHT_WIDTH, BOTTOM_HEIGHT = 224, 296, 220
 FIRST_SIZE = QSize(1440, 900)
 FRAME = QSize(8, 40)
-"""Maximum size of the frame that a window manager adds around the window."""
+"""Maximum size of the frame that a window manager adds around the window, in pixels."""
 NARROW = 1400
-"""Window width below which the left panel hides if the graph needs its space."""
+"""Window width in pixels below which the left panel is hidden if the graph needs its space."""
 STATE_VERSION = 3
-"""Version of the saved layout. A panel missing from a saved layout keeps its initial place."""
+"""Version of the saved layout. A panel that is missing in a saved layout gets its initial place."""
 AREAS = {
     Place.LEFT: Qt.DockWidgetArea.LeftDockWidgetArea,
     Place.RIGHT: Qt.DockWidgetArea.RightDockWidgetArea,
@@ -48,7 +49,7 @@ class Docking(QObject):
     """The docks of a window, and the actions that show and hide them.
 
     Attributes:
-        menu: all bottom panels, to open and close them.
+        menu: the menu of all bottom panels, which opens and closes them.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Docking(QObject):
         super().__init__(window)
         self._settings = settings
         self._chosen = settings.panel_choices()
-        """Bottom panels that the user opened or closed, where this differs from their need."""
+        """Bottom panels that the user opened or closed, contrary to whether they are needed."""
         self._needs: dict[str, Callable[[], bool]] = {}
         self._fixed: set[str] = set()
         self._pages_of: dict[str, tuple[Dock, PanelPage]] = {}
@@ -79,9 +80,9 @@ class Docking(QObject):
         self._front: Dock | None = None
         self._gave_way: list[Dock] = []
         self._for_stage: list[Dock] = []
-        """Docks that are hidden while the stage needs their place."""
+        """Docks that are hidden while the stage uses their place."""
         self._stays = False
-        """Whether the user opened the left panel, so that it must not hide for a graph."""
+        """Whether the user opened the left panel, so that it is not hidden for a graph."""
         area = Qt.DockWidgetArea
         window.setTabPosition(area.BottomDockWidgetArea, QTabWidget.TabPosition.North)
         window.setDocumentMode(True)
@@ -100,7 +101,7 @@ class Docking(QObject):
         )
 
     def add(self, spec: PanelSpec) -> Dock | PanelPage:
-        """Add the dock of a panel, or its page in the dock of another one.
+        """Add the dock of a panel, or its page in the dock of another panel.
 
         Bottom docks stay hidden until they are needed.
         """
@@ -125,7 +126,9 @@ class Docking(QObject):
         return dock
 
     def follow_need(self, name: str, need: Callable[[], bool]) -> None:
-        """Ask ``need`` whether a bottom panel is needed, whenever the actions are refreshed."""
+        """Call ``need`` whenever the actions are refreshed, to learn whether a bottom panel is
+        needed.
+        """
         if name in self.docks and self.docks[name] in self._places[Place.BOTTOM]:
             self._needs[name] = need
 
@@ -140,7 +143,7 @@ class Docking(QObject):
     # ---- showing ----------------------------------------------------------------------------
 
     def show(self, name: str) -> None:
-        """Bring a panel to the front. A bottom panel shows all needed bottom panels."""
+        """Bring a panel to the front. For a bottom panel, show all needed bottom panels."""
         host, page = self._pages_of.get(name, (None, None))
         dock = host or self.docks[name]
         dock.open_page(page)
@@ -152,7 +155,7 @@ class Docking(QObject):
         self._actions.refresh_soon()
 
     def begin_anew(self) -> None:
-        """Bring the first bottom tab to the front for a newly opened document."""
+        """Bring the first bottom tab to the front, because a document was opened."""
         self._front = None
         first = self._places[Place.BOTTOM][0]
         if not first.isHidden():
@@ -173,7 +176,7 @@ class Docking(QObject):
     # ---- needs ------------------------------------------------------------------------------
 
     def choose(self, name: str, visible: bool) -> None:
-        """Open or close a bottom panel as the user wishes, in this and later windows."""
+        """Open or close a bottom panel as the user chose, in this window and later ones."""
         if visible:
             self.show(name)
         elif name not in self._fixed:
@@ -261,8 +264,9 @@ class Docking(QObject):
             front.raise_()
 
     def make_room(self, is_cramped: bool) -> None:
-        """Hide the left panel for a cramped graph in a narrow window, or show it again for
-        another graph.
+        """Hide the left panel if a graph needs its space in a narrow window.
+
+        Show it again for another graph.
         """
         left = self._places[Place.LEFT]
         if is_cramped and self._window.width() < NARROW and not self._stays:
@@ -277,7 +281,10 @@ class Docking(QObject):
         _set_visible(gave_way, True)
 
     def leave_to_stage(self, places: Collection[Place]) -> None:
-        """Hide the panels at these places for the stage, and show again those at other places."""
+        """Hide the panels at these places to make room for the stage.
+
+        Show hidden panels at other places again.
+        """
         taken = [dock for place in places for dock in self._places[place]]
         back = [dock for dock in self._for_stage if dock not in taken]
         shown = [dock for dock in taken if not dock.isHidden()]
@@ -311,7 +318,7 @@ class Docking(QObject):
         return None
 
     def _check(self) -> None:
-        """Check the actions of the panels that are shown."""
+        """Set the check marks of the actions to the panels that are shown."""
         for place in Place:
             self._actions[f"panel_{place.value}"].setChecked(self._shows(place))
 
@@ -336,7 +343,10 @@ class Docking(QObject):
             self._put_in_order()
 
     def _put_in_order(self) -> None:
-        """Make all bottom panels tabs in their order; Qt restores only those that were shown."""
+        """Make all bottom panels tabs in their declared order.
+
+        Qt restores only those that were shown.
+        """
         first, *others = self._places[Place.BOTTOM]
         is_open = self._shows(Place.BOTTOM)
         for dock in others:

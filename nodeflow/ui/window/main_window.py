@@ -357,9 +357,9 @@ class MainWindow(QMainWindow):
         self.stage_modes = StageModes(self, context, self.docking, self.info)
 
     def _late(self, spec: PanelSpec, context: PanelContext) -> tuple[str, LatePanel]:
-        """Add a panel's dock or page and return the panel with its id.
+        """Add the dock or page of a panel. Return the panel with its id.
 
-        Side panels are made now, bottom panels when they are needed.
+        The widgets of side panels are made now, those of bottom panels when they are needed.
         """
         place = self.docking.add(spec)
         panel = LatePanel(spec, context, partial(self.docking.fill, spec.id), place)
@@ -376,7 +376,7 @@ class MainWindow(QMainWindow):
         self.data_chooser, self.run_bar, self.status = bars.chooser, bars.run_bar, bars.status
 
     def _connect(self, errors: ErrorHandler | None) -> None:
-        """Connect the bars and the signals that concern the whole window."""
+        """Connect the bars, and the signals that concern the whole window."""
         messages, actions = self.messages, self.actions_
         StatusFeed(self)
         messages.message_shown.connect(self.info.show_message)
@@ -476,12 +476,12 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _make_room(self) -> None:
-        """Hide side panels if an opened graph would be too small to read."""
+        """Hide side panels if an opened graph would otherwise be too small to read."""
         self.docking.make_room(self.canvas.viewport.fitting_scale() < READABLE)
 
     @Slot()
     def _on_entered(self) -> None:
-        """Show the graph after entering or leaving a subgraph."""
+        """Update the canvas after a subgraph was entered or left."""
         self.messages.dismissed.emit()
         with self.views.entering():
             self.canvas.set_document(self.workspace.document, self.workspace.analysis)
@@ -501,7 +501,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_plugins(self, ids: set[str]) -> None:
-        """Recheck the nodes of changed user ops, in the window and in the engine."""
+        """Check the nodes of changed user ops again, in the window and in the engine."""
         plugins = self.plugins
         self.workspace.redeclare(ids, plugins.problems())
         if plugins.is_safe:
@@ -514,13 +514,13 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _on_typed(self, op: str) -> None:
-        """Recheck the nodes of a user op whose types are known now."""
+        """Check the nodes of a user op again, because its types are known now."""
         self.workspace.redeclare({op}, self.plugins.problems())
         self.actions_.refresh_soon()
 
     @Slot()
     def _commit_typing(self) -> None:
-        """Commit the text being typed, so that a command sees the displayed state."""
+        """Commit the text that is being typed, so that a command applies to the displayed state."""
         commit_typing(self.focusWidget())
 
     @Slot(str)
@@ -538,7 +538,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object, object)
     def _explain(self, spec: ActionSpec, blocked: Blocked) -> None:
-        """Show why an action cannot run and offer the action that helps."""
+        """Show the reason why an action cannot run, and offer an action that would help."""
         text = self.actions_.spec(blocked.fix).text.rstrip("…") if blocked.fix else ""
         self.pages.show_canvas()
         self.messages.show(blocked.reason, "info", blocked.fix, text)
@@ -559,7 +559,7 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self, self.painted.emit)
 
     def changeEvent(self, event: QEvent) -> None:
-        """Check the file for changes by other programs when the window is activated again."""
+        """When the window is activated again, check whether other programs changed the file."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
             self.files.shared.look()

@@ -1,4 +1,4 @@
-"""Toolbar buttons that are there while they are needed: Save, Undo, Redo, and hidden panels."""
+"""Toolbar buttons that are shown while they are needed: Save, Undo, Redo, and hidden panels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from nodeflow.ui.actions.action_set import ActionSet, add_button
 from nodeflow.ui.core.state.workspace import Workspace
 
 BUTTONS = ("save", "undo", "redo", "order", "panel_left", "panel_bottom", "panel_right")
-"""In their order, before the end of the toolbar, so that a new one moves none on the left."""
+"""The buttons in their order, at the end of the toolbar, so that a new button moves none to its
+left.
+"""
 EDITS = ("undo", "redo")
 SIDES = ("panel_left", "panel_right")
 
@@ -49,9 +51,9 @@ class NeededButtons(QObject):
     def _is_needed(self, action: str) -> bool:
         """Return whether a button is needed.
 
-        Save while there are unsaved changes; Undo and Redo from the first edit on; the order of
-        nodes while there are some; the button of a side panel while the panel is hidden, because
-        the panel itself has one that hides it.
+        Save is needed while there are unsaved changes, Undo and Redo from the first edit on,
+        and the order of nodes while there are nodes. The button of a side panel is needed while
+        the panel is hidden; a visible panel has its own button.
         """
         blocked = self._actions.blocked
         if action == "order":

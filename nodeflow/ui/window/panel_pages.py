@@ -12,7 +12,7 @@ BAR_HEIGHT = 32
 
 
 class PanelPage(QWidget):
-    """The place of one panel, empty until the panel is made.
+    """The place of one panel in a dock, empty until the panel is made.
 
     Signals:
         needed(): the page became visible without a panel.
@@ -35,7 +35,7 @@ class PanelPage(QWidget):
         return self.isVisible() and not self.visibleRegion().isEmpty()
 
     def put(self, panel: QWidget) -> None:
-        """Insert the panel."""
+        """Insert the panel's widget."""
         self._panel = panel
         self.setMinimumSize(0, 0)
         self._layout.addWidget(panel)
@@ -61,7 +61,7 @@ class PanelPages(QWidget):
     """The pages of a dock, with a tab for each.
 
     Args:
-        empty: minimum size while a panel is not made.
+        empty: minimum size of a page whose panel is not made yet.
     """
 
     def __init__(self, dock: QDockWidget, title: str, empty: QSize) -> None:

@@ -1,6 +1,6 @@
-"""The tabs of the bottom panels: the button that opens further panels, and closing by the mouse.
+"""The tabs of the bottom panels: a button that opens further panels, and closing with the mouse.
 
-Qt makes the tab bar of docks itself, so this finds it and places a button beside it.
+Qt makes the tab bar of docks itself, so this module finds that bar and places a button beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nodeflow.ui.core.theming.theme import Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 ROOM = 32
-"""Pixels that the button takes at the end of the tabs."""
+"""Width of the button at the end of the tabs, in pixels."""
 
 
 class PanelTabs(QObject):
@@ -58,7 +58,7 @@ class PanelTabs(QObject):
 
     @Slot()
     def look(self, *_: object) -> None:
-        """Place the button again, after Qt has arranged the tabs."""
+        """Place the button again, because Qt has arranged the tabs."""
         self._timer.start()
 
     @Slot()

@@ -17,8 +17,8 @@ from nodeflow.ui.core.state.workspace import Workspace
 LONG_MS = 400
 """Milliseconds before the Stop button appears for a run or for the preparation of a training.
 
-Buttons would flicker for a shorter run. Stop also replaces Train no sooner, because the second
-click of a double-click on Train must not stop the training.
+Buttons would flicker for a shorter run. For the same time, Stop does not replace Train, because
+the second click of a double click on Train must not stop the training.
 """
 BRIEF = ("running", "preparing")
 TRAIN = "Train", "graduation-cap", "From the initial values"
@@ -28,12 +28,12 @@ RESTART = (
 )
 """Text, icon and tip of the action that trains from the initial values.
 
-Restart asks no question, because Undo takes it back.
+Restart asks no question, because Undo restores the learned values.
 """
 
 
 class RunBar(QObject):
-    """The buttons, kept consistent with the engine's state.
+    """The buttons that run and train, updated to the engine's state.
 
     Args:
         before: the toolbar action before which the buttons are inserted.
@@ -84,7 +84,9 @@ class RunBar(QObject):
 
     @Slot()
     def _describe(self) -> None:
-        """Say in the tooltip of Continue where it goes on. An edit may have changed it."""
+        """Show in the tooltip of Continue where it would continue, because an edit may have
+        changed that.
+        """
         if self._link.has_trained or self._unfinished.step or self._link.state == "paused":
             self._actions.set_text("continue", "Continue", tip=self._unfinished.tip)
 

@@ -1,4 +1,4 @@
-"""What the middle of the window shows of a graph: the canvas, the stage, or both beside."""
+"""The content of the middle of the window: the canvas, the stage, or both side by side."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from nodeflow.ui.window.docking import Docking
 
 CANVAS, BESIDE, STAGE = "canvas", "beside", "stage"
 NARROW = 1600
-"""Window width below which the left panel gives its space to the graph beside the stage."""
+"""Window width in pixels below which the left panel is hidden while graph and stage are shown."""
 MODES = (CANVAS, BESIDE, STAGE)
 
 
 class StageModes(QObject):
-    """The action that cycles the three, and the user's choice for each file.
+    """The action that switches between canvas, stage and both, and the user's choice for each file.
 
     A file with pins opens beside its stage, unless its user chose otherwise.
 
@@ -59,7 +59,7 @@ class StageModes(QObject):
         self._context.window.messages.show_status(TEXTS[mode])
 
     def show(self, mode: str) -> None:
-        """Show the canvas, the stage, or both. The panels leave their places to the stage."""
+        """Show the canvas, the stage, or both. Hide the panels whose places the stage needs."""
         if self.stage is None:
             if mode == CANVAS:
                 return
@@ -78,7 +78,7 @@ class StageModes(QObject):
             self._pages.focus_area.setFocus()
 
     def _taken(self, mode: str) -> tuple[Place, ...]:
-        """Return the places of panels that the stage takes; a narrow window leaves it more."""
+        """Return the places of panels that the stage needs. In a narrow window it needs more."""
         if mode == CANVAS:
             return ()
         if mode == STAGE or self._window.width() < NARROW:
@@ -100,7 +100,7 @@ class StageModes(QObject):
 
     @Slot(object)
     def _on_changed(self, change: Change) -> None:
-        """Show the stage when the user puts the first thing on it."""
+        """Show the stage when the user pins the first view or control to it."""
         first = any(not edit.before and edit.after for edit in change.of("stage"))
         if first and self.mode == CANVAS:
             self.show(BESIDE)
@@ -111,4 +111,4 @@ TEXTS = {
     BESIDE: "The graph beside its stage",
     STAGE: "The stage: the result in large",
 }
-"""Words for the status bar."""
+"""Texts for the status bar, by mode."""

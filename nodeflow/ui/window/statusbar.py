@@ -33,7 +33,7 @@ EDITS = {
     "waits": "an edit waits for the next epoch",
     "invalid": "without your edits",
 }
-"""Texts beside the training state about edits that should be applied to it."""
+"""Texts beside the training state about edits on their way to the training, by their state."""
 
 
 class StatusBar(QStatusBar):
@@ -84,7 +84,7 @@ class StatusBar(QStatusBar):
         self._timer.start()
 
     def drop_tip(self, text: str) -> None:
-        """Clear an action's tip if it is shown, because it no longer holds."""
+        """Clear the status tip of an action if it is shown, because it is no longer true."""
         if self.currentMessage() == text:
             self.clearMessage()
 
@@ -99,12 +99,15 @@ class StatusBar(QStatusBar):
 
     @Slot(object)
     def show_edits(self, state: EditState) -> None:
-        """Show the progress of edits that should be applied to the training."""
+        """Show the progress of edits on their way to the running training."""
         self._edits = state.state
         self.show_engine(self._state, self._detail)
 
     def show_problems(self, errors: int, warnings: int, incomplete: int) -> None:
-        """Show the numbers of errors, warnings and unconnected ports; nothing if there are none."""
+        """Show the numbers of errors, warnings and unconnected ports.
+
+        Show nothing if there are none.
+        """
         self._problems = (errors, warnings, incomplete)
         parts = []
         if errors:
@@ -126,7 +129,7 @@ class StatusBar(QStatusBar):
         self.problems.setIcon(icon(name, self._theme, role, 14))
 
     def show_breakpoints(self, names: list[str]) -> None:
-        """Show the number of breakpoints. Each click selects the next one."""
+        """Show the number of breakpoints. Each click on it selects the next one."""
         self.breakpoints.setText(f" {counted(len(names), 'breakpoint')}")
         tip = f"Training pauses at {listed(names)}. Click to show the next."
         self.breakpoints.setToolTip(plain_tip(tip))
@@ -141,7 +144,7 @@ class StatusBar(QStatusBar):
         self.waiting.setVisible(bool(names))
 
     def show_notices(self, notices: tuple[str, ...]) -> None:
-        """Show the number of notices about the data; a click shows their full texts."""
+        """Show the number of notices about the data. A click shows their full texts."""
         self.notice.setText(f" {counted(len(notices), 'data notice')}" if notices else "")
         self.notice.setToolTip(plain_tip("\n".join(map(in_window, notices))))
         self.notice.setVisible(bool(notices))

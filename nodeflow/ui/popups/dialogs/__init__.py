@@ -1,1 +1,1 @@
-"""Dialogs that stop the user for a moment: questions, exports, settings."""
+"""Dialogs that interrupt the user: questions, exports, settings."""

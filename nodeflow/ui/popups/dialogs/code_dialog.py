@@ -1,4 +1,4 @@
-"""A dialog that previews the graph as code of a library, and writes it to a folder."""
+"""A dialog that shows the graph as code for a library, and writes the code to a folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class CodeDialog(QDialog):
         target: id of the library, a key of `titles`.
 
     Args:
-        code: returns the code for a target, on another thread; raises NodeflowError.
+        code: returns the code for a target. It is called on another thread and may raise
+        NodeflowError.
     """
 
     def __init__(self, parent: QWidget, code: Callable[[str], Written]) -> None:

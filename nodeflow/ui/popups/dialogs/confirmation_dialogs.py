@@ -1,4 +1,7 @@
-"""Questions and messages that stop the user: few, plain, never before undoable actions."""
+"""Questions and messages that interrupt the user.
+
+They are few, and never precede an action that can be undone.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,9 @@ DO = QMessageBox.ButtonRole.AcceptRole
 GIVE_UP = QMessageBox.ButtonRole.DestructiveRole
 BACK = QMessageBox.ButtonRole.RejectRole
 HELP = QMessageBox.ButtonRole.ActionRole
-"""Roles of buttons: ``DO`` does the requested thing, ``GIVE_UP`` loses work, ``BACK`` does nothing
-(as Escape), ``HELP`` helps to decide."""
+"""Roles of buttons: ``DO`` does the requested thing, ``GIVE_UP`` loses work, ``BACK`` does
+nothing (like Escape), ``HELP`` helps to decide.
+"""
 
 
 def _ask(
@@ -51,8 +55,8 @@ def _ask(
     """Show a question and wait for the answer.
 
     Args:
-        name: the name of the box for style and tests.
-        buttons: by answer: text and role of its button.
+        name: the object name of the box, for the style sheet and tests.
+        buttons: text and role of the button for each answer.
         default: the answer that Enter gives, if it has a button.
     """
     box = _box(parent, name, title, text, more, is_warning)
@@ -99,10 +103,10 @@ def ask_unsaved(parent: QWidget, name: str, *also: str) -> str:
 def ask_changed(parent: QWidget, name: str, saving: bool, *also: str) -> str:
     """Ask which version of a file to keep: ``reload``, ``overwrite``, ``copy`` or ``cancel``.
 
-    After ``compare``, the caller asks again.
+    If the user wants to see the differences, the answer is ``compare``; the caller then asks again.
 
     Args:
-        saving: the question interrupts a save.
+        saving: whether the question interrupts a save.
         also: sentences about other losses of a reload.
     """
     return _ask(
@@ -162,7 +166,11 @@ def ask_open_elsewhere(parent: QWidget, name: str) -> bool:
 
 
 def ask_blocked_save(parent: QWidget, obstacle: str) -> bool:
-    """Ask whether to save elsewhere, because writing here fails; ``obstacle`` is the reason."""
+    """Ask whether to save elsewhere, because the file cannot be written.
+
+    Args:
+        obstacle: the reason.
+    """
     answer = _ask(
         parent,
         "blockedSave",
@@ -211,7 +219,7 @@ def ask_unsaved_weights(parent: QWidget, name: str, *also: str) -> str:
     """Ask what to do with unsaved weights: ``save``, ``discard`` or ``cancel``.
 
     Args:
-        also: sentences about other things that would end.
+        also: sentences about other work that would end.
     """
     return _ask(
         parent,
@@ -240,7 +248,7 @@ def unmatched(match: Match, most: int = 8) -> list[str]:
 
 
 def ask_use_data(parent: QWidget, name: str) -> bool:
-    """Ask whether to use a data file, which the user opened, as a dataset; return the answer."""
+    """Ask whether to use an opened data file as a dataset. Return the answer."""
     answer = _ask(
         parent,
         "useData",
@@ -268,7 +276,7 @@ def ask_resume(parent: QWidget, name: str, step: int) -> str:
 
 
 def show_problem(parent: QWidget, title: str, error: BaseException) -> None:
-    """Show a typed error: place, message and hint."""
+    """Show a NodeflowError: place, message and hint."""
     text = str(error)
     if isinstance(error, NodeflowError):
         where = f"{error.where}: " if error.where else ""
@@ -278,7 +286,9 @@ def show_problem(parent: QWidget, title: str, error: BaseException) -> None:
 
 
 class ErrorDialog(QDialog):
-    """The report of an unexpected error: message, that nothing is lost, and details to report."""
+    """The report of an unexpected error: the message, a text that nothing is lost, and details
+    for a report.
+    """
 
     def __init__(self, parent: QWidget | None, log_path: str) -> None:
         super().__init__(parent)

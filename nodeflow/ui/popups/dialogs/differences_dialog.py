@@ -1,4 +1,4 @@
-"""The differences between two versions of a graph, as text to read and copy."""
+"""The differences between two versions of a graph, as a text that can be copied."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.widgets.common_widgets import column, label
 
 ROLES = {ADDED: "ok", REMOVED: "error", CHANGED: "warning"}
-"""The colour of lines by kind of change; the signs + - ~ show the same."""
+"""The colour of lines by kind of change, as the name of a colour of the theme. The signs + - ~
+show the same.
+"""
 MOST_LINES = 5000
 
 ShowOnCanvas = Callable[[Document, Document, str, str], None]
-"""Draws a comparison: from, to, and both titles."""
+"""Draws a comparison. Arguments: the first document, the second document, and their titles."""
 
 
 class DifferencesDialog(QDialog):
-    """The changes from one version to the other, a line for each node, wire and setting.
+    """A dialog with the changes from one version to the other, one line for each node, wire and
+    setting.
 
     Args:
         titles: the titles of both versions, such as ``on disk`` and ``in this window``.
-        on_canvas: draws the comparison, if possible.
+        on_canvas: draws the comparison on the canvas; None if that is impossible.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The options of a picture of the graph: all or the selection, format, scale, theme."""
+"""The options for a picture of the graph: everything or the selection, format, scale, theme."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HINTS = {
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """The chosen options. ``scale``: pixels per unit of the canvas, for PNG only."""
+    """The chosen options. ``scale`` is in pixels per unit of the canvas and applies only to PNG."""
 
     suffix: str
     scale: float
@@ -42,11 +42,11 @@ class PictureOptions:
 
 
 class ExportDialog(QDialog):
-    """A dialog for the options of a picture. The path is asked for afterwards.
+    """A dialog for the options of a picture. The caller asks for the path afterwards.
 
     Args:
         whole, selected: sizes of both pictures in canvas units; ``selected`` is None without a
-            selection.
+        selection.
         names: names of both pictures.
     """
 

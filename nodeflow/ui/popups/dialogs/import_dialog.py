@@ -28,7 +28,7 @@ TEXT = (
 
 
 class ImportDialog(QDialog):
-    """A dialog that stays open until the model is read, or the user gives up.
+    """A dialog that stays open until the model is read, or the user cancels.
 
     Signals:
         wanted(target, trainable): read the model into this file.
@@ -75,7 +75,7 @@ class ImportDialog(QDialog):
         self._check()
 
     def show_waiting(self, waiting: bool, text: str = "") -> None:
-        """Show that the model is being read, or why reading failed."""
+        """Show that the model is being read, or the reason why reading failed."""
         self.progress.setVisible(waiting)
         self.state.setText("Reading the model and laying the graph out…" if waiting else text)
         for widget in (self.target, self.browse, self.trainable, self.open_button):

@@ -1,4 +1,4 @@
-"""Loading weights that fit a graph only in part: each variable chooses a tensor."""
+"""Loading weights that fit a graph only partly: for each variable the user chooses a tensor."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ TITLES = ("Variable", "Shape", "Tensor in the file")
 KEEP = "Keep the current value"
 ROW = 32
 MOST_ROWS = 12
-"""Visible rows. More are scrolled."""
+"""Maximum number of visible rows. A longer list scrolls."""
 
 
 def ask_assign_weights(
     parent: QWidget, name: str, checked: WeightsChecked
 ) -> Mapping[str, Taken] | None:
-    """Ask which tensor each variable takes; None if nothing is to be loaded."""
+    """Ask which tensor each variable takes. Return None if nothing is to be loaded."""
     dialog = WeightsDialog(parent, name, checked)
     accepted = dialog.exec() == QDialog.DialogCode.Accepted
     taken = dialog.taken() if accepted else None
@@ -106,7 +106,8 @@ class WeightsDialog(QDialog):
         return table
 
     def _make_choice(self, name: str, kind: Kind) -> QComboBox:
-        """Return a choice of the tensors that fit a variable, in each order of their axes.
+        """Return a combo box of the tensors that fit a variable, including those with permuted
+        axes.
 
         The suggested tensor is selected.
         """

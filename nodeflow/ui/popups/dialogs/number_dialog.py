@@ -1,4 +1,4 @@
-"""Asks for one number. 0 stands for a word, such as "as many as cores" or "all free memory"."""
+"""Asks for one number. 0 has a special meaning, such as "as many as cores" or "all free memory"."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from nodeflow.ui.core.widgets.common_widgets import column, label, row
 
 
 class NumberDialog(QDialog):
-    """A text, and a field for a number.
+    """A dialog with a text, and a field for a number.
 
     Args:
         title: title of the window.
         text: meaning of the number.
         name: label before the field.
         most: the highest number.
-        nothing: the word for 0.
+        nothing: the words shown for 0.
 
     Attributes:
-        field: holds the chosen value; callers give it a suffix, steps and a spoken name.
+        field: the field with the chosen value. Callers set its suffix, steps and accessible name.
     """
 
     def __init__(

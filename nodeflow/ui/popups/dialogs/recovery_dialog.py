@@ -1,4 +1,6 @@
-"""The question about journals that crashes left: a line for each, also for damaged ones."""
+"""The question about journals that crashes left: one line for each journal, also for damaged
+ones.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,14 @@ TEXT = "nodeflow quit unexpectedly. Restore your unsaved work?"
 MORE = "This window opens one of them; the others stay here until the next start."
 
 MOST_ROWS = 10
-"""Visible rows. More are scrolled."""
+"""Maximum number of visible rows. A longer list scrolls."""
 
 
 def ask_recover(parent: QWidget, found: Sequence[Recoverable]) -> tuple[str, list[Recoverable]]:
-    """Ask what to do with journals of crashes: ``save`` (restore), ``discard`` or ``cancel``.
+    """Ask what to do with journals of crashes.
 
-    Also return the journals that the answer applies to.
+    Return ``save`` (restore), ``discard`` or ``cancel``, and the journals to which the answer
+    applies.
     """
     dialog = RecoveryDialog(parent, found)
     dialog.exec()
@@ -46,7 +49,10 @@ def ask_recover(parent: QWidget, found: Sequence[Recoverable]) -> tuple[str, lis
 
 
 class RecoveryDialog(QDialog):
-    """A list of journals. Restore takes one, Discard all selected ones."""
+    """A dialog with a list of journals.
+
+    Restore applies to one journal, Discard to all selected ones.
+    """
 
     def __init__(self, parent: QWidget, found: Sequence[Recoverable]) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""The contents of a problem report, to look at before it is written."""
+"""The contents of a problem report, shown to the user before the report is written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEXT = (
 
 
 class ReportDialog(QDialog):
-    """A list of a report's parts, which shows each of them.
+    """A dialog with a list of a report's parts. Selecting a part shows its content.
 
     Signals:
         save_wanted(): write the report.
@@ -98,7 +98,7 @@ class ReportDialog(QDialog):
         self.table.setCurrentIndex(model.index(min(current, len(parts) - 1), 0))
 
     def show_problem(self, text: str) -> None:
-        """Show why there is no report."""
+        """Show the reason why there is no report."""
         self.text.setPlainText(text)
 
     def _on_current(self, *_: object) -> None:

@@ -34,7 +34,9 @@ from nodeflow.ui.popups.search.fuzzy_match import best_score
 
 ID_ROLE = Qt.ItemDataRole.UserRole
 WALKING = ("Tab", "Return", "Esc")
-"""Keys that keep their meaning in the dialog. They are chosen from a menu instead."""
+"""Keys that keep their usual meaning in the dialog. To assign them, users choose them from a
+menu.
+"""
 BARE = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
 
 
@@ -54,7 +56,7 @@ class KeyField(QLineEdit):
         self.setText(native(keys))
 
     def event(self, event: QEvent) -> bool:
-        """Take keys that are shortcuts of the window."""
+        """Accept keys that would otherwise trigger shortcuts of the window."""
         if event.type() == QEvent.Type.ShortcutOverride:
             event.accept()
             return True
@@ -71,7 +73,10 @@ class KeyField(QLineEdit):
 
 
 class ShortcutEditor(QDialog):
-    """A list of all actions with their keys. A conflict is refused, with the reason."""
+    """A dialog with all actions and their keys.
+
+    It refuses conflicting keys and shows the reason.
+    """
 
     def __init__(self, parent: QWidget, actions: ActionSet, keymap: Keymap) -> None:
         super().__init__(parent)
@@ -184,7 +189,7 @@ class ShortcutEditor(QDialog):
             self.table.setCurrentItem(shown[0])
 
     def _current(self) -> QTreeWidgetItem:
-        """Return the item that is edited; there always is one."""
+        """Return the item that is edited. There always is one."""
         item = self.table.currentItem()
         assert item is not None
         return item

@@ -42,7 +42,7 @@ KINDS = {
 }
 NUMBERS = ("float", "number", "literal")
 EXAMPLES, WIDTH = 4, 380
-"""Number of sample draws shown for a range."""
+"""Number of random samples shown for a range, and the width of the dialog in pixels."""
 
 
 class VaryDialog(QDialog):
@@ -100,7 +100,9 @@ class VaryDialog(QDialog):
         (self.values if self.kind.currentData() == LIST else self.low).setFocus()
 
     def _fill(self, attr: Attr, known: str | None, value: Any) -> None:
-        """Fill the fields with the known values to try, or else with near values."""
+        """Fill the fields with the stored values to try, or else with values near the current
+        one.
+        """
         spec = _understood(self._name, known) or near(self._name, attr, value)
         self.values.setText(", ".join(json.dumps(one) for one in spec.values))
         if spec.kind != LIST:
@@ -120,7 +122,7 @@ class VaryDialog(QDialog):
 
     @Slot()
     def _check(self, _: object = None) -> None:
-        """Show the values that would be tried, or why they are invalid."""
+        """Show the values that the sweep would try, or why they are invalid."""
         self._pages.setCurrentIndex(0 if self.kind.currentData() == LIST else 1)
         try:
             spec = spec_of(self._name, self.text)
@@ -180,7 +182,7 @@ def near(name: str, attr: Attr, value: Any) -> Spec:
 
 
 def values_of(text: str) -> list[Any]:
-    """Parse values as a user writes them: JSON, else words.
+    """Parse values as a user writes them: as JSON, or else as words.
 
     >>> values_of("0.1, 1"), values_of("relu, tanh"), values_of("[3, 3], [5, 5]")
     ([0.1, 1], ['relu', 'tanh'], [[3, 3], [5, 5]])

@@ -1,4 +1,4 @@
-"""The earlier versions of a file: when, why and how large, and actions on a version."""
+"""The earlier versions of a file: time, reason and size, with actions on a version."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ NONE = "No earlier version of this file is kept yet. Saving keeps what was there
 
 
 class VersionsDialog(QDialog):
-    """A list of versions; ``answer`` is the action on the ``chosen`` one."""
+    """A dialog with a list of versions.
+
+    ``answer`` is the action that the user wants for the ``chosen`` one.
+    """
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class VersionsDialog(QDialog):
         Args:
             present: the digest of the file's contents.
             most: number of saves that are kept.
-            on_most: called with another such number.
+            on_most: called when the user changes that number.
         """
         super().__init__(parent)
         self.setObjectName("versions")

@@ -1,4 +1,6 @@
-"""The wizard from a data file to a graph: look at it, choose columns, choose a starter."""
+"""The wizard from a data file to a graph: preview the data, choose columns, choose a starter
+graph.
+"""
 
 from nodeflow.ui.popups.own_data.wizard import DataWizard
 

@@ -1,4 +1,4 @@
-"""A surveyed column as text and as a small picture of its distribution."""
+"""A column of surveyed data as text, and as a small picture of its distribution."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def missing_text(column: ColumnSurvey) -> str:
 
 
 def values_text(column: ColumnSurvey) -> str:
-    """Return the values of a column: ``4.3 to 7.9``, ``setosa, versicolor, virginica``."""
+    """Describe the values of a column: ``4.3 to 7.9``, ``setosa, versicolor, virginica``."""
     if column.categories and column.kind in ("category", "boolean"):
         names = [name for name, _ in column.categories]
         more = f" and {column.distinct - 6} more" if column.distinct > 6 else ""
@@ -52,7 +52,7 @@ def values_text(column: ColumnSurvey) -> str:
 
 
 def spoken(column: ColumnSurvey) -> str:
-    """Return the full description, for a tooltip and for screen readers."""
+    """Return the full description of a column, for a tooltip and for screen readers."""
     parts = [column.name, kind_text(column), values_text(column), missing_text(column)]
     if column.mean is not None and column.kind in ("number", "integer"):
         deviation = number(column.deviation or 0.0)
@@ -61,7 +61,7 @@ def spoken(column: ColumnSurvey) -> str:
 
 
 def bars(column: ColumnSurvey) -> tuple[int, ...]:
-    """Return the heights of the bars of a distribution; empty if there is none to show."""
+    """Return the heights of the bars of a column's distribution; empty if there is none."""
     if column.counts and column.kind not in ("category",):
         return column.counts
     return tuple(rows for _, rows in column.categories[:MOST_BARS])

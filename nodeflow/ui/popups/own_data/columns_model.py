@@ -18,7 +18,10 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class ColumnsModel(QAbstractTableModel):
-    """One row per column of the data; ``edited``: the user changed the role of a column."""
+    """A table model with one row per column of the data.
+
+    ``edited``: the user changed the role of a column.
+    """
 
     edited = Signal()
 

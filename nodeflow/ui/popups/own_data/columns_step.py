@@ -1,4 +1,6 @@
-"""Step 2: inputs and label, scaling, categories, missing values, and the split of the rows."""
+"""Step 2 of the wizard: inputs and label, scaling, categories, missing values, and the split of
+the rows.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ CLASS_ROLE = Qt.ItemDataRole.UserRole
 class ColumnsStep(QWidget):
     """The columns with check boxes, and the settings beside them.
 
-    ``changed`` after every choice.
+    ``changed`` is emitted after every choice.
     """
 
     changed = Signal()
@@ -205,7 +207,7 @@ class ColumnsStep(QWidget):
         self.changed.emit()
 
     def _show_classes(self, classes: tuple[tuple[str, int], ...]) -> None:
-        """Show the classes with their counts. Some data let the user rename them."""
+        """Show the classes with their counts. For some data, the user can rename them."""
         renames = "class_names" in self.choices.known
         self.classes.setVisible(bool(classes))
         self.class_list.setVisible(bool(classes))
@@ -248,7 +250,7 @@ class ColumnsStep(QWidget):
         self.changed.emit()
 
     def refresh(self) -> None:
-        """Show the current choices, because the starter may have changed elsewhere."""
+        """Show the current choices, because another starter may have changed them."""
         self._refresh()
 
     def _refresh(self) -> None:

@@ -11,12 +11,18 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.theming.theme import Theme
 
 OVERSAMPLING = 3
-"""Enlargement before the picture is shrunk, which keeps thin wires and small texts fine."""
+"""Factor by which the picture is drawn larger and then shrunk, which keeps thin wires and small
+texts fine.
+"""
 MARGIN = 40.0
 
 
 def graph_picture(document: Document, theme: Theme, room: QSize, ratio: float) -> QPixmap:
-    """Return a picture of the graph, as large as fits into ``room`` with its proportions."""
+    """Return a picture of the graph, as large as fits into ``room`` with its proportions.
+
+    Args:
+        ratio: device pixels per pixel.
+    """
     canvas = CanvasView(document, Analysis(document), theme)
     area = canvas.scene.bounds(canvas.scene.nodes.used())
     for frame in document.frames.values():

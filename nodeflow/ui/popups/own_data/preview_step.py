@@ -1,4 +1,4 @@
-"""Step 1: the first rows, and each column's type, missing values, and distribution."""
+"""Step 1 of the wizard: the first rows, and each column's type, missing values and distribution."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class HeadModel(QAbstractTableModel):
-    """The first rows of a survey."""
+    """A table model of the first rows of the surveyed data."""
 
     def __init__(self, survey: Survey) -> None:
         super().__init__()
@@ -97,7 +97,9 @@ class HeadModel(QAbstractTableModel):
 
 
 class ColumnHeader(QHeaderView):
-    """Names of columns, each above its type, its distribution, and the number of missing values."""
+    """A header with the names of columns, each above its type, its distribution, and its number
+    of missing values.
+    """
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
@@ -158,7 +160,7 @@ class ColumnHeader(QHeaderView):
 
 
 def small_pictures(files: list[Path]) -> list[QImage]:
-    """Return pictures scaled down to a row's height; an unreadable picture is empty."""
+    """Return pictures scaled down to the height of a row. An unreadable picture is empty."""
     found = []
     for file in files:
         try:
@@ -172,7 +174,7 @@ def small_pictures(files: list[Path]) -> list[QImage]:
 
 
 class PreviewStep(QWidget):
-    """The table, under a line that describes it."""
+    """The table of the first rows, under a line that describes it."""
 
     def __init__(self, survey: Survey, themes: ThemeManager, limit: int) -> None:
         super().__init__()

@@ -1,4 +1,7 @@
-"""Step 3: the task of the graph. The resulting graph is drawn, with its sizes as text."""
+"""Step 3 of the wizard: the task of the graph.
+
+The resulting graph is drawn and its sizes are described.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ LIST_WIDTH = 300
 
 
 class StarterStep(QWidget):
-    """The starters (those that fit can be chosen), and a picture of the resulting graph.
+    """The choice of a starter among those that fit the data, and a picture of the resulting graph.
 
     ``changed``: another starter was chosen.
     """
@@ -79,7 +82,7 @@ class StarterStep(QWidget):
         self.picture.setAccessibleName(f"The graph: {self.facts.text()}")
 
     def show_nothing(self, text: str) -> None:
-        """Show why there is no graph to show yet."""
+        """Show the reason why there is no graph yet."""
         self.picture.setPixmap(QPixmap())
         self.facts.setText(text)
 

@@ -1,6 +1,7 @@
-"""The wizard from a data file to a graph, in three steps whose guesses can be left as they are.
+"""The wizard from a data file to a graph, in three steps. Each step has a default, so that the
+user need not change anything.
 
-The file is surveyed, and the graph is made, off the GUI thread.
+Other threads survey the file and make the graph.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from nodeflow.ui.popups.own_data.preview_step import PreviewStep
 from nodeflow.ui.popups.own_data.starter_step import StarterStep
 
 LIMIT = 20_000
-"""Rows to survey for the preview. The graph is made from all rows."""
+"""Number of rows to survey for the preview. The graph is trained with all rows."""
 TITLES = ("1  Preview", "2  Columns", "3  Starter")
 SIZE = (960, 600)
 
@@ -48,7 +49,7 @@ SIZE = (960, 600)
 def make_document(
     starter: str, source: str, options: dict[str, Any], scale: bool
 ) -> tuple[Document, int]:
-    """Return the document of a starter, and the number of weights that it trains."""
+    """Make the graph of a starter. Return the document and the number of weights that it trains."""
     document = make(starter, look_at(source, options, scale=scale))
     variables = [n for n in build(document).graph.nodes if n.op.id == "variable"]
     sizes = [n.outputs[0].type.size or 0 for n in variables if n.attrs["trainable"]]
@@ -62,11 +63,11 @@ class DataWizard(QDialog):
     """A dialog that makes a graph from a data file.
 
     Args:
-        finish: takes the document, the data's title, and whether to train at once; returns whether
-            the user agreed.
+        finish: called with the document, the data's title, and whether to train at once. It
+        returns whether the user agreed.
 
     Signals:
-        file_requested, folder_requested: the user wants to choose one.
+        file_requested, folder_requested: the user wants to choose a file or a folder.
     """
 
     file_requested = Signal()
@@ -105,7 +106,7 @@ class DataWizard(QDialog):
     # ---- requests ---------------------------------------------------------------------------
 
     def ask(self) -> None:
-        """Offer to choose a file or a folder, or to drop one."""
+        """Let the user choose or drop a file or a folder."""
         self._forget()
         self.title.setText("Your data")
         self._reading.setText("Drop a file here: CSV, .txt, .npz or .npy, or a folder of pictures.")
@@ -114,7 +115,7 @@ class DataWizard(QDialog):
         self._refresh()
 
     def start(self, path: Path) -> None:
-        """Survey a file. The first step is shown once that is done."""
+        """Survey a file. The first step is shown when the survey is done."""
         self.path = path
         self.title.setText(path.name)
         self._show_waiting(f"Reading {path.name}…")
@@ -127,7 +128,7 @@ class DataWizard(QDialog):
         return self.stack.currentIndex() - 1
 
     def show_step(self, index: int) -> None:
-        """Go to a step, if there is anything to show."""
+        """Go to a step, if its content is available."""
         if self.choices is None:
             return
         self.stack.setCurrentIndex(index + 1)
@@ -225,7 +226,7 @@ class DataWizard(QDialog):
         self.progress.show()
 
     def _forget(self) -> None:
-        """Drop the previous file, because another one is wanted."""
+        """Forget the previous file, because the user wants another one."""
         self._looking.cancel()
         self._making.cancel()
         self.choices = self.document = None
@@ -265,7 +266,7 @@ class DataWizard(QDialog):
             self._refresh()
 
     def _on_changed(self) -> None:
-        """Drop the graph, because a choice changed."""
+        """Discard the graph, because a choice changed."""
         self.document = None
         self._making.cancel()
         self._say("")
@@ -274,7 +275,7 @@ class DataWizard(QDialog):
         self._refresh()
 
     def _prepare(self) -> None:
-        """Make the graph of the choices, off this thread, unless it exists or is being made."""
+        """Make the graph for the choices on another thread, unless it exists or is being made."""
         assert self.choices is not None
         choices, reason = self.choices, self.choices.misfit(self.choices.task)
         if self.document is not None or self._making.is_busy:
@@ -340,7 +341,7 @@ class DataWizard(QDialog):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Start with a dropped file. An error says if it is no data file."""
+        """Survey the dropped file. Show an error if it is not a data file."""
         event.acceptProposedAction()
         self.start(dropped_files(event.mimeData())[0])
 

@@ -1,8 +1,10 @@
-"""Search to add: a field over the canvas that finds ops by a few letters, places and wires them.
+"""Search to add: a field over the canvas that finds ops by a few letters, and places and connects
+them.
 
-It opens on Tab, on a double click on empty canvas, or on a wire dropped there; then it offers only
-ops that fit the wire. Enter adds the node and its wire as one undo step. After Tab, the wire comes
-from the selected node, if that fits. Shift+Enter adds the node alone.
+It opens on Tab, on a double click on empty canvas, or when a wire is dropped on empty canvas;
+then it offers only ops that fit the wire. Enter adds the node and its wire as one undo step.
+After Tab, the wire starts at the selected node, if that fits. Shift+Enter adds the node without
+a wire.
 """
 
 from __future__ import annotations
@@ -43,19 +45,19 @@ from nodeflow.ui.popups.search.op_query import OpQuery, habits, ranked
 from nodeflow.ui.popups.search.quick_pick import QuickPick, Row
 
 Context = WireContext | ReplaceContext | InsertContext
-"""The target of a search: an open wire, a node to replace, or a wire to insert into."""
+"""The purpose of a search: an open wire, a node to replace, or a wire to insert into."""
 
 
 @dataclass
 class Asked:
-    """The place and the target of a search."""
+    """The place and the purpose of a search."""
 
     scene: QPointF
     context: Context | None
 
 
 class AddNodePopup(QuickPick):
-    """The popup of one canvas. It connects itself to the canvas's ``request_search``."""
+    """The popup of one canvas. It connects itself to the canvas's signal for a search."""
 
     widest = 380
 
@@ -73,7 +75,9 @@ class AddNodePopup(QuickPick):
         view.signals.search_requested.connect(self.search)
 
     def search(self, scene: QPointF, at: QPointF, context: Context | None) -> None:
-        """Open at a view point, for an open wire, a node's place, or for any op."""
+        """Open the search at a view point, for an open wire, for a replacement of a node, or
+        for any op.
+        """
         self.theme = self.view.renderer.theme
         self.asked, self._at = Asked(QPointF(scene), context), at
         known = [*declarations(), *self._offers()]
@@ -86,13 +90,15 @@ class AddNodePopup(QuickPick):
         self.open(self._find_ops, self._add, title="Op to add", hint=hint, back=self.view)
 
     def place(self) -> None:
-        """Move to the requested place."""
+        """Move the popup to the requested place."""
         self.fit()
         rect = self.view.viewport.kept_inside(QRectF(self._at + QPointF(4, 4), self.size()))
         self.move(rect.topLeft().toPoint())
 
     def _selected_output(self) -> WireContext | None:
-        """Return the first output of the only selected node (for a dataset: of a placeholder)."""
+        """Return the first output of the only selected node, or for a dataset the output of a
+        placeholder.
+        """
         document, analysis = self.view.document, self.view.scene.analysis
         chosen = self.view.selection.nodes()
         if len(chosen) != 1:
@@ -101,7 +107,7 @@ class AddNodePopup(QuickPick):
         return None if source is None else WireContext(*source, "out", analysis.type_of(*source))
 
     def _offers(self) -> list[NodeDeclaration]:
-        """Return subgraphs and templates. Neither can replace a node."""
+        """Return the subgraphs and templates to offer; none if a node is to be replaced."""
         if isinstance(self.asked.context, ReplaceContext):
             return []
         return [*insertables.available(self.view.document)]
@@ -134,7 +140,9 @@ class AddNodePopup(QuickPick):
         return accepts(self.view.document, self.view.scene.analysis, context.node, context.port)
 
     def _fit(self, op: NodeDeclaration) -> float:
-        """Return 1 for an op made for the open wire's dtype, 0 for an op of all dtypes."""
+        """Return 1 for an op made for the dtype of the open wire, 0 for an op that takes all
+        dtypes.
+        """
         context = self.asked.context or self._from
         kinds: Collection[str] = DTYPES
         if isinstance(context, WireContext) and context.side == "out":
@@ -225,8 +233,9 @@ class AddNodePopup(QuickPick):
         return fits or self._takes_somehow(op, source)
 
     def _takes_somehow(self, op: NodeDeclaration, source: WireContext) -> bool:
-        """Return whether an op takes a value, perhaps through inserted ops: a mean of losses, a
-        reshape to pictures."""
+        """Return whether an op takes a value, perhaps through ops that are inserted
+        automatically, such as a mean of losses or a reshape to pictures.
+        """
         record = insertables.preview(self.view.document, op.id)
         analysis = self.view.scene.analysis
         return takes_from(self.view.document, analysis, record, source.node) is not None
@@ -245,13 +254,13 @@ def add_and_wire(
     dropped: WireContext | None = None,
     attrs: dict[str, Any] | None = None,
 ) -> str:
-    """Add a node at a scene point and connect the open end to it, as one undo step.
+    """Add a node at a scene point and connect the open wire to it, as one undo step.
 
-    Without a dropped wire it is placed right of the node that it is connected to.
+    Without a dropped wire, the node is placed right of the node that it is connected to.
 
     Args:
         dropped: the wire whose end is at the point, if there is one.
-        attrs: settings that were typed behind its name.
+        attrs: settings that were typed after its name.
     """
     document = view.document
     beside = context is not None and dropped is None and context.node in document.nodes
@@ -284,7 +293,11 @@ def add_into_wire(
     wire: Wire,
     attrs: dict[str, Any] | None = None,
 ) -> None:
-    """Add a node at a scene point and insert it into a wire, as one undo step."""
+    """Add a node at a scene point and insert it into a wire, as one undo step.
+
+    Args:
+        attrs: settings that were typed after its name.
+    """
     document = view.document
     with document.transaction(f"Insert {insertables.display_name(op.id)}"):
         node_id = insertables.add(document, op.id, _corner(op, at, None), attrs)[0]
@@ -296,13 +309,13 @@ def add_into_wire(
 
 
 def _right_of(view: CanvasView, node_id: str) -> tuple[float, float]:
-    """Return the corner of a card right of another one, to take its value."""
+    """Return the corner of a card at the right of a node, whose value it takes."""
     rect = view.scene.rect(view.scene.nodes.take(node_id))
     return round((rect.right() + COLUMN_GAP) / 8) * 8, round(rect.top() / 8) * 8
 
 
 def _corner(op: NodeDeclaration, at: QPointF, context: WireContext | None) -> tuple[float, float]:
-    """Return the card's corner: for a wire, its port is at the point, otherwise its header."""
+    """Return the corner of a new card. Its port, or without a wire its header, is at the point."""
     if context is None:
         x, y = at.x() - 40, at.y() - card_data.HEADER / 2
     elif context.side == "out":
@@ -313,7 +326,9 @@ def _corner(op: NodeDeclaration, at: QPointF, context: WireContext | None) -> tu
 
 
 def _attrs(op: NodeDeclaration, context: WireContext | None) -> dict[str, Any]:
-    """Return the attributes for a placeholder of a dataset's column: the column's type."""
+    """Return attributes for a placeholder connected to a dataset's column: the type of the
+    column.
+    """
     if op.id != "placeholder" or context is None or context.side != "out":
         return {}
     kind = context.type
@@ -323,7 +338,7 @@ def _attrs(op: NodeDeclaration, context: WireContext | None) -> dict[str, Any]:
 
 
 def _wire(view: CanvasView, node_id: str, context: WireContext) -> None:
-    """Connect to the first port that takes the wire; if none does, show why."""
+    """Connect the open wire to the first port that accepts it. If none does, show the reason."""
     document, analysis = view.document, view.scene.analysis
     record = document.nodes[node_id]
     verdict = None

@@ -12,18 +12,21 @@ from nodeflow.ui.popups.search.quick_pick import QuickPick, Row
 
 MINE = "command_palette"
 WHOLE = 0.6
-"""Minimum score of each of several words; scattered letters do not count as a word."""
+"""Minimum score of each word, if a query has several. Scattered letters do not count as a word."""
 
 
 class CommandPalette:
-    """A pick list over the window with all actions, most recently used first."""
+    """A list over the window with all actions, most recently used first."""
 
     def __init__(self, popup: QuickPick, actions: ActionSet) -> None:
         self._popup, self._actions = popup, actions
         self._recent: list[str] = []
 
     def open(self) -> None:
-        """Ask for a command and run it. If it cannot run, show why and stay open."""
+        """Let the user pick an action, and run it.
+
+        If the action is blocked, show the reason and stay open.
+        """
         self._actions.refresh()
         self._popup.open(
             self.rows,
@@ -34,7 +37,7 @@ class CommandPalette:
         )
 
     def rows(self, query: str) -> Sequence[Row]:
-        """Return the commands that match a query, best first."""
+        """Return the actions that match a query, best first."""
         scored = []
         for place, spec in enumerate(self._actions.specs):
             if spec.id == MINE:
@@ -65,12 +68,12 @@ class CommandPalette:
 
     def _picked(self, row: Row) -> None:
         self._recent = [row.data, *(i for i in self._recent if i != row.data)][:20]
-        # after the popup's own event, because the command may open a dialog
+        # The action runs after the popup has handled its event, because it may open a dialog.
         QTimer.singleShot(0, self._popup, lambda: self._actions.trigger(row.data))
 
 
 def _score(query: str, names: tuple[str, ...], tip: str) -> float:
-    """Return how well a command matches a query, or all words of the query in any order."""
+    """Return how well an action matches a query as a whole, or its words in any order."""
     whole, words = best_score(query, names, (tip,)), query.split()
     if len(words) < 2:
         return whole

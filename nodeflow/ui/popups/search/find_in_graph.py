@@ -21,7 +21,7 @@ MOST_LOOKED_AT = 50_000
 
 
 class FindInGraph:
-    """A pick list over the canvas. Enter selects the node and centres it."""
+    """A list of nodes over the canvas. Enter selects the node and centres it."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class FindInGraph:
         self._popup, self._workspace, self._canvas, self._show = popup, workspace, canvas, show
 
     def open(self) -> None:
-        """Ask for a node."""
+        """Open the list, so that the user can pick a node."""
         self._popup.open(
             self.rows,
             self._picked,
@@ -54,7 +54,10 @@ class FindInGraph:
         return [*rows, *self._frames(query)] if query else rows
 
     def _frames(self, query: str) -> list[Row]:
-        """Return frames with the query in their title or note. The node rows come first."""
+        """Return the frames with the query in their title or note.
+
+        They are listed after the nodes.
+        """
         shown = "".join(f"{step}/" for step in self._workspace.path)
         found, wanted = [], query.lower()
         for frame in self._workspace.document.frames.values():
@@ -65,7 +68,9 @@ class FindInGraph:
         return found[:MOST]
 
     def _nodes(self) -> Iterator[tuple[str, str, NodeRecord]]:
-        """Yield path, full name and record: the shown graph first, then the rest of the file."""
+        """Yield path, full name and record of all nodes: first those of the shown graph, then
+        the others of the file.
+        """
         workspace = self._workspace
         shown = "".join(f"{step}/" for step in workspace.path)
         names = "".join(f"{name}/" for name in workspace.path_names)

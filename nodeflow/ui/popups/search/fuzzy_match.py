@@ -9,9 +9,9 @@ from functools import lru_cache
 def score(query: str, text: str) -> float:
     """Return how well ``text`` matches ``query``, from 0 (not at all) to 1 (exactly).
 
-    From best to worst: equal, beginning of the text, beginning of a word, initials, a part, and
-    scattered letters. Spaces, underscores and hyphens are ignored: ``maxpool`` begins
-    ``max_pool2d``.
+    From best to worst: equal texts, the beginning of the text, the beginning of a word,
+    initials, a part, and scattered letters. Spaces, underscores and hyphens are ignored:
+    ``maxpool`` is the beginning of ``max_pool2d``.
     """
     query = query.strip().lower()
     text, joined, words, initials = _read(text)
@@ -37,9 +37,9 @@ def score(query: str, text: str) -> float:
 
 @lru_cache(maxsize=16384)
 def _read(text: str) -> tuple[str, str, tuple[str, ...], str]:
-    """Return a text in lower case, the same without separators, its words and their initials.
+    """Return a text in lower case, the same without separators, its words, and their initials.
 
-    Cached, because each typed letter asks for them.
+    The result is cached, because each typed letter needs it again.
     """
     text = text.lower()
     words = tuple(text.replace("_", " ").split())
@@ -66,7 +66,7 @@ def _spread(query: str, text: str) -> int | None:
 
 
 def best_score(query: str, names: Iterable[str], also: Iterable[str] = ()) -> float:
-    """Return the best score among an op's names. A match only in ``also`` counts less."""
+    """Return the best score among an op's names. A match with one of ``also`` counts less."""
     direct = max((score(query, name) for name in names), default=0.0)
     aside = max((score(query, word) for word in also), default=0.0)
     return max(direct, aside * 0.75 if aside >= 0.6 else 0.0)

@@ -1,4 +1,6 @@
-"""Wiring by keyboard: from or to a node's port, to or from a typed port of another node."""
+"""Wiring by keyboard: from a port of the selected node to a port of another node, found by
+typing.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,11 @@ from nodeflow.ui.popups.search.fuzzy_match import score
 from nodeflow.ui.popups.search.quick_pick import QuickPick, Row
 
 MOST_NODES = 40
-"""Nodes whose ports are judged for one list: those with the nearest names, else places."""
+"""Maximum number of nodes whose ports are checked for one list: those with the best matching
+names, or else the nearest.
+"""
 MOST_CONVERTED = 8
-"""Refused ports that conversions are searched for."""
+"""Maximum number of refusing ports for which conversions are searched."""
 
 
 class End(NamedTuple):
@@ -31,10 +35,10 @@ class End(NamedTuple):
 
 
 class KeyboardWiring:
-    """The questions for the ports of a new wire.
+    """The questions for the two ports of a new wire.
 
-    W asks for the output, if there are several, then for the target; Enter connects. Shift+W does
-    the same from an input.
+    W asks for the output, if there are several, and then for the target; Enter connects.
+    Shift+W does the same starting from an input.
     """
 
     def __init__(self, popup: QuickPick, canvas: CanvasView) -> None:
@@ -89,7 +93,7 @@ class KeyboardWiring:
         self._canvas.selection.open_port = None
 
     def pick(self) -> None:
-        """Ask for a wire of the selected node, and select it."""
+        """Let the user pick a wire of the selected node, and select the wire."""
         canvas = self._canvas
         document, node = canvas.document, canvas.selection.nodes()[0]
         rows = []
@@ -140,7 +144,7 @@ class KeyboardWiring:
         return card_data.type_text(self._canvas.scene.analysis.type_of(node, port))
 
     def rows(self, query: str) -> Sequence[Row]:
-        """Return ports of nodes that match the query; free ports that take the wire first."""
+        """Return the ports that match the query. Free ports that accept the wire come first."""
         name, _, wanted = query.partition(":")
         ranked = []
         for place, record in enumerate(self._nearest(name)):
@@ -154,7 +158,9 @@ class KeyboardWiring:
         return [*rows[:at], *made, *rows[at:]]
 
     def _converted(self, row: Row) -> list[Row]:
-        """Return rows for a refused port, one for each conversion that makes the wire fit."""
+        """Return rows for a port that refuses the wire: one for each conversion that makes the
+        wire fit.
+        """
         canvas = self._canvas
         node, port, taken, _ = row.data
         wire = Wire(*self._ends(node, port))
@@ -236,6 +242,6 @@ class KeyboardWiring:
 
 
 def op_on_card(canvas: CanvasView, record: NodeRecord) -> str:
-    """Return a node's op as its card shows it."""
+    """Return the name of a node's op as its card shows it."""
     slot = canvas.scene.nodes.get(record.id)
     return record.op if slot is None else canvas.scene.card(slot).subtitle

@@ -1,6 +1,8 @@
-"""The text of a search for ops: letters, and dtypes that the op must take (`in:`) or give (`out:`).
+"""The text of a search for ops: letters, and the dtypes that the op must take (`in:`) or give
+(`out:`).
 
-`mean in:float32`, `in:bool out:int`: a dtype by its name, short name, or the beginning of its name.
+Examples are `mean in:float32` and `in:bool out:int`. A dtype is given by its name, its short
+name, or the beginning of its name.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ ORDER = (
     *("Loss", "Training", "Metric", "Reduction", "Shape", "Pictures", "Signal", "Comparison"),
     *("Random", "Utility", "Control flow"),
 )
-"""The order of categories: those of a first graph come first, unknown ones last."""
+"""The order of categories: those used in a first graph come first, unknown ones last."""
 
 FIRST_LAYERS = (
     *("layers/dense", "layers/conv2d", "max_pool2d", "flatten", "dropout"),
@@ -88,7 +90,10 @@ class OpQuery:
         return not self.gives or bool(op.outputs and self.gives & gives(op, self.takes or DTYPES))
 
     def fit(self, op: NodeDeclaration) -> float:
-        """Return how few dtypes an op can give, from 0 to 1; 0 without a filter of outputs."""
+        """Return how specific an op's outputs are, from 0 to 1: more for fewer possible dtypes.
+
+        0 without `out:`.
+        """
         return 1.0 - len(gives(op)) / len(DTYPES) if self.gives else 0.0
 
 
@@ -102,11 +107,12 @@ def ranked(
     used: Counter[str] | None = None,
     fit: Callable[[NodeDeclaration], float] = lambda op: 0.0,
 ) -> list[NodeDeclaration]:
-    """Return the ops that match a query, best first. Fit, then own use, decide between equals.
+    """Return the ops that match a query, best first. Among equal matches, ``fit`` and then
+    ``used`` decide.
 
     Args:
         used: how often each op is in use.
-        fit: from 0 (fits like any op) to 1 (made for this purpose).
+        fit: returns 0 for an op that fits like any other, up to 1 for an op made for the purpose.
     """
     query, scored = OpQuery.parse(text), []
     used = used or Counter()
@@ -122,7 +128,7 @@ def ranked(
 
 
 def habits(document: Document, settings: Settings | None) -> Counter[str]:
-    """Return how often each op occurs in a graph or was added by search."""
+    """Return how often each op occurs in a graph plus how often it was added by search."""
     used = Counter(record.op for record in document.nodes.values())
     used.update(settings.uses() if settings is not None else {})
     return used

@@ -1,4 +1,4 @@
-"""Ranking of ops for typed words, by own name, name in other libraries, and keyword.
+"""Ranking of ops for typed words: by the op's name, its names in other libraries, and keywords.
 
 The palette, search on the canvas, completion of formulas and lists of subgraphs use `relevance`.
 """
@@ -17,16 +17,16 @@ RARER = 0.85
 """Factor for the score of an op that is not in everyday use."""
 
 LAYERED = 0.95
-"""Factor for the score of an op that has a layer of the same name, so the layer comes first."""
+"""Factor for the score of an op if a layer has the same name, so that the layer comes first."""
 
 ELSEWHERE = 0.98
-"""Factor for the score of a name from another library, so an op's own name comes first."""
+"""Factor for the score of a name from another library, so that an op's own name comes first."""
 
 BEGINNING = 0.8
-"""The minimum score of a name with a word that begins with the typed text."""
+"""The minimum score of a name in which a word begins with the typed text."""
 
 _LIBRARY = re.compile(r"(?:[A-Za-z_]\w*\.)+")
-"""Prefixes of names from libraries: `tf.nn.`, `nn.`, `np.`."""
+"""Prefixes that names have in libraries: `tf.nn.`, `nn.`, `np.`."""
 
 WORDS: Mapping[str, str] = {
     "and": "logical_and", "bn": "layers/batch_normalization", "bool": "cast", "fc":
@@ -35,7 +35,7 @@ WORDS: Mapping[str, str] = {
     "random_normal", "not": "logical_not", "ones": "fill", "or": "logical_or", "random":
     "random_uniform", "repeat": "tile", "uniform": "random_uniform", "zeros": "fill",
 }  # fmt: skip
-"""Words that mean one op, although names of other ops begin with them."""
+"""Words that mean one particular op, although the names of other ops begin with them."""
 
 
 def relevance(words: str, op: NodeDeclaration) -> float:

@@ -1,7 +1,7 @@
-"""Settings typed behind an op's name in a search: `dense 300 relu`, `conv2d 16 3x3 padding=same`.
+"""Settings typed after an op's name in a search: `dense 300 relu`, `conv2d 16 3x3 padding=same`.
 
-Numbers go to numeric attributes, in their order. A word, or its beginning, goes to the attribute
-that has it as a choice. `name=value` goes to any attribute.
+Numbers go to the numeric attributes, in their order. A word, or its beginning, goes to the
+attribute that has it as a choice. `name=value` goes to any attribute.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 def split(
     text: str, find: Callable[[str], Iterable[NodeDeclaration]]
 ) -> list[tuple[NodeDeclaration, dict[str, Any]]]:
-    """Return the ops that match the first words and take the others as settings, best first.
+    """Return the ops that match the first words, with the attributes given by the other words,
+    best first.
 
-    `find` ranks the ops for a query. The longest name wins whose remaining words fit as settings.
+    `find` ranks the ops for a query. The longest name is used whose remaining words fit as
+    settings.
     """
     words = text.split()
     for count in range(len(words) - 1, 0, -1):
@@ -45,10 +47,10 @@ def split(
 
 
 def read(op: NodeDeclaration, words: list[str]) -> dict[str, Any] | None:
-    """Return the attributes that words give an op, or None if a word fits no attribute.
+    """Return the attributes that words set for an op, or None if a word fits no attribute.
 
     Raises:
-        NodeflowError: an attribute does not take its value.
+        NodeflowError: an attribute does not accept its value.
     """
     free = [a for a in op.attrs if not a.hidden]
     found: dict[str, Any] = {}
@@ -66,7 +68,7 @@ def read(op: NodeDeclaration, words: list[str]) -> dict[str, Any] | None:
 
 
 def _holder(free: list[Attr], word: str) -> Attr | None:
-    """Return the first attribute that accepts a bare word."""
+    """Return the first free attribute that accepts a word without a name."""
     if _NUMBER.fullmatch(word):
         whole = ("int", "sizes", "ints") if word.isdigit() else ()
         kinds = (*whole, "float", "number")
@@ -79,7 +81,9 @@ def _holder(free: list[Attr], word: str) -> Attr | None:
 
 
 def _completed(attr: Attr, word: str) -> str:
-    """Return the choice that a word is or begins: `rel` is relu during typing."""
+    """Return the choice of an attribute that equals a word or begins with it, as `relu` for
+    `rel`.
+    """
     word, choices = word.lower(), _choices(attr)
     if word in choices:
         return word

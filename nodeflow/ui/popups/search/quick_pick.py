@@ -1,7 +1,7 @@
 """A field over a list, to pick one of many things by a few typed letters.
 
-The command palette, search to add, finding a node and wiring by keyboard all use it, with their own
-rows.
+The command palette, search to add, finding a node and wiring by keyboard use it, each with its
+own rows.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ ROW_ROLE = Qt.ItemDataRole.UserRole
 class Row:
     """One thing to pick: its texts, and `data` for the caller.
 
-    `icon` names an icon; `op` and `category` draw an op's icon instead. A row that cannot be picked
-    has the reason in `detail`.
+    `icon` names an icon; `op` and `category` draw an op's icon instead. If a row cannot be
+    picked, `detail` contains the reason.
     """
 
     title: str
@@ -84,7 +84,7 @@ class RowModel(QAbstractListModel):
 
 
 class RowDelegate(QStyledItemDelegate):
-    """A painter of rows: icon, title and aside on one line, the detail below."""
+    """A painter of rows: icon, title and a remark on one line, and details below."""
 
     def __init__(self, theme: Theme, parent: QObject) -> None:
         super().__init__(parent)
@@ -137,10 +137,11 @@ class RowDelegate(QStyledItemDelegate):
 
 
 class QuickPick(QFrame):
-    """The popup, a child of the widget below it.
+    """The popup with a field and a list, a child of the widget below it.
 
-    ``open(finder, picked, ...)`` shows it; `finder(query)` gives the rows, best first, and
-    `picked(row)` is called once, after it has closed. Escape closes it and gives the focus back.
+    ``open(finder, picked, ...)`` shows it. `finder(query)` returns the rows, best first.
+    `picked(row)` is called once, after the popup has closed. Escape closes it and restores the
+    focus.
     """
 
     widest = WIDTH
@@ -199,9 +200,11 @@ class QuickPick(QFrame):
         cancelled: Callable[[], None] | None = None,
         text: str = "",
     ) -> None:
-        """Ask for one of the finder's rows; `back` gets the focus afterwards.
+        """Let the user pick one of the finder's rows.
 
-        `text` is the initial, selected text of the field.
+        Args:
+            back: gets the focus afterwards.
+            text: the initial text of the field, which is selected.
         """
         self._finder, self._picked, self._nothing = finder, picked, nothing
         self._cancelled = cancelled or (lambda: None)
@@ -271,7 +274,9 @@ class QuickPick(QFrame):
         return "" if found else self._nothing
 
     def _speak(self, index: QModelIndex) -> None:
-        """Describe the row that Enter picks at the field, where screen readers stay."""
+        """Set the row that Enter picks as the field's accessible description, because screen
+        readers stay at the field.
+        """
         spoken = index.data(Qt.ItemDataRole.AccessibleTextRole) if index.isValid() else ""
         self.field.setAccessibleDescription(spoken or self._nothing)
 

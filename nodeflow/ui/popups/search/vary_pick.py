@@ -1,4 +1,4 @@
-"""Choosing an attribute to vary in a sweep by name: of the training or of a node."""
+"""A list to choose, by name, an attribute of the training or of a node that a sweep varies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ MOST, MOST_LOOKED_AT = 50, 5000
 
 @dataclass(frozen=True)
 class Place:
-    """An attribute that can vary: path of its node or ``training``, its name and documentation."""
+    """An attribute that a sweep can vary: the path of its node or ``training``, its name and
+    its documentation.
+    """
 
     path: str
     attr: str
@@ -33,7 +35,7 @@ class Place:
 
 
 def places(workspace: Workspace) -> Iterator[Place]:
-    """Yield the attributes that can vary, likeliest first."""
+    """Yield the attributes that a sweep can vary, the likeliest first."""
     root = workspace.root
     for setting in declared(PlainSettings):
         yield Place(TRAINING, setting.name, f"{TRAINING}.{setting.name}", setting.help, 0.02)

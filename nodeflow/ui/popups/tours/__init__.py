@@ -1,4 +1,4 @@
-"""Guided tours: instructions step by step, each with a check that it is done."""
+"""Guided tours: instructions in steps, each with a check whether it is done."""
 
 from nodeflow.ui.popups.tours.digit import DIGIT
 from nodeflow.ui.popups.tours.expression import EXPRESSION

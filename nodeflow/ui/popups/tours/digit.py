@@ -1,4 +1,4 @@
-"""The third tour: train a network on digits, and let it read a digit that you draw."""
+"""The third tour: train a network on digits, and let it recognize a digit that the user draws."""
 
 from __future__ import annotations
 

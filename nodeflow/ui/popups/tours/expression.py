@@ -1,4 +1,4 @@
-"""A first graph step by step: a = (b + c) * (c + 2)."""
+"""The first tour: build the graph a = (b + c) * (c + 2)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ def _has_sources(document: Document, count: int) -> bool:
 
 
 def inputs_of(document: Document, record: NodeRecord) -> list[NodeRecord]:
-    """Return the nodes wired into a node."""
+    """Return the nodes that are wired into a node."""
     return [document.nodes[wire.source] for wire in document.wires_into(record.id)]
 
 
 def sum_of(document: Document, first: str, other: float | str) -> NodeRecord | None:
-    """Return an add of the node ``first`` and another, given by name or as a constant's value."""
+    """Return an add node of the node ``first`` and another node, given by name or as a
+    constant's value; None if there is none.
+    """
     for record in document.nodes.values():
         if record.op != "add":
             continue
@@ -45,7 +47,7 @@ def sum_of(document: Document, first: str, other: float | str) -> NodeRecord | N
 
 
 def product(document: Document) -> NodeRecord | None:
-    """Return a multiply of the two sums, or None."""
+    """Return a multiply node of the two sums, or None."""
     d, e = sum_of(document, "b", "c"), sum_of(document, "c", 2)
     if d is None or e is None:
         return None

@@ -1,4 +1,4 @@
-"""The second tour: train a line."""
+"""The second tour: fit a line by training."""
 
 from __future__ import annotations
 

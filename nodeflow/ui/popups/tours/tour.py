@@ -1,4 +1,4 @@
-"""Guided tours as data. The panel over the canvas walks through them."""
+"""Guided tours as data. The panel over the canvas shows their steps."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nodeflow.document.model.document import Document
 
 @dataclass
 class Progress:
-    """The events since a tour began, for the checks of its steps.
+    """The state of a tour, for the checks of its steps.
 
     Attributes:
         document: the shown graph.
         selected: names of the selected nodes.
-        trainings: number of trainings that have ended.
+        trainings: number of trainings that have ended since the tour began.
         sketched: whether the nodes show a hand-drawn picture.
         seen: names of all nodes that were selected since the tour began.
     """
@@ -29,7 +29,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its title, its instructions, and a check that it is done."""
+    """One step of a tour: its title, its instructions, and a check whether it is done."""
 
     title: str
     how: str
@@ -43,11 +43,11 @@ class Tour:
     """A guided tour.
 
     Attributes:
-        id: its action in the window.
-        title: on buttons and menus.
-        steps: done in order, though a later step may be done first.
-        done: shown when all steps are done.
-        finished: text of the status bar afterwards.
+        id: the id of the action that starts the tour.
+        title: the text on buttons and in menus.
+        steps: the steps in order, though a later step may be done first.
+        done: the text shown when all steps are done.
+        finished: the text of the status bar afterwards.
         example: the example that it starts with; empty for an empty canvas.
         next: the id of the following tour.
     """
@@ -62,5 +62,5 @@ class Tour:
 
 
 def never(_: Progress) -> bool:
-    """Return False, because the end of a tour is no step to be done."""
+    """Return False. This is the check of a tour's last text, which never counts as done."""
     return False

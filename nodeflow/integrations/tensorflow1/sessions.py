@@ -12,7 +12,7 @@ from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.errors import AssignOrderError, GraphError, a_type
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.integrations.tensorflow1.graph_defs import GraphDef
-from nodeflow.integrations.tensorflow1.texts import texts_in, without_texts
+from nodeflow.integrations.tensorflow1.texts import as_fed, texts_in, without_texts
 
 __all__ = ["InteractiveSession", "Session"]
 
@@ -41,10 +41,17 @@ class _InOrder(session.Session):
 
     def run(self, fetches: Any, feed_dict: Any = None, *args: Any, **options: Any) -> Any:
         """Compute the fetches; of a list with unordered assigns, in several runs."""
+        feed_dict = as_fed(self.graph, feed_dict)
         if texts_in(fetches):
             tensors: list[Any] = []
             values_of = without_texts(fetches, tensors)
-            return values_of(self.run(tensors, feed_dict, *args, **options) if tensors else [])
+            return values_of(
+                self._computed(tensors, feed_dict, *args, **options) if tensors else []
+            )
+        return self._computed(fetches, feed_dict, *args, **options)
+
+    def _computed(self, fetches: Any, feed_dict: Any, *args: Any, **options: Any) -> Any:
+        """Run fetches without constant texts."""
         if not isinstance(fetches, (list, tuple)) or not all(map(_is_single, fetches)):
             return super().run(fetches, feed_dict, *args, **options)
         runs = self._split.get(tuple(fetches))

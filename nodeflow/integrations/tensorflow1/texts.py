@@ -1,15 +1,28 @@
-"""`tf.constant` of a text. A session returns its bytes; no op takes it."""
+"""Texts of programs: constants, which a session returns, and vectors of bytes, which ops take.
+
+No tensor holds a text. So a text that a run computes or that is fed is a vector of its bytes,
+uint8, which is marked as a text: a session returns ``bytes`` for it, and takes them as its feed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from nodeflow.graph.graph import get_default_graph
+from nodeflow.errors import GraphError
+from nodeflow.graph.graph import Graph, Tensor, get_default_graph
 from nodeflow.ops import api
 
-__all__ = ["TextConstant", "constant"]
+__all__ = ["STRING", "TextConstant", "constant", "placeholder"]
+
+STRING = "string"
+"""The dtype of texts, for programs."""
+
+_texts: WeakKeyDictionary[Graph, set[Tensor]] = WeakKeyDictionary()
+"""Graph -> its tensors that are the bytes of a text."""
 
 
 class TextConstant:
@@ -60,20 +73,64 @@ def constant(
     return api.constant(value, dtype, shape, name, verify_shape)
 
 
+def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tensor:
+    """Return a placeholder; for ``tf.string`` one that is fed with a text."""
+    if dtype != STRING:
+        return api.placeholder(dtype, shape, name=name)
+    if shape is not None and tuple(shape):
+        raise GraphError("a graph has no arrays of texts", hint="Feed one text, of the shape ().")
+    return mark(api.placeholder("uint8", [None], name=name))
+
+
+def mark(tensor: Tensor) -> Tensor:
+    """Mark a vector of bytes as a text, and return it."""
+    _texts.setdefault(tensor.graph, set()).add(tensor)
+    return tensor
+
+
+def bytes_of(text: Any) -> Tensor:
+    """Return a text as a vector of its bytes.
+
+    Raises:
+        GraphError: it is no text, or an array of texts.
+    """
+    value = text.value if isinstance(text, TextConstant) else text
+    if isinstance(value, (str, bytes)):
+        return mark(api.constant(np.frombuffer(_as_bytes(value), np.uint8), name="text"))
+    if isinstance(value, Tensor) and value.dtype == "uint8" and value.type.ndims in (None, 1):
+        return value
+    raise GraphError(f"{text!r} is no text", hint="A text is a vector of its bytes, uint8.")
+
+
+def as_fed(graph: Graph, feed_dict: Any) -> Any:
+    """Return the feeds of a run, with the bytes of texts as arrays."""
+    marked = _texts.get(graph)
+    if not marked or not isinstance(feed_dict, Mapping):
+        return feed_dict
+    return {
+        key: np.frombuffer(_as_bytes(value), np.uint8) if isinstance(value, (str, bytes)) else value
+        for key, value in feed_dict.items()
+    }
+
+
+def _is_marked(fetch: Any) -> bool:
+    return isinstance(fetch, Tensor) and fetch in _texts.get(fetch.graph, ())
+
+
 def texts_in(fetches: Any) -> bool:
-    """Return whether fetches contain a `TextConstant`."""
+    """Return whether fetches contain a text."""
     if isinstance(fetches, (list, tuple)):
         return any(map(texts_in, fetches))
     if isinstance(fetches, dict):
         return any(map(texts_in, fetches.values()))
-    return isinstance(fetches, TextConstant)
+    return isinstance(fetches, TextConstant) or _is_marked(fetches)
 
 
 def without_texts(fetches: Any, tensors: list[Any]) -> Any:
     """Return a function of the values of tensors that returns the values of all fetches.
 
     Args:
-        tensors: receives the fetches that are no texts.
+        tensors: receives the fetches that a run computes.
     """
     if isinstance(fetches, TextConstant):
         return lambda values: fetches.value
@@ -85,4 +142,6 @@ def without_texts(fetches: Any, tensors: list[Any]) -> Any:
         return lambda values: type(fetches)(part(values) for part in inside)
     place = len(tensors)
     tensors.append(fetches)
+    if _is_marked(fetches):
+        return lambda values: values[place].tobytes()
     return lambda values: values[place]

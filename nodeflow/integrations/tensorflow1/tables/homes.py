@@ -70,7 +70,21 @@ HOMES = {
         f"{HERE}.arithmetic:truediv",
     ),
     **dict.fromkeys(("reduce_mean", "math.reduce_mean"), f"{HERE}.arithmetic:reduce_mean"),
-    "constant": f"{HERE}.texts:constant",
+    **{name: f"{HERE}.texts:{name}" for name in ("constant", "placeholder")},
+    "string": f"{HERE}.texts:STRING",
+    "dtypes.string": f"{HERE}.texts:STRING",
+    **{
+        f"image.{name}": f"{HERE}.decoding:{name}"
+        for name in (
+            *("decode_bmp", "decode_gif", "decode_image", "decode_jpeg", "decode_png"),
+            *("encode_jpeg", "encode_png"),
+        )
+    },
+    **{
+        name: f"{HERE}.decoding:{name}"
+        for name in ("FixedLenFeature", "decode_raw", "parse_single_example", "read_file")
+    },
+    "data.TFRecordDataset": f"{HERE}.decoding:TFRecordDataset",
     "custom_gradient": f"{HERE}.custom_gradients:custom_gradient",
     "grad_pass_through": f"{HERE}.custom_gradients:grad_pass_through",
     **{
@@ -115,14 +129,15 @@ HOMES = {
 """Name -> ``module:name`` that defines it."""
 
 ALSO_IN_NF = frozenset(
-    ("constant", "nn.elu", "nn.leaky_relu", "nn.relu", "nn.selu", "nn.sigmoid", "nn.softplus",
-     "nn.softsign", "nn.tanh", "where_v2")
+    ("constant", "placeholder", "nn.elu", "nn.leaky_relu", "nn.relu", "nn.selu", "nn.sigmoid",
+     "nn.softplus", "nn.softsign", "nn.tanh", "where_v2")
 )  # fmt: skip
 """Names here that mean the same in `nf` at the root, so the converter can rename them."""
 
 SAME_SPACE = {
     "app.flags": ("flags",),
     "compat.v1": ("",),
+    "io": ("", "image", "python_io", "train"),
     "nn.seq2seq": ("contrib.legacy_seq2seq",),
     "contrib.framework.python.ops": ("contrib.framework",),
     "contrib.layers.python.layers": ("contrib.layers",),

@@ -135,9 +135,9 @@ ABSENT: Mapping[str, str] = {
         *Queue QueueBase *Reader ReaderBase ConditionalAccumulator* SparseConditionalAccumulator
         train.*_producer train.*batch train.*batch_join train.QueueRunner
         train.LooperThread train.*queue_runner* train.limit_epochs train.match_filenames_once
-        decode_* *FixedLen*Feature VarLenFeature SparseFeature data.* parse_* read_file
+        decode_* *FixedLenSequenceFeature VarLenFeature SparseFeature data.* parse_*
         matching_files train.*List train.Example train.Feature* train.SequenceExample
-        image.*decode_* image.encode_* image.extract_jpeg_shape image.is_jpeg
+        image.decode_and_crop_jpeg image.extract_jpeg_shape image.is_jpeg
         nn.static_state_saving_rnn
     """,
     STRINGS: """

@@ -453,6 +453,7 @@ class Session(NotebookDisplay, SessionState):
         *,
         feeds: Mapping[Any, Any] | None = None,
         first_step: int = 0,
+        name: str = "",
     ) -> Stepper:
         """Prepare many steps of ``targets`` on batches of data set columns.
 
@@ -463,6 +464,7 @@ class Session(NotebookDisplay, SessionState):
             batch_size: rows of a batch.
             feeds: values of other tensors, the same in all steps.
             first_step: number of the first step, for a training that continues.
+            name: tells it apart from other steppers of the same training.
 
         Raises:
             FeedError, MissingFeed, FetchError: as `run`.
@@ -482,7 +484,7 @@ class Session(NotebookDisplay, SessionState):
                 if tensor not in bound:
                     given[slot] = self._feed(tensor, fixed, phase)
             stepper = Stepper(
-                self._context, schedule, bound, batch_size, given, self._wanted, first_step
+                self._context, schedule, bound, batch_size, given, self._wanted, first_step, name
             )
             stepper.fixed, stepper.targets = fixed, nodes
             return stepper

@@ -60,6 +60,7 @@ class Stepper:
         ahead: number of steps to come, if known: the tier ``auto`` then waits for the compiler if
             that saves time.
         targets, fixed: the nodes that each step runs, and the feeds that are the same in all steps.
+        label, step_label: its names in a record of tiers.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class Stepper:
         given: Mapping[int, np.ndarray],
         wanted: Tier,
         first_step: int,
+        name: str = "",
     ) -> None:
         self.schedule = schedule
+        self.label, self.step_label = (f"{each} {name}".strip() for each in (STEPS, STEP_BY_STEP))
         self.columns = {t: contiguous(c) for t, c in columns.items()}
         self._other = other_backend(context.backend)
         is_own = self._other is None
@@ -283,7 +286,7 @@ class Stepper:
             types,
             self._context,
             lambda rewritten: self._given_to(rewritten, {**given, **self._fixed_in(rewritten)}),
-            STEP_BY_STEP,
+            self.step_label,
         )
 
     def _fixed_in(self, schedule: Schedule) -> dict[int, np.ndarray]:
@@ -334,7 +337,7 @@ class Stepper:
         tiers = self._context.tiers
         if self._wanted != "auto" or tiers is None:
             return self._wanted
-        since = tiers.since.get(STEPS)
+        since = tiers.since.get(self.label)
         if since is not None:
             return "compiled" if self.step >= since else "reference"
         return "auto"  # separate steps follow the record by their own label
@@ -373,7 +376,7 @@ class Stepper:
         compiled = self._compiled_steps()
         if compiled is None:
             if tiers is not None:
-                count = min(count, tiers.steps_by_reference(STEPS) or count)
+                count = min(count, tiers.steps_by_reference(self.label) or count)
             rows = [self._step_by_executor()]
             while len(rows) < count and not self._stop:
                 rows.append(self._step_by_executor())
@@ -424,12 +427,12 @@ class Stepper:
             return None
         return in_blocks(
             self.schedule, self._types, self._wanted, self._context, updating=True,
-            label=STEP_BY_STEP,
+            label=self.step_label,
         )  # fmt: skip
 
     def _make_executor(self, wanted: Tier) -> AnyExecutor:
         return make_executor(
-            self.schedule, self._types, wanted, self._context, updating=True, label=STEP_BY_STEP
+            self.schedule, self._types, wanted, self._context, updating=True, label=self.step_label
         )
 
     def _given_to(
@@ -460,7 +463,7 @@ class Stepper:
         if self._wanted == "compiled":
             return self._complete()
         if self._context.tiers is not None:
-            return self._context.tiers.decide(STEPS, self._when_it_pays, self._complete)
+            return self._context.tiers.decide(self.label, self._when_it_pays, self._complete)
         return self._when_it_pays()
 
     def _complete(self) -> CompiledSteps | None:

@@ -356,6 +356,9 @@ def average_names(optimizer: Node) -> dict[str, str]:
     mean starts at the variable itself, and each step assigns to it.
     """
     runs = [*optimizer.control_inputs, *(t.node for t in optimizer.inputs)]
+    if optimizer.op.id == "group":  # it may run optimizers
+        inside = [node for node in runs if isinstance(node.op, Optimizer)]
+        runs += [node for one in inside for node in one.control_inputs]
     assigned = (n.inputs[0].node for n in runs if n.op.id == "assign")
     means = (n for n in assigned if not n.attrs["trainable"] and n.inputs)
     return {n.inputs[0].node.name: n.name for n in means if n.inputs[0].node.op.id == "variable"}

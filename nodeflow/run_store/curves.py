@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nodeflow.train.schedule import Schedule
+
 LOSS, EPOCH_LOSS = "training loss", "epoch loss"
 """The names of the curves with the loss of each step and each epoch.
 
@@ -36,6 +38,21 @@ class Curve:
 
     def __len__(self) -> int:
         return len(self.values)
+
+
+def by_phase(losses: Curve, schedule: Schedule) -> dict[str, Curve]:
+    """Return the loss of each step as a curve for each optimizer: ``training loss/OPTIMIZER``."""
+    if not len(losses):
+        return {}
+    first = int(losses.step[0])
+    known = schedule.phases(first - 1, int(losses.step[-1]) - first + 1)
+    phases, found = known[losses.step - first], {}
+    for optimizer in schedule.names:
+        of_it = np.array([turn.name == optimizer for turn in schedule.turns])[phases]
+        columns = (losses.step, losses.epoch, losses.seconds, losses.values)
+        name = f"{LOSS}/{optimizer}"
+        found[name] = Curve(name, *(column[of_it] for column in columns))
+    return {name: curve for name, curve in found.items() if len(curve)}
 
 
 @dataclass(frozen=True)

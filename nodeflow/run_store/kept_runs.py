@@ -154,7 +154,7 @@ class KeptRun(Run):
             whole = graph or self.graph(allow_data)
             names = about["optimizer"], about["loss"]
             how = about["settings"], about["stream_steps"]
-            found = training_on(whole, data, feeds, *names, *how)
+            found = training_on(whole, data, feeds, *names, *how, about.get("schedule"))
             return replace(found, row_seed=about["row_seed"])
 
         given = None if graph is None and data is None and feeds is None else training

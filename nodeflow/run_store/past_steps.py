@@ -14,7 +14,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.io.consents import remembered
 from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import RunError, SurfaceText
-from nodeflow.graph.graph import Tensor
+from nodeflow.graph.graph import Node, Tensor
 from nodeflow.number_text import count, counted
 from nodeflow.run_store.curves import EPOCH_LOSS, LOSS, Curve
 from nodeflow.run_store.errors import RunStoreProblem
@@ -27,7 +27,7 @@ from nodeflow.train.loop_progress import Progress
 from nodeflow.train.resume.identity import machine, versions
 from nodeflow.train.rewind.kept_past import KeptPast, load_past
 from nodeflow.train.rewind.replay import Past
-from nodeflow.train.training import Training
+from nodeflow.train.training import Phase, Training
 
 IN_PYTHON = SurfaceText(
     "Give the data that it was trained with: run.at(step, data=...).",
@@ -190,11 +190,23 @@ def _training(task: Task, kept: KeptPast) -> Training:
             "the batches of this run were elements of a data set in Python, which is not kept",
             hint=IN_PYTHON,
         )
-    optimizer, loss = task.fetchable(about["optimizer"]), task.tensor(about["loss"])
-    node = optimizer.node if isinstance(optimizer, Tensor) else optimizer
-    training = task.training(optimizer=node, loss=loss)
+    phases = [
+        Phase(_node(task, phase["optimizer"]), task.tensor(phase["loss"]), phase["steps"],
+              phase["from"])
+        for phase in about.get("schedule") or ()
+    ]  # fmt: skip
+    if phases:
+        training = task.training(schedule=phases)
+    else:
+        node, loss = _node(task, about["optimizer"]), task.tensor(about["loss"])
+        training = task.training(optimizer=node, loss=loss)
     plain = {name: v for name, v in about["settings"].items() if name in training.plain()}
     return replace(training, metrics=(), **plain, row_seed=about["row_seed"])
+
+
+def _node(task: Task, name: str) -> Node:
+    found = task.fetchable(name)
+    return found.node if isinstance(found, Tensor) else found
 
 
 def _check_fed(run: Run, training: Training) -> None:

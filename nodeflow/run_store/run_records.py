@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from nodeflow.errors import GraphError
 from nodeflow.number_text import is_date
 from nodeflow.run_store.database.damaged_cells import COLUMNS, FACTS, Cells, numbers_by_name, parsed
 from nodeflow.train.saving.plain_values import text
+from nodeflow.train.schedule import Schedule
 from nodeflow.visible_text import with_halves
 
 RUNNING, DONE, STOPPED = "running", "done", "stopped"
@@ -100,6 +102,15 @@ class Run:
     def date(self) -> str:
         """The local time when it began: ``2026-11-26 14:05:09``."""
         return date_text(self.created)
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The schedule of its optimizers; None for one optimizer, or if it cannot be read."""
+        said = self.settings.get("schedule")
+        try:
+            return Schedule.parse(said) if isinstance(said, str) else None
+        except GraphError:  # a damaged row; its curves stay readable
+            return None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from nodeflow.run_store.curves import (
     Curve,
     Piece,
     array_bytes,
+    by_phase,
     checksum,
     joined,
     loss_curve,
@@ -489,11 +490,16 @@ class RunStore:
         return found[0]
 
     def curves(self, run: Run) -> dict[str, Curve]:
-        """Return all curves: ``training loss`` of each step, ``epoch loss``, and metrics by key."""
+        """Return all curves: ``training loss`` of each step, ``epoch loss``, and metrics by key.
+
+        A run of several optimizers also has ``training loss/OPTIMIZER`` of the steps of each.
+        """
         query = "SELECT * FROM epochs WHERE run = ? ORDER BY epoch"
         epochs = self._read(f"epochs of the run {run.id}", epoch_of_row, query, run.id)
         ends = curve_of_epochs(EPOCH_LOSS, epochs, [epoch.loss for epoch in epochs])
         found = {LOSS: loss_curve(self._pieces(run.id), ends, run.steps_per_epoch)}
+        if (schedule := run.schedule) is not None:
+            found |= by_phase(found[LOSS], schedule)
         if len(ends) and run.surface != EVENT_FILES:  # imported event files have no epochs
             found[ends.name] = ends
         for key in dict.fromkeys(key for epoch in epochs for key in epoch.metrics):

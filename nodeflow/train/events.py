@@ -18,6 +18,7 @@ from nodeflow.train.diagnosis.causes import cause_of
 from nodeflow.train.diagnosis.crossing import Crossing
 from nodeflow.train.diagnosis.culprit import Culprit
 from nodeflow.train.diagnosis.hints import Hint
+from nodeflow.train.schedule import LOSS, Schedule
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Started:
         notices: facts about the data that the user has to know.
         shares: keys of the metrics that lie between 0 and 1.
         measured: key, split and number of rows of each metric.
+        schedule: the turns of several optimizers; None for one optimizer.
     """
 
     epochs: int
@@ -36,6 +38,7 @@ class Started:
     notices: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
     measured: tuple[tuple[str, str, int], ...] = ()
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ class Edited:
         epoch, done: the epoch of the next step, and the number of its finished steps.
         what: the edit in words, a line each; empty if it does not affect the result.
         notices: facts that the user has to know: which variables start anew.
-        epochs, steps_per_epoch, shares, measured: the new values, as in `Started`.
+        epochs, steps_per_epoch, shares, measured, schedule: the new values, as in `Started`.
     """
 
     step: int
@@ -165,6 +168,7 @@ class Edited:
     steps_per_epoch: int = 0
     shares: tuple[str, ...] = ()
     measured: tuple[tuple[str, str, int], ...] = ()
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True)
@@ -172,10 +176,12 @@ class Epoch:
     """The end of an epoch.
 
     Attributes:
-        loss: mean of the batch losses.
-        metrics: the scalars measured after it, by key.
+        loss: mean of the batch losses; with a schedule, of the first phase that made a step.
+        metrics: the scalars measured after it, by key; with a schedule, also the mean loss of each
+            phase, ``loss/OPTIMIZER``.
         steps, seconds: totals of the training so far.
         tables: metrics that are more than a number, such as a confusion matrix.
+        phase: the name of ``loss`` if there is a schedule: ``loss/OPTIMIZER``.
     """
 
     epoch: int
@@ -184,6 +190,20 @@ class Epoch:
     steps: int
     seconds: float
     tables: dict[str, np.ndarray] = field(default_factory=dict)
+    phase: str = ""
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """The mean losses by name: ``loss``, or ``loss/OPTIMIZER`` of each phase of a schedule."""
+        if not self.phase:
+            return {LOSS: self.loss}
+        return {k: v for k, v in self.metrics.items() if k.startswith(f"{LOSS}/")}
+
+    @property
+    def others(self) -> dict[str, float]:
+        """The metrics, without the mean losses of a schedule."""
+        losses = self.losses if self.phase else ()
+        return {key: value for key, value in self.metrics.items() if key not in losses}
 
 
 @dataclass(frozen=True)
@@ -311,8 +331,8 @@ def as_json(event: Event) -> dict[str, Any] | None:
         return {
             "event": "epoch",
             "epoch": event.epoch,
-            "loss": event.loss,
-            "metrics": {**event.metrics, **event.tables},
+            **event.losses,
+            "metrics": {**event.others, **event.tables},
             "steps": event.steps,
             "seconds": round(event.seconds, 4),
         }

@@ -10,6 +10,7 @@ import numpy as np
 
 from nodeflow.train.evaluation.early_stopping import Watch
 from nodeflow.train.events import Epoch, Resumed
+from nodeflow.train.schedule import Schedule
 from nodeflow.train.training_state import TrainingState
 
 NO_LOSSES = np.zeros(0)
@@ -81,10 +82,19 @@ class Progress:
         self.total = float(np.add.accumulate(np.concatenate([[self.total], losses]))[-1])
         self._losses.append(np.array(losses, np.float64))
 
-    def end_epoch(self, metrics: dict[str, float]) -> Epoch:
+    def means(self, turns: Schedule | None) -> dict[str, float]:
+        """Return the mean loss of each phase in this epoch, by name; nothing without a schedule."""
+        if turns is None or not self.done:
+            return {}
+        return turns.means(self.step - self.done + 1, self.losses[-self.done :])
+
+    def end_epoch(self, metrics: dict[str, float], turns: Schedule | None = None) -> Epoch:
         """Start the next epoch, and return the finished one."""
-        loss = self.total / self.done
-        ended = Epoch(self.epoch, loss, metrics, self.steps, self.seconds)
+        loss, phase = self.total / self.done, ""
+        if losses := self.means(turns):
+            phase, loss = next(iter(losses.items()))
+            metrics = {**losses, **metrics}
+        ended = Epoch(self.epoch, loss, metrics, self.steps, self.seconds, phase=phase)
         self.epochs.append(ended)
         self.epoch, self.done, self.total = self.epoch + 1, 0, 0.0
         return ended

@@ -11,6 +11,7 @@ from typing import Any
 
 from nodeflow.number_text import count, number
 from nodeflow.train.events import Diverged, Done, Edited, Epoch, Event, Resumed, Started, Steps
+from nodeflow.train.schedule import LOSS, Schedule, loss_name
 
 REDRAW_SECONDS = 0.1
 MOST_METRICS = 3
@@ -66,11 +67,13 @@ class ProgressBar:
         self._last = 0
         self._figures: dict[str, float] = {}
         self._rate = 0.0
+        self._turns: Schedule | None = None
 
     def take(self, event: Event) -> None:
         """Count one event of the training."""
         match event:
             case Started():
+                self._turns = event.schedule
                 self._before = event.first_epoch - 1
                 self._plan(event.epochs, event.steps_per_epoch)
                 self._epoch_is(event.first_epoch)
@@ -81,10 +84,12 @@ class ProgressBar:
                 self._plan(event.epochs, event.steps_per_epoch)
             case Steps() if len(event.losses):
                 self.done = event.first + len(event.losses) - 1
-                self._figures["loss"] = float(event.losses[-1])
+                turns = self._turns
+                name = LOSS if turns is None else loss_name(turns.name_at(self.done - 1))
+                self._figures[name] = float(event.losses[-1])
                 self._rate = self.done / event.seconds if event.seconds else 0.0
             case Epoch():
-                self._figures = {"loss": event.loss, **event.metrics}
+                self._figures = {**event.losses, **event.metrics}
                 if event.epoch < self._last:
                     self._epoch_is(event.epoch + 1)
             case Done():

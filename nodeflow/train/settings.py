@@ -215,10 +215,11 @@ class TrainingSettings(PlainSettings):
     schedule: list[dict[str, Any]] = setting(
         [],
         "Schedule",
-        "Phases with an optimizer each, in place of one optimizer. This version keeps a schedule "
-        "and does not train it.",
+        "Optimizers that take turns, in place of one optimizer: d*2, g from 500 makes two steps "
+        "of d and one of g in turn, and g joins after 500 steps.",
         kind="schedule",
         section="",
+        option=True,
     )
     plots: dict[str, Any] | None = setting(
         None, "Plots", "Arrangement of the plots in the window.", kind="plots", section=""

@@ -29,7 +29,17 @@ from nodeflow.train.resume.checkpoints import KEEP
 from nodeflow.train.settings import PlainSettings
 from nodeflow.train.stepping.datasets import bound_data, measured_rows, train_data
 from nodeflow.train.stepping.rows import Rows, bound
-from nodeflow.train.training import Binding, ElementStream, Metric, Monitor, Training, metric_keys
+from nodeflow.train.training import (
+    Binding,
+    ElementStream,
+    Metric,
+    Monitor,
+    Phase,
+    Training,
+    metric_keys,
+    minimized,
+    scheduled,
+)
 from nodeflow.train.training_history import History
 from nodeflow.train.watched_tensors.bounds import Bounded, can_bound
 
@@ -50,7 +60,12 @@ class Task(Protocol):
     @property
     def chooses_metrics(self) -> bool: ...
     def training(
-        self, seed: int | None = None, *, optimizer: Node | None = None, loss: Tensor | None = None
+        self,
+        seed: int | None = None,
+        *,
+        optimizer: Node | None = None,
+        loss: Tensor | None = None,
+        schedule: Sequence[Phase] = (),
     ) -> Training: ...
     def bindings(self, targets: list[Node]) -> dict[Tensor, Binding]: ...
     def use_saved_weights(self, session: Session) -> list[str]: ...
@@ -67,6 +82,7 @@ def train(
     *,
     optimizer: Target | None = None,
     loss: str | Tensor | None = None,
+    schedule: Sequence[Mapping[str, Any] | Target] | None = None,
     data: Rows | Dataset | None = None,
     validation: Rows | Dataset | None = None,
     test: Rows | Dataset | None = None,
@@ -104,6 +120,10 @@ def train(
         optimizer: the node that each step runs: an optimizer, or a node such as `nf.group` returns.
             Needed only if the graph has several optimizers.
         loss: the scalar to report; by default the scalar that the optimizer minimizes.
+        schedule: optimizers that take turns, in place of ``optimizer`` and ``loss``. Each phase is
+            an optimizer or ``{"optimizer": d, "steps": 2, "from": 0}``: its turn makes ``steps``
+            steps (by default 1), each on the next batch, and it joins after ``from`` steps (by
+            default 0). The losses of an epoch are called ``loss/OPTIMIZER``.
         data: the rows to train with, by placeholder, as arrays whose first axis counts rows; or a
             `nf.data.Dataset` whose components have the names of placeholders, or which is bound to
             them. By default the data set that an iterator or ``Dataset.bind`` has connected to the
@@ -156,7 +176,7 @@ def train(
     graph = _graph(graph, session)
     files = training_files.taken(settings)
     _check_settings(settings)
-    training = _training(graph, optimizer, loss, feeds, settings)
+    training = _training(graph, optimizer, loss, feeds, settings, schedule)
     splits = {"train": data, "validation": validation, "test": test}
     training = _with_data(training, graph, splits, steps_per_epoch, settings)
     training = _measured(training, graph, metrics, monitor)
@@ -207,11 +227,15 @@ def training_on(
     loss: str | Tensor,
     settings: Mapping[str, Any],
     steps_per_epoch: int | None = None,
+    schedule: Sequence[Mapping[str, Any]] | None = None,
 ) -> Training:
     """Return the training of `train` for the same arguments, without metrics; raise the same
     errors.
     """
-    training = _training(graph, optimizer, loss, feeds, settings)
+    if schedule:
+        training = _training(graph, None, None, feeds, settings, schedule)
+    else:
+        training = _training(graph, optimizer, loss, feeds, settings)
     splits = {"train": data}
     return replace(_with_data(training, graph, splits, steps_per_epoch, settings), metrics=())
 
@@ -250,9 +274,12 @@ def _training(
     loss: str | Tensor | None,
     feeds: Mapping[Any, Any] | None,
     settings: Mapping[str, Any],
+    schedule: Sequence[Mapping[str, Any] | Target] | None = None,
 ) -> Training:
     """Return the training without metrics, and with no data except those in the graph's file."""
     task: Task | None = graph.task
+    if schedule is not None:
+        return _with_schedule(graph, _phases(graph, schedule, optimizer, loss), feeds, settings)
     fixed = {fed_tensor(graph, key): value for key, value in (feeds or {}).items()}
     node = None if optimizer is None else _node(graph, optimizer)
     value = None if loss is None else _tensor(graph, loss)
@@ -266,8 +293,52 @@ def _training(
         bindings = {t: b for t, b in base.bindings.items() if t not in fixed}
         return replace(base, bindings=bindings, feeds={**base.feeds, **fixed}, **plain)
     node = _only_optimizer(graph) if node is None else node
-    value = _minimized(node) if value is None else value
+    value = minimized(node) if value is None else value
     return Training(node, value, feeds=fixed, **plain)
+
+
+def _with_schedule(
+    graph: Graph,
+    phases: Sequence[Phase],
+    feeds: Mapping[Any, Any] | None,
+    settings: Mapping[str, Any],
+) -> Training:
+    task: Task | None = graph.task
+    fixed = {fed_tensor(graph, key): value for key, value in (feeds or {}).items()}
+    plain = {name: v for name, v in settings.items() if v is not None}
+    if task is None:
+        return Training(**scheduled(phases), feeds=fixed, **plain)
+    base = task.training(schedule=phases)
+    bindings = {t: b for t, b in base.bindings.items() if t not in fixed}
+    return replace(base, bindings=bindings, feeds={**base.feeds, **fixed}, **plain)
+
+
+def _phases(
+    graph: Graph, schedule: Any, optimizer: Target | None, loss: str | Tensor | None
+) -> list[Phase]:
+    """Return the phases that a user gave. Raise GraphError for anything else."""
+    if optimizer is not None or loss is not None:
+        raise GraphError(
+            "a schedule names its optimizers and their losses",
+            hint="Leave optimizer and loss out, or leave the schedule out.",
+        )
+    if not isinstance(schedule, (list, tuple)) or not schedule:
+        raise GraphError(
+            f"a schedule is a list of phases, not {schedule!r:.60}",
+            hint='Give, for example, [{"optimizer": d, "steps": 2}, {"optimizer": g}].',
+        )
+    found = []
+    for given in schedule:
+        phase = given if isinstance(given, Mapping) else {"optimizer": given}
+        if "optimizer" not in phase or not phase.keys() <= {"optimizer", "steps", "from", "loss"}:
+            raise GraphError(
+                f"a phase has an optimizer, steps and from, and this one has {', '.join(phase)}",
+                hint='Give, for example, {"optimizer": d, "steps": 2, "from": 0}.',
+            )
+        node, value = _node(graph, phase["optimizer"]), phase.get("loss")
+        minimizes = minimized(node) if value is None else _tensor(graph, value)
+        found.append(Phase(node, minimizes, phase.get("steps", 1), phase.get("from", 0)))
+    return found
 
 
 def _with_data(
@@ -306,22 +377,13 @@ def _only_optimizer(graph: Graph) -> Node:
     if found:
         raise GraphError(
             f"there are several optimizers: {', '.join(n.name for n in found)}",
-            hint="Choose one: nf.train.train(graph, optimizer=...).",
+            hint="Choose one, nf.train.train(graph, optimizer=...), or let them take turns: "
+            "schedule=[...].",
         )
     raise GraphError(
         "there is no optimizer to train with",
         hint="Add one, such as nf.gradient_descent(loss), or give the node that updates the "
         "variables: nf.train.train(graph, optimizer=..., loss=...).",
-    )
-
-
-def _minimized(node: Node) -> Tensor:
-    if _has_loss(node):
-        return node.inputs[0]
-    raise GraphError(
-        f"a {node.op.id} has no loss of its own",
-        node=node.name,
-        hint="Give the scalar to report: nf.train.train(graph, optimizer=..., loss=...).",
     )
 
 
@@ -440,6 +502,8 @@ def _monitor(training: Training, graph: Graph, given: Any) -> Monitor:
         return given
     if isinstance(given, Metric):
         return Monitor(given if given.key else replace(given, key=given.tensor.name))
+    if given is None and training.schedule:
+        return Monitor()
     if given is None:
         used = training.used_bindings([training.loss.node]).values()
         if not used or not all("validation" in b.dataset.splits for b in used):

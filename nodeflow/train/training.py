@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.pipeline.elements import Elements
-from nodeflow.errors import DataError, GraphError
+from nodeflow.errors import DataError, GraphError, SurfaceText
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
+from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.ops.objectives.metric_state import METRIC, Accumulating
 from nodeflow.ops.summaries.ops import ScalarSummary
+from nodeflow.train.schedule import Schedule, Turn
 from nodeflow.train.settings import PlainSettings, declared, usual_batch_size
-from nodeflow.train.watched_tensors.bounds import Bounded
+from nodeflow.train.watched_tensors.bounds import Bounded, Bounds
 
+SCOPE = "schedule"
+"""The scope of the groups that hold the optimizers of a schedule."""
 SHARES = frozenset("accuracy top_k_accuracy binary_accuracy precision recall f1_score auc".split())
 
 
@@ -97,12 +102,35 @@ class ElementStream:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """One optimizer of a training, with the loss that its steps report.
+
+    Attributes:
+        steps: the number of steps of its turn in a schedule.
+        start: the number of steps to make before its first turn.
+    """
+
+    optimizer: Node
+    loss: Tensor
+    steps: int = 1
+    start: int = 0
+
+    @property
+    def turn(self) -> Turn:
+        """The phase by name."""
+        return Turn(self.optimizer.name, self.steps, self.start)
+
+
+@dataclass(frozen=True)
 class Training(PlainSettings):
     """A training: settings bound to a graph and its data.
 
     Attributes:
-        optimizer: node whose control inputs are the updates.
-        loss: scalar to report; the loss of an epoch is the mean over its batches.
+        optimizer: node whose control inputs are the updates. With a schedule, no step runs it: it
+            is a group of all optimizers and losses, see `scheduled`.
+        loss: scalar to report; the loss of an epoch is the mean over its batches. With a schedule,
+            the loss of its first phase.
+        schedule: the phases that take turns, see `train.schedule`; empty for one optimizer.
         bindings: the column that feeds each placeholder.
         feeds: constant values for other placeholders.
         monitor: the value that early stopping watches if ``patience`` switches it on.
@@ -128,16 +156,18 @@ class Training(PlainSettings):
     plotted: Mapping[str, Tensor] = field(default_factory=dict)
     stream: ElementStream | None = None
     row_seed: int | None = None
+    schedule: tuple[Phase, ...] = ()
 
     def __post_init__(self) -> None:
         for setting in declared(PlainSettings):
             setting.attr.check(getattr(self, setting.name))
-        if self.loss.shape != ():
-            raise GraphError(
-                f"the loss must be a scalar, not {self.loss.type}",
-                node=self.loss.node.name,
-                hint="Reduce it with reduce_mean.",
-            )
+        for phase in self.phases:
+            if phase.loss.shape != ():
+                raise GraphError(
+                    f"the loss must be a scalar, not {phase.loss.type}",
+                    node=phase.loss.node.name,
+                    hint="Reduce it with reduce_mean.",
+                )
         for metric in self.measured():
             if metric.tensor.shape != () and not _is_table(metric.tensor):
                 raise GraphError(
@@ -175,6 +205,27 @@ class Training(PlainSettings):
         return replace(self, metrics=(*chosen, *more))
 
     @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of the schedule, or the only one."""
+        return self.schedule or (Phase(self.optimizer, self.loss),)
+
+    @cached_property
+    def turns(self) -> Schedule | None:
+        """The schedule by names; None for one optimizer."""
+        return Schedule(phase.turn for phase in self.schedule) if self.schedule else None
+
+    def bounds_by_phase(self) -> list[Bounds]:
+        """Return the bounds in the steps of each phase, in the same order."""
+        if self.turns is None:
+            return [Bounds(self.bounds, self.optimizer)]
+        phases = [phase.optimizer for phase in self.phases]
+        return [Bounds(self.bounds, optimizer, optimizer.name) for optimizer in phases]
+
+    def phase_of(self, step: int) -> Phase:
+        """Return the phase that makes a step, counted from 1."""
+        return self.phases[0 if self.turns is None else self.turns.phase_at(step - 1)]
+
+    @property
     def watched(self) -> Metric | None:
         """The metric that early stopping watches; None if it is off or watches the training
         loss.
@@ -210,6 +261,53 @@ class Training(PlainSettings):
         if rows is None or rows >= self.batch_size:
             return self
         return replace(self, batch_size=usual_batch_size(rows))
+
+
+def minimized(node: Node) -> Tensor:
+    """Return the loss of an optimizer, or of the only optimizer that a group runs.
+
+    Raises:
+        GraphError: the node has no loss of its own.
+    """
+    found = [node] if isinstance(node.op, Optimizer) else node.control_inputs
+    losses = [one.inputs[0] for one in found if isinstance(one.op, Optimizer)]
+    if len(losses) == 1:
+        return losses[0]
+    raise GraphError(
+        f"{node.name} is a {node.op.id}, which has no loss of its own",
+        node=node.name,
+        port="training.loss",
+        hint=SurfaceText(
+            "Give the scalar to report: nf.train.train(graph, optimizer=..., loss=...).",
+            window="Choose the loss in the training settings.",
+        ),
+    )
+
+
+def scheduled(phases: Sequence[Phase]) -> dict[str, Any]:
+    """Return the fields of a `Training` with a schedule.
+
+    Its ``optimizer`` is a group that depends on all optimizers and losses, so that whatever follows
+    from the nodes of a step holds for the steps of all phases.
+
+    Raises:
+        GraphError: the phases make no schedule.
+    """
+    turns = Schedule(phase.turn for phase in phases)
+    name = f"{SCOPE}/{'_'.join(name.replace('/', '_') for name in turns.names)}"
+    optimizers = list(dict.fromkeys(phase.optimizer for phase in phases))
+    losses = list(dict.fromkeys(phase.loss for phase in phases))
+    group = _group(phases[0].optimizer.graph, name, optimizers, losses)
+    return {"optimizer": group, "loss": phases[0].loss, "schedule": tuple(phases)}
+
+
+def _group(graph: Graph, name: str, optimizers: list[Node], losses: list[Tensor]) -> Node:
+    for node in graph.nodes:  # from an earlier training
+        is_one = node.op.id == "group" and node.name.startswith(f"{SCOPE}/")
+        if is_one and (list(node.control_inputs), list(node.inputs)) == (optimizers, losses):
+            return node
+    with graph, graph.deriving(name):
+        return graph.add_node("group", losses, name=name, control_inputs=optimizers)
 
 
 def _is_table(tensor: Tensor) -> bool:

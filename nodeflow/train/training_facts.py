@@ -25,7 +25,11 @@ def settings_of(session: Session, training: Training) -> dict[str, Any]:
         found["processes"] = session.peers.number
     if training.stream is not None:
         found["batches"] = STREAM
-    found["loss"] = training.loss.name
+    if training.turns is None:
+        found["loss"] = training.loss.name
+    else:
+        found["schedule"] = str(training.turns)
+        found["loss"] = ", ".join(dict.fromkeys(phase.loss.name for phase in training.phases))
     found["metrics"] = [f"{m.split}/{m.tensor.name}" for m in training.metrics]
     if training.patience is not None:
         found["monitor"] = f"{training.monitor.title}, {training.monitor.goal}"

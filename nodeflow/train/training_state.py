@@ -29,7 +29,7 @@ from nodeflow.train.saving.checkpoint import (
     read_variables,
     write_checkpoint,
 )
-from nodeflow.train.saving.plain_values import MOST, listed, real, table, whole
+from nodeflow.train.saving.plain_values import MOST, listed, real, table, text, whole
 
 BEST, MEASURED, BEST_MEASURED, LOSSES = "best/", "measured/", "best_measured/", "losses"
 
@@ -217,6 +217,7 @@ def _epoch(said: Mapping[str, Any]) -> Epoch:
         metrics,
         whole(said["steps"], -MOST),
         real(said["seconds"]),
+        phase=text(said.get("phase", "")),
     )
 
 
@@ -233,7 +234,7 @@ _VALUES = (
     "identity", "first_epoch", "epoch", "done", "before", "counted", "total", "seconds", "runs",
     "tiers", "where",
 )  # fmt: skip
-_EPOCH = ("epoch", "loss", "metrics", "steps", "seconds")
+_EPOCH = ("epoch", "loss", "metrics", "steps", "seconds", "phase")
 
 
 def _plain(value: Any) -> Any:

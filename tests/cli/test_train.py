@@ -203,8 +203,9 @@ def test_a_drawing_with_values_shows_saved_weights(nodeflow, tmp_path):
 @pytest.mark.parametrize("setting", declared(TrainingSettings), ids=lambda s: s.name)
 def test_a_training_setting_has_an_option_that_sets_it(setting):
     name = setting.name.replace("_", "-")
-    texts = {"int": ["7"], "float": ["0.5"], "bool": [], "monitor": ["test/accuracy"]}
-    values = {"int": 7, "float": 0.5, "bool": not setting.default, "monitor": "test/accuracy"}
+    plain = {"monitor": "test/accuracy", "schedule": "d*2, g from 500"}
+    texts = {"int": ["7"], "float": ["0.5"], "bool": [], **{k: [v] for k, v in plain.items()}}
+    values = {"int": 7, "float": 0.5, "bool": not setting.default, **plain}
     flag = f"--no-{name}" if setting.kind == "bool" and setting.default else f"--{name}"
     parser = build_parser()
     if not setting.option:

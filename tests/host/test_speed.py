@@ -8,7 +8,6 @@ import pytest
 
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.stage import PinnedView, pin_view
-from nodeflow.errors import GraphError
 from nodeflow.host import protocol as p
 from nodeflow.host.views.watch import PACED_SHARE, VIEW_SHARE
 from nodeflow.train import pace
@@ -123,19 +122,3 @@ def test_commands_and_python_end_after_the_epochs(desk):
     commands.set_training(desk.document, epochs=2, until_stopped=True, speed=1)
     assert Task(desk.document).training().epochs == 2
     assert Task(desk.document).training(attended=True).epochs == UNTIL_STOPPED
-
-
-def test_a_schedule_is_kept_and_refused_in_words(desk):
-    from nodeflow.document.analysis.inference.incremental_inference import Analysis
-    from nodeflow.document.to_graph.task import Task
-
-    document = desk.document
-    optimizer = document.training["optimizer"]
-    phases = [{"optimizer": optimizer, "steps": 2, "from": 0}]
-    commands.set_training(document, schedule=phases, optimizer=None, loss=None)
-    problems = [str(p) for p in Analysis(document).all_problems()]
-    assert any("schedule" in text for text in problems), problems
-    with pytest.raises(GraphError, match="keeps but does not train"):
-        Task(document).training()
-    commands.rename(document, optimizer, "other")
-    assert document.training["schedule"] == phases

@@ -114,6 +114,8 @@ def setting_option(setting: Setting) -> Option:
         return option(f"--{name}", help=help, type=whole_number(setting.minimum), metavar="N")
     if setting.kind == "float":
         return option(f"--{name}", help=help, type=float, metavar="X")
+    if setting.kind == "schedule":
+        return option(f"--{name}", help=help, metavar="NODE*N,...")
     return option(f"--{name}", help=help, metavar="[SPLIT/]NODE")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import count
 
 from nodeflow.document.model.records import Json
 from nodeflow.errors import AttributeProblem
@@ -19,6 +20,8 @@ FEED = "feed"
 """The in-port of a placeholder that takes a column of a data set."""
 CONTROL = "control"
 DONE = "done"
+GROUP = "group"
+"""The op of groups. A wire from `done` to one of their in-ports becomes a control wire."""
 NEW = "+"
 """The free slot of a border node: a wire to it adds a port to the subgraph."""
 _SEVERAL = re.compile(r"(.+)\.(0|[1-9][0-9]{0,5})")
@@ -28,6 +31,15 @@ def is_control(port: str) -> bool:
     """Return whether an in-port is a control input: `control.0`, `control.1`, ..."""
     base, index = split_port(port)
     return base == CONTROL and index is not None
+
+
+def free_control(taken: Collection[str]) -> str:
+    """Return the first control input that is not taken.
+
+    >>> free_control(["control.0", "values.0", "control.2"])
+    'control.1'
+    """
+    return next(f"{CONTROL}.{i}" for i in count() if f"{CONTROL}.{i}" not in taken)
 
 
 def split_port(port: str) -> tuple[str, int | None]:

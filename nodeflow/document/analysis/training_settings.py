@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodeflow.data.data_splits import SPLITS
+from nodeflow.document.analysis.port_names import GROUP, is_control
 from nodeflow.document.analysis.subgraphs.instance_paths import at_path, source_of, walk
 from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
 from nodeflow.document.model.document import Document
@@ -19,6 +20,7 @@ from nodeflow.errors import GraphError
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops.objectives.metric_state import METRIC
+from nodeflow.train.schedule import Turn, check_turns
 from nodeflow.train.settings import TrainingSettings, declared
 
 
@@ -26,28 +28,43 @@ def training_settings(doc: Document) -> TrainingSettings:
     """Return the settings to train with.
 
     The default optimizer is the document's only optimizer. The default loss is the node connected
-    to the optimizer.
+    to the optimizer. With a schedule, there is neither.
     """
     names = (setting.name for setting in declared(TrainingSettings))
     known = {name: doc.training[name] for name in names if doc.training.get(name) is not None}
+    if known.get("schedule"):
+        return TrainingSettings(**{**known, "optimizer": None, "loss": None})
     optimizer = known.get("optimizer") or _only_optimizer(doc)
     loss = known.get("loss")
     if loss is None and optimizer is not None:
-        found = source_of(doc.root, optimizer, "loss")
-        loss = None if found is None else found[0]
+        loss = minimized_by(doc, optimizer)
     return TrainingSettings(**{**known, "optimizer": optimizer, "loss": loss})
 
 
-def refuse_schedule(settings: TrainingSettings) -> None:
-    """Raise GraphError for a schedule of several optimizers, which this version does not train."""
-    if settings.schedule:
-        raise GraphError(_SCHEDULE[0], port="training.schedule", hint=_SCHEDULE[1])
+def minimized_by(doc: Document, path: str) -> str | None:
+    """Return the path of the loss of an optimizer, or of the only optimizer that a group runs."""
+    doc = doc.root
+    if (run := _run_by_group(doc, path)) is not None:
+        path = run
+    found = source_of(doc, path, "loss")
+    return None if found is None else found[0]
 
 
-_SCHEDULE = (
-    "the file has a schedule of phases, which this version of nodeflow keeps but does not train",
-    "Remove training.schedule and choose one optimizer, or train with a newer version.",
-)
+def _run_by_group(doc: Document, path: str) -> str | None:
+    """Return the path of the only optimizer that a group runs; None for any other node."""
+    at = at_path(doc, path)
+    if at is None or at[1].op != GROUP:
+        return None
+    graph, record = at
+    wires = (w for w in graph.wires_into(record.id) if is_control(w.target_port))
+    found = [wire.source for wire in wires if is_optimizer(graph.nodes[wire.source].op)]
+    scope = path.rpartition("/")[0]
+    return None if len(found) != 1 else f"{scope}/{found[0]}" if scope else found[0]
+
+
+def turn_of(phase: Mapping[str, Any], name: str) -> Turn:
+    """Return a phase of a schedule in a file as a turn of the optimizer of this name."""
+    return Turn(name, phase.get("steps", 1), phase.get("from", 0))
 
 
 def is_optimizer(op_id: str) -> bool:
@@ -58,19 +75,17 @@ def is_optimizer(op_id: str) -> bool:
     return op.macro and not op.outputs and any(port.name == "loss" for port in op.inputs)
 
 
-GROUP = "group"
-
-
 def optimizers(doc: Document) -> list[str]:
     """Return the ids (paths, inside subgraphs) of the nodes to train with.
 
-    These are the optimizers, and a group of assigns that the settings name. Unpack turns an
-    optimizer into such a group.
+    These are the optimizers, and the groups that the settings name; Unpack turns an optimizer into
+    a group of assigns.
     """
     doc = doc.root
-    name = doc.training.get("optimizer") or ""
-    named = at_path(doc, name)
-    group = [name] if named is not None and named[1].op == GROUP else []
+    names = [doc.training.get("optimizer") or ""]
+    names += [phase["optimizer"] for phase in doc.training.get("schedule") or ()]
+    places = {name: at_path(doc, name) for name in names}
+    group = [name for name, at in places.items() if at is not None and at[1].op == GROUP]
     found = [node.id for node in doc.nodes.values() if is_optimizer(node.op)]
     if any(is_optimizer(n.op) for part in doc.definitions() for n in part.nodes.values()):
         found = [path for path, _, node in walk(doc) if is_optimizer(node.op)]
@@ -94,7 +109,7 @@ def training_problems(
     if not settings:
         return []
     if settings.get("schedule"):
-        problem("schedule", *_SCHEDULE)
+        _check_schedule(doc, types, problem)
     optimizer = settings.get("optimizer")
     named = None if optimizer is None else at_path(doc, optimizer)
     if optimizer is not None and named is None:
@@ -106,14 +121,23 @@ def training_problems(
         problem(
             "optimizer", f"`{name}` in the training settings is not an optimizer", "Choose another."
         )
-    elif named is not None and named[1].op == GROUP and settings.get("loss") is None:
+    elif (
+        optimizer is not None
+        and named is not None
+        and settings.get("loss") is None
+        and _lacks_loss(doc, optimizer)
+    ):
         name = named[1].name
         text = f"`{name}` is a group, which has no loss of its own"
         problem("loss", text, "Choose the loss in the training settings.")
     elif optimizer is None and _only_optimizer(doc) is None and not settings.get("schedule"):
         count = len(optimizers(doc))
         text = f"there are {count} optimizers" if count else "there is no optimizer to train with"
-        hint = "Choose one in the training settings." if count else "Add one, such as Adam."
+        hint = (
+            "Choose one in the training settings, or let them take turns."
+            if count
+            else "Add one, such as Adam."
+        )
         problem("optimizer", text, hint)
     if settings.get("loss") is not None:
         _check_scalar(doc, types, "loss", settings["loss"], problem)
@@ -133,6 +157,41 @@ def training_problems(
             "Set its average_decay, such as 0.99, or do not use averages.",
         )
     return problems
+
+
+def _lacks_loss(doc: Document, path: str) -> bool:
+    """Return whether a node is a group that does not run just one optimizer."""
+    at = at_path(doc, path)
+    return at is not None and at[1].op == GROUP and _run_by_group(doc.root, path) is None
+
+
+def _check_schedule(doc: Document, types: Mapping[str, Any], problem: Any) -> None:
+    """Report the problems of a schedule."""
+    phases, turns = doc.training["schedule"], []
+    for name in ("optimizer", "loss"):
+        if doc.training.get(name) is not None:
+            text = f"the settings have both a schedule and `{name}`"
+            problem("schedule", text, "Remove one of them.")
+    for phase in phases:
+        named = at_path(doc, phase["optimizer"])
+        if named is None:
+            text = "an optimizer in the schedule does not exist"
+            problem("schedule", text, "Choose another, or remove its phase.")
+            return
+        name = named[1].name
+        if not _trains(named[1]):
+            problem("schedule", f"`{name}` in the schedule is not an optimizer", "Choose another.")
+            return
+        if phase.get("loss") is not None:
+            _check_scalar(doc, types, "schedule", phase["loss"], problem)
+        elif _lacks_loss(doc, phase["optimizer"]):
+            text = f"`{name}` in the schedule is a group without an optimizer"
+            problem("schedule", text, "Wire the `done` of one optimizer to the group.")
+        turns.append(turn_of(phase, name))
+    try:
+        check_turns(turns)
+    except GraphError as error:
+        problem("schedule", error.message, str(error.hint))
 
 
 def is_table(doc: Document, node_id: str) -> bool:
@@ -187,10 +246,13 @@ def likely_goal(op: str, name: str) -> str:
 
 
 def _keeps_no_averages(doc: Document) -> bool:
-    found = at_path(doc, doc.training.get("optimizer") or _only_optimizer(doc) or "")
-    if found is None or found[1].op == GROUP:
+    named = [doc.training.get("optimizer") or _only_optimizer(doc) or ""]
+    if doc.training.get("schedule"):
+        named = [phase["optimizer"] for phase in doc.training["schedule"]]
+    found = [place[1] for path in named if (place := at_path(doc, path)) is not None]
+    if not found or any(record.op == GROUP for record in found):
         return False
-    return found[1].attrs.get("average_decay") is None
+    return all(record.attrs.get("average_decay") is None for record in found)
 
 
 def _trains(record: NodeRecord) -> bool:

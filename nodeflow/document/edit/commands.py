@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from nodeflow.document.analysis.port_names import NEW
+from nodeflow.document.analysis.port_names import DONE, GROUP, NEW, free_control, is_control
 from nodeflow.document.edit.references import rewrite_settings
 from nodeflow.document.edit.streams import renamed, with_free_stream
 from nodeflow.document.edit.subgraph_ports import expose
@@ -111,7 +111,8 @@ def rename(doc: Document, node_id: str, name: str) -> None:
 def connect(doc: Document, source: str, source_port: str, target: str, target_port: str) -> None:
     """Draw a wire; it replaces a wire that already ends at that input port.
 
-    A wire at the free slot of a subgraph's border node (`NEW`) adds a port, see `expose`.
+    A wire at the free slot of a subgraph's border node (`NEW`) adds a port, see `expose`. A wire
+    from `done` to a group makes the group run that node, too.
     """
     if NEW in (source_port, target_port):
         ends = (
@@ -119,6 +120,11 @@ def connect(doc: Document, source: str, source_port: str, target: str, target_po
         )
         expose(doc, *ends)
         return
+    if source_port == DONE and doc.node(target).op == GROUP and not is_control(target_port):
+        wires = doc.wires_into(target)
+        if any(w.source == source and is_control(w.target_port) for w in wires):
+            return
+        target_port = free_control({wire.target_port for wire in wires})
     wire = Wire(source, source_port, target, target_port)
     label = f"Connect {doc.node(source).name} to {doc.node(target).name}"
     if doc.wires.get(wire.key) != wire:

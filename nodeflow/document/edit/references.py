@@ -45,14 +45,22 @@ def _rewrite_training(
         node = _rewritten(settings["monitor"]["node"], change)
         settings["monitor"] = None if node is None else {**settings["monitor"], "node": node}
     if settings.get("schedule"):
-        phases = [{**p, "optimizer": _rewritten(p["optimizer"], change)}
-                  for p in settings["schedule"]]  # fmt: skip
+        phases = [_rewritten_phase(phase, change) for phase in settings["schedule"]]
         settings["schedule"] = [p for p in phases if p["optimizer"] is not None] or None
     if (settings.get("sweep") or {}).get("vary"):
         settings["sweep"] = _rewritten_sweep(settings["sweep"], change)
     settings = {key: value for key, value in settings.items() if value is not None}
     if not same(settings, doc.root.training):
         t.set_training(settings)
+
+
+def _rewritten_phase(
+    phase: dict[str, Json], change: Callable[[Steps], Steps | None]
+) -> dict[str, Json]:
+    nodes = {key: _rewritten(phase[key], change) for key in ("optimizer", "loss")
+             if isinstance(phase.get(key), str)}  # fmt: skip
+    changed = {**phase, **nodes}
+    return {key: value for key, value in changed.items() if key != "loss" or value is not None}
 
 
 def _rewrite_stage(doc: Document, t: Transaction, change: Callable[[Steps], Steps | None]) -> None:

@@ -20,6 +20,7 @@ from nodeflow.document.io.validation import read_training
 from nodeflow.document.model.document import Document
 from nodeflow.errors import AttributeProblem, UnknownName, suggest, suggest_or_list
 from nodeflow.graph.declaration import Attr
+from nodeflow.train.schedule import Schedule
 from nodeflow.train.settings import TrainingSettings, declared
 
 
@@ -36,7 +37,12 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
     """
     if node == "training" and document.node_named("training") is None:
         settings = {attr: _resolve_names(document, training_attr(attr).kind, value)}
-        commands.set_training(document, **read_training(settings))
+        if attr == "schedule" and settings[attr]:  # the phases name optimizers and losses
+            settings = {**settings, "optimizer": None, "loss": None}
+        elif attr == "optimizer" and value is not None:
+            settings["schedule"] = None
+        found = read_training({k: v for k, v in settings.items() if v is not None})
+        commands.set_training(document, **{k: found.get(k) for k in settings})
         return
     found = find_name(document, node)
     if found is None:
@@ -90,7 +96,31 @@ def _resolve_names(document: Document, kind: str, value: Any) -> Any:
         return _resolve_measured(document, value)
     if kind == "metrics" and isinstance(value, list):
         return [_resolve_measured(document, item) for item in value]
+    if kind == "schedule":
+        return _resolve_phases(document, value)
     return value
+
+
+def _resolve_phases(document: Document, value: Any) -> Any:
+    """Return the phases of a schedule, given as a list or as ``d*2, g from 500``."""
+    if isinstance(value, str):
+        turns = Schedule.parse(value).turns
+        value = [{"optimizer": t.name, "steps": t.steps, "from": t.start} for t in turns]
+    if not isinstance(value, list):
+        return value
+    return [
+        {
+            **phase,
+            **{
+                key: _path_named(document, phase[key])
+                for key in ("optimizer", "loss")
+                if isinstance(phase.get(key), str)
+            },
+        }
+        if isinstance(phase, dict)
+        else phase
+        for phase in value
+    ]
 
 
 def _path_named(document: Document, name: str) -> str:

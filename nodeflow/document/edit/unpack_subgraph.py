@@ -9,7 +9,7 @@ from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.passthrough_nodes import BYPASSED, MUTED, REROUTE, mode_of
-from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
+from nodeflow.document.analysis.port_names import DONE, free_control, is_control
 from nodeflow.document.analysis.subgraphs.instance_paths import (
     find_name,
     instance_problem,
@@ -244,5 +244,4 @@ def _order(
 
 
 def _free_control(doc: Document, node_id: str) -> str:
-    used = {wire.target_port for wire in doc.wires_into(node_id)}
-    return next(f"{CONTROL}.{i}" for i in range(len(used) + 1) if f"{CONTROL}.{i}" not in used)
+    return free_control({wire.target_port for wire in doc.wires_into(node_id)})

@@ -266,6 +266,8 @@ def _schedule(value: Json, place: str) -> None:
         at = f"{place}[{index}]"
         expect(phase, dict, at)
         member(phase, "optimizer", str, at)
+        if "loss" in phase:
+            expect(phase["loss"], str, f"{at}.loss")
         for name in ("steps", "from"):
             if name in phase and expect(phase[name], int, f"{at}.{name}") < 0:
                 raise flow_error(FlowContent, "expected 0 or more", f"{at}.{name}")

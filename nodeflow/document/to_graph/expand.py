@@ -15,17 +15,21 @@ from itertools import takewhile
 
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
-from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
+from nodeflow.document.analysis.port_names import CONTROL, DONE, GROUP, is_control
 from nodeflow.document.analysis.subgraphs.instance_paths import at_path, scoped_name, source_of
 from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of, port_names
-from nodeflow.document.analysis.training_settings import GROUP, is_optimizer, training_settings
+from nodeflow.document.analysis.training_settings import (
+    is_optimizer,
+    minimized_by,
+    training_settings,
+)
 from nodeflow.document.edit.references import rewrite_settings
 from nodeflow.document.edit.streams import draws, with_stream
 from nodeflow.document.from_graph.node_records import attributes
 from nodeflow.document.layout.layered import Position
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
-from nodeflow.document.model.records import INPUTS, SUBGRAPH, FrameRecord, NodeRecord, Wire
+from nodeflow.document.model.records import INPUTS, SUBGRAPH, FrameRecord, Json, NodeRecord, Wire
 from nodeflow.document.model.transaction import Transaction
 from nodeflow.document.to_graph.build import Build, build
 from nodeflow.document.to_graph.expand_layout import arrange, block_frames, free_place
@@ -476,6 +480,19 @@ def _outline(derived: list[Node], sources: dict[Tensor, Source]) -> list:
     ]
 
 
+def _names(path: str, node_id: str) -> bool:
+    """Return whether a path of ids leads to this node."""
+    return path.rpartition("/")[2] == node_id
+
+
+def _with_loss(doc: Document, phase: dict[str, Json], node_id: str) -> dict[str, Json]:
+    """Return a phase of a schedule that names its loss, if its optimizer is this node."""
+    if not _names(phase["optimizer"], node_id) or phase.get("loss") is not None:
+        return phase
+    loss = minimized_by(doc, phase["optimizer"])
+    return phase if loss is None else {**phase, "loss": loss}
+
+
 def _become_group(
     doc: Document,
     t: Transaction,
@@ -485,7 +502,10 @@ def _become_group(
 ) -> None:
     """Turn the optimizer's record into a group that runs the copied assigns."""
     settings = training_settings(doc)
-    if settings.optimizer is not None and settings.optimizer.rpartition("/")[2] == node_id:
+    if any(_names(phase["optimizer"], node_id) for phase in settings.schedule):
+        phases = [_with_loss(doc, phase, node_id) for phase in settings.schedule]
+        t.set_training({**doc.training, "schedule": phases})
+    if settings.optimizer is not None and _names(settings.optimizer, node_id):
         named = {"optimizer": settings.optimizer, "loss": settings.loss}
         t.set_training({**doc.training, **named})
     for wire in doc.wires_into(node_id):

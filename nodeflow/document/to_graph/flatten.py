@@ -18,7 +18,7 @@ from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.passthrough_nodes import BYPASSED, MUTED, REROUTE, mode_of
-from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
+from nodeflow.document.analysis.port_names import DONE, free_control, is_control
 from nodeflow.document.analysis.subgraphs.instance_paths import (
     find_name,
     find_variable,
@@ -143,6 +143,11 @@ def flat_training(flat: Flat, doc: Document) -> dict[str, Json]:
     settings = dict(doc.root.training)
     if "loss" in settings:
         settings["loss"] = node(settings["loss"])
+    if settings.get("schedule"):
+        phases = settings["schedule"]
+        settings["schedule"] = [
+            {**p, "loss": node(p["loss"])} if "loss" in p else p for p in phases
+        ]
     if settings.get("metrics"):
         settings["metrics"] = [{**m, "node": node(m["node"])} for m in settings["metrics"]]
     if settings.get("monitor"):
@@ -318,8 +323,7 @@ def _order_port(flat: Document, node: str, port: str) -> str:
 
 
 def _free_control(flat: Document, target: str) -> str:
-    used = {wire.target_port for wire in flat.wires_into(target)}
-    return next(f"{CONTROL}.{i}" for i in range(len(used) + 1) if f"{CONTROL}.{i}" not in used)
+    return free_control({wire.target_port for wire in flat.wires_into(target)})
 
 
 def _all_nodes(place: Place) -> Iterable[str]:

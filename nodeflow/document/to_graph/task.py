@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,9 @@ from nodeflow.document.analysis.node_flags import (
 )
 from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name, walk
 from nodeflow.document.analysis.training_settings import (
-    GROUP,
     likely_goal,
     optimizers,
-    refuse_schedule,
+    turn_of,
 )
 from nodeflow.document.diff.conflicts import refuse_conflicts
 from nodeflow.document.edit.data.replace_source import pinned
@@ -43,6 +42,7 @@ from nodeflow.errors import (
     DataError,
     GraphError,
     NodeflowError,
+    SurfaceText,
     UnknownName,
     suggest,
 )
@@ -51,7 +51,16 @@ from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.ops.objectives.metric_state import METRIC
 from nodeflow.ops.summaries.ops import ScalarSummary
 from nodeflow.train.settings import UNTIL_STOPPED, TrainingSettings
-from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
+from nodeflow.train.training import (
+    Binding,
+    Metric,
+    Monitor,
+    Phase,
+    Training,
+    metric_keys,
+    minimized,
+    scheduled,
+)
 from nodeflow.train.watched_tensors.bounds import Bounded
 from nodeflow.train.watched_tensors.plotted_values import plotted_by_key
 
@@ -290,7 +299,8 @@ class Task:
     @property
     def trains(self) -> bool:
         """True if there is an optimizer to train with."""
-        return bool(self.build.settings.optimizer or optimizers(self.build.document))
+        settings = self.build.settings
+        return bool(settings.optimizer or settings.schedule or optimizers(self.build.document))
 
     @property
     def settings(self) -> TrainingSettings:
@@ -313,39 +323,47 @@ class Task:
         *,
         optimizer: Node | None = None,
         loss: Tensor | None = None,
+        schedule: Sequence[Phase] = (),
         attended: bool = False,
     ) -> Training:
         """Return the document's training settings, bound to this graph and its data.
 
         Args:
             optimizer, loss: used instead of the optimizer and loss of the settings.
+            schedule: used instead of the optimizer or schedule of the settings.
             attended: whether a user can pause and stop the training. Then breakpoints pause it, and
                 it continues until stopped if the settings say so.
 
         Raises:
             UnresolvedConflicts: a merge left conflicts in the document.
-            GraphError: there is no optimizer, there is a schedule, or a setting names a node that
+            GraphError: there is no optimizer, the schedule is wrong, or a setting names a node that
                 does not exist.
             DataError: a data set is missing.
         """
         refuse_conflicts(self.document)
         settings = self.build.settings
-        if optimizer is None:
-            refuse_schedule(settings)
+        if optimizer is None and loss is None and not schedule:
+            schedule = self._schedule(settings)
+        made = scheduled(schedule) if schedule else {}
+        if made:
+            optimizer, loss = made["optimizer"], made["loss"]
+        elif optimizer is None:
             optimizer = self._optimizer(settings)
             loss = self._loss(settings, optimizer) if loss is None else loss
         elif loss is None:
             loss = optimizer.inputs[0]
+        assert optimizer is not None and loss is not None
         chosen = [
             (self._metric_tensor(m["node"]), m.get("split", "test")) for m in settings.metrics
         ]
         keys = metric_keys([(t.name, s) for t, s in chosen])
         metrics = tuple(Metric(t, s, key=k) for (t, s), k in zip(chosen, keys, strict=True))
-        monitor = self._monitor(settings, loss, metrics)
+        monitor = self._monitor(settings, None if schedule else loss, metrics)
         watched = [monitor.metric] if monitor.metric else []
         broken = self._breakpoints() if attended else ()
-        plotted = plotted_by_key(self._plotted(loss), keys)
-        bounded = self._bounded(loss)
+        losses = [phase.loss for phase in schedule] or [loss]
+        plotted = plotted_by_key(self._plotted(losses), keys)
+        bounded = self._bounded(losses)
         measured = [t.node for t in [*(m.tensor for m in [*metrics, *watched]), *broken]]
         recorded = [n for n in self.graph.nodes if isinstance(n.op, ScalarSummary)]
         if not self.chooses_metrics:
@@ -361,6 +379,7 @@ class Task:
             breakpoints=broken,
             bounds=bounded,
             plotted=plotted,
+            schedule=tuple(schedule),
             **(settings.plain() if seed is None else {**settings.plain(), "seed": seed}),
         )
         if attended and settings.until_stopped:
@@ -392,13 +411,13 @@ class Task:
         nodes = [self.build.nodes.get(r.id) for r in records if has_breakpoint(r)]
         return tuple(tensor for node in nodes if node is not None for tensor in node.outputs)
 
-    def _plotted(self, loss: Tensor) -> list[Tensor]:
+    def _plotted(self, losses: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs of plotted nodes, if a training step has their data."""
-        return [node.outputs[0] for _, node in self._in_steps(loss, is_plotted) if node.outputs]
+        return [node.outputs[0] for _, node in self._in_steps(losses, is_plotted) if node.outputs]
 
-    def _bounded(self, loss: Tensor) -> tuple[Bounded, ...]:
+    def _bounded(self, losses: Sequence[Tensor]) -> tuple[Bounded, ...]:
         """Return the outputs of nodes with bounds, if a training step has their data."""
-        found = [(r, t) for r, node in self._in_steps(loss, is_bounded) for t in node.outputs]
+        found = [(r, t) for r, node in self._in_steps(losses, is_bounded) for t in node.outputs]
         for path, _, record in walk(self.document) if self.document.subgraphs else ():
             if record.op == SUBGRAPH and is_bounded(record):
                 ports = self.build.instances.get(scoped_name(self.document, path) or "", {})
@@ -407,12 +426,12 @@ class Task:
         return tuple(Bounded(tensor, *bounds_of(record)) for record, tensor in found)
 
     def _in_steps(
-        self, loss: Tensor, wanted: Callable[[NodeRecord], bool]
+        self, losses: Sequence[Tensor], wanted: Callable[[NodeRecord], bool]
     ) -> list[tuple[NodeRecord, Node]]:
         """Return the nodes of the wanted records, if a training step has their data."""
         records = self.build.document.nodes.values()
         nodes = [(r, self.build.nodes.get(r.id)) for r in records if wanted(r)]
-        fed = {*ancestors([loss.node]), *(tensor.node for tensor in self._feeds)}
+        fed = {*ancestors([loss.node for loss in losses]), *(tensor.node for tensor in self._feeds)}
         found = []
         for record, node in nodes:
             needed = [] if node is None else ancestors([node])
@@ -421,10 +440,10 @@ class Task:
         return found
 
     def _monitor(
-        self, settings: TrainingSettings, loss: Tensor, metrics: tuple[Metric, ...]
+        self, settings: TrainingSettings, loss: Tensor | None, metrics: tuple[Metric, ...]
     ) -> Monitor:
         """Return the value that early stopping watches: the chosen node, or the loss on validation
-        rows."""
+        rows. A schedule has no loss to watch."""
         if settings.patience is None:
             return Monitor()
         if settings.monitor is not None:
@@ -432,6 +451,8 @@ class Task:
             split = settings.monitor.get("split", "validation")
             likely = likely_goal(tensor.node.op.id, tensor.name)
             goal = settings.monitor.get("goal") or likely
+        elif loss is None:
+            return Monitor()
         else:
             bound = self.bindings([loss.node]).values()
             has_rows = all("validation" in b.dataset.splits for b in bound)
@@ -443,6 +464,16 @@ class Task:
         metric = next(same, None) or Metric(tensor, split, key=f"{split}/{tensor.name}")
         return Monitor(metric, goal)
 
+    def _schedule(self, settings: TrainingSettings) -> list[Phase]:
+        """Return the phases of the settings' schedule, with their nodes; none for one optimizer."""
+        phases = []
+        for phase in settings.schedule:
+            node, given = self._node(phase["optimizer"], "schedule"), phase.get("loss")
+            loss = minimized(node) if given is None else self._value(given, "schedule")
+            turn = turn_of(phase, node.name)
+            phases.append(Phase(node, loss, turn.steps, turn.start))
+        return phases
+
     def _optimizer(self, settings: TrainingSettings) -> Node:
         if settings.optimizer is not None:
             return self._node(settings.optimizer, "optimizer")
@@ -451,7 +482,13 @@ class Task:
         if found:
             raise GraphError(
                 f"there are several optimizers: {', '.join(found)}",
-                hint="Choose one in the training settings.",
+                hint=SurfaceText(
+                    "Choose one, nf.train.train(graph, optimizer=...), or let them take turns: "
+                    "schedule=[...].",
+                    cli="Choose one, --set training.optimizer=NAME, or let them take turns: "
+                    "--schedule d*2,g.",
+                    window="Choose one in the training settings, or let them take turns.",
+                ),
             )
         raise GraphError(
             "there is no optimizer to train with",
@@ -461,13 +498,7 @@ class Task:
     def _loss(self, settings: TrainingSettings, optimizer: Node) -> Tensor:
         if settings.loss is not None:
             return self._value(settings.loss, "loss")
-        if optimizer.op.id == GROUP:
-            raise GraphError(
-                f"{optimizer.name} is a group, which has no loss of its own",
-                port="training.loss",
-                hint="Choose the loss in the training settings.",
-            )
-        return optimizer.inputs[0]
+        return minimized(optimizer)
 
     def _metric_tensor(self, node_id: str) -> Tensor:
         return self._value(node_id, "metrics")

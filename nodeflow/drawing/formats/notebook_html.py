@@ -83,14 +83,19 @@ def _session(session: Session) -> str:
 
 def _history(history: History) -> str:
     keys = list(history.metrics)
+    single = not any(epoch.phase for epoch in history.epochs)  # else the losses are among the keys
     rows = [
-        (epoch.epoch, number(epoch.loss), *(_measured(epoch.metrics.get(key)) for key in keys))
+        (
+            epoch.epoch,
+            *([number(epoch.loss)] if single else []),
+            *(_measured(epoch.metrics.get(key)) for key in keys),
+        )
         for epoch in history.epochs[-MOST_ROWS:]
     ]
     hidden = len(history.epochs) - len(rows)
     title = counted(len(history.steps), "step")
     title += f"; the last {len(rows)} of {len(history.epochs)} epochs" if hidden > 0 else ""
-    return table(("epoch", "loss", *keys), rows, title)
+    return table(("epoch", *(["loss"] if single else []), *keys), rows, title)
 
 
 def _measured(value: float | None) -> str:

@@ -40,6 +40,8 @@ class Optimizer:
 
 def problems_of(training: Training) -> list[str]:
     """Describe the parts of a training's optimizer that no other library has."""
+    if training.turns is not None:
+        return [f"the schedule of several optimizers ({training.turns})"]
     node = training.optimizer
     if not isinstance(node.op, OptimizerOp) or node.op.id not in KNOWN:
         return [f"the optimizer {node.op.id} ({node.name}), known are {', '.join(KNOWN)}"]

@@ -48,7 +48,8 @@ def _write(store: RunStore, run: Run, folder: Path) -> None:
     for name, curve in curves.items():
         when = run.created + curve.seconds
         columns = (curve.step.tolist(), when.tolist(), curve.values.tolist())
-        files.scalars(TAGS.get(name, name), zip(*columns, strict=True))
+        tag = name.replace(f"{LOSS}/", "loss_of_step/", 1)
+        files.scalars(TAGS.get(name, tag), zip(*columns, strict=True))
     ends = _ends(curves)
     for name, found in store.tables(run).items():
         for epoch, table in found:

@@ -22,6 +22,7 @@ from nodeflow.integrations.tensorboard import hparams
 from nodeflow.integrations.tensorboard.writer import FileWriter
 from nodeflow.ops.summaries import messages
 from nodeflow.train.events import Diverged, Epoch, Event, Resumed, Started, Steps
+from nodeflow.train.schedule import Schedule
 from nodeflow.train.training import Training
 from nodeflow.train.training_facts import settings_of
 
@@ -172,7 +173,8 @@ class _Writing:
         elif isinstance(event, Resumed):
             self.began -= event.seconds
         elif isinstance(event, Steps):
-            files.scalars(LOSS, _steps(event, self.began))
+            for name, values in _steps(event, self.began, self.training.turns).items():
+                files.scalars(name, values)
         elif isinstance(event, Epoch):
             when = self.began + event.seconds
             _write_epoch(files, event, when)
@@ -184,9 +186,28 @@ class _Writing:
         self.files.end(self.status, time.time())
 
 
-def _steps(event: Steps, began: float) -> Iterator[tuple[int, float, float]]:
+def _steps(
+    event: Steps, began: float, turns: Schedule | None
+) -> dict[str, list[tuple[int, float, float]]]:
+    """Return (step, time, loss) of each step, by the name of the loss."""
     when = began + event.seconds
-    return ((event.first + i, when, float(v)) for i, v in enumerate(event.losses))
+    steps = np.arange(event.first, event.last + 1)
+    parts = {LOSS: (steps, event.losses)}
+    if turns is not None:
+        parts = turns.split(event.first, event.losses)
+    return {
+        phase_tag(name): [(int(i), when, float(v)) for i, v in zip(*part, strict=True)]
+        for name, part in parts.items()
+    }
+
+
+def phase_tag(name: str) -> str:
+    """Return the tag of a phase's loss of each step: ``loss_of_step/d`` for ``loss/d``.
+
+    >>> phase_tag("loss/d"), phase_tag("loss")
+    ('loss_of_step/d', 'loss')
+    """
+    return name.replace(f"{LOSS}/", "loss_of_step/", 1)
 
 
 def _write_epoch(files: EventFiles, epoch: Epoch, when: float) -> None:

@@ -21,7 +21,6 @@ from nodeflow.train.loop_progress import Progress
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState
-from nodeflow.train.watched_tensors.bounds import Bounds
 
 
 class Ending:
@@ -29,7 +28,7 @@ class Ending:
 
     Attributes:
         past: the data for computing its steps again; None if they cannot be.
-        probes: scalars to record beside the loss, after all others.
+        probes: scalars to record beside the loss, after all others, for each phase.
     """
 
     def __init__(
@@ -52,8 +51,8 @@ class Ending:
         self._first_epoch, self._per_epoch = first_epoch, steps_per_epoch
         allowed = training.allow_nonfinite
         self._guard = None if allowed else FiniteGuard(variables, training, at.epoch - 1)
-        self._bounds = Bounds(training.bounds, training.optimizer)
-        self.probes = self._bounds.probes
+        self._training, self._bounds = training, training.bounds_by_phase()
+        self.probes = [bounds.probes for bounds in self._bounds]
         self._found: Found | None = None
         self._bad: FirstBad | None = None
         self._crossing: Crossing | None = None
@@ -68,7 +67,7 @@ class Ending:
     @property
     def takes_single_steps(self) -> bool:
         """True if steps must run singly, because bounds are checked and steps cannot be undone."""
-        return bool(self._bounds) and self.past is None
+        return bool(self._bounds[0]) and self.past is None
 
     def look(self, scalars: np.ndarray, seconds: float, copies: bool) -> int:
         """Examine a chunk of steps, and return how many of them count.
@@ -81,7 +80,7 @@ class Ending:
         crossed = self.crossed(scalars)
         done = len(scalars)
         if self._guard is not None:
-            found = self._guard.look(scalars[:, 0], seconds)
+            found = self._guard.look(scalars[:, 0], seconds, self._at.step)
             if found is None and copies:
                 found = self._guard.look_at_variables(done)
             if found is not None:
@@ -92,9 +91,17 @@ class Ending:
         """Return the first step whose record leaves bounds, with the crossing and its tensor, or
         None.
         """
-        if not self._bounds or not len(scalars):
+        bounds, turns = self._bounds[0], self._training.turns
+        if not bounds or not len(scalars):
             return None
-        return self._bounds.crossed(scalars[:, -len(self.probes) :])
+        edges = scalars[:, -len(bounds.probes) :]
+        found = bounds.crossed(edges)
+        if found is None or turns is None:
+            return found
+        first = found[0]
+        of_phase = self._bounds[turns.phase_at(self._at.step + first)]
+        again = of_phase.crossed(edges[first : first + 1])
+        return None if again is None else (first, *again[1:])
 
     def end_epoch(self, epoch: int, is_last: bool) -> None:
         """Examine the variables at the end of an epoch, and keep a copy of them."""

@@ -57,7 +57,7 @@ class FiniteGuard:
 
     def __init__(self, variables: Variables, training: Training, epoch: int) -> None:
         self._variables = variables
-        self._loss = training.loss.node.name
+        self._training = training
         self.nodes = [n for n in assigned_variables(training.optimizer) if self._is_watched(n)]
         self._good = {n: variables.read(n).copy() for n in self.nodes}
         self._latest = {n: array.copy() for n, array in self._good.items()}
@@ -68,14 +68,17 @@ class FiniteGuard:
         array = self._variables.held(node)
         return array is not None and number_kind(array.dtype) == "f" and is_finite(array)
 
-    def look(self, losses: np.ndarray, seconds: float) -> Found | None:
-        """Return the first loss of a chunk, or else a variable, that is not finite; None if all
-        are finite.
+    def look(self, losses: np.ndarray, seconds: float, made: int = 0) -> Found | None:
+        """Return the first loss in a chunk of steps, or a variable, that is not finite.
+
+        Args:
+            made: the number of steps before them.
         """
         bad = np.flatnonzero(~np.isfinite(losses))
         if len(bad):
             first = int(bad[0])
-            return Found(self._loss, first + 1, float(losses[first]))
+            loss = self._training.phase_of(made + first + 1).loss
+            return Found(loss.node.name, first + 1, float(losses[first]))
         self._steps += len(losses)
         self._seconds += seconds
         if self._cost > SHARE * self._seconds:  # steps of microseconds stay cheap

@@ -71,7 +71,7 @@ def _first(replay: Replay, last: int, watched: Sequence[Node]) -> tuple[int, str
     while (step := replay.step) <= last:
         loss = float(replay.advance()[0, 0])
         if not np.isfinite(loss):
-            return step, replay.past.training.loss.node.name, loss
+            return step, replay.past.training.phase_of(step).loss.node.name, loss
         found = first_not_finite(variables, watched)
         if found is not None:
             return step, *found

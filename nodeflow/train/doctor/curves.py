@@ -52,8 +52,11 @@ class Curves:
 
 
 def check_curves(training: Training, curves: Curves) -> Iterator[Hint]:
-    """Yield hints about divergence, a flat loss, small steps, and overfitting."""
-    if not curves.losses:
+    """Yield hints about divergence, a flat loss, small steps, and overfitting.
+
+    The losses of optimizers that take turns, such as adversaries, need not fall: none are yielded.
+    """
+    if not curves.losses or training.schedule:
         return
     broken = list(_diverging(training, curves))
     yield from broken

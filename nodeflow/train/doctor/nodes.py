@@ -24,11 +24,9 @@ def placed(node: Node) -> Node:
 
 
 def needed_nodes(training: Training) -> list[Node]:
-    """Return the nodes that the loss depends on, in the order of the graph.
-
-    Hints appear in this order.
-    """
-    return sorted(ancestors([training.loss.node]), key=lambda node: node.index)
+    """Return the nodes that a loss depends on, in the graph's order, which orders the hints."""
+    losses = [phase.loss.node for phase in training.phases]
+    return sorted(ancestors(losses), key=lambda node: node.index)
 
 
 def before(nodes: Iterable[Node]) -> set[Node]:

@@ -28,12 +28,15 @@ def _untrained(training: Training, needed: set[Node]) -> Iterator[Hint]:
         for node in graph.nodes
         if node.op.id == "variable" and node.attrs["trainable"] and node not in needed
     ]
+    names = dict.fromkeys(phase.loss.name for phase in training.phases)
+    losses = " or ".join(names)
+    independent = "does not depend" if len(names) == 1 else "do not depend"
     for node in lost:
         yield Hint(
             "untrained",
             f"Nothing trains {node.name}",
-            f"{training.loss.name} does not depend on {node.name}, so its value never changes.",
-            f"Connect it to an input of {training.loss.name}, or switch off `trainable`.",
+            f"{' and '.join(names)} {independent} on {node.name}, so its value never changes.",
+            f"Connect it to an input of {losses}, or switch off `trainable`.",
             node.name,
             f"Set trainable of {node.name} to false",
             (Edit("attribute", node.name, "trainable", False),),

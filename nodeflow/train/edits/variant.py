@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from nodeflow.engine.session import Session
-from nodeflow.engine.stepper import Stepper
 from nodeflow.errors import NodeflowError
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train.saving.weights import Id
+from nodeflow.train.stepping.scheduled_stepper import AnyStepper
 from nodeflow.train.stepping.steppers import stepper_of
 from nodeflow.train.training import Training
 from nodeflow.train.tunable_numbers import Numbers
-from nodeflow.train.watched_tensors.bounds import Bounds
 from nodeflow.train.watched_tensors.breakpoints import Breakpoints
 from nodeflow.train.watched_tensors.plotted_values import probes
 
@@ -45,7 +44,7 @@ class Variant:
     text: str = ""
     at_epoch: bool = False
     refused: Callable[[NodeflowError], None] = lambda error: None
-    stepper: Stepper | None = None
+    stepper: AnyStepper | None = None
 
     def is_ready(self) -> bool:
         """Return whether the training's steps are compiled. The first call plans and starts
@@ -56,17 +55,16 @@ class Variant:
         """
         return self.prepared().is_ready()
 
-    def prepared(self) -> Stepper:
+    def prepared(self) -> AnyStepper:
         """Return the object that makes the steps, created on the first call; raise as `is_ready`
         does.
         """
         if self.stepper is None:
             training = self.training
+            watched = [*Breakpoints(training.breakpoints).probes, *probes(training.plotted)]
             recorded = [
-                *Breakpoints(training.breakpoints).probes,
-                *probes(training.plotted),
-                *Bounds(training.bounds, training.optimizer).probes,
-            ]  # the same list as in the loop
+                [*watched, *bounds.probes] for bounds in training.bounds_by_phase()
+            ]  # the same lists as in the loop
             numbers = Numbers(training.optimizer)
             self.stepper = stepper_of(self.session, training, recorded, 0, numbers)
         return self.stepper
@@ -87,10 +85,13 @@ BATCHES = ("batch_size", "seed", "row_seed", "shuffle")
 
 
 def same_batches(one: Training, other: Training) -> bool:
-    """Return whether two trainings take the same rows in each step of an epoch."""
+    """Return whether two trainings take the same rows in each step of an epoch, in the same phase.
+
+    An epoch with one schedule throughout has a mean loss for each of its phases.
+    """
     columns = [
         {t.name: (b.dataset, b.column) for t, b in training.bindings.items()}
         for training in (one, other)
     ]
     settings = [[getattr(training, name) for name in BATCHES] for training in (one, other)]
-    return columns[0] == columns[1] and settings[0] == settings[1]
+    return columns[0] == columns[1] and settings[0] == settings[1] and one.turns == other.turns

@@ -6,7 +6,7 @@ which fluctuate. Steps update the weights themselves; evaluation and the final r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from nodeflow.engine.session import Session
@@ -22,13 +22,15 @@ class Averages:
         GraphError: the optimizer maintains no running means.
     """
 
-    def __init__(self, session: Session, optimizer: Node) -> None:
+    def __init__(self, session: Session, optimizers: Sequence[Node]) -> None:
         self._variables = session.variables
-        self._names = average_names(optimizer)
+        self._names: dict[str, str] = {}
+        for optimizer in optimizers:
+            self._names |= average_names(optimizer)
         if not self._names:
             raise GraphError(
-                f"{optimizer.name} keeps no running means of the weights",
-                node=optimizer.name,
+                f"{optimizers[0].name} keeps no running means of the weights",
+                node=optimizers[0].name,
                 port="average_decay",
                 hint="Set its average_decay, such as 0.99, or switch use_averages off.",
             )

@@ -1,6 +1,6 @@
 """The training loop, up to the end of a training or to an edit.
 
-A Stepper of the session runs many steps per call inside the engine; the Control limits how many.
+A stepper of the session runs many steps per call inside the engine; the Control limits how many.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.engine.session import Session
-from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.engine.waiting import never
 from nodeflow.errors import AttributeProblem, Cancelled, DataError, NodeflowError
-from nodeflow.graph.graph import ancestors
-from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train.control import Control
 from nodeflow.train.divergence.ending import Ending
 from nodeflow.train.divergence.finite import error_of
@@ -36,7 +33,8 @@ from nodeflow.train.resume.identity import identity_of
 from nodeflow.train.resume.resuming import Resumption
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
-from nodeflow.train.stepping.steppers import stepper_of
+from nodeflow.train.stepping.scheduled_stepper import AnyStepper
+from nodeflow.train.stepping.steppers import optimizer_names, stepper_of
 from nodeflow.train.stepping.stream_stepper import StreamStepper
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState
@@ -64,11 +62,10 @@ class EpochLoop:
         self.next: EpochLoop | None = None
         session, training = variant.session, variant.training
         state = None if resumption is None else resumption.state
-        self.source: Stepper | StreamStepper | None = None
+        self.source: AnyStepper | StreamStepper | None = None
         self.kept = KeptStates(earlier=earlier)
         self.epochs = Epochs(training, first_epoch)
-        ran = ancestors([training.optimizer])
-        self.optimizers = [n.name for n in ran if isinstance(n.op, Optimizer)]
+        self.optimizers = optimizer_names(training.optimizer)
         if state is None:
             self.at = Progress(first_epoch, (first_epoch - 1) * self.epochs.steps, session.runs)
         else:
@@ -120,11 +117,12 @@ class EpochLoop:
                     steps,
                     shares,
                     self.measured,
+                    training.turns,
                 )
             )
             return
         begun = (training.epochs, steps, self.epochs.first)
-        yield Started(*begun, notices, shares, self.measured)
+        yield Started(*begun, notices, shares, self.measured, training.turns)
         if self.resumption is not None:
             yield at.resumed(self.resumption.notices, self.resumption.state.marks)
 
@@ -153,7 +151,7 @@ class EpochLoop:
             except Cancelled:  # a resumed training begins with the measurement
                 break
             metrics, tables = parted(measured)
-            yield replace(at.end_epoch(metrics), tables=tables)
+            yield replace(at.end_epoch(metrics, training.turns), tables=tables)
         if checkpoints := self.kept.checkpoints:
             checkpoints.finish(self._state())
             yield from checkpoints.events()
@@ -259,7 +257,7 @@ class EpochLoop:
         finally:
             self.session.variables.update(before)
 
-    def stepper(self) -> Stepper:
+    def stepper(self) -> AnyStepper:
         prepared = self.variant.stepper
         if prepared is None:
             probes, step = self.recorded.probes, self.at.step
@@ -270,12 +268,11 @@ class EpochLoop:
     def _stream_stepper(self) -> StreamStepper:
         training = self.training
         assert training.stream is not None
-        scalars = [training.loss, *self.recorded.probes]
         return StreamStepper(
             self.session,
-            training.optimizer,
-            scalars,
-            training.stream,
+            training,
+            self.recorded.probes,
+            self.at.step,
             {**self.numbers.feeds(self.at.step), **training.feeds},
             self.state.where if self.state is not None else None,
         )
@@ -299,7 +296,7 @@ class EpochLoop:
             best_epoch,
         )
 
-    def _steps(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
+    def _steps(self, stepper: AnyStepper | StreamStepper) -> Iterator[Event]:
         """Yield the events of the rest of the epoch."""
         at, kept, recorded = self.at, self.kept, self.recorded
         left = (self.epochs.steps or WITHOUT_END) - at.done
@@ -380,7 +377,7 @@ class EpochLoop:
             kept.checkpoints.take_again(self._state())
         yield from map(kept.marked, changed)
 
-    def _change_numbers(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
+    def _change_numbers(self, stepper: AnyStepper | StreamStepper) -> Iterator[Event]:
         """Set the optimizers' numbers that the user changed since the last step."""
         for node, attr, value in self.control.take_numbers():
             try:
@@ -399,12 +396,12 @@ class EpochLoop:
         if kept.checkpoints and not self.ending.is_here and kept.checkpoints.is_due(step):
             kept.checkpoints.take(self._state())
 
-    def _run(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
+    def _run(self, stepper: AnyStepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
         """Run steps as `Stepper.run` does, and record at which step plans begin to run compiled."""
         session = self.session
         before = session.tiers, session.interrupted
         session.tiers, session.interrupted = self.kept.record, never
-        if isinstance(stepper, Stepper):
+        if not isinstance(stepper, StreamStepper):
             stepper.ahead = self._ahead(count)
             session.interrupted = lambda: self.control.ends_wait
         try:
@@ -419,8 +416,10 @@ class EpochLoop:
         left = (self.epochs.end - self.at.epoch) * self.epochs.steps - self.at.done
         return None if self.metrics.stops_early else left
 
-    def _run_to_hit(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
-        """Run up to `count` steps, as `Stepper.run` does.
+    def _run_to_hit(
+        self, stepper: AnyStepper | StreamStepper, count: int
+    ) -> tuple[int, np.ndarray]:
+        """Run up to `count` steps, as `Stepper.run`.
 
         Run them singly, up to the first hit, if there are breakpoints, or if bounds are checked and
         steps cannot be undone.

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from nodeflow.engine.session import Session
+from nodeflow.errors import GraphError
 from nodeflow.train.evaluation.early_stopping import Watch
 from nodeflow.train.evaluation.evaluate_split import evaluate
 from nodeflow.train.evaluation.weight_averaging import Averages
@@ -38,8 +39,15 @@ class EpochMetrics:
     ) -> None:
         self._session, self._training, self._at = session, training, at
         self._epochs, self._numbers, self._optimizers = epochs, numbers, optimizers
-        self._averages = Averages(session, training.optimizer) if training.use_averages else None
+        phases = [phase.optimizer for phase in training.phases]
+        self._averages = Averages(session, phases) if training.use_averages else None
         self.stops_early = training.patience is not None
+        if self.stops_early and training.schedule and training.monitor.metric is None:
+            raise GraphError(
+                "a schedule has several losses, so early stopping needs to know which to watch",
+                port="training.monitor",
+                hint="Choose a value to monitor, or train without patience.",
+            )
         self.watch = Watch(training, training.monitor) if self.stops_early else None
 
     def begin(self, first_epoch: int, state: TrainingState | None) -> None:

@@ -16,15 +16,19 @@ class RecordedScalars:
 
     Attributes:
         breakpoints: the breakpoints of the training.
-        probes: the tensors to record.
+        probes: the tensors to record, for each phase of the training.
     """
 
     def __init__(
-        self, breakpoints: Breakpoints, plotted: Mapping[str, Tensor], bounds: Iterable[Tensor]
+        self,
+        breakpoints: Breakpoints,
+        plotted: Mapping[str, Tensor],
+        bounds: Iterable[Iterable[Tensor]],
     ) -> None:
         self.breakpoints = breakpoints
         self._plotted = tuple(plotted)
-        self.probes = (*breakpoints.probes, *probes(plotted), *bounds)
+        watched = (*breakpoints.probes, *probes(plotted))
+        self.probes = tuple((*watched, *of_phase) for of_phase in bounds)
 
     def hits(self, scalars: np.ndarray) -> tuple[str, ...]:
         """Return the nodes whose breakpoints a step hits, from the record of the step."""
@@ -37,4 +41,4 @@ class RecordedScalars:
 
     def nothing(self) -> np.ndarray:
         """Return an empty record, for no steps."""
-        return np.zeros((0, 1 + len(self.probes)))
+        return np.zeros((0, 1 + len(self.probes[0])))

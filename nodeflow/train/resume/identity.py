@@ -57,6 +57,7 @@ def facts_of(session: Session, training: Training) -> dict[str, Any]:
         "graph": {node.name: node_digest(node) for node in ancestors(targets)},
         "settings": {
             **settings,
+            **({} if training.turns is None else {"schedule": str(training.turns)}),
             "row_seed": training.row_seed,
             "steps_per_epoch": training.stream.steps if training.stream else None,
         },
@@ -80,7 +81,8 @@ def _in_blocks(session: Session, training: Training) -> str | None:
     if session.memory is None or training.stream is not None:
         return None
     if session.cuts_steps is None:  # no training has begun
-        stepper_of(session, training, (), 0, Numbers(training.optimizer))
+        nothing = [()] * len(training.phases)
+        stepper_of(session, training, nothing, 0, Numbers(training.optimizer))
     return "yes" if session.cuts_steps else None
 
 
@@ -234,7 +236,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         found.append(f"the data of {', '.join(changed)}")
     for section in ("settings", "session", "machine", "versions", "backend"):
         there = before.get(section, {})
-        for name, value in now[section].items():
+        gone = dict.fromkeys(("schedule",) if "schedule" in there else ())
+        for name, value in {**gone, **now[section]}.items():
             old = there.get(name)
             if old != value and name not in FREE:
                 found.append(f"{name} (was {_said(old)}, is {_said(value)})")

@@ -191,6 +191,7 @@ def _adapted(
     before, keys = state.identity, ("batch_size", "seed", "row_seed", "shuffle", "steps_per_epoch")
     settings, old = identity["settings"], before.get("settings", {})
     same_rows = before.get("data") == identity["data"]
-    if same_rows and all(old.get(key) == settings[key] for key in keys):
+    keys += ("schedule",)
+    if same_rows and all(old.get(key) == settings.get(key) for key in keys):
         return replace(state, variables=variables, best=best, tiers={})
     return replace(state, variables=variables, best=best, tiers={}, done=0, total=0.0, where=None)

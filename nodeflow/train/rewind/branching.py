@@ -57,9 +57,9 @@ def branch(
 ) -> Resumption:
     """Return the state of a training that branches off before a step of another one.
 
-    Variables that are new, or have another shape now, keep their initial values. If batches, seed
-    or order of the rows have changed, the epoch starts again. Numbers that were edited after the
-    step have the values of the new training.
+    Variables that are new, or have another shape now, keep their initial values. If batches, seed,
+    schedule or order of the rows have changed, the epoch starts again. Numbers that were edited
+    since then have the values of the new training.
 
     Args:
         session: the session of the new training; its variables are initialized.
@@ -82,7 +82,7 @@ def branch(
     edited = {f"{n}.{attr}" for (n, attr), value in now.items() if before.get((n, attr)) != value}
     numbers = {name: value for name, value in state.numbers.items() if name not in edited}
     state = replace(state, variables=fitting, best=best, numbers=numbers)
-    same_rows = all(
+    same_rows = old.turns == training.turns and all(
         getattr(old, name) == getattr(training, name)
         for name in ("batch_size", "seed", "row_seed", "shuffle")
     )

@@ -51,9 +51,9 @@ class KeptPast:
     """The content of the file with a training's past steps.
 
     Attributes:
-        about: names of ``optimizer`` and ``loss``, plain ``settings``, ``row_seed``, the session's
-            ``tier``, ``seed`` and ``without``, steps ``per_epoch``, ``tiers``, ``numbers`` at the
-            first snapshot, and their ``changes``.
+        about: names of ``optimizer`` and ``loss``, the ``schedule`` of several optimizers, plain
+            ``settings``, ``row_seed``, the session's ``tier``, ``seed`` and ``without``, steps
+            ``per_epoch``, ``tiers``, ``numbers`` at the first snapshot, and their ``changes``.
         still: variables that no step changes, by name.
         states: the step and the loop's position of each snapshot.
         arrays: the changing variables of each snapshot, by name.
@@ -78,8 +78,17 @@ class KeptPast:
         names = [node.name for node in held.changing]
         first = copies[0].step if copies else 0
         about = {
-            "optimizer": training.optimizer.name,
+            "optimizer": training.phases[0].optimizer.name,
             "loss": training.loss.name,
+            "schedule": [
+                {
+                    "optimizer": phase.optimizer.name,
+                    "loss": phase.loss.name,
+                    "steps": phase.steps,
+                    "from": phase.start,
+                }
+                for phase in training.schedule
+            ],
             "settings": training.plain(),
             "row_seed": training.row_seed,
             "tier": past.session.wanted,
@@ -194,7 +203,7 @@ class KeptPast:
         return Past(
             session,
             training,
-            (),
+            ((),) * len(training.phases),
             None if training.stream else training.rows(used, "train"),
             self.about["per_epoch"],
             Snapshots.of(copies),
@@ -254,6 +263,11 @@ def _checked(about: Mapping[str, Any]) -> Mapping[str, Any]:
             whole(about[name], -MOST_WHOLE)
     for name in ("without", "changes"):
         listed(about[name])
+    for phase in listed(about.get("schedule", [])):
+        text(table(phase)["optimizer"])
+        text(phase["loss"])
+        whole(phase["steps"], 1)
+        whole(phase["from"])
     whole(about["per_epoch"])
     for step in about["tiers"].values():
         whole(step)

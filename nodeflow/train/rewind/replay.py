@@ -24,6 +24,7 @@ from nodeflow.train.edits.marks import Mark
 from nodeflow.train.loop_progress import Progress
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.saving.weights import Id
+from nodeflow.train.stepping.scheduled_stepper import AnyStepper, current_of
 from nodeflow.train.stepping.steppers import order_of, stepper_of
 from nodeflow.train.training import Training
 from nodeflow.train.tunable_numbers import Numbers
@@ -40,7 +41,7 @@ class Past:
     Attributes:
         session: the training's session; only its settings are used.
         training: the settings, graph and data.
-        probes: scalars that are recorded beside the loss.
+        probes: scalars that are recorded beside the loss, for each phase.
         rows: the rows of the training split; None without data.
         steps_per_epoch: whole batches of an epoch.
         snapshots: copies of the variables.
@@ -55,7 +56,7 @@ class Past:
 
     session: Session
     training: Training
-    probes: tuple[Tensor, ...]
+    probes: tuple[tuple[Tensor, ...], ...]
     rows: int | None
     steps_per_epoch: int
     snapshots: Snapshots
@@ -108,9 +109,9 @@ class Replay:
         self.past = past
         self.cancelled = cancelled
         self.session = live.twin()
-        self._stepper: Stepper | None = None
+        self._stepper: AnyStepper | None = None
         self._epoch = self._done = 0
-        self._looks: dict[tuple[Tensor, ...], StepValues] = {}
+        self._looks: dict[tuple[Stepper, tuple[Tensor, ...]], StepValues] = {}
         self._recorded = np.zeros(0)
         self.differs_from: int | None = None
 
@@ -131,7 +132,12 @@ class Replay:
 
     @property
     def stepper(self) -> Stepper:
-        """The stepper that runs the replayed steps; available after the first `go_to`."""
+        """The stepper of the next step's phase. It must have been made before."""
+        return current_of(self._all_steps)
+
+    @property
+    def _all_steps(self) -> AnyStepper:
+        """The stepper that runs the replayed steps of all phases."""
         assert self._stepper is not None
         return self._stepper
 
@@ -168,7 +174,7 @@ class Replay:
         """Run steps within the epoch; return their recorded scalars, float64 (steps, 1 +
         probes).
         """
-        stepper = self.stepper
+        stepper = self._all_steps
         self.begin_epoch()
         left = self._per_epoch - self._done
         numbers = self.past.numbers
@@ -194,7 +200,7 @@ class Replay:
             RunError: an op fails in this step.
         """
         self._stand_before()
-        loss = self.past.training.loss
+        loss = self.past.training.phase_of(self.step).loss
         chosen = None if wanted is None else {*wanted, loss}
         found = self._look(tensors).values(self.stepper.tier_of_next(), chosen)
         if loss in found:  # computed on this step's batch, unlike the losses of the steps before
@@ -249,7 +255,7 @@ class Replay:
 
     @property
     def _chunk(self) -> int:
-        return self.stepper.chunker.size
+        return self._all_steps.chunker.size
 
     @property
     def _per_epoch(self) -> int:
@@ -284,7 +290,7 @@ class Replay:
         step.
         """
         self.begin_epoch()
-        self.past.numbers.feed(self.stepper, self.stepper.step)
+        self.past.numbers.feed(self._all_steps, self._all_steps.step)
 
     def begin_epoch(self) -> None:
         """Start the next epoch if one has ended."""
@@ -294,10 +300,11 @@ class Replay:
 
     def _start_epoch(self) -> None:
         order = order_of(self.past.training, self.past.rows or 0, self._epoch)
-        self.stepper.start_epoch(order, self._done)
+        self._all_steps.start_epoch(order, self._done)
 
     def _look(self, tensors: Sequence[Tensor]) -> StepValues:
-        key = tuple(tensors)
+        stepper, chosen = self.stepper, tuple(tensors)
+        key = (stepper, chosen)
         if key not in self._looks:
-            self._looks[key] = self.session.look(self.stepper, key)
+            self._looks[key] = self.session.look(stepper, chosen)
         return self._looks[key]

@@ -13,9 +13,9 @@ import numpy as np
 from nodeflow.engine.runtime.context import Tier
 from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
-from nodeflow.graph.graph import Tensor, ancestors
-from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.graph.graph import Tensor
 from nodeflow.train.rewind.replay import Past, Replay
+from nodeflow.train.stepping.steppers import optimizer_names
 from nodeflow.train.stepping.stream_stepper import StreamStepper
 
 
@@ -31,8 +31,7 @@ class StreamReplay(Replay):
         self._source: StreamStepper | None = None
         self._made = 0
         self._sessions: dict[str, Session] = {}
-        ran = ancestors([past.training.optimizer])
-        self._optimizers = [n.name for n in ran if isinstance(n.op, Optimizer)]
+        self._optimizers = optimizer_names(past.training.optimizer)
 
     @property
     def step(self) -> int:
@@ -104,9 +103,9 @@ class StreamReplay(Replay):
         self.session.count_steps(self._optimizers, found.state.counted)
         self._source = StreamStepper(
             self.session,
-            past.training.optimizer,
-            [past.training.loss, *past.probes],
-            stream,
+            past.training,
+            past.probes,
+            found.step,
             {**past.numbers.feeds(found.step), **past.training.feeds},
             found.state.where,
         )

@@ -9,38 +9,56 @@ import numpy as np
 from nodeflow.data.shuffling import epoch_order
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
-from nodeflow.graph.graph import Tensor
+from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.ops.training_mode import training_feeds
-from nodeflow.train.training import Training
+from nodeflow.train.stepping.scheduled_stepper import AnyStepper, ScheduledStepper
+from nodeflow.train.training import Phase, Training
 from nodeflow.train.tunable_numbers import Numbers
 
 
 def stepper_of(
     session: Session,
     training: Training,
-    probes: Sequence[Tensor],
+    probes: Sequence[Sequence[Tensor]],
     first_step: int,
     numbers: Numbers,
-) -> Stepper:
+) -> AnyStepper:
     """Return the stepper of a training on rows.
 
     Args:
         numbers: the numbers of the optimizers.
-        probes: scalars to record beside the loss.
+        probes: scalars to record beside the loss, for each phase.
         first_step: how many steps were made before.
     """
     used = training.used_bindings([training.optimizer, training.loss.node])
     bindings = {} if training.stream else used
     columns = {t: b.dataset.split("train")[b.column] for t, b in bindings.items()}
     feeds = {**training_feeds(session.graph), **numbers.feeds(first_step), **training.feeds}
-    return session.stepper(
-        [training.optimizer],
-        [training.loss, *probes],
-        columns,
-        training.batch_size,
-        feeds={t: v for t, v in feeds.items() if t not in columns},
-        first_step=first_step,
-    )
+    fixed = {t: v for t, v in feeds.items() if t not in columns}
+
+    def stepper(phase: Phase, scalars: Sequence[Tensor], name: str = "") -> Stepper:
+        return session.stepper(
+            [phase.optimizer],
+            [phase.loss, *scalars],
+            columns,
+            training.batch_size,
+            feeds=fixed,
+            first_step=first_step,
+            name=name,
+        )
+
+    if training.turns is None:
+        return stepper(training.phases[0], probes[0])
+    phases = zip(training.phases, probes, training.turns.turns, strict=True)
+    steppers = [stepper(phase, scalars, turn.name) for phase, scalars, turn in phases]
+    names = optimizer_names(training.optimizer)
+    return ScheduledStepper(session, training.turns, steppers, names)
+
+
+def optimizer_names(optimizer: Node) -> list[str]:
+    """Return the names of all optimizers that a node runs."""
+    return [node.name for node in ancestors([optimizer]) if isinstance(node.op, Optimizer)]
 
 
 def order_of(training: Training, rows: int, epoch: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -13,7 +13,8 @@ from nodeflow.data.pipeline.position import go_to, position
 from nodeflow.engine.chunker import Chunker
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.train.training import ElementStream
+from nodeflow.train.stepping.steppers import optimizer_names
+from nodeflow.train.training import Training
 
 
 class StreamStepper:
@@ -22,6 +23,8 @@ class StreamStepper:
     An epoch is a pass over the data set, or ``stream.steps`` elements of endless passes.
 
     Args:
+        probes: scalars to record beside the loss, for each phase of the training.
+        step: how many steps were made before.
         where: the position in the data set where an earlier training continues, as returned by
             `where`.
     """
@@ -29,16 +32,21 @@ class StreamStepper:
     def __init__(
         self,
         session: Session,
-        optimizer: Node,
-        scalars: list[Tensor],
-        stream: ElementStream,
+        training: Training,
+        probes: Sequence[Sequence[Tensor]],
+        step: int,
         feeds: Mapping[Tensor, Any],
         where: Mapping[str, Any] | None = None,
     ) -> None:
         self.chunker = Chunker()
+        assert training.stream is not None
         self._session = session
-        self._fetches = [optimizer, *scalars]
-        self._stream = stream
+        self._turns = training.turns
+        phases = zip(training.phases, probes, strict=True)
+        self._runs = [[phase.optimizer, phase.loss, *scalars] for phase, scalars in phases]
+        self._optimizers = optimizer_names(training.optimizer)
+        self._step = step
+        self._stream = training.stream
         self._feeds = dict(feeds)
         self._iteration = Iteration()
         self._elements: Iterator[Element] = iter(())
@@ -47,7 +55,7 @@ class StreamStepper:
         self._began: dict[str, Any] | None = None
         self._taken = self._skipped = 0
         if where is not None:
-            go_to(stream.stage, self._iteration, where["began"])
+            go_to(self._stream.stage, self._iteration, where["began"])
             self._skipped = where["taken"]
 
     @property
@@ -93,10 +101,13 @@ class StreamStepper:
         recorded: list[list[float]] = []
         self.chunker.begin(count)
         for element in self._next(count):
-            _, *values = self._session.run(self._fetches, self._feeds_of(element))
+            if self._turns is not None:  # so each step draws its own random numbers
+                self._session.count_steps(self._optimizers, self._step)
+            _, *values = self._session.run(self.fetches, self._feeds_of(element))
+            self._step += 1
             recorded.append([float(np.asarray(value).reshape(())) for value in values])
         self.chunker.end(len(recorded))
-        scalars = np.array(recorded, np.float64).reshape(len(recorded), len(self._fetches) - 1)
+        scalars = np.array(recorded, np.float64).reshape(len(recorded), len(self._runs[0]) - 1)
         return len(recorded), scalars
 
     def _next(self, count: int) -> Iterator[Element]:
@@ -114,8 +125,9 @@ class StreamStepper:
 
     @property
     def fetches(self) -> list[Node | Tensor]:
-        """The nodes and tensors that a step runs."""
-        return list(self._fetches)
+        """The nodes and tensors that the next step runs."""
+        phase = 0 if self._turns is None else self._turns.phase_at(self._step)
+        return list(self._runs[phase])
 
     def has_next(self) -> bool:
         """Return whether the epoch has another element. This produces the element, so `where`

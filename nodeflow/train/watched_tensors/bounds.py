@@ -43,7 +43,12 @@ class Bounds:
         probes: scalars to record, one for each bound.
     """
 
-    def __init__(self, watched: Iterable[Bounded], optimizer: Node) -> None:
+    def __init__(self, watched: Iterable[Bounded], optimizer: Node, name: str = "") -> None:
+        """Watch tensors in the steps of an optimizer.
+
+        Args:
+            name: tells the probes of several optimizers apart; empty if there is only one.
+        """
         updates = _updates(optimizer)
         self._sides: list[_Side] = []
         for one in sorted(watched, key=lambda one: one.tensor.node.index):
@@ -52,7 +57,7 @@ class Bounds:
                 for edge, is_high in ((one.low, False), (one.high, True)):
                     if edge is not None:
                         self._sides.append(_Side(one, seen, _as(edge, seen), is_high))
-        self.probes = [_probe(side) for side in self._sides]
+        self.probes = [_probe(side, name) for side in self._sides]
 
     def __bool__(self) -> bool:
         return bool(self.probes)
@@ -110,9 +115,11 @@ def _as(edge: float, tensor: Tensor) -> float:
         return float(np.asarray(edge, as_dtype(tensor.dtype).as_numpy_dtype))
 
 
-def _probe(side: _Side) -> Tensor:
+def _probe(side: _Side, optimizer: str) -> Tensor:
     graph: Graph = side.seen.node.graph
     end = "max" if side.is_high else "min"
+    if optimizer and side.seen is not side.of.tensor:
+        end = f"{end}/{optimizer}"
     name = f"{SCOPE}/{side.of.tensor.name.replace(':', '_')}/{end}"
     if name in graph:  # from an earlier training
         return graph.tensor(name)

@@ -59,6 +59,7 @@ from nodeflow.train.loop.event_stream import explain, held, needs, profile
 from nodeflow.train.processes.shared_control import SharedControl
 from nodeflow.train.saving.elsewhere import write_somewhere
 from nodeflow.train.saving.weights import check_writable, save_weights
+from nodeflow.train.schedule import loss_name
 from nodeflow.train.settings import TrainingSettings, declared
 from nodeflow.train.training import Training
 
@@ -279,6 +280,11 @@ class _TextReport:
         self._hinted: set[tuple[str, str]] = set()
         self._waiting: list[Hint] = []
         self._run = ""
+        self._turns = training.turns
+
+    def _loss_of(self, step: int) -> str:
+        """Return the name of the loss of a step."""
+        return LOSS if self._turns is None else loss_name(self._turns.name_at(step - 1))
 
     def show(self, event: Event) -> None:
         if not isinstance(event, Diverged):  # its error says the same
@@ -293,15 +299,13 @@ class _TextReport:
                 f"nodeflow: resumed after step {event.step}, in epoch {event.epoch}"
             )
         elif isinstance(event, Steps):
-            self._progress.advance(event.last, f"{LOSS} {number(float(event.losses[-1]))}")
+            loss = self._loss_of(event.last)
+            self._progress.advance(event.last, f"{loss} {number(float(event.losses[-1]))}")
         elif isinstance(event, Epoch):
             self._progress.clear()
-            named = ((self._titles.get(key, key), v) for key, v in event.metrics.items())
-            metrics = "".join(f"  {title} {number(value)}" for title, value in named)
-            self._environment.print(
-                f"epoch {event.epoch}  {LOSS} {number(event.loss)}{metrics}  "
-                f"{duration(event.seconds)}"
-            )
+            named = ((self._titles.get(key, key), v) for key, v in event.others.items())
+            values = "".join(f"  {k} {number(v)}" for k, v in (*event.losses.items(), *named))
+            self._environment.print(f"epoch {event.epoch}{values}  {duration(event.seconds)}")
         elif isinstance(event, Hints):
             self._waiting = [hint for hint in event.hints if hint.kind == DIVERGING]
             self._say(hint for hint in event.hints if hint.kind != DIVERGING)

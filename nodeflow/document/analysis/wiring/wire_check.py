@@ -17,6 +17,7 @@ from nodeflow.document.analysis.port_names import (
     CONTROL,
     DONE,
     FEED,
+    GROUP,
     NEW,
     input_names,
     known_types,
@@ -81,6 +82,8 @@ def check_wire(
         refused = _check_types(doc, analysis, wire, taker)
     if refused is not None:
         return refused
+    if taker.op == GROUP and source_port == DONE:
+        return Verdict(True)  # it becomes one more control wire
     replaced = doc.wires.get(wire.key)
     if replaced == wire:
         return Verdict(True, "already connected")
@@ -124,7 +127,7 @@ def _check_ends(
             "a dataset column can only feed a placeholder",
             "Insert a placeholder: connect the column to its `feed`, and its output here.",
         )
-    if wire.source_port == DONE and not control and taker.op not in (SUBGRAPH, OUTPUTS):
+    if wire.source_port == DONE and not control and taker.op not in (SUBGRAPH, OUTPUTS, GROUP):
         return Verdict(False, f"`{giver.name}` has no value, only the control output `done`")
     return None
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nodeflow.ui.panels.plots.curve import AXES, LOSS
+from nodeflow.ui.panels.plots.curve import AXES, is_loss
 
 MOST_COLUMNS = 4
 MOST_DEFAULT = 4
@@ -138,7 +138,7 @@ def grouped(names: Collection[str], shares: Collection[str]) -> list[list[str]]:
     [['training loss'], ['test/accuracy'], ['test/loss', 'train/loss']]
     """
     found: dict[str, list[str]] = {}
-    for name in sorted(names, key=lambda name: (name != LOSS, name not in shares)):
+    for name in sorted(names, key=lambda name: (not is_loss(name), name not in shares)):
         split, _, rest = name.partition("/")
         key = "shares/" if name in shares else f"/{rest}" if split in SPLITS and rest else name
         found.setdefault(key, []).append(name)

@@ -14,9 +14,19 @@ from nodeflow.ui.panels.plots.extremes import Extremes
 from nodeflow.ui.panels.plots.smoothing import Smoothing
 
 LOSS = "training loss"
-"""The name of the curve with the loss of every step. No node can have this name."""
+"""The curve of each step's loss; ``training loss/OPTIMIZER`` for optimizers that take turns.
+No node can have such a name."""
 AXES = ("step", "epoch", "seconds")
 """The possible x axes of a plot."""
+
+
+def is_loss(name: str) -> bool:
+    """Return whether a curve has the loss of each step, of all optimizers or of one.
+
+    >>> is_loss(LOSS), is_loss(f"{LOSS}/d"), is_loss("loss/d")
+    (True, True, False)
+    """
+    return name == LOSS or name.startswith(f"{LOSS}/")
 
 
 class Columns(NamedTuple):

@@ -19,7 +19,7 @@ from nodeflow.number_text import count, number
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.plots.arrangement import Arrangement, PlotPlace
-from nodeflow.ui.panels.plots.curve import AXES, LOSS, Curve
+from nodeflow.ui.panels.plots.curve import AXES, LOSS, Curve, is_loss
 from nodeflow.ui.panels.plots.curve_item import CurveItem
 from nodeflow.ui.panels.plots.curve_plot import NOT_FINITE
 from nodeflow.ui.panels.plots.plot_cell import PlotCell
@@ -119,7 +119,7 @@ class PlotGrid(QWidget):
         self._mark, self._mark_words = step, words
         placed = self.place_of(step) if step is not None else None
         for cell in self.cells:
-            cell.plot.mark(placed if LOSS in cell.place.curves else None, words)
+            cell.plot.mark(placed if any(map(is_loss, cell.place.curves)) else None, words)
 
     def show_changes(self, changes: list[tuple[int, str]]) -> None:
         """Draw a line for each change (step, text) during the training.
@@ -163,7 +163,7 @@ class PlotGrid(QWidget):
     def names(self) -> list[str]:
         """The names of all curves, the loss first."""
         names = dict.fromkeys(curve.name for curve in self.all_curves)
-        return sorted(names, key=lambda name: name != LOSS)
+        return sorted(names, key=lambda name: not is_loss(name))
 
     @property
     def places(self) -> tuple[PlotPlace, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
 
-from nodeflow.ui.panels.plots.curve import LOSS, Curve
+from nodeflow.ui.panels.plots.curve import Curve, is_loss
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class SharedPlots(QObject):
         They are redrawn together with the curves of the training.
         """
         for curve in self.overlays:
-            if curve.name == LOSS:
+            if is_loss(curve.name):
                 curve.set_smoothing(smoothing)
 
     def show_cursor(self, step: int | None) -> None:

@@ -14,7 +14,7 @@ from nodeflow.run_store.run_records import RUNNING, Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.ui.core.engine_link.run_library import RunLibrary
 from nodeflow.ui.core.state.user_settings import Settings
-from nodeflow.ui.panels.plots.curve import Curve
+from nodeflow.ui.panels.plots.curve import Curve, is_loss
 from nodeflow.ui.panels.plots.shared_plots import DrawnRun, SharedPlots
 
 COLORS = ("#D55E00", "#009E73", "#CC79A7", "#0072B2", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
@@ -136,10 +136,12 @@ def curves_of(store: RunStore, run: Run, color: str, smoothing: float) -> list[C
     found: Mapping[str, KeptCurve] = store.curves(run)
     name = f"{run.name} (trains)" if run.status == RUNNING else run.name
     drawn = []
+    schedule = run.schedule
+    hidden = {EPOCH_LOSS, *(() if schedule is None else (LOSS, *schedule.losses))}
     for kept in found.values():
-        if kept.name == EPOCH_LOSS or not len(kept):
+        if kept.name in hidden or not len(kept):
             continue
-        keep = smoothing if kept.name == LOSS else 0.0
+        keep = smoothing if is_loss(kept.name) else 0.0
         share = kept.name in run.shares
         curve = Curve(kept.name, run=name, color=color, smoothing=keep, is_share=share)
         curve.extend(kept.step.astype(float), kept.epoch, kept.seconds, kept.values)

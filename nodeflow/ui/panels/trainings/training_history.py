@@ -19,6 +19,7 @@ from nodeflow.train.events import (
     Started,
     Steps,
 )
+from nodeflow.train.schedule import Schedule
 from nodeflow.train.settings import UNTIL_STOPPED
 from nodeflow.ui.panels.plots.curve import LOSS, Curve
 
@@ -58,6 +59,9 @@ class TrainingRecord:
 
     def __post_init__(self) -> None:
         self.losses = Curve(LOSS, smoothing=self.smoothing)
+        self.by_phase: dict[str, Curve] = {}
+        """The losses of each optimizer, if several take turns; by the name of the curve."""
+        self.schedule: Schedule | None = None
         self._marks: list[tuple[float, int]] = []
         self._offset = 0
         """Number of steps of an interrupted epoch that a continued training counts again."""
@@ -71,13 +75,14 @@ class TrainingRecord:
     @property
     def curves(self) -> list[Curve]:
         """The plotted curves."""
-        found = [self.losses, *self.metrics.values(), *self.scalars.values()]
+        losses = [self.losses] if self.schedule is None else [*self.by_phase.values()]
+        found = [*losses, *self.metrics.values(), *self.scalars.values()]
         return [curve for curve in found if curve.count]
 
     def set_smoothing(self, smoothing: float) -> None:
         """Change the smoothing of the curves that have a value for each step."""
         self.smoothing = smoothing
-        for curve in (self.losses, *self.scalars.values()):
+        for curve in (self.losses, *self.by_phase.values(), *self.scalars.values()):
             curve.set_smoothing(smoothing)
 
     def take(self, event: Event, now: float | None = None) -> None:
@@ -107,7 +112,7 @@ class TrainingRecord:
             self.changes.append((step + self._offset, text))
 
     def _start(self, event: Started) -> None:
-        self.epochs = event.epochs
+        self.epochs, self.schedule = event.epochs, event.schedule
         self.steps_per_epoch = event.steps_per_epoch
         self.first_epoch = event.first_epoch
         self.shares = event.shares
@@ -129,13 +134,14 @@ class TrainingRecord:
         """
         before = int(np.searchsorted(self.losses.steps, event.first))
         self.losses.cut(before)
-        for curve in (*self.metrics.values(), *self.scalars.values()):
+        others = (*self.by_phase.values(), *self.metrics.values(), *self.scalars.values())
+        for curve in others:
             curve.cut(int(np.searchsorted(curve.steps, event.first)))
         earlier = [(step, text) for step, text in self.changes if step < event.first]
         self.changes = [*earlier, *event.marks]
         self._offset = 0
         self._seconds = float(self.losses.seconds[-1]) if before else 0.0
-        self._extend(self.losses, event.first, event.losses, self._seconds + event.seconds)
+        self._add_losses(event.first, 0, event.losses, self._seconds + event.seconds)
         self.last_step = event.step
         for epoch in event.epochs:
             self._epoch(epoch)
@@ -148,6 +154,7 @@ class TrainingRecord:
         self._plotted_since = (step, self._epochs_at(step))
         self._since = (event.step, event.epoch - 1 + (event.done / each if each else 0))
         self.epochs, self.steps_per_epoch = event.epochs, event.steps_per_epoch
+        self.schedule = event.schedule
         self.shares = event.shares
         self.measured |= {name: (split, rows) for name, split, rows in event.measured}
         if event.what:
@@ -170,7 +177,7 @@ class TrainingRecord:
         at = self.losses.index_at("step", step)
         seconds = self._seconds + event.seconds if at is None else self.losses.seconds[at]
         epoch = self._epochs_at(step)
-        for name, value in event.metrics.items():
+        for name, value in event.others.items():
             if name not in self.metrics:
                 self.metrics[name] = Curve(name, is_share=name in self.shares)
             row = (np.array([v], np.float64) for v in (step, epoch, seconds, value))
@@ -187,12 +194,34 @@ class TrainingRecord:
             if name not in self.scalars:
                 self.scalars[name] = Curve(name, smoothing=self.smoothing)
             self._extend(self.scalars[name], first, values, self._seconds + event.seconds, before)
-        self._extend(self.losses, first, event.losses, self._seconds + event.seconds, before)
+        seconds = self._seconds + event.seconds
+        self._add_losses(event.first, self._offset, event.losses, seconds, before)
         self.last_step = event.last
         self.has_stepped = self.has_stepped or len(event.losses) > 0
         self._marks.append((now, self.losses.count))
         while len(self._marks) > 2 and now - self._marks[0][0] > SPEED_SECONDS:
             self._marks.pop(0)
+
+    def _add_losses(
+        self, first: int, offset: int, losses: np.ndarray, seconds: float, since: float = 0.0
+    ) -> None:
+        """Append the losses of steps, also to the curves of their optimizers.
+
+        Args:
+            first: the number of the first step in its training.
+            offset: the plotted number of a step, less its number.
+        """
+        at = self.losses.count
+        self._extend(self.losses, first + offset, losses, seconds, since)
+        if self.schedule is None:
+            return
+        for name, (steps, values) in self.schedule.split(first, losses).items():
+            title = f"{LOSS}/{name.partition('/')[2]}"
+            if title not in self.by_phase:
+                self.by_phase[title] = Curve(title, smoothing=self.smoothing)
+            of_it = at + steps - first
+            all_steps, epochs, times = self.losses.steps, self.losses.epochs, self.losses.seconds
+            self.by_phase[title].extend(all_steps[of_it], epochs[of_it], times[of_it], values)
 
     def _extend(
         self, curve: Curve, first: int, values: np.ndarray, seconds: float, since: float = 0.0
@@ -251,7 +280,9 @@ class TrainingRecord:
 
     @property
     def last_loss(self) -> float | None:
-        return float(self.losses.smooth[-1]) if self.losses.count else None
+        """The smoothed loss of the last step; of several optimizers, of the first one."""
+        losses = next(iter(self.by_phase.values()), self.losses) if self.schedule else self.losses
+        return float(losses.smooth[-1]) if losses.count else None
 
     def current_epoch(self) -> int:
         """Return the current epoch, or the last one."""

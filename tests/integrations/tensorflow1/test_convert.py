@@ -157,8 +157,8 @@ def test_imports_name_nodeflow(before: str, after: str) -> None:
     [
         ("q = tf.FIFOQueue(3, [tf.float32])", "2:5: tf.FIFOQueue is not here: a data set feeds"),
         ("y = tf.exp(x, wrong=1)", "tf.exp has no argument 'wrong'"),
-        ("from tensorflow.contrib import slim", "tf.contrib is gone from TensorFlow itself"),
-        ("x = tf.contrib.slim.conv2d(y)", "tf.contrib is gone from TensorFlow itself"),
+        ("from tensorflow.contrib import crf", "tf.contrib is gone from TensorFlow itself"),
+        ("x = tf.contrib.slim.nets.vgg(y)", "tf.contrib is gone from TensorFlow itself"),
         ("x = tf.no_such_thing", "tf.no_such_thing is unknown"),
         ("d = tf.contrib.seq2seq.BasicDecoder(c)", "feed the last output back by nf.while_loop"),
         ("import os, tensorflow.keras as keras", "Keras has its own graph"),

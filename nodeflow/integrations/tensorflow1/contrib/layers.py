@@ -12,6 +12,8 @@ from typing import Any
 from nodeflow.errors import AttributeProblem, ShapeError
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import shape_text
+from nodeflow.integrations.tensorflow1.contrib.arg_scopes import add_arg_scope
+from nodeflow.integrations.tensorflow1.contrib.variables import as_model_variable
 from nodeflow.ops import functions as F
 from nodeflow.ops.layers import api as plain
 from nodeflow.ops.layers.plain_api import dropout as plain_dropout
@@ -35,6 +37,7 @@ __all__ = [
     "avg_pool2d",
     "batch_norm",
     "conv2d",
+    "conv2d_transpose",
     "dropout",
     "flatten",
     "fully_connected",
@@ -110,6 +113,7 @@ def _finished(
         biases = get_variable(
             "biases", [out.shape[-1]], out.dtype, biases_initializer, biases_regularizer, trainable
         )
+        as_model_variable(biases)
         out = F.add(out, biases, name="BiasAdd")
     if activation_fn is not None:
         out = activation_fn(out)
@@ -120,6 +124,7 @@ def _finished(
 _ZEROS = initializers.zeros_initializer()
 
 
+@add_arg_scope
 def fully_connected(
     inputs: Any,
     num_outputs: int,
@@ -156,6 +161,7 @@ def fully_connected(
             xavier_initializer() if weights_initializer is None else weights_initializer,
             weights_regularizer, trainable,
         )  # fmt: skip
+        as_model_variable(weights)
         return _finished(
             F.matmul(x, weights), biases_initializer, biases_regularizer, normalizer_fn,
             normalizer_params, activation_fn, trainable, outputs_collections,
@@ -172,6 +178,7 @@ def relu(inputs: Any, num_outputs: int, **rest: Any) -> Tensor:
     return fully_connected(inputs, num_outputs, **{"activation_fn": nn.relu, **rest})
 
 
+@add_arg_scope
 def conv2d(
     inputs: Any,
     num_outputs: int,
@@ -214,9 +221,67 @@ def conv2d(
             xavier_initializer_conv2d() if weights_initializer is None else weights_initializer,
             weights_regularizer, trainable,
         )  # fmt: skip
+        as_model_variable(weights)
         out = F.conv2d(
             x, weights, strides=_pair(stride), padding=padding.lower(), dilations=_pair(rate)
         )
+        return _finished(
+            out, biases_initializer, biases_regularizer, normalizer_fn, normalizer_params,
+            activation_fn, trainable, outputs_collections,
+        )  # fmt: skip
+
+
+@add_arg_scope
+def conv2d_transpose(
+    inputs: Any,
+    num_outputs: int,
+    kernel_size: Any,
+    stride: Any = 1,
+    padding: str = "SAME",
+    data_format: str = "NHWC",
+    activation_fn: Any = nn.relu,
+    normalizer_fn: Any = None,
+    normalizer_params: dict[str, Any] | None = None,
+    weights_initializer: Any = None,
+    weights_regularizer: Any = None,
+    biases_initializer: Any = _ZEROS,
+    biases_regularizer: Any = None,
+    reuse: Any = None,
+    variables_collections: Any = None,
+    outputs_collections: Any = None,
+    trainable: bool = True,
+    scope: Any = None,
+) -> Tensor:
+    """Apply a transposed convolution, which enlarges by the stride; the activation is relu.
+
+    Arguments are as for `conv2d`.
+
+    Raises:
+        AttributeProblem: another data format is given.
+    """
+    if data_format != "NHWC":
+        raise AttributeProblem(f"it takes NHWC here, not {data_format!r}", port="data_format")
+    x = tensor(inputs)
+    with variable_scope(scope, "Conv2d_transpose", [x], reuse=reuse):
+        size, steps = _pair(kernel_size), _pair(stride)
+        weights = get_variable(
+            "weights", [*size, num_outputs, _channels(x)], x.dtype,
+            xavier_initializer_conv2d() if weights_initializer is None else weights_initializer,
+            weights_regularizer, trainable,
+        )  # fmt: skip
+        as_model_variable(weights)
+        more = [0 if padding.upper() == "SAME" else max(k - s, 0) for k, s in zip(size, steps)]
+        known = zip(x.shape[1:3], steps, more, strict=True)
+        sizes = [None if n is None else n * s + m for n, s, m in known]
+        shape = F.shape(x)
+        written = [
+            shape[axis + 1] * steps[axis] + more[axis] if n is None else n
+            for axis, n in enumerate(sizes)
+        ]
+        out = nn.conv2d_transpose(
+            x, weights, [x.shape[0] or shape[0], *written, num_outputs], [1, *steps, 1],
+            padding.upper(),
+        )  # fmt: skip
         return _finished(
             out, biases_initializer, biases_regularizer, normalizer_fn, normalizer_params,
             activation_fn, trainable, outputs_collections,
@@ -234,6 +299,7 @@ def _pair(value: Any) -> tuple[int, int]:
     return tuple(value) if isinstance(value, (list, tuple)) else (value, value)
 
 
+@add_arg_scope
 def max_pool2d(
     inputs: Any,
     kernel_size: Any,
@@ -250,6 +316,7 @@ def max_pool2d(
     return out
 
 
+@add_arg_scope
 def avg_pool2d(
     inputs: Any,
     kernel_size: Any,
@@ -266,6 +333,7 @@ def avg_pool2d(
     return out
 
 
+@add_arg_scope
 def dropout(
     inputs: Any,
     keep_prob: Any = 0.5,
@@ -287,6 +355,7 @@ def dropout(
     return out
 
 
+@add_arg_scope
 def batch_norm(
     inputs: Any,
     decay: float = 0.999,
@@ -329,15 +398,21 @@ def batch_norm(
         if key in found
     }  # fmt: skip
     axis = 1 if data_format == "NCHW" else -1
+    graph = F.graph_of([inputs])
+    mark = len(graph.nodes)
     out = plain.batch_normalization(
         inputs, axis, decay, epsilon, center, scale, **given, training=is_training,
         trainable=trainable, name=scope if isinstance(scope, str) else None, reuse=reuse,
     )  # fmt: skip
+    for node in graph.nodes[mark:]:
+        if node.op.id == "variable":
+            as_model_variable(node.outputs[0])
     out = out if activation_fn is None else activation_fn(out)
     add_to_collections(outputs_collections, out)
     return out
 
 
+@add_arg_scope
 def one_hot_encoding(
     labels: Any,
     num_classes: int,

@@ -22,6 +22,7 @@ SPACES = {
     "app": f"{HERE}.program.app",
     "contrib.legacy_seq2seq": f"{HERE}.contrib.legacy_seq2seq",
     "contrib.layers": f"{HERE}.contrib.layers",
+    "contrib.losses": f"{HERE}.contrib.losses",
     "contrib.opt": f"{HERE}.contrib.opt",
     "examples.tutorials.mnist.input_data": f"{HERE}.mnist_tutorial",
     "flags": f"{HERE}.program.flags",
@@ -39,6 +40,11 @@ _OPTIMIZERS = (
     *("ProximalGradientDescent", "RMSProp"),
 )
 _FREEZING = ("convert_variables_to_constants", "extract_sub_graph")
+_OF_SCOPES = ("add_arg_scope", "arg_scope", "current_arg_scope", "has_arg_scope")
+_OF_VARIABLES = (
+    *("get_local_variables", "get_model_variables", "get_trainable_variables", "get_variables"),
+    *("get_variables_by_name", "get_variables_to_restore", "model_variable", "variable"),
+)
 _SMALL = (
     *("AggregationMethod", "Dimension", "TensorShape", "UnconnectedGradients", "count_up_to"),
     *("dimension_at_index", "dimension_value", "hessians", "no_regularizer", "op_scope"),
@@ -91,6 +97,12 @@ HOMES = {
         f"contrib.rnn.{name}Wrapper": f"{HERE}.contrib.rnn_wrappers:{name}Wrapper"
         for name in ("Embedding", "InputProjection", "OutputProjection")
     },
+    **{f"contrib.framework.{name}": f"{HERE}.contrib.arg_scopes:{name}" for name in _OF_SCOPES},
+    **{f"contrib.framework.{name}": f"{HERE}.contrib.variables:{name}" for name in _OF_VARIABLES},
+    **{f"contrib.slim.{name}": f"{HERE}.contrib.slim:{name}" for name in ("repeat", "stack")},
+    "contrib.slim.learning.create_train_op": f"{HERE}.contrib.slim:create_train_op",
+    "contrib.slim.model_analyzer.analyze_vars": f"{HERE}.contrib.slim:analyze_vars",
+    "contrib.layers.convolution2d_transpose": f"{HERE}.contrib.layers:conv2d_transpose",
     "contrib.layers.convolution2d": f"{HERE}.contrib.layers:conv2d",
     "contrib.layers.optimize_loss": f"{HERE}.contrib.optimize_loss:optimize_loss",
     "train.Coordinator": f"{HERE}.program.coordinator:Coordinator",
@@ -139,6 +151,8 @@ SAME_SPACE = {
     "compat.v1": ("",),
     "io": ("", "image", "python_io", "train"),
     "nn.seq2seq": ("contrib.legacy_seq2seq",),
+    "contrib.slim": ("contrib.slim", "contrib.layers", "contrib.framework"),
+    "contrib.slim.losses": ("contrib.losses",),
     "contrib.framework.python.ops": ("contrib.framework",),
     "contrib.layers.python.layers": ("contrib.layers",),
     "contrib.layers.python.layers.initializers": ("contrib.layers",),

@@ -108,7 +108,6 @@ RENAMED: Mapping[str, str] = {
     "contrib.metrics.streaming_mean_iou": "metrics.mean_iou",
     "contrib.framework.get_or_create_global_step": "train.get_or_create_global_step",
     "contrib.framework.get_global_step": "train.get_global_step",
-    "contrib.framework.get_variables": "global_variables",
     "contrib.layers.embed_sequence": "layers.embedding",
     "contrib.layers.layer_norm": "layers.layer_normalization",
     "contrib.layers.softmax": "nn.softmax",
@@ -192,7 +191,6 @@ ABSENT: Mapping[str, str] = {
     "feed the last output back by nf.while_loop, as tf.nn.dynamic_rnn does in training": (
         "contrib.seq2seq.*"
     ),
-    "its layers take their arguments by functools.partial": "contrib.*arg_scope",
     "errors are in nf.errors": "errors.* OpError",
     "Keras has its own graph: use nf.layers": "keras keras.*",
     "tf.contrib is gone from TensorFlow itself; some is in tf.contrib.layers and nf.layers": (

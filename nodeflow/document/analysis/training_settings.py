@@ -14,6 +14,7 @@ from nodeflow.document.analysis.port_names import GROUP, is_control
 from nodeflow.document.analysis.subgraphs.instance_paths import at_path, source_of, walk
 from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord, mode_of
 from nodeflow.errors import GraphError
@@ -90,6 +91,20 @@ def optimizers(doc: Document) -> list[str]:
     if any(is_optimizer(n.op) for part in doc.definitions() for n in part.nodes.values()):
         found = [path for path, _, node in walk(doc) if is_optimizer(node.op)]
     return found + group
+
+
+def trainers(doc: Document) -> list[str]:
+    """Return the paths of the nodes that a training can use as its optimizer.
+
+    These are the optimizers and the groups that the settings name. A group that runs an optimizer,
+    and what follows it, stands in place of the optimizer.
+    """
+    doc = doc.root
+    runs = {node.id: _run_by_group(doc, node.id) for node in doc.nodes.values() if node.op == GROUP}
+    groups = [group for group, run in runs.items() if run is not None]
+    inside = {runs[group] for group in groups}
+    found = dict.fromkeys([*optimizers(doc), *groups])
+    return sorted((path for path in found if path not in inside), key=natural_key)
 
 
 def _only_optimizer(doc: Document) -> str | None:

@@ -82,10 +82,12 @@ class NodeStatus(QObject):
             self._clear("running")
 
     def _trained(self) -> list[str]:
-        """Return the id of the optimizer that trains, if it is in the displayed graph."""
+        """Return the ids of the optimizers that train and are in the displayed graph."""
         workspace = self._workspace
-        chosen = workspace.root.training.get("optimizer")
+        chosen, schedule = (workspace.root.training.get(n) for n in ("optimizer", "schedule"))
         paths = [str(chosen)] if chosen else workspace.optimizers[:1]
+        if isinstance(schedule, list) and schedule:
+            paths = list(dict.fromkeys(phase["optimizer"] for phase in schedule))
         return [i for i in map(self._here, paths) if i in workspace.document.nodes]
 
     def _here(self, path: str) -> str:

@@ -350,7 +350,7 @@ class Workspace(QObject):
         In a document without subgraphs this list is updated edit by edit, because large
         documents are queried often.
         """
-        if self.root.subgraphs:
+        if self.root.subgraphs or self.root.training.get("schedule"):
             return optimizers(self.root)
         named = self.document.nodes.get(self.document.training.get("optimizer") or "")
         group = {named.id} if named is not None and named.op == GROUP else set()

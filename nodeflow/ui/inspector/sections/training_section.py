@@ -36,6 +36,7 @@ from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 from nodeflow.ui.inspector.editors.node_choice import NodeCombo
 from nodeflow.ui.inspector.sections.early_stopping_rows import StoppingRows
 from nodeflow.ui.inspector.sections.node_sections import Section
+from nodeflow.ui.inspector.sections.optimizer_rows import OptimizerRows
 from nodeflow.ui.inspector.sections.training_files_section import TrainingFilesSection
 
 BY_ITSELF = (
@@ -57,6 +58,8 @@ class TrainingSection(Section):
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__("TRAINING")
         self._workspace, self._theme = workspace, theme
+        self.optimizers = OptimizerRows(workspace, theme)
+        self.add(self.optimizers)
         self.setting_rows: dict[str, AttrRow] = {}
         self._files: list[TrainingFilesSection] = []
         self._is_open = False
@@ -94,6 +97,7 @@ class TrainingSection(Section):
 
     def refresh(self) -> None:
         """Show the current settings of the document."""
+        self.optimizers.refresh()
         settings = training_settings(self._workspace.document)
         stored = self._workspace.document.training
         varies = varied(self._workspace.root)

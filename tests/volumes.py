@@ -14,6 +14,7 @@ VOLUMES = {
     "byte faults of runs and checkpoints": 100_000,
     "cycles of a long session": 1_000,
     "edit sequences": 100_000,
+    "edit sequences with shared weights": 1_000,
     "hostile documents": 200_000,
     "inputs of a reader": 1_000_000,
     "kills of a store of runs": 300,

@@ -19,6 +19,7 @@ class Registry:
 
     def __init__(self, package: str | None = None) -> None:
         self._ops: dict[str, Op] = {}
+        self._unlisted: dict[str, Op] = {}
         self._package = package
 
     def complete(self) -> None:
@@ -42,6 +43,10 @@ class Registry:
         self._ops[op.id] = op
         return op
 
+    def register_unlisted(self, op: Op) -> None:
+        """Add an op that is found by its id, but does not belong to the list of ops."""
+        self._unlisted[op.id] = op
+
     def put(self, op: Op) -> None:
         """Add an op, or replace the op with the same id; for reloading user ops."""
         self._ops[op.id] = op
@@ -59,10 +64,12 @@ class Registry:
         try:
             return self._known[op_id]
         except KeyError:
+            if op_id in self._unlisted:
+                return self._unlisted[op_id]
             raise UnknownOp(f"there is no op {op_id!r}", hint=suggest(op_id, self._ops)) from None
 
     def __contains__(self, op_id: object) -> bool:
-        return op_id in self._known
+        return op_id in self._known or op_id in self._unlisted
 
     def __iter__(self) -> Iterator[Op]:
         return iter(list(self._known.values()))

@@ -19,6 +19,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Wire
 from nodeflow.errors import NodeflowError
 from tests.host.random_edits import OPTIMIZERS, RandomEdits
+from tests.host.sharing_edits import SharingEdits
 from tests.volumes import seeds
 
 from .comparable import comparable
@@ -91,8 +92,14 @@ def test_sequences_that_once_failed(seed: int) -> None:
     check(seed)
 
 
-def check(seed: int) -> None:
-    edits = SpoiltEdits(seed) if seed % 2 else RandomEdits(seed)
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", seeds("edit sequences with shared weights"))
+def test_sequences_with_shared_weights(seed: int) -> None:
+    check(seed, SharingEdits(seed))
+
+
+def check(seed: int, edits: RandomEdits | None = None) -> None:
+    edits = edits or (SpoiltEdits(seed) if seed % 2 else RandomEdits(seed))
     document = edits.document
     start = flow.dumps(document)
     changes: list[str] = []

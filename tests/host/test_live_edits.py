@@ -21,10 +21,11 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node
 from nodeflow.host.evaluation.evaluator import Evaluation, Evaluator
 from nodeflow.resources import example
-from tests.volumes import volume
+from tests.volumes import seeds, volume
 
 from .documents import regression
 from .random_edits import RandomEdits
+from .sharing_edits import SharingEdits
 
 SEQUENCES = volume("live edit sequences")
 EDITS = 12
@@ -51,7 +52,17 @@ class Followed:
 @pytest.mark.sample(9)
 @pytest.mark.parametrize("seed", range(SEQUENCES))
 def test_after_each_edit_all_is_as_if_built_anew(seed: int) -> None:
-    followed = Followed(RandomEdits(seed))
+    check(seed, RandomEdits(seed))
+
+
+@pytest.mark.sample(9)
+@pytest.mark.parametrize("seed", seeds("edit sequences with shared weights"))
+def test_with_shared_weights_all_is_as_if_built_anew(seed: int) -> None:
+    check(seed, SharingEdits(seed))
+
+
+def check(seed: int, edits: RandomEdits) -> None:
+    followed = Followed(edits)
     choice = np.random.default_rng(seed)
     for _ in range(EDITS):
         followed.edits.edit()

@@ -19,6 +19,7 @@ from nodeflow.document.model.records import (
     Wire,
     compact_json,
     coordinate,
+    share_of,
 )
 
 LONGEST_VALUE = 1500
@@ -140,6 +141,7 @@ class _Graph:
         self.variables: dict[str, str] = {}
         self._used = {wire.source for wire in graph.wires.values()}
         self._used |= {record.id for record in graph.nodes.values() if record.extra}
+        self._used |= set(graph.sharers.values()) & graph.nodes.keys()
         if not graph.scope:
             self._used |= _named_in(graph.training, graph.nodes)
             self._used |= _named_in(graph.stage, graph.nodes)
@@ -155,7 +157,10 @@ class _Graph:
             yield self._node(record, late)
             if record.extra:
                 variable = self.variables[record.id]
-                yield call(f"{variable}.fields", [], self._held(record, record.extra), INDENT)
+                fields = self._held(record, record.extra)
+                if share_of(record) in self.variables:
+                    fields["share"] = Code(self.variables[share_of(record)])
+                yield call(f"{variable}.fields", [], fields, INDENT)
         for wire in self._late:
             target = f"{self.variables[wire.target]}[{value(wire.target_port)}]"
             yield f"{self.builder}.wire({self._source(wire)}, {target})"

@@ -110,6 +110,8 @@ class _Names:
         """Return a value for people: ids of nodes become names, and a wire's source becomes
         text.
         """
+        if kind == "node" and field == "share" and isinstance(value, str):
+            return self.node(value, before=before)
         if kind == "wire":
             source, port = value
             name = self.node(source, before=before)
@@ -155,13 +157,13 @@ def _differences(
         yield _setting(owner, old, new, names)
         return
     if owner in old and owner in new and not is_replaced(owner, old, new):
-        yield _entity(owner, CHANGED, changed, old, new)
+        yield _entity(owner, CHANGED, changed, old, new, names)
         return
     before, after = ([p for p in paths if p != owner] for paths in held)
     if owner in old:
-        yield _entity(owner, REMOVED, before, old, {})
+        yield _entity(owner, REMOVED, before, old, {}, names)
     if owner in new:
-        yield _entity(owner, ADDED, after, {}, new)
+        yield _entity(owner, ADDED, after, {}, new, names)
 
 
 def is_replaced(owner: Path, old: Facts, new: Facts) -> bool:
@@ -170,16 +172,23 @@ def is_replaced(owner: Path, old: Facts, new: Facts) -> bool:
     return owner[0] == "node" and not any(same_fact(old, new, key) for key in keys)
 
 
-def _entity(owner: Path, change: str, paths: list[Path], old: Facts, new: Facts) -> Difference:
+def _entity(
+    owner: Path, change: str, paths: list[Path], old: Facts, new: Facts, names: _Names
+) -> Difference:
     kind, key = owner
     holder = new if owner in new else old
     scope = "" if kind == "subgraph" else str(holder[owner])
     name = key if kind == "subgraph" else holder[(*owner, "name" if kind == "node" else "title")]
+
+    def at(facts: Facts, path: Path) -> object:
+        if path not in facts:
+            return ABSENT
+        field = path[2] if len(path) == 3 else ""
+        return names.value(kind, field, facts[path], before=facts is old)
+
     fields = [
         FieldChange(
-            "subgraph" if p == owner else p[-1] if len(p) == 4 else p[2],
-            old.get(p, ABSENT),
-            new.get(p, ABSENT),
+            "subgraph" if p == owner else p[-1] if len(p) == 4 else p[2], at(old, p), at(new, p)
         )
         for p in sorted(paths)
     ]

@@ -104,6 +104,8 @@ def _touched(base: Facts, side: Facts) -> Iterator[Path]:
                 yield ("subgraph", str(value))
             if path[2:] == ("attrs", DEFINITION) and isinstance(value, str):
                 yield ("subgraph", value)
+            if path[2:] == ("share",) and isinstance(value, str):
+                yield ("node", value)
         elif path[0] == "wire":
             yield ("node", path[1])
             yield ("node", value[0])
@@ -181,6 +183,8 @@ def renumbered(facts: Facts, ids: dict[str, str], scopes: dict[str, str]) -> Fac
             is_instance = facts.get((*path[:2], "op")) == SUBGRAPH
             if is_instance and path[2:] == ("attrs", DEFINITION) and isinstance(value, str):
                 value = scopes.get(value, value)
+            if path[2:] == ("share",) and isinstance(value, str):
+                value = ids.get(value, value)
             path = (kind, ids.get(path[1], path[1]), *path[2:])
         elif kind == "wire":
             path = (kind, ids.get(path[1], path[1]), path[2])

@@ -12,6 +12,7 @@ from typing import Any
 
 from nodeflow.document.analysis.port_names import DONE, GROUP, NEW, free_control, is_control
 from nodeflow.document.edit.references import rewrite_settings
+from nodeflow.document.edit.shared_weights import Heirs, hand_over
 from nodeflow.document.edit.streams import renamed, with_free_stream
 from nodeflow.document.edit.subgraph_ports import expose
 from nodeflow.document.edit.wires import drop_wires, show_wires
@@ -54,10 +55,18 @@ def add_node(
     return record.id
 
 
-def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, str]] = ()) -> None:
+def remove(
+    doc: Document,
+    node_ids: Iterable[str],
+    wires: Iterable[tuple[str, str]] = (),
+    heirs: Heirs | None = None,
+) -> None:
     """Remove nodes with all their wires, and further wires given by (target id, port).
 
     The border nodes of a subgraph stay, because they are its ports.
+
+    Args:
+        heirs: who keeps the weights of removed nodes that other nodes share; see `hand_over`.
     """
     ids, keys = list(dict.fromkeys(node_ids)), list(wires)
     ids = [i for i in ids if i not in doc.borders.values()]
@@ -66,6 +75,7 @@ def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, st
             keys += [wire.key for wire in doc.wires_out_of(doc.node(node_id).id)]
         gone = set(ids)
         drop_wires(doc, t, [key for key in keys if key[0] not in gone])
+        hand_over(doc, t, ids, heirs or {})
         for node_id in ids:
             t.drop_node(node_id)
         _forget_in_settings(doc, t, gone)

@@ -24,6 +24,7 @@ from nodeflow.document.analysis.traversal import downstream, upstream
 from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.edit.commands import point
 from nodeflow.document.edit.references import rewrite_names, rewrite_settings
+from nodeflow.document.edit.shared_weights import separated
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadName, SubgraphError
@@ -69,6 +70,13 @@ def create(doc: Document, ids: Iterable[str], name: str | None = None) -> str:
     if not chosen:
         raise SubgraphError("a subgraph needs nodes", hint="Select some nodes first.")
     _check_convex(doc, chosen)
+    apart = separated(doc, chosen)
+    if apart is not None:
+        sharer, owner = (record.name for record in apart)
+        raise SubgraphError(
+            f"`{sharer}` shares the weights of `{owner}`, and only one of them is selected",
+            hint=f"Select both, or give {sharer} own weights.",
+        )
     if name is None:
         name = _title_around(doc, frames, chosen)
     definition_name = FreeNames().fresh(check_definition(name), doc.subgraphs)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.subgraphs.instance_paths import check_recursion, instances_of
 from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION, definition_of
 from nodeflow.document.edit.commands import Point, point
 from nodeflow.document.edit.create_subgraph import check_definition, instance_name
 from nodeflow.document.edit.references import rewrite_settings
+from nodeflow.document.edit.shared_weights import hand_over, with_copied_owner
 from nodeflow.document.edit.streams import with_free_stream
 from nodeflow.document.edit.unpack_subgraph import remove_content
 from nodeflow.document.model.document import Document
@@ -68,7 +70,9 @@ def make_independent(doc: Document, node_id: str) -> str:
         ids = {old: t.new_id() for old in definition.nodes}
         ids.update({old: t.new_id("f") for old in definition.frames})
         _copy(definition, t, name, ids)
-        t.put_node(replace(record, attrs={**record.attrs, DEFINITION: name}))
+        hand_over(doc, t, [node_id], {})
+        own = with_field(record, "share", None)  # other instances have other weights
+        t.put_node(replace(own, attrs={**record.attrs, DEFINITION: name}))
         rewrite_settings(doc, t, lambda steps: _through(steps, node_id, ids))
     return name
 
@@ -109,7 +113,8 @@ def _copy(
     assert copy is not None
     inside = t.within(copy)
     for node in nodes:
-        inside.put_node(replace(node, id=ids.get(node.id, node.id)))
+        copied = with_copied_owner(node, ids)
+        inside.put_node(replace(copied, id=ids.get(node.id, node.id)))
     for wire in wires:
         source, target = ids.get(wire.source, wire.source), ids.get(wire.target, wire.target)
         inside.put_wire(Wire(source, wire.source_port, target, wire.target_port))

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.port_names import CONTROL, DONE, FEED, port_order, split_port
 from nodeflow.document.analysis.wiring.wire_check import check_type
+from nodeflow.document.edit.shared_weights import hand_over
 from nodeflow.document.edit.streams import with_free_stream
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import automatic_name, base_name
-from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.document.model.records import NodeRecord, Wire, share_of
 from nodeflow.errors import AttributeProblem, MissingInput, NodeflowError
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.inference.infer_types import infer_types
@@ -43,6 +45,8 @@ def replacement(
     for port in [p for p in tensors if p not in moves]:
         if free:
             moves[port] = free.pop(0)
+    if op.id != record.op:
+        record = with_field(record, "share", None) if share_of(record) else record
     return replace(record, op=op.id, name=name, attrs=op.first_attrs(attrs)), moves
 
 
@@ -111,6 +115,8 @@ def replace_op(doc: Document, node_id: str, op: NodeDeclaration) -> None:
     with doc.transaction(f"Replace {old.name} by {op.short_id}") as t:
         for wire in (*into, *out):
             t.drop_wire(wire.key)
+        if op.id != old.op:
+            hand_over(doc, t, [node_id], {})
         t.put_node(with_free_stream(doc, record))
         for wire in into:
             if wire.target_port in moves:

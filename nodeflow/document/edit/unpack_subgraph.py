@@ -16,6 +16,11 @@ from nodeflow.document.analysis.subgraphs.instance_paths import (
     instances_of,
 )
 from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
+from nodeflow.document.analysis.subgraphs.shared_weights import (
+    has_weights,
+    owner_of,
+    sharers_of,
+)
 from nodeflow.document.analysis.subgraphs.subgraph_interface import (
     BORDER,
     definition_of,
@@ -30,6 +35,7 @@ from nodeflow.document.edit.references import (
     variable_names,
     with_variables,
 )
+from nodeflow.document.edit.shared_weights import with_copied_owner
 from nodeflow.document.edit.streams import draws, with_stream
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
@@ -45,19 +51,27 @@ from nodeflow.document.model.records import (
 )
 from nodeflow.document.model.transaction import Transaction
 
+VARIABLE = "variable"
+
 
 @dataclass
 class _Move:
     """The data for moving nodes out of an instance: ids and names, inside -> outside, and the
     offset.
+
+    Attributes:
+        inner: the nodes that move; not the variables of an instance that shares weights.
+        owner: the move of the instance with the weights; None if this one has its own.
     """
 
     record: NodeRecord
     inside: Document
     last: bool
+    inner: list[NodeRecord]
     ids: dict[str, str]
     names: dict[str, str]
     offset: tuple[float, float]
+    owner: _Move | None = None
 
 
 def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
@@ -67,41 +81,63 @@ def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
     If it is the only instance, the nodes keep their ids, and their names if they are free, and the
     definition is removed. Otherwise they are copies with names in the instance's scope (`dense/W`).
 
+    Instances with the same weights are unpacked together: the variables are the owner's, and layers
+    share with the owner's layers.
+
     Raises:
         SubgraphError: the node is not an instance, cannot be expanded, or is bypassed.
     """
     record = doc.node(node_id)
+    owner = owner_of(doc, record) or record
+    members = [owner, *(doc.nodes[i] for i in sharers_of(doc, owner.id))]
+    for member in dict.fromkeys([record.id, *(m.id for m in members)]):
+        _check(doc, doc.nodes[member])
+    made: list[str] = []
+    with doc.transaction(f"Unpack {record.name}") as t:
+        first: _Move | None = None
+        for member in members:
+            inside = definition_of(doc, member)
+            assert inside is not None
+            move = _plan(doc, t, member, inside, first)
+            _unpack(doc, t, move)
+            made += [move.ids[inner.id] for inner in move.inner]
+            first = first or move
+    return made
+
+
+def _check(doc: Document, record: NodeRecord) -> None:
+    """Raise SubgraphError unless an instance can be unpacked."""
     if is_flow(record):
         raise SubgraphError(
             "a loop or branch cannot be unpacked", hint="Enter it to see and edit what is inside."
         )
-    inside = definition_of(doc, record)
     problem = instance_problem(doc, record)
-    if problem is not None or inside is None:
+    if problem is not None or definition_of(doc, record) is None:
         raise problem.as_error() if problem else SubgraphError("it is not a subgraph")
     if mode_of(record) == BYPASSED:
         raise SubgraphError("it is bypassed", node=record.name, hint="Activate it first.")
-    with doc.transaction(f"Unpack {record.name}") as t:
-        move = _plan(doc, t, record, inside)
-        outer = {f"{record.name}/{old}": new for old, new in move.names.items()}
-        rewrite_names(doc, t, outer, skip=inside.nodes.keys() if move.last else ())
-        rewrite_settings(doc, t, lambda steps: _out_of(steps, move))
-        records = [_moved(move, inner) for inner in _inner(inside)]
-        wires = list(_wires(doc, move))
-        before = [w for w in doc.wires_into(node_id) if is_control(w.target_port)]
-        after = [w for w in doc.wires_out_of(node_id) if w.source_port == DONE]
-        frames = [_moved_frame(t, move, frame) for frame in inside.frames.values()]
-        t.drop_node(node_id)
-        if move.last:
-            remove_content(inside, t)
-        for new in records:
-            t.put_node(new)
-        for wire in wires:
-            t.put_wire(wire)
-        for frame in frames:
-            t.put_frame(frame)
-        _order(doc, t, move, before, after)
-    return [record.id for record in records]
+
+
+def _unpack(doc: Document, t: Transaction, move: _Move) -> None:
+    node_id, inside = move.record.id, move.inside
+    outer = {f"{move.record.name}/{old}": new for old, new in move.names.items()}
+    rewrite_names(doc, t, outer, skip=inside.nodes.keys() if move.last else ())
+    rewrite_settings(doc, t, lambda steps: _out_of(steps, move))
+    records = [_moved(move, inner) for inner in move.inner]
+    wires = list(_wires(doc, move))
+    before = [w for w in doc.wires_into(node_id) if is_control(w.target_port)]
+    after = [w for w in doc.wires_out_of(node_id) if w.source_port == DONE]
+    frames = [_moved_frame(t, move, frame) for frame in inside.frames.values()]
+    t.drop_node(node_id)
+    if move.last:
+        remove_content(inside, t)
+    for new in records:
+        t.put_node(new)
+    for wire in wires:
+        t.put_wire(wire)
+    for frame in frames:
+        t.put_frame(frame)
+    _order(doc, t, move, before, after)
 
 
 def remove_content(definition: Document, t: Transaction) -> None:
@@ -119,10 +155,14 @@ def _inner(inside: Document) -> list[NodeRecord]:
     return sorted(nodes, key=lambda record: natural_key(record.id))
 
 
-def _plan(doc: Document, t: Transaction, record: NodeRecord, inside: Document) -> _Move:
+def _plan(
+    doc: Document, t: Transaction, record: NodeRecord, inside: Document, owner: _Move | None
+) -> _Move:
     last = len(instances_of(doc, inside.scope)) == 1
     nodes = _inner(inside)
     x, y = middle(nodes)
+    shared = [n for n in nodes if owner is not None and n.op == VARIABLE]
+    nodes = [n for n in nodes if n not in shared]
     offset = (record.pos[0] - x, record.pos[1] - y)
     ids = {inner.id: inner.id if last else t.new_id() for inner in nodes}
     taken = set(doc.names) - {record.name}
@@ -134,7 +174,10 @@ def _plan(doc: Document, t: Transaction, record: NodeRecord, inside: Document) -
         name = free or _fresh(doc, scoped, taken)
         names[inner.name] = name
         taken.add(name)
-    return _Move(record, inside, last, ids, names, offset)
+    if owner is not None:
+        ids.update({n.id: owner.ids[n.id] for n in shared})
+        names.update({n.name: owner.names[n.name] for n in shared})
+    return _Move(record, inside, last, nodes, ids, names, offset, owner)
 
 
 def _fresh(doc: Document, base: str, taken: set[str]) -> str:
@@ -154,10 +197,21 @@ def _moved(move: _Move, inner: NodeRecord) -> NodeRecord:
         inner = with_field(inner, "mode", MUTED)
     pos = point((inner.pos[0] + dx, inner.pos[1] + dy)) if dx or dy else inner.pos
     stream, prefix = stream_of(inner), stream_of(move.record)
+    inner = _sharing(move, inner)
     inner = replace(inner, id=move.ids[inner.id], name=move.names[inner.name], pos=pos)
     if not draws(inner):
         return inner
     return with_stream(inner, f"{prefix}/{stream}".strip("/") if prefix else stream)
+
+
+def _sharing(move: _Move, inner: NodeRecord) -> NodeRecord:
+    """Return a moved layer or instance, which shares with the copy of its owner."""
+    if move.owner is None:
+        return with_copied_owner(inner, move.ids)
+    owner = owner_of(move.inside, inner)
+    if owner is None or not has_weights(move.inside, inner):
+        return with_copied_owner(inner, move.ids)
+    return with_field(inner, "share", move.owner.ids[owner.id])
 
 
 def _own_name(move: _Move, name: Json) -> Json:
@@ -208,8 +262,9 @@ def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
         outer = doc.wires.get((node, wire.source_port))
         return None if outer is None or outer.source == node else (outer.source, outer.source_port)
 
+    moved = {inner.id for inner in move.inner}
     for wire in inside.wires.values():
-        source = start(wire) if wire.target in ids else None  # otherwise it ends at a border node
+        source = start(wire) if wire.target in moved else None  # else it ends at a border node
         if source is not None:
             yield Wire(*source, ids[wire.target], wire.target_port)
     for wire in doc.wires_out_of(node):
@@ -225,13 +280,13 @@ def _order(
     """Replace control wires of the instance: wires into it go to all nodes inside, and wires out of
     it start at the last nodes inside.
     """
-    nodes = [doc.nodes[new] for new in move.ids.values()]
+    nodes = [doc.nodes[move.ids[inner.id]] for inner in move.inner]
     nodes = [n for n in nodes if n.op not in (DATASET, REROUTE) and declaration(n, doc) is not None]
     for wire in before:
         for record in nodes:
             port = _free_control(doc, record.id)
             t.put_wire(Wire(wire.source, wire.source_port, record.id, port))
-    inside = set(move.ids.values())
+    inside = {record.id for record in nodes}
     ends = [n for n in nodes if not any(w.target in inside for w in doc.wires_out_of(n.id))]
     for wire in after:
         for record in ends:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from nodeflow.document.analysis.port_names import CONTROL, DONE
@@ -14,6 +15,7 @@ from nodeflow.document.model.errors import NotInFile
 from nodeflow.document.model.names import check_name
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.ops.layers.sharing import SharedLayer, owner_of
 from nodeflow.ops.training_mode import is_flag
 
 End = tuple[str, str]
@@ -26,12 +28,14 @@ def record_of(
     scope: str = "",
     to: Writer | None = None,
     fields: Mapping[str, Any] | None = None,
+    owner: str | None = None,
 ) -> NodeRecord:
     """Return the record of a node, at (0, 0); inside a subgraph, without `scope` in its name.
 
     Args:
         to: the writer for the definition of a loop's or branch's body.
         fields: further fields of the record.
+        owner: the id of the layer whose weights it shares, see `owner_beside`.
     """
     name = check_name(node.name).removeprefix(scope)
     kept = node.op.random and node.stream.removeprefix(scope) != name
@@ -40,7 +44,26 @@ def record_of(
         extra["device"] = node.device
     if to is not None and is_flow_node(node):
         return flow_record(node, node_id, name, extra, to)
-    return NodeRecord(node_id, node.op.id, name, attributes(node), extra=dict(extra))
+    ids = {} if owner is None else {owner_of(node.inputs[0]): owner}
+    record = layer_record(node, node_id, name, attributes(node), ids)
+    return replace(record, extra={**extra, **record.extra})
+
+
+def layer_record(
+    node: Node, node_id: str, name: str, attrs: dict[str, Any], ids: Mapping[Node, str]
+) -> NodeRecord:
+    """Return the record of a node; a layer that shares with one of the nodes in `ids` is a layer
+    with the field `share`."""
+    owner = owner_beside(node, ids)
+    if owner is not None and isinstance(node.op, SharedLayer):
+        return NodeRecord(node_id, node.op.layer.id, name, attrs, extra={"share": owner})
+    return NodeRecord(node_id, node.op.id, name, attrs)
+
+
+def owner_beside(node: Node, ids: Mapping[Node, str]) -> str | None:
+    """Return the id of the layer whose weights a layer shares, if it is a node of the same graph of
+    the file. Otherwise a wire leads from the owner, through the borders of subgraphs."""
+    return ids.get(owner_of(node.inputs[0])) if isinstance(node.op, SharedLayer) else None
 
 
 def wired_inputs(node: Node) -> Iterator[tuple[int, Tensor]]:
@@ -53,18 +76,25 @@ def wired_inputs(node: Node) -> Iterator[tuple[int, Tensor]]:
 
 
 def wires_into(
-    node: Node, node_id: str, known: Collection[Node], end: Callable[[Node, str], End]
+    node: Node,
+    node_id: str,
+    known: Collection[Node],
+    end: Callable[[Node, str], End],
+    owner: str | None = None,
 ) -> Iterator[Wire]:
     """Yield the wires into a node.
 
     Args:
         known: the nodes that the document has.
         end: returns the start of a wire for an output of one of these nodes.
+        owner: the id of the layer whose weights it shares, to which no wire leads.
 
     Raises:
         NotInFile: the node uses a derived node, which a document cannot express.
     """
     for index, tensor in wired_inputs(node):
+        if owner is not None and index == 0:
+            continue
         source, target_port = tensor.node, in_port(node, index)
         if source not in known:
             raise NotInFile(

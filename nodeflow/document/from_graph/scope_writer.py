@@ -14,7 +14,13 @@ from nodeflow.document.from_graph.flow_records import Defined
 from nodeflow.document.from_graph.foreign_names import foreign_fields
 from nodeflow.document.from_graph.inner_variables import inner_record, inner_variables, inner_wire
 from nodeflow.document.from_graph.kept_collections import kept_fields
-from nodeflow.document.from_graph.node_records import End, record_of, wired_inputs, wires_into
+from nodeflow.document.from_graph.node_records import (
+    End,
+    owner_beside,
+    record_of,
+    wired_inputs,
+    wires_into,
+)
 from nodeflow.document.from_graph.repeated_scopes import (
     Alike,
     Likeness,
@@ -135,14 +141,16 @@ class ScopeWriter:
             if scope is None:
                 part.ids[node] = self.new_id()
                 fields = self._kept.get(node)
-                record = record_of(node, part.ids[node], part.prefix, to=self, fields=fields)
+                owner = owner_beside(node, part.ids)
+                record = record_of(node, part.ids[node], part.prefix, self, fields, owner)
                 part.graph.fill("node", record.id, record)
             elif scope not in instances:
                 instances[scope] = self._add_instance(part, scope, scopes)
         made = list(part.ids.items())
         self._add_inner_variables(part)
         for node, node_id in made:
-            for wire in wires_into(node, node_id, self._known, part.end):
+            owner = owner_beside(node, part.ids)
+            for wire in wires_into(node, node_id, self._known, part.end, owner):
                 part.graph.fill("wire", wire.key, wire)
         for scope, instance in instances.items():
             ports = self._definitions[scopes[scope].kind].inputs.values()

@@ -95,6 +95,12 @@ def stream_of(record: NodeRecord) -> str:
     return stream if isinstance(stream, str) else record.name
 
 
+def share_of(record: NodeRecord) -> str:
+    """Return the id of the node whose weights a layer or instance shares, or ""."""
+    owner = record.extra.get("share") if record.extra else None
+    return owner if isinstance(owner, str) else ""
+
+
 class Wire(NamedTuple):
     """One wire, from an output port to an input port or a feed. An input port takes one wire."""
 
@@ -334,6 +340,7 @@ def _moved_only(before: NodeRecord | None, after: NodeRecord | None) -> bool:
         return False
     alike = before.op == after.op and before.name == after.name
     alike = alike and stream_of(before) == stream_of(after)
+    alike = alike and share_of(before) == share_of(after)
     return alike and mode_of(before) == mode_of(after) and same(before.attrs, after.attrs)
 
 
@@ -377,6 +384,7 @@ __all__ = [
     "mode_of",
     "plain",
     "same",
+    "share_of",
     "stream_of",
     "to_text",
 ]

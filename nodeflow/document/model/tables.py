@@ -22,6 +22,7 @@ from nodeflow.document.model.records import (
     NodeRecord,
     Wire,
     key_text,
+    share_of,
     stream_of,
     to_text,
 )
@@ -64,6 +65,7 @@ class GraphTables(ABC):
         self.streams: dict[str, str] = {}  # nodes with the field `stream`: id -> stream
         self.ids_by_stream: dict[str, set[str]] = {}  # the same nodes
         self.prefixed: set[str] = set()  # the nodes among them that are instances of subgraphs
+        self.sharers: dict[str, str] = {}  # nodes with the field `share`: id -> id of the owner
         self.tables: dict[str, dict[Any, Any]] = {
             "node": self.nodes,
             "wire": self.wires,
@@ -169,6 +171,7 @@ class GraphTables(ABC):
         elif table == "node":
             self._index_name(before, after)
             self._index_stream(key, after)
+            self._index_share(key, after)
         if before is None and table in ("node", "frame"):
             self._count_id(key)
 
@@ -205,6 +208,11 @@ class GraphTables(ABC):
             self.ids_by_stream.setdefault(stream, set()).add(key)
             if after.op == SUBGRAPH:
                 self.prefixed.add(key)
+
+    def _index_share(self, key: str, after: NodeRecord | None) -> None:
+        self.sharers.pop(key, None)
+        if after is not None and after.extra and (owner := share_of(after)):
+            self.sharers[key] = owner
 
     def _count_id(self, key: str) -> None:
         match = _ID_NUMBER.fullmatch(key)

@@ -17,6 +17,7 @@ from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.port_names import CONTROL, DONE, GROUP, is_control
 from nodeflow.document.analysis.subgraphs.instance_paths import at_path, scoped_name, source_of
+from nodeflow.document.analysis.subgraphs.shared_weights import owner_of, sharers_of
 from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of, port_names
 from nodeflow.document.analysis.training_settings import (
     is_optimizer,
@@ -25,7 +26,8 @@ from nodeflow.document.analysis.training_settings import (
 )
 from nodeflow.document.edit.references import rewrite_settings
 from nodeflow.document.edit.streams import draws, with_stream
-from nodeflow.document.from_graph.node_records import attributes
+from nodeflow.document.from_graph.node_attributes import attributes
+from nodeflow.document.from_graph.node_records import layer_record, owner_beside
 from nodeflow.document.layout.layered import Position
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
@@ -36,6 +38,7 @@ from nodeflow.document.to_graph.expand_layout import arrange, block_frames, free
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import REGISTRY
+from nodeflow.ops.layers.sharing import can_share
 
 Source = tuple[str, str]
 """An output port: (document id, port)."""
@@ -167,35 +170,53 @@ def unpack(
         DocumentError: the node derives nothing, or it uses nodes that another macro node derived.
         NodeflowError: the node cannot run. The error names a node and a port, and has a hint.
     """
-    macro, derived, built = _derived(doc, node_id, base_dir, analysis)
+    built = _derived(doc, node_id, base_dir, analysis)[2]
     graph, record = at_path(doc, node_id) or (doc, doc.node(node_id))
     path = node_id[: -len(record.id)]
-    _check_sharing(graph, record)
+    members = _sharing(graph, record)
+    for member in members:
+        _check_sharing(graph, member)
     sources = _outer_sources(built, doc, graph, path)
-    _check_reach(doc, macro, derived, sources, built, path)
-    shared = _check_instances(doc, graph, node_id, macro, derived, built)
-    scope = macro.name[: -len(record.name)]
+    streams = next(p.streams for p in built.flat.places if p.ids == path) if path else ""
+    made: list[str] = []
+    copies: dict[Node, str] = {}
     with graph.transaction(f"Unpack {record.name}") as t:
-        new = {node: t.new_id() for node in derived}
-        streams = next(p.streams for p in built.flat.places if p.ids == path) if path else ""
-        sources.update({o: (new[n], _port(o)) for n in derived for o in n.outputs})
-        for node in derived:
-            name = _name_inside(node.name, scope, shared)
-            name = graph.fresh_name(name) if graph.node_named(name) else name
-            copy = NodeRecord(new[node], node.op.id, name, attributes(node))
-            if draws(copy):
-                copy = with_stream(copy, node.stream.removeprefix(streams))
-            t.put_node(copy)
-        for node in derived:
-            for wire in _wires(node, new[node], new, sources):
-                t.put_wire(wire)
-        ids = {**new, macro: record.id}
-        _place(graph, t, built.document, macro, derived, ids, places or {})
-        if macro.outputs:
-            _replace_outputs(graph, t, record.id, macro, sources)
-        else:
-            _become_group(graph, t, record.id, macro, sources)
-    return list(new.values())
+        for member in members:
+            macro, derived = _nodes_of(built, path + member.id)
+            _check_reach(doc, macro, derived, sources, built, path)
+            shared = _check_instances(doc, graph, path + member.id, macro, derived, built)
+            scope = macro.name[: -len(member.name)]
+            new = {node: t.new_id() for node in derived}
+            copies |= new
+            sources.update({o: (new[n], _port(o)) for n in derived for o in n.outputs})
+            for node in derived:
+                name = _name_inside(node.name, scope, shared)
+                name = graph.fresh_name(name) if graph.node_named(name) else name
+                copy = layer_record(node, new[node], name, attributes(node), copies)
+                if draws(copy):
+                    copy = with_stream(copy, node.stream.removeprefix(streams))
+                t.put_node(copy)
+            for node in derived:
+                for wire in _wires(node, new[node], new, sources, owner_beside(node, copies)):
+                    t.put_wire(wire)
+            _place(
+                graph, t, built.document, macro, derived, {**new, macro: member.id}, places or {}
+            )
+            if macro.outputs:
+                _replace_outputs(graph, t, member.id, macro, sources)
+            else:
+                _become_group(graph, t, member.id, macro, sources)
+            made += new.values()
+    return made
+
+
+def _sharing(graph: Document, record: NodeRecord) -> list[NodeRecord]:
+    """Return the layers with the weights of a layer, which are unpacked together: their owner
+    first. Any other node is alone."""
+    owner = owner_of(graph, record) if can_share(record.op) else None
+    if owner is None:
+        return [record]
+    return [owner, *(graph.nodes[i] for i in sharers_of(graph, owner.id))]
 
 
 # ---- reading the graph --------------------------------------------------------------------------
@@ -214,12 +235,17 @@ def _derived(
             hint="Expand and Unpack are for layers, optimizers and gradients.",
         )
     built = build(doc, base_dir=base_dir, partial=True, analysis=analysis)
-    built.require([node_id])
-    if node_id not in built.nodes:
-        raise DocumentError("it takes no part in a run, so it derives nothing", node=record.name)
-    macro = built.nodes[node_id]
-    derived = [node for node in built.graph.nodes if node.made_by == macro.name]
-    return macro, derived, built
+    return *_nodes_of(built, node_id), built
+
+
+def _nodes_of(built: Build, path: str) -> tuple[Node, list[Node]]:
+    """Return the graph's macro node for a path of ids, and the nodes that it derived."""
+    built.require([path])
+    if path not in built.nodes:
+        name = built.document.nodes[path].name
+        raise DocumentError("it takes no part in a run, so it derives nothing", node=name)
+    macro = built.nodes[path]
+    return macro, [node for node in built.graph.nodes if node.made_by == macro.name]
 
 
 def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, dict[Node, str]]:
@@ -233,15 +259,19 @@ def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, d
         key = ids[node] = f"n{len(ids) + 1}"
         inner.types[key] = {_port(tensor): tensor.type for tensor in node.outputs}
         original = None if node in inside else doc.node_named(node.name)
+        attrs = attributes(node) if original is None else original.attrs
+        record = layer_record(node, key, node.name, attrs, ids)
         if original is not None:
-            record = replace(original, id=key, extra={})
-        else:  # an outer node without a record was derived by another macro node
-            record = NodeRecord(key, node.op.id, node.name, attributes(node))
+            record = replace(record, pos=original.pos)
         if node not in inside:
             inner.outer_ids[key] = original.id if original else ""
         inner.fill("node", key, record)
     sources = {t: (ids[node], _port(t)) for node in ids for t in node.outputs}
-    wires = [wire for node in derived for wire in _wires(node, ids[node], ids, sources)]
+    wires = [
+        wire
+        for node in derived
+        for wire in _wires(node, ids[node], ids, sources, owner_beside(node, ids))
+    ]
     for wire in [*wires, *_results(macro, ids, sources)]:
         inner.fill("wire", wire.key, wire)
     return inner, ids
@@ -281,12 +311,17 @@ def _port(tensor: Tensor) -> str:
 
 
 def _wires(
-    node: Node, node_id: str, ids: dict[Node, str], sources: dict[Tensor, Source]
+    node: Node,
+    node_id: str,
+    ids: dict[Node, str],
+    sources: dict[Tensor, Source],
+    owner: str | None = None,
 ) -> list[Wire]:
-    """Return the wires into a derived node."""
+    """Return the wires into a derived node, except from the layer whose weights it shares."""
     wires = [
         Wire(*sources[tensor], node_id, node.op.input_name(index))
         for index, tensor in enumerate(node.inputs)
+        if owner is None or index > 0
     ]
     before = [other for other in node.control_inputs if other in ids]
     for index, other in enumerate(before):

@@ -21,7 +21,6 @@ from nodeflow.document.analysis.passthrough_nodes import BYPASSED, MUTED, REROUT
 from nodeflow.document.analysis.port_names import DONE, free_control, is_control
 from nodeflow.document.analysis.subgraphs.instance_paths import (
     find_name,
-    find_variable,
     instance_problem,
     instances_in,
 )
@@ -45,6 +44,12 @@ from nodeflow.document.model.records import (
     stream_of,
 )
 from nodeflow.document.to_graph.body_text import op_record
+from nodeflow.document.to_graph.shared_nodes import (
+    owner_wire,
+    takes_wire,
+    variable_name,
+    without_own_weights,
+)
 from nodeflow.errors import NodeflowError
 
 
@@ -110,8 +115,9 @@ def has_subgraphs(doc: Document) -> bool:
 
 
 def flatten(doc: Document) -> Flat:
-    """Return a document without instances: the document itself if it has none."""
-    if not has_subgraphs(doc):
+    """Return a document without instances: the document itself if it has none, and no layer
+    shares weights."""
+    if not has_subgraphs(doc) and not doc.sharers:
         return Flat(doc)
     flat = Flat(Document())
     flat.document.locked = "made from another document, to be run"
@@ -204,7 +210,7 @@ def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
     """Return a node's record in the flat document. A loop or branch becomes a node of its op."""
     if is_flow(record):
         record = _as_op(flat, place, record)
-    record = _in_scope(place, record)
+    record = without_own_weights(place, _in_scope(place, record))
     if place.outer is None:
         return record
     key, name = place.ids + record.id, place.names + record.name
@@ -257,20 +263,29 @@ def _in_scope(place: Place, record: NodeRecord) -> NodeRecord:
     names = variable_names(record)
     if names is None:
         return record
-    return with_variables(record, [_full_name(place, name) for name in names])
+    full = [_full_name(place, name) for name in names]
+    once = [name for i, name in enumerate(full) if name not in full[:i] or name == names[i]]
+    return with_variables(record, once)
 
 
 def _full_name(place: Place | None, name: Json) -> Json:
     while isinstance(name, str) and place is not None:
-        if find_name(place.graph, name) or find_variable(place.graph, name):
+        if (variable := variable_name(place, name)) is not None:
+            return variable
+        if find_name(place.graph, name):
             return place.names + name
         place = place.outer
     return name
 
 
 def _add_wires(flat: Document, place: Place) -> None:
+    for record in place.graph.nodes.values():
+        if stays(place, record) and (shared := owner_wire(place, record)) is not None:
+            flat.fill("wire", shared.key, shared)
     for wire in place.graph.wires.values():
         record = place.graph.nodes[wire.target]
+        if not takes_wire(place, record, wire.target_port):
+            continue
         if not stays(place, record):
             if record.id in place.inner and is_control(wire.target_port):
                 for node in _all_nodes(place.inner[record.id]):
@@ -285,6 +300,8 @@ def _add_wires(flat: Document, place: Place) -> None:
 
 def flat_wire(place: Place, wire: Wire) -> Wire | None:
     """Return a wire with the ends that it has in the flat document; None if it brings no value."""
+    if not takes_wire(place, place.graph.nodes[wire.target], wire.target_port):
+        return None
     start = _start(_End(place, wire.source, wire.source_port))
     if start is None or start.node in start.place.inner:
         return None

@@ -32,7 +32,7 @@ from nodeflow.document.from_graph.kept_collections import (
     kept_fields,
     seed_of,
 )
-from nodeflow.document.from_graph.node_records import End, record_of, wires_into
+from nodeflow.document.from_graph.node_records import End, owner_beside, record_of, wires_into
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.layered import COLUMN_GAP
@@ -70,6 +70,7 @@ def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> 
     if not added and not graph.streams:
         return doc
     ids: dict[Node, str] = {}
+    beside = {node: path for node, path in origin.paths.items() if "/" not in path}
 
     def end(node: Node, port: str) -> End:
         return (ids[node], port) if node in ids else leaving(doc, origin.paths[node], port)
@@ -78,20 +79,22 @@ def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> 
     with doc.transaction("Add what Python added") as t:
         for node in added:
             ids[node] = t.new_id()
-            t.put_node(record_of(node, ids[node], to=_Adder(doc, t), fields=kept.get(node)))
+            owner = owner_beside(node, beside)
+            fields = kept.get(node)
+            t.put_node(record_of(node, ids[node], "", _Adder(doc, t), fields, owner))
+            beside[node] = ids[node]
         for variable in inner_variables(added, known):
             ids[variable] = t.new_id()
             t.put_node(inner_record(variable, ids[variable], doc.names))
             t.put_wire(inner_wire(variable, ids[variable], end))
             known.add(variable)
         for node in added:
-            for wire in wires_into(node, ids[node], known, end):
+            for wire in wires_into(node, ids[node], known, end, owner_beside(node, beside)):
                 t.put_wire(wire)
         trained = [node for node in graph.nodes if is_optimizer(node.op.id)]
         if len(trained) == 1 and trained[0] in ids and "optimizer" not in doc.training:
             t.set_training({**doc.training, "optimizer": ids[trained[0]]})
-        own = {node: path for node, path in origin.paths.items() if "/" not in path}
-        data = keep_data(doc, graph, {**own, **ids}, folder, t.edit)
+        data = keep_data(doc, graph, {**beside, **ids}, folder, t.edit)
     _place(doc, [*ids.values(), *data])
     for name in sorted(doc.subgraphs.keys() - origin.document.subgraphs.keys()):
         arrange_scopes(doc.graph(name))

@@ -25,3 +25,5 @@ __all__ = [
     "separable",
     "sharing",
 ]
+
+sharing.register_shared_layers()

@@ -24,12 +24,11 @@ from nodeflow.ops.layers.layer import (
     activation_attr,
     initializer_attr,
     known_size,
-    plain_settings,
+    shared_op,
     shared_with,
 )
 from nodeflow.ops.samples import values
 
-SHARED = "layers/shared"
 RATE = Attr(
     "rate", "float", 0.0, "Share of elements dropped during training.", minimum=0, maximum=1
 )
@@ -74,8 +73,9 @@ class Block(Layer):
         owner = shared_with()
         if owner is not None and isinstance(op, Layer):
             whole = _part_of(owner, part, self)
-            shared = {"layer": op.id, "settings": plain_settings(given)}
-            return graph.add_node(SHARED, [whole, *inputs], shared, name=part.name).outputs[0]
+            return graph.add_node(
+                shared_op(op.id), [whole, *inputs], given, name=part.name
+            ).outputs[0]
         out = graph.apply(op, *inputs, name=part.name, **given)
         assert isinstance(out, Tensor)
         return out

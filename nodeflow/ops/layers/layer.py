@@ -71,10 +71,9 @@ Weights = dict[str, tuple[tuple[int, ...], Any]]
 """Name of a variable -> its shape and initializer."""
 
 
-def plain_settings(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes that a sharing layer stores: all but the initializers."""
-    kept = {k: v for k, v in attrs.items() if not k.endswith("_initializer")}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
+def shared_op(layer: str) -> str:
+    """Return the id of the op of a layer that shares: `shared/dense` for `layers/dense`."""
+    return f"shared/{layer.rpartition('/')[2]}"
 
 
 class Layer(Composed):

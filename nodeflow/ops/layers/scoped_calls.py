@@ -11,8 +11,8 @@ from typing import Any
 
 from nodeflow.errors import AttributeProblem, GraphError
 from nodeflow.graph.graph import Graph, Tensor
-from nodeflow.ops.layers.layer import plain_settings
-from nodeflow.ops.layers.sharing import Shared, inside_of
+from nodeflow.ops.layers.layer import shared_op
+from nodeflow.ops.layers.sharing import inside_of
 from nodeflow.ops.variables.collections import GraphKeys
 from nodeflow.ops.variables.scope import VariableScope
 from nodeflow.ops.variables.store import VariableStore, regularize, store_of
@@ -51,8 +51,8 @@ def make_or_share(
     if owner is None:
         owner = _found(store, full, scope.reuse if reuse is None else reuse)
     if owner is not None:
-        shared = {"layer": op, "settings": plain_settings(attrs)}
-        outs = graph.add_node(Shared.id, [owner, *inputs], shared, name=own).outputs
+        kept = {k: v for k, v in attrs.items() if not k.endswith("_initializer")}
+        outs = graph.add_node(shared_op(op), [owner, *inputs], kept, name=own).outputs
         return outs[0] if len(outs) == 1 else outs
     for key, initializer in attrs.items():
         if key.endswith("_initializer"):

@@ -1,7 +1,8 @@
 """A layer that uses the variables of another one.
 
-A file stores a layer as one node, whose variables are derived. A sharing node is connected to the
-layer's output, but does not read its value.
+A file stores a layer as one node, whose variables are derived. A layer that shares names its owner
+in the field `share`; in a graph it is a node of another op (`SharedLayer`), which is connected to
+the owner's output, but does not read its value.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from nodeflow.graph.types import DTYPES, TensorType, shape_text
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.layers.blocks import Block
-from nodeflow.ops.layers.layer import Layer, sharing
+from nodeflow.ops.layers.layer import Layer, shared_op, sharing
 
 OWNER = Port("owner", "An output of the layer whose variables are used.", DTYPES, by_node=True)
 
@@ -28,9 +29,7 @@ def owner_of(tensor: Tensor) -> Node:
     Raises:
         GraphError: the tensor is no layer's output.
     """
-    node = tensor.node
-    while node.op.id == Shared.id:
-        node = node.inputs[0].node
+    node = layer_of(tensor)
     if not node.op.variables(dict(node.attrs)):
         raise GraphError(
             f"{node.name} has no variables inside: it is a {node.op.short_id}",
@@ -40,10 +39,46 @@ def owner_of(tensor: Tensor) -> Node:
     return node
 
 
+def layer_of(tensor: Tensor) -> Node:
+    """Return the node of a tensor; for a layer that shares, the layer with the variables."""
+    node = tensor.node
+    while isinstance(node.op, (Shared, SharedLayer)):
+        node = node.inputs[0].node
+    return node
+
+
 def inside_of(owner: Node) -> dict[str, Tensor]:
     """Return the variables of a layer by their names in it."""
     full = {name: f"{owner.name}/{name}" for name in owner.op.variables(dict(owner.attrs))}
     return {name: owner.graph.tensor(n) for name, n in full.items() if n in owner.graph}
+
+
+def check_weights(owner: Node, op: Layer, types: Sequence[TensorType], attrs: Any) -> None:
+    """Raise ShapeError unless the owner has all variables that a layer needs for these inputs.
+
+    The parts of a block check theirs.
+    """
+    if isinstance(op, Block):
+        return
+    dtype, given = op.weight_dtype(*types, **attrs), inside_of(owner)
+    for name, (shape, _) in op.weights(*types, **attrs).items():
+        found, wanted = given.get(name), TensorType(dtype, shape)
+        if found is None:
+            text = f"it needs a {name}, but `{owner.name}`, whose weights it shares, has none"
+        elif found.type != wanted:
+            text = (
+                f"it needs a {name} {_type_text(wanted)}, but `{owner.name}`, whose weights it "
+                f"shares, has one {_type_text(found.type)}"
+            )
+        else:
+            continue
+        raise ShapeError(
+            text, port="owner", hint="Give both the same settings and inputs of the same size."
+        )
+
+
+def _type_text(type_: TensorType) -> str:
+    return f"of {type_.dtype} {shape_text(type_.shape)}"
 
 
 @register
@@ -78,22 +113,66 @@ class Shared(Composed):
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor | Sequence[Tensor]:
         op, bound = _layer(attrs)
+        return compose_shared(op, inputs, bound)
+
+
+class SharedLayer(Composed):
+    """A layer of one kind that uses the variables of another layer of this kind.
+
+    Its ports and attributes are the layer's, after a first in-port for the owner. No list of ops
+    contains it: a document has the layer itself, with the field `share`.
+    """
+
+    category = "Internal"
+    hidden = True
+    random = True
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self.id = shared_op(layer.id)
+        self.version = layer.version
+        self.doc = f"{layer.title} with the variables of another layer."
+        self.inputs = (OWNER, *layer.inputs)
+        self.outputs = layer.outputs
+        self.attrs = layer.attrs
+        self.explicit = layer.explicit
+        self.shown_attrs = layer.shown_attrs
+
+    def bind_attrs(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        return self.layer.bind_attrs(given)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType | Sequence[TensorType]:
+        return self.layer.infer(*types[1:], **attrs)
+
+    def check_inputs(self, inputs: Sequence[Tensor]) -> None:
+        """Raise GraphError unless the first input is an output of such a layer."""
         owner = owner_of(inputs[0])
-        given = inside_of(owner)
-        types = [t.type for t in inputs[1:]]
-        wanted = {} if isinstance(op, Block) else op.weights(*types, **bound)
-        for name, (shape, _) in wanted.items():
-            found = given.get(name)
-            if found is None or found.shape != shape:
-                has = "no" if found is None else f"one of {shape_text(found.shape)}"
-                raise ShapeError(
-                    f"it needs a {name} of {shape_text(shape)}, but the layer that it shares with "
-                    f"has {has}",
-                    port="owner",
-                    hint="Give both the same settings and inputs of the same size.",
-                )
-        with sharing(owner, given):
-            return op.compose(*inputs[1:], **bound)
+        if owner.op is not self.layer:
+            raise GraphError(
+                f"it is a {self.layer.short_id}, and `{owner.name}`, whose weights it shares, is "
+                f"a {owner.op.short_id}",
+                port="owner",
+                hint="Share with a layer of the same kind.",
+            )
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor | Sequence[Tensor]:
+        return compose_shared(self.layer, inputs, attrs)
+
+
+def compose_shared(
+    op: Layer, inputs: Sequence[Tensor], attrs: Mapping[str, Any]
+) -> Tensor | Sequence[Tensor]:
+    """Apply a layer to all inputs but the first, with the variables of the first input's layer."""
+    owner = owner_of(inputs[0])
+    check_weights(owner, op, [t.type for t in inputs[1:]], attrs)
+    with sharing(owner, inside_of(owner)):
+        return op.compose(*inputs[1:], **attrs)
+
+
+def can_share(op_id: str) -> bool:
+    """Return whether an op is a layer that can use the variables of another one."""
+    op = REGISTRY.lookup(op_id) if op_id in REGISTRY else None
+    return isinstance(op, Layer) and op.can_share
 
 
 def _layer(attrs: Mapping[str, Any]) -> tuple[Layer, dict[str, Any]]:
@@ -103,3 +182,10 @@ def _layer(attrs: Mapping[str, Any]) -> tuple[Layer, dict[str, Any]]:
             f"{op.short_id} cannot share its variables", port="layer", hint="Make it once."
         )
     return op, op.bind_attrs(attrs["settings"] or {})
+
+
+def register_shared_layers() -> None:
+    """Register the `SharedLayer` of each layer that can share."""
+    for op in REGISTRY:
+        if isinstance(op, Layer) and op.can_share:
+            REGISTRY.register_unlisted(SharedLayer(op))

@@ -16,6 +16,7 @@ from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.op import Expansion, Op
 from nodeflow.graph.types import DTYPES, TensorType, shape_text
 from nodeflow.ops.base import register
+from nodeflow.ops.layers.sharing import layer_of
 
 INSIDE = ("variable", "assign")
 """Ops that it may stand for."""
@@ -47,7 +48,7 @@ class InnerVariable(Op):
         return TensorType(attrs["dtype"], attrs["shape"])
 
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
-        owner = inputs[0].node
+        owner = layer_of(inputs[0])
         full = f"{owner.name}/{attrs['variable']}"
         if full not in graph or graph.node(full).op.id not in INSIDE:
             raise GraphError(

@@ -13,7 +13,7 @@ import nodeflow as nf
 from nodeflow.document.edit import commands
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.errors import DocumentError
+from nodeflow.document.model.records import share_of
 from nodeflow.document.to_graph.build import build
 from nodeflow.document.to_graph.expand import expansion, unpack
 from nodeflow.document.to_graph.live.live_build import LiveBuild
@@ -212,8 +212,8 @@ def test_edits_of_a_layer_reach_those_that_share_it() -> None:
     doc.subscribe(live.follow)
 
     def settings(name: str, **changed: Any) -> None:
-        kept = doc.nodes[ids[name]].attrs["settings"]
-        commands.set_attr(doc, ids[name], "settings", {**kept, **changed})
+        for attr, value in changed.items():
+            commands.set_attr(doc, ids[name], attr, value)
 
     edits: list[Callable[[], Any]] = [
         lambda: commands.set_attr(doc, ids["lstm"], "units", 2),
@@ -234,15 +234,14 @@ def test_edits_of_a_layer_reach_those_that_share_it() -> None:
 
 
 @pytest.mark.thorough
-def test_what_others_share_with_is_not_unpacked() -> None:
+@pytest.mark.parametrize("name", ["lstm", "lstm_1", "block", "block_1"])
+def test_layers_with_the_same_weights_are_unpacked_together(name: str) -> None:
     doc = twins()
-    for name in ("lstm", "block"):
-        with pytest.raises(DocumentError, match=f"`{name}_1` uses its variables"):
-            unpack(doc, doc.node_named(name).id)
-        with pytest.raises(DocumentError, match=f"Unpack {name} first"):
-            unpack(doc, doc.node_named(f"{name}_1").id)
-        commands.remove(doc, [doc.node_named(f"{name}_1").id])
-        unpack(doc, doc.node_named(name).id)
+    before = losses(doc)
+    unpack(doc, doc.node_named(name).id)
+    kind = name.removesuffix("_1")
+    assert not [n for n in doc.names if n in (kind, f"{kind}_1")]
+    np.testing.assert_allclose(losses(doc), before, rtol=1e-6)
 
 
 @pytest.mark.thorough
@@ -251,9 +250,13 @@ def test_a_shared_block_is_seen_as_layers_that_share() -> None:
     inner = expansion(doc, doc.node_named("block_1").id)
     ops = {record.name: record.op for record in inner.nodes.values()}
     assert {n: op for n, op in ops.items() if n.startswith("block_1/")} == {
-        "block_1/norm": "layers/shared",
-        "block_1/hidden": "layers/shared",
-        "block_1/back": "layers/shared",
+        "block_1/norm": "layers/layer_normalization",
+        "block_1/hidden": "layers/dense",
+        "block_1/back": "layers/dense",
         "block_1/add": "add",
+    }
+    owners = {r.name: share_of(r) for r in inner.nodes.values() if share_of(r)}
+    assert {n: inner.nodes[i].name for n, i in owners.items()} == {
+        f"block_1/{part}": f"block/{part}" for part in ("norm", "hidden", "back")
     }
     assert losses(doc)[-1] < losses(doc)[0]

@@ -244,6 +244,8 @@ class Analysis:
             if before.name != after.name or before.op != after.op:  # problems downstream mention it
                 dirty.update(w.target for w in self.doc.wires_out_of(after.id))
                 names |= {before.name, after.name}
+        if self.doc.sharers and any(own.of("node")):
+            dirty.update(self.doc.sharers)  # the owner of their weights may be another node
         dirty.update(wire.target for wire in own.wires_added)
         dirty.update(wire.target for wire in own.wires_removed)
         dirty |= self._update_instances(own, change, scopes, names, renames)

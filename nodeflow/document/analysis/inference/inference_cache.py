@@ -15,7 +15,7 @@ from nodeflow.document.analysis.passthrough_nodes import REROUTE
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.port_names import DONE
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import INPUTS, SUBGRAPH, Json, NodeRecord, mode_of
+from nodeflow.document.model.records import INPUTS, SUBGRAPH, Json, NodeRecord, mode_of, share_of
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import TensorType
 
@@ -70,7 +70,7 @@ def cache_key(
     are never changed in place; moving and renaming a node keep them.
     """
     op = plain_declaration(record.op)
-    if op is None or names_others(op) or mode_of(record):
+    if op is None or names_others(op) or mode_of(record) or share_of(record):
         return None
     wired = []
     for source, source_port, _, port in doc.incoming.at(record.id):

@@ -36,6 +36,7 @@ from nodeflow.document.analysis.subgraphs.instance_paths import (
     variables_of,
 )
 from nodeflow.document.analysis.subgraphs.loops_and_branches import flow_inputs, flow_outputs
+from nodeflow.document.analysis.subgraphs.shared_weights import sharing_problem
 from nodeflow.document.analysis.subgraphs.subgraph_interface import (
     BORDER,
     border_inputs,
@@ -114,6 +115,8 @@ def infer_node(
     except Exception as error:
         what = f"{record.op} cannot tell its type"
         problems.append(Problem.unforeseen(error, record.name, what))
+    if record.extra and (problem := sharing_problem(doc, record)) is not None:
+        problems.append(problem)
     found = Inferred(out, tuple(problems))
     if record.op == REROUTE:
         wire = doc.wires.get((record.id, "x"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from nodeflow.document.analysis.subgraphs.shared_weights import sharing_problem
 from nodeflow.document.analysis.subgraphs.subgraph_interface import (
     BORDER,
     DEFINITION,
@@ -267,6 +268,8 @@ def instance_problem(doc: Document, record: NodeRecord) -> Problem | None:
             suggest(str(name), doc.subgraphs) or "It is kept as it is; remove it to run the rest."
         )
         return Problem(record.name, DEFINITION, text, hint, kind=UnknownSubgraph.__name__)
+    if record.extra and (problem := sharing_problem(doc, record)) is not None:
+        return problem
     for op in BORDER:
         for found in border_problems(inside, op):
             return replace(found, node=record.name, port=DEFINITION)

@@ -21,6 +21,7 @@ from nodeflow.document.edit.inserting.import_definitions import (
     import_definitions,
     with_definition,
 )
+from nodeflow.document.edit.shared_weights import with_copied_owner, without_lost_owner
 from nodeflow.document.edit.streams import with_free_stream
 from nodeflow.document.io.flow import definition_json, read_definition, wire_order
 from nodeflow.document.io.validation import check_tree, expect, read_frame, read_node, read_wire
@@ -34,6 +35,7 @@ from nodeflow.document.model.records import (
     Wire,
     compact_json,
     coordinate,
+    share_of,
 )
 
 CLIP = "nodeflow-clip"
@@ -59,6 +61,9 @@ def copy_json(doc: Document, ids: Iterable[str]) -> str:
     }
     if outside:
         clip["outside"] = outside
+    owners = {i: doc.nodes[i] for n in nodes if (i := share_of(n)) in doc.nodes and i not in kept}
+    if owners:
+        clip["owners"] = [owners[i].to_json() for i in sorted(owners, key=natural_key)]
     used = definitions_used(doc, nodes)
     if used:
         clip["subgraphs"] = {inside.scope: definition_json(inside) for inside in used}
@@ -80,6 +85,7 @@ class Clip(NamedTuple):
         source: a document with the included definitions.
         outside: wires from nodes that were not copied; their sources are names.
         places: paths of the files of data sets, by source.
+        owners: nodes whose weights copied nodes share and that were not copied, by id.
     """
 
     nodes: list[NodeRecord]
@@ -88,6 +94,7 @@ class Clip(NamedTuple):
     source: Document
     outside: list[Wire]
     places: dict[str, str]
+    owners: dict[str, NodeRecord]
 
 
 def paste(
@@ -150,6 +157,7 @@ def _add(
     dx, dy = offset
     new: dict[str, str] = {}
     names: dict[str, str] = {}
+    heirs: dict[str, str] = {}  # owner that was not copied -> copy that has weights for the others
     folder = document_folder(doc.root)
     nodes = [placed(node, clip.places, folder) for node in clip.nodes]
     for inside in clip.source.definitions():
@@ -159,15 +167,22 @@ def _add(
     what = nodes[0].name if len(nodes) == 1 else f"{len(nodes)} nodes"
     with doc.transaction(f"{verb} {what}") as t:
         definitions = import_definitions(doc, t, clip.source, nodes)
+        new.update({node.id: t.new_id() for node in nodes})
         for node in nodes:
             node = with_definition(node, definitions)
-            new[node.id] = t.new_id()
+            if (owner := share_of(node)) and owner not in new and owner not in heirs:
+                known = clip.owners.get(owner)
+                known = known and with_definition(known, definitions)
+                node = without_lost_owner(doc, node, known)
+                if not share_of(node):
+                    heirs[owner] = new[node.id]
             name = node.name
             if doc.node_named(name):
                 name = doc.fresh_name(base_name(name))
             names[node.name] = name
             moved = (coordinate(node.pos[0] + dx), coordinate(node.pos[1] + dy))
-            copy = replace(node, id=new[node.id], name=name, pos=moved)
+            copied = with_copied_owner(node, {**new, **heirs})
+            copy = replace(copied, id=new[node.id], name=name, pos=moved)
             t.put_node(with_free_stream(doc, copy))
         for wire in clip.wires:
             t.put_wire(wire._replace(source=new[wire.source], target=new[wire.target]))
@@ -227,7 +242,10 @@ def _read(content: str | Mapping[str, Json]) -> Clip:
     places = expect(data.get("data", {}), dict, "data")
     for place in places.values():
         expect(place, str, "data")
-    return Clip(nodes, inner, frames, source, [w for w in outside if w.target in ids], places)
+    listed = expect(data.get("owners", []), list, "owners")
+    owners = [read_node(item, f"owners[{i}]") for i, item in enumerate(listed)]
+    outside = [w for w in outside if w.target in ids]
+    return Clip(nodes, inner, frames, source, outside, places, {o.id: o for o in owners})
 
 
 def _parse(text: str) -> Json:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from nodeflow.document.analysis.subgraphs.instance_paths import check_recursion, uses
 from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
+from nodeflow.document.edit.shared_weights import with_copied_owner
 from nodeflow.document.io.flow import definition_json
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import RecursiveSubgraph
@@ -91,6 +92,8 @@ def _renumbered(inside: Document, names: Mapping[str, str]) -> Json:
     wires = [[ids[a], out, ids[b], into] for a, out, b, into in content["wires"]]
     content["wires"] = sorted(wires)
     for node in content["nodes"]:
+        if node.get("share") in ids:
+            node["share"] = ids[node["share"]]
         used = node["attrs"].get(DEFINITION)
         if node["op"] == SUBGRAPH and used in names:
             node["attrs"] = {**node["attrs"], DEFINITION: names[used]}
@@ -113,7 +116,8 @@ def _copy(doc: Document, t: Transaction, inside: Document, brought: Mapping[str,
         old: t.new_id(old[0]) for old in sorted((*inside.nodes, *inside.frames), key=natural_key)
     }
     for node in inside.nodes.values():
-        writing.put_node(with_definition(replace(node, id=ids[node.id]), brought))
+        copied = replace(with_copied_owner(node, ids), id=ids[node.id])
+        writing.put_node(with_definition(copied, brought))
     for wire in inside.wires.values():
         writing.put_wire(wire._replace(source=ids[wire.source], target=ids[wire.target]))
     for frame in inside.frames.values():

@@ -26,6 +26,7 @@ from nodeflow.document.model.records import (
     kind_of,
     mode_of,
     same,
+    share_of,
     stream_of,
 )
 from nodeflow.document.to_graph import flatten as f
@@ -50,6 +51,7 @@ class LiveFlat:
         self._is_ordered = any(
             is_control(port) for place in self.flat.places for _, port in place.graph.wires
         )
+        self._sharing = any(place.graph.sharers for place in self.flat.places)
         self._names_variables = any(
             variable_names(record) is not None for record in self.flat.document.nodes.values()
         )
@@ -58,6 +60,8 @@ class LiveFlat:
         """Apply a change to the flat document and return the flat change; None to flatten again."""
         if self.flat.document is self._source:
             return None if any(map(_makes_instances, change.edits)) else change
+        if any(map(_shares, change.edits)) or (self._sharing and not _keeps_nodes(change)):
+            return None
         edits = self._edits(change)
         if edits is None:
             return None
@@ -154,8 +158,32 @@ def _bodies(document: Document) -> set[str]:
 def _makes_instances(edit: Edit) -> bool:
     if kind_of(edit.table) == "subgraph":
         return True
-    return kind_of(edit.table) == "node" and any(
-        record is not None and record.op == SUBGRAPH for record in (edit.before, edit.after)
+    return _shares(edit) or (
+        kind_of(edit.table) == "node"
+        and any(r is not None and r.op == SUBGRAPH for r in (edit.before, edit.after))
+    )
+
+
+def _shares(edit: Edit) -> bool:
+    """Return whether an edit changes whose weights a node uses."""
+    if kind_of(edit.table) != "node":
+        return False
+    before, after = (
+        "" if record is None else share_of(record) for record in (edit.before, edit.after)
+    )
+    return before != after
+
+
+def _keeps_nodes(change: Change) -> bool:
+    """Return whether a change keeps the names, ops and modes of all nodes."""
+    return all(
+        edit.before is not None
+        and edit.after is not None
+        and edit.before.op == edit.after.op
+        and edit.before.name == edit.after.name
+        and mode_of(edit.before) == mode_of(edit.after)
+        for edit in change.edits
+        if kind_of(edit.table) == "node"
     )
 
 

@@ -1,0 +1,103 @@
+"""Nodes of a flat document that use the weights of other nodes.
+
+In a flat document, a layer that shares is a node of another op (`nodeflow.ops.layers.sharing`),
+connected to its owner. In an instance that shares, a variable is a dot behind the owner's variable,
+and each layer shares with the same layer of the owner. So references are resolved by id, before
+names, and gradients reach the owner's variables by the ordinary sweep.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nodeflow.document.analysis.node_flags import with_field
+from nodeflow.document.analysis.passthrough_nodes import REROUTE
+from nodeflow.document.analysis.subgraphs.instance_paths import find_variable
+from nodeflow.document.analysis.subgraphs.shared_weights import owner_of, sharing_problem
+from nodeflow.document.model.records import NodeRecord, Wire, share_of
+from nodeflow.ops import REGISTRY
+from nodeflow.ops.layers.layer import shared_op
+from nodeflow.ops.layers.sharing import OWNER, can_share
+
+if TYPE_CHECKING:
+    from nodeflow.document.to_graph.flatten import Place
+
+VARIABLE = "variable"
+
+
+def weights_place(place: Place) -> Place:
+    """Return the place with the weights that the nodes of a place use: itself, if it shares
+    nothing."""
+    if place.outer is None or place.instance is None:
+        return place
+    outer = weights_place(place.outer)
+    owner = owner_of(outer.graph, place.instance)
+    return place if owner is None else outer.inner.get(owner.id, place)
+
+
+def owner_at(place: Place, record: NodeRecord) -> tuple[Place, NodeRecord] | None:
+    """Return the layer or variable whose weights a node uses, and its place; None if it has its
+    own, or a problem."""
+    if record.op == VARIABLE:
+        owner: NodeRecord | None = record
+    elif can_share(record.op) and sharing_problem(place.graph, record) is None:
+        owner = owner_of(place.graph, record)
+    else:
+        return None
+    where = weights_place(place)
+    if owner is None or (where is place and owner.id == record.id):
+        return None
+    return where, owner
+
+
+def without_own_weights(place: Place, record: NodeRecord) -> NodeRecord:
+    """Return a node as it is in a flat document, apart from its place: a dot or a sharing layer
+    if it has no own weights."""
+    found = owner_at(place, record)
+    if found is None:
+        owner = share_of(record)  # not found, or no owner for this node
+        return with_field(record, "share", place.ids + owner) if owner else record
+    if record.op == VARIABLE:
+        extra = {key: value for key, value in record.extra.items() if key == "mode"}
+        return replace(record, op=REROUTE, attrs={}, extra=extra)
+    return replace(with_field(record, "share", None), op=shared_op(record.op))
+
+
+def owner_wire(place: Place, record: NodeRecord) -> Wire | None:
+    """Return the flat wire from the owner of a node's weights; None if it has its own."""
+    found = owner_at(place, record)
+    if found is None:
+        return None
+    where, owner = found
+    source, target = where.ids + owner.id, place.ids + record.id
+    if record.op == VARIABLE:
+        return Wire(source, "out", target, "x")
+    return Wire(source, REGISTRY.lookup(owner.op).output_name(0), target, OWNER.name)
+
+
+def takes_wire(place: Place, record: NodeRecord, port: str) -> bool:
+    """Return whether a wire of the document also ends at a node in the flat document.
+
+    A variable of an instance that shares takes none, because its owner has the initial value.
+    """
+    if record.op == VARIABLE:
+        return owner_at(place, record) is None
+    return port != OWNER.name or owner_at(place, record) is None
+
+
+def variable_name(place: Place, name: str) -> str | None:
+    """Return the full name of the variable that a name means in a place, which may be a variable
+    of an owner; None if there is none."""
+    found = find_variable(place.graph, name)
+    if found is None:
+        return None
+    inner: Place | None = place
+    for record in found[:-1]:
+        inner = inner.inner.get(record.id) if inner is not None else None
+    if inner is None:
+        return place.names + name
+    path = "/".join(record.name for record in found)
+    rest = name.removeprefix(path)
+    where, owner = owner_at(inner, found[-1]) or (inner, found[-1])
+    return where.names + owner.name + rest

@@ -1,0 +1,453 @@
+"""Layers and instances of subgraphs that use the weights of another one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.subgraphs.shared_weights import possible_owners
+from nodeflow.document.code.document_code import document_code
+from nodeflow.document.diff.merge import merge
+from nodeflow.document.diff.text import described
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.definitions import make_independent
+from nodeflow.document.edit.inserting.clipboard import copy_json, duplicate, paste
+from nodeflow.document.edit.replace_op import replace_op
+from nodeflow.document.edit.shared_weights import heirs_of, share_weights
+from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.from_graph.convert import from_graph
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import BadValue, SubgraphError
+from nodeflow.document.model.records import share_of
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.expand import expansion, unpack
+from nodeflow.errors import NodeflowError
+from nodeflow.ops import REGISTRY
+from nodeflow.ops.samples import values
+
+from .test_edit_sequences import without_next_id
+
+X, Z = values((3, 4), "float32"), values((5, 4), "float32")
+
+
+def add(doc: Document, op: str, name: str, attrs: dict | None = None, **inputs: str) -> str:
+    """Add a node; each input is a name, or NAME:PORT."""
+    node = commands.add_node(doc, op, (0, 0), name, REGISTRY.lookup(op).first_attrs(attrs))
+    for port, source in inputs.items():
+        at, _, out = source.partition(":")
+        commands.connect(doc, ident(doc, at), out or "out", node, port.replace("_", "."))
+    return node
+
+
+def ident(doc: Document, name: str) -> str:
+    record = doc.node_named(name)
+    assert record is not None, name
+    return record.id
+
+
+def siamese(units: int = 3) -> Document:
+    """Two inputs through one dense layer, and the squared distance of the results as loss."""
+    doc = Document()
+    for name in ("x", "z"):
+        add(doc, "placeholder", name, {"dtype": "float32", "shape": [None, 4]})
+    for name, source in (("a", "x"), ("b", "z")):
+        add(doc, "layers/dense", name, {"units": units, "activation": "tanh"}, x=source)
+    share_weights(doc, ident(doc, "b"), ident(doc, "a"))
+    add(doc, "reduce_mean", "mean_a", {"axis": 0}, x="a")
+    add(doc, "reduce_mean", "mean_b", {"axis": 0}, x="b")
+    add(doc, "subtract", "gap", x="mean_a", y="mean_b")
+    add(doc, "multiply", "square", x="gap", y="gap")
+    add(doc, "reduce_sum", "loss", x="square")
+    add(doc, "gradient_descent", "train", {"learning_rate": 0.1}, loss="loss")
+    return doc
+
+
+def coded() -> Document:
+    """Two instances of a subgraph with a variable, a layer and two layers that share inside."""
+    doc = Document()
+    add(doc, "placeholder", "x", {"dtype": "float32", "shape": [None, 4]})
+    add(doc, "variable", "W", {"initializer": {"op": "glorot_uniform"}, "shape": [4, 4]})
+    add(doc, "matmul", "product", x="x", y="W")
+    add(doc, "layers/dense", "first", {"units": 4, "activation": "tanh"}, x="product")
+    add(doc, "layers/dense", "second", {"units": 4}, x="first")
+    share_weights(doc, ident(doc, "second"), ident(doc, "first"))
+    names = ("W", "product", "first", "second")
+    create(doc, [ident(doc, name) for name in names], "net")
+    (again,) = duplicate(doc, [ident(doc, "net")])
+    commands.connect(doc, ident(doc, "net"), "second", again, "x")
+    share_weights(doc, again, ident(doc, "net"))
+    add(doc, "multiply", "square", x="net_1:second", y="net_1:second")
+    add(doc, "reduce_mean", "loss", x="square")
+    add(doc, "gradient_descent", "train", {"learning_rate": 0.1}, loss="loss")
+    return doc
+
+
+def losses(doc: Document, steps: int = 4) -> list[float]:
+    built = build(doc)
+    feeds = {n: v for n, v in (("x", X), ("z", Z)) if n in built.graph}
+    with nf.Session(built.graph, tier="reference", seed=3) as session:
+        session.initialize()
+        return [session.run(["loss", "train"], feeds)[0].item() for _ in range(steps)]
+
+
+def variables(doc: Document) -> list[str]:
+    return sorted(v.name for v in build(doc).graph.variables)
+
+
+def share(doc: Document, name: str) -> str:
+    return share_of(doc.nodes[ident(doc, name)])
+
+
+def test_two_layers_with_one_kernel_learn_as_in_numpy() -> None:
+    doc = siamese()
+    assert variables(doc) == ["a/bias", "a/kernel"]
+    graph = build(doc).graph
+    with nf.Session(graph, tier="reference", seed=3) as session:
+        session.initialize()
+        kernel, bias = (np.array(session.variables[n], "float64") for n in ("a/kernel", "a/bias"))
+        for _ in range(3):
+            found = session.run(["loss", "train"], {"x": X, "z": Z})[0]
+            a, b = np.tanh(X @ kernel + bias), np.tanh(Z @ kernel + bias)
+            gap = a.mean(0) - b.mean(0)
+            np.testing.assert_allclose(found, (gap**2).sum(), rtol=1e-5)
+            da, db = (1 - a**2) * 2 * gap / len(a), (1 - b**2) * -2 * gap / len(b)
+            kernel -= 0.1 * (X.T @ da + Z.T @ db)
+            bias -= 0.1 * (da.sum(0) + db.sum(0))
+        np.testing.assert_allclose(session.variables["a/kernel"], kernel, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(session.variables["a/bias"], bias, rtol=1e-4, atol=1e-6)
+
+
+def test_an_instance_uses_the_variables_of_another() -> None:
+    doc = coded()
+    assert variables(doc) == ["net/W", "net/first/bias", "net/first/kernel"]
+    built = build(doc)
+    with nf.Session(built.graph, tier="reference", seed=3) as session:
+        session.initialize()
+        kept = {n: np.array(v, "float64") for n, v in session.variables.items()}
+        found, inner = session.run([built.fetch("net_1"), built.fetch("net_1/W")], {"x": X})
+
+    def dense(h: np.ndarray) -> np.ndarray:
+        return h @ kept["net/first/kernel"] + kept["net/first/bias"]
+
+    h = X.astype("float64")
+    for _ in range(2):
+        h = dense(np.tanh(dense(h @ kept["net/W"])))
+    np.testing.assert_allclose(found, h, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(inner, kept["net/W"])
+
+
+def test_the_gradient_is_the_sum_over_all_uses() -> None:
+    doc = coded()
+    graph = build(doc).graph
+    with nf.Session(graph, tier="reference", seed=3) as session:
+        session.initialize()
+        before = {n: np.array(v) for n, v in session.variables.items()}
+        session.run("train", {"x": X})
+        for name, was in before.items():
+            slope = (was - session.variables[name]) / 0.1
+            at = (0,) * was.ndim
+            ends = []
+            for step in (1e-2, -1e-2):
+                probe = was.copy()
+                probe[at] += step
+                for other, value in before.items():
+                    session.variables[other] = probe if other == name else value
+                ends.append(session.run("loss", {"x": X}).item())
+            for other, value in before.items():
+                session.variables[other] = value
+            session.run("train", {"x": X})
+            np.testing.assert_allclose(slope[at], (ends[0] - ends[1]) / 2e-2, rtol=2e-2, atol=1e-4)
+
+
+def test_a_file_keeps_it() -> None:
+    for doc in (siamese(), coded()):
+        text = flow.dumps(doc)
+        again = flow.loads(text)
+        assert flow.dumps(again) == text
+        assert losses(again) == losses(doc)
+    assert '"share": "n3"}' in flow.dumps(siamese())
+
+
+def test_it_survives_renaming_and_undo() -> None:
+    doc = siamese()
+    before, first = losses(doc), flow.dumps(doc)
+    commands.rename(doc, ident(doc, "a"), "encoder")
+    assert losses(doc) == before
+    assert variables(doc) == ["encoder/bias", "encoder/kernel"]
+    doc.undo()
+    assert flow.dumps(doc) == first
+    share_weights(doc, ident(doc, "b"), None)
+    assert len(variables(doc)) == 4
+    doc.undo()
+    assert flow.dumps(doc) == first
+
+
+def test_an_owner_that_shares_is_replaced_by_its_owner() -> None:
+    doc = siamese()
+    add(doc, "layers/dense", "c", {"units": 3}, x="x")
+    add(doc, "layers/dense", "d", {"units": 3}, x="x")
+    share_weights(doc, ident(doc, "c"), ident(doc, "b"))
+    assert share(doc, "c") == ident(doc, "a")
+    share_weights(doc, ident(doc, "a"), ident(doc, "d"))
+    assert {share(doc, name) for name in "abc"} == {ident(doc, "d")}
+    assert [r.name for r in possible_owners(doc, doc.nodes[ident(doc, "b")])] == ["d"]
+    with pytest.raises(BadValue, match="`d` cannot share its own weights"):
+        share_weights(doc, ident(doc, "d"), ident(doc, "b"))
+
+
+def test_other_kinds_cannot_share() -> None:
+    doc = siamese()
+    norm = add(doc, "layers/layer_normalization", "norm", x="x")
+    with pytest.raises(BadValue, match="`norm` cannot share the weights of `a`: layers/layer_norm"):
+        share_weights(doc, norm, ident(doc, "a"))
+    with pytest.raises(BadValue, match="`loss` has no weights that it could share with `a`"):
+        share_weights(doc, ident(doc, "loss"), ident(doc, "a"))
+
+
+def test_other_shapes_are_an_error_that_names_both() -> None:
+    doc = siamese()
+    commands.set_attr(doc, ident(doc, "z"), "shape", [None, 5])
+    said = r"it needs a kernel of float32 \(5, 3\), but `a`, whose weights it shares, has one of"
+    with pytest.raises(NodeflowError, match=said) as caught:
+        build(doc)
+    assert str(caught.value).startswith("b:")
+    commands.set_attr(doc, ident(doc, "b"), "units", 2)
+    (problem,) = build(doc, partial=True).found[ident(doc, "b")]
+    assert "whose weights it shares, has one of float32 (4, 3)" in problem.message
+    commands.set_attr(doc, ident(doc, "b"), "units", 3)
+    commands.set_attr(doc, ident(doc, "z"), "shape", [None, 4])
+    commands.set_attr(doc, ident(doc, "a"), "use_bias", False)
+    with pytest.raises(
+        NodeflowError, match="it needs a bias, but `a`, whose weights it shares, ha"
+    ):
+        build(doc)
+
+
+def test_a_file_may_name_what_is_not_there() -> None:
+    doc = siamese()
+    text = flow.dumps(doc)
+    for owner, said in (
+        ("n99", "`b` shares the weights of a node that does not exist"),
+        ("n4", "`b` shares weights with nodes none of which has its own"),
+        ("n1", "`b` cannot share the weights of `x`"),
+    ):
+        spoilt = flow.loads(text.replace('"share": "n3"', f'"share": "{owner}"'))
+        assert any(said in p.message for p in Analysis(spoilt).all_problems())
+        with pytest.raises(NodeflowError, match=said):
+            build(spoilt)
+
+
+def test_removing_the_owner_leaves_the_weights_to_the_first_that_shares() -> None:
+    doc = siamese()
+    add(doc, "layers/dense", "c", {"units": 3}, x="z")
+    share_weights(doc, ident(doc, "c"), ident(doc, "a"))
+    commands.set_attr(doc, ident(doc, "a"), "kernel_initializer", {"op": "he_normal"})
+    (problem,) = heirs_of(doc, [ident(doc, "a")]).values()
+    assert problem == [ident(doc, "b"), ident(doc, "c")]
+    before, drawn = flow.dumps(doc), kernels(doc)
+    commands.remove(doc, [ident(doc, "a")])
+    assert (share(doc, "b"), share(doc, "c")) == ("", ident(doc, "b"))
+    np.testing.assert_array_equal(kernels(doc)["b/kernel"], drawn["a/kernel"])
+    doc.undo()
+    assert flow.dumps(doc) == before
+    commands.remove(doc, [ident(doc, "a")], heirs={ident(doc, "a"): ident(doc, "c")})
+    assert (share(doc, "b"), share(doc, "c")) == (ident(doc, "c"), "")
+    np.testing.assert_array_equal(kernels(doc)["c/kernel"], drawn["a/kernel"])
+    doc.undo()
+    commands.remove(doc, [ident(doc, "a")], heirs={ident(doc, "a"): None})
+    assert (share(doc, "b"), share(doc, "c")) == ("", "")
+    found = kernels(doc)
+    assert not np.array_equal(found["b/kernel"], found["c/kernel"])
+    doc.undo()
+    commands.remove(doc, [ident(doc, "a"), ident(doc, "b")])
+    assert share(doc, "c") == ""
+
+
+def kernels(doc: Document) -> dict[str, np.ndarray]:
+    """The initial values of the variables of all nodes that can run."""
+    with nf.Session(build(doc, partial=True).graph, tier="reference", seed=3) as session:
+        session.initialize()
+        return {n: np.array(v) for n, v in session.variables.items()}
+
+
+def test_removing_an_instance_leaves_its_weights_as_well() -> None:
+    doc = coded()
+    drawn = kernels(doc)
+    commands.connect(doc, ident(doc, "x"), "out", ident(doc, "net_1"), "x")
+    commands.remove(doc, [ident(doc, "net")])
+    assert share(doc, "net_1") == ""
+    found = kernels(doc)
+    np.testing.assert_array_equal(found["net_1/W"], drawn["net/W"])
+    np.testing.assert_array_equal(found["net_1/first/kernel"], drawn["net/first/kernel"])
+
+
+def test_another_op_shares_nothing() -> None:
+    doc = siamese()
+    replace_op(doc, ident(doc, "a"), REGISTRY.lookup("relu"))
+    assert share(doc, "b") == ""
+    doc.undo()
+    replace_op(doc, ident(doc, "b"), REGISTRY.lookup("layers/layer_normalization"))
+    assert share(doc, "b") == ""
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_layers_are_unpacked_together(name: str) -> None:
+    doc = siamese()
+    before, text = losses(doc), without_next_id(doc)
+    unpack(doc, ident(doc, name))
+    assert variables(doc) == ["a/bias", "a/kernel"]
+    assert not doc.sharers
+    np.testing.assert_allclose(losses(doc), before, rtol=1e-6)
+    doc.undo()
+    assert without_next_id(doc) == text
+
+
+@pytest.mark.parametrize("name", ["net", "net_1"])
+def test_instances_are_unpacked_together(name: str) -> None:
+    doc = coded()
+    before, text = losses(doc), without_next_id(doc)
+    unpack_subgraph(doc, ident(doc, name))
+    assert not doc.subgraphs
+    assert len(variables(doc)) == 3
+    np.testing.assert_allclose(losses(doc), before, rtol=1e-6)
+    doc.undo()
+    assert without_next_id(doc) == text
+
+
+def test_the_inside_of_a_sharing_layer_shows_where_the_weights_are() -> None:
+    doc = siamese()
+    inner = expansion(doc, ident(doc, "b"))
+    assert "a/kernel" in inner.names
+    assert "b/kernel" not in inner.names
+
+
+def test_grouping_takes_both_or_is_refused() -> None:
+    doc = siamese()
+    before = losses(doc)
+    with pytest.raises(SubgraphError, match="`b` shares the weights of `a`, and only one"):
+        create(doc, [ident(doc, "b")])
+    create(doc, [ident(doc, n) for n in ("a", "b", "mean_a", "mean_b", "gap")], "both")
+    assert losses(doc) == before
+    assert variables(doc) == ["both/a/bias", "both/a/kernel"]
+
+
+def test_an_independent_instance_has_own_weights() -> None:
+    doc = coded()
+    make_independent(doc, ident(doc, "net_1"))
+    assert share(doc, "net_1") == ""
+    assert len(variables(doc)) == 6
+    inner = doc.definition("net_1")
+    assert inner is not None
+    assert share(inner, "second") == ident(inner, "first")
+
+
+def test_copies_share_with_the_copy_of_the_owner_else_with_the_owner() -> None:
+    doc = siamese()
+    a, b = duplicate(doc, [ident(doc, "a"), ident(doc, "b")])
+    assert share_of(doc.nodes[b]) == a
+    (alone,) = duplicate(doc, [ident(doc, "b")])
+    assert share_of(doc.nodes[alone]) == ident(doc, "a")
+
+
+def test_copies_in_another_document_share_among_themselves() -> None:
+    doc, other = siamese(), Document()
+    add(doc, "layers/dense", "c", {"units": 3}, x="z")
+    share_weights(doc, ident(doc, "c"), ident(doc, "a"))
+    b, c = paste(other, copy_json(doc, [ident(doc, "b"), ident(doc, "c")]), (0, 0))
+    assert (share_of(other.nodes[b]), share_of(other.nodes[c])) == ("", b)
+    a, b = paste(other, copy_json(doc, [ident(doc, "a"), ident(doc, "b")]), (0, 0))
+    assert share_of(other.nodes[b]) == a
+    whole = coded()
+    pasted = Document()
+    paste(pasted, copy_json(whole, list(whole.nodes)), (0, 0))
+    assert variables(pasted) == variables(whole)
+    assert losses(pasted) == losses(whole)
+
+
+def test_python_writes_a_second_call_as_sharing() -> None:
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 4], name="x")
+        layer = nf.layers.Dense(4, "tanh", name="layer")
+        out = layer(layer(x))
+        nf.layers.dense(out, 4, name="layer_2")
+        nf.layers.dense(x, 4, name="layer_2", reuse=True)
+        nf.reduce_mean(nf.square(out), name="loss")
+    doc = from_graph(graph)
+    ops = {r.name: (r.op, share_of(r)) for r in doc.nodes.values() if r.op.startswith("layers/")}
+    layer_id, other = ident(doc, "layer"), ident(doc, "layer_2")
+    assert ops == {
+        "layer": ("layers/dense", ""),
+        "layer_1": ("layers/dense", layer_id),
+        "layer_2": ("layers/dense", ""),
+        "layer_2_1": ("layers/dense", other),
+    }
+    again = build(flow.loads(flow.dumps(doc))).graph
+    assert [v.name for v in again.variables] == [v.name for v in graph.variables]
+    found: list[Any] = []
+    for one in (graph, again):
+        with nf.Session(one, tier="reference", seed=1) as session:
+            session.initialize()
+            found.append(session.run("loss", {"x": X}))
+    assert found[0] == found[1]
+
+
+def test_an_optimizer_that_names_a_shared_variable_trains_the_owners() -> None:
+    doc = siamese()
+    commands.set_attr(doc, ident(doc, "train"), "variables", ["b/kernel", "a/kernel"])
+    assert not any(p.severity == "error" for p in Analysis(doc).all_problems())
+    before = kernels(doc)
+    with nf.Session(build(doc).graph, tier="reference", seed=3) as session:
+        session.initialize()
+        session.run("train", {"x": X, "z": Z})
+        after = dict(session.variables.items())
+    np.testing.assert_array_equal(after["a/bias"], before["a/bias"])
+    assert not np.array_equal(after["a/kernel"], before["a/kernel"])
+
+
+def test_a_merge_takes_the_sharing_of_both_sides() -> None:
+    base = siamese()
+    share_weights(base, ident(base, "b"), None)
+    ours, theirs = (flow.loads(flow.dumps(base)) for _ in range(2))
+    add(ours, "layers/dense", "mine", {"units": 3}, x="x")
+    share_weights(ours, ident(ours, "mine"), ident(ours, "a"))
+    add(theirs, "layers/dense", "new", {"units": 3}, x="x")
+    add(theirs, "layers/dense", "other", {"units": 3}, x="x")
+    share_weights(theirs, ident(theirs, "other"), ident(theirs, "new"))
+    share_weights(theirs, ident(theirs, "b"), ident(theirs, "a"))
+    merged = merge(base, ours, theirs)
+    assert not merged.conflicts
+    doc = merged.document
+    assert share(doc, "mine") == share(doc, "b") == ident(doc, "a")
+    assert share(doc, "other") == ident(doc, "new") != ident(theirs, "new")
+
+
+def test_a_merge_keeps_a_removed_owner_that_the_other_side_shares_with() -> None:
+    base = siamese()
+    share_weights(base, ident(base, "b"), None)
+    ours, theirs = (flow.loads(flow.dumps(base)) for _ in range(2))
+    commands.remove(ours, [ident(ours, "a")])
+    share_weights(theirs, ident(theirs, "b"), ident(theirs, "a"))
+    merged = merge(base, ours, theirs)
+    assert share(merged.document, "b") == ident(merged.document, "a")
+    assert merged.conflicts
+
+
+def test_differences_name_the_owner() -> None:
+    before, after = siamese(), siamese()
+    share_weights(before, ident(before, "b"), None)
+    assert described(before, after) == ("b: share not set -> a",)
+
+
+def test_code_for_nodeflow_builds_it_again() -> None:
+    for doc in (siamese(), coded()):
+        names: dict[str, Any] = {"__name__": "net", "__file__": "net.py"}
+        text = document_code(doc, "net").text
+        exec(compile(text, "net.py", "exec"), names)
+        assert names["document"]().text() == flow.dumps(doc)
+    assert "b.fields(share=a)" in document_code(siamese(), "net").text

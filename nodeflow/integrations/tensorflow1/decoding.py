@@ -10,8 +10,9 @@ import io
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -105,7 +106,8 @@ def decode_raw(
 # ---- examples -----------------------------------------------------------------------------------
 
 
-class FixedLenFeature(NamedTuple):
+@dataclass(frozen=True)
+class FixedLenFeature:
     """A feature of examples with a fixed number of values.
 
     Attributes:

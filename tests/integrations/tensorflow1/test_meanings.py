@@ -221,3 +221,13 @@ class TestOfAProgram(tf.test.TestCase):
         with self.assertRaises(AssertionError):
             self.assertAllEqual([[1]], [1])
         assert not tf.test.is_gpu_available() and tf.test.gpu_device_name() == ""
+
+
+def test_a_variable_keeps_its_shape() -> None:
+    with nf.Graph():
+        v = tf.Variable([1.0, 2.0], name="v")
+        stored = tf.assign(v, [3.0, 4.0], validate_shape=False)
+        np.testing.assert_array_equal(run(stored)[0], [3, 4])
+        with pytest.raises(nf.NodeflowError, match="also with validate_shape=False") as caught:
+            tf.assign(v, tf.zeros([3]), validate_shape=False)
+        assert "the variable has shape (2,), the value (3,)" in str(caught.value)

@@ -75,9 +75,9 @@ def create_train_op(
         variables_to_train: variables to change; None: all trainable variables.
         clip_gradient_norm: largest norm of each gradient; 0: any.
         gradient_multipliers: variable, or its name -> factor of its gradient.
-        summarize_gradients, gate_gradients, aggregation_method, colocate_gradients_with_ops,
-            check_numerics: accepted for TensorFlow 1, without effect. Trainings of nodeflow name
-            the first value that is not finite.
+        summarize_gradients, gate_gradients, aggregation_method: accepted, without effect.
+        colocate_gradients_with_ops: accepted, without effect.
+        check_numerics: accepted, without effect.
     """
     limit = clip_gradient_norm
 

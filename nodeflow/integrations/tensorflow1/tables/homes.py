@@ -91,6 +91,8 @@ HOMES = {
         for name in ("FixedLenFeature", "decode_raw", "parse_single_example", "read_file")
     },
     "data.TFRecordDataset": f"{HERE}.decoding:TFRecordDataset",
+    "assign": f"{HERE}.assignment:assign",
+    "python.framework.test_util.TensorFlowTestCase": f"{HERE}.testing:TestCase",
     "custom_gradient": f"{HERE}.custom_gradients:custom_gradient",
     "grad_pass_through": f"{HERE}.custom_gradients:grad_pass_through",
     **{
@@ -141,8 +143,8 @@ HOMES = {
 """Name -> ``module:name`` that defines it."""
 
 ALSO_IN_NF = frozenset(
-    ("constant", "placeholder", "nn.elu", "nn.leaky_relu", "nn.relu", "nn.selu", "nn.sigmoid",
-     "nn.softplus", "nn.softsign", "nn.tanh", "where_v2")
+    ("assign", "constant", "placeholder", "nn.elu", "nn.leaky_relu", "nn.relu", "nn.selu",
+     "nn.sigmoid", "nn.softplus", "nn.softsign", "nn.tanh", "where_v2")
 )  # fmt: skip
 """Names here that mean the same in `nf` at the root, so the converter can rename them."""
 
@@ -196,6 +198,7 @@ SAME_SPACE = {
     "python.platform.test": ("test",),
     "python.platform.tf_logging": ("logging",),
     "python.training": ("train",),
+    "python.util.compat": ("compat",),
     "python.training.learning_rate_decay": ("train",),
     "python.training.optimizer": ("train",),
     "python.training.saver": ("train",),

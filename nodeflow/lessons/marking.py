@@ -13,7 +13,7 @@ from nodeflow.lessons.checks.check import Check, Evidence, Outcome, Quantity
 from nodeflow.lessons.equality import equal
 from nodeflow.lessons.errors import LessonProblem
 from nodeflow.lessons.reference import Computed, Reference, Stored, twin_document
-from nodeflow.lessons.schema import Lesson, Milestone, Twin, lesson_of
+from nodeflow.lessons.schema import ErrorAt, Lesson, Milestone, Twin, lesson_of
 from nodeflow.lessons.start import altered, start_of
 from nodeflow.lessons.tested_graph import TestedGraph
 
@@ -135,7 +135,7 @@ class Marker:
                 if stop():
                     raise Cancelled("the marking was stopped")
                 verdicts.append(Verdict(check, _outcome(check, evidence)))
-            failed = [v.check for v in verdicts if not v.passed]
+            failed = [v for v in verdicts if not v.passed]
             twin = self._twin(graph, failed) if failed else None
             reached = self._milestones(graph) if failed else {}
         return Mark(
@@ -154,14 +154,15 @@ class Marker:
 
     # ---- hints ----------------------------------------------------------------------------------
 
-    def _twin(self, graph: TestedGraph, failed: list[Check]) -> Twin | None:
-        """Return the typical mistake that an answer makes: it has the same values, or the error."""
-        watched = [q for check in failed for q in check.watched()]
+    def _twin(self, graph: TestedGraph, failed: list[Verdict]) -> Twin | None:
+        """Return the first typical mistake whose values or signs the answer has."""
+        watched = [q for verdict in failed for q in verdict.check.watched()]
         values = {q: self._values(graph, q) for q in dict.fromkeys(watched)}
         for twin in self.lesson.twins:
-            if twin.error is not None and _has_error(graph, twin):
-                return twin
-            if values and twin.error is None and self._behaves(values, twin):
+            if twin.has_sign:
+                if _has_signs(graph, twin, failed):
+                    return twin
+            elif values and self._behaves(values, twin):
                 return twin
         return None
 
@@ -223,9 +224,18 @@ def _outcome(check: Check, evidence: Evidence) -> Outcome:
         return Outcome(False, f"{error.text('window').rstrip('.')}.")
 
 
-def _has_error(graph: TestedGraph, twin: Twin) -> bool:
-    error = twin.error
-    assert error is not None
+def _has_signs(graph: TestedGraph, twin: Twin, failed: list[Verdict]) -> bool:
+    """Return whether an answer has all signs of a mistake."""
+    symptoms = [v.outcome.symptom for v in failed if v.outcome.symptom is not None]
+    ops = {node.op.id for node in graph.task.graph.nodes}
+    return (
+        (twin.error is None or _has_error(graph, twin.error))
+        and (twin.symptom is None or any(map(twin.symptom.fits, symptoms)))
+        and (not twin.lacks or not ops & set(twin.lacks))
+    )
+
+
+def _has_error(graph: TestedGraph, error: ErrorAt) -> bool:
     for problem in graph.problems:
         record = graph.document.node_named(problem.node)
         has_op = not error.op or (record is not None and record.op == error.op)

@@ -15,7 +15,7 @@ from typing import Any
 from nodeflow.document.model.document import Document
 from nodeflow.lessons import fields as f
 from nodeflow.lessons.checks import check_of
-from nodeflow.lessons.checks.check import Check
+from nodeflow.lessons.checks.check import DIVERGED, SHORT, UNCHANGED, Check, Symptom
 from nodeflow.lessons.errors import LessonProblem, NewerLesson
 from nodeflow.lessons.fields import field, many, named, nested, optional, whole
 from nodeflow.lessons.probes import Probes
@@ -56,10 +56,13 @@ class Deed:
     Attributes:
         event: a node was selected, a training ended, or a picture was drawn.
         node: the name of the node to select; empty for any.
+        metric: the scalar that the training has to bring to ``at_least``; empty for none.
     """
 
     event: str = field(f.one_of(*EVENTS))
     node: str = field(f.text, "")
+    metric: str = field(f.text, "")
+    at_least: float = field(f.number, 0.0)
 
 
 @dataclass(frozen=True)
@@ -95,18 +98,44 @@ class ErrorAt:
 
 
 @dataclass(frozen=True)
+class SymptomOf:
+    """How a training of a check ends: ``diverged``, ``unchanged`` (no better than before it), or
+    ``short`` (it improved, but too little), with a measured value between ``low`` and ``high``."""
+
+    kind: str = field(optional(f.one_of(DIVERGED, UNCHANGED, SHORT)), None)
+    low: float | None = field(optional(f.number), None)
+    high: float | None = field(optional(f.number), None)
+
+    def fits(self, found: Symptom) -> bool:
+        """Return whether a training ended so."""
+        within = (self.low is None or found.value >= self.low) and (
+            self.high is None or found.value <= self.high
+        )
+        return within and self.kind in (None, found.kind)
+
+
+@dataclass(frozen=True)
 class Twin:
-    """A typical mistake. Its hint is ``twins.ID.hint``.
+    """A typical mistake, known by values or by signs. Its hint is ``twins.ID.hint``.
 
     Attributes:
         graph: the mistaken graph, an object with the fields of a file; None in a student's copy,
-            which holds its values, and for a mistake that is known by its error.
+            which holds its values.
         error: the error by which the mistake is known.
+        symptom: how a training ends that makes the mistake.
+        lacks: ops of which the answer has none.
     """
 
     id: str = field(f.text)
     graph: Mapping[str, Any] | None = field(optional(named(f.raw)), None)
     error: ErrorAt | None = field(optional(nested(ErrorAt)), None)
+    symptom: SymptomOf | None = field(optional(nested(SymptomOf)), None)
+    lacks: tuple[str, ...] = field(many(f.text), ())
+
+    @property
+    def has_sign(self) -> bool:
+        """Whether the mistake is known without values."""
+        return bool(self.error or self.symptom or self.lacks)
 
 
 @dataclass(frozen=True)

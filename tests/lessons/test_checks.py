@@ -148,11 +148,11 @@ def test_a_limit_of_parameters_counts_trainable_elements() -> None:
 
 def test_every_kind_is_tested() -> None:
     tested = {"values", "gradient", "type", "sums_to", "finite", "between", "ignores_order"}
-    tested |= {"ignores_future", "ignores_copies", "limits", "trains"}
+    tested |= {"ignores_future", "ignores_copies", "limits", "trains", "attribute"}
     assert set(KINDS) == tested
 
 
-def trained_line(rate: float, **check: Any) -> Mark:
+def trained_line(rate: float, lesson: dict[str, Any] | None = None, **check: Any) -> Mark:
     """Return the mark of the example's line with another learning rate."""
     solution = flow.load(example("linear_regression"))
     data = json.loads(flow.dumps(solution))
@@ -161,6 +161,7 @@ def trained_line(rate: float, **check: Any) -> Mark:
         "id": "line",
         "checks": [{"id": "check", "kind": "trains", "node": "loss", "split": "train", **check}],
         "texts": {"title": "Line"},
+        **(lesson or {}),
     }
     answer = flow.load(example("linear_regression"))
     train = answer.node_named("train")
@@ -198,3 +199,43 @@ def test_checks_that_train_are_left_out_while_a_learner_edits() -> None:
     }
     with Marker(flow.loads(json.dumps(data))) as marker:
         assert marker.mark(document, live=True).verdicts == ()
+
+
+def test_an_attribute_or_a_setting() -> None:
+    check = {"kind": "attribute", "node": "train", "attr": "learning_rate", "at_most": 0.3}
+    document = flow.load(example("linear_regression"))
+    data = json.loads(flow.dumps(document))
+    data["training"]["patience"] = 3
+    data["lesson"] = {
+        "schema": 1,
+        "id": "line",
+        "checks": [
+            {"id": "rate", **check},
+            {"id": "stop", "kind": "attribute", "node": "training", "attr": "patience"},
+        ],
+        "texts": {"title": "Line"},
+    }
+    train = document.node_named("train")
+    assert train is not None
+    with Marker(flow.loads(json.dumps(data))) as marker:
+        found = [v.outcome.said for v in marker.mark(document).verdicts]
+        assert found == ["", "training has no patience."]
+        commands.set_training(document, patience=2)
+        commands.set_attr(document, train.id, "learning_rate", 5.0)
+        found = [v.outcome.said for v in marker.mark(document).verdicts]
+        assert found == ["The learning_rate of train is 5.0.", ""]
+
+
+def test_a_training_is_told_by_how_it_ends() -> None:
+    signs = {
+        "exploded": {"symptom": {"kind": "diverged"}},
+        "asleep": {"symptom": {"kind": "unchanged"}},
+        "slow": {"symptom": {"kind": "short", "low": 0.1}, "lacks": ["relu"]},
+        "never": {"symptom": {"kind": "short"}, "lacks": ["multiply"]},
+    }
+    twins = [{"id": name, **sign} for name, sign in signs.items()]
+    texts = {"title": "Line", **{f"twins.{name}.hint": "?" for name in signs}}
+    for rate, wanted in ((1e30, "exploded"), (1e-9, "asleep"), (3e-2, "slow")):
+        mark = trained_line(rate, lesson={"twins": twins, "texts": texts}, at_most=0.1, epochs=1)
+        assert mark.twin is not None
+        assert mark.twin.id == wanted

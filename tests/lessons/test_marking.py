@@ -120,7 +120,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"given": ["n77"]}, "the given node 'n77' is not in the graph"),
     (
         {"checks": [{"id": "a", "kind": "telepathy"}]},
-        r"checks\[0\]\.kind: expected one of between, finite",
+        r"checks\[0\]\.kind: expected one of attribute, between",
     ),
     ({"checks": [{"id": "a", "kind": "values"}]}, r"checks\[0\]: the field 'node' is missing"),
     ({"minutes": "ten"}, "lesson.minutes: expected a whole number from 1 to 999"),

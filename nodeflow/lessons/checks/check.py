@@ -36,6 +36,22 @@ class Quantity:
         return f"the gradient of {self.node} by {self.by}" if self.by else self.node
 
 
+DIVERGED, UNCHANGED, SHORT = "diverged", "unchanged", "short"
+"""Kinds of symptoms: a value is not finite; the training changed nothing, or too little."""
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """How a training ended that failed its check.
+
+    Attributes:
+        value: the value that was measured; NaN if the training diverged.
+    """
+
+    kind: str
+    value: float
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The verdict of a check.
@@ -43,10 +59,12 @@ class Outcome:
     Attributes:
         passed: whether the answer passes.
         said: one sentence for the learner, with the learner's numbers; empty if it passes.
+        symptom: how a failed training ended; None for other checks.
     """
 
     passed: bool
     said: str = ""
+    symptom: Symptom | None = None
 
 
 PASSED = Outcome(True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -12,13 +13,26 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import Cancelled, NonFiniteError
 from nodeflow.lessons import fields as f
-from nodeflow.lessons.checks.check import PASSED, Check, Evidence, Outcome, kind
+from nodeflow.lessons.checks.check import (
+    DIVERGED,
+    PASSED,
+    SHORT,
+    UNCHANGED,
+    Check,
+    Evidence,
+    Outcome,
+    Symptom,
+    kind,
+)
 from nodeflow.lessons.equality import shown
 from nodeflow.lessons.fields import field, many, optional, whole
 from nodeflow.train.control import Control
 from nodeflow.train.evaluation.evaluate_split import evaluate
 from nodeflow.train.events import Epoch, Steps
 from nodeflow.train.loop.event_stream import train
+
+SAME = 0.01
+"""A training that changes a value by at most this part of it has changed nothing."""
 
 
 @kind
@@ -55,23 +69,22 @@ class Trains(Check):
         return found[-1]
 
     def _with_seed(self, evidence: Evidence, seed: int) -> Outcome:
+        document, stop = evidence.answer.document, evidence.stop
         try:
-            value = trained(
-                evidence.answer.document, self.node, self.split, seed, self.epochs, evidence.stop
-            )
+            before, value = trained(document, self.node, self.split, seed, self.epochs, stop)
         except NonFiniteError as error:
-            return Outcome(False, f"The training ends: {error.message}.")
+            said = f"The training ends: {error.message}."
+            return Outcome(False, said, Symptom(DIVERGED, math.nan))
+        wanted = ""
         if self.at_least is not None and not value >= self.at_least:
-            return Outcome(
-                False, f"After the training, {self.node} is {shown(value)}, expected at least "
-                f"{self.at_least:g}.",
-            )  # fmt: skip
+            wanted = f"at least {self.at_least:g}"
         if self.at_most is not None and not value <= self.at_most:
-            return Outcome(
-                False, f"After the training, {self.node} is {shown(value)}, expected at most "
-                f"{self.at_most:g}.",
-            )  # fmt: skip
-        return PASSED
+            wanted = f"at most {self.at_most:g}"
+        if not wanted:
+            return PASSED
+        same = abs(value - before) <= SAME * abs(before)
+        said = f"After the training, {self.node} is {shown(value)}, expected {wanted}."
+        return Outcome(False, said, Symptom(UNCHANGED if same else SHORT, float(value)))
 
 
 def trained(
@@ -81,8 +94,9 @@ def trained(
     seed: int,
     epochs: int | None,
     stop: Callable[[], bool] = lambda: False,
-) -> np.float64:
-    """Train a document from its initial values, and return a scalar, measured on a split.
+) -> tuple[np.float64, np.float64]:
+    """Train a document from its initial values, and return a scalar before and after, measured on a
+    split.
 
     Args:
         epochs: passes over the data; None for the number in the settings.
@@ -99,10 +113,14 @@ def trained(
     training = replace(training, metrics=(), plotted={}, bindings=bindings)
     if epochs is not None:
         training = replace(training, epochs=epochs)
-    control = Control()
+
+    def measure() -> np.float64:
+        return np.float64(evaluate(session, training, [tensor], split)[0])
+
     with Session(task.graph, seed=seed) as session:
         session.initialize()
-        for event in train(session, training, control):
+        before = measure()
+        for event in train(session, training, Control()):
             if isinstance(event, (Steps, Epoch)) and stop():
                 raise Cancelled("the training was stopped")
-        return np.float64(evaluate(session, training, [tensor], split)[0])
+        return before, measure()

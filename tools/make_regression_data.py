@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Make resources/data/regression.csv and linear.csv: small seeded sets for the two examples.
+"""Make the tables in resources/data: small seeded sets for two examples and a lesson.
 
-python tools/make_regression_data.py            write both files
+python tools/make_regression_data.py            write the files
 python tools/make_regression_data.py --check    compare with the existing files
 """
 
@@ -28,6 +28,20 @@ def linear(rows: int = 100) -> tuple[np.ndarray, np.ndarray]:
     return x, 2.0 * x - 1.0 + rng.normal(0.0, 0.1, rows)
 
 
+def exclusive_or(rows: int = 200) -> np.ndarray:
+    """Return columns left, right, differ: points near the corners of a square, and whether exactly
+    one of left and right is near 1. Normal noise of deviation 0.1."""
+    rng = np.random.default_rng(3)
+    corners = rng.integers(0, 2, (rows, 2))
+    points = corners + rng.normal(0.0, 0.1, (rows, 2))
+    return np.column_stack([points, corners[:, 0] ^ corners[:, 1]])
+
+
+def exclusive_or_csv() -> str:
+    lines = [f"{a:.5f},{b:.5f},{c:.1f}" for a, b, c in exclusive_or()]
+    return "\n".join(["left,right,differ", *lines]) + "\n"
+
+
 def as_csv(x: np.ndarray, y: np.ndarray) -> str:
     lines = [f"{a:.5f},{b:.5f}" for a, b in zip(x, y, strict=True)]
     return "\n".join(["x,y", *lines]) + "\n"
@@ -40,6 +54,7 @@ def main() -> None:
     for name, text in {
         "regression.csv": as_csv(*regression()),
         "linear.csv": as_csv(*linear()),
+        "exclusive_or.csv": exclusive_or_csv(),
     }.items():
         path = FOLDER / name
         if not check:

@@ -163,6 +163,8 @@ class Lesson:
         minutes: the time that it takes.
         given: ids of the nodes that the learner starts with.
         given_frames: ids of the frames that the learner starts with.
+        start: attributes with which given nodes start, where they differ from the solution: by id
+            of the node, then by attribute.
         locked: ids of given nodes that the learner cannot change; None for all of them.
         offered: ops that the learner may use; None for all.
         next: the id of the following lesson.
@@ -179,6 +181,7 @@ class Lesson:
     minutes: int = field(whole(1, 999), 10)
     given: tuple[str, ...] = field(many(f.text), ())
     given_frames: tuple[str, ...] = field(many(f.text), ())
+    start: Mapping[str, Mapping[str, Any]] = field(named(named(f.raw)), {})
     locked: tuple[str, ...] | None = field(optional(many(f.text)), None)
     offered: tuple[str, ...] | None = field(optional(many(f.text)), None)
     steps: tuple[Step, ...] = field(many(nested(Step)), ())
@@ -236,7 +239,7 @@ def _contradictions(lesson: Lesson, document: Document) -> Iterator[str]:
         ids = [item.id for item in getattr(lesson, name)]
         if twice := next((i for i in ids if ids.count(i) > 1), None):
             yield f"two of the {name} have the id {twice!r}"
-    for node in (*lesson.given, *(lesson.locked or ())):
+    for node in (*lesson.given, *lesson.start, *(lesson.locked or ())):
         if node not in document.nodes:
             yield f"the given node {node!r} is not in the graph"
     for node in lesson.locked or ():

@@ -30,6 +30,8 @@ def start_of(document: Document, lesson: Lesson) -> Document:
     data = json.loads(flow.dumps(start))
     data["frames"] = [frame for frame in data["frames"] if frame["id"] in lesson.given_frames]
     data["subgraphs"] = {n: body for n, body in data["subgraphs"].items() if n not in unused}
+    for node in data["nodes"]:
+        node["attrs"] = {**node["attrs"], **lesson.start.get(node["id"], {})}
     data["lesson"] = {ANSWERS: lesson.id, "version": lesson.version}
     result = flow.loads(json.dumps(data))
     result.use_file_of(document)

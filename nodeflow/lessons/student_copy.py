@@ -45,7 +45,7 @@ def refuse_wrong(marker: Marker, document: Document) -> None:
         LessonProblem: it does not pass, or a mistake passes.
     """
     for verdict in marker.mark(document).verdicts:
-        if not verdict.passed:
+        if verdict.check.credit and not verdict.passed:
             raise LessonProblem(
                 f"the solution fails the check {verdict.check.id!r}: {verdict.outcome.said}",
                 hint="Correct the graph or the check.",

@@ -104,7 +104,7 @@ class Attribute(Check):
 
 
 def value_of(document: Document, node: str, attr: str) -> Any:
-    """Return an attribute of a node or its default, or a setting of ``training``; None if absent."""
+    """Return an attribute of a node or its default, or a setting of ``training``, or None."""
     if node == TRAINING:
         return getattr(training_settings(document), attr, None)
     record = document.node_named(node)

@@ -35,10 +35,11 @@ def record(
     data_dir: Path | None = None,
     allow_data: Iterable[str | Path] = (),
     threads: int | None = None,
+    most: int = MOST_STEPS,
     report: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Recording:
-    """Compute the values of up to `MOST_STEPS` steps of a run again.
+    """Compute the values of some steps of a run again.
 
     The first and the last step are among them, and more lie at the beginning than at the end,
     because a training learns most at first.
@@ -46,6 +47,7 @@ def record(
     If the steps cannot be computed again, the recording has the curves alone, and says why.
 
     Args:
+        most: the maximum number of steps.
         report: takes the number of recorded steps, and of all steps to record.
         cancelled: returns whether to stop.
 
@@ -66,7 +68,7 @@ def record(
     specs = pinned_views(task.document)
     values = _Values(found, specs, cancelled)
     try:
-        chosen = chosen_steps(found.first, found.last)
+        chosen = chosen_steps(found.first, found.last, most)
         steps = []
         for step in chosen:
             report(len(steps), len(chosen))

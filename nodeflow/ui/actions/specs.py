@@ -135,7 +135,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("save_weights", "Save weights…", "", "", "Write the trained variables beside the file"),
     _a("load_weights", "Load weights…", "", "", "Set the variables from a file"),
     _a("export", "Export picture…", "Ctrl+E", "image-down", "Write the canvas as PNG, SVG or PDF"),
-    _a("export_page", "Web page…", "", "", "Write one HTML file that shows the graph offline"),
+    _a(
+        "export_page",
+        "Web page…",
+        "",
+        "",
+        "Write one HTML file that shows the graph or plays a training, offline",
+    ),
     _a(
         "export_code",
         "Export code…",

@@ -278,7 +278,7 @@ class MainWindow(QMainWindow):
             self, workspace, settings, messages, actions, lambda: self.files.title
         )
         self.page_export = PageExport(
-            self, workspace, canvas, settings, messages, actions, lambda: self.files.title
+            self, workspace, canvas, link, settings, messages, actions, lambda: self.files.title
         )
         self.compare = CompareActions(self, workspace, pages, settings, messages, actions)
         self.files.versions.on_canvas = self.compare.show_comparison
@@ -591,6 +591,7 @@ class MainWindow(QMainWindow):
         self.files.close()
         self.columns.close()
         self.models.close()
+        self.page_export.close()
         self.plugins.close()
         self.hide()  # hide first, because the engine may take a moment to stop
         self.closing.emit()

@@ -1,0 +1,94 @@
+"""The window's process for recorded pages: ``python -m nodeflow.drawing.formats.page_process``.
+
+Its input is one pickled request of `page_requests`. Its output is a pickled pair of the finished
+and all steps now and then, and at last the pickled answer or error. It computes up to 60 steps of a
+run again, in a process of its own because the user can end it at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import singledispatch
+
+from nodeflow.drawing.formats.html_page import page_file
+from nodeflow.drawing.formats.page_requests import (
+    Answer,
+    DrawnPage,
+    DrawPage,
+    EstimatePage,
+    PageEstimate,
+    Request,
+)
+from nodeflow.errors import NodeflowError
+from nodeflow.host.past.recording import MOST_STEPS, chosen_steps, record
+from nodeflow.host.recorded_run import Recording
+from nodeflow.ops.user import load_plugins
+from nodeflow.run_store.store import RunStore
+
+Report = Callable[[int, int], None]
+
+
+@singledispatch
+def answer(request: Request, report: Report) -> Answer:
+    """Do what a request asks.
+
+    Raises:
+        NodeflowError: the run is gone or damaged, or a step fails.
+    """
+    raise TypeError(type(request).__name__)
+
+
+@answer.register
+def _estimate(request: EstimatePage, report: Report) -> PageEstimate:
+    """Draw the first and the last step in place of all steps between them."""
+    recording = _recorded(request.run, 2)
+    count = 0
+    if recording.steps:
+        first, last = recording.steps[0].step, recording.steps[-1].step
+        count = len(chosen_steps(first, last))
+        steps = recording.steps * count
+        recording = replace(recording, steps=steps[: count - 1] + recording.steps[-1:])
+    size = len(_page(recording, recording.title))
+    return PageEstimate(size, count, recording.notices)
+
+
+@answer.register
+def _draw(request: DrawPage, report: Report) -> DrawnPage:
+    return DrawnPage(_page(_recorded(request.run, MOST_STEPS, report), request.title))
+
+
+def _recorded(run: str, most: int, report: Report = lambda done, total: None) -> Recording:
+    with RunStore(write=False) as store:
+        return record(store, store.find(run), most=most, report=report)
+
+
+def _page(recording: Recording, title: str) -> bytes:
+    return page_file(recording.document, title=title, recording=recording).encode()
+
+
+def main() -> None:
+    """Answer the request on standard input."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what the user's own ops print is no answer
+    request: Request = pickle.load(sys.stdin.buffer)
+
+    def report(done: int, total: int) -> None:
+        pickle.dump((done, total), answers)
+        answers.flush()
+
+    found: Answer | NodeflowError
+    try:
+        load_plugins()
+        found = answer(request, report)
+    except NodeflowError as error:
+        found = error
+    with answers:
+        pickle.dump(found, answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -193,7 +193,8 @@ def adadelta(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -232,7 +233,8 @@ def adagrad(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -274,7 +276,8 @@ def adagrad_da(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -317,7 +320,8 @@ def adam(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -359,7 +363,8 @@ def adamw(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -2173,7 +2178,8 @@ def ftrl(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -2325,7 +2331,8 @@ def gradient_descent(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -3172,7 +3179,8 @@ def lion(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -3737,7 +3745,8 @@ def momentum(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -3791,7 +3800,8 @@ def nadam(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -4235,7 +4245,8 @@ def proximal_adagrad(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -4274,7 +4285,8 @@ def proximal_gradient_descent(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.
@@ -5115,7 +5127,8 @@ def rmsprop(
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
-        variables: Variables to change; none: all trainable ones.
+        variables: Variables to change, by name or by a pattern such as encoder/*; none: all
+            trainable ones.
         rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
             the gradient comes only from lookups. This differs from algorithms whose means change in
             every row, but takes the same time for any number of rows.

@@ -13,6 +13,7 @@ from nodeflow.errors import GradientError, GraphError, ShapeError
 from nodeflow.graph.declaration import Attr, Port, StandIn
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
+from nodeflow.graph.name_patterns import is_meant, is_pattern
 from nodeflow.graph.op import Expansion, Op
 from nodeflow.graph.types import FLOATS, TensorType, shape_text
 from nodeflow.ops import functions as F
@@ -97,7 +98,8 @@ class Optimizer(Op):
         Attr("average_decay", "float", None, "Share kept in running means of the weights, for the "
              "training setting use_averages; none: off.", minimum=0, maximum=1, optional=True,
              advanced=True),
-        Attr("variables", "names", None, "Variables to change; none: all trainable ones.",
+        Attr("variables", "names", None, "Variables to change, by name or by a pattern such as "
+             "encoder/*; none: all trainable ones.",
              optional=True, advanced=True),
         Attr("rows", "choice", "all", "Rows of a table that a step changes. touched: only rows "
              "that the step looked up, if the gradient comes only from lookups. This differs from "
@@ -162,10 +164,23 @@ class Optimizer(Op):
         return Expansion(control_inputs=(*assigns, *others))
 
     def _wanted(self, graph: Graph, loss: Tensor, names: Sequence[str] | None) -> list[Tensor]:
-        if names is not None:
+        if names is not None and not any(map(is_pattern, names)):
             return [self.variable(graph, n) for n in dict.fromkeys(names)]
         before = ancestors([loss.node])
-        return [v for v in graph.trainable_variables if v.node in before and v.type.is_float]
+        known = [v for v in graph.trainable_variables if v.node in before and v.type.is_float]
+        if names is None:
+            return known
+        found: dict[Tensor, None] = {}
+        for name in names:
+            chosen = [v for v in known if is_meant(v.node.name, [name])]
+            if not chosen and is_pattern(name):
+                raise GraphError(
+                    f"the loss depends on no trainable variable that matches {name!r}",
+                    port="variables",
+                    hint=f"It depends on {', '.join(v.node.name for v in known[:8])}.",
+                )
+            found |= dict.fromkeys(chosen if is_pattern(name) else [self.variable(graph, name)])
+        return list(found)
 
     def variable(self, graph: Graph, name: str) -> Tensor:
         """Return the variable of a name.

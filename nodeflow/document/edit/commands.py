@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from nodeflow.document.analysis.port_names import DONE, GROUP, NEW, free_control, is_control
-from nodeflow.document.edit.references import rewrite_settings
+from nodeflow.document.edit.references import rewrite_names, rewrite_settings
 from nodeflow.document.edit.shared_weights import Heirs, hand_over
 from nodeflow.document.edit.streams import renamed, with_free_stream
 from nodeflow.document.edit.subgraph_ports import expose
@@ -111,10 +111,14 @@ def reset_attr(doc: Document, node_id: str, attr: str) -> None:
 
 
 def rename(doc: Document, node_id: str, name: str) -> None:
-    """Rename a node, which keeps its stream; raise BadName or NameTaken."""
+    """Rename a node, which keeps its stream; raise BadName or NameTaken.
+
+    Optimizers that name it, or what is inside it, follow.
+    """
     record = doc.node(node_id)
     if name != record.name:
         with doc.transaction(f"Rename {record.name} to {name}") as t:
+            rewrite_names(doc, t, {record.name: name})
             t.put_node(renamed(record, name))
 
 

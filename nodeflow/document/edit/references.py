@@ -16,6 +16,7 @@ from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_o
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Json, NodeRecord, same
 from nodeflow.document.model.transaction import Transaction
+from nodeflow.graph.name_patterns import scope_of
 
 Steps = list[str]
 _IS_PATH = re.compile(r"n[0-9]+(/n[0-9]+)*")
@@ -140,7 +141,10 @@ def _renamed(doc: Document, graph: Document, name: Json, mapping: Mapping[str, s
     found = None
     if isinstance(name, str):
         found = find_name(graph, name) or find_variable(graph, name)
-    if found is None:
+    if found is None and isinstance(name, str) and (scope := scope_of(name)):
+        renamed = _renamed(doc, graph, scope, mapping)
+        return name if renamed == scope else f"{renamed}/*"
+    if found is None or not isinstance(name, str):
         return name
     if graph is doc:
         for count in range(1, len(found) + 1):

@@ -50,6 +50,7 @@ from nodeflow.document.model.records import (
     stream_of,
 )
 from nodeflow.document.model.transaction import Transaction
+from nodeflow.graph.name_patterns import scope_of
 
 VARIABLE = "variable"
 
@@ -216,6 +217,8 @@ def _sharing(move: _Move, inner: NodeRecord) -> NodeRecord:
 
 def _own_name(move: _Move, name: Json) -> Json:
     """Return the new name of a moved variable; the name of a variable outside stays."""
+    if isinstance(name, str) and (scope := scope_of(name)):
+        return f"{_own_name(move, scope)}/*"
     found = find_name(move.inside, name) if isinstance(name, str) else None
     if found is None or not isinstance(name, str):
         return name

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.inference.node_inference import matching_variables
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.passthrough_nodes import BYPASSED, MUTED, REROUTE, mode_of
 from nodeflow.document.analysis.port_names import DONE, free_control, is_control
@@ -51,6 +52,7 @@ from nodeflow.document.to_graph.shared_nodes import (
     without_own_weights,
 )
 from nodeflow.errors import NodeflowError
+from nodeflow.graph.name_patterns import is_pattern
 
 
 @dataclass
@@ -273,6 +275,8 @@ def _full_name(place: Place | None, name: Json) -> Json:
         if (variable := variable_name(place, name)) is not None:
             return variable
         if find_name(place.graph, name):
+            return place.names + name
+        if is_pattern(name) and matching_variables(place.graph, name):
             return place.names + name
         place = place.outer
     return name

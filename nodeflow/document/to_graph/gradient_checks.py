@@ -19,6 +19,7 @@ from nodeflow.engine.gradient_check.check import UNCHECKED, Checked, check
 from nodeflow.engine.gradient_check.piece import Piece, piece_between
 from nodeflow.errors import Cancelled, NodeflowError
 from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.name_patterns import is_meant
 from nodeflow.ops.composed import resolve
 from nodeflow.ops.macro_ops import Gradients, Optimizer
 from nodeflow.ops.training_mode import training_feeds
@@ -166,7 +167,7 @@ class GradientChecks:
         variables = [
             tensor
             for tensor in graph.trainable_variables
-            if wanted is None or tensor.name in wanted
+            if wanted is None or is_meant(tensor.name, wanted)
         ]
         return piece_between(variables, node.inputs[:1])
 

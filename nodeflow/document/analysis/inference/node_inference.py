@@ -33,7 +33,9 @@ from nodeflow.document.analysis.port_names import (
 from nodeflow.document.analysis.subgraphs.instance_paths import (
     find_name,
     find_variable,
+    scoped_name,
     variables_of,
+    walk,
 )
 from nodeflow.document.analysis.subgraphs.loops_and_branches import flow_inputs, flow_outputs
 from nodeflow.document.analysis.subgraphs.shared_weights import sharing_problem
@@ -57,6 +59,7 @@ from nodeflow.errors import (
 )
 from nodeflow.graph.declaration import NodeDeclaration, Port
 from nodeflow.graph.inference.infer_types import infer_types
+from nodeflow.graph.name_patterns import is_meant, is_pattern
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import REGISTRY
 from nodeflow.ops.user import PLUGINS, plugin_folder
@@ -373,6 +376,22 @@ def variables_in(doc: Document) -> list[str]:
     return found
 
 
+def all_variables(doc: Document) -> list[str]:
+    """Return the names of the variables of a graph and its instances, with their scopes."""
+    found = []
+    for path, _, record in walk(doc):
+        own = [f"/{each}" for each in variables_of(record)]
+        if record.op == "variable" or own:
+            name = scoped_name(doc, path) or record.name
+            found += [name + each for each in own or [""]]
+    return found
+
+
+def matching_variables(doc: Document, pattern: str) -> list[str]:
+    """Return the variables of a graph and its instances that match a pattern."""
+    return [name for name in all_variables(doc) if is_meant(name, [pattern])]
+
+
 def is_variable(doc: Document, name: str) -> bool:
     """Return whether a name belongs to a variable of this graph, its instances, or the root
     graph.
@@ -408,7 +427,13 @@ def _check_names(
         if attr.kind != "names" or not bound.get(attr.name):
             continue
         for name in bound[attr.name]:
-            if not is_variable(doc, name):
+            if is_pattern(name):
+                if not matching_variables(doc, name) and not matching_variables(doc.root, name):
+                    text = f"no variable matches {name!r}"
+                    problems.append(
+                        Problem(record.name, attr.name, text, kind=UnknownName.__name__)
+                    )
+            elif not is_variable(doc, name):
                 variables = variables_in(doc)
                 text = f"there is no variable {name!r}"
                 hint = suggest(name, variables)

@@ -37,6 +37,7 @@ from nodeflow.document.model.records import (
     coordinate,
     share_of,
 )
+from nodeflow.graph.name_patterns import scope_of
 
 CLIP = "nodeflow-clip"
 
@@ -208,8 +209,13 @@ def _renamed(attrs: dict[str, Json], names: dict[str, str]) -> dict[str, Json]:
     variables = attrs.get("variables")
     if not isinstance(variables, list):
         return attrs
-    renamed = [names.get(v, v) if isinstance(v, str) else v for v in variables]
+    renamed = [_renamed_one(v, names) if isinstance(v, str) else v for v in variables]
     return attrs if renamed == variables else {**attrs, "variables": renamed}
+
+
+def _renamed_one(name: str, names: dict[str, str]) -> str:
+    scope = scope_of(name)
+    return f"{names[scope]}/*" if scope in names else names.get(name, name)
 
 
 def _read(content: str | Mapping[str, Json]) -> Clip:

@@ -2216,6 +2216,36 @@ def gelu_tanh(x: TensorLike, *, name: str | None = None) -> Tensor:
     a sigmoid, which keeps the digits of results for x far below 0.
     """
 
+def generate(
+    logits: TensorLike,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    seed: int = 0,
+    prompt: str = '',
+    length: int = 400,
+    keep_state: builtins.bool = True,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The probabilities of the next token: softmax(logits / temperature).
+
+    logits are (rows, steps, tokens) or (rows, tokens). With `top_k`, only the k most probable
+    tokens are left; a temperature of 0 leaves only the most probable one. Where the logits come
+    from tokens of a text data set, the graph writes text: in the window the node's view of text,
+    `nodeflow generate`, and `nf.train.generate` in Python draw one token after another, feed it
+    back, and always draw the same tokens from the same seed.
+
+    Args:
+        logits: Scores of the tokens, before softmax.
+        temperature: Divides the logits: below 1 more likely tokens, above 1 more varied ones.
+        top_k: Number of most probable tokens to draw from; none: all.
+        seed: Seed of the draws.
+        prompt: The text to continue; empty: the beginning of a text.
+        length: Number of tokens to write.
+        keep_state: Recurrent layers keep their state from token to token. Otherwise, and where
+            other layers mix steps, the last window of tokens is read again for each token.
+    """
+
 def global_average_pool(
     x: TensorLike,
     channels: Literal['last', 'first'] = 'last',

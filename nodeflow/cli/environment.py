@@ -31,6 +31,11 @@ class Environment:
         self.stdout.write((f"\x1b[{color}m{text}\x1b[0m" if color else text) + "\n")
         self.stdout.flush()
 
+    def write(self, text: str) -> None:
+        """Print a part of a line on standard output."""
+        self.stdout.write(encodable(visible(text), self.stdout.encoding))
+        self.stdout.flush()
+
     def message(self, text: str) -> None:
         """Print a message for people on standard error."""
         self.stderr.write(encodable(visible(text), self.stderr.encoding) + "\n")

@@ -21,6 +21,7 @@ NAMES = {
     "Started": "nodeflow.train.events",
     "Steps": "nodeflow.train.events",
     "fit": "nodeflow.run_store.kept_runs",
+    "generate": "nodeflow.document.to_graph.generation",
     "latest_checkpoint": "nodeflow.train.saving.checkpoint_state",
     "list_variables": "nodeflow.train.saving.checkpoint_state",
     "load_checkpoint": "nodeflow.train.saving.checkpoint_state",

@@ -108,6 +108,15 @@ class Task:
         self._pictures: dict[int, tuple[int, int]] | None = None
         self._feeds = {self.tensor(name): value for name, value in (feeds or {}).items()}
 
+    @property
+    def opened(self) -> dict[Any, DataSplits]:
+        """The open data sets, which another task may share."""
+        return self._opened
+
+    def fed_by_name(self) -> dict[str, Any]:
+        """Return the given feeds by the names of their tensors."""
+        return {tensor.name: value for tensor, value in self._feeds.items()}
+
     # ---- names --------------------------------------------------------------------------------
 
     def tensor(self, name: str) -> Tensor:

@@ -143,6 +143,8 @@ class WatchedViews:
         spec = watched.spec
         value = view_value(lambda: self._source_at(step), spec)
         self._send(replace(value, request=self._request, step=step, rate=rate))
+        if step is None and getattr(value.data, "continues", False):
+            watched.is_stale = True  # after its rest
         kind = _kind_of(watched)
         interval = kind.interval
         watched.rests_until = started + kind.rest

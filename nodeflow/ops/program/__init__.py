@@ -4,6 +4,6 @@ The ops are in ``initialize``, ``printing`` and ``assertion``, beside the functi
 them.
 """
 
-from nodeflow.ops.program import assertion, initialize, printing
+from nodeflow.ops.program import assertion, generate, initialize, printing
 
-__all__ = ["assertion", "initialize", "printing"]
+__all__ = ["assertion", "generate", "initialize", "printing"]

@@ -13,19 +13,24 @@ from nodeflow.document.edit.stage import LOSS, VALUE, PinnedControl, PinnedView
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.drawing.views.view import discover_views
+from nodeflow.ops.program.generate import GENERATE
 
 RATE = "learning_rate"
 REGIONS, FIT = "regions", "plot"
 POINTS, PREDICTIONS = "projection", "class_accuracy"
 TEXT = "text:"
 """Prefix of a dataset's source if the data are a text."""
+WRITTEN = "text"
 
 
 def default_view(document: Document, analysis: Analysis) -> PinnedView:
-    """Return the first of these views that applies to the graph: decision regions, a fitted
-    curve, pictures that it generates, the points of its word embeddings, the share of right
-    predictions, the loss.
+    """Return the first of these views that applies to the graph: a text that it writes, decision
+    regions, a fitted curve, pictures that it generates, the points of its word embeddings, the
+    share of right predictions, the loss.
     """
+    writer = next((n.id for n in document.nodes.values() if n.op == GENERATE), "")
+    if writer:
+        return PinnedView(writer, WRITTEN)
     answers = _answers(document, analysis)
     shown = {str(view["kind"]): node.id for node in document.nodes.values()
              if (view := view_of(node)) is not None}  # fmt: skip

@@ -32,6 +32,8 @@ def make(material: Material) -> Document:
     drawing.add("layers/embedding", "vectors", "tokens", input_dim=size, output_dim=32)
     drawing.add("layers/gru", "memory", "vectors", units=UNITS, return_sequences=True)
     drawing.add("layers/dense", "logits", "memory", units=size)
+    drawing.add("generate", "generate", "logits")
+    drawing.view("generate", "text")
     drawing.group("Loss", "loss")
     drawing.add("sparse_softmax_cross_entropy", "losses", "next", "logits")
     drawing.add("reduce_mean", "loss", "losses")
@@ -40,7 +42,8 @@ def make(material: Material) -> Document:
         [["Data", "Network"], [NOTE, "Loss", "Training"]],
         f"A recurrent network reads {material.title} token by token, and learns which one comes "
         "next. The loss is the mean surprise at the next token.\n"
-        "Try: press Train.",
+        "Try: press Train, and watch generate write. Then set its temperature to 0.5, or give it a "
+        "prompt.",
         f"Continue {material.title}",
     )
     return drawing.doc

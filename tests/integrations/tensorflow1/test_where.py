@@ -79,11 +79,27 @@ def test_gradients_flow_into_the_rows_that_are_taken() -> None:
 
 
 @pytest.mark.parametrize("line", ["y = tf.where(c, x, z)", "y = tf.select(c, x, z)"])
-@pytest.mark.parametrize("rename", [False, True])
-def test_the_converter_keeps_the_one_that_takes_rows(line: str, rename: bool) -> None:
-    converted = convert(f"import tensorflow as tf\n{line}\n", rename)
+def test_the_converter_keeps_the_one_that_takes_rows(line: str) -> None:
+    converted = convert(f"import tensorflow as tf\n{line}\n")
     assert converted.text == f"import nodeflow.tensorflow1 as tf\n{line}\n"
     assert converted.problems == ()
+    renamed = convert(f"import tensorflow as tf\n{line}\n", rename=True)
+    condition = "nf.reshape(c, [-1] + [1] * (len(x.shape) - 1)) if len(c.shape) == 1 else c"
+    assert renamed.text == f"import nodeflow as nf\ny = nf.where({condition}, x, z)\n"
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (3,)])
+def test_the_renamed_one_takes_rows_of_any_condition(shape: tuple[int, ...]) -> None:
+    source = "import tensorflow as tf\ny = tf.where(c, x, z)\n"
+    x = np.arange(6, dtype=np.float32).reshape(3, 2)
+    chosen = np.arange(np.prod(shape)).reshape(shape) % 2 == 0
+    with nf.Graph() as graph:
+        given = {"c": nf.constant(chosen), "x": nf.constant(x), "z": nf.constant(-x)}
+        for rename in (False, True):
+            space: dict[str, object] = dict(given)
+            exec(convert(source, rename).text, space)
+            wanted = np.where(chosen.reshape(3, -1), x, -x)
+            np.testing.assert_array_equal(nf.Session(graph).run(space["y"]), wanted)
 
 
 def test_the_converter_renames_the_one_that_broadcasts() -> None:

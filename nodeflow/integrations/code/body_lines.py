@@ -1,4 +1,4 @@
-"""The lines of a function's body: one for each node, with its shape as a comment."""
+"""The lines of a function's body: one line for each node, with the node's shape as a comment."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from nodeflow.ops.training_mode import is_flag
 WIDTH = 88
 INDENT = "    "
 SIGNED = {*INFIX, "divide", "floor_divide", "modulo"}
-"""Ops that are written with a sign between their inputs."""
+"""Ops that are written as an operator between their inputs."""
 TAKES_FLAG = {"where", "dropout", "batch_normalization", "layers/batch_normalization"}
-"""Ops whose expressions test the training phase with a Python condition."""
+"""Ops whose expressions contain a Python condition on the training phase."""
 SEQUENCES = {"split", "unstack"}
 """Ops whose expressions return a sequence, even for a single tensor."""
 WORD = re.compile(r"[A-Za-z_]\w*")
@@ -31,7 +31,8 @@ class Writer:
     """The writer of a program's nodes in a dialect.
 
     Attributes:
-        variable: returns the expression of a variable, from its name in the code and its node.
+        variable: a function that returns the expression of a variable, given its name in the
+        code and its node.
     """
 
     program: Program
@@ -92,9 +93,10 @@ class Writer:
         )
 
     def _is_inlined(self, node: Node, nodes: Iterable[Node]) -> bool:
-        """Return whether a constant is a number to write inside the expressions that read it.
+        """Return whether a constant is written as a number inside the expressions that read it.
 
-        Each expression must combine it with a tensor, which decides the dtype of the result.
+        This requires that each expression combines it with a tensor, which determines the dtype
+        of the result.
         """
         if node.op.id != "constant" or node.outputs[0].shape != ():
             return False
@@ -122,7 +124,7 @@ def _assignment(node: Node, targets: Sequence[str], expression: str, depth: int)
 
 
 def needs(text: str, *names: str) -> list[str]:
-    """Return the names that occur in a text, in the given order."""
+    """Return those of the given names that occur in a text, in their order."""
     used = set(WORD.findall(text))
     return [name for name in names if name in used]
 
@@ -132,7 +134,7 @@ def indented(lines: Iterable[str], depth: int = 1) -> str:
 
 
 def helpers_in(text: str, helpers: Mapping[str, str]) -> str:
-    """Return the text of the helpers that some code calls, directly or indirectly."""
+    """Return the text of the helper functions that some code calls, directly or indirectly."""
     used: set[str] = set()
     while True:
         more = {name for name in helpers if re.search(rf"(?<![.\w]){name}\(", text)}
@@ -148,7 +150,7 @@ def described(nodes: Iterable[Node]) -> list[str]:
 
 
 def dictionary(pairs: Iterable[tuple[str, str]], depth: int, before: str = "return ") -> list[str]:
-    """Return the lines of a dictionary of expressions, one line if it fits."""
+    """Return the lines of a dictionary of expressions, on one line if it fits."""
     written = [f'"{key}": {value}' for key, value in pairs]
     line = f"{before}{{{', '.join(written)}}}"
     if len(line) <= WIDTH - depth * len(INDENT):
@@ -157,7 +159,7 @@ def dictionary(pairs: Iterable[tuple[str, str]], depth: int, before: str = "retu
 
 
 def function(head: str, arguments: Sequence[str], result: str, depth: int = 0) -> list[str]:
-    """Return the lines of a function's signature, one line if it fits."""
+    """Return the lines of a function's signature, on one line if it fits."""
     line = f"def {head}({', '.join(arguments)}) -> {result}:"
     if len(line) <= WIDTH - depth * len(INDENT) or not arguments:
         return [line]

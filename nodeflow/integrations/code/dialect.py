@@ -1,4 +1,4 @@
-"""The code of ops in a library: a table of expressions, one for each op."""
+"""The code of ops in a library: a table with an expression for each op."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nodeflow.ops.training_mode import is_flag
 
 
 class Unwritten(Exception):
-    """An argument of an op that a library cannot express."""
+    """An error: a library cannot express an argument of an op."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class Call:
         name: the name of the node in the code.
         weights: expressions of a layer's variables, by their short names.
         training: the expression of the training phase.
-        number: number of a random draw, different for draws that must differ.
-        value: returns the expression of a tensor that was computed before.
+        number: number of the node's random draw; nodes that must draw different values have
+        different numbers.
+        value: a function that returns the expression of an already computed tensor.
         size_of: a template for a size, from a tensor and an axis.
     """
 
@@ -66,9 +67,10 @@ class Call:
         return self.node.outputs[0].dtype
 
     def known(self, name: str) -> Any:
-        """Return an attribute, or the value of the tensor wired in its place if the types tell it.
+        """Return an attribute, or the value of the tensor that is wired to it, if the types
+        determine it.
 
-        A value, or a size in a tuple, is None if only a run knows it.
+        A value, or a size in a tuple, is None if it is known only at run time.
         """
         op = self.node.op
         value = self.attrs[name]
@@ -81,7 +83,9 @@ class Call:
         return value
 
     def sizes(self, name: str = "shape") -> tuple[int, ...] | None:
-        """Return the sizes in an attribute or its wire; None if only a run knows some of them."""
+        """Return the sizes in an attribute or its wire; None if some of them are known only at
+        run time.
+        """
         value = self.known(name)
         return None if value is None or None in value else tuple(value)
 
@@ -92,7 +96,8 @@ class Call:
     def phase(self, port: int = 1) -> str | None:
         """Return the expression that is true if the node acts as in training.
 
-        Return None if a tensor of the graph decides, other than the flag that a training feeds.
+        Return None if this depends on a tensor of the graph other than the flag that a training
+        feeds.
         """
         if len(self.node.inputs) <= port:
             return self.training
@@ -104,23 +109,25 @@ class Call:
 
 Write = Callable[[Call], str | None]
 Expression = str | Write
-"""A template such as ``torch.exp({0})``, or a function that returns None for an op it lacks."""
+"""The code for an op: a template such as ``torch.exp({0})``, or a function, which returns None
+if the library cannot express the op.
+"""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """A library that code is written for.
+    """A library for which code is written.
 
     Attributes:
-        id: its name after ``--to``.
-        title: its name.
-        ops: op -> expression.
-        helpers: functions that expressions call, by name; the code contains those it calls.
+        id: its name on the command line, after ``--to``.
+        title: its name for users.
+        ops: the expression of each op.
+        helpers: functions that expressions call, by name; the code contains those that it calls.
         flag: the expression that is true in training.
         flag_tensor: the same expression as a tensor.
         modules: layers that keep their variables in an object of the library.
         moving: layers whose calls also return the new values of their moving averages.
-        sizes: another dialect for integers that follow from shapes; None for the same.
+        sizes: another dialect for integers that follow from shapes; None for this one.
         size_of: a template for a size, from a tensor and an axis.
     """
 
@@ -163,23 +170,27 @@ class Dialect:
         )
 
     def reads(self, node: Node) -> Iterable[Tensor]:
-        """Return the tensors that an op's expression reads: its inputs, and a layer's variables."""
+        """Return the tensors that an op's expression reads: its inputs, and the variables of a
+        layer.
+        """
         if node.op.id in self.modules:
             return node.inputs
         return (*node.inputs, *(v.outputs[0] for v in layer_variables(node).values()))
 
 
 DTYPES = frozenset("float32 float64 int8 int16 int32 int64 uint8 bool".split())
-"""The dtypes of all libraries."""
+"""The dtypes that all libraries have."""
 SIZE_OPS = frozenset("shape size rank".split())
-"""Ops that read shapes alone, so their results are known before any values."""
+"""Ops that read only shapes, so that their results are known before any values."""
 
 PLACES = frozenset(("begin", "value"))
-"""Runtime attributes that change no shape."""
+"""Runtime attributes that do not affect shapes."""
 
 
 def follows_from_shapes(node: Node) -> bool:
-    """Return whether a node's integers follow from shapes of other tensors and constants."""
+    """Return whether a node's integers can be computed from shapes of other tensors and
+    constants.
+    """
     seen: set[Node] = set()
     stack, found = [node], False
     while stack:
@@ -209,17 +220,17 @@ def _has_late_sizes(node: Node) -> bool:
 
 
 def pair(sizes: Sequence[int]) -> tuple[int, ...]:
-    """Return height and width; a single number stands for both."""
+    """Return height and width. A single number stands for both."""
     return tuple(sizes) * 2 if len(sizes) == 1 else tuple(sizes)
 
 
 def channels_first_pads(call: Call, filters: bool) -> tuple[tuple[int, int], ...] | None:
-    """Return the pads of channels-first images, as models of ONNX have them.
+    """Return the pads of channels-first images, as in ONNX models.
 
-    Return None for other layouts of images or filters, or pads that depend on the size.
+    Return None for other layouts of images or filters, or if the pads depend on the size.
 
     Args:
-        filters: whether there are filters, which have the outputs first.
+        filters: whether the op has filters, whose first axis is the outputs.
     """
     attrs = call.attrs
     if attrs["layout"] != "NCHW" or (filters and attrs["filter_layout"] != "OIHW"):
@@ -230,7 +241,7 @@ def channels_first_pads(call: Call, filters: bool) -> tuple[tuple[int, int], ...
 
 
 def axes_text(axis: Any, rank: int) -> str:
-    """Format axes for Python: a number, a tuple, or None for all."""
+    """Format axes for Python: a number, a tuple, or None for all axes."""
     if axis is None:
         return "None"
     axes = [axis] if isinstance(axis, int) else list(axis)
@@ -243,7 +254,10 @@ def permutation(call: Call) -> tuple[int, ...]:
 
 
 def one_unknown(sizes: Sequence[int | None] | None) -> tuple[int, ...] | None:
-    """Return the sizes with -1 for an unknown size; None if several are unknown, or the rank is."""
+    """Return the sizes with -1 for one unknown size.
+
+    Return None if several sizes, or the rank, are unknown.
+    """
     if sizes is None:
         return None
     written = tuple(-1 if size is None else size for size in sizes)
@@ -264,6 +278,6 @@ def literal(value: Any) -> str:
 
 
 def tuple_text(values: Iterable[object]) -> str:
-    """Return a tuple as Python writes it."""
+    """Return a tuple as Python code."""
     written = [str(value) for value in values]
     return f"({written[0]},)" if len(written) == 1 else f"({', '.join(written)})"

@@ -1,4 +1,4 @@
-"""The functions `predict` and `measure` of programs in JAX and numpy."""
+"""Writes the functions `predict` and `measure` of programs in JAX and numpy."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Functions:
     Attributes:
         writer: writes their bodies.
         array: the type of arrays.
-        variables: arguments that hold variables, in order.
-        phases: argument that training needs -> its type and default.
-        begin: argument -> the first line of a function that takes it.
+        variables: arguments that contain variables, in order.
+        phases: arguments that training needs, each with its type and default.
+        begin: for an argument, the first line of a function that takes it.
         moved: an argument whose new value `predict` also returns.
     """
 

@@ -1,4 +1,4 @@
-"""The walk from wanted tensors back to the ops to write, and to ops that a library lacks."""
+"""The walk from the wanted tensors back to the ops to write. It finds ops that a library lacks."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Walk:
 
     Attributes:
         dialect: decides which ops can be written.
-        apart: layers that are written as their parts.
-        missing: op -> names of the nodes that the dialect cannot write.
-        stands: tensor -> the tensor that the code computes in its place.
+        apart: layers that are written as the ops they consist of.
+        missing: names of the nodes that the dialect cannot write, by op.
+        stands: for a tensor, the tensor that the code computes in its place.
         found: the nodes to write, each after its inputs.
     """
 
@@ -50,20 +50,22 @@ class Walk:
             stack.extend((source, False) for source in reversed(read))
 
     def check_moving(self) -> None:
-        """Note assigns in training steps that no written layer makes itself."""
+        """Record assigns of a training step that no written layer makes itself, as missing."""
         own = {node.name for node in self.found if layer_variables(node)}
         for assign in step_assigns_of(self.found):
             if assign.made_by not in own:
                 self._lack(assign)
 
     def _check_order(self, node: Node) -> None:
-        """Note the assigns that a node waits for, because an expression cannot wait."""
+        """Record assigns that must precede a node as missing, because an expression cannot wait."""
         for before in node.control_inputs:
             if before.op.id == "assign":
                 self._lack(before)
 
     def _stand_in(self, tensor: Tensor) -> Tensor:
-        """Return the tensor to write for another: itself, or the inner result of a macro."""
+        """Return the tensor to write in place of another: the same, or the inner result of a
+        macro node.
+        """
         first = tensor
         while True:
             if self._writes(tensor.node):
@@ -87,7 +89,7 @@ class Walk:
         return self._written[node]
 
     def _lack(self, node: Node) -> None:
-        """Note a node that cannot be written, under the name that the user knows."""
+        """Record a node that cannot be written, under the name that the user knows."""
         op = node.op.id
         names = self.missing.setdefault(op, [])
         name = node.name if node.derived_from is None else node.derived_from
@@ -96,16 +98,16 @@ class Walk:
 
 
 def step_assigns_of(nodes: Mapping[Node, None]) -> list[Node]:
-    """Return the assigns that run with a training step if it computes these nodes."""
+    """Return the assigns that run with a training step that computes these nodes."""
     graph = next(iter(nodes)).graph if nodes else None
     return [] if graph is None else step_assigns(graph, nodes)
 
 
 def walked(dialect: Dialect, wanted: Iterable[Tensor]) -> Walk:
-    """Return the walk from the wanted tensors.
+    """Return the finished walk from the wanted tensors.
 
-    A layer is written as an object of the library if no other node reads its variables, and as its
-    parts otherwise.
+    A layer is written as an object of the library if no other node reads its variables.
+    Otherwise it is written as the ops it consists of.
     """
     tensors = list(wanted)
     apart: frozenset[Node] = frozenset()

@@ -1,4 +1,4 @@
-"""The variables of a layer, by the names that the layer gives them."""
+"""The variables of a layer, by the short names that the layer gives them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from nodeflow.ops.composed import resolve
 
 
 def layer_variables(layer: Node) -> dict[str, Node]:
-    """Return a macro node's variables by their short names, in the order of reading.
+    """Return a macro node's variables by their short names, in the order in which it reads them.
 
     A layer may read variables that it shares with another layer.
     """
@@ -23,7 +23,7 @@ def layer_variables(layer: Node) -> dict[str, Node]:
 
 
 def _inside(layer: Node) -> list[Node]:
-    """Return the nodes that a macro node derived itself, which precede it immediately."""
+    """Return the nodes that a macro node generated itself. They precede it immediately."""
     owner = layer.name if layer.derived_from is None else layer.derived_from
     found = []
     for node in reversed(layer.graph.nodes[: layer.index]):
@@ -35,5 +35,5 @@ def _inside(layer: Node) -> list[Node]:
 
 
 def _is_outside(variable: Node, layer: Node) -> bool:
-    """Return whether a variable is wired to the layer, rather than made by it."""
+    """Return whether a variable is wired to the layer, and not made by it."""
     return any(resolve(t).node is variable for t in layer.inputs)

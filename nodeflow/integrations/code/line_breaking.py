@@ -26,7 +26,7 @@ def broken(left: str, expression: str, width: int) -> list[str]:
 
 
 def _inside(before: str, expression: str, width: int) -> list[str] | None:
-    """Return lines broken inside the longest pair of brackets; None if they are empty."""
+    """Return lines broken inside the longest pair of brackets; None if the brackets are empty."""
     group = max(_groups(expression), key=lambda g: g[1] - g[0], default=None)
     if group is None or group[1] - group[0] < 2:
         return None
@@ -49,7 +49,9 @@ def _inside(before: str, expression: str, width: int) -> list[str] | None:
 
 
 def _groups(text: str) -> list[tuple[int, int]]:
-    """Return the start and end of each outermost pair of brackets, except brackets of an index."""
+    """Return the start and end of each outermost pair of brackets, except for the brackets of
+    an index.
+    """
     found, depth, start = [], 0, 0
     for place, character in enumerate(text):
         if character in OPENING:
@@ -63,7 +65,7 @@ def _groups(text: str) -> list[tuple[int, int]]:
 
 
 def _follows_name(text: str, place: int) -> bool:
-    """Return whether an opening bracket begins a call or an index."""
+    """Return whether an opening bracket follows a name, as in a call or an index."""
     return place > 0 and re.match(r"[\w)\]]", text[place - 1]) is not None
 
 

@@ -18,7 +18,7 @@ def head(
     Args:
         what: the form of the graph, for the docstring, such as ``numpy functions``.
         third_party: imports of libraries.
-        code: the rest of the module, which decides the imports and file names.
+        code: the rest of the module. It determines the other imports and the names of files.
         last: statements before the names of the files.
     """
     names = [name for name in FILES if re.search(rf"\b{name}\b", code)]
@@ -33,5 +33,5 @@ def head(
 
 
 def joined(*blocks: str) -> str:
-    """Return a module of the blocks, with two empty lines between them."""
+    """Return a module that consists of the blocks, with two empty lines between them."""
     return "\n\n\n".join(block.rstrip() for block in blocks if block.strip()) + "\n"

@@ -1,4 +1,4 @@
-"""Optimizers that every library has."""
+"""The optimizers that can be written for every library."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from nodeflow.train.training import Training
 
 KNOWN = {"gradient_descent": (), "momentum": ("momentum", "nesterov"),
          "adam": ("beta1", "beta2", "epsilon")}  # fmt: skip
-"""Optimizer -> its hyperparameters besides the learning rate."""
+"""The hyperparameters of each known optimizer, besides the learning rate."""
 PLAIN = {"weight_decay": 0.0, "average_decay": None, "variables": None}
-"""Attribute that other libraries lack or define differently -> the value that turns it off."""
+"""Attributes that other libraries lack or define differently, each with the value that turns it
+off.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Optimizer:
 
 
 def problems_of(training: Training) -> list[str]:
-    """Describe the parts of a training's optimizer that no other library has."""
+    """Describe the parts of a training's optimizer that other libraries lack."""
     if training.turns is not None:
         return [f"the schedule of several optimizers ({training.turns})"]
     node = training.optimizer
@@ -58,7 +60,7 @@ def problems_of(training: Training) -> list[str]:
 
 
 def optimizer_of(training: Training) -> Optimizer:
-    """Return the optimizer of a training, provided that `problems_of` finds nothing."""
+    """Return the optimizer of a training. `problems_of` must have found nothing."""
     node = training.optimizer
     source = node.inputs[1].node if len(node.inputs) > 1 else None
     return Optimizer(
@@ -72,14 +74,16 @@ def optimizer_of(training: Training) -> Optimizer:
 
 
 def _is_schedule(node: Node) -> bool:
-    """Return whether a known schedule is the optimizer's only wire besides the loss."""
+    """Return whether a known learning rate schedule is the optimizer's only wire besides the
+    loss.
+    """
     source = node.inputs[1].node
     plain = source.op.id in SCHEDULES and not source.inputs and not source.attrs["warmup_steps"]
     return plain and len(node.inputs) == 2
 
 
 def schedule_text(optimizer: Optimizer) -> str:
-    """Return the function for the learning rate of a step; empty for a constant rate."""
+    """Return the code of the function from step to learning rate; empty for a constant rate."""
     if optimizer.schedule is None:
         return ""
     op, attrs = optimizer.schedule
@@ -99,4 +103,4 @@ def learning_rate(step: int) -> float:
     return {learning_rate} * {factor} ** (step / {steps})
 ''',
 }
-"""Schedule -> a function of the step."""
+"""The code of each known schedule, as a function of the step."""

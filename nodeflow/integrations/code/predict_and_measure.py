@@ -1,8 +1,8 @@
-"""Splits a program into two parts: predicting the answers, and measuring the loss and metrics.
+"""Splits a program into two parts: predicting, and measuring the loss and metrics.
 
 A placeholder is an *input* if a node that reads a variable depends on it; otherwise it is a
-*label*. The *answers* are predicted from the inputs. The loss and the metrics are measured from the
-answers, the labels, and the inputs that an answer is compared with.
+*label*. The *answers* are the predictions, computed from the inputs. The loss and the metrics
+are computed from the answers, the labels, and inputs with which an answer is compared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BEYOND = frozenset(
     "argmax argmin cast round greater greater_equal less less_equal identity one_hot reshape "
     "squeeze expand_dims".split()
 )
-"""Ops that a loss or a metric made by hand may apply to the answer, such as `log`."""
+"""Ops, such as `log`, that a handwritten loss or metric may apply to an answer."""
 COMPARING = frozenset(("subtract", "squared_difference"))
 
 
@@ -31,7 +31,7 @@ class Parts:
     Attributes:
         inputs, labels: placeholders.
         measuring: nodes from the answers and placeholders to the loss and metrics, in order.
-        answers: tensors of the network that `measuring` reads.
+        answers: predicted tensors that `measuring` reads.
         later: nodes that predicting does not run.
     """
 
@@ -44,10 +44,10 @@ class Parts:
 
 @dataclass(frozen=True)
 class Splitting:
-    """The nodes of a program, in order, and the tensors that each reads.
+    """The nodes of a program, in order, and the tensors that each node reads.
 
     Attributes:
-        source: tensor -> the tensor that the code computes in its place.
+        source: for a tensor, the tensor that the code computes in its place.
     """
 
     nodes: list[Node]
@@ -62,7 +62,7 @@ class Splitting:
         return [t.node for t in self.read(node)]
 
     def needed(self, nodes: Iterable[Node]) -> set[Node]:
-        """Return the nodes and all nodes that they depend on."""
+        """Return the given nodes and all nodes on which they depend."""
         found: set[Node] = set()
         stack = list(nodes)
         while stack:
@@ -110,7 +110,7 @@ class Splitting:
         )
 
     def _depends(self, placeholders: Collection[Node]) -> dict[Node, frozenset[Node]]:
-        """Return the placeholders and random draws that each node depends on."""
+        """Return the placeholders and random draws on which each node depends."""
         given = set(placeholders)
         found: dict[Node, frozenset[Node]] = {}
         for node in self.nodes:
@@ -122,7 +122,7 @@ class Splitting:
     def _labels(
         self, placeholders: Collection[Node], depends: dict[Node, frozenset[Node]]
     ) -> set[Node]:
-        """Return the placeholders that lead to no node with a variable."""
+        """Return the placeholders on which no node that reads a variable depends."""
         meets: set[Node] = set()
         has_variables = False
         for node in self.nodes:
@@ -140,7 +140,7 @@ class Splitting:
         return any(fed) and not all(fed) and all(depends[n] for n in self.sources(node))
 
     def _following(self, begins: set[Node]) -> set[Node]:
-        """Return the nodes and all nodes that depend on them."""
+        """Return the given nodes and all nodes that depend on them."""
         found = set(begins)
         for node in self.nodes:
             if node not in found and any(n in found for n in self.sources(node)):
@@ -148,9 +148,9 @@ class Splitting:
         return found
 
     def _answer(self, tensor: Tensor, direct: set[Tensor], first: set[Tensor]) -> Tensor:
-        """Return the answer behind a tensor that a loss or a metric reads.
+        """Return the answer from which a tensor, read by a loss or a metric, is computed.
 
-        Look back through `BEYOND` ops for probabilities or the input of a loss op. Return the
+        Follow `BEYOND` ops back to probabilities or to the input of a loss op. Return the
         tensor itself if there are none.
         """
         if tensor in direct:

@@ -27,27 +27,28 @@ from nodeflow.train.training import Training
 
 Problems = Callable[[Training, Collection[Node]], list[str]]
 RESERVED = frozenset("self params state out key rng step training start tensors".split())
-"""Names that the modules use themselves."""
+"""Names that the written modules use themselves."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A graph, ready to be written.
+    """A graph, ready to be written as code.
 
     Attributes:
         name: the name of the module.
         inputs, labels: placeholders that are fed.
-        variables: name in the code -> its node, trainable or not.
-        layers: name in the code -> layer that is an object of the library, with its own variables.
+        variables: nodes of variables, trainable or not, by name in the code.
+        layers: layers that become objects of the library with their own variables, by name in
+        the code.
         predicting: nodes in order, from inputs and variables to `predictions`.
         measuring: nodes in order, from predictions and placeholders to `measured`.
-        predictions: name in the code -> tensor that is fetched or that `measuring` reads.
-        measured: key -> tensor; ``loss`` first, then the metrics.
-        training: the training, if there is one.
-        stands: tensor -> the tensor that the code computes in its place.
-        code: tensor -> its name in the code.
-        task: the task that it was made from.
-        values: name in the graph -> value of a variable; None for initial or saved values.
+        predictions: tensors that are fetched or that `measuring` reads, by name in the code.
+        measured: tensors by key; ``loss`` first, then the metrics.
+        training: the training, or None.
+        stands: for a tensor, the tensor that the code computes in its place.
+        code: the name of each tensor in the code.
+        task: the task from which the program was made.
+        values: values of variables by name in the graph; None for initial or saved values.
     """
 
     name: str
@@ -67,7 +68,8 @@ class Program:
 
     @cached_property
     def initial(self) -> dict[Node, np.ndarray]:
-        """The value of each variable: given, else from the document's weights, else initial.
+        """The value of each variable: from `values`, else from the document's weights file, else
+        its initial value.
 
         Raises:
             FileProblem: the weights are damaged, or do not fit.
@@ -86,7 +88,7 @@ class Program:
 
     @cached_property
     def draws(self) -> dict[Node, int]:
-        """The number of each random node's draws, which nodes with the same seed share."""
+        """The number of each random node's draws. Nodes with the same seed share a number."""
         found: dict[object, int] = {}
         numbers = {}
         for node in dict.fromkeys((*self.predicting, *self.measuring)):
@@ -119,12 +121,12 @@ def program_of(
     """Return the program of a document.
 
     Args:
-        fetches: names of the tensors to predict; default: tensors that no node consumes.
+        fetches: names of the tensors to predict; by default, tensors that no node reads.
         problems: describes the parts of a training and its placeholders that cannot be written.
 
     Raises:
-        NotInCode: the dialect lacks something; the message names all of it.
-        NodeflowError: the document cannot run, or has no tensor of a name.
+        NotInCode: the dialect lacks something; the message lists everything that is missing.
+        NodeflowError: the document cannot run, or a tensor does not exist.
     """
     training = task.training() if optimizers(task.document) else None
     measured = {} if training is None else _measured(training)
@@ -141,7 +143,7 @@ def program_of(
 
 
 def _measured(training: Training) -> dict[str, Tensor]:
-    """Return the loss that the optimizer lowers, and the other losses and metrics, by name."""
+    """Return by name the loss that the optimizer minimizes, and the other losses and metrics."""
     node = training.optimizer
     loss = node.inputs[0] if isinstance(node.op, Optimizer) else training.loss
     found = {"loss": loss}
@@ -153,7 +155,7 @@ def _measured(training: Training) -> dict[str, Tensor]:
 
 
 def _ends(task: Task, training: Training | None, measured: Mapping[str, Tensor]) -> list[Tensor]:
-    """Return the unconsumed tensors, except losses, metrics and inputs of the optimizer."""
+    """Return the tensors that no node reads, except losses, metrics and inputs of the optimizer."""
     found = [t for t in map(task.build.fetch, task.default_fetches()) if isinstance(t, Tensor)]
     steering = set() if training is None else {t.node for t in training.optimizer.inputs}
     return [
@@ -235,7 +237,7 @@ def _free(name: str, taken: Iterable[str]) -> str:
 def _names(nodes: Iterable[Node], stands: Mapping[Tensor, Tensor]) -> dict[Tensor, str]:
     """Return a Python name for each tensor, as similar as possible to its node's name.
 
-    The result of a macro node that is written as its parts takes the macro node's name.
+    If a macro node is written as the ops it consists of, the result has the name of the macro node.
     """
     found: dict[Tensor, str] = {}
     taken = set(RESERVED) | set(keyword.kwlist)

@@ -1,4 +1,7 @@
-"""The libraries that graphs are written for: module, weights, and the rows of a training."""
+"""The libraries for which graphs are written.
+
+For each: the module, its weights, and the rows of a training.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,13 @@ def _library(
     weights: Callable[[Program], dict[str, np.ndarray]],
     trains: bool = True,
 ) -> Target:
-    """Return the target for a library, from its dialect and the writer of its modules."""
+    """Return the target for a library.
+
+    Args:
+        text: writes the module.
+        weights: returns the variables by name.
+        trains: whether the module can train.
+    """
 
     def written(
         task: Task, name: str, variables: Variables | None, fetches: Sequence[str]
@@ -58,8 +67,9 @@ def _training_files(program: Program) -> dict[str, bytes]:
 
 
 def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Return an .npz archive with zlib level 1: three times faster than numpy's 6, a fifth
-    larger."""
+    """Return an .npz archive with zlib level 1: three times faster than numpy's level 6, and a
+    fifth larger.
+    """
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():

@@ -1,4 +1,4 @@
-"""The rows and batches of a training, which are written beside its code."""
+"""The rows and batches of a training, stored in files beside its code."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from nodeflow.train.training import Binding, Training
 MOST_STEPS = 100_000
 """The largest number of steps whose batches are written."""
 MOST_BYTES = 512 * 10**6
-"""The largest size of the rows of a training."""
+"""The largest size in bytes of the rows of a training."""
 
 
 def training_problems(training: Training, placeholders: Collection[Node]) -> list[str]:
-    """Describe the parts of a training that no library's code can contain.
+    """Describe the parts of a training that cannot be written for any library.
 
     Args:
         placeholders: the placeholders that the code takes.
@@ -58,7 +58,9 @@ def batches(training: Training) -> np.ndarray:
 
 
 def rows_of(training: Training, placeholders: Mapping[Node, str]) -> dict[str, np.ndarray]:
-    """Return the rows of each split, by split and placeholder in the code, such as ``train/x``."""
+    """Return the rows of each split, by split and name of the placeholder in the code, such as
+    ``train/x``.
+    """
     found: dict[str, np.ndarray] = {}
     for tensor, binding in used_bindings(training, placeholders).items():
         for split in binding.dataset.splits:
@@ -68,7 +70,7 @@ def rows_of(training: Training, placeholders: Mapping[Node, str]) -> dict[str, n
 
 
 def used_bindings(training: Training, placeholders: Collection[Node]) -> dict[Tensor, Binding]:
-    """Return the columns that feed some placeholders."""
+    """Return the columns of the data set that feed some placeholders."""
     return {t: b for t, b in training.bindings.items() if t.node in placeholders}
 
 
@@ -77,7 +79,7 @@ def _steps_bindings(training: Training) -> dict[Tensor, Binding]:
 
 
 def _bytes(tensor: Tensor, binding: Binding) -> int:
-    """Return the size of the rows in all splits, counting unknown sizes as 1."""
+    """Return the size in bytes of the rows in all splits, counting unknown sizes as 1."""
     item = math.prod(size or 1 for size in tensor.shape[1:]) * numpy_dtype(tensor.dtype).itemsize
     splits = (binding.dataset.split(split) for split in binding.dataset.splits)
     return item * sum(len(columns[binding.column]) for columns in splits)

@@ -1,4 +1,4 @@
-"""The backend, as sessions and trainings use it (`nodeflow.engine.backend.Backend`)."""
+"""The JAX backend, as sessions and trainings use it (`nodeflow.engine.backend.Backend`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays as bytes and back, which neither a dtype nor a setting of JAX changes."""
+"""Conversion between arrays and bytes, which is exact for every dtype and setting of JAX."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nodeflow.ops.math.complex_numbers import PART
 
 
 def to_bytes(x: Any) -> Any:
-    """Return the bytes of a traced array, lowest first, as uint8 (..., bytes of an element)."""
+    """Return the bytes of a traced array, lowest byte first, as uint8 (..., bytes per element)."""
     if x.dtype == bool:
         x = x.astype(jnp.uint8)
     shape, size = x.shape, x.dtype.itemsize
@@ -24,7 +24,7 @@ def to_bytes(x: Any) -> Any:
 
 
 def from_bytes(data: Any, shape: Sequence[int], dtype: str) -> Any:
-    """Return the traced array of a shape and dtype that has these bytes."""
+    """Return the traced array with these bytes, of a shape and dtype."""
     if dtype == "bool":
         return data.reshape(shape) != 0
     part = PART.get(dtype, dtype)

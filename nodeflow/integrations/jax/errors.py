@@ -1,4 +1,4 @@
-"""What can be wrong with JAX, and what a graph has that JAX cannot compute."""
+"""Errors of JAX, and of graphs that JAX cannot compute."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def jax_package() -> ModuleType:
     """Return the package jax.
 
     Raises:
-        SoftwareMissing: it is not installed, or not in a version that works here.
+        SoftwareMissing: it is not installed, or its version is not supported.
     """
     try:
         import jax
@@ -40,7 +40,8 @@ def jax_package() -> ModuleType:
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """Raise a RunError in words for an error of JAX or its compiler.
+    """Convert errors of JAX or its compiler, raised inside the context, to a RunError with a clear
+    message.
 
     Raises:
         RunError: there is not enough memory, or JAX failed otherwise.

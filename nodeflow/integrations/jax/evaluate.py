@@ -1,4 +1,4 @@
-"""What one op computes in JAX: by a rule of its own, or by the rule of its lowering.
+"""Computes one op in JAX: by its own rule, or by the rule of its lowering.
 
 Half floats are widened before an op and rounded after it, as in
 `nodeflow.graph.reference_evaluation`.
@@ -40,10 +40,10 @@ def apply_node(
     failures: Failures,
     length: Any = None,
 ) -> tuple[Any, ...]:
-    """Return the outputs of a node of a graph, as traced arrays. See `Lowered` for the arguments.
+    """Return the outputs of a node as traced arrays. See `Lowered` for the arguments.
 
     Raises:
-        NotOnJax: there is no rule, or a size is not known; names the node.
+        NotOnJax: there is no rule, or a size is not known; the error names the node.
     """
     op, attrs = node.op, node.attrs
     return apply(node.name, op, attrs, arrays, inputs, outputs, stream, failures, length)
@@ -60,7 +60,7 @@ def apply(
     failures: Failures,
     length: Any = None,
 ) -> tuple[Any, ...]:
-    """Return the outputs of an op, of exactly the types ``outputs``, as traced arrays."""
+    """Return the outputs of an op as traced arrays, with exactly the types in ``outputs``."""
     if not outputs and op.id == "group":
         return ()
     known = [t.array for t in outputs if t.value is not None]  # shapes, and what follows from them
@@ -89,7 +89,7 @@ def apply(
 
 
 def _check_sizes(node: Lowered) -> None:
-    """Raise NotOnJax if a size depends on values."""
+    """Raise NotOnJax if a size of the node's outputs depends on values."""
     if node.op.id in REFUSED:
         why, instead = REFUSED[node.op.id]
         raise node.refuse(f"JAX cannot compute {node.op.id}: {why}", instead)
@@ -103,7 +103,7 @@ def _check_sizes(node: Lowered) -> None:
 
 
 def _rounded(node: Lowered, arrays: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the outputs, computed in float32."""
+    """Return the outputs of a node with half floats, computed in float32 and rounded."""
     attrs = dict(node.attrs)
     if attrs.get("dtype") in HALVES:
         attrs["dtype"] = "float32"
@@ -137,7 +137,7 @@ def _computed(node: Lowered, arrays: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def compute_lowering(node: Lowered, arrays: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the outputs of the lowering of ``node``, part by part if it is composite."""
+    """Return the outputs of a node's lowering. If it is composite, compute it part by part."""
     lowering = node.lowering
     assert lowering is not None
     if isinstance(lowering, Composite):
@@ -191,12 +191,13 @@ def apply_body(
     owner: str,
     failures: Failures,
 ) -> tuple[list[Any], list[TensorType]]:
-    """Return the outputs of a piece of graph, and their types, like `scan_body.run_body`.
+    """Return the outputs of the body of a loop or branch, and their types, like
+    `scan_body.run_body`.
 
     Args:
-        stream: of the node that it belongs to.
-        iteration: its number, traced or not.
-        owner: name of that node.
+        stream: the random stream of the node that has the body.
+        iteration: the number of the iteration, traced or not.
+        owner: the name of that node.
     """
     body = parse(text)
     types = [t.with_value(None) for t in types]  # what is carried changes

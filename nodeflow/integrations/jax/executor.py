@@ -1,4 +1,4 @@
-"""Runs one schedule as one jitted function: what `nodeflow.engine.executor` is for kernels."""
+"""Runs one schedule as one jitted function, in the role of `nodeflow.engine.executor`."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from nodeflow.integrations.jax.errors import NotOnJax, in_words, jax_package
 from nodeflow.integrations.jax.settings import settings
 
 Arrays = dict[int, Any]
-"""Of JAX, by slot."""
+"""JAX arrays by slot."""
 AnyValues = Values | Arrays
-"""What `JaxExecutor.run` returned; other executors return other values."""
+"""The values of a run: of `JaxExecutor`, or of another executor."""
 
 
 class JaxExecutor:
-    """Runs one schedule with concrete types on JAX.
+    """An executor that runs one schedule with concrete types on JAX.
 
     Attributes:
-        tier: ``compiled``, as JAX compiles everything.
-        interpreter: the reference, for initial values and for saying what failed.
+        tier: ``compiled``, because JAX compiles everything.
+        interpreter: the reference interpreter, which computes initial values and explains failures.
     """
 
     def __init__(
@@ -52,11 +52,12 @@ class JaxExecutor:
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Arrays:
-        """Run like `Interpreter.run`, with arrays of JAX. A run that has begun cannot be cancelled.
+        """Compute the schedule, like `Interpreter.run`, with JAX arrays. A started run cannot be
+        cancelled.
 
         Raises:
             RunError: an op failed.
-            NotOnJax: a node cannot be computed by JAX.
+            NotOnJax: JAX cannot compute a node.
         """
         if cancel is not None and cancel.is_set():
             raise Cancelled("the run was stopped")
@@ -75,11 +76,14 @@ class JaxExecutor:
         return {**arrays, **dict(zip(self._made, made, strict=True))}
 
     def results(self, values: AnyValues, lent: Collection[int] = ()) -> list[Any]:
-        """Return the same as `Executor.results`; all arrays are copies."""
+        """Return the fetched results, like `Executor.results`. All arrays are copies."""
         return [None if slot is None else own_array(values[slot]) for slot in self.schedule.fetches]
 
     def commit(self, values: AnyValues, variables: Variables) -> None:
-        """Store what the last run assigned; it stays on the device until it is read."""
+        """Store the variables that the last run assigned.
+
+        The arrays stay on the device until they are read.
+        """
         held = {id(variables.placed(v)) for v in self.schedule.reads}
         for variable, slot in self.schedule.writes.items():
             array: Any = values[slot]
@@ -91,11 +95,11 @@ class JaxExecutor:
             variables.place(variable, array.copy() if shared else array)
 
     def is_ready(self) -> bool:
-        """Return True, because nothing is compiled in the background."""
+        """Return True, because JAX compiles nothing in the background."""
         return True
 
     def needs(self) -> NoReturn:
-        """Refuse, because only JAX knows its memory.
+        """Refuse to state the memory that a run needs, because only JAX knows it.
 
         Raises:
             RunError: always.
@@ -105,10 +109,10 @@ class JaxExecutor:
         )
 
     def stop(self) -> None:
-        """Do nothing, because a run ends by itself."""
+        """Do nothing, because a run on JAX cannot be stopped and ends by itself."""
 
     def compile_now(self) -> NoReturn:
-        """Refuse, because there is no plan of kernels.
+        """Refuse, because a schedule on JAX has no plan of kernels.
 
         Raises:
             NotOnJax: always.
@@ -116,14 +120,17 @@ class JaxExecutor:
         raise NotOnJax("JAX compiles this run, so there is no plan of nodeflow's kernels")
 
     def text(self, given: Mapping[int, np.ndarray], stream_of: StreamOf) -> str:
-        """Return the text that JAX compiles."""
+        """Return the program text that JAX compiles."""
         assert isinstance(stream_of, Streams)
         function = self._function(stream_of, tuple(given))
         with settings():
             return function.text(tuple(self._placed(given).values()))
 
     def _placed(self, given: Mapping[int, Any]) -> Arrays:
-        """Return the inputs, with variables on the device. A variable that is sent there stays."""
+        """Return the inputs, with the variables on the device.
+
+        Variables that are sent there stay there.
+        """
         arrays = dict(given)
         for variable, slot in self.schedule.reads.items():
             if slot in arrays:
@@ -139,7 +146,7 @@ class JaxExecutor:
     def _explain(
         self, given: Mapping[int, Any], streams: Streams, function: _Function, failed: np.ndarray
     ) -> NoReturn:
-        """Raise the error of the failed op, in the words of the reference."""
+        """Raise the error of the failed op, with the message of the reference interpreter."""
         from nodeflow.integrations.jax.failures import raise_first
 
         self.interpreter.run({s: np.asarray(a) for s, a in given.items()}, streams)
@@ -151,10 +158,10 @@ _WORD = 0xFFFFFFFF
 
 
 class _Function:
-    """A jitted schedule for the streams of one seed and purpose.
+    """A jitted schedule for the random streams of one seed and purpose.
 
     Attributes:
-        places: what may fail, known when it has been traced.
+        places: the places that may fail, known once the function has been traced.
     """
 
     def __init__(
@@ -192,7 +199,7 @@ class _Function:
 
 
 def placed(variables: Variables, variable: Node) -> Any:
-    """Return a variable's value as an array of JAX. It is sent to the device once."""
+    """Return a variable's value as a JAX array. It is sent to the device only once."""
     array = variables.placed(variable)
     if array is None:
         jax = jax_package()
@@ -203,6 +210,6 @@ def placed(variables: Variables, variable: Node) -> Any:
 
 
 def own_array(value: Any) -> Any:
-    """Return a copy in numpy, a scalar for rank 0."""
+    """Return a copy as a numpy array, or as a scalar for rank 0."""
     array = np.array(value, order="C", copy=True)
     return array[()] if array.ndim == 0 else array

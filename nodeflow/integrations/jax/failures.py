@@ -1,8 +1,8 @@
-"""What fails while a jitted function runs: flags that it returns beside its values.
+"""Failures inside a jitted function, which it returns as flags beside its values.
 
-Compiled code cannot raise. Each place that may fail adds a traced bool; the program returns them
-all, and the caller raises an error that names the node of the first one that is true. In a loop
-they are collected by another `Failures`, whose flags the loop carries.
+Compiled code cannot raise an error. So each place that may fail adds a traced bool, and the
+function returns all of them. The caller raises an error that names the node of the first true
+flag. In a loop, another `Failures` collects the flags, which the loop carries.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from nodeflow.errors import RunError
 
 
 class Failures:
-    """Collects what may fail while a function is traced.
+    """The possible failures of a function, collected while it is traced.
 
     Attributes:
-        places: name of the node and text of each flag.
+        places: name of the node and error text for each flag.
         flags: the traced bools, scalars.
     """
 
@@ -28,12 +28,12 @@ class Failures:
         self.flags: list[Any] = []
 
     def add(self, condition: Any, name: str, text: str) -> None:
-        """Note that the node fails where an element of ``condition`` is true."""
+        """Add a flag: the node fails if an element of ``condition`` is true."""
         self.places.append((name, text))
         self.flags.append(jnp.any(jnp.asarray(condition)))
 
     def clear(self) -> None:
-        """Forget everything, before the function is traced again."""
+        """Remove all flags, because the function is traced again."""
         self.places.clear()
         self.flags.clear()
 
@@ -42,10 +42,11 @@ class Failures:
         return jnp.stack(self.flags) if self.flags else jnp.zeros(0, bool)
 
     def adopt(self, inner: Failures, flags: Any) -> None:
-        """Take over the flags of a loop or branch.
+        """Add the flags of a loop or branch.
 
         Args:
-            flags: what its flags are at its end, bool of shape (count,).
+            inner: the failures collected inside.
+            flags: the values of the flags at its end, bool of shape (count,).
         """
         for index, place in enumerate(inner.places):
             self.places.append(place)
@@ -56,7 +57,7 @@ def raise_first(places: Sequence[tuple[str, str]], flags: Any) -> None:
     """Raise a RunError for the first flag that is true.
 
     Raises:
-        RunError: names the node.
+        RunError: the error names the node.
     """
     for (name, text), failed in zip(places, flags, strict=True):
         if failed:

@@ -1,7 +1,7 @@
 """Evaluates the scalar formula of an elementwise lowering on traced arrays.
 
-Literals and attributes take the dtype of the last input, as in compiled kernels, and the result is
-cast to the dtype declared; so nothing widens.
+As in compiled kernels, literals and attributes take the dtype of the last input, so that they
+do not widen the result. The result is cast to the declared dtype.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def evaluate_formula(
     """Return the value of a formula for arrays that broadcast.
 
     Args:
-        dtype: that of literals and attributes.
-        check: is called with the name and the arguments of each function, before it.
+        dtype: the dtype of literals and attributes.
+        check: called before each function of the formula, with its name and arguments.
 
     Raises:
-        ValueError: the formula uses something it may not; a fault of the op.
+        ValueError: the formula uses something that is not allowed, which is a bug of the op.
     """
     evaluator = _Evaluator(operands, attrs, dtype, out_dtype, check)
     value = evaluator.visit(_parse(expression))
@@ -54,7 +54,7 @@ def _parse(expression: str) -> ast.expr:
 
 
 class _Evaluator:
-    """Visits one formula."""
+    """The visitor that evaluates one formula."""
 
     def __init__(
         self,

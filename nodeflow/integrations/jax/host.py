@@ -1,8 +1,8 @@
-"""Functions of numpy arrays inside jitted functions, for the few ops that JAX has nothing for.
+"""Numpy functions called from jitted functions, for the few ops that JAX lacks.
 
-What such a function computes leaves the device and comes back, so it is for ops that are pure and
-rare; `rules.on_host` lists them with the reason. Arrays travel as bytes: JAX calls from threads of
-its own, on which 64-bit types are off, and would round them.
+The arrays leave the device and the results come back, so this is only for rare, pure ops;
+`rules.on_host` lists them with the reasons. Arrays are passed as bytes, because JAX calls the
+functions on its own threads, where 64-bit types are disabled and would be rounded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Function = Callable[..., Any]
 
 
 def of_numpy(function: Function, arrays: Sequence[Any]) -> Function:
-    """Return a function of the arrays' bytes for a function of numpy arrays."""
+    """Wrap a function of numpy arrays as a function of the arrays' bytes."""
     kinds = [(tuple(x.shape), np.dtype(x.dtype)) for x in arrays]
 
     def call(*given: Any) -> Any:
@@ -33,11 +33,12 @@ def of_numpy(function: Function, arrays: Sequence[Any]) -> Function:
 
 
 def on_host(node: Lowered, function: Function, *arrays: Any, fails: str = "") -> tuple[Any, ...]:
-    """Return the outputs of a node, computed by a function of numpy arrays.
+    """Return the outputs of a node, computed by a function of numpy arrays on the host.
 
     Args:
-        function: pure; gives an array for each output, or the only one. It may raise NodeflowError.
-        fails: what the run's error then says.
+        function: a pure function that returns an array for each output, or the only one. It may
+        raise NodeflowError.
+        fails: the text of the run's error in that case.
     """
     kinds = [(tuple(d or 0 for d in t.shape), numpy_dtype(t.dtype)) for t in node.outputs]
     bytes_like = [jax.ShapeDtypeStruct((*s, d.itemsize), np.dtype(np.uint8)) for s, d in kinds]

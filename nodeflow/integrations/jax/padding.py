@@ -1,10 +1,10 @@
-"""Gradients of loops with a maximum: sequences as long as the loop may be, with zeros at the end.
+"""Gradients of loops with a maximum: sequences have the maximum length, with zeros at the end.
 
-The gradient of a `while_loop` is that of a scan over a range of as many numbers as the loop has
-iterations (`ops.control_flow.while_gradient`). JAX compiles for sizes that are known before, so
-such a range is as long as the loop's maximum, and each scan over it takes the true length: behind
-it nothing changes, and what is stacked is 0. Sums over steps do not see that; what else could is
-refused.
+The gradient of a `while_loop` is a scan over a range with as many numbers as the loop made
+iterations (`ops.control_flow.while_gradient`). JAX compiles for known sizes, so the range gets
+the length of the loop's maximum, and each scan over it gets the true length as a further input.
+Beyond the true length the scan changes nothing and stacks zeros. Sums over steps are not
+affected by these zeros. Ops that would be affected are refused.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from nodeflow.integrations.jax.errors import OWN_ENGINE, NotOnJax
 _KEEP_ZEROS = frozenset(
     "add cast identity multiply negative reshape scan stop_gradient zeros_like".split()
 )
-"""Ops that give zeros where they are given some."""
+"""Ops whose result is 0 where their inputs are 0."""
 _ADD_UP = frozenset("einsum matmul reduce_sum".split())
-"""Ops that a loop's gradient adds up all steps with, to which zeros are as good as nothing."""
+"""Ops with which a loop's gradient sums over all steps, so that zeros do not affect the result."""
 
 
 class Padding:
-    """Which slots hold sequences with zeros at their end.
+    """The slots that contain sequences with zeros at their end.
 
     Attributes:
-        types: of the schedule's slots, with the maximum for the length of such sequences.
-        ranges: the slots of the numbers of a loop's steps, and how many there may be.
+        types: the types of the schedule's slots, with the maximum as the length of such sequences.
+        ranges: the slots with the numbers of a loop's steps, and the maximum number of steps.
 
     Raises:
-        NotOnJax: a loop has no maximum, or its steps are used by an op that would see the zeros.
+        NotOnJax: a loop has no maximum, or an op that the zeros would affect uses its steps.
     """
 
     def __init__(self, schedule: Schedule, types: Sequence[TensorType]) -> None:
         self.types = list(types)
         self.ranges: dict[int, int] = {}
         self._length: dict[int, int] = {}
-        """For each slot of such a sequence, the slot of its length."""
+        """For the slot of each padded sequence, the slot with its true length."""
         if all(t.is_static for t in types):
             return
         maker = {slot: step for step in schedule.steps for slot in step.outputs}
@@ -55,14 +55,18 @@ class Padding:
                 self._specialise(step)
 
     def length(self, step: Step, values: Mapping[int, Any]) -> Any:
-        """Return the number of steps of a loop over padded sequences; None for any other step."""
+        """Return the true number of steps of a loop over padded sequences; None for any other
+        step.
+        """
         if step.node.op.id != "scan":
             return None
         found = [self._length[s] for s in step.inputs if s in self._length]
         return values[found[0]] if found else None
 
     def _counted(self, step: Step, maker: Mapping[int, Step]) -> int | None:
-        """Return the maximum of the loop whose iterations a range counts, else None."""
+        """If a step is the range over a loop's iterations, return the maximum of that loop,
+        else None.
+        """
         if step.node.op.id != "range" or self.types[step.outputs[0]].is_static:
             return None
         loop = maker.get(step.inputs[0]) if len(step.inputs) == 1 else None
@@ -74,7 +78,7 @@ class Padding:
         return limit
 
     def _specialise(self, step: Step) -> None:
-        """Return the types of all values that depend on padded sequences, and the padded ones."""
+        """Infer the output types of a step, and record which outputs are padded sequences."""
         node = step.node
         inputs = [self.types[s] for s in step.inputs]
         if any(not self.types[s].is_static for s in step.outputs):

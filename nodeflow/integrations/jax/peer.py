@@ -1,4 +1,4 @@
-"""JAX as a peer: the same graph, computed by the backend of this folder."""
+"""JAX as a peer: it computes the same graph through this integration's backend."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nodeflow.ops.training_mode import is_flag
 
 
 class JaxPeer:
-    """JAX, which computes a graph with the same random numbers as nodeflow."""
+    """The peer that computes a graph with JAX, with the same random numbers as nodeflow."""
 
     title = "JAX"
     _session: Session | None = None

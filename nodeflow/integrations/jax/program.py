@@ -19,14 +19,15 @@ StreamOf = Callable[[Node], Stream]
 
 
 class Program:
-    """What a schedule computes, for types that are specialised.
+    """The computation of a schedule for specialised types.
 
     Attributes:
-        schedule: what is computed.
-        types: of its slots; sizes that loops find out are the most that they may be (`padding`).
+        schedule: the schedule.
+        types: the types of its slots. Sizes that a loop determines at run time are replaced by
+        their maximum (`padding`).
 
     Raises:
-        NotOnJax: sizes depend on values; names the node.
+        NotOnJax: sizes depend on values; the error names the node.
     """
 
     def __init__(self, schedule: Schedule, types: Sequence[TensorType]) -> None:
@@ -41,8 +42,8 @@ class Program:
 
         Args:
             given: traced arrays of the slots that the schedule does not compute.
-            stream_of: the random stream of a node in this execution.
-            failures: gets what may fail.
+            stream_of: returns the random stream of a node in this execution.
+            failures: collects the possible failures.
 
         Raises:
             NotOnJax: a node has no rule.
@@ -64,7 +65,7 @@ class Program:
     def compute(
         self, step: Step, values: Mapping[int, Any], stream_of: StreamOf, failures: Failures
     ) -> Sequence[Any]:
-        """Return the outputs of a step, from the values before it."""
+        """Return the outputs of a step, given the values computed so far."""
         node = step.node
         return apply_node(
             node,

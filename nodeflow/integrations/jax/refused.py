@@ -1,4 +1,5 @@
-"""Ops that JAX cannot compute, each with the reason; a graph with one is refused, naming the node.
+"""Ops that JAX cannot compute, each with the reason. A graph with such an op is refused with an
+error that names the node.
 
 Every other op of the registry has a rule, or a lowering that has one.
 """
@@ -22,4 +23,4 @@ REFUSED: dict[str, tuple[str, str]] = {
         "Write it with ops, or declare it as an op of your own with the types that it returns.",
     ),
 }
-"""By op: why, and what to do."""
+"""For each op, the reason and a hint."""

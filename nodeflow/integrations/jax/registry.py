@@ -1,7 +1,7 @@
-"""Which rule computes what: by kind of lowering, or by op where an op has its own.
+"""The rules that compute ops: by kind of lowering, or by op if an op has its own rule.
 
-A rule is a function of what it computes (`Lowered`) and of one traced array for each input; it
-returns the output, or a tuple of several.
+A rule is a function of a `Lowered` and of one traced array for each input. It returns the
+output, or a tuple of several outputs.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ AnyRule = TypeVar("AnyRule", bound=Rule)
 BOOK: RuleBook[Rule] = RuleBook(package)
 computes, rule_of_op = BOOK.for_ops, BOOK.of_op
 _TAKEN: dict[Rule, int] = {}
-"""How many inputs a rule of a lowering takes, where not all."""
+"""The number of inputs that a rule takes, for rules that do not take all."""
 
 
 @dataclass(frozen=True)
 class Lowered:
-    """One application of an op, or of a part of a composite lowering, as a rule gets it.
+    """One application of an op, or of a part of a composite lowering, as input of a rule.
 
     Attributes:
-        name: of the node, for errors.
-        op: its declaration.
-        attrs: its attributes, complete, as the op's reference gets them. Of `RuntimeAttributes`
-            those that are wired are there too, as far as types tell them, else `LATER`; their
-            arrays come after the others. Half floats are widened before a rule sees them where
-            `Op.widens` says so; ``dtype`` is then float32 too.
+        name: name of the node, for errors.
+        op: declaration of the op.
+        attrs: its complete attributes, as the op's reference gets them. Runtime attributes that
+        are wired have their value if types determine it, else `LATER`; their arrays come after
+        the other inputs. If `Op.widens` says so, half floats are widened before a rule gets
+        them, and ``dtype`` is float32.
         inputs, outputs: specialised types; every size is known.
-        lowering: what `Op.lower` returned for these types, or a part of it; None for a rule of the
-            op itself.
-        stream: what a random op draws from: `Stream.bits`, `uniform`, `normal`,
-            `truncated_normal`, `integers`, as `nodeflow.engine.rng.Stream` has them; and
-            `Stream.inside` for what is in a loop or branch. None for the other ops.
-        length: of a loop over sequences that are longer than what is in them, how many steps there
-            are, a traced integer (`padding`); None for all others.
-        failures: collects what fails; use `fail_where`.
+        lowering: the result of `Op.lower` for these types, or a part of it; None for the rule
+        of an op.
+        stream: the random stream of a random op, with the methods of
+        `nodeflow.engine.rng.Stream`, and `Stream.inside` for the body of a loop or branch. None
+        for other ops.
+        length: for a loop over padded sequences (`padding`), the true number of steps, a traced
+        integer; otherwise None.
+        failures: collects possible failures; use `fail_where`.
     """
 
     name: str
@@ -64,25 +64,25 @@ class Lowered:
     failures: Failures | None = field(default=None, compare=False)
 
     def fail_where(self, condition: Any, text: str) -> None:
-        """Let the run fail where a traced bool, or an element of an array of bools, is true. The
-        RunError names the node.
+        """Make the run fail if a traced bool, or an element of a bool array, is true. The RunError
+        names the node.
 
-        The rule goes on with any values: nothing of the run is kept. ``text`` is what the op's
-        reference says, as far as it does not depend on values.
+        The rule continues with arbitrary values, because a failed run stores nothing. ``text``
+        is the error of the op's reference, except for parts that depend on values.
         """
         if self.failures is not None:
             self.failures.add(condition, self.name, text)
 
     def refuse(self, why: str, hint: str | None = None) -> NotOnJax:
-        """Return the error to raise if a rule cannot compute this application."""
+        """Return the error that a rule raises if it cannot compute this application."""
         return NotOnJax(why, node=self.name, hint=hint or OWN_ENGINE)
 
 
 def lowers(*kinds: type[Lowering]) -> Callable[[AnyRule], AnyRule]:
-    """Return a decorator that registers the rule of these kinds of lowering.
+    """Return a decorator that registers a rule for these kinds of lowering.
 
-    Ops have inputs that only tell a shape, or that a run knows already; they come after those that
-    a lowering is about. A function gets as many as it takes.
+    Some inputs of ops only carry a shape, or a value that is known before the run; they come
+    after the inputs that the lowering reads. A rule gets as many inputs as it has parameters.
     """
 
     def register(rule: AnyRule) -> AnyRule:
@@ -95,7 +95,7 @@ def lowers(*kinds: type[Lowering]) -> Callable[[AnyRule], AnyRule]:
 
 
 def rule_of_lowering(lowering: Lowering) -> Rule | None:
-    """Return the rule of a lowering's kind, as a function of all inputs."""
+    """Return the rule for a lowering's kind, as a function of all inputs."""
     rule = BOOK.of_lowering(lowering)
     if rule is None or (count := _TAKEN.get(rule)) is None:
         return rule

@@ -1,9 +1,9 @@
 """The sources from which training steps on JAX take the rows of a data set.
 
-Columns that fit are sent to the device once, in their stored form, and steps gather rows there;
-this includes mapped files. For columns that do not fit, or that have to be read first, such as
-pictures, the rows of a block of steps are gathered here and then sent. The compiled function is the
-same in both cases, and so are the results.
+If columns fit on the device, they are sent there once, in their stored form, and steps gather
+rows there; this includes memory-mapped files. Columns that do not fit, or that have to be read
+first, such as pictures, are sent in blocks: the rows for some steps are gathered on the host
+and then sent. The compiled function is the same in both cases, and so are the results.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from nodeflow.graph.types import numpy_dtype
 from nodeflow.integrations.jax.errors import jax_package
 
 BLOCK_BYTES, MOST_STEPS = 1 << 26, 64
-"""Of a block of rows that is sent, and the steps that it is good for."""
+"""Limits of a block of rows that is sent: number of bytes, and number of steps."""
 SHARE = 2
-"""Columns are sent whole if they take less than this part of the free memory."""
+"""Divisor of the free memory. Columns are sent whole if they take less than this part of it."""
 
 Columns = Mapping[int, Column]
-"""By the slot that a batch of it is fed to."""
+"""Columns of a data set, by the slot that each feeds."""
 
 
 class Rows(Protocol):
@@ -39,14 +39,14 @@ class Rows(Protocol):
             order: the numbers of all rows in the order of the epoch.
 
         Returns:
-            The stored rows of each column; the order in which steps take them; the step to begin
-            with in this order; and the number of steps for which the rows suffice.
+            The stored rows of each column; the order in which steps take them; the step in this
+            order with which to begin; and the number of steps for which the rows suffice.
         """
         ...
 
 
 def rows_of(columns: Columns, batch_size: int) -> Rows:
-    """Return the source of the rows of columns: on the device, or sent block by block."""
+    """Return the source of the rows of columns: on the device, or sent in blocks."""
     size = sum(column.array.nbytes for column in columns.values())
     waits = any(isinstance(c, LazyColumn) and c.mapped is None for c in columns.values())
     if waits or not _fits(size):
@@ -83,7 +83,7 @@ class _PlacedRows:
 
 
 class _SentRows:
-    """A source of rows that sends the rows of a block of steps at a time."""
+    """A source of rows that sends the rows for a block of steps at a time."""
 
     def __init__(self, columns: Columns, batch_size: int) -> None:
         self._columns, self._batch_size = columns, batch_size
@@ -100,14 +100,16 @@ class _SentRows:
         return sent, self._order, 0, count
 
     def _block(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows in an array of the block's size, so that every block has one shape."""
+        """Return rows in an array with the size of a block, so that all blocks have the same
+        shape.
+        """
         block = np.zeros((len(self._order), *rows.shape[1:]), rows.dtype)
         block[: len(rows)] = rows
         return block
 
 
 def batch_of(columns: Columns, stored: Sequence[Any], which: Any) -> dict[int, Any]:
-    """Return the rows ``which``, traced, by slot, like `Column.rows`."""
+    """Return the rows with numbers ``which`` as traced arrays by slot, like `Column.rows`."""
     jnp = jax_package().numpy
     return {
         slot: decoded(column, jnp.take(array, which, axis=0, mode="clip"))
@@ -116,7 +118,7 @@ def batch_of(columns: Columns, stored: Sequence[Any], which: Any) -> dict[int, A
 
 
 def decoded(column: Column, rows: Any) -> Any:
-    """Return traced rows of a column as they are fed, from their stored form."""
+    """Decode traced rows of a column from their stored form to the form in which they are fed."""
     jnp, dtype = jax_package().numpy, numpy_dtype(column.dtype)
     if column.depth is not None:
         classes = jnp.arange(column.depth, dtype=rows.dtype)

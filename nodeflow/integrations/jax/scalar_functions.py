@@ -1,7 +1,7 @@
-"""The functions that formulas of elementwise lowerings call, as functions of arrays.
+"""The functions that formulas of elementwise lowerings call, applied to arrays.
 
-They mean what those of `nodeflow.engine.devicelib.math_functions` mean: NaN stays NaN, integers
-wrap, casts of floats to integers saturate.
+They behave like the functions in `nodeflow.engine.devicelib.math_functions`: NaN stays NaN,
+integers wrap, casts of floats to integers saturate.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from nodeflow.graph.types import DTYPES, number_kind, numpy_dtype
 
 
 def cast(x: Any, dtype: str) -> Any:
-    """Return x as another dtype.
+    """Convert x to another dtype.
 
-    As integers, floats saturate and NaN gives 0. Integers wrap. A bool says whether x is not 0.
+    Casting floats to integers saturates, and NaN becomes 0. Integers wrap. A bool says whether
+    x is not 0.
     """
     target = numpy_dtype(dtype)
     if dtype == "bool":
@@ -53,7 +54,7 @@ def minimum(x: Any, y: Any) -> Any:
 def floor_divide(x: Any, y: Any) -> Any:
     """Return the largest whole number not above x / y.
 
-    Integers divided by zero give 0; rules report it.
+    Integers divided by zero give 0, which rules report as a failure.
     """
     if _is_integer(y):
         whole = jnp.floor_divide(x, jnp.where(y == 0, jnp.ones_like(y), y))
@@ -68,7 +69,10 @@ def floor_divide(x: Any, y: Any) -> Any:
 
 
 def modulo(x: Any, y: Any) -> Any:
-    """Return x - y * floor_divide(x, y), which has the sign of y. Integers by zero give 0."""
+    """Return x - y * floor_divide(x, y), which has the sign of y.
+
+    For integers and y = 0, return 0.
+    """
     if _is_integer(y):
         rest = jnp.remainder(x, jnp.where(y == 0, jnp.ones_like(y), y))
         return jnp.where(y == 0, jnp.zeros_like(rest), rest)
@@ -78,7 +82,10 @@ def modulo(x: Any, y: Any) -> Any:
 
 
 def power(x: Any, y: Any) -> Any:
-    """Return x**y. Integers wrap; a negative power of an integer gives 0, which rules report."""
+    """Return x**y. Integers wrap.
+
+    A negative power of an integer gives 0, which rules report as a failure.
+    """
     if not _is_integer(y):
         return jnp.power(x, y)
     x, y = jnp.broadcast_arrays(x, y)
@@ -95,12 +102,12 @@ def sign(x: Any) -> Any:
 
 
 def sign_bit(x: Any) -> Any:
-    """Return whether the sign is negative, also for -0 and NaN."""
+    """Return whether the sign bit is set, also for -0 and NaN."""
     return x < 0 if _is_integer(x) else jnp.signbit(x)
 
 
 def sigmoid(x: Any) -> Any:
-    """Return 1 / (1 + exp(-x)) without overflow."""
+    """Return 1 / (1 + exp(-x)), computed without overflow."""
     small = jnp.exp(-jnp.abs(x))
     return jnp.where(x < 0, small, jnp.ones_like(small)) / (1 + small)
 
@@ -117,20 +124,20 @@ def gelu_slope(x: Any) -> Any:
 
 
 def softplus(x: Any) -> Any:
-    """Return log(1 + exp(x)) without overflow."""
+    """Return log(1 + exp(x)), computed without overflow."""
     return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
 
 
 def left_shift(x: Any, y: Any) -> Any:
-    """Return x with its bits moved y places up; 0 if there are no such places."""
+    """Return x with its bits shifted left by y; 0 if y is not less than the number of bits."""
     inside, places = _places(x, y)
     return jnp.where(inside, jnp.left_shift(x, places), jnp.zeros_like(x))
 
 
 def right_shift(x: Any, y: Any) -> Any:
-    """Return x with its bits moved y places down.
+    """Return x with its bits shifted right by y.
 
-    If there are no such places, the result is 0, or -1 for negative numbers.
+    If y is not less than the number of bits, return 0, or -1 for negative x.
     """
     inside, places = _places(x, y)
     nothing = jnp.zeros_like(x)
@@ -200,14 +207,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "trunc": jnp.trunc,
     "where": jnp.where,
 }
-"""By the name in formulas; ``cast`` and ``to_DTYPE`` are there besides."""
+"""The functions by their name in formulas; `function_of` adds ``cast`` and ``to_DTYPE``."""
 
 
 def function_of(name: str, dtype: str) -> Callable[..., Any]:
-    """Return the function that a name in a formula stands for, with a result of a dtype.
+    """Return the function that a name in a formula refers to, for results of a dtype.
 
     Raises:
-        ValueError: formulas have no such function; a fault of the op.
+        ValueError: there is no such function, which is a bug of the op.
     """
     if name in FUNCTIONS:
         return FUNCTIONS[name]

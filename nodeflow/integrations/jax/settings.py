@@ -1,7 +1,8 @@
-"""The settings of JAX under which nodeflow traces and calls: 64 bits, products in full precision.
+"""The settings of JAX under which nodeflow traces and calls: 64 bits, matrix products in full
+precision.
 
-They hold inside a ``with`` statement and on one thread only, so the user's own code with JAX keeps
-its own.
+They apply only inside a ``with`` statement and on one thread, so the user's own JAX code keeps
+its settings.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from contextlib import contextmanager
 from nodeflow.integrations.jax.errors import jax_package
 
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
-"""The flag of XLA under which a GPU computes the same bits again."""
+"""The XLA flag that makes results on a GPU reproducible."""
 
 
 @contextmanager
 def settings() -> Iterator[None]:
-    """Enable 64-bit types, and the precision ``highest`` for products."""
+    """Enable 64-bit types, and the precision ``highest`` for matrix products."""
     jax = jax_package()
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         yield
 
 
 def is_exact() -> bool:
-    """Return whether the same steps give the same bits again: on the CPU, and on a GPU for which
-    XLA uses deterministic ops.
+    """Return whether repeated steps give identical bits: on the CPU, and on a GPU if XLA uses
+    deterministic ops.
     """
     return platform() == "cpu" or DETERMINISTIC in os.environ.get("XLA_FLAGS", "")
 

@@ -1,9 +1,9 @@
-"""Many training steps in one jitted function: what `runtime.compiled_steps` is for kernels.
+"""Many training steps in one jitted function, in the role of `runtime.compiled_steps`.
 
-The rows of a data set are sent to the device once, as they are stored, if they fit there; each step
-gathers its batch. A piece of steps is one loop of JAX, whose number of steps is an argument, as are
-the numbers of the optimizer, so nothing is compiled again when they change. Variables are given up
-to the function and returned by it.
+The rows of a data set are sent to the device once, in their stored form, if they fit there;
+each step gathers its batch. Several steps form one JAX loop. The number of steps and the
+optimizer's numbers are arguments, so changing them causes no compilation. The memory of the
+variables is donated to the function, which returns their new values.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 
 class JaxSteps:
-    """Runs steps of a schedule on batches of columns. The caller holds the session's lock.
+    """A runner of training steps on batches of columns. The caller holds the session's lock.
 
     Args:
-        types: of the schedule's slots, with the sizes of a batch.
-        columns: what batches are gathered from, all in memory.
-        given: what is fed to all steps, by slot.
+        types: the types of the schedule's slots, with the sizes of a batch.
+        columns: the columns from which batches are gathered, all in memory.
+        given: values that are fed to all steps, by slot.
 
     Attributes:
-        steps_done: complete steps of the last run, also where it raised.
+        steps_done: number of complete steps of the last run, even if it raised.
 
     Raises:
         SoftwareMissing: jax is not installed.
-        NotOnJax: a node cannot be computed by JAX.
+        NotOnJax: JAX cannot compute a node.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class JaxSteps:
         self._given[slot] = np.array(array, copy=True)
 
     def stop(self) -> None:
-        """Do nothing, because a piece of steps is short."""
+        """Do nothing, because each call runs only a few steps."""
 
     def run(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
         """Run up to ``count`` steps. Return their scalars, float64 (steps, scalars).
 
         Raises:
-            RunError: a step failed; nothing of it was stored.
+            RunError: a step failed. Its changes are not stored.
         """
         count = min(count, LARGEST)
         self.steps_done = 0
@@ -101,13 +101,13 @@ class JaxSteps:
         return recorded
 
     def warm(self) -> None:
-        """Compile without making a step. The variables must have values."""
+        """Compile without making a step. The variables must be initialized."""
         if not self._is_warm:
             rows = min((len(c) for c in self.columns.values()), default=0)
             self.run(0, 0, 0, np.zeros(rows, np.int64))
 
     def text(self, step: int) -> str:
-        """Return the text that JAX compiles."""
+        """Return the program text that JAX compiles."""
         rows = np.zeros(self.batch_size, np.int64)
         with settings():
             return self._piece.lower(*self._arguments(step, 1, step, rows)).as_text()
@@ -115,7 +115,7 @@ class JaxSteps:
     # ---- the function -------------------------------------------------------------------------
 
     def _jitted(self) -> Any:
-        """Return the function of a piece of steps."""
+        """Return the jitted function of several steps."""
         jax = jax_package()
         from jax import lax
 
@@ -132,7 +132,7 @@ class JaxSteps:
             index: Any, variables: Any, fixed: Any, columns: Any, given: Any, order: Any, at: Any,
             first: Any,
         ) -> tuple[Any, Any, Any]:  # fmt: skip
-            """Return the variables after a step, its scalars, and its failures."""
+            """Return the variables after a step, its scalars, and its failure flags."""
             execution = (first + index).astype(jnp.uint32)
 
             def stream_of(node: Node) -> Stream:
@@ -194,21 +194,21 @@ class JaxSteps:
         return Program(self.schedule, self.types)
 
     def _compiled(self, piece: Callable[..., Any]) -> Any:
-        """Return the jitted function of a piece of steps, which takes over the memory of the
-        variables.
+        """Return the jitted function of several steps, to which the memory of the variables is
+        donated.
         """
         return jax_package().jit(piece, donate_argnums=0)
 
     def _watched(self) -> AbstractContextManager[None]:
-        """Return a context around each piece of steps."""
+        """Return a context for each call of the jitted function."""
         return nullcontext()
 
     def _given_to_all(self, array: Any) -> Any:
-        """Return a variable in the form that the function takes."""
+        """Return a variable in the form in which the function takes it."""
         return array
 
     def _kept(self, array: Any) -> Any:
-        """Return a variable of the function's result in the form to store."""
+        """Return a variable of the function's result in the form in which it is stored."""
         return array
 
     # ---- its arguments ------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class JaxSteps:
     def _arguments(
         self, first_step: int, count: int, epoch_first: int, order: np.ndarray
     ) -> tuple[Any, ...]:
-        """Return the arguments of the function."""
+        """Return the arguments of the jitted function."""
         at = first_step - epoch_first
         stored, order, at, count = self._rows.piece(order, at, count)
         return (
@@ -231,7 +231,7 @@ class JaxSteps:
         )
 
     def _check_writes(self) -> None:
-        """Raise NotOnJax if a variable changes its type from step to step."""
+        """Raise NotOnJax if a step changes the type of a variable."""
         for variable, slot in self.schedule.writes.items():
             before = self.schedule.reads.get(variable)
             if before is not None and self.types[before] != self.types[slot]:
@@ -242,7 +242,10 @@ class JaxSteps:
                 )
 
     def _variable(self, variable: Node) -> Any:
-        """Return the value of a variable that a step writes. The function may take its memory."""
+        """Return the value of a variable that a step writes.
+
+        Its memory may be donated to the function.
+        """
         variables = self.context.variables
         type_ = self.types[self.schedule.writes[variable]]
         if variable not in self.schedule.reads and variables.placed(variable) is None:
@@ -252,7 +255,7 @@ class JaxSteps:
     def _explain(
         self, step: int, epoch_first: int, order: np.ndarray, failed: np.ndarray
     ) -> NoReturn:
-        """Raise the error of a failed step, in the words of the reference."""
+        """Raise the error of a failed step, with the message of the reference interpreter."""
         from nodeflow.integrations.jax.failures import raise_first
 
         start = (step - epoch_first) * self.batch_size

@@ -1,9 +1,9 @@
-"""Random numbers in jitted functions: the same bits as `nodeflow.engine.rng`.
+"""Random numbers in jitted functions, bit-identical to `nodeflow.engine.rng`.
 
-The keys are made while a function is traced, from seeds and names; the execution (the step while
-training), the iteration of a loop and the number of the first element are traced. A process of
-several that has a part of the rows begins at the number of its first element, so that all together
-draw what one process draws.
+Keys are computed from seeds and names while a function is traced. The execution (in a training,
+the step), the iteration of a loop and the number of the first element are traced. If several
+processes share the rows, each begins at the number of its first element, so that together they
+draw the same numbers as one process.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def threefry2x32(key: Key, counter0: Any, counter1: Any) -> tuple[Any, Any]:
 
 
 class Stream:
-    """What one node draws in one execution, as traced arrays.
+    """The random numbers of one node in one execution, as traced arrays.
 
     Args:
-        seed, name, purpose: as of `nodeflow.engine.rng.Stream`.
+        seed, name, purpose: as in `nodeflow.engine.rng.Stream`.
         execution: traced uint32.
-        start: number of the first element that is drawn here, traced or not; not 0 where the
-            elements before it are drawn by another process.
+        start: number of the first element that is drawn here, traced or not. It is not 0 if
+        another process draws the elements before.
     """
 
     def __init__(self, seed: int, name: str, purpose: str, execution: Any, start: Any = 0) -> None:
@@ -50,11 +50,12 @@ class Stream:
         self._iterations: tuple[Any, ...] = ()
 
     def inside(self, name: str, iteration: Any, seed: int | None = None) -> Stream:
-        """Return the stream of a node in the body of the loop or branch that this one belongs to.
+        """Return the stream of a node in the body of the loop or branch to which this stream
+        belongs.
 
         Args:
-            iteration: its number, traced or not.
-            seed: the node's own, which stands for the run's seed and the stream's name.
+            iteration: the number of the iteration, traced or not.
+            seed: the node's own seed, which replaces the run's seed and this stream's name.
         """
         own, owner, purpose = self._origin
         place = (own, f"{owner}/{name}") if seed is None else (seed, "")
@@ -105,7 +106,9 @@ class Stream:
         return (drawn.astype(jnp.int64) + low).astype(dtype)
 
     def _open(self, shape: Sequence[int], dtype: str) -> Any:
-        """Return float64 numbers in (0, 1), each the middle of an interval of 2**-32 or 2**-52."""
+        """Return float64 numbers in (0, 1), each the middle of an interval of length 2**-32 or
+        2**-52.
+        """
         first, second = self.bits(shape)
         if dtype != "float64":
             return (first.astype(jnp.float64) + 0.5) * 2.0**-32

@@ -1,5 +1,6 @@
-"""ONNX in both directions: `reading` opens its files, `export` writes them, `check` compares.
+"""ONNX in both directions: `reading` opens its files, `export` writes them, `check` compares
+values.
 
-An op that ONNX has is one function in `importers` for reading, and one in `exporters` for writing.
-The package ``onnx`` is an extra. It is imported only when a file is read or written.
+Each supported op of ONNX is a function in `importers` for reading, and one in `exporters` for
+writing. The package ``onnx`` is an extra. It is imported only when a file is read or written.
 """

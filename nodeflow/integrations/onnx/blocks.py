@@ -1,8 +1,8 @@
-"""Repeated blocks of a model whose nodes have no scopes: each block gets names in its own scope.
+"""Finds repeated blocks in a model whose nodes have no scopes, and gives each block a scope.
 
-Programs that flatten a network leave a list of nodes. If a stretch of the list repeats, with equal
-ops, attributes and inner wires, each copy gets a scope with the same names inside. The writer of
-documents then folds the copies into one subgraph.
+Programs that flatten a network leave a plain list of nodes. If a section of the list repeats,
+with equal ops, attributes and inner wires, each copy gets a scope with the same names inside.
+The writer of documents then folds the copies into one subgraph.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ from nodeflow.integrations.onnx import names
 from nodeflow.integrations.onnx.values import FEW
 
 FEWEST_NODES = 24
-"""Minimum number of nodes of a list that is worth folding."""
+"""Minimum number of nodes of a list for which blocks are searched."""
 SHORTEST, LONGEST = 3, 120
 """Minimum and maximum number of nodes in a block."""
 EFFORT = 100_000
-"""Maximum product of a list's nodes and its longest block's nodes."""
+"""Maximum product of the number of nodes of a list and the number of nodes of the longest block."""
 OUTSIDE = 1 << 30
-"""The distance that stands for a node outside a stretch."""
+"""The distance that stands for a node outside a section."""
 
 Mark = tuple[int, tuple[int, ...]]
 """The kind of a node, and the distances of the nodes that it reads."""
 
 
 def names_in_blocks(graph: Any) -> dict[str, str]:
-    """Return the names of nodes in blocks, by first output; empty if the file has scopes."""
+    """Return names with scopes for the nodes of repeated blocks, by first output; empty if the
+    file has scopes.
+    """
     nodes = [n for n in graph.node if n.op_type != "Constant" and n.output]
     flat = sum("/" in n.name.strip("/") for n in nodes) * 2 < len(nodes)
     if len(nodes) < FEWEST_NODES or not flat:
@@ -43,7 +45,7 @@ def names_in_blocks(graph: Any) -> dict[str, str]:
 
 
 def _array_mark(tensor: Any) -> tuple[Any, ...]:
-    """Return the common mark of similar arrays: the values if they are few, else the shape."""
+    """Return a mark that similar arrays share: the values if they are few, otherwise the shape."""
     kind = (tensor.data_type, *tensor.dims)
     few = math.prod(tensor.dims) <= FEW
     if not few:
@@ -68,7 +70,9 @@ def _names(nodes: Sequence[Any], marks: Sequence[Mark]) -> dict[str, str]:
 
 
 def _marks(nodes: Sequence[Any], arrays: Mapping[str, Any]) -> list[Mark]:
-    """Return the marks that make nodes similar: op, attributes, arrays, distances of read nodes."""
+    """Return marks that are equal for similar nodes: op, attributes, arrays, and distances to
+    the read nodes.
+    """
     maker: dict[str, int] = {}
     numbers: dict[Any, int] = {}
     marks = []
@@ -84,7 +88,7 @@ def _marks(nodes: Sequence[Any], arrays: Mapping[str, Any]) -> list[Mark]:
 
 
 def _repeats(marks: Sequence[Mark]) -> list[tuple[int, list[int]]]:
-    """Return blocks that occur at least twice, as (length, starts), longest first."""
+    """Return the blocks that occur at least twice, as (length, starts), longest first."""
     count = len(marks)
     taken = [False] * count
     found: list[tuple[int, list[int]]] = []
@@ -106,7 +110,7 @@ def _repeats(marks: Sequence[Mark]) -> list[tuple[int, list[int]]]:
 
 
 def _key(marks: Sequence[Mark], start: int, length: int) -> tuple[Mark, ...]:
-    """Return the key of a stretch of nodes, ignoring which outside nodes it reads."""
+    """Return the key of a section of nodes, which ignores the outside nodes that it reads."""
     return tuple(
         (kind, tuple(d if d <= offset else OUTSIDE for d in back))
         for offset, (kind, back) in enumerate(marks[start : start + length])
@@ -114,7 +118,9 @@ def _key(marks: Sequence[Mark], start: int, length: int) -> tuple[Mark, ...]:
 
 
 def _has_better(marks: Sequence[Mark], taken: list[bool], free: list[int], length: int) -> bool:
-    """Return whether a block repeats a shorter block that covers about as much."""
+    """Return whether a block consists of repetitions of a shorter block that covers about as
+    many nodes.
+    """
     kinds = [kind for kind, _ in marks]
     block = kinds[free[0] : free[0] + length]
     for part in range(SHORTEST, length):

@@ -1,8 +1,8 @@
-"""One node of an ONNX file while it is written with public ops.
+"""One node of an ONNX file, as input of its translation to public ops.
 
-A translation takes a `Call` and returns the outputs of the node as tensors. Where ONNX takes a
-tensor and the public op has an attribute (axes, pads), the value must be known while the graph is
-built, from an initializer or from shapes. Sizes that only a run knows stay tensors.
+A translation takes a `Call` and returns the outputs of the node as tensors. If ONNX has an
+input (axes, pads) for an attribute of the public op, its value must be known while the graph is
+built, from an initializer or from shapes. Sizes that are known only at run time stay tensors.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Dim = int | None
 
 
 class LeftOut(Exception):
-    """The reason why a node cannot be written with public ops."""
+    """An error: the reason why a node cannot be translated to public ops."""
 
 
 class NotKnown(LeftOut):
-    """An input that must be known before a run is not.
+    """An error: an input that must be known before a run is known only at run time.
 
     Attributes:
         index: index of the input.
@@ -34,7 +34,7 @@ class NotKnown(LeftOut):
 
 
 class Values(Protocol):
-    """The values that names refer to at a node."""
+    """The values of names at a node."""
 
     def tensor(self, name: str) -> nf.Tensor:
         """Return the value as a tensor."""
@@ -45,7 +45,7 @@ class Values(Protocol):
         ...
 
     def arranged(self, name: str, array: np.ndarray) -> nf.Tensor:
-        """Return a weight, rearranged for an op of nodeflow."""
+        """Return a weight, rearranged for nodeflow's op."""
         ...
 
 
@@ -56,7 +56,7 @@ class Call:
         version: version of the op set that the file declares for the op's domain.
         names: names of the inputs; empty for an omitted input.
         outputs: names of the outputs; empty for an unused output.
-        ours: whether nodeflow wrote the file, so that its ops mean what they mean in nodeflow.
+        ours: whether nodeflow wrote the file, so that its ops have exactly nodeflow's meaning.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Call:
         """Return an input that must be known before a run; None if it is omitted.
 
         Raises:
-            NotKnown: only a run knows it.
+            NotKnown: it is known only at run time.
         """
         if not self.has(index):
             return None
@@ -116,7 +116,8 @@ class Call:
         return self.values.tensor(self.names[index])
 
     def weight(self, index: int, arrange: Callable[[Any], Any], graph: Callable[[Any], Any]) -> Any:
-        """Return a rearranged weight: its rearranged array, or a computed tensor if it is unknown.
+        """Return a rearranged weight: as an array if its values are known, otherwise as a computed
+        tensor.
 
         Args:
             arrange: rearranges an array.
@@ -142,7 +143,7 @@ class Call:
         return found.dtype.name if found is not None else str(self.x(index).dtype.name)
 
     def shape(self, index: int = 0) -> tuple[Dim, ...]:
-        """Return the shape of an input; sizes that only a run knows are None."""
+        """Return the shape of an input. Sizes that are known only at run time are None."""
         found = self.known(index)
         if found is not None:
             return found.shape
@@ -165,11 +166,11 @@ class Call:
 
 Translation = Callable[[Call], Any]
 TRANSLATIONS: dict[tuple[str, str], Translation] = {}
-"""The translation by (domain, op); ONNX's own domain is empty."""
+"""The translations by (domain, op). ONNX's own domain is empty."""
 
 
 def op(*names: str, domain: str = "") -> Callable[[Translation], Translation]:
-    """Register the translation of nodes of these types."""
+    """Return a decorator that registers the translation of nodes of these types."""
 
     def register(function: Translation) -> Translation:
         for name in names:
@@ -193,7 +194,7 @@ def outputs_of(made: Any) -> list[nf.Tensor]:
 
 
 def size(x: nf.Tensor, axis: int) -> Any:
-    """Return the size of an axis: a number, or a tensor if only a run knows it."""
+    """Return the size of an axis: a number, or a tensor if it is known only at run time."""
     known = x.type.shape[axis]
     return nf.shape(x, out_type="int64")[axis] if known is None else known
 

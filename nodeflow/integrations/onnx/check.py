@@ -1,6 +1,6 @@
-"""ONNX's own evaluator as a peer: independent numpy code.
+"""ONNX's own evaluator as a peer, which is independent numpy code.
 
-The graph is written as ONNX with each of its nodes as an output, and `onnx.reference` computes it.
+The graph is written as ONNX, with each of its nodes as an output, and `onnx.reference` computes it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class OnnxPeer:
         return Taken(inputs, lambda fed: _computed(model, tensors, fed))
 
     def alone(self, task: Task, session: Session, tensor: Tensor, fed: Fed) -> np.ndarray | None:
-        """Compute a tensor with a graph of one node."""
+        """Compute a tensor with a graph that contains only its node."""
         node = tensor.node
         with Graph() as graph:
             places = {

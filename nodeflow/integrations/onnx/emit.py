@@ -1,7 +1,7 @@
-"""Writes nodes of a graph as nodes of ONNX. The rules of ops call it.
+"""Writes nodes of a graph as ONNX nodes, for the rules of ops.
 
-An `Emitter` stands for one list of nodes: a graph's or a function's. `value` returns the name of a
-tensor, and first writes the nodes that compute it, so a rule reads as the formula of its op.
+An `Emitter` writes one list of nodes: of a graph or a function. `value` returns the name of a
+tensor, and first writes the nodes that compute it, so a rule reads like the formula of its op.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ class NotInOnnx(GraphError):
     """
 
     missing: Mapping[str, str] = MappingProxyType({})
-    """The reason for each node, if several are named."""
+    """For each node that cannot be written, the reason, if the error names several nodes."""
 
 
 Rule = Callable[["Emitter", Node], Any]
 RULES: dict[str, Rule] = {}
-"""The rules by op id. A rule returns the names of its outputs."""
+"""The rules by op id. A rule returns the names of the op's outputs."""
 COMPLEX_RULES: dict[str, Rule] = {}
 """The rules for nodes with complex inputs or outputs."""
 
 
 def rule(*ids: str) -> Callable[[Rule], Rule]:
-    """Register the rule that writes nodes of these ops."""
+    """Return a decorator that registers the rule for writing nodes of these ops."""
 
     def register(function: Rule) -> Rule:
         for op_id in ids:
@@ -54,7 +54,9 @@ def rule(*ids: str) -> Callable[[Rule], Rule]:
 
 
 def complex_rule(*ids: str) -> Callable[[Rule], Rule]:
-    """Register the rule that writes nodes of these ops with complex inputs or outputs."""
+    """Return a decorator that registers the rule for writing nodes of these ops with complex
+    inputs or outputs.
+    """
 
     def register(function: Rule) -> Rule:
         COMPLEX_RULES.update(dict.fromkeys(ids, function))
@@ -69,8 +71,11 @@ def has_complex(node: Node) -> bool:
 
 
 def held(type_: TensorType) -> TensorType:
-    """Return the type of a tensor in a file. Complex numbers are pairs along a new last axis,
-    because few programs support complex numbers."""
+    """Return the type of a tensor in a file.
+
+    Complex numbers become pairs along a new last axis, because few programs support complex
+    numbers.
+    """
     if type_.dtype not in COMPLEX:
         return type_
     dtype = "float32" if type_.dtype == "complex64" else "float64"
@@ -78,14 +83,14 @@ def held(type_: TensorType) -> TensorType:
 
 
 class Emitter:
-    """One list of nodes.
+    """The writer of one list of nodes.
 
     Args:
         opset: opset version of ONNX's own domain.
-        prefix: prefix of the graph's node names that the list omits.
+        prefix: prefix of the graph's node names that is omitted in the list.
 
     Attributes:
-        weight: returns the name of a tensor from outside; None for a computed one.
+        weight: returns the name of a tensor from outside the list; None for a computed one.
     """
 
     def __init__(self, opset: int, prefix: str = "") -> None:
@@ -119,14 +124,14 @@ class Emitter:
         return self.names[tensor]
 
     def own(self, name: str) -> str:
-        """Return the name of a node of the graph in this list."""
+        """Return the name that a node of the graph has in this list."""
         return name.removeprefix(self.prefix)
 
     def write(self, node: Node) -> None:
-        """Write a node of the graph, and the nodes that it needs.
+        """Write a node of the graph, and the nodes that it depends on.
 
         Raises:
-            NotInOnnx: there is no rule for it.
+            NotInOnnx: there is no rule for the node.
         """
         before, self.node_name = self.node_name, self.own(node.name)
         try:
@@ -164,11 +169,11 @@ class Emitter:
         return name
 
     def ints(self, values: Sequence[int] | int, role: str) -> str:
-        """Add integers that ONNX takes as an input."""
+        """Add integers that ONNX takes as an input. Return their name."""
         return self.array(np.array(values, "int64"), f"{self.node_name}_{role}")
 
     def number(self, value: Any, dtype: str, role: str) -> str:
-        """Add a number with a dtype, as an input."""
+        """Add a number of a dtype that ONNX takes as an input. Return its name."""
         return self.array(np.array(value).astype(numpy_dtype(dtype)), f"{self.node_name}_{role}")
 
     # ---- nodes --------------------------------------------------------------------------------
@@ -187,7 +192,7 @@ class Emitter:
 
         Args:
             type: type of its output, if a later step of a rule needs it.
-            attrs: attributes; None omits one.
+            attrs: attributes; an attribute that is None is omitted.
 
         Raises:
             NotInOnnx: ONNX has no such op for the dtypes of its inputs.
@@ -207,7 +212,7 @@ class Emitter:
         return made[0] if outputs == 1 else made
 
     def _fresh(self, name: str) -> str:
-        """Return a name that no value in the list has."""
+        """Return a name that no value in the list has yet."""
         found, number = name, 1
         while found in self.types:
             found, number = f"{name}_{number}", number + 1
@@ -234,7 +239,7 @@ class Emitter:
 
 
 def _is_fixed(node: Node) -> bool:
-    """Return whether a node gives the same array in each run, such as a window's weights."""
+    """Return whether a node has the same value in each run, such as the weights of a window."""
     single = not node.inputs and len(node.outputs) == 1
     return single and not (node.op.random or node.op.stateful)
 
@@ -252,7 +257,7 @@ def static(tensor: Tensor, what: str) -> tuple[int, ...]:
     """Return the sizes of a tensor.
 
     Raises:
-        NotInOnnx: a size is unknown before a run.
+        NotInOnnx: a size is known only at run time.
     """
     if not tensor.type.is_static:
         raise NotInOnnx(f"{what} has to have sizes that are known before a run")

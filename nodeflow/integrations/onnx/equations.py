@@ -1,7 +1,7 @@
-"""Recurrent layers by the equations in ONNX's documentation, for its evaluator.
+"""Recurrent layers by the equations in ONNX's documentation, to complete ONNX's evaluator.
 
-The evaluator of onnx 1.22 lacks the last state of an LSTM's cell, the backward direction and all
-activations but tanh.
+The evaluator of onnx 1.22 lacks the last state of an LSTM's cell, the backward direction and
+all activations except tanh.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def recurrent_ops() -> list[Any]:
-    """Return the classes that replace the evaluator's own."""
+    """Return the classes that replace those of the evaluator."""
     from onnx.reference.op_run import OpRun
 
     class Recurrent(OpRun):

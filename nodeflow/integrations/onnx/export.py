@@ -35,10 +35,10 @@ NAME_ONE = SurfaceText(
 
 
 class OnnxExporter:
-    """Implements `nodeflow.exchange.exporting.Exporter`."""
+    """The exporter to ONNX files (`nodeflow.exchange.exporting.Exporter`)."""
 
     def reading(self, document: Document) -> AbstractContextManager[None]:
-        """Make the nodes without a counterpart known while a document is read and written."""
+        """Register nodes without a counterpart while a document is read and written."""
         return opaque.known(all_records(document))
 
     def exported(
@@ -63,13 +63,13 @@ class OnnxExporter:
 def exported(
     task: Task, session: Session, names: Iterable[str] = (), opset: int | None = None
 ) -> tuple[Any, dict[str, Tensor]]:
-    """Return the fully checked inference model of tensors, and the tensors by name.
+    """Return the inference model of some tensors, fully checked, and the tensors by name.
 
     Args:
-        names: names of the tensors; default: see `answers`.
+        names: names of the tensors; by default those of `answers`.
 
     Raises:
-        NotInOnnx: names every node that ONNX cannot express.
+        NotInOnnx: the error names every node that ONNX cannot express.
         UnknownName: there is no such tensor.
     """
     chosen = {name: task.tensor(name) for name in names} or answers(task)
@@ -90,9 +90,9 @@ def exported(
 def answers(task: Task) -> dict[str, Tensor]:
     """Return the predictions of a graph.
 
-    If the graph came from a model, they are the model's outputs. Otherwise they are the unconsumed
-    tensors; in a graph that trains, the last nodes that depend on inputs and variables but not on
-    labels.
+    If the graph came from a model, they are the model's outputs. Otherwise they are the tensors
+    that no node reads. In a graph that trains, they are the last nodes that depend on inputs
+    and variables but not on labels.
     """
     given = task.document.root.extra.get(OUTPUTS)
     named = [n for n in given if isinstance(n, str)] if isinstance(given, list) else []
@@ -123,7 +123,7 @@ def answers(task: Task) -> dict[str, Tensor]:
 
 
 def foreign_names(task: Task) -> ForeignNames:
-    """Return the names of inputs, outputs and sizes in the file that the graph came from."""
+    """Return the names that inputs, outputs and sizes had in the file from which the graph came."""
     names: dict[Tensor, str] = {}
     sizes: dict[Tensor, SizeNames] = {}
     for node_id, node in task.build.nodes.items():
@@ -149,7 +149,9 @@ def _gives_numbers(node: Node) -> bool:
 
 
 def _read(graph: Graph, nodes: Iterable[Node]) -> dict[Node, tuple[frozenset[Node], bool]]:
-    """Return, by node, the placeholders it depends on, and whether it depends on variables."""
+    """For each node, return the placeholders on which it depends, and whether it depends on
+    variables.
+    """
     found: dict[Node, tuple[frozenset[Node], bool]] = {}
     for node in graph.nodes:
         own = node.op.id == "placeholder" and not is_flag(node.outputs[0])

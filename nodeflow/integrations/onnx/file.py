@@ -1,4 +1,4 @@
-"""Reads the bytes of a file as a checked ONNX model. Nothing in it is executed.
+"""Reads the bytes of a file as a checked ONNX model. Nothing in the file is executed.
 
 Weights in other files are read only from the folder of the file, after resolving links.
 """
@@ -18,7 +18,7 @@ from nodeflow.integrations.onnx.call import NUMPY_NAMES, ODD_NAMES
 from nodeflow.integrations.onnx.errors import OnnxFileError, onnx_package
 
 OLDEST = 7
-"""The first opset whose elementwise ops broadcast as they do today."""
+"""The first opset with today's broadcasting of elementwise ops."""
 LARGEST = 2 * 2**30
 """Maximum size of a message in bytes: protobuf's own limit."""
 
@@ -28,7 +28,7 @@ def read_model(path: Path) -> Any:
 
     Raises:
         SoftwareMissing: the package onnx is not installed.
-        ReadRefused: it is no regular file, or takes more memory than the limit.
+        ReadRefused: it is no regular file, or needs more memory than the limit.
         FileProblem: it is missing or unreadable.
         OnnxFileError: it is damaged, too old, or names weights outside its folder.
     """
@@ -75,7 +75,7 @@ def check_model(model: Any, name: str) -> None:
 
 
 def opsets(model: Any) -> dict[str, int]:
-    """Return the opset of each domain; ONNX's own domain is empty."""
+    """Return the opset of each domain. ONNX's own domain is empty."""
     return {own_domain(entry.domain): entry.version for entry in model.opset_import}
 
 
@@ -108,13 +108,13 @@ def array_of(tensor: Any) -> np.ndarray:
 
 
 def held(tensor: Any) -> int:
-    """Return the maximum number of elements that the data of a tensor can hold."""
+    """Return the maximum number of elements that the stored data of a tensor can contain."""
     lists = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
     return max(len(tensor.raw_data), *(len(getattr(tensor, name)) for name in lists))
 
 
 def tensors_of(model: Any) -> Iterator[Any]:
-    """Yield every tensor of a model, also in attributes and in graphs inside nodes."""
+    """Yield every tensor of a model, including those in attributes and in graphs inside nodes."""
     yield from _in_graph(model.graph)
     for function in model.functions:
         for node in function.node:

@@ -31,7 +31,7 @@ _ROLES = {
 
 
 def lawful(part: str) -> str:
-    """Replace the characters of a name's part that nodeflow does not allow by ``_``."""
+    """Replace the characters that nodeflow does not allow in a part of a name by ``_``."""
     clean = re.sub(r"[^A-Za-z0-9_]", "_", part)
     return clean if clean[:1].isalpha() or clean[:1] == "_" else f"_{clean}"
 
@@ -50,7 +50,7 @@ def value_name(name: str) -> str:
 
 
 def is_automatic(name: str) -> bool:
-    """Return whether a program, not a person, named a value."""
+    """Return whether a program, and not a person, named a value."""
     return not name or _AUTOMATIC.fullmatch(name) is not None
 
 

@@ -1,8 +1,8 @@
-"""Nodes of an ONNX file without a counterpart: they are kept, but compute nothing.
+"""Nodes of an ONNX file that have no counterpart. They are kept, but compute nothing.
 
-Documents hold them as nodes of the unregistered op ``onnx/OPTYPE``. As with any unknown op, runs
-leave out their dependents, and the node says what is missing. While a graph is written as ONNX,
-`known` registers the op, so that the node is written back unchanged.
+Documents contain them as nodes of the unregistered op ``onnx/OPTYPE``. As with any unknown op,
+runs leave out their dependents, and the node says what is missing. While a graph is written as
+ONNX, `known` registers the op, so that the node is written back unchanged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nodeflow.integrations.onnx.own import FOREIGN
 
 
 class Opaque(Op):
-    """All nodes of one type."""
+    """The op of all kept nodes of one type."""
 
     category = "Internal"
     hidden = True
@@ -48,7 +48,7 @@ class Opaque(Op):
 
 
 def op_id(domain: str, op_type: str) -> str:
-    """Return the op of such nodes in a document."""
+    """Return the op id of kept nodes of a type."""
     return f"{FOREIGN}{domain}/{op_type}" if domain else f"{FOREIGN}{op_type}"
 
 
@@ -63,7 +63,7 @@ def decoded(text: str) -> bytes:
 
 
 def read_inside(node: Any) -> list[str]:
-    """Return the values around a node that graphs in its attributes read, in order."""
+    """Return the outside values that the graphs in a node's attributes read, in order."""
     found: dict[str, None] = {}
     for a in node.attribute:
         for graph in (*([a.g] if a.HasField("g") else []), *a.graphs):
@@ -80,7 +80,7 @@ def read_inside(node: Any) -> list[str]:
 
 
 def rename_inside(node: Any, names: Mapping[str, str]) -> None:
-    """Rename the values around a node that graphs in its attributes read."""
+    """Rename the outside values that the graphs in a node's attributes read."""
     for a in node.attribute:
         for graph in (*([a.g] if a.HasField("g") else []), *a.graphs):
             own = {v.name for v in graph.input} | {t.name for t in graph.initializer}
@@ -96,7 +96,7 @@ def rename_inside(node: Any, names: Mapping[str, str]) -> None:
 
 @contextmanager
 def known(records: Iterable[NodeRecord]) -> Iterator[None]:
-    """Register the ops of these nodes within the block."""
+    """Register the ops of these nodes within the ``with`` block."""
     ids = {r.op for r in records if r.op.startswith(FOREIGN) and r.op not in REGISTRY}
     for one in ids:
         REGISTRY.put(Opaque(one))

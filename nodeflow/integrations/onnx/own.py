@@ -7,7 +7,8 @@ OPS = "nodeflow"
 SUBGRAPHS = "nodeflow.subgraphs"
 """The domain of functions that stand for subgraphs."""
 FOREIGN = "onnx/"
-"""How the ops of nodes without a counterpart begin in documents."""
+"""Prefix of the op ids of nodes without a counterpart, in documents."""
 OP, ATTRS, INPUTS = "op", "attributes", "inputs"
-"""Attributes of a call: the op's id; its attributes as JSON; and for each wired input of the op,
-its index and the index of the function's input."""
+"""Attributes of a call: the op's id; its attributes as JSON; and for each wired input of the
+op, its index and the index of the function's input.
+"""

@@ -1,8 +1,8 @@
 """Conversion of an ONNX file to a graph and its weights.
 
-Weights become variables, and small arrays constants. Layers in files by nodeflow keep their
-initializers. Names, scopes and functions are the file's. Equal parts are folded into subgraphs, as
-with a graph made in Python.
+Weights become variables, and small arrays constants. Layers in files written by nodeflow keep
+their initializers. Names, scopes and functions are those of the file. Equal parts are folded
+into subgraphs, as in a graph made in Python.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def graph_of(model: Any, *, trainable: bool = False, fold: bool = True) -> Impor
     """Return a model as a graph, with its variables' initial values in `Imported.weights`.
 
     Args:
-        trainable: whether weights are trained; statistics of batches never are.
+        trainable: whether weights are trained. Statistics of batches never are.
         fold: give each repeated block of nodes without scopes a scope.
 
     Raises:
-        OnnxFileError: a node reads a value that nothing makes, or an array is damaged.
+        OnnxFileError: a node reads a value that no node makes, or an array is damaged.
     """
     try:
         with within_memory("the model"):
@@ -123,7 +123,7 @@ def _output(value: Any, scope: Scope, translator: Translator, named: Set[Tensor]
 
 
 def _keep_names(graph: Graph, tensor: Tensor, value: Any) -> None:
-    """Keep the names that the file has for a tensor and its sizes."""
+    """Store the names that the file has for a tensor and its sizes."""
     if tensor.name != value.name:
         graph.aliases[value.name] = tensor
     dims = value.type.tensor_type.shape.dim

@@ -1,7 +1,7 @@
 """Writes the nodes of a model into a graph, one after another.
 
-A node that cannot be translated is kept as it is (`opaque`), with the reason. Its consumers are
-translated as if it could be computed.
+A node that cannot be translated is kept unchanged (`opaque`), with the reason. Its consumers
+are translated as if it could be computed.
 """
 
 from __future__ import annotations
@@ -34,12 +34,14 @@ from nodeflow.integrations.onnx.values import Scope, Weights
 
 _NAMED = ("placeholder", "variable")
 PRODUCER = "nodeflow"
-"""The producer name in files by nodeflow. Their constants are the document's constants."""
+"""The producer name in files by nodeflow. Constants in such files are constants of the document."""
 MOST_NODES = 100_000
 """Maximum number of nodes of a file with all its functions expanded."""
 DEEPEST = 40
 FOLDED = 64
-"""Maximum number of elements of values to compute while a graph is built: sizes and scales."""
+"""Maximum number of elements of a value that is computed while a graph is built, such as sizes
+and scales.
+"""
 
 
 class Translator:
@@ -49,7 +51,7 @@ class Translator:
         graph: the resulting graph.
         weights: its arrays.
         missing: the reason for each node that could not be translated.
-        folded: names of the subgraphs by scope that becomes one.
+        folded: names of subgraphs, by the scope that becomes one.
     """
 
     def __init__(self, model: Any, graph: Graph, trainable: bool = False) -> None:
@@ -117,7 +119,7 @@ class Translator:
                 raise OnnxFileError(f"{op} {node.name!r} has no output {output!r}")
 
     def _called(self, node: Any, prefix: str = "") -> str:
-        """Return the name of a node in a block; empty for others."""
+        """Return the name of a node in a repeated block; empty for other nodes."""
         return self.in_blocks.get(node.output[0], "") if node.output and not prefix else ""
 
     def _check_inputs(self, node: Any, scope: Scope) -> None:
@@ -128,7 +130,7 @@ class Translator:
                 )
 
     def _constant(self, node: Any, scope: Scope) -> bool:
-        """Take the value of a Constant unchanged. Return whether its kind is supported."""
+        """Add the value of a Constant node unchanged. Return whether its kind is supported."""
         if len(node.output) != 1 or len(node.attribute) != 1:
             return False
         attribute, output = node.attribute[0], node.output[0]
@@ -187,14 +189,14 @@ class Translator:
         return node
 
     def _shorten(self, graph: Graph, mark: int, scope: str) -> None:
-        """Give a single node the name of the scope that it was made in."""
+        """If a scope contains a single node, give the node the name of the scope."""
         own = [n for n in graph.nodes[mark:] if n.name.startswith(f"{scope}/")]
         tops = [n for n in own if n.derived_from is None]
         if len(tops) == 1:
             rename(graph, tops[0], scope, own)
 
     def _fold(self, made: Sequence[Node], scope: Scope) -> None:
-        """Compute small values, so that sizes and scales are known to their consumers."""
+        """Compute small values now, so that sizes and scales are known to their consumers."""
         known = scope.known
         for node in made:
             if node.derived_from is not None or node.op.random or node.op.stateful:
@@ -247,7 +249,7 @@ class Translator:
     # ---- functions -----------------------------------------------------------------------
 
     def _built_in(self, domain: str, op: str) -> Any:
-        """Return ONNX's own definition of an op by other ops, or None."""
+        """Return ONNX's own definition of an op by simpler ops, or None."""
         if domain or ("", op) in TRANSLATIONS:
             return None
         onnx = onnx_package()
@@ -294,7 +296,7 @@ class Translator:
                     raise OnnxFileError(f"{function.name!r} does not make its output {formal!r}")
 
     def _ours(self, node: Any, scope: Scope, name: str) -> bool:
-        """Translate a function of nodeflow that stands for one node. Return whether that worked."""
+        """Translate a function of nodeflow that stands for one node. Return whether this worked."""
         function = self.functions.get((OPS, node.op_type))
         given = {a.name: a.s for a in node.attribute if a.type == a.STRING}
         if function is None or not {OP, ATTRS, INPUTS} <= given.keys():
@@ -325,7 +327,7 @@ class Translator:
         return True
 
     def _give(self, variable: str, array: np.ndarray | None) -> None:
-        """Give the file's values to a variable that a layer made."""
+        """Set the values of a variable that a layer made to those in the file."""
         type_ = self.graph.node(variable).outputs[0].type
         if array is None or type_ != type_of_array(array).with_value(None):
             raise LeftOut(f"{variable} has other values in the file")
@@ -352,14 +354,14 @@ class Translator:
         return list(made.outputs)
 
     def _free_again(self, name: str) -> str:
-        """Release and return the name that a failed attempt took."""
+        """Release the name that a failed attempt took, and return it."""
         graph = self.graph
         if name not in graph._by_name:
             graph._taken.pop(name, None)
         return name
 
     def declared(self, name: str) -> TensorType:
-        """Return the type that the file declares or ONNX infers; else a float of any shape."""
+        """Return the type that the file declares or ONNX infers; otherwise a float of any shape."""
         if self._declared is None:
             self._declared = _declared_types(self.model)
         found = self._declared.get(name)
@@ -367,7 +369,7 @@ class Translator:
 
 
 class Body:
-    """A graph in an attribute."""
+    """A graph in an attribute of a node, such as the body of a loop."""
 
     def __init__(self, translator: Translator, proto: Any, scope: Scope) -> None:
         self.translator, self.proto, self.scope = translator, proto, scope
@@ -406,7 +408,7 @@ class Body:
 
 
 def rename(graph: Graph, node: Node, name: str, own: Sequence[Node]) -> None:
-    """Rename a new node, and the nodes that it derived."""
+    """Rename a new node, and the nodes that it generated."""
     old = node.name
     for one in own:
         if one is not node and not one.name.startswith(f"{old}/"):
@@ -424,7 +426,7 @@ def rename(graph: Graph, node: Node, name: str, own: Sequence[Node]) -> None:
 
 
 def _rename_keys(known: dict[str, Any], name: str, other: str) -> None:
-    """Rename the keys of a node and of its derived nodes."""
+    """Rename the keys of a node and of the nodes that it generated."""
     for key in [k for k in known if k == name or k.startswith(f"{name}/")]:
         known[other + key[len(name) :]] = known.pop(key)
 
@@ -439,7 +441,7 @@ def _is_small(tensor: Tensor) -> bool:
 
 
 def _with_attributes(node: Any, given: dict[str, Any], present: set[str], function: Any) -> Any:
-    """Return a node of a function with the attributes that its call gives."""
+    """Return a node of a function with the attributes given by the function's call."""
     absent = {name for name in function.input if name not in present}
     if not any(a.ref_attr_name for a in node.attribute) and not absent.intersection(node.input):
         return node

@@ -1,4 +1,4 @@
-"""The values that names refer to while a file is read: known arrays, and tensors."""
+"""The values of names while a file is read: known arrays, and tensors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from nodeflow.integrations.onnx.errors import OnnxFileError
 from nodeflow.ops.variables.stored import STORED
 
 FEW = 4
-"""Maximum number of elements of an array that becomes a constant, which the document shows. Larger
-arrays become variables, whose values are in the file of weights."""
+"""Maximum number of elements of an array that becomes a constant, which the document shows.
+Larger arrays become variables, whose values are stored in the file of weights.
+"""
 FEW_INTEGERS = 256
 
 
 def is_few(array: np.ndarray) -> bool:
-    """Return whether an array becomes a constant."""
+    """Return whether an array is so small that it becomes a constant."""
     return array.size <= (FEW if number_kind(array.dtype) == "f" else FEW_INTEGERS)
 
 
@@ -29,10 +30,10 @@ class Weights:
 
     Attributes:
         arrays: values by variable.
-        trainable: whether numbers are trained.
+        trainable: whether weights are trained.
         frozen: names of values that are never trained: statistics.
-        reader: the current consumer. Each consumer gets its own constant, so that wires stay short.
-            None: one constant for all.
+        reader: the current consumer. Each consumer gets its own constant, so that wires stay
+        short. If it is None, there is one constant for all.
     """
 
     def __init__(self, graph: Graph, trainable: bool) -> None:
@@ -90,9 +91,9 @@ class Weights:
 
 
 class Scope:
-    """The names of values in one graph, and in the graphs around it.
+    """The names of values in one graph, and in the surrounding graphs.
 
-    Implements `call.Values`.
+    It implements `call.Values`.
     """
 
     def __init__(self, weights: Weights, outer: Scope | None = None) -> None:
@@ -112,7 +113,7 @@ class Scope:
         self.arrays[name] = (called or name, array, kind)
 
     def put_same(self, name: str, of: Scope, other: str) -> None:
-        """Add a name for a value of another scope: an input of a function."""
+        """Add a name for a value of another scope, for an input of a function."""
         where = of.holder(other)
         if where is None:
             return
@@ -123,7 +124,9 @@ class Scope:
             self.arrays[name] = where.arrays[other]
 
     def _claim(self, name: str) -> None:
-        """Refuse a name that already has a value, because ONNX lets each value be made once."""
+        """Reject a name that already has a value, because ONNX allows only one definition of a
+        value.
+        """
         if name in self.tensors or name in self.arrays:
             raise OnnxFileError(
                 f"{name!r} is made twice, and ONNX lets each value be made once",

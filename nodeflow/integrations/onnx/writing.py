@@ -1,7 +1,7 @@
 """Conversion of a graph to an ONNX model, for ``nodeflow export --to onnx`` and the window.
 
-Subgraphs become functions. A node that ONNX expresses by several nodes also becomes a function,
-which names its op, so that opening the file restores the node. Everything has a fixed order, so
+Subgraphs become functions. A node that needs several ONNX nodes also becomes a function, which
+names its op, so that opening the file restores the node. The order of everything is fixed, so
 equal graphs give equal bytes.
 """
 
@@ -35,8 +35,9 @@ from nodeflow.integrations.onnx.translate import PRODUCER
 from nodeflow.ops.training_mode import is_flag
 
 NEWEST = 24, "1.32.0"
-"""The default opset, and the release of onnxruntime that it was checked with (``make test-peers
-ONNX_PYTHON=…``)."""
+"""The default opset, and the release of onnxruntime with which it was tested (``make test-peers
+ONNX_PYTHON=…``).
+"""
 FLOW = ("cond", "scan", "while_loop")
 """Ops whose bodies nodeflow's functions keep unchanged."""
 BODIES = {"body", "cond", "true_body", "false_body"}
@@ -44,13 +45,15 @@ SOURCES = ("placeholder", "variable", "constant")
 
 
 def default_opset() -> int:
-    """Return the newest opset that onnxruntime was checked with and the installed onnx knows."""
+    """Return the newest opset that was tested with onnxruntime and that the installed onnx
+    supports.
+    """
     return min(NEWEST[0], onnx_package().defs.onnx_opset_version())
 
 
 @dataclass(frozen=True)
 class Part:
-    """A subgraph's instance while it is written: its name, its definition, and its nodes."""
+    """An instance of a subgraph while it is written: its name, its definition, and its nodes."""
 
     name: str
     definition: str
@@ -70,12 +73,12 @@ def model_of(
     Args:
         outputs: the tensors by name.
         values: values of the variables, by name.
-        instances: names of definitions by name of a subgraph's instance.
+        instances: name of the definition, by name of a subgraph's instance.
         foreign: names for inputs, outputs and sizes that replace the names in this graph.
 
     Raises:
         SoftwareMissing: the package onnx is not installed.
-        NotInOnnx: names every node that ONNX cannot express.
+        NotInOnnx: the error names every node that ONNX cannot express.
     """
     onnx = onnx_package()
     opset = opset or default_opset()
@@ -88,11 +91,11 @@ def model_of(
 
 @dataclass(frozen=True)
 class ForeignNames:
-    """Names that tensors and their sizes had in the file that a graph came from.
+    """Names that tensors and their sizes had in the file from which a graph came.
 
     Attributes:
-        names: tensor -> its name.
-        sizes: tensor -> the names of its sizes, None for a size without one.
+        names: the name of each tensor.
+        sizes: for each tensor, the names of its sizes, None for a size without a name.
     """
 
     names: Mapping[Tensor, str]
@@ -161,7 +164,9 @@ class _Writer:
         return made
 
     def _declared_inside(self, e: Emitter) -> list[Any]:
-        """Return the types of outputs of nodes without a counterpart, which only the file knows."""
+        """Return the declared types of outputs of nodes without a counterpart, known only from
+        the file.
+        """
         foreign = [n for n in self._nodes if n.op.id.startswith(FOREIGN)]
         tensors = [t for n in foreign for t in n.outputs if t in e.names and t.type.has_rank]
         return [_declared(e.names[t], t.type) for t in tensors]
@@ -205,7 +210,7 @@ class _Writer:
         return None
 
     def _node(self, e: Emitter, node: Node) -> None:
-        """Write a node: as a single ONNX node, or as a call of a function made of several."""
+        """Write a node: as a single ONNX node, or as a call of a function that contains several."""
         if node.op.id.startswith(FOREIGN):
             domain = node.op.id.removeprefix(FOREIGN).rpartition("/")[0]
             if domain:
@@ -329,7 +334,10 @@ class _Writer:
         return any(reader not in inside for reader in readers)
 
     def _consumers(self) -> dict[Tensor, list[Node | None]]:
-        """Return the nodes of the document that read each tensor; None stands for the outside."""
+        """Return the nodes of the document that read each tensor.
+
+        None stands for a reader outside.
+        """
         found: dict[Tensor, list[Node | None]] = {}
         for node in self._nodes:
             for tensor in node.inputs:
@@ -339,7 +347,7 @@ class _Writer:
         return found
 
     def _result(self, body: Emitter, name: str, formals: Mapping[str, str]) -> str:
-        """Return the output of a function, copied if it is an input or a constant."""
+        """Return the output of a function. If it is an input or a constant, write a copy of it."""
         made = {o for n in body.nodes for o in n.output if n.op_type != "Constant"}
         if name in made and name not in formals.values():
             return name
@@ -355,7 +363,7 @@ class _Writer:
         outputs: list[str],
         told: bool,
     ) -> str:
-        """Return the name of the function with this body. Equal functions are shared."""
+        """Return the name of the function with this body. Equal bodies share a function."""
         onnx = onnx_package()
         used = {n.domain for n in body.nodes} - {""}
         versions = {"": self._opset, **{d: self._foreign.get(d, 1) for d in used}}
@@ -424,7 +432,7 @@ class _Writer:
         return tensor.name if name.partition(":")[0] in self._graph else name
 
     def _renamed(self, e: Emitter, tensor: Tensor, wanted: str) -> str:
-        """Rename a value, by an Identity if necessary; return the new name."""
+        """Rename a value, by an Identity node if necessary. Return the new name."""
         name = e.names[tensor]
         if wanted in e.types or any(name in read_inside(n) for n in e.nodes):
             e.node_name = wanted
@@ -444,12 +452,15 @@ class _Writer:
 
 
 def _is_written(node: Node) -> bool:
-    """Return whether a node is written. Complex constants are, so that opening restores them."""
+    """Return whether a node is written.
+
+    Complex constants are written, so that opening restores them.
+    """
     return node.op.id not in SOURCES or (node.op.id == "constant" and has_complex(node))
 
 
 def _needed(e: Emitter, ends: Sequence[str]) -> set[str]:
-    """Return the values that outputs need; drop nodes that make none of them."""
+    """Return the values on which outputs depend. Drop nodes that make none of them."""
     wanted, kept = set(ends), []
     for node in reversed(e.nodes):
         if wanted.intersection(node.output):
@@ -461,7 +472,7 @@ def _needed(e: Emitter, ends: Sequence[str]) -> set[str]:
 
 
 def _ordered(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes whose graph pieces have a canonical text."""
+    """Return attributes in which the bodies of loops and branches have a canonical text."""
     found = dict(attrs)
     for name in BODIES & found.keys():
         found[name] = compact_json(json.loads(found[name]))
@@ -469,7 +480,10 @@ def _ordered(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_order(units: Sequence[Node | Part]) -> list[Node | Part]:
-    """Order units so that each follows the units it reads. Dissolve an impossible instance."""
+    """Sort nodes and instances so that each follows those it reads.
+
+    Dissolve an instance that prevents this.
+    """
     owner: dict[Node, int] = {}
     for index, unit in enumerate(units):
         for node in [unit] if isinstance(unit, Node) else unit.nodes:
@@ -505,7 +519,10 @@ def _top(tensor: Tensor) -> Node:
 
 
 def _declared(name: str, type_: TensorType, sizes: Sequence[str | None] = ()) -> Any:
-    """Declare an input or output. Sizes that only a run knows get the given or new names."""
+    """Declare an input or output of the model.
+
+    Sizes that are known only at run time get the given names or new ones.
+    """
     onnx = onnx_package()
     if type_.dtype not in NUMBERS:
         raise NotInOnnx(f"ONNX has no dtype {type_.dtype}", node=name)

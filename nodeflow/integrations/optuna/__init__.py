@@ -1,1 +1,1 @@
-"""Optuna as a sampler of sweeps: it learns from earlier trials, and ends hopeless ones early."""
+"""Optuna as a sampler of sweeps: it learns from earlier trials, and ends hopeless trials early."""

@@ -1,4 +1,4 @@
-"""Optuna as a source of trials, which also ends hopeless ones early."""
+"""Optuna as a source of trials, which also ends hopeless trials early."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ PLAIN = (str, int, float, bool, type(None))
 class OptunaSource:
     """A study of Optuna, in memory.
 
-    Its proposals depend on the order of ended trials, which the sweep records. With one worker the
-    proposals are always the same.
+    Its proposals depend on the order of ended trials, which the sweep records. With one worker,
+    a repeated sweep gets the same proposals.
     """
 
     def __init__(self, plan: Plan) -> None:

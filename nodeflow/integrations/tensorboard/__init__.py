@@ -1,1 +1,1 @@
-"""Event files: what TensorBoard shows of trainings, runs and summaries, written and read."""
+"""Event files of TensorBoard: written for trainings, runs and summaries, and read."""

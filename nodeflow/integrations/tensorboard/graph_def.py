@@ -1,6 +1,7 @@
 """A graph as TensorFlow's GraphDef, which TensorBoard draws.
 
-From ``tensorflow/core/framework/{graph,node_def,attr_value,tensor_shape,types}.proto``.
+The fields are those of
+``tensorflow/core/framework/{graph,node_def,attr_value,tensor_shape,types}.proto``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ PRODUCER = 24
 
 
 def graph_def(graph: Graph) -> bytes:
-    """Return the serialized GraphDef of a graph, derived nodes included."""
+    """Return the serialized GraphDef of a graph, including generated nodes."""
     nodes = b"".join(pb.message(1, _node_def(node)) for node in graph.nodes)
     return nodes + pb.message(4, pb.integer(1, PRODUCER))
 

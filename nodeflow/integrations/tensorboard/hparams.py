@@ -1,6 +1,7 @@
-"""Settings and outcome of a training, for TensorBoard's table of hyperparameters.
+"""Settings and result of a training, for TensorBoard's table of hyperparameters.
 
-From ``tensorboard/plugins/hparams/{plugin_data,api}.proto`` and ``google/protobuf/struct.proto``.
+The fields are those of ``tensorboard/plugins/hparams/{plugin_data,api}.proto`` and
+``google/protobuf/struct.proto``.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ EXPERIMENT, SESSION_START, SESSION_END = (
 )
 PLUGIN = "hparams"
 TEXT, TRUTH, NUMBER = 1, 2, 3
-"""Types of a hyperparameter."""
+"""Numbers of the types of a hyperparameter."""
 SUCCESS, FAILURE, RUNNING = 1, 2, 3
-"""The outcomes of a training."""
+"""Numbers of the states of a training."""
 DT_FLOAT = 1
 
 Setting = str | bool | float
 
 
 def plain_settings(settings: Mapping[str, Any]) -> dict[str, Setting]:
-    """Convert settings for TensorBoard: numbers, truth values and text; None is left out."""
+    """Convert settings for TensorBoard: numbers, truth values and text.
+
+    Settings that are None are left out.
+    """
     return {
         name: value if isinstance(value, (str, bool)) else _number_or_text(value)
         for name, value in settings.items()
@@ -82,7 +86,7 @@ def _summary(tag: str, data: bytes) -> bytes:
 
 
 def settings_in(metadata: bytes | memoryview) -> dict[str, Setting] | None:
-    """Return the settings in a value's metadata; None if it holds something else.
+    """Return the settings in a value's metadata; None if it contains something else.
 
     Raises:
         Malformed: the settings cannot be read.

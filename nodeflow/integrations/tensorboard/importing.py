@@ -1,8 +1,8 @@
 """Imports event files of other programs as runs: their scalars become curves.
 
-A folder with event files is a run, as in TensorBoard. The scalar with the name of a loss becomes
-the training loss, the others become metrics. Event files count only steps, so a curve over epochs
-counts each of their steps as an epoch.
+A folder with event files is a run, as in TensorBoard. The scalar with the name of a loss
+becomes the training loss, the others become metrics. Event files have only steps, so a metric's
+curve counts each of its steps as an epoch.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from nodeflow.train.events import Epoch
 
 LOSS_TAG = re.compile(r"loss|cost|objective|cross_?entropy", re.IGNORECASE)
 OTHER_ROWS = re.compile(r"val|test|eval|dev", re.IGNORECASE)
-"""A part of a loss's tag that marks rows other than training rows."""
+"""Words in a loss's tag that mean rows other than training rows."""
 
 
 def import_event_files(store: RunStore, folder: str | os.PathLike[str]) -> Iterator[Run]:
-    """Store each folder of event files below a folder as a run, and yield the run.
+    """Store each folder of event files inside ``folder`` as a run, and yield the run.
 
-    A folder that was imported before keeps its run, with the name, colour, star, note and tags that
-    the user gave it, and gets the current curves.
+    A folder that was imported before keeps its run, with the name, colour, star, note and tags
+    that the user gave it, and gets the current curves.
 
     Raises:
         EventFileProblem: there are no event files, or one is damaged.
@@ -90,7 +90,10 @@ def _key(tag: str) -> str:
 
 
 def _pieces(scalars: Scalars, began: float) -> Iterator[Piece]:
-    """Yield the losses in stretches of consecutive steps. The last of several values counts."""
+    """Yield the losses in ranges of consecutive steps.
+
+    If a step has several values, the last one counts.
+    """
     at = {step: (when, v) for step, when, v in zip(*vars(scalars).values(), strict=True)}
     steps = np.array(sorted(step for step in at if step >= 0), np.int64)
     ends = np.flatnonzero(np.diff(steps) != 1) + 1
@@ -102,7 +105,7 @@ def _pieces(scalars: Scalars, began: float) -> Iterator[Piece]:
 
 
 def _epochs(metrics: dict[str, Scalars], began: float) -> Iterator[Epoch]:
-    """Yield the other scalars, by step."""
+    """Yield the other scalars, by step, as epochs."""
     at: dict[int, dict[str, float]] = {}
     times: dict[int, float] = {}
     for key, scalars in metrics.items():

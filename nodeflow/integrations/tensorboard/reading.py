@@ -1,8 +1,8 @@
-"""Reads event files of `FileWriter`, TensorFlow, PyTorch, Keras and others.
+"""Reads event files written by `FileWriter`, TensorFlow, PyTorch, Keras and others.
 
-Scalars are read in both forms: a plain number (TensorFlow 1, PyTorch) and a tensor with metadata
-(TensorFlow 2). Settings are read in the form of TensorBoard's table of hyperparameters. Everything
-else is skipped. Every checksum is verified.
+Scalars are read in both forms: a plain number (TensorFlow 1, PyTorch) and a tensor with
+metadata (TensorFlow 2). Settings are read in the form of TensorBoard's table of
+hyperparameters. Everything else is skipped. Every checksum is verified.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from nodeflow.ops.summaries import protobuf as pb
 PATTERN = "*tfevents*"
 VERSION = b"brain.Event:"
 COPIES = 4.0
-"""Memory that a file takes, as a multiple of its size."""
+"""Memory that reading a file takes, as a multiple of its size."""
 DTYPES = {1: "float32", 2: "float64", 3: "int32", 9: "int64", 14: "bfloat16", 19: "float16"}
 """The dtypes of scalars by DataType number."""
 FLOATS, WHOLE = {5: "<f4", 6: "<f8"}, (7, 10)
-"""Fields of a TensorProto that hold numbers."""
+"""Fields of a TensorProto that contain numbers."""
 
 
 class EventFileProblem(FileProblem):
@@ -71,11 +71,11 @@ class EventLog:
 
 
 def event_folders(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return the folder and its subfolders that hold event files: one training each, as in
+    """Return the folder and its subfolders that contain event files. Each is one training, as in
     TensorBoard.
 
     Raises:
-        EventFileProblem: there is none.
+        EventFileProblem: there are no event files.
     """
     root = Path(folder)
     if root.is_file():
@@ -92,10 +92,10 @@ def event_folders(folder: str | os.PathLike[str]) -> list[Path]:
 def read_folder(folder: str | os.PathLike[str]) -> EventLog:
     """Read the event files directly in a folder, in the order of their names.
 
-    An incomplete record at the end of a file that is still being written is left out.
+    An incomplete record at the end of a file that is still being written is skipped.
 
     Raises:
-        EventFileProblem: a file is damaged, or no event file; the message says where.
+        EventFileProblem: a file is damaged, or not an event file; the message says where.
         ReadRefused: it is no regular file, or larger than the limit.
     """
     log = EventLog()
@@ -122,7 +122,10 @@ def _read(path: Path, log: EventLog) -> None:
 
 
 def _take_event(record: memoryview, log: EventLog, is_first: bool) -> None:
-    """Take an Event: wall_time 1, step 2, file_version 3, graph_def 4, summary 5."""
+    """Add the content of an Event to a log.
+
+    Fields: wall_time 1, step 2, file_version 3, graph_def 4, summary 5.
+    """
     time, step, summaries = 0.0, 0, []
     for number, value in pb.fields(record):
         if number == 1 and isinstance(value, memoryview) and len(value) == 8:
@@ -145,7 +148,7 @@ def _take_event(record: memoryview, log: EventLog, is_first: bool) -> None:
 
 
 def _take_value(data: memoryview, step: int, time: float, log: EventLog) -> None:
-    """Take a Summary.Value: tag 1, simple_value 2, tensor 8, metadata 9."""
+    """Add a Summary.Value to a log. Fields: tag 1, simple_value 2, tensor 8, metadata 9."""
     tag, number = "", None
     for field_number, value in pb.fields(data):
         if not isinstance(value, memoryview):

@@ -1,7 +1,8 @@
 """TFRecord: the framing of records in an event file.
 
-Each record is its length (uint64), a masked checksum of the length, the data, and a masked checksum
-of the data, all little-endian. The checksum is CRC-32C (Castagnoli; RFC 3720, appendix B.4).
+Each record is its length (uint64), a masked checksum of the length, the data, and a masked
+checksum of the data, all little-endian. The checksum is CRC-32C (Castagnoli; RFC 3720, appendix
+B.4).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ POLYNOMIAL = 0x82F63B78
 MASK_DELTA = 0xA282EAD8
 SEED = 0xFFFFFFFF
 STRIDE = 256
-"""Bytes of the pieces of long data. The checksums of all pieces are computed in parallel."""
+"""Bytes of each piece of long data. The checksums of all pieces are computed in parallel."""
 HEADER, TRAILER = 12, 4
 """Bytes before and after the data of a record."""
 
@@ -40,7 +41,8 @@ def _advanced(crcs: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 @cache
 def _stride_tables() -> tuple[tuple[int, ...], ...]:
-    """Return tables, by each of a checksum's four bytes, of its advance by `STRIDE` zero bytes.
+    """Return tables for advancing a checksum by `STRIDE` zero bytes, one for each of its four
+    bytes.
 
     The advance is a linear map.
     """
@@ -70,7 +72,10 @@ def crc32c(data: bytes | memoryview) -> int:
 
 
 def crc32c_of_each(parts: Sequence[bytes | memoryview]) -> np.ndarray:
-    """Return the CRC-32C of each of many short byte strings, uint32; equal lengths in parallel."""
+    """Return the CRC-32C of each of many short byte strings, uint32.
+
+    Strings of equal length are processed in parallel.
+    """
     found = np.empty(len(parts), np.uint32)
     lengths = np.fromiter(map(len, parts), np.int64, len(parts))
     for length in np.unique(lengths).tolist():
@@ -85,7 +90,7 @@ def crc32c_of_each(parts: Sequence[bytes | memoryview]) -> np.ndarray:
 
 
 def masked(crc: int) -> int:
-    """Mask a checksum that becomes part of checked data: rotate it and add a constant."""
+    """Mask a checksum that becomes part of checksummed data: rotate it and add a constant."""
     return ((crc >> 15 | crc << 17) + MASK_DELTA) & 0xFFFFFFFF
 
 
@@ -100,10 +105,10 @@ def framed(*records: bytes) -> bytes:
 
 
 class DamagedRecord(ValueError):
-    """The checksum of a record is wrong.
+    """An error: the checksum of a record is wrong.
 
     Attributes:
-        place: where in the file it begins.
+        place: the position in the file where the record begins.
     """
 
     def __init__(self, place: int) -> None:

@@ -22,7 +22,7 @@ STATUS = {DONE: hparams.SUCCESS, STOPPED: hparams.SUCCESS, RUNNING: hparams.RUNN
 
 
 def write_runs(store: RunStore, runs: Iterable[Run], folder: str | os.PathLike[str]) -> int:
-    """Write each run to its own folder in the folder of TensorBoard, and return their number.
+    """Write each run to a subfolder of TensorBoard's folder, and return the number of runs.
 
     Raises:
         FileProblem: the event files cannot be written.

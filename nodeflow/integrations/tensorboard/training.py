@@ -27,12 +27,14 @@ from nodeflow.train.training import Training
 from nodeflow.train.training_facts import settings_of
 
 LOSS, EPOCH_LOSS = "loss", "loss_of_epoch"
-"""Tags of the loss of each step and of each epoch. Metrics are tagged by their keys."""
+"""Tags of the loss of each step and of each epoch. The tag of a metric is its key."""
 FLUSH_SECONDS = 2.0
-"""Seconds until the data of a live training are on disk."""
+"""Seconds until the data of a running training are on disk."""
 MOST_WAITING = 1 << 16
 LARGEST_HISTOGRAM = 1 << 22
-"""The largest number of elements for a histogram of a variable. Larger ones take long."""
+"""The largest number of elements of a variable with a histogram. Larger histograms take too
+long.
+"""
 
 
 class EventFiles:
@@ -84,7 +86,7 @@ class EventFiles:
         )
 
     def end(self, status: int, ended: float) -> None:
-        """Write how the training ended, a status of `hparams`, and close the file."""
+        """Write the result of the training, a status of `hparams`, and close the file."""
         self._writer.add_summaries([(0, ended, hparams.session_end(status, ended))])
         self._writer.close()
 
@@ -119,7 +121,7 @@ class EventFiles:
 
 
 def begin(folder: str | os.PathLike[str], name: str) -> EventFiles:
-    """Return the writer of one training, in a new folder of its own inside `folder`.
+    """Return the writer of one training, in a new subfolder of `folder`.
 
     Raises:
         FileProblem: it cannot be written.
@@ -128,7 +130,7 @@ def begin(folder: str | os.PathLike[str], name: str) -> EventFiles:
 
 
 def folder_for(folder: str | os.PathLike[str], name: str) -> Path:
-    """Return the path of a new folder for one training, inside the folder of TensorBoard."""
+    """Return the path of a new subfolder for one training in TensorBoard's folder."""
     root = Path(folder)
     stem = f"{name or 'training'}-{time.strftime('%Y%m%d-%H%M%S')}"
     number = 1
@@ -139,7 +141,7 @@ def folder_for(folder: str | os.PathLike[str], name: str) -> Path:
 
 @dataclass
 class _Writing:
-    """The writing of one training."""
+    """The state of writing one training."""
 
     session: Session
     training: Training
@@ -151,7 +153,7 @@ class _Writing:
     is_lost: bool = False
 
     def write(self, action: Callable[[], None]) -> None:
-        """Call a writing function, unless an earlier one failed."""
+        """Call a function that writes, unless an earlier one failed."""
         if self.is_lost:
             return
         try:

@@ -35,7 +35,7 @@ class FileWriter:
 
     Args:
         logdir: the folder for ``tensorboard --logdir``; created if it is missing.
-        graph: a graph whose picture is written too.
+        graph: a graph to be drawn by TensorBoard.
         max_queue: maximum number of events that wait to be written.
         flush_secs: maximum number of seconds that they wait.
         filename_suffix: end of the file's name.
@@ -84,11 +84,11 @@ class FileWriter:
         """Write a fetched summary.
 
         Args:
-            summary: the bytes that ``session.run(merged)`` returned, or a message of protobuf.
+            summary: the bytes that ``session.run(merged)`` returned, or a protobuf message.
             global_step: its position on TensorBoard's axis.
 
         Raises:
-            FileProblem: it is no summary, or the file cannot be written.
+            FileProblem: it is not a summary, or the file cannot be written.
         """
         if hasattr(summary, "SerializeToString"):
             summary = summary.SerializeToString()
@@ -100,7 +100,7 @@ class FileWriter:
         self._add(pb.message(5, bytes(summary)), global_step)
 
     def add_graph(self, graph: Graph, global_step: int | None = None) -> None:
-        """Write the picture of a graph."""
+        """Write a graph, to be drawn by TensorBoard."""
         if not isinstance(graph, Graph):
             raise FileProblem(
                 f"expected a Graph, not {type(graph).__name__}", hint="Give session.graph."

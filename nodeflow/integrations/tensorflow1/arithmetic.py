@@ -1,4 +1,6 @@
-"""Functions of numbers that accept integers in TensorFlow 1: `/`, means, and tables in parts."""
+"""Functions that treat integers as TensorFlow 1 does: `/` and means; and lookups in tables of
+several parts.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _QUOTIENTS = {
     **dict.fromkeys(("int8", "int16", "uint8", "uint16"), "float32"),
     **dict.fromkeys(("int32", "int64", "uint32", "uint64"), "float64"),
 }
-"""Dtype of integers -> the dtype of their quotient."""
+"""The dtype of the quotient, by dtype of the integers."""
 
 
 def truediv(x: Any, y: Any, name: str | None = None) -> Tensor:
@@ -90,7 +92,7 @@ def embedding_lookup(
 
 
 def _starts(parts: Sequence[Any]) -> list[int]:
-    """Return the number of the first row of each part, in all of them one after the other."""
+    """Return for each part the number of its first row, counted over all parts in sequence."""
     starts = [0]
     for part in parts[:-1]:
         rows = part.shape[0] if part.type.has_rank else None

@@ -1,9 +1,9 @@
-"""The converter: makes a TensorFlow 1 program import its names from nodeflow.
+"""The converter: rewrites a TensorFlow 1 program so that it imports its names from nodeflow.
 
-Only the imports change; all other text stays, comments included. With ``rename``, names that mean
-the same in `nf` are written so. The converter also checks names and keyword arguments, and reports
-those that are missing here. In a program for nodeflow 0.1, it rewrites the names that have moved
-out of `nf`.
+Only the imports change; all other text stays, including comments. With ``rename``, names with
+the same meaning in `nf` are written as ``nf.NAME``. The converter also checks names and keyword
+arguments, and reports those that are missing here. In a program for nodeflow 0.1, it rewrites
+the names that have moved out of `nf`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from nodeflow.integrations.tensorflow1.tables.refusals import refused
 
 PACKAGE = "nodeflow.tensorflow1"
 ALL = ("tensorflow", "tensorflow.compat.v1", PACKAGE)
-"""Modules that are all of TensorFlow 1."""
+"""Modules that stand for all of TensorFlow 1."""
 
 MOVED_MODULES = {
     "nodeflow.data.mnist_tutorial": f"{PACKAGE}.examples.tutorials.mnist.input_data",
@@ -59,7 +59,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Converted:
-    """The new text of a program, and what is left to do by hand, in order."""
+    """The new text of a program, and the problems to solve by hand, in order."""
 
     text: str
     problems: tuple[Problem, ...]
@@ -110,7 +110,9 @@ class _Converter:
         return Converted(text, tuple(sorted(self.problems)))
 
     def _outermost(self, tree: ast.AST) -> Iterator[ast.AST]:
-        """Yield the nodes of a program; of a chain ``tf.a.b`` only the outermost."""
+        """Yield the nodes of a program's syntax tree, but of a chain ``tf.a.b`` only the
+        outermost.
+        """
         stack = [tree]
         while stack:
             node = stack.pop()
@@ -186,7 +188,7 @@ class _Converter:
         return is_space(path)
 
     def _write_imports(self) -> None:
-        """Import `nf` where renamed names need it, and remove imports that are now unused."""
+        """Import `nf` where renamed names need it, and remove unused imports."""
         nf = "import nodeflow as nf"
         if self.renamed and self.adopted:
             first, *rest = self.adopted
@@ -235,7 +237,10 @@ class _Converter:
             self.kept = True
 
     def _respelled(self, call: ast.Call) -> bool:
-        """Write a call as `nf` has it, if that is wanted and its meaning differs there."""
+        """If renaming is wanted and a call has another form in `nf`, rewrite it.
+
+        Return whether it was rewritten.
+        """
         if not self.rename:
             return False
         if (step := step_of(call, self._path, self.numbers)) is not None:
@@ -254,7 +259,7 @@ class _Converter:
         return True
 
     def _name(self, node: ast.Attribute, path: str) -> None:
-        """Check a name; of ``tf.float32.max``, its beginning. Rename it if that is wanted."""
+        """Check a name, or for ``tf.float32.max`` its beginning. Rename it if that is wanted."""
         parts = path.split(".")
         for count in range(len(parts), 0, -1):
             start = ".".join(parts[:count])
@@ -291,7 +296,9 @@ class _Converter:
             self.edits.append((start, start + len(whole), f"tf.{name}"))
 
     def _keywords(self, call: ast.Call, path: str) -> None:
-        """Rename keyword arguments for `nf`, and report those that a function does not take."""
+        """Rename keyword arguments to those of `nf`, and report those that a function does not
+        take.
+        """
         one = found_at(path)
         if one is None:
             return
@@ -337,7 +344,9 @@ class _Converter:
 
 
 def _inside(module: str) -> str | None:
-    """Return the path of a module in TensorFlow, empty for itself, or None for another module."""
+    """Return the path of a module inside TensorFlow: empty for TensorFlow itself, None for
+    another module.
+    """
     for package in ("tensorflow", PACKAGE):
         if module == package:
             return ""
@@ -347,7 +356,9 @@ def _inside(module: str) -> str | None:
 
 
 def _chain(node: ast.AST) -> tuple[str, list[str]]:
-    """Return the name and the attributes of an expression ``name.a.b``; no name for another."""
+    """Return the name and the attributes of an expression ``name.a.b``; an empty name for
+    another expression.
+    """
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -356,7 +367,7 @@ def _chain(node: ast.AST) -> tuple[str, list[str]]:
 
 
 def _stands_alone(node: ast.stmt, lines: list[str]) -> bool:
-    """Return whether a statement has its lines for itself."""
+    """Return whether a statement shares its lines with no other code."""
     line = lines[(node.end_lineno or node.lineno) - 1]
     rest = line.encode()[node.end_col_offset or 0 :].decode().strip()
     return not rest.startswith(";") and not line.encode()[: node.col_offset].strip()

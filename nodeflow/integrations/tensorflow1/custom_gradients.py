@@ -19,9 +19,9 @@ __all__ = ["custom_gradient", "grad_pass_through"]
 
 
 class CustomGradient(Op):
-    """The results of a function, with the gradients that the function gave with them.
+    """The results of a function, with the gradients that the function defined for them.
 
-    The inputs are the results, then the tensors that gradients flow back to.
+    The inputs are the results, followed by the tensors to which gradients flow back.
     """
 
     id = "custom_gradient"
@@ -53,21 +53,21 @@ class CustomGradient(Op):
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function compute the gradients of its results.
+    """Return a function that defines the gradients of its results itself.
 
     Args:
-        f: takes tensors, and returns a tensor or a list of tensors and a function. That function
-            takes the gradient of each result, and returns the gradient of each argument. If ``f``
-            uses trainable variables, it also takes ``variables``, a list, and returns a pair: the
-            gradients of the arguments, and a list of those of the variables.
+        f: takes tensors, and returns a tensor or a list of tensors and a function. That
+        function takes the gradient of each result, and returns the gradient of each argument.
+        If ``f`` uses trainable variables, it also takes ``variables``, a list, and returns a
+        pair: the gradients of the arguments, and a list of the gradients of the variables.
 
     Returns:
-        A function of tensors that returns the results. A graph with such a function runs only in
-            this program: `nf.save` refuses it.
+        A function of tensors that returns the results. A graph with such a function runs only
+        in this program: `nf.save` refuses it.
 
     Raises:
-        GraphError: ``f`` returns something else, or uses variables and the function of its
-            gradients does not take ``variables``.
+        GraphError: ``f`` returns something else, or it uses variables and its gradient function
+        does not take ``variables``.
     """
 
     @wraps(f)
@@ -105,7 +105,9 @@ def grad_pass_through(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _variables_between(sources: Sequence[Tensor], ys: Sequence[Tensor]) -> list[Tensor]:
-    """Return the trainable variables that results need besides the arguments of a function."""
+    """Return the trainable variables on which results depend, besides the arguments of a
+    function.
+    """
     needed: list[Node] = []
     seen = {source.node for source in sources}
     stack = [y.node for y in ys]
@@ -123,7 +125,7 @@ def _variables_between(sources: Sequence[Tensor], ys: Sequence[Tensor]) -> list[
 def _in_order(
     function: Callable[..., Any], sources: Sequence[Tensor], used: Sequence[Tensor]
 ) -> Callable[..., list[Tensor | None]]:
-    """Return a function of the gradients of results that returns those of arguments and variables.
+    """Return a function from the gradients of results to the gradients of arguments and variables.
 
     Raises:
         GraphError: there are variables, and the function does not take them.

@@ -1,7 +1,8 @@
-"""`tf.GraphDef` and the functions that make, read and write one. As a text it is a ``.flow`` file.
+"""`tf.GraphDef` and the functions that make, read and write one. Its text is a ``.flow`` file.
 
-A graph only grows, so a `GraphDef` of a graph is the graph's nodes of that moment. Only as bytes or
-text it is written as the JSON of nodeflow's files, which the window opens.
+Nodes of a graph are never removed, so a `GraphDef` refers to the nodes that the graph has at
+that moment. Only when its bytes or text are needed, it is written as the JSON of nodeflow's
+files, which the window opens.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 _NAMES = ("variables", "share")
-"""Attributes with names of other nodes."""
+"""Attributes that contain names of other nodes."""
 
 
 class NodeDef:
@@ -63,7 +64,7 @@ class GraphDef:
 
     @property
     def node(self) -> list[NodeDef]:
-        """The nodes, without those that others derive."""
+        """The nodes, without generated nodes."""
         return [NodeDef(node) for node in self.graph.nodes if node.derived_from is None]
 
     def SerializeToString(self) -> bytes:
@@ -110,7 +111,7 @@ class GraphDef:
 
 
 def _with_nodes(graph: Graph, nodes: Iterable[Node]) -> Graph:
-    """Return a graph with some of another one's nodes."""
+    """Return a graph with some of the nodes of another graph."""
     made = copy.copy(graph)
     made.nodes = list(nodes)
     made._by_name = {node.name: node for node in made.nodes}
@@ -160,7 +161,7 @@ class _Copying:
         self._nodes: dict[Node, Node] = {}
 
     def add(self, nodes: Iterable[Node]) -> None:
-        """Add copies of nodes. A copy of a macro node derives the other nodes again."""
+        """Add copies of nodes. The copy of a macro node generates its inner nodes again."""
         for node in nodes:
             if node.derived_from is None and not self._is_replaced(node):
                 inputs = [self.tensor(tensor) for tensor in node.inputs]
@@ -204,7 +205,7 @@ class _Copying:
 
 
 def extract_sub_graph(graph_def: GraphDef, dest_nodes: Sequence[str]) -> GraphDef:
-    """Return the nodes that some nodes depend on, and these."""
+    """Return the given nodes and all nodes on which they depend."""
     graph = graph_def.graph
     needed = ancestors(graph.node(name) for name in dest_nodes)
     needed |= {graph.node(n.derived_from) for n in needed if n.derived_from is not None}
@@ -218,7 +219,8 @@ def convert_variables_to_constants(
     variable_names_whitelist: Sequence[str] | None = None,
     variable_names_blacklist: Sequence[str] | None = None,
 ) -> GraphDef:
-    """Return the nodes that some nodes depend on, with the values of a session for variables.
+    """Return the nodes on which some nodes depend, with variables replaced by their values in a
+    session.
 
     Args:
         output_node_names: the names of the nodes.

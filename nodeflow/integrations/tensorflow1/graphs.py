@@ -1,4 +1,6 @@
-"""`tf.Graph`, which is also the default graph of programs that import TensorFlow 1's names."""
+"""`tf.Graph`, which is also the class of the default graph in programs that import TensorFlow
+1's names.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ class Graph(graph.Graph):
     quotient = staticmethod(truediv)
 
     entered: ClassVar[Callable[[graph.Graph], None]] = lambda _: None
-    """Called with each graph that becomes the default one in a block."""
+    """Called with each graph that becomes the default one in a ``with`` block."""
 
     def __enter__(self) -> Self:
         Graph.entered(self)

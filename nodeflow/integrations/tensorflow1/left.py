@@ -1,7 +1,7 @@
-"""Runs a program, and writes the graph that it leaves: ``python -m ...left TARGET PROGRAM ...``.
+"""Runs a program, and writes the graph that it has built: ``python -m ...left TARGET PROGRAM ...``.
 
-The program may end, exit, fail, or be interrupted by Ctrl-C. The graph is the default graph; if
-that is empty, the last graph that was the default one in a block.
+The program may end, exit, fail, or be interrupted by Ctrl-C. The written graph is the default
+graph. If that is empty, it is the last graph that was the default in a ``with`` block.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _exit_code(program: Path, arguments: list[str]) -> int:
-    """Run a program like Python does, and return its exit code."""
+    """Run a program as Python does, and return its exit code."""
     try:
         return run(program, arguments)
     except SystemExit as error:

@@ -1,4 +1,4 @@
-"""What nodeflow's hints for wrong names know about TensorFlow 1."""
+"""The names of TensorFlow 1 for nodeflow's hints about wrong names."""
 
 from __future__ import annotations
 

@@ -50,6 +50,6 @@ class Spaces(MetaPathFinder, Loader):
 
 
 def provide(package: str) -> None:
-    """Let ``import`` find the namespaces below a package name, before all other modules."""
+    """Make ``import`` find the namespaces below a package name, before all other modules."""
     if not any(isinstance(one, Spaces) and one.package == package for one in sys.meta_path):
         sys.meta_path.insert(0, Spaces(package))

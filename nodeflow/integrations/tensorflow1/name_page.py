@@ -1,4 +1,6 @@
-"""The page *TensorFlow 1, name by name*: its public names and their counterparts here."""
+"""The documentation page *TensorFlow 1, name by name*: its public names and their counterparts
+here.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ class Name(NamedTuple):
     """One public name of TensorFlow 1.
 
     Attributes:
-        path: without ``tf.``.
+        path: the name without ``tf.``.
         parameters: names of its parameters.
     """
 
@@ -46,7 +48,7 @@ def names() -> list[Name]:
 
 
 def answers() -> Iterator[tuple[Name, Answer]]:
-    """Yield each name with its counterpart: ``nf.NAME``, or ``tf.NAME`` if only that exists."""
+    """Yield each name with its counterpart: ``nf.NAME``, or ``tf.NAME`` if only this exists."""
     for name in names():
         if homes.home(name.path) is not None:
             yield name, Answer(f"tf.{name.path}")
@@ -56,7 +58,9 @@ def answers() -> Iterator[tuple[Name, Answer]]:
 
 
 def arguments(name: Name, path: str) -> tuple[dict[str, str], list[str]]:
-    """Return the arguments with another name in a counterpart, and those that it does not take."""
+    """Return the arguments that have another name in a counterpart, and those that it does not
+    take.
+    """
     known = parameters_of(function_at(path))
     renamed: dict[str, str] = {}
     missing: list[str] = []
@@ -103,7 +107,7 @@ def _row(name: Name, path: str) -> str:
 
 
 def _absent(rows: list[tuple[Name, str]]) -> Iterator[str]:
-    """Yield lists of the names that are missing here, by reason."""
+    """Yield Markdown lists of the names that are missing here, by reason."""
     by_reason: dict[str, list[str]] = defaultdict(list)
     for name, reason in rows:
         by_reason[reason].append(f"`{name.path.rpartition('.')[2]}`")

@@ -19,7 +19,9 @@ from nodeflow.integrations.tensorflow1.tables import homes
 from nodeflow.integrations.tensorflow1.tables.names import RENAMED
 
 PUBLIC_NAMES = Path(__file__).with_name("public_names.txt")
-"""Names in TensorFlow 2.15's ``tf.compat.v1``, with parameters; ``=`` marks a default."""
+"""The file with the names in TensorFlow 2.15's ``tf.compat.v1`` and their parameters; ``=``
+marks a default.
+"""
 
 
 @cache
@@ -35,7 +37,7 @@ def public_names() -> dict[str, tuple[str, ...]]:
 
 @cache
 def known_names() -> frozenset[str]:
-    """Return the names that TensorFlow 1 has, or had once, whether here or not."""
+    """Return the names that TensorFlow 1 has or once had, whether they are here or not."""
     return frozenset({*public_names(), *RENAMED, *homes.own_names()})
 
 
@@ -50,7 +52,7 @@ def counterpart(path: str) -> Answer:
 
 
 def found_at(path: str) -> str | None:
-    """Return the public spelling of a name that is in this namespace, or None."""
+    """Return the public spelling of a name, if it is in this namespace, or None."""
     for one in homes.candidates(path):
         if homes.home(one) is not None:
             return one
@@ -93,7 +95,7 @@ class Space(ModuleType):
 
 ROOT = Space()
 ROOT.__dict__["__version__"] = "1.15.0"
-"""All of TensorFlow 1."""
+"""The namespace of all of TensorFlow 1."""
 
 
 def named(path: str) -> Any:
@@ -119,7 +121,7 @@ def space(path: str) -> Space:
 
 
 def _object(path: str) -> Any:
-    """Return the object with a public name that is here."""
+    """Return the object with a public name that is in this namespace."""
     if (home := homes.home(path)) is not None:
         return homes.load(home)
     value = attrgetter(counterpart(path).here or "")(import_module("nodeflow"))
@@ -127,7 +129,7 @@ def _object(path: str) -> Any:
 
 
 def _unknown(path: str) -> str:
-    """Return the error text for a name that is not here, with the reason or a similar name."""
+    """Return the error text for a name that is missing here, with the reason or a similar name."""
     text = f"nodeflow.tensorflow1 has no {path!r}"
     if path in public_names() and (reason := counterpart(path).reason):
         return f"{text}: {reason}."
@@ -138,7 +140,7 @@ def _unknown(path: str) -> str:
 
 
 def adapted(function: Any, path: str) -> Any:
-    """Return a function that also takes TensorFlow 1's names of keyword arguments."""
+    """Return a function that also accepts TensorFlow 1's names of keyword arguments."""
     try:
         known = inspect.signature(function).parameters
     except (TypeError, ValueError):

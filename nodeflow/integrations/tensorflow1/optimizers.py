@@ -1,7 +1,8 @@
-"""`tf.train`: optimizers that change only the table rows that a step looked up.
+"""`tf.train`: optimizers that change only the table rows that a step looks up.
 
-TensorFlow 1 applies the gradient of a lookup only to the looked-up rows, so velocity or mean square
-of other rows do not change. In `nf.train` all rows move, by the formulas.
+TensorFlow 1 applies the gradient of a lookup only to the looked-up rows, so the velocities or
+mean squares of other rows do not change. In `nf.train` all rows change, according to the
+formulas.
 """
 
 from __future__ import annotations
@@ -38,13 +39,17 @@ class AdadeltaOptimizer(optimizers.AdadeltaOptimizer):
 
 
 class FtrlOptimizer(optimizers.FtrlOptimizer):
-    """FTRL ("follow the regularized leader"), only for the table rows that a step looks up."""
+    """FTRL ("follow the regularized leader") that updates only the table rows that a step looks
+    up.
+    """
 
     rows = "touched"
 
 
 class ProximalGradientDescentOptimizer(optimizers.ProximalGradientDescentOptimizer):
-    """Gradient descent with L1 and L2 penalties, only for the table rows that a step looks up."""
+    """Gradient descent with L1 and L2 penalties that updates only the table rows that a step
+    looks up.
+    """
 
     rows = "touched"
 

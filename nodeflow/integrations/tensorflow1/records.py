@@ -44,7 +44,7 @@ class TFRecordWriter:
             self._file.write(part)
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Write the buffered data to the file."""
         self._file.flush()
 
     def close(self) -> None:
@@ -144,7 +144,7 @@ class _Message:
 
 
 class BytesList(_Message):
-    """Texts of bytes."""
+    """A list of byte strings."""
 
     def __init__(self, value: Iterable[bytes] = ()) -> None:
         self.value = [bytes(one) for one in value]
@@ -157,7 +157,7 @@ class BytesList(_Message):
 
 
 class FloatList(_Message):
-    """Numbers, rounded to float32."""
+    """A list of numbers, rounded to float32."""
 
     def __init__(self, value: Iterable[float] = ()) -> None:
         numbers = [float(one) for one in value]
@@ -174,7 +174,7 @@ class FloatList(_Message):
 
 
 class Int64List(_Message):
-    """Whole numbers of 64 bits."""
+    """A list of 64-bit integers."""
 
     def __init__(self, value: Iterable[int] = ()) -> None:
         self.value = [int(one) for one in value]
@@ -246,7 +246,7 @@ class Example(_Message):
 
 
 def _varint(number: int) -> bytes:
-    """Return a whole number, 7 bits per byte, the low ones first."""
+    """Encode a whole number as a varint: 7 bits per byte, lowest first."""
     parts = bytearray()
     while number > 0x7F:
         parts.append(number & 0x7F | 0x80)
@@ -255,7 +255,7 @@ def _varint(number: int) -> bytes:
 
 
 def _varints(data: bytes) -> Iterator[int]:
-    """Yield whole numbers, 7 bits per byte."""
+    """Yield the whole numbers in data encoded as varints, with 7 bits per byte."""
     number = shift = 0
     for byte in data:
         number |= (byte & 0x7F) << shift
@@ -271,10 +271,10 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Yield the fields of a message: numbers and bytes.
+    """Yield the number and the content of each field of a message.
 
     Raises:
-        FileProblem: the message is cut off, or has another kind of field.
+        FileProblem: the message is cut off, or has a field of another kind.
     """
     place = 0
 

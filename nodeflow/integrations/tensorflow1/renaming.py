@@ -1,7 +1,7 @@
-"""Calls of TensorFlow 1 that `nf` spells otherwise, because their meaning differs there.
+"""Rewrites calls of TensorFlow 1 that have another form in `nf`, because their meaning differs.
 
-`tf.where` takes rows if its condition is a vector, so the condition is reshaped. An optimizer whose
-step changes only the rows of a table that it looked up is told so.
+`tf.where` selects rows if its condition is a vector, so the condition is reshaped. An optimizer
+whose step changes only the looked-up rows of a table gets an argument for that.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OPTIMIZERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "ProximalGradientDescent": ("proximal_gradient_descent", _L1_L2),
     "ProximalAdagrad": ("proximal_adagrad", {**_SUM, **_L1_L2}),
 }  # fmt: skip
-"""Optimizer -> its op, and the op's attribute for each argument after the learning rate."""
+"""For each optimizer, its op, and the op's attribute for each argument after the learning rate."""
 
 
 class Step(NamedTuple):
@@ -48,7 +48,9 @@ class Step(NamedTuple):
 
 
 def numbers_of(tree: ast.Module) -> dict[str, str]:
-    """Return the names that a module assigns once, to a number, each with the number's text."""
+    """Return the names to which a module assigns a number, and only once, each with the
+    number's text.
+    """
     assigned: dict[str, list[ast.expr | None]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -73,7 +75,7 @@ def _is_number(node: ast.expr) -> bool:
 def step_of(
     call: ast.Call, path_of: Callable[[ast.AST], str | None], numbers: Mapping[str, str]
 ) -> Step | None:
-    """Return a call of ``minimize`` as a call of an op; None if `nf` does not spell it so.
+    """Return a call of ``minimize`` as a call of an op; None if `nf` has no such form for it.
 
     All settings must be numbers, because an op has a port for a tensor as learning rate.
 

@@ -1,4 +1,4 @@
-"""Running a TensorFlow 1 program as it is: ``import tensorflow`` gives nodeflow's names."""
+"""Runs a TensorFlow 1 program unchanged: ``import tensorflow`` imports nodeflow's names."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from nodeflow.integrations.tensorflow1.modules import provide
 
 
 def run(program: Path, arguments: Sequence[str] = ()) -> int:
-    """Run a program like ``python PROGRAM ARGUMENTS`` does, with nodeflow for TensorFlow.
+    """Run a program like ``python PROGRAM ARGUMENTS``, with nodeflow in place of TensorFlow.
 
-    Its modules are looked for in its folder first. Exceptions of the program are raised.
+    Modules are searched for in the program's folder first. Exceptions of the program are raised.
     """
     if not program.is_file():
         print(f"{program}: there is no such file", file=sys.stderr)
@@ -26,5 +26,5 @@ def run(program: Path, arguments: Sequence[str] = ()) -> int:
 
 
 def command(program: Path, arguments: Sequence[str], target: Path) -> list[str]:
-    """Return the command that runs a program and writes the graph that it leaves; see `left`."""
+    """Return the command that runs a program and writes the graph that it has built; see `left`."""
     return [sys.executable, "-m", f"{__package__}.left", str(target), str(program), *arguments]

@@ -15,10 +15,11 @@ __all__ = ["where"]
 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
-    """Select from x or y by element, or by row for a vector; without both, find true elements.
+    """Select from x or y by element, or by row for a vector. Without x and y, find the true
+    elements.
 
     Args:
-        condition: bool: a vector that selects whole rows of x or y, or of their shape.
+        condition: bool: a vector that selects whole rows of x or y, or a tensor of their shape.
         x: taken where the condition is true.
         y: taken where it is false.
 

@@ -18,7 +18,7 @@ __all__ = ["InteractiveSession", "Session"]
 
 
 def _check(target: Any) -> None:
-    """Raise an error for a graph in the place of the target."""
+    """Raise an error if a graph is passed in the place of the target."""
     if not isinstance(target, (str, bytes)):
         hint = "Write tf.Session(graph=graph)."
         raise GraphError(f"target must be a text, not {a_type(target)}", hint=hint)
@@ -27,7 +27,7 @@ def _check(target: Any) -> None:
 class _InOrder(session.Session):
     """A session that runs fetched assigns to one variable in the order of the fetches.
 
-    TensorFlow runs them in any order; nodeflow's own sessions refuse such fetches.
+    TensorFlow runs them in any order. nodeflow's own sessions refuse such fetches.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -40,7 +40,7 @@ class _InOrder(session.Session):
         return GraphDef(self.graph)
 
     def run(self, fetches: Any, feed_dict: Any = None, *args: Any, **options: Any) -> Any:
-        """Compute the fetches; of a list with unordered assigns, in several runs."""
+        """Compute the fetches. If a list contains assigns to one variable, use several runs."""
         feed_dict = as_fed(self.graph, feed_dict)
         if texts_in(fetches):
             tensors: list[Any] = []
@@ -70,7 +70,9 @@ class _InOrder(session.Session):
         return values
 
     def _runs(self, fetches: Sequence[Any]) -> list[list[int]]:
-        """Return the places of the fetches of each run: as many as possible in the first."""
+        """Return the positions of the fetches of each run, with as many as possible in the
+        first run.
+        """
         targets = [as_target(self.graph, fetch) for fetch in fetches]
         runs, left = [], list(range(len(fetches)))
         while left:
@@ -94,7 +96,10 @@ def _is_single(fetch: Any) -> bool:
 
 
 class Session(_InOrder):
-    """A session whose first argument is a target, which has no effect: it runs in this process."""
+    """A session whose first argument is a target.
+
+    It has no effect, because a session runs in this process.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""`tf.Summary`, which programs fill themselves, and `tf.summary.FileWriter`, which writes it."""
+"""`tf.Summary`, which programs fill themselves, and a `tf.summary.FileWriter` that writes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["FileWriter", "HistogramProto", "Summary"]
 
 
 class HistogramProto:
-    """A histogram of a summary: limits and counts of its buckets, and figures of all values."""
+    """A histogram in a summary: limits and counts of its buckets, and statistics of all values."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class _Value:
 
     @classmethod
     def FromString(cls, data: bytes) -> Self:
-        """Return the value of a message; all but its tag, name and number stay bytes."""
+        """Return the value in a message. All fields except tag, name and number stay bytes."""
         made = cls()
         for number, found in pb.fields(data):
             if isinstance(found, int):

@@ -41,7 +41,7 @@ class TestCase(unittest.TestCase):
     cached_session = session
 
     def test_session(self, *args: Any, **kwargs: Any) -> Any:
-        """Open a session, as `session` does. It is no test, although its name begins like one."""
+        """Open a session, like `session`. This is not a test, although its name begins like one."""
         if self._testMethodName == "test_session":
             self.skipTest("not a test")
         return self.session(*args, **kwargs)
@@ -66,7 +66,9 @@ class TestCase(unittest.TestCase):
     def assertAllClose(
         self, a: Any, b: Any, rtol: float = 1e-6, atol: float = 1e-6, msg: str | None = None
     ) -> None:
-        """Fail unless ``|a - b| <= atol + rtol * |b|`` in all elements, of dicts and lists too."""
+        """Fail unless ``|a - b| <= atol + rtol * |b|`` in all elements, also inside dicts and
+        lists.
+        """
         if isinstance(a, dict):
             self.assertEqual(set(a), set(b), msg)
             for key in a:
@@ -110,15 +112,15 @@ def get_temp_dir() -> str:
 
 
 def is_gpu_available(*_: Any, **__: Any) -> bool:
-    """Return False: kernels run on the processor."""
+    """Return False, because kernels run on the processor."""
     return False
 
 
 def is_built_with_cuda() -> bool:
-    """Return False: kernels run on the processor."""
+    """Return False, because kernels run on the processor."""
     return False
 
 
 def gpu_device_name() -> str:
-    """Return an empty name: kernels run on the processor."""
+    """Return an empty name, because kernels run on the processor."""
     return ""

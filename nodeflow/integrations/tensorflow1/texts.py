@@ -127,7 +127,7 @@ def texts_in(fetches: Any) -> bool:
 
 
 def without_texts(fetches: Any, tensors: list[Any]) -> Any:
-    """Return a function of the values of tensors that returns the values of all fetches.
+    """Return a function from the values of tensors to the values of all fetches, including texts.
 
     Args:
         tensors: receives the fetches that a run computes.

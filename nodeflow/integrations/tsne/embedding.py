@@ -1,18 +1,18 @@
-"""Places rows so that rows which are near in all dimensions are near in two."""
+"""Computes t-SNE: rows that are near in all dimensions get points that are near in two."""
 
 from __future__ import annotations
 
 import numpy as np
 
 PERPLEXITY = 30.0
-"""About how many neighbours a row is kept near to: the value that scikit-learn suggests."""
+"""The approximate number of neighbours to which a row is kept near; scikit-learn's default."""
 
 
 def embed(rows: np.ndarray) -> np.ndarray:
-    """Return a point (n, 2) for each row; equal rows give the same points each time.
+    """Return a point (n, 2) for each row. Repeated calls give the same points.
 
     Args:
-        rows: float64 (n, d), three rows or more.
+        rows: float64 (n, d), at least three rows.
     """
     from sklearn.manifold import TSNE  # slow to load, so only where it is wanted
 

@@ -1,1 +1,1 @@
-"""Graphs as numpy and JAX programs, which write most ops alike."""
+"""Graphs as numpy and JAX programs. Both libraries write most ops in the same way."""

@@ -29,7 +29,7 @@ def text(program: Program) -> str:
     """Return the text of the module, with its training loop.
 
     Raises:
-        NotInCode: the optimizer has no counterpart.
+        NotInCode: JAX programs have no counterpart of the optimizer.
     """
     return _Module(program).text()
 
@@ -45,7 +45,7 @@ def _variable(name: str, node: Node) -> str:
 
 @dataclass(frozen=True)
 class _Module:
-    """The writer of a program's module."""
+    """The writer of the JAX module of a program."""
 
     program: Program
 
@@ -112,7 +112,7 @@ def initial() -> tuple[dict[str, Array], dict[str, Array]]:
     return params, {{name: params.pop(name) for name in names}}'''
 
     def _loss(self, predict: str, measure: str) -> str:
-        """Write the function whose gradient a step takes."""
+        """Write the function whose gradient a training step takes."""
         variables = ["params"] + ["state"] * bool(self.state)
         given = [*(f"{name}: dict[str, Array]" for name in (*variables, "batch"))]
         key = needs(predict + measure, "key")
@@ -128,7 +128,7 @@ def initial() -> tuple[dict[str, Array], dict[str, Array]]:
         return "\n".join([head, f'    """{doc}"""', *lines])
 
     def _call(self, name: str, written: str, out: str) -> str:
-        """Write the call of a function with the rows of a batch, in training."""
+        """Write the call of a function in training, with the rows of a batch."""
         signature = written[: written.index("->")]
         given = needs(signature, "params", "state") + [out] * bool(out)
         placeholders = [

@@ -1,4 +1,4 @@
-"""The optimizers' update steps, written in JAX."""
+"""The update steps of optimizers, as JAX code."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ DOCS = {
 
 
 def update(optimizer: Optimizer) -> str:
-    """Return the function that makes a step."""
+    """Return the code of the function that makes a training step."""
     rule = "nesterov" if optimizer.numbers.get("nesterov") else optimizer.op
     text = HEAD.format(doc=DOCS[optimizer.op])
     if optimizer.clip_value is not None:
@@ -66,7 +66,7 @@ def update(optimizer: Optimizer) -> str:
 
 
 def slots(optimizer: Optimizer) -> str:
-    """Return the initial state of the optimizer: zero averages of the gradients."""
+    """Return the code of the optimizer's initial state: zero averages of the gradients."""
     zeros = "jax.tree.map(jnp.zeros_like, params)"
     return {"gradient_descent": "()", "momentum": zeros, "adam": f"({zeros}, {zeros})"}[
         optimizer.op

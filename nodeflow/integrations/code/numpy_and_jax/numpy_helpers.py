@@ -1,4 +1,6 @@
-"""Helper functions in numpy programs, such as layers and truncated draws, which numpy lacks."""
+"""Helper functions in numpy programs, for operations that numpy lacks, such as layers and
+truncated draws.
+"""
 
 from __future__ import annotations
 

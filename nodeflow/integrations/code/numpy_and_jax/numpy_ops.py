@@ -1,4 +1,4 @@
-"""Ops as JAX and numpy write them, mostly alike."""
+"""The expressions of ops in JAX and numpy, which are mostly alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutions, pooling and layers as PyTorch writes them."""
+"""The PyTorch code of convolutions, pooling and layers."""
 
 from __future__ import annotations
 

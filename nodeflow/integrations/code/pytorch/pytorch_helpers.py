@@ -1,4 +1,4 @@
-"""Helper functions in PyTorch programs, for ops that need more than an expression."""
+"""Helper functions in PyTorch programs, for ops that need more than one expression."""
 
 from __future__ import annotations
 

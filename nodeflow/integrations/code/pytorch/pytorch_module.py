@@ -1,4 +1,6 @@
-"""The program of a graph in PyTorch: a module, its measures, and its training loop."""
+"""The program of a graph in PyTorch: a module, the functions that measure it, and its training
+loop.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ from nodeflow.integrations.code.shared_ops.random_draws import torch_dtype
 
 
 def weights(program: Program) -> dict[str, np.ndarray]:
-    """Return the state of the module. PyTorch stores the matrices of layers transposed."""
+    """Return the state of the PyTorch module.
+
+    PyTorch stores the matrices of dense layers transposed.
+    """
     found = {name: program.initial[node] for name, node in program.variables.items()}
     for name, layer in program.layers.items():
         kernel, *bias = layer_variables(layer).values()
@@ -185,7 +190,7 @@ def _training(program: Program, optimizer: Optimizer, measure: list[str]) -> str
 
 
 def _changing(optimizer: Optimizer) -> Iterator[str]:
-    """Yield lines that set the optimizer's hyperparameters for a step."""
+    """Yield the lines that set the optimizer's hyperparameters before a step."""
     if optimizer.schedule is not None:
         yield 'optimizer.param_groups[0]["lr"] = learning_rate(step)'
     if optimizer.op == "adam":

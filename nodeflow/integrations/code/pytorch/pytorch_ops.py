@@ -1,4 +1,4 @@
-"""Ops as PyTorch writes them."""
+"""The PyTorch code of ops."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _range(call: Call) -> str | None:
 
 
 def _tuple(values: Iterable[object]) -> str:
-    """Return sizes or axes as an argument."""
+    """Return sizes or axes as the code of an argument."""
     return f"({', '.join(map(str, values))})"
 
 
@@ -204,7 +204,7 @@ def _gather_nd(call: Call) -> str:
 
 
 def _cross_entropy(labels: str) -> Expression:
-    """Return the writer of a cross-entropy, whose classes PyTorch has on the second axis.
+    """Return the writer of a cross-entropy. In PyTorch, the classes are the second axis.
 
     Args:
         labels: a template for the labels.

@@ -1,1 +1,1 @@
-"""The code of ops that several libraries write alike."""
+"""The code of ops that is the same in several libraries."""

@@ -1,4 +1,4 @@
-"""Ops that numpy, JAX and PyTorch write alike, except for the name of the library."""
+"""Ops whose code in numpy, JAX and PyTorch differs only in the name of the library."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ SAME = (
     *"maximum minimum logical_and logical_or logical_not logical_xor".split(),
     *"ones_like zeros_like".split(),
 )
-"""Ops whose functions have the same name and arguments in all three libraries."""
+"""Ops that have the same name and arguments in all three libraries."""
 MORE = "exp2 log2 log10 hypot".split()
-"""Ops that TensorFlow lacks."""
+"""Further ops of `SAME` that TensorFlow lacks."""
 ARCS = "sin cos tan sinh cosh tanh".split()
 
 
@@ -39,7 +39,9 @@ def divided(call: Call) -> str | None:
 
 
 def chosen(module: str) -> Expression:
-    """Return the writer of `where`: a Python condition for the training flag, else elementwise."""
+    """Return the writer of `where`: a Python condition for the training flag, otherwise
+    elementwise selection.
+    """
 
     def write(call: Call) -> str:
         condition, yes, no = call.args
@@ -81,7 +83,7 @@ def _part(begin: int | None, end: int | None, stride: int) -> str:
 
 
 def sliced(call: Call) -> str | None:
-    """Write a `slice` by first indices and sizes."""
+    """Write a `slice` op, given by first indices and sizes."""
     begins, sizes = call.known("begin"), call.known("size")
     if begins is None or sizes is None or None in begins or None in sizes:
         return None
@@ -92,7 +94,7 @@ def sliced(call: Call) -> str | None:
 
 
 def indexed_part(call: Call, computed: str) -> str | None:
-    """Write a `slice`, even if only a run knows the first indices.
+    """Write a `slice` op, even if the first indices are known only at run time.
 
     Args:
         computed: a template for that case, with the inputs and ``{sizes}``.
@@ -105,9 +107,10 @@ def indexed_part(call: Call, computed: str) -> str | None:
 
 
 def sizes_text(call: Call, wired: str, name: str = "shape") -> str:
-    """Return the shape argument of an op that makes a tensor.
+    """Return the shape argument of an op that creates a tensor.
 
-    It consists of numbers and sizes of other tensors, or else is the tensor wired for the shape.
+    It consists of numbers and sizes of other tensors. Otherwise it is the tensor that is wired
+    for the shape.
 
     Args:
         wired: a template for the expression of that tensor.
@@ -126,10 +129,10 @@ def sizes_text(call: Call, wired: str, name: str = "shape") -> str:
 
 
 def reshaped(call: Call, wired: str) -> str:
-    """Return the arguments of a reshape, with -1 for a size that only a run knows.
+    """Return the arguments of a reshape, with -1 for a size that is known only at run time.
 
     Args:
-        wired: a template for the expression of the tensor wired for the shape.
+        wired: a template for the expression of the tensor that is wired for the shape.
     """
     if len(call.args) == 1:
         return ", ".join(map(str, call.attrs["shape"])) or "()"
@@ -141,14 +144,16 @@ def reshaped(call: Call, wired: str) -> str:
 
 
 def moved(drawn: str, attrs: Mapping[str, Any]) -> str:
-    """Return a standard draw, scaled by the mean and deviation in the attributes, if any."""
+    """Return the expression of a standard random draw, scaled by the mean and deviation in the
+    attributes.
+    """
     mean, deviation = attrs.get("mean", 0.0), attrs.get("stddev", 1.0)
     scaled = drawn if deviation == 1 else f"{deviation} * {drawn}"
     return scaled if mean == 0 else f"{mean} + {scaled}"
 
 
 def alike(module: str) -> dict[str, Expression]:
-    """Return the writers that the libraries share."""
+    """Return the writers that numpy, JAX and PyTorch share."""
     arc = "a" if module == "torch" else "arc"
     return {
         **{op: f"{{0}} {sign} {{1}}" for op, sign in INFIX.items()},
@@ -182,7 +187,7 @@ def quoted(text: str) -> str:
 
 
 def ends_of(parts: Sequence[int]) -> list[int]:
-    """Return the end of each part except the last."""
+    """Return the end index of each part except the last."""
     return [sum(parts[: n + 1]) for n in range(len(parts) - 1)]
 
 
@@ -205,7 +210,7 @@ def limited(module: str, function: str) -> dict[str, Write]:
 
 
 def silu(function: str | None, sigmoid: str) -> Expression:
-    """Return the writer of x * sigmoid(beta * x), which the library may have for beta 1."""
+    """Return the writer of x * sigmoid(beta * x). The library may have a function for beta 1."""
 
     def write(call: Call) -> str:
         (x,), beta = call.args, call.attrs["beta"]
@@ -217,7 +222,7 @@ def silu(function: str | None, sigmoid: str) -> Expression:
 
 
 def bounds(call: Call) -> tuple[str, str]:
-    """Return the limits of `clip_by_value` as Python."""
+    """Return the two limits of `clip_by_value` as Python code."""
     return literal(call.attrs["min"]), literal(call.attrs["max"])
 
 

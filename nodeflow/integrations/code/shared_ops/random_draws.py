@@ -7,7 +7,7 @@ from nodeflow.integrations.code.shared_ops.array_ops import moved, sizes_text
 
 
 def torch_dtype(name: str) -> str:
-    """Return the argument for a dtype, which is empty for PyTorch's default."""
+    """Return the argument for a dtype; empty for PyTorch's default dtype."""
     return "" if name == "float32" else f", dtype=torch.{name}"
 
 

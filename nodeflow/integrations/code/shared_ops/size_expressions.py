@@ -14,13 +14,13 @@ SAME = frozenset(("identity", "cast", "stop_gradient"))
 
 
 def size_texts(tensor: Tensor, size: Callable[[Tensor, int], str]) -> list[str] | None:
-    """Return expressions for the elements of an integer vector or number.
+    """Return an expression for each element of an integer vector or number.
 
     Args:
         size: returns the expression for the size of a tensor along an axis.
 
     Returns:
-        One expression for each element; None unless each element is a number or a size.
+        The expressions; None unless each element is a number or a size.
     """
     tensor = resolve(tensor)
     node = tensor.node
@@ -44,7 +44,10 @@ def size_texts(tensor: Tensor, size: Callable[[Tensor, int], str]) -> list[str] 
 
 
 def _moved(tensor: Tensor, size: Callable[[Tensor, int], str]) -> list[str] | None:
-    """Return the elements of an op that only moves elements, by running it on their indices."""
+    """Return the elements of an op that only moves elements.
+
+    It is run on their indices to find the order.
+    """
     source = tensor.node.inputs[0]
     texts = size_texts(source, size)
     if texts is None or len(tensor.node.inputs) > 1:

@@ -1,4 +1,4 @@
-"""Layers that act differently in training, as calls of helpers."""
+"""Layers that behave differently in training, written as calls of helper functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ NORMS = ("batch_normalization", "layers/batch_normalization")
 
 
 def batch_norm(call: Call) -> str | None:
-    """Write the call of a helper that normalizes, and moves the averages in training."""
+    """Write the call of a helper that normalizes, and updates the averages in training."""
     attrs, weights = call.attrs, call.weights
     phase = call.phase()
     if phase in (None, "True"):  # every prediction would move the averages

@@ -1,4 +1,4 @@
-"""The function that moves pixels, and its parts, for each library."""
+"""The helper functions that warp images, for each library."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def held(place: Array, size: int, mode: str) -> Array:
 
 
 def array_helpers(array: str, module: str) -> dict[str, str]:
-    """Return the functions for numpy, JAX or PyTorch.
+    """Return the helper functions for numpy, JAX or PyTorch.
 
     Args:
         array: the type of arrays.

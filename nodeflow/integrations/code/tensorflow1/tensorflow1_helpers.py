@@ -1,4 +1,4 @@
-"""Helper functions in TensorFlow 1 programs, for ops that need more than an expression."""
+"""Helper functions in TensorFlow 1 programs, for ops that need more than one expression."""
 
 from __future__ import annotations
 

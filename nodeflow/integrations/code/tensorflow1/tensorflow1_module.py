@@ -24,7 +24,7 @@ from nodeflow.integrations.code.tensorflow1.tensorflow1_ops import TENSORFLOW1
 TRAINING = 'training = tf.placeholder_with_default(False, [], name="training")'
 
 LOOKUPS = ("gather", "embedding_lookup")
-"""Ops whose gradients TensorFlow applies only to the rows that they look up."""
+"""Ops whose gradients TensorFlow applies only to the rows that the ops look up."""
 
 
 def weights(program: Program) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Ops as TensorFlow 1 writes them."""
+"""The TensorFlow 1 code of ops."""
 
 from __future__ import annotations
 

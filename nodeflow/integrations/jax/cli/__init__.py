@@ -1,1 +1,1 @@
-"""Trainings in several processes, as the command line starts them."""
+"""Trainings in several processes, started by the command line."""

@@ -1,8 +1,9 @@
-"""A training by several processes: starts those of this machine, and reports how they ended.
+"""Starts the processes of a training on this machine, and reports how they ended.
 
-``--processes N`` starts N of them here; ``--coordinator`` starts one of several, on this host. They
-are children of the command, which computes nothing itself. So it can report why a process was
-killed, end the others, and name the checkpoint to resume from.
+``--processes N`` starts N processes here. ``--coordinator`` starts one process on this host,
+for a training on several hosts. The processes are children of the command, which computes
+nothing itself. So the command can report why a process was killed, end the others, and name the
+checkpoint to resume from.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ from nodeflow.train.resume.resuming import has_checkpoint
 LOG_LEVEL, QUIET = "TF_CPP_MIN_LOG_LEVEL", "3"
 """Environment variable and value that silence the messages of JAX's native code."""
 PLACE = "NODEFLOW_PROCESS"
-"""Environment variable with the place of a process, as ``index/number@host:port``."""
+"""Environment variable with the place of a process, in the form ``index/number@host:port``."""
 PROGRAM = (sys.executable, "-m", "nodeflow")
 HERE = "127.0.0.1"
 QUIET_SECONDS = 5.0
-"""Seconds that a process waits for the others before it says so."""
+"""Seconds that a process waits for the others before it prints a message."""
 GRACE_SECONDS = 10.0
-"""Seconds for the others to end by themselves after one has ended badly."""
+"""Seconds that the other processes get to end by themselves after one has failed."""
 LAST_WORDS = 5
 """Number of last lines of standard error to report from a process whose output is hidden."""
 
@@ -57,16 +58,16 @@ LAST_WORDS = 5
 
 
 class JaxLauncher:
-    """Starts the processes of a training on this machine, and connects them."""
+    """The launcher of a training's processes on this machine, which also connects them."""
 
     def start(self, arguments: argparse.Namespace, environment: Environment) -> int | None:
         """Train in the processes that the options ask for, and return the exit code.
 
-        Return None if there is only one, and in each of several.
+        Return None if there is only one process, and inside each of several started processes.
 
         Raises:
             ArgumentProblem: an option is missing, or contradicts another.
-            ProcessesProblem: they cannot train together here.
+            ProcessesProblem: the processes cannot train together here.
         """
         if place_of_this_process() is not None or not (places := asked_for(arguments)):
             return None
@@ -78,7 +79,11 @@ class JaxLauncher:
         return joined(place_of_this_process(), environment)
 
     def words(self, arguments: argparse.Namespace) -> list[str]:
-        """Return ``--processes N``, which resumes alike; several hosts start again themselves."""
+        """Return the options with which a resumed training starts: ``--processes N``, or none for
+        several hosts.
+
+        Several hosts have to be started by hand again.
+        """
         return [] if arguments.processes is None else ["--processes", str(arguments.processes)]
 
 
@@ -88,7 +93,7 @@ LAUNCHER: Launcher = JaxLauncher()
 def place_of_this_process() -> Place | None:
     """Return the place of this process in a training.
 
-    Return None in the command that the user gave.
+    Return None in the process of the command that the user started.
     """
     written = os.environ.get(PLACE)
     if written is None:
@@ -103,7 +108,7 @@ def asked_for(arguments: argparse.Namespace) -> list[Place]:
 
     Raises:
         ArgumentProblem: an option is missing, or contradicts another.
-        ProcessesProblem: they cannot train together here.
+        ProcessesProblem: the processes cannot train together here.
     """
     here, others = arguments.processes, ("coordinator", "num_processes", "process_id")
     given = [name for name in others if getattr(arguments, name) is not None]
@@ -160,8 +165,8 @@ def _free_port() -> int:
 def joined(place: Place | None, environment: Environment) -> Iterator[Peers | None]:
     """Yield the processes that train together, if this process is one of several.
 
-    This process ends when the command that started it ends. It leaves the others once all are done.
-    If it fails, it does not wait for them.
+    This process ends when the command that started it ends. It leaves the others once all are
+    done. If it fails, it does not wait for them.
     """
     if place is None:
         yield None
@@ -197,10 +202,10 @@ def _leave_at_once(code: int) -> None:
 
 
 def _keep_from_native_code(environment: Environment) -> None:
-    """Redirect native output on standard error to nowhere, but keep nodeflow's own messages.
+    """Discard the output of native code on standard error, but keep nodeflow's own messages.
 
-    When JAX ends a process it prints a long report, and the command explains the end anyway.
-    ``TF_CPP_MIN_LOG_LEVEL=0`` shows that report.
+    When JAX ends a process, it prints a long report, although the command explains the end
+    anyway. ``TF_CPP_MIN_LOG_LEVEL=0`` shows that report.
     """
     if os.environ.get(LOG_LEVEL) != QUIET or environment.stderr is not sys.stderr:
         return
@@ -214,7 +219,8 @@ def _keep_from_native_code(environment: Environment) -> None:
 def _share_processors(place: Place) -> None:
     """Restrict this process to its share of processors, if all processes run on this machine.
 
-    Otherwise each would start a thread for every processor. Do nothing if there are too few.
+    Otherwise each process would start a thread for every processor. Do nothing if there are
+    fewer processors than processes.
     """
     if not place.address.startswith(f"{HERE}:") or not hasattr(os, "sched_setaffinity"):
         return
@@ -265,8 +271,8 @@ def supervise(
 ) -> int:
     """Run a training in several processes until all have ended. Return the exit code.
 
-    Signals that end a training reach the first process of this machine, which ends all processes
-    after the same step. A second signal kills them at once.
+    Signals that end a training are forwarded to the first process of this machine, which ends
+    all processes after the same step. A second signal kills them at once.
 
     Args:
         words: the command line, after the program's name.
@@ -327,7 +333,7 @@ def _start(place: Place, words: Sequence[str], environment: Environment, shown: 
 
 
 def _stream(stream: TextIO) -> int:
-    """Return the target of a process' output: a stream with a file number, else a pipe."""
+    """Return the target of a process's output: the file number of a stream, or else a pipe."""
     try:
         return stream.fileno()
     except (AttributeError, OSError, ValueError):
@@ -335,7 +341,7 @@ def _stream(stream: TextIO) -> int:
 
 
 def _read(pipe: IO[bytes], said: deque[bytes], stream: TextIO | None) -> None:
-    """Keep the lines of a pipe, and pass them on to a stream."""
+    """Keep the last lines of a pipe, and pass all of them on to a stream."""
     for line in pipe:
         said.append(line)
         if stream is not None:
@@ -346,7 +352,8 @@ def _read(pipe: IO[bytes], said: deque[bytes], stream: TextIO | None) -> None:
 def _forwarded(
     workers: Sequence[_Worker],
 ) -> Iterator[tuple[list[int], Callable[[], None]]]:
-    """Forward signals that end a training to the first process; on a second signal, kill all.
+    """Forward signals that end a training to the first process. On a second signal, kill all
+    processes.
 
     Yield the received signals, and a function that delivers signals that came before a process
     started.
@@ -380,7 +387,7 @@ def _forwarded(
 
 
 def _wait(workers: Sequence[_Worker]) -> _Worker | None:
-    """Wait for the processes. Return the first that ended badly, else None."""
+    """Wait for the processes. Return the first process that failed, or None."""
     while True:
         for worker in workers:
             if worker.ended_badly:
@@ -391,9 +398,9 @@ def _wait(workers: Sequence[_Worker]) -> _Worker | None:
 
 
 def _cause(workers: Sequence[_Worker], first: _Worker) -> _Worker:
-    """Return the process that ended badly by itself, not because another one was gone.
+    """Return the process that caused the failure, and not one that failed because another was gone.
 
-    The others get some time to notice.
+    The other processes get some time to notice.
     """
     until = time.monotonic() + (
         0.0 if first is workers[0] and first.process.returncode == PROBLEM else GRACE_SECONDS
@@ -404,7 +411,7 @@ def _cause(workers: Sequence[_Worker], first: _Worker) -> _Worker:
 
 
 def _is_consequence(worker: _Worker) -> int:
-    """Return how likely a process ended because of another one: 0 for not at all."""
+    """Return how likely a process failed because of another one: 0 for not at all."""
     code = worker.process.returncode
     if code in (PeerLost.exit_code, -signal.SIGABRT):
         return 2 if code < 0 else 3
@@ -414,9 +421,9 @@ def _is_consequence(worker: _Worker) -> int:
 def _explain(
     worker: _Worker, words: Sequence[str], environment: Environment, checkpoints: str | None
 ) -> None:
-    """Report what happened, and how to continue."""
+    """Report what happened, and how to continue the training."""
     code = worker.process.returncode
-    # else it has reported the error itself
+    # Other processes have reported the error themselves.
     if not worker.shown or code not in (PROBLEM, PeerLost.exit_code):
         environment.message(
             f"nodeflow: {worker.title} {worker.ending()}, so the training has ended"
@@ -430,7 +437,7 @@ def _explain(
 
 
 def without_resume(words: Sequence[str]) -> list[str]:
-    """Return a command line without its options for resuming and checkpoints."""
+    """Return a command line without the options that resume and store checkpoints."""
     kept: list[str] = []
     skip = False
     for word in words:

@@ -1,4 +1,4 @@
-"""What can be wrong with a training by several processes."""
+"""Errors of a training by several processes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The processes of one training, and what they tell each other beside the steps.
+"""The processes of one training, and their communication apart from training steps.
 
-The first one is the meeting point. Everything goes through all-reduce, so that one kind of
-communication is all that a cluster has to do well.
+The first process is the meeting point. All communication is by all-reduce, so that a cluster
+needs to support only this kind.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from nodeflow.integrations.jax.parallel.errors import PeerLost, ProcessesProblem
 from nodeflow.integrations.jax.settings import settings
 
 CONNECT_SECONDS = 60
-"""So long the processes wait for each other at the beginning."""
+"""Seconds that the processes wait for each other at the beginning."""
 HEARTBEAT_SECONDS = 30
-"""A process that has given no sign of life for so long is taken for lost."""
+"""Seconds without a sign of life after which a process counts as lost."""
 SEE_WHY = SurfaceText(
     "See why it ended, and go on from the last checkpoint.",
     cli="See why it ended, and go on from the last checkpoint with --resume.",
     window="See why it ended, and go on from the last checkpoint.",
 )
 ROWS = "rows"
-"""The axis of the mesh of devices, along which rows are shared."""
+"""The axis of the mesh of devices among which rows are divided."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Which process of a training this is, before it is connected.
+    """The place of a process in a training, before it is connected.
 
     Attributes:
         address: ``host:port`` where the first process listens.
-        number: of processes.
-        index: of this one, from 0.
+        number: the number of processes.
+        index: the index of this process, from 0.
     """
 
     address: str
@@ -64,11 +64,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Peers:
-    """The processes of this training, connected; the same calls in the same order in all of them.
+    """The connected processes of this training. All of them must make the same calls in the same
+    order.
 
     Attributes:
-        number: of processes.
-        index: of this one, from 0.
+        number: the number of processes.
+        index: the index of this process, from 0.
     """
 
     number: int
@@ -83,12 +84,13 @@ class Peers:
 
     @property
     def devices(self) -> int:
-        """How many devices share the rows, in all processes together."""
+        """The number of devices that share the rows, over all processes."""
         return self.mesh.devices.size
 
     def spread(self, *axes: str | None) -> Any:
-        """Return the sharding along the axes that are `ROWS`; without axes every device has the
-        whole.
+        """Return the sharding of an array whose axes named `ROWS` are divided among the devices.
+
+        Without axes, every device has the whole array.
         """
         sharding = jax_package().sharding
         return sharding.NamedSharding(self.mesh, sharding.PartitionSpec(*axes))
@@ -98,11 +100,14 @@ class Peers:
         return [int(n) for n in self._reduced("min", np.array(numbers, np.int64))]
 
     def sums(self, array: np.ndarray) -> np.ndarray:
-        """Return the sum over all processes of arrays of one shape and dtype."""
+        """Return the sum of an array over all processes.
+
+        The arrays have the same shape and dtype.
+        """
         return self._reduced("sum", array)
 
     def gather(self, data: bytes) -> list[bytes]:
-        """Return the data of each process, in their order."""
+        """Return the data of each process, in the order of the processes."""
         longest = -self.least([-len(data)])[0]
         lengths = np.zeros(self.number, np.int64)
         whole = np.zeros((self.number, longest), np.uint8)
@@ -133,10 +138,10 @@ class Peers:
 
 
 def connect(place: Place) -> Peers:
-    """Meet the other processes.
+    """Connect to the other processes.
 
     Raises:
-        ProcessesProblem: not all of them come, or the system cannot do it.
+        ProcessesProblem: some processes do not connect in time, or the system does not support it.
     """
     if sys.platform == "win32":
         raise ProcessesProblem(
@@ -167,7 +172,9 @@ def connect(place: Place) -> Peers:
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Hide standard output, because gloo prints there how many processes it has met."""
+    """Hide standard output, because the library gloo prints there how many processes it has
+    connected.
+    """
     try:
         sys.stdout.flush()
         kept = os.dup(1)
@@ -185,13 +192,13 @@ def _unheard() -> Iterator[None]:
 
 
 def disconnect() -> None:
-    """Leave the other processes, once they leave, too."""
+    """Wait until all processes are done, and disconnect."""
     jax_package().distributed.shutdown()
 
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Raise a `PeerLost` in words if JAX reports that another process is gone.
+    """Raise `PeerLost` if JAX reports inside the context that another process is gone.
 
     Raises:
         PeerLost: a process does not answer.
@@ -209,10 +216,10 @@ def watched() -> Iterator[None]:
 
 
 LOST = ("Gloo", "UNAVAILABLE", "DEADLINE_EXCEEDED", "heartbeat")
-"""Words of JAX's errors when a process is gone."""
+"""Words in JAX's errors that mean that a process is gone."""
 
 
 def first_line(error: BaseException) -> str:
-    """Return the beginning of an error's text, without the place in JAX's sources."""
+    """Return the first line of an error's text, without the place in JAX's sources."""
     line = str(error).strip().partition("\n")[0]
     return re.sub(r"^[A-Z_]+: |\[\S+\.cc:\d+\] ", "", line)[:200]

@@ -1,10 +1,13 @@
-"""A program that says of each value how it is spread among the devices.
+"""A program that declares for each value how it is divided among the devices.
 
-A value with rows is spread along the axis that holds them; what is joined is the same everywhere,
-so the compiler puts an all-reduce where the join stands. Where other things come before the rows
-on an axis (words after words of each row), a device's part is no range of that axis. Such a value
-is kept in the order of devices: first all that belongs to the rows of the first one. Ops that treat
-rows alone, or add them up, do not mind; for others it is put in the true order, and back.
+A value with rows is divided along the axis with the rows. A value that combines rows is equal
+on all devices, so the compiler inserts an all-reduce there.
+
+An axis may combine the rows with an outer dimension that comes first, such as word positions
+times rows. Then a device's part is not a contiguous range of the axis. Such a value is stored
+in device order: first everything that belongs to the rows of the first device. Ops that treat
+each row separately, or sum over rows, work in this order. For other ops, the value is brought
+into the true order, and the result back into device order.
 """
 
 from __future__ import annotations
@@ -26,10 +29,10 @@ IN_ANY_ORDER = (Elementwise, Matmul, Permute, Reduce, Running)
 
 
 class SharedProgram(Program):
-    """As `Program`, for the batch of all processes.
+    """A `Program` for the batch of all processes.
 
     Args:
-        flow: how the rows go through the schedule; none are mixed.
+        flow: the analysis of rows in the schedule; no node mixes rows.
     """
 
     def __init__(
@@ -61,7 +64,9 @@ class SharedProgram(Program):
         return [self._placed(slot, value) for slot, value in zip(step.outputs, made, strict=True)]
 
     def _placed(self, slot: int, value: Any) -> Any:
-        """Return the value, spread along its rows, or the same everywhere if it joins them."""
+        """Return a value with its sharding: divided along its rows, or equal on all devices if
+        it combines rows.
+        """
         state = self._flow.states[slot]
         if isinstance(state, Rows):
             spread = self._peers.spread(*(None,) * state.axis, ROWS)
@@ -74,12 +79,12 @@ class SharedProgram(Program):
     # ---- rows that other things come before -----------------------------------------------------
 
     def _scattered(self, slot: int) -> Rows | None:
-        """Return the rows of a value that is kept in the order of devices, or None."""
+        """Return the rows of a value that is stored in device order, or None."""
         state = self._flow.states[slot]
         return state if isinstance(state, Rows) and not state.plain else None
 
     def _reshapes(self, step: Step) -> bool:
-        """Return whether a step only gives the elements of its first input another shape."""
+        """Return whether a step only changes the shape of its first input."""
         rows = isinstance(self._flow.states[step.inputs[0]], Rows)
         if not rows or len(step.outputs) != 1:
             return False
@@ -102,7 +107,7 @@ class SharedProgram(Program):
         return step.node.op.lower(ins, outs, **step.node.attrs)
 
     def _reshaped(self, step: Step, value: Any) -> Any:
-        """Return a value in which each device's part has its own new shape."""
+        """Reshape each device's part of a value to its share of the new shape."""
         old, new = (self._flow.states[s] for s in (step.inputs[0], step.outputs[0]))
         assert isinstance(old, Rows) and isinstance(new, Rows)
         shape = list(self.types[step.outputs[0]].shape)
@@ -116,7 +121,7 @@ class SharedProgram(Program):
         )(value)
 
     def _reordered(self, value: Any, rows: Rows, *, by_device: bool) -> Any:
-        """Return a value in the order of devices, or in its true order."""
+        """Bring a value into device order, or into its true order."""
         jnp, devices = jax_package().numpy, self._peers.devices
         shape, axis = value.shape, rows.axis
         share = self._flow.number // devices * rows.inner

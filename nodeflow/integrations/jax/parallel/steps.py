@@ -28,12 +28,12 @@ from nodeflow.integrations.jax.rows import Columns, decoded
 from nodeflow.integrations.jax.steps import JaxSteps
 
 PIECE_BYTES, MOST_STEPS = 1 << 23, 64
-"""Limits of the rows that are sent at a time: their bytes, and the number of their steps."""
+"""Limits of the rows that are sent at a time: number of bytes, and number of steps."""
 NOTHING = np.zeros(0, np.int64)
 
 
 class SharedSteps(JaxSteps):
-    """Steps that run together with other processes, each of which reads only its own rows.
+    """Training steps made together with other processes. Each process reads only its own rows.
 
     Raises:
         UnevenBatch: the rows of a batch cannot be shared evenly.
@@ -74,20 +74,23 @@ class SharedSteps(JaxSteps):
         return SharedProgram(self.schedule, self.types, self.flow, self.peers)
 
     def _compiled(self, piece: Callable[..., Any]) -> Any:
-        # Not donated: if another process is lost, the variables keep their previous values.
+        # The variables are not donated, so that they keep their previous values if another process
+        # is lost.
         return jax_package().jit(piece, out_shardings=self.peers.spread())
 
     def _watched(self) -> AbstractContextManager[None]:
         return watched()
 
     def _given_to_all(self, array: Any) -> Any:
-        """Return an array of this process as a global array that every device holds in full."""
+        """Return an array of this process as a global array of which every device has a full
+        copy.
+        """
         jax = jax_package()
         copies = [jax.device_put(array, device) for device in jax.local_devices()]
         return jax.make_array_from_single_device_arrays(array.shape, self.peers.spread(), copies)
 
     def _kept(self, array: Any) -> Any:
-        """Return this process's copy of a global array that every device holds in full."""
+        """Return this process's copy of a global array of which every device has a full copy."""
         return array.addressable_data(0)
 
 

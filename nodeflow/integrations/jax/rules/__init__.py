@@ -1,1 +1,3 @@
-"""How JAX computes each kind of lowering and each op without one: a module a family."""
+"""The JAX rules for each kind of lowering, and for each op without a lowering: one module per
+family.
+"""

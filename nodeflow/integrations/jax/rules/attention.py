@@ -1,7 +1,7 @@
-"""Attention and its gradient, one tile of keys after the other.
+"""Attention and its gradient, computed one tile of keys after the other.
 
-The scores of all queries with the keys of one tile are in memory at a time. Each tile raises the
-largest score so far, and what has been added up before is scaled to it.
+Only the scores of all queries with the keys of one tile are in memory at a time. When a tile
+raises the largest score so far, the sums so far are rescaled to the new maximum.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from nodeflow.ops.lowering import KEYS, NEVER, Attend, AttendGradient
 
 @lowers(Attend)
 def attend(node: Lowered, query: Any, key: Any, value: Any, mask: Any = None) -> tuple[Any, Any]:
-    """Return the result, and the logarithm of the sum of exponentials of each query's scores."""
+    """Return the result, and for each query the logarithm of the sum of its scores'
+    exponentials.
+    """
     shape, rows = shape_of(node), shape_of(node, 1)
     dtype = query.dtype
     best = jnp.full(rows, -jnp.inf, dtype)
@@ -51,7 +53,7 @@ def attend_gradient(
     g: Any,
     mask: Any = None,
 ) -> tuple[Any, ...]:
-    """Return the gradients by queries, keys and values, with all leading axes."""
+    """Return the gradients with respect to queries, keys and values, with all leading axes."""
     lowering, count, dtype = node.lowering, key.shape[-2], query.dtype
     assert isinstance(lowering, AttendGradient)
     shapes = [shape_of(node, i) for i in range(3)]
@@ -76,14 +78,14 @@ def attend_gradient(
 
 
 def _joined(parts: Any, shape: tuple[int, ...]) -> Any:
-    """Return the rows of all tiles, (tiles, ..., keys, features), one after the other."""
+    """Concatenate the rows of all tiles: (tiles, ..., keys, features) to a given shape."""
     parts = jnp.moveaxis(parts, 0, -3)
     whole = parts.reshape(*parts.shape[:-3], -1, parts.shape[-1])
     return jnp.broadcast_to(whole[..., : shape[-2], :], shape)
 
 
 class _Tiles:
-    """Queries, keys and values with the keys in tiles; the last one may be filled up."""
+    """Queries, keys and values, with the keys divided into tiles. The last tile may be padded."""
 
     def __init__(self, node: Lowered, query: Any, key: Any, value: Any, mask: Any) -> None:
         assert isinstance(node.lowering, Attend | AttendGradient)
@@ -104,7 +106,9 @@ class _Tiles:
         return jnp.pad(x, pads) if self.fill else x
 
     def each(self, step: Any, start: Any) -> Any:
-        """Return the last carried value, and the results of all tiles along a new first axis."""
+        """Scan over the tiles. Return the last carried value, and the results of all tiles
+        along a new first axis.
+        """
         if self.tiles == 1:
             carried, made = step(start, 0)
             return carried, None if made is None else tuple(a[None] for a in made)
@@ -120,7 +124,7 @@ class _Tiles:
         return self._part(self._value, tile, -2)
 
     def scores(self, tile: Any) -> Any:
-        """Return the scores of all queries and the keys of a tile."""
+        """Return the scores of all queries with the keys of a tile."""
         dtype = self.query.dtype
         scores = jnp.matmul(self.query, jnp.swapaxes(self.keys(tile), -1, -2)) * self.scale
         never = jnp.asarray(NEVER, dtype)

@@ -1,4 +1,4 @@
-"""Ops that end a run where a condition does not hold, and pass their input on."""
+"""Ops that make a run fail if a condition does not hold, and that return their input otherwise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.integrations.jax.registry import Lowered, computes
 
 @computes("assert_true")
 def assert_true(node: Lowered, condition: Any, *data: Any) -> Any:
-    """Return the condition; the error cannot show the data, because they are on the device."""
+    """Return the condition. The error cannot show the data, because they are on the device."""
     message = node.attrs["message"]
     node.fail_where(~condition, f"assertion failed: {message}" if message else "assertion failed")
     return condition
@@ -19,7 +19,7 @@ def assert_true(node: Lowered, condition: Any, *data: Any) -> Any:
 
 @computes("check_numerics")
 def check_numerics(node: Lowered, x: Any) -> Any:
-    """Return x, which must be finite."""
+    """Return x. The run fails if x is not finite."""
     message = node.attrs["message"] or "not finite"
     node.fail_where(~jnp.isfinite(x), f"{message}: NaN or infinite values among {x.size}")
     return x
@@ -27,7 +27,10 @@ def check_numerics(node: Lowered, x: Any) -> Any:
 
 @computes("case_check")
 def case_check(node: Lowered, *conditions: Any) -> Any:
-    """Return the first condition, if as many hold as `case` requires."""
+    """Return the first condition.
+
+    The run fails unless as many conditions hold as `case` requires.
+    """
     count = sum(c.astype(jnp.int32) for c in conditions)
     if node.attrs["exclusive"]:
         node.fail_where(count > 1, "several conditions are true, and case is exclusive")

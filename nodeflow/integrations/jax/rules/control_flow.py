@@ -1,8 +1,8 @@
-"""Loops and branches: pieces of graph in JAX's own loops and branches.
+"""Loops and branches, computed by JAX's own loops and branches.
 
-What fails inside sets flags that the loop carries out. The sequences of a scan may be longer than
-what is in them (`Lowered.length`, see `padding`): steps behind the end change nothing, and what
-they stack is 0.
+Failures inside set flags that the loop carries out. The sequences of a scan may be padded with
+zeros to a maximum length (`Lowered.length`, see `padding`). Steps beyond the true length change
+nothing, and stack zeros.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def scan(node: Lowered, *arrays: Any) -> tuple[Any, ...]:
 
 
 def _nothing(carried: Sequence[Any], shapes: Any, count: int) -> tuple[list[Any], Any]:
-    """Return the output of a step behind the end of the sequences."""
+    """Return the output of a step beyond the true length of the sequences."""
     made, failed = shapes
     zeros = [jnp.zeros(s.shape, s.dtype) for s in made[count:]]
     return [*carried, *zeros], jnp.zeros(failed.shape, bool)
@@ -141,9 +141,10 @@ def _run(
     number: Any,
     inside: Failures,
 ) -> list[Any]:
-    """Run a piece of graph.
+    """Run the body of a loop or branch.
 
-    Its failures are collected anew, because it may be traced several times.
+    Its failures are collected in a separate `Failures`, because the body may be traced several
+    times.
     """
     inside.clear()
     return apply_body(text, arrays, types, node.stream, number, node.name, inside)[0]

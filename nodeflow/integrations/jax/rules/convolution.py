@@ -21,14 +21,14 @@ from nodeflow.ops.lowering import Convolve, FilterGradient
 from nodeflow.ops.sliding_windows import Windows
 
 _LAYOUTS = {2: ("NHWC", "HWIO"), 3: ("NDHWC", "DHWIO")}
-"""Of images, and of volumes: the axes of what is convolved, and of filters."""
+"""By number of spatial axes: the layout of images or volumes, and the layout of filters."""
 Layouts = tuple[str, str]
 Product = Literal["result", "input", "filter"]
 
 
 @lowers(Convolve)
 def convolve(node: Lowered, x: Any, filter_: Any) -> Any:
-    """Return a convolution, or its gradient by the image, channels last."""
+    """Return a convolution, or its gradient with respect to the image, for channels-last arrays."""
     lowering = node.lowering
     assert isinstance(lowering, Convolve)
     layouts = _LAYOUTS[len(lowering.windows.axes)]
@@ -46,19 +46,19 @@ def filter_gradient(node: Lowered, x: Any, g: Any) -> Any:
 
 @computes("conv2d", "conv3d")
 def convolution(node: Lowered, x: Any, filter_: Any) -> Any:
-    """Return the products of the filters with every window."""
+    """Return a convolution: the products of the filters with every window."""
     return _by_attributes(node, "result", node.inputs[1], x, filter_)
 
 
 @computes("conv2d_input_gradient", "conv3d_input_gradient", "conv2d_transpose", "conv3d_transpose")
 def adjoint(node: Lowered, g: Any, filter_: Any, like: Any = None) -> Any:
-    """Return the adjoint of convolution in the image."""
+    """Return the adjoint of a convolution with respect to the image."""
     return _by_attributes(node, "input", node.inputs[1], g, filter_)
 
 
 @computes("conv2d_filter_gradient", "conv3d_filter_gradient")
 def adjoint_in_the_filter(node: Lowered, x: Any, g: Any, like: Any) -> Any:
-    """Return the adjoint of convolution in the filter."""
+    """Return the adjoint of a convolution with respect to the filter."""
     return _by_attributes(node, "filter", node.outputs[0], x, g)
 
 
@@ -79,7 +79,11 @@ def _product(
     first: Any,
     second: Any,
 ) -> Any:
-    """Return one of image, result and filter, from the two others."""
+    """Compute one of image, result and filter from the two others.
+
+    Args:
+        product: which of the three to compute.
+    """
     shape = shape_of(node)
     if 0 in (*shape, *first.shape, *second.shape):
         return jnp.zeros(shape, first.dtype)
@@ -89,7 +93,7 @@ def _product(
 
 @dataclass(frozen=True)
 class _Call:
-    """A product, and the shape of its result."""
+    """One of the three products of image, result and filter, with the shape of its result."""
 
     product: Product
     windows: Windows
@@ -119,9 +123,9 @@ class _Call:
         return jax.linear_transpose(by_filter, wanted)(second)[0]
 
     def as_sums(self, first: Any, second: Any) -> Any:
-        """Return the same, as an ordinary convolution with channels last.
+        """Return the product as an ordinary convolution of channels-last arrays.
 
-        For others XLA has no fast code on processors inside of loops, which trainings are.
+        For other forms, XLA has no fast code on CPUs inside loops, and trainings are loops.
         """
         picture, weights = (_channels_last(layout) for layout in self.layouts)
         moved = {
@@ -138,8 +142,8 @@ class _Call:
         return convolved(x, filter_, self.windows, self.groups, self._plain)
 
     def _input(self, g: Any, filter_: Any, shape: tuple[int, ...]) -> Any:
-        """Return the gradient by the image: the elements of g, spaced by the strides, times the
-        flipped filter.
+        """Return the gradient with respect to the image: the convolution of g, dilated by the
+        strides, with the flipped filter.
         """
         axes, groups = self.windows.axes, self.groups
         *kernel, channels, filters = filter_.shape
@@ -164,8 +168,8 @@ class _Call:
         )
 
     def _filter(self, x: Any, g: Any, shape: tuple[int, ...]) -> Any:
-        """Return the gradient by the filter: a convolution of each channel with the results'
-        gradients, summed over rows.
+        """Return the gradient with respect to the filter: a convolution of each channel with
+        the gradients of the results, summed over rows.
         """
         axes, groups = self.windows.axes, self.groups
         n, *sizes, channels = x.shape
@@ -194,8 +198,8 @@ class _Call:
 
 
 def _channels_last(layout: str) -> tuple[int, ...]:
-    """Return the order in which a layout's axes are (rows, space, channels), or (space, channels,
-    filters).
+    """Return the permutation of a layout's axes to (rows, space, channels), or for filters to
+    (space, channels, filters).
     """
     space = [layout.index(axis) for axis in layout if axis in "DHW"]
     if "O" in layout:
@@ -204,7 +208,7 @@ def _channels_last(layout: str) -> tuple[int, ...]:
 
 
 def convolved(x: Any, filter_: Any, windows: Windows, groups: int, layouts: Layouts) -> Any:
-    """Return the product of filters with every window."""
+    """Return the convolution of images with filters."""
     picture, weights = layouts
     sizes = [x.shape[picture.index(axis)] for axis in picture if axis not in "NC"]
     return lax.conv_general_dilated(

@@ -1,4 +1,4 @@
-"""Draws beyond even and normal numbers: Gumbel, orthogonal weights, candidates of classes."""
+"""Random draws from further distributions: Gumbel, orthogonal weights, candidate classes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ def even_numbers(node: Lowered) -> Any:
 
 @computes("random_gumbel")
 def gumbel(node: Lowered, *sizes: Any) -> Any:
-    """Return draws from the distribution of the largest of many numbers."""
+    """Return draws from the Gumbel distribution, the limit distribution of the maximum of many
+    numbers.
+    """
     return (-jnp.log(-jnp.log(even_numbers(node)))).astype(node.outputs[0].dtype)
 
 
 @computes("unit_forget_bias")
 def unit_forget_bias(node: Lowered, *sizes: Any) -> Any:
-    """Return zeros, and ones for the forget gate."""
+    """Return initial biases of an LSTM: zeros, but ones for the forget gate."""
     (size,), dtype = shape_of(node), numpy_dtype(node.outputs[0].dtype)
     numbers = np.arange(size)
     return jnp.asarray((numbers >= size // 4) & (numbers < 2 * (size // 4)), dtype)
@@ -38,7 +40,9 @@ def unit_forget_bias(node: Lowered, *sizes: Any) -> Any:
 
 @computes("orthogonal")
 def orthogonal(node: Lowered, *sizes: Any) -> Any:
-    """Return orthonormal columns: the factor Q of QR, for which the diagonal of R is positive."""
+    """Return a random matrix with orthonormal columns: the factor Q of a QR decomposition, with
+    signs chosen so that the diagonal of R is positive.
+    """
     shape, dtype = shape_of(node), node.outputs[0].dtype
     if 0 in shape:
         return jnp.zeros(shape, dtype)
@@ -60,7 +64,7 @@ def orthogonal(node: Lowered, *sizes: Any) -> Any:
     "fixed_unigram_candidate_sampler",
 )
 def sample_candidates(node: Lowered, true: Any) -> tuple[Any, Any, Any]:
-    """Return classes drawn by chance, and how often each is expected."""
+    """Return randomly drawn classes, and the expected counts of the true and the drawn classes."""
     attrs, count, wanted = node.attrs, node.attrs["range_max"], node.attrs["num_sampled"]
     node.fail_where((true < 0) | (true >= count), f"a class is not one of {count}")
     assert node.stream is not None
@@ -74,8 +78,9 @@ def sample_candidates(node: Lowered, true: Any) -> tuple[Any, Any, Any]:
 
 
 def _drawn_until_enough_differ(node: Lowered, count: int, wanted: int) -> tuple[Any, Any]:
-    """Return the first distinct classes, in the order of their draws, and the number of the last
-    draw.
+    """Draw classes until enough distinct ones are found.
+
+    Return the distinct classes in the order of their draws, and the number of draws.
     """
     block = max(2 * wanted, 32)
     numbers = jnp.arange(block)

@@ -26,8 +26,9 @@ def random(node: Lowered) -> Any:
 
 
 def scaled(drawn: Any, scale: float, offset: float) -> Any:
-    """Return ``offset + scale * drawn``, rounded twice as in numpy: XLA would join both in one
-    fused multiply-add, which rounds once.
+    """Return ``offset + scale * drawn``, rounded twice as in numpy.
+
+    XLA would otherwise use one fused multiply-add, which rounds once.
     """
     if drawn.dtype == jnp.float32:  # a product of two float32 is exact in float64
         wide = drawn.astype(jnp.float64) * float(np.float32(scale))

@@ -1,4 +1,4 @@
-"""Ops for their effects: what they show, and what others read of their inputs."""
+"""Ops that are run for their effects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nodeflow.integrations.jax.registry import Lowered, computes
     "summary/merge",
 )
 def nothing(node: Lowered, *arrays: Any) -> tuple[()]:
-    """Return no values, because the session does the work of these ops."""
+    """Return no values, because the session carries out these ops."""
     return ()
 
 

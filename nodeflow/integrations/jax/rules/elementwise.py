@@ -1,4 +1,4 @@
-"""Formulas, aliases, known values, products of matrices: what most graphs are made of."""
+"""The rules of most nodes of a graph: formulas, aliases, constants, matrix products."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def elementwise(node: Lowered, *arrays: Any) -> Any:
 
 
 def _used(bad: Any, other: Any) -> Any:
-    """Return which bad elements of y meet an element of x."""
+    """Broadcast the marks of bad elements of y to the shape of the result with x."""
     return jnp.broadcast_to(bad, jnp.broadcast_shapes(bad.shape, other.shape))
 
 

@@ -1,4 +1,4 @@
-"""Elements found and placed by indices: gather, scatter, and what works row by row."""
+"""Ops that read or write elements by indices: gather, scatter, and row-wise variants."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from nodeflow.ops.lowering import AddAlong, Gather, MarkRows, Pick, ScatterAdd, 
 from nodeflow.ops.math.reduction import limits
 
 Places = tuple[Any, ...]
-"""One array of indices for each of the first axes; they broadcast."""
+"""An index array for each of the first axes. The arrays broadcast."""
 
 
 def checked(node: Lowered, indices: Any, size: int, from_end: bool = True) -> Any:
-    """Return int64 indices from 0 on. The run fails if one is outside the axis."""
+    """Return int64 indices, counted from 0. The run fails if one is outside the axis."""
     indices = indices.astype(jnp.int64)
     lowest = -size if from_end else 0
     node.fail_where(
@@ -31,7 +31,9 @@ def checked(node: Lowered, indices: Any, size: int, from_end: bool = True) -> An
 
 
 def empty(node: Lowered) -> Any | None:
-    """Return an output without elements, from which nothing is taken; None for any other output."""
+    """If the output has no elements, return it, because nothing can be read from an empty
+    input; else None.
+    """
     (out,) = node.outputs
     return jnp.zeros(shape_of(node), numpy_dtype(out.dtype)) if out.size == 0 else None
 
@@ -57,7 +59,7 @@ def gather(node: Lowered, x: Any, indices: Any) -> Any:
 
 @lowers(ScatterAdd)
 def scatter(node: Lowered, x: Any, indices: Any) -> Any:
-    """Return the sums or extremes of slices at the places that indices name."""
+    """Combine slices at the positions given by indices, by sum, minimum or maximum."""
     lowering, shape = node.lowering, shape_of(node)
     assert isinstance(lowering, ScatterAdd)
     places = checked(node, indices, shape[lowering.axis], lowering.from_end)
@@ -73,7 +75,7 @@ def scatter(node: Lowered, x: Any, indices: Any) -> Any:
 
 @lowers(MarkRows)
 def mark_rows(node: Lowered, *indices: Any) -> Any:
-    """Return True for the named rows."""
+    """Return a bool vector that is True for the given rows."""
     shape = shape_of(node)
     marked = jnp.zeros(shape[0], bool)
     for each in indices:
@@ -97,7 +99,7 @@ def pick(node: Lowered, x: Any, indices: Any) -> Any:
 
 @lowers(TakeAlong)
 def take_along(node: Lowered, x: Any, indices: Any) -> Any:
-    """Return the elements of each row along an axis at the row's own indices."""
+    """Return elements of each row along an axis, at the indices of that row."""
     lowering = node.lowering
     assert isinstance(lowering, TakeAlong)
     places = checked(node, indices, x.shape[lowering.axis])
@@ -108,7 +110,7 @@ def take_along(node: Lowered, x: Any, indices: Any) -> Any:
 
 @lowers(AddAlong)
 def add_along(node: Lowered, x: Any, indices: Any) -> Any:
-    """Return sums of elements within their rows, at the places of the indices."""
+    """Sum elements within their rows, at the positions given by indices."""
     lowering, shape = node.lowering, shape_of(node)
     assert isinstance(lowering, AddAlong)
     places = checked(node, indices, shape[lowering.axis])
@@ -117,7 +119,9 @@ def add_along(node: Lowered, x: Any, indices: Any) -> Any:
 
 
 def along(places: Any, axis: int) -> Places:
-    """Return places along one axis, with each element's own place on the other axes."""
+    """Return index arrays for all axes: the given indices along one axis, and each element's
+    own position along the others.
+    """
     where = [jnp.asarray(i) for i in np.ogrid[tuple(slice(0, d) for d in places.shape)]]
     where[axis] = places
     return tuple(where)
@@ -127,14 +131,15 @@ def along(places: Any, axis: int) -> Places:
 
 
 def nd_places(node: Lowered, shape: Sequence[int], indices: Any) -> Places:
-    """Return the places that indices name along the first axes of a shape."""
+    """Return the index arrays that indices name along the first axes of a shape."""
     numbers = range(indices.shape[-1])
     return tuple(checked(node, indices[..., n], shape[n]) for n in numbers)
 
 
 def by_batch(node: Lowered, compute: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the same for each entry of the first axes that the arguments have in common: as a
-    batch, which several processes can share.
+    """Return a function that applies ``compute`` to each entry of the leading batch axes.
+
+    Several processes can share such a batch.
     """
     for _ in range(node.attrs["batch_dims"]):
         compute = jax.vmap(compute)
@@ -152,7 +157,7 @@ def gather_nd(node: Lowered, x: Any, indices: Any) -> Any:
 
 @computes("scatter_nd")
 def scatter_nd(node: Lowered, indices: Any, updates: Any) -> Any:
-    """Return zeros with slices added."""
+    """Return zeros to which slices are added at indices."""
     shape = shape_of(node)
     places = nd_places(node, shape, indices)
     return jnp.zeros(shape, updates.dtype).at[places].add(updates, mode="drop")
@@ -172,13 +177,13 @@ def scatter_nd_like(node: Lowered, x: Any, indices: Any, like: Any) -> Any:
 
 @computes("tensor_scatter")
 def tensor_scatter(node: Lowered, x: Any, indices: Any, updates: Any) -> Any:
-    """Return a tensor with slices changed."""
+    """Return a tensor with slices replaced or combined at indices."""
     return _changed(node, x, nd_places(node, x.shape, indices), updates)
 
 
 @computes("put_along_axis")
 def put_along_axis(node: Lowered, x: Any, indices: Any, updates: Any) -> Any:
-    """Return a tensor with elements of each row changed."""
+    """Return a tensor with elements of each row replaced."""
     axis = normalize_axis(node.attrs["axis"], x.ndim)
     return _changed(node, x, along(checked(node, indices, x.shape[axis]), axis), updates)
 
@@ -195,9 +200,10 @@ def _changed(node: Lowered, x: Any, places: Places, updates: Any) -> Any:
 
 
 def put(x: Any, places: Places, updates: Any) -> Any:
-    """Return ``x`` with slices replaced; the last of several updates of one place counts.
+    """Return ``x`` with slices replaced. If several updates have the same position, the last one
+    counts.
 
-    XLA says nothing of the order in which it writes, so only that update is written.
+    XLA does not define the order of writes, so only that last update is written.
     """
     sizes = x.shape[: len(places)]
     flat = jnp.ravel_multi_index(jnp.broadcast_arrays(*places), sizes, mode="clip")

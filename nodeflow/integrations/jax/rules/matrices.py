@@ -1,4 +1,4 @@
-"""Linear algebra: sums of products, systems, factors, determinants, functions of matrices."""
+"""Linear algebra: einsum, linear systems, factorizations, determinants, matrix functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from nodeflow.integrations.jax.rules.indices import empty, shape_of
 from nodeflow.ops.linalg.einsum import parse
 
 _SQUARINGS = 24
-"""The largest matrix exponential: of a norm up to about 2^26."""
+"""Maximum number of squarings for a matrix exponential, which suffices for a norm up to about
+2^26.
+"""
 
 
 def _finite(*arrays: Any) -> Any:
@@ -22,7 +24,7 @@ def _finite(*arrays: Any) -> Any:
 
 
 def _fail_where_singular(node: Lowered, out: Any, *given: Any) -> None:
-    """Let the run fail where a pivot of 0 has made infinities from finite numbers."""
+    """Make the run fail if a zero pivot turned finite numbers into infinities."""
     node.fail_where(_finite(*given) & ~_finite(out), f"{node.op.id}: singular matrix")
 
 
@@ -32,7 +34,7 @@ def _no_nan(node: Lowered, out: Any, what: str) -> None:
 
 @computes("einsum")
 def einsum(node: Lowered, *factors: Any) -> Any:
-    """Return products and sums over named axes."""
+    """Return sums of products over named axes."""
     letters, out = parse(node.attrs["equation"], [x.ndim for x in factors])
     return jnp.einsum(f"{','.join(letters)}->{out}", *factors).astype(factors[0].dtype)
 
@@ -84,7 +86,7 @@ def det(node: Lowered, x: Any) -> Any:
 
 @computes("slogdet")
 def slogdet(node: Lowered, x: Any) -> tuple[Any, Any]:
-    """Return the sign of the determinant and the logarithm of its size."""
+    """Return the sign of the determinant and the logarithm of its absolute value."""
     if not x.size:
         return jnp.ones(shape_of(node), x.dtype), jnp.zeros(shape_of(node), x.dtype)
     sign, size = jnp.linalg.slogdet(x)
@@ -95,7 +97,7 @@ def slogdet(node: Lowered, x: Any) -> tuple[Any, Any]:
 
 
 def _nothing(node: Lowered, x: Any) -> tuple[Any, ...] | None:
-    """Return the outputs for no matrices, or for empty matrices."""
+    """Return the outputs for an empty batch or for empty matrices; None for other inputs."""
     if x.size:
         return None
     return tuple(jnp.zeros(shape_of(node, i), t.dtype) for i, t in enumerate(node.outputs))
@@ -103,7 +105,9 @@ def _nothing(node: Lowered, x: Any) -> tuple[Any, ...] | None:
 
 @computes("cholesky")
 def cholesky(node: Lowered, x: Any) -> Any:
-    """Return the lower triangle whose product with its transpose is the symmetric part."""
+    """Return the lower triangular matrix L whose product with its transpose is the symmetric
+    part of x.
+    """
     if not x.size:
         return x
     out = jnp.linalg.cholesky((x + jnp.swapaxes(x, -1, -2)) / 2, symmetrize_input=False)
@@ -113,7 +117,7 @@ def cholesky(node: Lowered, x: Any) -> Any:
 
 @computes("qr")
 def qr(node: Lowered, x: Any) -> tuple[Any, ...]:
-    """Return orthonormal columns and an upper triangle."""
+    """Return a matrix with orthonormal columns and an upper triangular matrix."""
     if (nothing := _nothing(node, x)) is not None:
         return nothing
     q, r = jnp.linalg.qr(x, mode="reduced")
@@ -122,7 +126,7 @@ def qr(node: Lowered, x: Any) -> tuple[Any, ...]:
 
 @computes("svd")
 def svd(node: Lowered, x: Any) -> tuple[Any, ...]:
-    """Return singular values, and left and right vectors."""
+    """Return the singular values, and the left and right singular vectors."""
     if (nothing := _nothing(node, x)) is not None:
         return nothing
     u, s, vt = jnp.linalg.svd(x, full_matrices=False)
@@ -132,7 +136,7 @@ def svd(node: Lowered, x: Any) -> tuple[Any, ...]:
 
 @computes("eigh")
 def eigh(node: Lowered, x: Any) -> tuple[Any, ...]:
-    """Return eigenvalues and vectors of the symmetric part."""
+    """Return the eigenvalues and eigenvectors of the symmetric part."""
     if (nothing := _nothing(node, x)) is not None:
         return nothing
     e, v = jnp.linalg.eigh((x + jnp.swapaxes(x, -1, -2)) / 2, symmetrize_input=False)
@@ -142,7 +146,7 @@ def eigh(node: Lowered, x: Any) -> tuple[Any, ...]:
 
 @computes("lu")
 def lu(node: Lowered, x: Any) -> tuple[Any, ...]:
-    """Return both triangles in one matrix, and the order of the rows."""
+    """Return both triangular factors in one matrix, and the permutation of the rows."""
     if (nothing := _nothing(node, x)) is not None:
         return nothing
     node.fail_where(~jnp.isfinite(x), "lu: the matrix is not finite")

@@ -1,4 +1,4 @@
-"""Elements that only move: cut out, joined, put into a border."""
+"""Ops that only move elements: slicing, joining, padding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nodeflow.integrations.jax.registry import Lowered, computes, lowers
 from nodeflow.ops.lowering import Block, Copy, strides_of
 
 Steps = list[tuple[int, int]]
-"""For each axis the first place and the step between places."""
+"""For each axis, the first position and the step between positions."""
 
 
 @computes("concat")
@@ -25,7 +25,7 @@ def concat(node: Lowered, *values: Any) -> Any:
 
 @lowers(Copy)
 def copy(node: Lowered, *sources: Any) -> Any:
-    """Return an output composed of rectangles of the inputs."""
+    """Return an output composed of rectangular blocks of the inputs."""
     lowering, (out,) = node.lowering, node.outputs
     assert isinstance(lowering, Copy)
     shape = tuple(d or 0 for d in out.shape)
@@ -45,7 +45,7 @@ def copy(node: Lowered, *sources: Any) -> Any:
 
 
 def cut(x: Any, block: Block) -> Any:
-    """Return the part of its source that a block describes, in the block's sizes."""
+    """Return the part of its source that a block describes, with the block's sizes."""
     if 0 in block.sizes:
         return jnp.zeros(block.sizes, x.dtype)
     steps = steps_of(x.shape, block.sizes, block.source_offset, block.source_strides)
@@ -65,8 +65,9 @@ def cut(x: Any, block: Block) -> Any:
 def steps_of(
     shape: Sequence[int], sizes: Sequence[int], offset: int, strides: Sequence[int]
 ) -> Steps | None:
-    """Return a block of an array as one slice of each axis; None for any other block, such as a
-    diagonal.
+    """Return a block of an array as one slice for each axis.
+
+    Return None if it is not such a block, as for a diagonal.
     """
     if len(shape) != len(sizes) or not 0 <= offset < np.prod(shape, dtype=np.int64):
         return None
@@ -87,7 +88,7 @@ def steps_of(
 
 
 def _is_whole(block: Block, shape: Sequence[int]) -> bool:
-    """Return whether the elements of a block are the whole output, in order."""
+    """Return whether the elements of a block form the whole output, in order."""
     own = strides_of(block.sizes)
     ordered = all(
         size == 1 or a == b
@@ -119,7 +120,10 @@ def _put(made: Any, part: Any, block: Block) -> Any:
 
 
 def _places(sizes: Sequence[int], offset: int, strides: Sequence[int]) -> Any:
-    """Return the flat indices of a block's elements, computed in the run and not stored."""
+    """Return the flat indices of a block's elements.
+
+    The run computes them, so that they are not stored.
+    """
     places = jnp.full(tuple(sizes), offset, jnp.int64)
     for axis, stride in enumerate(strides):
         places = places + lax.broadcasted_iota(jnp.int64, tuple(sizes), axis) * stride

@@ -1,4 +1,4 @@
-"""Ops that the host computes, by their references: JAX has no function that does.
+"""Ops computed on the host by their references, because JAX has no function for them.
 
 ================================ ===================================================================
 op                               why
@@ -40,7 +40,9 @@ def quantile(node: Lowered, *arrays: Any) -> Any:
 
 @computes("random_gamma", "random_beta", "random_poisson")
 def random(node: Lowered, *sizes: Any) -> Any:
-    """Return draws of a distribution: its quantiles of even numbers, which the device draws."""
+    """Return draws from a distribution: its quantiles at uniform numbers, which the device
+    draws.
+    """
     op, attrs = node.op, dict(node.attrs)
     assert isinstance(op, Inverse)
     return on_host(node, lambda even: op.quantile(even, attrs), even_numbers(node))

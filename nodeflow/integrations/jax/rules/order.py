@@ -1,4 +1,4 @@
-"""Order: sorting, distinct elements, places in an order."""
+"""Sorting, distinct elements, and search in sorted rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def order(node: Lowered, x: Any) -> Any:
 
 @lowers(Largest)
 def largest(node: Lowered, x: Any) -> Any:
-    """Return the first of the indices that sort each row of the last axis."""
+    """Return the first ``k`` of the indices that sort each row of the last axis."""
     assert isinstance(node.lowering, Largest)
     return _order(x, descending=node.lowering.descending)[..., : shape_of(node)[-1]]
 
@@ -46,7 +46,10 @@ def _order(x: Any, *, descending: bool) -> Any:
 
 @lowers(SortValues)
 def sort_values(node: Lowered, x: Any) -> Any:
-    """Return the sorted elements of each row, compared as integers: XLA does not tell -0 from 0."""
+    """Return the sorted elements of each row.
+
+    They are compared as integers, because XLA does not distinguish -0 from 0.
+    """
     assert isinstance(node.lowering, SortValues)
     descending = node.lowering.descending
     if not x.size or not jnp.issubdtype(x.dtype, jnp.floating):
@@ -88,8 +91,8 @@ def distinct(node: Lowered, x: Any, places: Any) -> Any:
 
 @lowers(PairsInOrder)
 def pairs_in_order(node: Lowered, labels: Any, scores: Any, places: Any) -> Any:
-    """Return the fraction of pairs of a positive and a negative in which the positive scores
-    higher.
+    """Return the fraction of pairs (positive, negative) in which the positive has the higher
+    score.
     """
     ordered, wanted = scores[places], labels[places]
     below = jnp.concatenate([jnp.zeros(1, jnp.int64), jnp.cumsum(~wanted)])

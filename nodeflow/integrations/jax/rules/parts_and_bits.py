@@ -1,4 +1,4 @@
-"""Complex numbers made of two parts and taken apart; bits under another dtype."""
+"""Complex numbers from and to real and imaginary parts, and bits read as another dtype."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from nodeflow.integrations.jax.rules.indices import shape_of
 
 @computes("complex")
 def complex_number(node: Lowered, real: Any, imag: Any) -> Any:
-    """Return the complex number of two parts."""
+    """Return complex numbers with the given real and imaginary parts."""
     return lax.complex(*jnp.broadcast_arrays(real, imag))
 
 
 @computes("real", "imag", "angle", "conj")
 def of_parts(node: Lowered, x: Any) -> Any:
-    """Return a function of the parts of each number."""
+    """Return a function of the real and imaginary parts of each number."""
     return getattr(jnp, node.op.id)(x)
 
 
 @computes("bitcast")
 def bitcast(node: Lowered, x: Any) -> Any:
-    """Return the same bits under another dtype."""
+    """Return the same bits, read as another dtype."""
     return from_bytes(to_bytes(x), shape_of(node), node.outputs[0].dtype)

@@ -1,4 +1,4 @@
-"""Pooling of images and volumes, its adjoints, and elements put back where they were largest."""
+"""Pooling of images and volumes, its adjoints, and unpooling to the position of the maximum."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def pool_volumes(node: Lowered, x: Any, y: Any = None) -> Any:
 def pooled(
     kind: str, windows: Windows, border: bool, shape: tuple[int, ...], x: Any, y: Any = None
 ) -> Any:
-    """Return the result of one of the kinds of `lowering.Pool`, for any number of axes, channels
-    last.
+    """Return the result of one kind of `lowering.Pool`, for any number of spatial axes,
+    channels last.
     """
     if 0 in (*shape, *x.shape):
         return jnp.zeros(shape, x.dtype)
@@ -79,7 +79,7 @@ def pooled(
 
 
 def _reduced(windows: Windows, x: Any, start: float, combine: Any) -> Any:
-    """Return the combined elements of each window."""
+    """Return each window reduced by a function."""
     around, axes = ((0, 0),), windows.axes
     found = lax.reduce_window(
         x,
@@ -95,7 +95,7 @@ def _reduced(windows: Windows, x: Any, start: float, combine: Any) -> Any:
 
 
 def seen(windows: Windows, x: Any, border: float = 0.0) -> Any:
-    """Return the elements in the windows: (elements of a window, rows, windows along each axis,
+    """Return the elements of the windows: (elements of a window, rows, windows along each axis,
     channels).
     """
     sizes = x.shape[1:-1]
@@ -113,7 +113,8 @@ def seen(windows: Windows, x: Any, border: float = 0.0) -> Any:
 def largest(windows: Windows, x: Any) -> Any:
     """Return the position of the first largest element in each window, never one in the border.
 
-    One comparison after the other: inside of loops XLA computes that faster than an argmax.
+    Comparisons are made one after the other, because inside loops XLA computes these faster
+    than an argmax.
     """
     ones = np.ones((1, *x.shape[1:-1], 1), bool)
     real = side_by_side(windows, windows.view(ones, False))
@@ -131,7 +132,7 @@ def largest(windows: Windows, x: Any) -> Any:
 
 @computes("max_pool_with_argmax", "max_pool3d_with_argmax")
 def max_pool_with_argmax(node: Lowered, x: Any) -> tuple[Any, Any]:
-    """Return the largest element of each window, and its place."""
+    """Return the largest element of each window, and its index."""
     layout, windows = node.attrs["layout"], windows_of(node.attrs)
     x = _channels_last(x, layout)
     shape = known(shape_last(shape_of(node), layout))
@@ -153,7 +154,7 @@ def max_pool_with_argmax(node: Lowered, x: Any) -> tuple[Any, Any]:
 
 @computes("max_unpool2d", "max_unpool3d")
 def unpool(node: Lowered, x: Any, indices: Any) -> Any:
-    """Return zeros, with the elements of x at their places."""
+    """Return zeros, with the elements of x at the given indices."""
     shape = shape_of(node)
     out = jnp.zeros(math.prod(shape), x.dtype)
     if not x.size or not out.size:
@@ -164,7 +165,7 @@ def unpool(node: Lowered, x: Any, indices: Any) -> Any:
 
 @computes("take_at_places", "take_at_places3d")
 def take_at_places(node: Lowered, x: Any, indices: Any) -> Any:
-    """Return the elements of x at the indices; 0 if a later index is the same."""
+    """Return the elements of x at the indices; 0 where a later element has the same index."""
     if not x.size or not indices.size:
         return jnp.zeros(shape_of(node), x.dtype)
     flat = _whole_places(node, indices, x.shape).reshape(-1)
@@ -175,8 +176,8 @@ def take_at_places(node: Lowered, x: Any, indices: Any) -> Any:
 
 
 def _whole_places(node: Lowered, indices: Any, shape: Sequence[int]) -> Any:
-    """Return indices into images, as `counted` says, as indices into the whole batch, in the
-    layout.
+    """Convert indices within images, counted as the attribute `counted` says, to indices into
+    the whole batch, in the layout.
     """
     layout, counted = node.attrs["layout"], node.attrs["counted"]
     last = _channels_last(indices, layout).astype(jnp.int64)

@@ -1,4 +1,4 @@
-"""Sums, means, products and extremes along axes."""
+"""Sums, means, products, minima and maxima along axes."""
 
 from __future__ import annotations
 

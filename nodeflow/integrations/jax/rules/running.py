@@ -1,4 +1,4 @@
-"""Elements combined with all before them, and with all others."""
+"""Cumulative sums and products, and for each element the product of all others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMBINED = {
 
 @lowers(Running)
 def running(node: Lowered, x: Any) -> Any:
-    """Return running combinations of the elements along an axis."""
+    """Return the running combination of the elements along an axis, such as a cumulative sum."""
     lowering = node.lowering
     assert isinstance(lowering, Running)
     if not x.size:
@@ -31,14 +31,14 @@ def running(node: Lowered, x: Any) -> Any:
 
 
 def _start(kind: str, dtype: Any) -> Any:
-    """Return the neutral element."""
+    """Return the neutral element of a kind of combination."""
     if kind in ("max", "min"):
         return limits(dtype)[kind == "min"]
     return {"sum": 0, "prod": 1, "logsumexp": -jnp.inf}[kind]
 
 
 def _moved_on(x: Any, axis: int, start: Any, reverse: bool = False) -> Any:
-    """Return each element moved one place on, with ``start`` as the first."""
+    """Shift the elements by one position, with ``start`` as the first."""
     first = jnp.full_like(lax.slice_in_dim(x, 0, 1, axis=axis), start)
     if reverse:
         return jnp.concatenate([lax.slice_in_dim(x, 1, None, axis=axis), first], axis)
@@ -63,7 +63,9 @@ def other_products(node: Lowered, x: Any, direction: Any = None) -> Any:
 
 
 def _products(x: Any, direction: Any, axis: int, reverse: bool) -> tuple[Any, Any]:
-    """Return products of the elements before each one, and their derivatives along a direction."""
+    """Return the products of the elements before each one, and their derivatives along a
+    direction.
+    """
 
     def joined(first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Any, Any]:
         (a, da), (b, db) = first, second

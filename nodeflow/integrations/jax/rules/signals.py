@@ -42,8 +42,8 @@ def fourier(node: Lowered, x: Any) -> Any:
 
 @computes("dct")
 def cosine(node: Lowered, x: Any) -> Any:
-    """Return the discrete cosine transform of the last axis, by a Fourier transform of twice the
-    size.
+    """Return the discrete cosine transform of the last axis, computed by a Fourier transform of
+    twice the size.
     """
     count, kind, ortho = x.shape[-1], node.attrs["type"], node.attrs["norm"] == "ortho"
     if count < (2 if kind == "1" else 1):
@@ -72,11 +72,11 @@ def cosine(node: Lowered, x: Any) -> Any:
 
 
 def _half_spectrum(x: Any, count: int) -> Any:
-    """Return the first frequencies of x with as many zeros behind it."""
+    """Return the first frequencies of x, extended by as many zeros."""
     return jnp.fft.fft(x, 2 * count)[..., :count]
 
 
 def _turned(share: np.ndarray, dtype: Any) -> Any:
-    """Return exp(-i pi share), complex, of the precision of a float dtype."""
+    """Return exp(-i pi share) as a complex number with the precision of a float dtype."""
     whole = np.complex64 if dtype == np.float32 else np.complex128
     return jnp.asarray(np.exp(-1j * np.pi * share), whole)

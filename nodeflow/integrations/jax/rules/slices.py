@@ -1,6 +1,6 @@
-"""Rules for blocks of arrays at positions that are known only in a run.
+"""Rules for blocks of arrays at positions that are known only at run time.
 
-A block at a position that is known before is copied as in `moves`.
+Blocks at known positions are copied by the rules in `moves`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from nodeflow.ops.runtime_attributes import has_later
 
 @computes("slice")
 def slice_block(node: Lowered, x: Any, *bounds: Any) -> Any:
-    """Return the block of ``x`` that starts at ``begin``, a position that a run may compute.
+    """Return the block of ``x`` that starts at ``begin``, a position that may be known only at run
+    time.
 
     Args:
         node: the slice op. The shape of its output, and so the size of the block, is known.

@@ -1,4 +1,6 @@
-"""Gamma, beta and zeta, Bessel functions, inverses of the error function; in float64, as ours."""
+"""Gamma, beta, zeta and Bessel functions, and inverses of the error function, in float64 as in
+nodeflow.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +15,25 @@ from nodeflow.integrations.jax.rules.indices import shape_of
 
 
 def _lgamma(x: Any) -> Any:
-    """Return scipy's values, with -infinity at -infinity."""
+    """Return scipy's values of the logarithm of gamma, which are -infinity at -infinity."""
     return jnp.where(x == -jnp.inf, x, special.gammaln(x))
 
 
 def _digamma(x: Any) -> Any:
-    """Return scipy's values, which at 0 is an infinity of the other sign."""
+    """Return scipy's values of digamma. At 0, scipy's infinity has the opposite sign of JAX's."""
     return jnp.where(x == 0, -jnp.copysign(jnp.inf, x), special.digamma(x))
 
 
 def _polygamma(order: Any, x: Any) -> Any:
-    """Return scipy's values, computed by the zeta function, because JAX's function takes integers
-    only.
+    """Return scipy's values of polygamma, computed by the zeta function, because JAX's
+    polygamma takes only integers.
     """
     factor = jnp.power(-1.0, order + 1) * jnp.exp(special.gammaln(order + 1))
     return jnp.where(order == 0, _digamma(x), factor * _zeta(order + 1, x))
 
 
 def _zeta(x: Any, q: Any) -> Any:
-    """Return JAX's values, with scipy's poles and limits."""
+    """Return JAX's values of zeta, with scipy's poles and limits."""
     found = special.zeta(x, q)
     found = jnp.where(jnp.isinf(x), jnp.power(q, -x), found)
     far = (1 / (x - 1) + 1 / (2 * q)) * jnp.power(q, 1 - x)
@@ -43,7 +45,7 @@ def _zeta(x: Any, q: Any) -> Any:
 
 
 def _igamma(a: Any, x: Any) -> Any:
-    """Return JAX's values, with scipy's limits."""
+    """Return JAX's values of the lower incomplete gamma function, with scipy's limits."""
     return _with_limits(special.gammainc(a, x), a, x, below=1.0)
 
 
@@ -52,7 +54,12 @@ def _igammac(a: Any, x: Any) -> Any:
 
 
 def _with_limits(found: Any, a: Any, x: Any, below: float) -> Any:
-    """Return an incomplete gamma function whose value is ``below`` where all of it lies below x."""
+    """Apply scipy's limits to an incomplete gamma function.
+
+    Args:
+        below: its value if the whole distribution lies below x: 1 for the lower function, 0 for
+        the upper.
+    """
     found = jnp.where(jnp.isinf(x), below, found)
     found = jnp.where(jnp.isinf(a), jnp.where(jnp.isinf(x), jnp.nan, 1 - below), found)
     found = jnp.where(x == 0, 1 - below, found)
@@ -61,7 +68,7 @@ def _with_limits(found: Any, a: Any, x: Any, below: float) -> Any:
 
 
 def _erfcinv(x: Any) -> Any:
-    """Return values computed by the quantile, which is exact for small x."""
+    """Return the inverse of erfc, computed by the normal quantile, which is exact for small x."""
     return special.ndtri(x / 2) * -(0.5**0.5)
 
 
@@ -85,7 +92,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 @computes(*_FUNCTIONS)
 def special_function(node: Lowered, *arrays: Any) -> Any:
-    """Return one of the functions that JAX has in common with scipy."""
+    """Return one of the functions that both JAX and scipy have."""
     wide = [a.astype(jnp.float64) for a in arrays]
     found = _FUNCTIONS[node.op.id](*wide)
     return jnp.broadcast_to(found, shape_of(node)).astype(node.outputs[0].dtype)

@@ -1,4 +1,4 @@
-"""Rules that write nodeflow's ops as ONNX's, one function each, in modules by family."""
+"""Rules that write nodeflow's ops as ONNX nodes, one function each, in modules by family."""
 
 from nodeflow.integrations.onnx.exporters import (  # noqa: F401
     arrange,

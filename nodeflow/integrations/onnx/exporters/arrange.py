@@ -1,4 +1,4 @@
-"""Ops that rearrange elements, and sizes."""
+"""Rules for ops that rearrange elements, and for sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIRST = -(2**63) + 1
 
 
 def sizes(e: Emitter, tensor: Tensor) -> str:
-    """Write sizes from a tensor as int64, which ONNX requires."""
+    """Write sizes that a tensor contains as int64, which ONNX requires."""
     found = e.value(tensor)
     if tensor.type.dtype == "int64":
         return found
@@ -153,7 +153,9 @@ def take_along_axis(e: Emitter, node: Node) -> str:
 
 @rule("one_hot")
 def one_hot(e: Emitter, node: Node) -> str:
-    """Write OneHot. ONNX counts negative indices from the end; nodeflow gives a row of zeros."""
+    """Write OneHot. ONNX counts negative indices from the end; for these nodeflow returns a row
+    of zeros.
+    """
     if node.inputs[1:]:
         raise NotInOnnx("a one_hot whose depth only a run knows")
     if node.inputs[0].type.ndims == 0:

@@ -1,4 +1,6 @@
-"""Branches and loops, and nodes from an ONNX file that are written back unchanged."""
+"""Rules for branches and loops, and for nodes that came from an ONNX file and are written back
+unchanged.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from nodeflow.ops.control_flow.scan_body import add_input, inline
 
 @rule(FOREIGN)
 def kept(e: Emitter, node: Node) -> list[str]:
-    """Write the node of the file with the current names of its values."""
+    """Write a node that came from an ONNX file, with the current names of its values."""
     proto = onnx_package().NodeProto.FromString(opaque.decoded(node.attrs["node"]))
     read = [name for name in [*proto.input, *opaque.read_inside(proto)] if name]
     new = dict(zip(read, (e.value(t) for t in node.inputs), strict=True))
@@ -37,16 +39,16 @@ def kept(e: Emitter, node: Node) -> list[str]:
 def body_of(
     e: Emitter, text: str, inputs: Sequence[tuple[TensorType, str]], formals: int, role: str
 ) -> tuple[Emitter, list[str], Any]:
-    """Write a piece of graph as a graph of ONNX.
+    """Write the body of a branch or loop as a graph of ONNX.
 
     Args:
-        inputs: types and names of its inputs. The first ones become inputs of the graph; the others
-            are visible from around it.
+        inputs: types and names of its inputs. The first ones become inputs of the graph; the
+        others are visible from the surrounding graph.
         formals: number of inputs that become inputs of the graph.
 
     Returns:
-        The emitter of its nodes, the names of its outputs, and a function that makes the graph once
-        they are complete.
+        The emitter of its nodes, the names of its outputs, and a function that makes the graph
+        once both are complete.
     """
     onnx = onnx_package()
     graph = Graph()
@@ -80,14 +82,14 @@ def body_of(
 
 
 def declared(name: str, type_: TensorType) -> Any:
-    """Declare an input or output of a graph in a node, with unnamed unknown sizes."""
+    """Declare an input or output of a graph inside a node. Unknown sizes get no names."""
     shape = list(type_.shape) if type_.has_rank else None
     return onnx_package().helper.make_tensor_value_info(name, NUMBERS[type_.dtype], shape)
 
 
 @rule("cond")
 def cond(e: Emitter, node: Node) -> list[str]:
-    """Write a branch. Both bodies see the values around them by name."""
+    """Write a branch. Both bodies refer to values of the surrounding graph by name."""
     pred, *values = node.inputs
     name = e.value(pred)
     seen = [(t.type, e.value(t)) for t in values]
@@ -127,7 +129,8 @@ def scan(e: Emitter, node: Node) -> list[str]:
 @rule("while_loop")
 def while_loop(e: Emitter, node: Node) -> list[str]:
     """Write a loop. ONNX needs the condition before the first iteration and after every
-    iteration."""
+    iteration.
+    """
     if node.attrs["history"]:
         raise NotInOnnx("a loop that keeps its history")
     onnx, carried = onnx_package(), node.attrs["carried"]

@@ -1,4 +1,4 @@
-"""Normalisation, dropout and recurrent layers in inference."""
+"""Rules for normalisation, dropout and recurrent layers in inference."""
 
 from __future__ import annotations
 
@@ -57,13 +57,17 @@ def instance_normalization(e: Emitter, node: Node) -> str:
 
 
 GATES = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
-"""The indices of nodeflow's gates in ONNX's order. nodeflow's LSTM has i, f, g, o."""
+"""For each position in ONNX's order, the index of nodeflow's gate. nodeflow's LSTM has i, f, g,
+o.
+"""
 
 
 @rule("lstm", "gru", "rnn")
 def recurrent(e: Emitter, node: Node) -> list[str]:
-    """Write a recurrent layer. Kernels are transposed, with gates in ONNX's order and a first axis
-    of directions."""
+    """Write a recurrent layer.
+
+    Kernels are transposed, with gates in ONNX's order and a leading axis for directions.
+    """
     kind, attrs = node.op.id, node.attrs
     x, kernel, inner, bias, *states = (e.value(t) for t in node.inputs)
     type_, units = node.inputs[0].type, node.inputs[2].type.shape[0]
@@ -97,7 +101,7 @@ def recurrent(e: Emitter, node: Node) -> list[str]:
 
 @rule("tiled_attention")
 def attention(e: Emitter, node: Node) -> list[str | None]:
-    """Write attention as one piece: softmax(query @ key^T * scale) @ value."""
+    """Write attention as one ONNX node: softmax(query @ key^T * scale) @ value."""
     query, key, value = node.inputs[:3]
     t, size = query.type, query.type.shape[-1]
     scale = node.attrs["scale"]
@@ -122,7 +126,7 @@ def attention(e: Emitter, node: Node) -> list[str | None]:
 
 
 def _not_later(e: Emitter, node: Node) -> str:
-    """Write whether each key is no later than each query, (queries, keys)."""
+    """Write the causal mask: whether each key is not later than each query, (queries, keys)."""
     kind, bools = TensorType("int64", ()), TensorType("bool", ())
     sides = []
     for tensor in node.inputs[:2]:

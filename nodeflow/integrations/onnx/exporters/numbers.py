@@ -1,4 +1,4 @@
-"""Elementwise ops, reductions and products."""
+"""Rules for elementwise ops, reductions and products."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAME = {
     "stop_gradient": "Identity", "subtract": "Sub", "tan": "Tan", "tanh": "Tanh",
     "print": "Identity", "check_numerics": "Identity",
 }  # fmt: skip
-"""Ops with the same inputs and no relevant attributes."""
+"""Ops with the same inputs in ONNX and no attributes that matter."""
 
 
 def _same(theirs: str) -> Any:
@@ -44,14 +44,16 @@ for ours, theirs in SAME.items():
 
 @rule("where")
 def where(e: Emitter, node: Node) -> str:
-    """Write `where`. If the training phase is the condition, take the inference value."""
+    """Write `where`. If its condition is the training phase, write the value for inference."""
     if is_flag(resolve(node.inputs[0])):
         return e.value(node.inputs[2])
     return e.node("Where", [e.value(t) for t in node.inputs])
 
 
 def with_attrs(ours: str, theirs: str, **names: str) -> None:
-    """Register a rule with attributes of the same meaning: nodeflow's -> ONNX's."""
+    """Register a rule for an op whose attributes have the same meaning, by nodeflow's and
+    ONNX's names.
+    """
 
     def write(e: Emitter, node: Node) -> str:
         attrs: Any = {their: float(node.attrs[our]) for our, their in names.items()}
@@ -83,7 +85,7 @@ def matmul(e: Emitter, node: Node) -> str:
 
 @rule("prelu")
 def prelu(e: Emitter, node: Node) -> str:
-    """Write PRelu. ONNX's slope cannot broadcast to a larger result."""
+    """Write PRelu. In ONNX, the slope cannot broadcast to a larger result."""
     x, slope = (e.value(t) for t in node.inputs)
     t = node.outputs[0].type
     if node.inputs[0].type.shape == t.shape:
@@ -170,7 +172,7 @@ def rsqrt(e: Emitter, node: Node) -> str:
 
 @rule("log1p", "expm1", "exp2", "log2", "log10", "cbrt", "erfc", "log_sigmoid")
 def shifted(e: Emitter, node: Node) -> str:
-    """Write functions that lose digits close to zero, which nodeflow's ops keep."""
+    """Write functions whose direct formulas lose digits close to zero, such as expm1."""
     x, t = e.value(node.inputs[0]), node.inputs[0].type
     kind = node.op.id
     if kind == "log1p":

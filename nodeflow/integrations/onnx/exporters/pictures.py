@@ -1,4 +1,4 @@
-"""Sampling pictures between their pixels, and choosing boxes in them."""
+"""Rules for sampling pictures between their pixels, and for choosing boxes in them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ OLD_METHODS = {"linear": "bilinear", "cubic": "bicubic"}
 
 @rule("grid_sample")
 def grid_sample(e: Emitter, node: Node) -> str:
-    """Write grid sampling. With cubic, or before opset 20, ONNX has only two axes: for more, write
-    the op's own parts."""
+    """Write grid sampling. With cubic sampling, or before opset 20, ONNX supports only two
+    axes; for more axes, write the ops of which it consists.
+    """
     method, axes = node.attrs["method"], node.inputs[0].type.rank - 2
     if axes != 2 and (e.opset < 20 or method == "cubic"):
         (made,) = node.alias
@@ -33,7 +34,7 @@ def grid_sample(e: Emitter, node: Node) -> str:
 def suppressed(
     e: Emitter, node: Node, boxes: str, scores: str, most: int, centre: bool = False
 ) -> str:
-    """Write the rows (row, class, box) that remain after suppression."""
+    """Write the indices (row, class, box) that remain after suppression."""
     least = node.attrs["score_threshold"]
     inputs = [boxes, scores, e.ints([most], "most")]
     inputs.append(e.number([node.attrs["iou_threshold"]], "float32", "overlap"))

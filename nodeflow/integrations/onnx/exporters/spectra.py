@@ -1,4 +1,6 @@
-"""Fourier transforms and complex numbers: pairs along a new last axis, as in ONNX's DFT."""
+"""Rules for Fourier transforms and complex numbers, which are pairs along a new last axis as in
+ONNX's DFT.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ LAST = -1
 
 
 def part(e: Emitter, z: str, index: int, type_: TensorType) -> str:
-    """Return the real or imaginary parts of pairs; `type_` is the type of the pairs."""
+    """Return the real or imaginary part of pairs. `type_` is the type of the pairs."""
     place = e.array(np.array(index, "int64"), f"{e.node_name}_part")
     return e.node("Gather", [z, place], axis=LAST, type=type_.with_shape(type_.shape[:-1]))
 
@@ -45,7 +47,7 @@ def transformed(
     inverse: bool = False,
     half: bool = False,
 ) -> str:
-    """Return the transform along an axis of pairs, or of real numbers with a last axis of size 1.
+    """Return the transform of pairs along an axis, or of real numbers with a last axis of size 1.
 
     Args:
         type_: type of the result.
@@ -88,7 +90,9 @@ def fourier(e: Emitter, node: Node) -> str:
 
 @complex_rule("rfft", "rfft2d", "rfft3d")
 def real_fourier(e: Emitter, node: Node) -> str:
-    """Write half of the spectrum along the last axis, then the full one along the others."""
+    """Write half of the spectrum along the last axis, then the full spectrum along the other
+    axes.
+    """
     x, type_ = node.inputs[0], held(node.outputs[0].type)
     axes, lengths = _axes(node), _lengths(node)
     z = e.node("Unsqueeze", [e.value(x), e.ints([LAST], "last")], type=x.type)
@@ -100,7 +104,10 @@ def real_fourier(e: Emitter, node: Node) -> str:
 
 @complex_rule("irfft", "irfft2d", "irfft3d")
 def inverse_real_fourier(e: Emitter, node: Node) -> str:
-    """Write the inverse transform. The missing half is made first: conjugates, from the end."""
+    """Write the inverse transform.
+
+    The missing half is made first: the conjugates in reverse order.
+    """
     x = node.inputs[0]
     type_, axes, lengths = held(x.type), _axes(node), _lengths(node)
     z = e.value(x)
@@ -184,7 +191,7 @@ def _parts(e: Emitter, tensor: Tensor) -> tuple[str, str]:
 
 PAIRWISE = {"add": "Add", "subtract": "Sub", "negative": "Neg", "identity": "Identity",
             "stop_gradient": "Identity"}  # fmt: skip
-"""Ops that act equally on both parts."""
+"""Ops that act on both parts of complex numbers in the same way."""
 
 
 @complex_rule(*PAIRWISE)

@@ -1,4 +1,7 @@
-"""Convolution and pooling: ONNX has channels first, and filters with the outputs first."""
+"""Rules for convolution and pooling.
+
+ONNX has channels first, and filters with the outputs first.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ def last(rank: int) -> list[int]:
 
 
 def turned_in(e: Emitter, node: Node, x: str, layout: str) -> str:
-    """Return the input with its channels first."""
+    """Return the input, transposed so that its channels come first."""
     if layout.startswith("NC"):
         return x
     return e.node("Transpose", [x], perm=first(len(layout)), type=node.inputs[0].type)
@@ -30,12 +33,15 @@ def turned_out(e: Emitter, y: str, layout: str) -> str:
 
 
 def for_all(values: Sequence[int], count: int) -> list[int]:
-    """Return one number for each axis."""
+    """Return one number for each axis. A single number applies to all axes."""
     return [*values] * (count if len(values) == 1 else 1)
 
 
 def geometry(node: Node, window: list[int]) -> dict[str, Any]:
-    """Return strides, dilations and pads in ONNX's terms; omit ones and zeros."""
+    """Return strides, dilations and pads as ONNX's attributes.
+
+    Omit strides and dilations of 1 and pads of 0.
+    """
     attrs, count = node.attrs, len(window)
     strides = for_all(attrs["strides"] or window, count)
     steps = for_all(attrs["dilations"], count)

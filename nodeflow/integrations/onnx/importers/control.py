@@ -1,7 +1,7 @@
 # Attributes come from a file, so their types are checked only when a node is made.
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalSubscript=false
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportReturnType=false
-"""Branches and loops, whose bodies are graphs inside a node."""
+"""Translations of branches and loops, whose bodies are graphs inside a node."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from nodeflow.integrations.onnx.call import Call, LeftOut, op
 
 @op("If")
 def branch(call: Call) -> Any:
-    """Translate a branch. Its bodies read outside values by name. If the condition is known, insert
-    only the chosen body."""
+    """Translate a branch. Its bodies read outside values by name.
+
+    If the condition is known, insert only the chosen body.
+    """
     yes, no = call["then_branch"], call["else_branch"]
     known = call.known(0)
     if known is not None:
@@ -29,8 +31,8 @@ def branch(call: Call) -> Any:
 def loop(call: Call) -> Any:
     """Translate a loop without stacked results.
 
-    Inputs: maximum number of iterations, whether to begin, initial states. The body returns whether
-    to continue, and the next states. Results of each iteration are not supported.
+    Inputs: maximum number of iterations, whether to begin, initial states. The body returns
+    whether to continue, and the next states. Results of single iterations are not supported.
     """
     body = call["body"]
     count = len(call.names) - 2

@@ -66,7 +66,7 @@ def convolved(call: Call, x: nf.Tensor, filters: nf.Tensor, kernel: list[int]) -
 
 
 def kernel_of(call: Call, index: int) -> list[int]:
-    """Return the sizes of a filter."""
+    """Return the spatial sizes of a filter."""
     return list(call.sizes(index)[2:])
 
 
@@ -93,8 +93,8 @@ def conv_integer(call: Call) -> nf.Tensor:
 def quantized_conv(call: Call) -> nf.Tensor:
     """Translate a quantized convolution.
 
-    Inputs: x, its scale and zero; filters, their scale and zero; the result's scale and zero; a
-    bias.
+    Inputs: x, its scale and zero point; filters, their scale and zero point; the result's scale
+    and zero point; a bias.
     """
     kernel = kernel_of(call, 3)
     rest = [1] * (len(kernel) + 1)
@@ -185,8 +185,10 @@ def max_pool(call: Call) -> Any:
 
 @op("MaxUnpool")
 def max_unpool(call: Call) -> nf.Tensor:
-    """Translate MaxUnpool. Indices count in the sizes that windows cover; a larger result is padded
-    at the end."""
+    """Translate MaxUnpool. Indices refer to the size that the windows cover.
+
+    A larger result is padded at the end.
+    """
     window = call["kernel_shape"]
     how = windows(call, window)
     how.pop("dilations")

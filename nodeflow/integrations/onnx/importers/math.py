@@ -39,7 +39,9 @@ for theirs, ours in {
 
 
 def with_attrs(theirs: str, ours: str, **defaults: Any) -> None:
-    """Register a translation with attributes of the same meaning, with ONNX's defaults."""
+    """Register a translation for an op whose attributes have the same meaning, with ONNX's
+    defaults.
+    """
 
     def translation(call: Call) -> nf.Tensor:
         attrs = {name: call.get(name, default) for name, default in defaults.items()}
@@ -151,7 +153,7 @@ def is_inf(call: Call) -> nf.Tensor:
 
 
 def wanted_dtype(call: Call) -> str:
-    """Return the dtype that an attribute names, or the dtype of another input."""
+    """Return the dtype that an attribute names, or else the dtype of another input."""
     return call.dtype(1) if call.op == "CastLike" else dtype_of(call["to"])
 
 
@@ -248,7 +250,7 @@ def dynamic_quantize(call: Call) -> Any:
 
 
 def along_axis(call: Call, index: int) -> nf.Tensor:
-    """Return a scale or zero point of one axis, in a shape that broadcasts."""
+    """Return a scale or zero point along one axis, in a shape that broadcasts."""
     value, axis = call.x(index), call.get("axis", 1) % max(call.rank, 1)
     if call.get("block_size", 0):
         raise LeftOut("quantization in blocks")

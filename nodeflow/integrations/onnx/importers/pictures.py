@@ -123,7 +123,7 @@ def fold(call: Call) -> nf.Tensor:
 def _resized(
     call: Call, wanted: list[Any], mode: str, coordinates: str, rounding: str | None
 ) -> nf.Tensor:
-    """Resize axes whose sizes only a run knows, one after the other.
+    """Resize axes whose sizes are known only at run time, one after the other.
 
     Each result is one of two neighbours, or lies between them.
     """

@@ -3,8 +3,8 @@
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportReturnType=false
 """Recurrent networks: ONNX's weights, states and directions, rearranged for nodeflow.
 
-ONNX has the gates of a kernel as rows, and a first axis of directions. nodeflow has them as
-columns, in another order, and a node for each direction.
+In ONNX, the gates of a kernel are rows, and there is a leading axis for directions. In
+nodeflow, gates are columns in another order, and each direction is a node.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import nodeflow as nf
 from nodeflow.integrations.onnx.call import Call, LeftOut, op, size
 
 GATES = {"LSTM": (0, 2, 3, 1), "GRU": (0, 1, 2), "RNN": (0,)}
-"""ONNX's gate numbers in nodeflow's order. LSTM: ONNX has i, o, f, g; nodeflow i, f, g, o."""
+"""For each position in nodeflow's order, the index of ONNX's gate. LSTM: ONNX has i, o, f, g;
+nodeflow i, f, g, o.
+"""
 ACTIVATIONS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}
 
 
@@ -128,8 +130,9 @@ def _gru(
     units: int,
     backwards: bool,
 ) -> Sequence[nf.Tensor]:
-    """Translate a GRU. ONNX's candidate may have a bias after the reset gate, or the reset before
-    its product."""
+    """Translate a GRU. In ONNX, the candidate may have a bias after the reset gate, or the
+    reset may come before its product.
+    """
     biases = call.known(3)
     inner = biases is not None and np.any(biases[which][5 * units :])
     plain = call.flag("linear_before_reset") and (

@@ -33,7 +33,7 @@ def reshape(call: Call) -> nf.Tensor:
 
 
 def _without_zeros(call: Call, wanted: nf.Tensor) -> nf.Tensor:
-    """Return an unknown shape with the input's sizes in place of zeros."""
+    """Return a shape that is known only at run time, with the input's sizes in place of zeros."""
     (count,) = wanted.type.shape if wanted.type.has_rank else (None,)
     if count is None or not call.x().type.has_rank:
         return wanted
@@ -124,11 +124,11 @@ def slice_(call: Call) -> nf.Tensor:
 
 
 FARTHEST = 2**31 - 1
-"""The end of an axis as exporters write it; they may also write larger numbers."""
+"""The end index by which exporters mean the end of an axis. They may also write larger numbers."""
 
 
 def _runtime_slice(call: Call) -> nf.Tensor:
-    """Translate a slice whose bounds only a run knows."""
+    """Translate a slice whose bounds are known only at run time."""
     axes, steps = call.ints(3), call.ints(4)
     count = call.shape(1)[0] if call.shape(1) else None
     if count is None:
@@ -182,7 +182,9 @@ def tile(call: Call) -> nf.Tensor:
 
 @op("Expand")
 def expand(call: Call) -> nf.Tensor:
-    """Translate Expand, which broadcasts both ways: 1 in the shape means the input's size."""
+    """Translate Expand, which broadcasts in both directions: 1 in the shape means the input's
+    size.
+    """
     x, shape = call.x(), call.shape(0)
     if call.known(1) is not None and None not in shape and not call.ours:
         shape = np.broadcast_shapes(call.sizes(0), call.ints(1) or ())
@@ -302,7 +304,7 @@ def range_(call: Call) -> nf.Tensor:
 
 
 def _number(x: nf.Tensor) -> nf.Tensor:
-    """Return a single number; some files give a list with one element."""
+    """Return a single number. Some files give a list with one element."""
     return x if x.type.ndims == 0 else nf.reshape(x, shape=[])
 
 
@@ -393,7 +395,7 @@ def binarizer(call: Call) -> nf.Tensor:
 
 @op("TensorScatter")
 def tensor_scatter(call: Call) -> nf.Tensor:
-    """Translate TensorScatter: in each row of the batch, replace a stretch along one axis."""
+    """Translate TensorScatter: in each row of the batch, replace a range along one axis."""
     past, update = call.sizes(0), call.sizes(1)
     axis = call.get("axis", -2) % call.rank
     starts = np.zeros(past[0], int) if not call.has(2) else call.value(2)

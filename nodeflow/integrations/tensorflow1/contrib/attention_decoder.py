@@ -1,4 +1,6 @@
-"""`tf.contrib.legacy_seq2seq.attention_decoder`: a decoder that looks at the encoder's outputs."""
+"""`tf.contrib.legacy_seq2seq.attention_decoder`: a decoder with attention to the encoder's
+outputs.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,7 @@ def attention_decoder(
 
 
 def _linear(parts: Sequence[Tensor], units: int) -> Tensor:
-    """Return the parts side by side, times a matrix, plus biases."""
+    """Concatenate the parts along the last axis, multiply by a matrix, and add biases."""
     joined = F.concat(list(parts), axis=1)
     kernel = get_variable("kernel", [int(joined.shape[1] or 0), units])
     return F.matmul(joined, kernel) + get_variable("bias", [units], initializer=zeros_initializer())

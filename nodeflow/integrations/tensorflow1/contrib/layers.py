@@ -1,7 +1,7 @@
 """`tf.contrib.layers`, whose variables are named ``weights`` and ``biases``.
 
-The scope of a layer is its variable scope. Two layers with one name share variables if ``reuse`` is
-set.
+The scope of a layer is its variable scope. If ``reuse`` is set, layers with the same name share
+variables.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""`tf.contrib.rnn`: cells around cells that look symbols up, or project inputs and outputs."""
+"""`tf.contrib.rnn`: cells that wrap another cell and look symbols up, or project inputs or
+outputs.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,10 @@ Run = Callable[[RNNCell, Tensor, Any], tuple[Tensor, Any]]
 
 
 class _Wrapper(DeviceWrapper):
-    """A cell around another one, in a variable scope of its own.
+    """A cell that wraps another cell, in a variable scope of its own.
 
     Args:
-        cell: the other cell.
+        cell: the wrapped cell.
     """
 
     def __init__(self, cell: RNNCell, reuse: Any = None) -> None:
@@ -37,7 +39,7 @@ class _Wrapper(DeviceWrapper):
         self._reuse = reuse
 
     def _opened(self, scope: Any = None) -> Any:
-        """Return the variable scope, whose variables exist after the first step."""
+        """Return the variable scope. Its variables exist after the first step."""
         return variable_scope(scope or self.base_name, reuse=self._reuse or AUTO_REUSE)
 
     def _before(self, inputs: Tensor) -> Tensor:
@@ -52,7 +54,7 @@ class _Wrapper(DeviceWrapper):
             return self._after(outputs), new
 
     def unrolled(self, run: Run, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Convert the inputs and outputs of all steps outside the loop."""
+        """Convert the inputs and outputs of all steps at once, outside the loop."""
         with self._opened():
             outputs, last = run(self._cell, self._before(x), state)
             return self._after(outputs), last
@@ -145,7 +147,7 @@ class InputProjectionWrapper(_Wrapper):
 
 
 def _dense(x: Tensor, units: int) -> Tensor:
-    """Return the last axis times a matrix, plus biases."""
+    """Multiply the last axis by a matrix and add biases."""
     kernel = get_variable("kernel", [int(x.shape[-1] or 0), units])
     return F.matmul(x, kernel) + get_variable("bias", [units], initializer=zeros_initializer())
 

@@ -17,7 +17,7 @@ __all__ = ["ScipyOptimizerInterface"]
 
 
 class ScipyOptimizerInterface:
-    """Minimizes a loss in all variables at once, with a method of SciPy.
+    """Minimizes a loss over all variables at once, with a method of SciPy.
 
     Args:
         loss: a scalar.
@@ -26,7 +26,7 @@ class ScipyOptimizerInterface:
         inequalities: tensors to make zero or greater.
         var_to_bounds: variable -> lower and upper bound, numbers or arrays.
         optimizer_kwargs: arguments for `scipy.optimize.minimize`, such as ``method`` and
-            ``options``.
+        ``options``.
 
     Raises:
         GraphError: the loss depends on none of the variables.
@@ -56,7 +56,9 @@ class ScipyOptimizerInterface:
             self._store = api.group(*(v.assign(fed) for v, fed in pairs))
 
     def _flat_slope(self, tensor: Tensor) -> Tensor:
-        """Return the gradient of a tensor's sum in all variables, one after the other."""
+        """Return the gradient of a tensor's sum with respect to all variables, concatenated to
+        one vector.
+        """
         with tensor.graph:
             slopes = api.gradients(tensor, self._variables)
             if all(slope is None for slope in slopes):
@@ -78,10 +80,10 @@ class ScipyOptimizerInterface:
 
         Args:
             session: default: the default session.
-            feed_dict: what to feed in each evaluation.
+            feed_dict: values to feed in each evaluation.
             fetches: further tensors to compute in each evaluation, for `loss_callback`.
-            step_callback: called with all variables in a row after each step.
-            loss_callback: called with the values of fetches in each evaluation.
+            step_callback: called after each step with all variables as one vector.
+            loss_callback: called with the values of the fetches in each evaluation.
         """
         from scipy.optimize import minimize
 
@@ -117,13 +119,13 @@ class ScipyOptimizerInterface:
         running.run(self._store, dict(zip(self._fed, self._parts(found.x), strict=True)))
 
     def _parts(self, x: np.ndarray) -> list[np.ndarray]:
-        """Return the values of the variables from all numbers in a row."""
+        """Split one vector into the values of the variables."""
         sizes = np.cumsum([v.type.size or 1 for v in self._variables])[:-1]
         pairs = zip(np.split(x, sizes), self._variables, strict=True)
         return [part.reshape(_sizes(v)).astype(v.dtype) for part, v in pairs]
 
     def _packed_bounds(self) -> list[tuple[float, float]] | None:
-        """Return the bounds of all numbers in a row, None without bounds."""
+        """Return the bounds of all numbers as one list, None without bounds."""
         if self._bounds is None:
             return None
         packed: list[tuple[float, float]] = []

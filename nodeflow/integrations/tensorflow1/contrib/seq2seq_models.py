@@ -1,4 +1,4 @@
-"""Encoders with decoders over symbols for `tf.contrib.legacy_seq2seq`, and models with buckets."""
+"""Encoders with decoders over symbols, and models with buckets, for `tf.contrib.legacy_seq2seq`."""
 
 from __future__ import annotations
 
@@ -168,13 +168,16 @@ def one2many_rnn_seq2seq(
 
 
 def _encoded(inputs: Sequence[Any], cell: Any, symbols: int, size: int) -> Outputs:
-    """Return the outputs and the state of an encoder with a cell like the given one."""
+    """Return the outputs and the state of an encoder whose cell is a copy of the given one."""
     encoder = EmbeddingWrapper(fresh(cell), symbols, size)
     return nn.static_rnn(encoder, inputs)
 
 
 def _chosen(feed_previous: Any, decoder: Callable[[bool], Outputs]) -> Outputs:
-    """Return a decoder's results; a tensor chooses between feeding what it decoded and not."""
+    """Return the results of a decoder.
+
+    If ``feed_previous`` is a tensor, it chooses between feeding back the decoded symbols and not.
+    """
     if isinstance(feed_previous, bool):
         return decoder(feed_previous)
     shape: list[Any] = []

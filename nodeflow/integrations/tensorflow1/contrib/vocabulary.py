@@ -36,11 +36,14 @@ class CategoricalVocabulary:
         return len(self._numbers)
 
     def freeze(self, freeze: bool = True) -> None:
-        """Take no more words, or take them again."""
+        """Stop adding words. With ``freeze`` False, add words again."""
         self._is_frozen = freeze
 
     def get(self, category: str) -> int:
-        """Return the number of a word, a new one unless the vocabulary is frozen."""
+        """Return the number of a word.
+
+        A new word gets a new number, unless the vocabulary is frozen.
+        """
         if category not in self._numbers:
             if self._is_frozen:
                 return 0
@@ -54,7 +57,7 @@ class CategoricalVocabulary:
             self._counts[category] += count
 
     def trim(self, min_frequency: int, max_frequency: int = -1) -> None:
-        """Keep the words with more than min and fewer than max counts, the frequent ones first."""
+        """Keep the words with more than min and fewer than max counts, most frequent first."""
         first = self._words[0]
         kept = [
             word

@@ -1,1 +1,1 @@
-"""TensorFlow 1's names around a program: options, files, messages, and small classes."""
+"""TensorFlow 1's names that serve whole programs: options, files, messages, and small classes."""

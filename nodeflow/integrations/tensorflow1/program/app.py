@@ -18,7 +18,7 @@ def run(
     """Parse the command-line options, call ``main`` with the other arguments, and exit.
 
     Args:
-        main: function of the arguments that are no options; None: the program's own ``main``.
+        main: a function of the arguments that are not options; None: the program's own ``main``.
         argv: another command line.
     """
     rest = flags.FLAGS(sys.argv if argv is None else argv)

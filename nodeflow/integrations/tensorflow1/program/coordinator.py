@@ -1,4 +1,7 @@
-"""`tf.train.Coordinator`, which stops threads together; a graph here has no queue runners."""
+"""`tf.train.Coordinator`, which stops several threads together.
+
+A graph here has no queue runners.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ LOGGER = python.getLogger("nodeflow.program")
 
 
 def _shown() -> None:
-    """Write to standard error, unless the program has configured Python's logging."""
+    """Send messages to standard error, unless the program has configured Python's logging."""
     if not LOGGER.handlers and not python.getLogger().handlers:
         handler = python.StreamHandler()
         handler.setFormatter(python.Formatter("%(levelname)s:nodeflow:%(message)s"))

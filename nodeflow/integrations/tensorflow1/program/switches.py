@@ -1,4 +1,7 @@
-"""Switches between TensorFlow's versions. They do nothing, because here there is one way."""
+"""Functions that choose a version of TensorFlow's behaviour.
+
+They do nothing, because nodeflow has only one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Small API of TensorFlow 1: sizes and shapes as objects, time, second derivatives."""
+"""Small functions and classes of TensorFlow 1: sizes and shapes as objects, time, second
+derivatives.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ __all__ = [
 
 
 class AggregationMethod:
-    """TensorFlow 1's ways to add up gradients. Here they are always added in sequence."""
+    """TensorFlow 1's methods of adding gradients. Here they are always added in sequence."""
 
     ADD_N = 0
     DEFAULT = ADD_N
@@ -50,16 +52,16 @@ class UnconnectedGradients:
 
 
 def no_regularizer(_: Any) -> None:
-    """Add no term: a regularizer that overrides the one of a variable scope."""
+    """Return no regularization term. This overrides the regularizer of a variable scope."""
 
 
 def dimension_value(dimension: Any) -> int | None:
-    """Return a size as a number, None if it is unknown."""
+    """Return a size as a number; None if it is unknown."""
     return None if dimension is None else int(dimension)
 
 
 def dimension_at_index(shape: Any, index: int) -> Any:
-    """Return the size of an axis, None if it is unknown."""
+    """Return the size of an axis; None if it is unknown."""
     found = TensorShape(shape)
     return None if found.ndims is None else found[index]
 

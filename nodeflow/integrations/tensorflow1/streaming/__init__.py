@@ -32,6 +32,6 @@ NAMES = {
     **dict.fromkeys(_THRESHOLDS, "nodeflow.integrations.tensorflow1.streaming.thresholds"),
     **dict.fromkeys(_RANKS, "nodeflow.integrations.tensorflow1.streaming.ranks"),
 }
-"""Public name -> the module that defines it."""
+"""For each public name, the module that defines it."""
 
 __getattr__, __dir__ = namespace(__name__, NAMES, "tf.metrics")

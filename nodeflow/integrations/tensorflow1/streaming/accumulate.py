@@ -1,4 +1,4 @@
-"""Shared by streaming metrics: accumulating variables, and shapes made to fit."""
+"""Functions that streaming metrics share: accumulating variables, and fitting shapes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def result(
     metrics_collections: Any,
     updates_collections: Any,
 ) -> Pair:
-    """Compute a function of accumulated numbers, before and after the update by the batch."""
+    """Compute a function of accumulated numbers, before and after the update with the batch."""
     with pairs[0][0].graph.name_scope("value"):
         value = compute(*(kept for kept, _ in pairs))
     with pairs[0][0].graph.name_scope("update_op"):
@@ -44,7 +44,7 @@ def result(
 
 
 def collected(value: Tensor, update: Tensor, metrics: Any, updates: Any) -> Pair:
-    """Add both to collections and return them."""
+    """Add the value and the update to collections, and return both."""
     add_to_collections(metrics, value)
     add_to_collections(updates, update)
     return value, update
@@ -89,7 +89,7 @@ def fitting(labels: Any, predictions: Any) -> Pair:
 
 
 def weighted(values: Tensor, weights: Any) -> tuple[Tensor, Tensor]:
-    """Return values times their weights, and the weights, one for each value."""
+    """Return values times their weights, and the weights, broadcast to one weight per value."""
     w = as_float32(weights)
     if w.shape != ():
         more = len(w.shape) - len(values.shape)

@@ -89,7 +89,10 @@ def percentage_below(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """Return the share of values below a threshold, from 0 to 1; other arguments as for `mean`."""
+    """Return the share of values below a threshold, from 0 to 1.
+
+    Other arguments are as for `mean`.
+    """
     below = F.cast(F.less(values, threshold), dtype="float32")
     return mean(
         below, weights, metrics_collections, updates_collections,

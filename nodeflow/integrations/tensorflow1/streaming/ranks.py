@@ -1,4 +1,4 @@
-"""Streaming metrics of the k classes with the highest scores, for several labels per row."""
+"""Streaming metrics of the k classes with the highest scores, for rows with several labels."""
 
 from __future__ import annotations
 
@@ -45,7 +45,12 @@ def _first(ids: Tensor) -> Tensor:
 
 
 def _size(ids: Tensor, others: Tensor, shared: bool, class_id: int | None) -> Tensor:
-    """Count the distinct ids of each row that are, or are not, among the others."""
+    """Count the distinct ids in each row that are among the others, or those that are not.
+
+    Args:
+        shared: count the ids among the others (True), or not among them.
+        class_id: count only this class.
+    """
     there = _among(ids, others)
     counts = F.logical_and(_first(ids), there if shared else F.logical_not(there))
     if class_id is not None:

@@ -1,4 +1,4 @@
-"""Streaming metrics of scores between 0 and 1, counted at many thresholds."""
+"""Streaming metrics of scores between 0 and 1, computed from counts at many thresholds."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ KINDS = {
     "tp": ("true_positives", True, True), "fn": ("false_negatives", True, False),
     "tn": ("true_negatives", False, False), "fp": ("false_positives", False, True),
 }  # fmt: skip
-"""Short name -> name of the variable, whether labels and whether predictions are positive."""
+"""For each short name, the name of the variable, whether labels are positive, and whether
+predictions are.
+"""
 STEP = 1e-7
-"""Distance of the outer thresholds from 0 and 1; also keeps divisions finite."""
+"""Distance of the outer thresholds from 0 and 1. It also keeps divisions finite."""
 
 
 def _counts(
     labels: Any, predictions: Any, thresholds: Sequence[float], weights: Any, kinds: str
 ) -> dict[str, Pair]:
-    """Return counts at each threshold, of the named kinds."""
+    """Return the counts of the named kinds at each threshold."""
     scores = as_float32(predictions)
     checks = [
         assert_greater_equal(scores, 0.0, message="predictions must be in [0, 1]"),

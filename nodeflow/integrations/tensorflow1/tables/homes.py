@@ -1,6 +1,6 @@
 """The names of ``nodeflow.tensorflow1`` that are not the same object in `nf`, and their modules.
 
-They have another meaning in `nf`, or no use there. A name here comes before one in `nf`.
+They have another meaning in `nf`, or no use there. A name listed here takes precedence over `nf`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SPACES = {
     "contrib.distributions": f"{HERE}.distributions",
     "test": f"{HERE}.testing",
 }
-"""Namespace -> the module that has all its names."""
+"""For each namespace, the module that has all its names."""
 
 _OPTIMIZERS = (
     *("Adadelta", "AdagradDA", "Ftrl", "Momentum", "ProximalAdagrad"),
@@ -140,13 +140,15 @@ HOMES = {
     "metrics.sparse_average_precision_at_k": f"{HERE}.streaming:average_precision_at_k",
     "metrics.sparse_precision_at_k": f"{HERE}.streaming:precision_at_k",
 }
-"""Name -> ``module:name`` that defines it."""
+"""For each name, ``module:name`` of its definition."""
 
 ALSO_IN_NF = frozenset(
     ("assign", "constant", "placeholder", "nn.elu", "nn.leaky_relu", "nn.relu", "nn.selu",
      "nn.sigmoid", "nn.softplus", "nn.softsign", "nn.tanh", "where_v2")
 )  # fmt: skip
-"""Names here that mean the same in `nf` at the root, so the converter can rename them."""
+"""Names defined here that mean the same as in the root of `nf`, so that the converter can
+rename them.
+"""
 
 SAME_SPACE = {
     "app.flags": ("flags",),
@@ -204,12 +206,13 @@ SAME_SPACE = {
     "python.training.saver": ("train",),
     "python.training.training": ("train",),
 }
-"""A namespace -> the namespaces where its names are. Those of ``python`` are not public, but old
-programs import public names from them."""
+"""For each namespace, the namespaces where its names are. Those of ``python`` are not public,
+but old programs import public names from them.
+"""
 
 
 def candidates(path: str) -> list[str]:
-    """Return the public spellings of a name to look for, the likeliest first.
+    """Return the public spellings under which to look a name up, the likeliest first.
 
     >>> candidates("python.ops.nn_ops.relu")
     ['nn.relu', 'relu']
@@ -260,7 +263,7 @@ def load(home: str) -> Any:
 
 
 _AT_THE_ROOT = ("bitwise", "debugging", "linalg", "manip", "math", "random")
-"""Namespaces whose names are at the root, too."""
+"""Namespaces whose names are at the root as well."""
 
 
 def has(path: str) -> bool:
@@ -275,7 +278,7 @@ def own_names() -> frozenset[str]:
 
 
 def spaces(names: Iterable[str]) -> Iterator[str]:
-    """Yield the namespaces of names, with the namespaces around them."""
+    """Yield the namespaces of names, and the namespaces that contain these."""
     for name in names:
         parts = name.split(".")
         yield from (".".join(parts[:count]) for count in range(1, len(parts)))

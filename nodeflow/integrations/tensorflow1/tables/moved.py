@@ -136,14 +136,14 @@ _NAMES: Mapping[tuple[str, str], str] = {
         load_variable
     """,
 }
-"""(Namespace of TensorFlow 1, module of nodeflow) -> names in both."""
+"""For each (namespace of TensorFlow 1, module of nodeflow), the names that both have."""
 
 IN_CORE = {
     f"{space}.{name}".lstrip("."): f"nodeflow.{module}:{name}"
     for (space, module), names in _NAMES.items()
     for name in names.split()
 }
-"""Name of TensorFlow 1 -> ``module:name`` that defines it."""
+"""For each name of TensorFlow 1, ``module:name`` of its definition."""
 
 SPACES_IN_CORE = {
     "image": "nodeflow.ops.namespaces.image",
@@ -154,4 +154,4 @@ SPACES_IN_CORE = {
     "signal": "nodeflow.ops.namespaces.signal",
     "spectral": "nodeflow.ops.namespaces.signal",
 }
-"""Namespace -> the module that has all its names."""
+"""For each namespace, the module that has all its names."""

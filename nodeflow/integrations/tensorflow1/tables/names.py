@@ -1,7 +1,8 @@
-"""TensorFlow 1's names and their counterparts: own, renamed, absent, or (all others) the same.
+"""The counterparts of TensorFlow 1's names: own, renamed, absent, or (all others) the same.
 
 A name in none of these tables is the same in `nf`, with the same path or at the root
-(``tf.debugging.is_finite`` is ``nf.is_finite``). A test compares with TensorFlow's public names.
+(``tf.debugging.is_finite`` is ``nf.is_finite``). A test compares with TensorFlow's public
+names.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ RENAMED: Mapping[str, str] = {
     "tensor_scatter_update": "tensor_scatter_nd_update",
     "truncatediv": "truncate_divide",
     "truncatemod": "truncate_modulo",
-    # namespaces that say it twice, or otherwise
+    # Namespaces that repeat the namespace in the name, or that use another word.
     "bitwise.invert": "bitwise_not",
     "nn.lrn": "local_response_normalization",
     "nn.swish": "silu",
@@ -91,7 +92,7 @@ RENAMED: Mapping[str, str] = {
     "train.NewCheckpointReader": "train.load_checkpoint",
     "train.SummaryWriter": "summary.FileWriter",
     "train.piecewise_constant_decay": "train.piecewise_constant",
-    # tf.contrib, as far as its names have a place here
+    # Names of tf.contrib that have a counterpart here.
     **{
         f"contrib.rnn.{cell}": f"nn.rnn_cell.{cell}"
         for cell in (
@@ -113,7 +114,7 @@ RENAMED: Mapping[str, str] = {
     "contrib.layers.softmax": "nn.softmax",
     "contrib.metrics.confusion_matrix": "confusion_matrix",
 }
-"""TensorFlow 1's name -> the name in `nf`, without ``tf.`` and ``nf.``."""
+"""For each renamed name of TensorFlow 1, its name in `nf`; both without ``tf.`` and ``nf.``."""
 
 QUEUES = "a data set feeds placeholders: use nf.data, or feed_dict"
 STRINGS = "there are no tensors of text; prepare texts in Python and feed numbers"
@@ -211,11 +212,15 @@ ABSENT: Mapping[str, str] = {
     "write nf.cast(x, dtype)": "to_*",
     RARE: "*",
 }
-"""Why a name is not here -> patterns of names, without ``tf.``; the first that fits counts."""
+"""For each reason why names are absent, patterns of the names, without ``tf.``. The first match
+counts.
+"""
 
 ROOT_TOO = ("math", "nn", "linalg", "random", "debugging", "manip", "bitwise", "signal", "spectral",
             "image", "initializers", "dtypes", "losses", "metrics", "train", "sets")  # fmt: skip
-"""Namespaces of TensorFlow 1 whose names are at the root here where they are not in a namespace."""
+"""Namespaces of TensorFlow 1 whose names are at the root of `nf` if they are not in its
+namespace.
+"""
 
 OTHER_THINGS = frozenset(("random.split",))
-"""Names that mean something else than that of the root."""
+"""Names whose meaning differs from that name at the root."""

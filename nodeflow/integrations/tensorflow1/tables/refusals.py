@@ -1,4 +1,4 @@
-"""Arguments of TensorFlow 1 that functions here do not take, with the reasons."""
+"""Arguments of TensorFlow 1 that functions here do not accept, with the reasons."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ REFUSED: Mapping[str, str] = {
     "*transpose.conjugate": "take nf.conj of the result",
     "map_fn.infer_shape": "shapes are always inferred",
 }
-"""``NAME.ARGUMENT`` of TensorFlow 1, as patterns -> why it is not taken; the first that fits."""
+"""For patterns of ``NAME.ARGUMENT`` in TensorFlow 1, why the argument is not accepted. The
+first match counts.
+"""
 
 
 def refused(name: str, argument: str) -> str | None:
-    """Why a function does not take an argument that TensorFlow's has.
+    """Return why a function does not accept an argument of TensorFlow's; None if there is no
+    reason.
 
     >>> refused("Session", "target")
     'a session runs in one process'

@@ -79,7 +79,7 @@ VERSIONS: tuple[Any, ...] = (
     *("next_change", "previous_change", "export_comparison", "end_comparison"),
 )
 TRAINING: tuple[Any, ...] = (
-    *("continue", "pause", "step", "stop", SEPARATOR),
+    *("continue", "pause", "step", "stop", "replay", SEPARATOR),
     *("save_weights", "load_weights", "initialise"),
 )
 EXPORTERS = tuple(f"export_{each.name}" for each in offers("exporter"))

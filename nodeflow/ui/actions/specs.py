@@ -529,6 +529,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("pause", "Pause", "F7", "pause", "Pause the training after this step, or continue it"),
     _a("step", "Single step", "F8", "skip-forward", "Make one step of the paused training"),
     _a("stop", "Stop", "Shift+F7", "square", "Stop the training; keep the trained weights"),
+    _a(
+        "replay",
+        "Replay",
+        "",
+        "history",
+        "Play the kept steps of the training, at its speed; moving to a step pauses it",
+    ),
     _a("predict", "Predict for a file…", "", "table", "Predictions for each row of a file"),
     _a(
         "initialise",

@@ -61,7 +61,7 @@ class PastBar(QFrame):
         where = f"step {count(step)}{f' of {past.title}' if past.run else ''}"
         where += f", in epoch {count(epoch)}" if epoch else ""
         self.graph.setVisible(bool(past.run and past.differences))
-        if not past.is_there:
+        if past.is_slow:
             self.text.setText(f"Going to {where}…")
             return
         rows = next(iter(self._overrides.rows.values()), "")

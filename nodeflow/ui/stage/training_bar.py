@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Slot
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.number_text import count, number
 from nodeflow.ui.actions.usable_training import applying
+from nodeflow.ui.core.concurrency.redraw_throttle import SLOWEST_MS
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel
 from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.trainings.scrubber import Scrubber
 from nodeflow.ui.stage.speed_slider import SpeedSlider
 
-BUTTONS = ("continue", "train", "pause", "step", "stop")
+BUTTONS = ("continue", "train", "pause", "step", "stop", "replay")
+WIDE = 620
+"""The width in pixels from which all buttons show their words."""
 
 
 class TrainingBar(QWidget):
@@ -54,10 +58,26 @@ class TrainingBar(QWidget):
         layout.setSpacing(SPACE[1])
         layout.addLayout(first)
         layout.addWidget(self.scrubber)
-        context.document.workspace.replaced.connect(self._forget)
-        for signal in (link.state_changed, link.done, context.trainings.run.unfinished.changed):
+        context.document.workspace.replaced.connect(self._show_place)
+        self._soon = QTimer(self, singleShot=True, interval=SLOWEST_MS)
+        self._soon.timeout.connect(self._show_place)
+        for signal in (
+            *(link.state_changed, link.done, context.trainings.run.unfinished.changed),
+            context.window.actions.refreshed,
+        ):
             signal.connect(self.refresh)
+        for signal in (link.past.changed, context.trainings.latest.advanced):
+            signal.connect(self._show_place_soon)
         self.refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show the word of the last button where there is room."""
+        super().resizeEvent(event)
+        style = Qt.ToolButtonStyle
+        is_wide = event.size().width() >= WIDE
+        self.buttons["replay"].setToolButtonStyle(
+            style.ToolButtonTextBesideIcon if is_wide else style.ToolButtonIconOnly
+        )
 
     @Slot()
     def refresh(self, *_: object) -> None:
@@ -69,13 +89,28 @@ class TrainingBar(QWidget):
         usable = applying(self._context.engine.link.state, learned, has_nodes)
         if self._context.engine.link.state == "running":
             usable = ("train", "continue") if learned else ("train",)
+        if not self._context.window.actions.reason("replay"):
+            usable = (*usable, "replay")
         for name, tool in self.buttons.items():
             tool.setVisible(name in usable)
 
-    def show_loss(self, step: int, loss: float) -> None:
-        """Show the current step and loss of the training."""
-        self.place.setText(f"Step {count(step)}, loss {number(loss)}")
+    @Slot()
+    def _show_place_soon(self, *_: object) -> None:
+        if self.isVisible() and not self._soon.isActive():
+            self._soon.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._show_place()
 
     @Slot()
-    def _forget(self) -> None:
-        self.place.setText("")
+    def _show_place(self) -> None:
+        """Show the training's step and loss, or the past step that is shown."""
+        past, losses = self._context.engine.link.past, self._context.trainings.latest.record.losses
+        if past.step is not None:
+            self.place.setText(f"Step {count(past.step)} of {count(past.last)}")
+        elif losses.count:
+            loss = number(float(losses.values[-1]))
+            self.place.setText(f"Step {count(int(losses.steps[-1]))}, loss {loss}")
+        else:
+            self.place.setText("")

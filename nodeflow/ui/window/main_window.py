@@ -55,6 +55,7 @@ from nodeflow.ui.controllers.problem_report import ProblemReport
 from nodeflow.ui.controllers.training.divergence import ADVICE, Divergence
 from nodeflow.ui.controllers.training.picture_prediction import PicturePrediction
 from nodeflow.ui.controllers.training.predict_actions import PredictActions
+from nodeflow.ui.controllers.training.replay import Replay
 from nodeflow.ui.controllers.training.restart_undo import RestartUndo
 from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.training.training_files import TrainingFileActions
@@ -289,6 +290,7 @@ class MainWindow(QMainWindow):
         self.run = RunController(
             workspace, link, canvas, self.problem_list, messages, actions, self.unfinished
         )
+        self.replay = Replay(workspace, link, messages, actions)
         self.restarts = RestartUndo(workspace, link, self.files.weights, self.run.begin_afresh)
         self.run.restarting.connect(self.restarts.keep)
         self.training_folders = [

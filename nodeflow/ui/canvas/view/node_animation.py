@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 from PySide6.QtCore import QEasingCurve, QVariantAnimation
-from PySide6.QtWidgets import QStyle, QWidget
+from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.core import motion
 
 DURATION_MS = 240
 MOST = 2_000
@@ -19,12 +20,12 @@ MOST = 2_000
 class NodeAnimation(QVariantAnimation):
     """An animation of moving nodes. In the document they are already at their new positions.
 
-    If the system's style turns animations off, nodes jump. ``finish`` ends the animation at once.
+    If the system asks for less motion, nodes jump. ``finish`` ends the animation at once.
     """
 
     def __init__(self, widget: QWidget, scene: SceneModel, renderer: Renderer) -> None:
         super().__init__(widget)
-        self._widget, self._scene, self._renderer = widget, scene, renderer
+        self._scene, self._renderer = scene, renderer
         self._slots = np.zeros(0, np.int64)
         self._from = self._to = np.zeros((0, 2))
         self.setEasingCurve(QEasingCurve.Type.OutCubic)
@@ -41,8 +42,7 @@ class NodeAnimation(QVariantAnimation):
         self.finish()
         scene, nodes = self._scene, self._scene.document.nodes
         moved = [i for i, place in places.items() if i in nodes and nodes[i].pos != place]
-        hint = QStyle.StyleHint.SH_Widget_Animation_Duration
-        if not moved or len(moved) > MOST or not self._widget.style().styleHint(hint):
+        if not moved or len(moved) > MOST or motion.is_reduced():
             return
         self._slots = np.array([scene.nodes.get(i) for i in moved], np.int64)
         self._from = np.array([places[i] for i in moved], np.float64)

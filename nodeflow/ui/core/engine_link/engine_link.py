@@ -250,6 +250,11 @@ class EngineLink(QObject, EngineRequests):
         revision = self._workspace.root.revision
         self.channel.send(p.Evaluate(revision, self._awaited.derived, names))
 
+    @property
+    def watches_views(self) -> bool:
+        """Return whether the engine computes views."""
+        return self._views.any
+
     def watch_views(self, specs: tuple[p.ViewSpec, ...]) -> None:
         """Let the engine compute these views whenever values change.
 

@@ -59,6 +59,7 @@ class ShownStep(QObject):
     """The requested step and the progress of computing its values.
 
     Signals:
+        requested: `show` or `back` was called, even if the step is shown already.
         chosen: another step, or the present, was requested.
         changed: the requested step, its progress, or the range of steps changed.
         refused(text): the steps of a run cannot be shown.
@@ -78,6 +79,7 @@ class ShownStep(QObject):
         differences: number of differences between the run's graph and the open one.
     """
 
+    requested = Signal()
     chosen = Signal()
     changed = Signal()
     refused = Signal(str)
@@ -137,6 +139,13 @@ class ShownStep(QObject):
         return self.step is not None and not self.is_there
 
     @property
+    def is_slow(self) -> bool:
+        """Return whether computing the requested step takes so long that the engine reports
+        progress.
+        """
+        return self.is_computing and (self.is_preparing or self.progress[1] > 0)
+
+    @property
     def seconds_left(self) -> float | None:
         """Return an estimate of the remaining seconds; None until there is one."""
         done, total = self.progress
@@ -181,6 +190,7 @@ class ShownStep(QObject):
         self.changed.emit()
 
     def _choose(self, step: int | None) -> None:
+        self.requested.emit()
         if step == self.step:
             return
         self.step, self.is_there = step, False

@@ -14,6 +14,11 @@ class WatchedViews:
         self._specs: tuple[p.ViewSpec, ...] = ()
         self._request = 0
 
+    @property
+    def any(self) -> bool:
+        """Return whether any view is watched."""
+        return bool(self._specs)
+
     def watch(self, specs: tuple[p.ViewSpec, ...]) -> None:
         """Replace the watched views, and ask the engine for them."""
         if specs != self._specs:

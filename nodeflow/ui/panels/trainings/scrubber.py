@@ -185,7 +185,7 @@ class Scrubber(QWidget):
         self.now.setVisible(is_past and not past.run)
         self.branch.setVisible(is_past)
         self.text.setVisible(is_past or not self._is_narrow)
-        self.cancel.setVisible(past.is_computing or bool(past.opening))
+        self.cancel.setVisible(past.is_slow or bool(past.opening))
         reads = "The steps are being read." if past.opening else ""
         back = "" if shown > past.first or self._ops.can_move(-1) else FIRST
         on = "" if is_past and (shown < past.last or self._ops.can_move(1)) else LAST
@@ -214,7 +214,7 @@ class Scrubber(QWidget):
             return f"Ended {made}" if past.run else f"Now, {made}"
         if past.is_preparing:
             return "Preparing…"
-        if not past.is_there:
+        if past.is_slow:
             done, total = past.progress
             left = past.seconds_left
             share = f" {100 * done // total} %" if total else ""

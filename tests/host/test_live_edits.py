@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.set_flags import set_mode
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import Change
 from nodeflow.document.to_graph.build import Build, build
@@ -250,3 +251,16 @@ def test_each_node_comes_after_those_it_uses(seed: int) -> None:
         if live.is_settled:
             live.settle()
             assert not misplaced(live)
+
+
+def test_a_bypassed_optimizer_derives_nothing_after_an_edit_before_it() -> None:
+    edits = RandomEdits(0, subgraphs=False)
+    doc = edits.document = regression()
+    followed = Followed(edits)
+    train = next(i for i, r in doc.nodes.items() if r.op == "gradient_descent")
+    followed.live.settle()
+    set_mode(doc, [train], "bypassed")
+    for variable in [i for i, r in doc.nodes.items() if r.op == "variable"]:
+        commands.set_attr(doc, variable, "trainable", False)
+    followed.live.settle()
+    assert outline(followed.live.task.build) == outline(build(followed.mirror, partial=True))

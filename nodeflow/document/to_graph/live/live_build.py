@@ -372,7 +372,8 @@ class LiveBuild(LiveNodes):
         nodes.clear()
         moved: set[str] = set()
         for node_id in order:
-            if node_id in self.stale and derives_late(doc.nodes[node_id]):
+            passes = self.build.analysis.passes(node_id) is not None  # bypassed: it derives nothing
+            if node_id in self.stale and derives_late(doc.nodes[node_id]) and not passes:
                 if self._derive(doc.nodes[node_id], old.get(node_id)):
                     moved.add(node_id)
             elif any(w.source in moved for w in doc.wires_into(node_id)) and self._update(node_id):

@@ -17,6 +17,7 @@ from nodeflow.document.analysis.port_names import CONTROL, FEED, known_types, sp
 from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.analysis.wiring.wire_check import check_type, fits_by_type
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.shared_weights import Heirs
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.errors import NodeflowError
@@ -181,15 +182,21 @@ def _by_port(doc: Document, record: NodeRecord) -> list[Wire]:
     return wires
 
 
-def remove_and_heal(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:
-    """Remove nodes and connect their neighbours where types fit; return the number of wires."""
+def remove_and_heal(
+    doc: Document, analysis: Analysis, ids: Iterable[str], heirs: Heirs | None = None
+) -> int:
+    """Remove nodes and connect their neighbours where types fit; return the number of wires.
+
+    Args:
+        heirs: who keeps shared weights, as for `commands.remove`.
+    """
     ids = list(ids)
     healed = bridges(doc, analysis, ids)
     what = doc.node(ids[0]).name if len(ids) == 1 else f"{len(ids)} nodes"
     with doc.transaction(f"Delete {what} and heal") as t:
         for wire in healed:
             t.put_wire(wire)
-        commands.remove(doc, ids)
+        commands.remove(doc, ids, heirs=heirs)
     return len(healed)
 
 

@@ -23,12 +23,13 @@ from nodeflow.document.analysis.node_flags import (
 )
 from nodeflow.document.analysis.passthrough_nodes import REROUTE, mode_of
 from nodeflow.document.analysis.subgraphs.loops_and_branches import is_loop
+from nodeflow.document.analysis.subgraphs.shared_weights import owner_of
 from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
 from nodeflow.document.analysis.wiring import shown_ports
 from nodeflow.document.edit.node_value import value_of
 from nodeflow.document.layout.card_size import Label, card_width, folds
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord
+from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord, share_of
 from nodeflow.drawing.cards import card_data
 from nodeflow.drawing.cards.card_data import CardData, PortData
 from nodeflow.drawing.cards.inactive_nodes import InactiveNodes
@@ -160,7 +161,7 @@ class CardBuilder:
         problem = min(problems, key=_loudness) if problems else None
         return CardData(
             title=title,
-            subtitle=self._shown_iteration(record) or sides.subtitle,
+            subtitle=self._shown_iteration(record) or self._sharing(record, sides),
             op=record.op,
             category=sides.category,
             inputs=sides.inputs,
@@ -227,6 +228,13 @@ class CardBuilder:
         """Return which iteration a loop shows, as text; empty for the last iteration."""
         number, count = self.iterations.get(record.id, (0, 0))
         return f"Iteration {number} of 0–{count - 1}" if number < count - 1 else ""
+
+    def _sharing(self, record: NodeRecord, sides: _Sides) -> str:
+        """Return the subtitle of a card; of a node that shares weights, with their owner."""
+        if not share_of(record):
+            return sides.subtitle
+        owner = owner_of(self.document, record)
+        return f"weights of {owner.name if owner else 'a missing node'}"
 
     def _shows_all(self, record: NodeRecord) -> bool:
         return record.id == self.peeked or is_unfolded(record)

@@ -16,6 +16,7 @@ from nodeflow.document.analysis.inference.node_inference import variables_in
 from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.analysis.picture_answers import picture_input
 from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
+from nodeflow.document.analysis.subgraphs.shared_weights import has_weights
 from nodeflow.document.analysis.subgraphs.subgraph_interface import (
     BORDER,
     DEFINITION,
@@ -59,6 +60,7 @@ from nodeflow.ui.inspector.sections.plot_toggle import PlotToggle
 from nodeflow.ui.inspector.sections.subgraph_section import PortsEditor, SubgraphSection
 from nodeflow.ui.inspector.sections.training_files_section import TrainingFilesSection
 from nodeflow.ui.inspector.sections.training_section import TrainingSection
+from nodeflow.ui.inspector.sections.weights_section import WeightsSection
 
 FRAME_ATTRS = (
     Attr("title", "string", "", "The frame's heading."),
@@ -137,6 +139,11 @@ class NodePage(Page):
             self.current = CurrentValue(workspace, record.id)
             self.body.addWidget(self.current)
         self.body.addWidget(self.attributes)
+        self.weights: WeightsSection | None = None
+        if has_weights(workspace.document, record):
+            self.weights = WeightsSection(workspace, record.id)
+            self.weights.node_requested.connect(self.node_requested)
+            self.body.addWidget(self.weights)
         if not workspace.path and picture_input(record, workspace.analysis) is not None:
             draw = partial(self.action_requested.emit, "sketch")
             self.draw = button("Draw a picture…", "", draw)
@@ -208,6 +215,8 @@ class NodePage(Page):
             self.training.refresh()
         if self.subgraph is not None:
             self.subgraph.refresh()
+        if self.weights is not None:
+            self.weights.show_record(record)
         if self.place is not None:
             self.place.show_record(record)
         if self.bounds is not None:

@@ -10,14 +10,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nodeflow.document.analysis.passthrough_nodes import BYPASSED, mode_of
-from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION, definition_of
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord, share_of
-from nodeflow.errors import GraphError, UnknownName
+from nodeflow.errors import GraphError, NodeflowError, UnknownName
+from nodeflow.ops import REGISTRY
 from nodeflow.ops.layers.sharing import can_share
 
+DEEPEST = 40
+"""The maximum depth of nested instances, as in `instance_paths`."""
 _OWN = "Give it own weights, or share with another node."
 
 
@@ -123,3 +126,25 @@ def _kind_text(record: NodeRecord) -> str:
     if record.op == SUBGRAPH:
         return f"the subgraph `{record.attrs.get(DEFINITION)}`"
     return record.op
+
+
+def variables_inside(doc: Document, record: NodeRecord, depth: int = 0) -> list[str]:
+    """Return the names of the variables of a layer or an instance, with their scope."""
+    inside = definition_of(doc, record) if record.op == SUBGRAPH else None
+    if inside is None:
+        return [f"{record.name}/{name}" for name in _variables_of(record)]
+    found: list[str] = []
+    for inner in sorted(inside.nodes.values(), key=lambda other: natural_key(other.id)):
+        if inner.op == "variable":
+            found.append(inner.name)
+        elif not share_of(inner) and kind_of_weights(inner) is not None and depth < DEEPEST:
+            found += variables_inside(inside, inner, depth + 1)
+    return [f"{record.name}/{name}" for name in found]
+
+
+def _variables_of(record: NodeRecord) -> tuple[str, ...]:
+    op = REGISTRY.lookup(record.op) if record.op in REGISTRY else None
+    try:
+        return () if op is None else op.variables(op.bind_attrs(record.attrs))
+    except NodeflowError:  # the analysis reports the problem of the attributes
+        return ()

@@ -479,6 +479,9 @@ class SceneModel:
                     or before.extra != after.extra
                 ):
                     touched.add(slot)
+        if self.document.sharers and (change.nodes_changed or change.nodes_removed):
+            sharing = (self.nodes.get(i) for i in self.document.sharers)  # they show the owner
+            touched |= {slot for slot in sharing if slot is not None}
         return touched | self._touched_by_wires(change)
 
     def _touched_by_wires(self, change: Change) -> set[int]:

@@ -5,7 +5,7 @@ Each is one command on the document.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,10 @@ from nodeflow.document.edit import commands, rewiring, set_flags
 from nodeflow.document.edit.data import dataset_placeholders
 from nodeflow.document.edit.inserting import insertables
 from nodeflow.document.edit.offers.wiring_guess import wire_new
+from nodeflow.document.edit.shared_weights import Heirs, heirs_of
 from nodeflow.document.layout import align
 from nodeflow.document.layout.card_size import folds
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
 from nodeflow.drawing.cards import card_data
 from nodeflow.number_text import counted
@@ -52,7 +54,13 @@ class GraphEdits:
     """Commands on the selection of a canvas.
 
     If the document refuses one, a message tells the reason.
+
+    Attributes:
+        ask_heirs: asks who keeps the weights of nodes to be removed that other nodes share; returns
+            None if nothing is to be removed. The window sets it.
     """
+
+    ask_heirs: Callable[[Document, dict[str, list[str]]], Heirs | None] | None = None
 
     def __init__(
         self,
@@ -101,11 +109,14 @@ class GraphEdits:
         if not selection.is_frame and selection.frames:
             self.remove(selection.with_contents(), "Delete")
         else:
+            heirs = None if selection.is_frame else self._heirs(chosen)
+            if chosen and heirs is None and not selection.is_frame:
+                return
             with self._signals.reporting():
                 if selection.is_frame:
                     commands.remove_frame(document, selection.frame)
                 elif chosen:
-                    commands.remove(document, chosen)
+                    commands.remove(document, chosen, heirs=heirs)
                 elif wire is not None:
                     commands.disconnect(document, wire)
         self._canvas.update()
@@ -118,12 +129,23 @@ class GraphEdits:
             verb: the first word of the undo step's label, such as ``Cut``.
         """
         document = self._scene.document
+        nodes = [i for i in ids if i in document.nodes]
+        heirs = self._heirs(nodes)
+        if heirs is None:
+            return
         frames = [i for i in ids if i in document.frames]
         what = counted(len(frames), "frame")
         with self._signals.reporting(), document.transaction(f"{verb} {what} with nodes"):
-            commands.remove(document, [i for i in ids if i in document.nodes])
+            commands.remove(document, nodes, heirs=heirs)
             for frame in frames:
                 commands.remove_frame(document, frame)
+
+    def _heirs(self, ids: list[str]) -> Heirs | None:
+        """Return who keeps the shared weights of nodes to be removed; None to remove nothing."""
+        owners = heirs_of(self._scene.document, ids)
+        if not owners or self.ask_heirs is None or self._scene.document.locked:
+            return {}
+        return self.ask_heirs(self._scene.document, owners)
 
     def heal(self) -> None:
         """Delete the selected nodes and connect their sources to their consumers."""
@@ -131,8 +153,12 @@ class GraphEdits:
         if not chosen:
             self.delete()
             return
+        heirs = self._heirs(chosen)
+        if heirs is None:
+            return
         with self._signals.reporting():
-            healed = rewiring.remove_and_heal(self._scene.document, self._scene.analysis, chosen)
+            document, analysis = self._scene.document, self._scene.analysis
+            healed = rewiring.remove_and_heal(document, analysis, chosen, heirs)
             words = {0: "Nothing to heal.", 1: "Healed one wire."}
             self._signals.message.emit(words.get(healed, f"Healed {healed} wires."))
 

@@ -23,6 +23,7 @@ from nodeflow.ui.canvas.view.keyboard import COMMANDS
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.inspector.sections.formula_section import FORMS
 from nodeflow.ui.pages.page_stack import PageStack
+from nodeflow.ui.popups.dialogs.heirs_dialog import ask_heirs
 
 FRAME_PAD, FRAME_HEAD = 24, 48
 NOTE_SIZE = (320, 160)
@@ -41,6 +42,7 @@ class EditActions(QObject):
         super().__init__(canvas)
         self._workspace, self._canvas = workspace, canvas
         self._pages, self._actions = pages, actions
+        canvas.edits.ask_heirs = partial(ask_heirs, canvas)
         actions.bind(self._bindings())
         actions.refreshing.connect(self._name_undo)
 

@@ -20,6 +20,8 @@ from nodeflow.document.edit.inserting.clipboard import copy_json, duplicate, pas
 from nodeflow.document.edit.replace_op import replace_op
 from nodeflow.document.edit.shared_weights import heirs_of, share_weights
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.formula.export_python import python_code
+from nodeflow.document.formula.render import formula_text
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
@@ -38,11 +40,15 @@ X, Z = values((3, 4), "float32"), values((5, 4), "float32")
 
 def add(doc: Document, op: str, name: str, attrs: dict | None = None, **inputs: str) -> str:
     """Add a node; each input is a name, or NAME:PORT."""
-    node = commands.add_node(doc, op, (0, 0), name, REGISTRY.lookup(op).first_attrs(attrs))
+    node = commands.add_node(doc, op, (0, 0), name, first_attrs(op, attrs))
     for port, source in inputs.items():
         at, _, out = source.partition(":")
         commands.connect(doc, ident(doc, at), out or "out", node, port.replace("_", "."))
     return node
+
+
+def first_attrs(op: str, attrs: dict | None) -> dict:
+    return REGISTRY.lookup(op).first_attrs(attrs) if op in REGISTRY else attrs or {}
 
 
 def ident(doc: Document, name: str) -> str:
@@ -451,3 +457,49 @@ def test_code_for_nodeflow_builds_it_again() -> None:
         exec(compile(text, "net.py", "exec"), names)
         assert names["document"]().text() == flow.dumps(doc)
     assert "b.fields(share=a)" in document_code(siamese(), "net").text
+
+
+def test_formulas_name_the_owner_and_python_calls_the_layer_again() -> None:
+    doc = siamese()
+    assert formula_text(doc, ident(doc, "b")) == "shared.dense(a, z, units=3, activation='tanh')"
+    for doc in (siamese(), coded()):
+        with nf.Graph() as graph:
+            names: dict[str, Any] = {}
+            exec(python_code(doc, ident(doc, "loss")), names)
+        assert len(graph.variables) == len(variables(doc))
+        found = []
+        for other in (graph, build(doc).graph):
+            feeds = {n: v for n, v in (("x", X), ("z", Z)) if n in other}
+            with nf.Session(other, tier="reference", seed=3) as session:
+                session.initialize()
+                for variable in session.variables:
+                    value = session.variables[variable]
+                    session.variables[variable] = np.linspace(-1, 1, value.size).reshape(
+                        value.shape
+                    )
+                found.append(session.run("loss", feeds))
+        np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
+
+
+def on_data() -> Document:
+    """A network that is called twice on rows of a data set, with a loss of both results."""
+    doc = Document()
+    add(doc, "dataset", "data", {"source": "spirals"})
+    add(doc, "placeholder", "x", {"dtype": "float32", "shape": [None, 2]}, feed="data:points")
+    add(doc, "layers/dense", "a", {"units": 3, "activation": "tanh"}, x="x")
+    add(doc, "negative", "minus", x="x")
+    add(doc, "layers/dense", "b", {"units": 3, "activation": "tanh"}, x="minus")
+    share_weights(doc, ident(doc, "b"), ident(doc, "a"))
+    add(doc, "subtract", "gap", x="a", y="b")
+    add(doc, "layers/dense", "out", {"units": 2}, x="gap")
+    create(doc, [ident(doc, n) for n in ("minus", "a", "b", "gap", "out")], "net")
+    (again,) = duplicate(doc, [ident(doc, "net")])
+    add(doc, "identity", "half", x="net:out")
+    commands.connect(doc, ident(doc, "half"), "out", again, "x")
+    share_weights(doc, again, ident(doc, "net"))
+    add(doc, "square", "squares", x="net_1:out")
+    add(doc, "reduce_mean", "loss", x="squares")
+    add(doc, "gradient_descent", "train", {"learning_rate": 0.1}, loss="loss")
+    fields = {"batch_size": 16, "epochs": 2, "seed": 1}
+    commands.set_training(doc, optimizer=ident(doc, "train"), loss=ident(doc, "loss"), **fields)
+    return doc

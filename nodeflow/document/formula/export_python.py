@@ -25,6 +25,7 @@ from nodeflow.document.model.records import INPUTS, NodeRecord, Wire, stream_of
 from nodeflow.document.to_graph.inline_passthrough import inlined
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import complex_number
+from nodeflow.ops.layers.sharing import OWNER, SharedLayer
 
 HEAD = "import nodeflow as nf\n"
 OTHERWISE = frozenset(
@@ -89,11 +90,23 @@ class _Writer:
             attrs.setdefault("dtype", "float32")
         elif op.explicit:  # Python has other defaults
             attrs = {k: v for k, v in op.first_attrs(record.attrs).items() if not op.attr(k).hidden}
+        if isinstance(op, SharedLayer):
+            return self._shared_call(record, op, args[1:], attrs)
         given = [f"{key}={_literal(value)}" for key, value in attrs.items()]
         given.append(f"name={self._graph_name(record, op)!r}")
         # nf.while_loop and similar functions take Python functions, so the op itself gets the body
         module = "nf.functions" if op.id in KINDS or op.id in OTHERWISE else "nf"
         return f"{module}.{op.call_name}({', '.join([*args, *given])})"
+
+    def _shared_call(
+        self, record: NodeRecord, op: SharedLayer, args: list[str], attrs: dict[str, Any]
+    ) -> str:
+        """Return the second call of a layer, by the name of the first one."""
+        owner = self.doc.nodes[self.doc.wires[record.id, OWNER.name].source]
+        kept = {k: v for k, v in attrs.items() if not k.endswith("_initializer")}
+        given = [f"{key}={_literal(value)}" for key, value in kept.items()]
+        given += [f"name={self._graph_name(owner, op.layer)!r}", "reuse=True"]
+        return f"nf.{op.layer.call_name}({', '.join([*args, *given])})"
 
     def _graph_name(self, record: NodeRecord, op: NodeDeclaration) -> str:
         """Return the name of a node in the exported graph.

@@ -18,6 +18,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord
 from nodeflow.document.to_graph.inline_passthrough import inlined
 from nodeflow.graph.declaration import NodeDeclaration
+from nodeflow.ops.layers.sharing import OWNER
 
 ENDS = ("placeholder", "variable", "dataset", SUBGRAPH, INPUTS, OUTPUTS)
 MOST_TERMS = 40
@@ -83,6 +84,7 @@ def _opened(doc: Document, root: NodeRecord, most: int) -> list[str]:
         for wire in doc.wires_into(node):
             record = doc.nodes[wire.source]
             new = wire.source not in depth and len(depth) < most
+            new = new and wire.target_port != OWNER.name  # a layer that shares names its owner
             if new and record.op not in ENDS and declaration(record, doc) is not None:
                 depth[wire.source] = depth[node] + 1
                 order.append(wire.source)

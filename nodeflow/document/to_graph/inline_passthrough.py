@@ -17,11 +17,13 @@ def inlined(doc: Document, node_id: str) -> tuple[Document, str]:
     """Return a document without dots and bypassed nodes upstream of a node, and the node's id.
 
     If there are none, return the document itself, else a copy of the upstream part. A node that
-    only forwards a value is replaced by the source of the value, and a subgraph by its content.
+    only forwards a value is replaced by the source of the value, and a subgraph by its content. A
+    layer that shares weights is a node of another op, wired to their owner.
     Raise NoSuchNode if there is no such node.
     """
     record = doc.node(node_id)
-    if any(doc.nodes[i].op == SUBGRAPH for i in upstream(doc, [node_id])):
+    before = upstream(doc, [node_id])
+    if any(doc.nodes[i].op == SUBGRAPH or i in doc.sharers for i in before):
         return _opened(doc, record)
     return _without_passing(doc, node_id)
 

@@ -1,6 +1,6 @@
-"""Memory for intermediate results: one growing block, shared by all plans of a session.
+"""Memory for intermediate results: one growing block, which all plans of a session share.
 
-The planner assigns offsets by lifetime: dead values make room for others.
+The planner assigns offsets by lifetime, so that the memory of a value is reused after its last use.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import numpy as np
 from nodeflow.engine.memory import require
 
 ALIGNMENT = 64
-"""Bytes of a cache line. An AVX-512 vector is as long; across two lines it takes two accesses."""
+"""Alignment in bytes: a cache line. An AVX-512 vector has the same size; if it crossed two
+lines, it would need two accesses.
+"""
 
 
 def on_a_line(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     """Return an uninitialised array that begins on a cache line.
 
-    Large arrays of numpy begin 16 bytes after the start of a cache line.
+    Large arrays that numpy allocates begin 16 bytes after the start of a cache line.
     """
     buffer = np.empty(math.prod(shape) * dtype.itemsize + ALIGNMENT, np.uint8)
     return np.ndarray(shape, dtype, buffer, -buffer.ctypes.data % ALIGNMENT)

@@ -37,12 +37,12 @@ NUMBA = "numba"
 
 
 class BackendExecutor(Protocol):
-    """Runs one schedule, like `nodeflow.engine.executor.Executor`.
+    """An executor of one schedule in another backend, like `nodeflow.engine.executor.Executor`.
 
     Attributes:
         schedule: the schedule that it runs.
         tier: the tier of its runs.
-        interpreter: the reference of the same schedule, for initial values.
+        interpreter: the reference interpreter of the same schedule, for initial values.
     """
 
     schedule: Schedule
@@ -55,10 +55,10 @@ class BackendExecutor(Protocol):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Any:
-        """Return the values by slot, in the backend's own arrays.
+        """Return the values by slot, as arrays of the backend.
 
         Raises:
-            RunError: an op failed; names the node.
+            RunError: an op failed; the error names the node.
         """
         ...
 
@@ -73,7 +73,7 @@ class BackendExecutor(Protocol):
     def is_ready(self) -> bool: ...
 
     def stop(self) -> None:
-        """End a run in another thread, if possible."""
+        """End a run that another thread has started, if possible."""
         ...
 
     def needs(self) -> NoReturn:
@@ -81,19 +81,19 @@ class BackendExecutor(Protocol):
         ...
 
     def compile_now(self) -> NoReturn:
-        """Raise a RunError, because there is no plan of nodeflow's kernels."""
+        """Raise a RunError, because another backend has no plan of nodeflow's kernels."""
         ...
 
     def text(self, given: Mapping[int, np.ndarray], stream_of: StreamOf) -> str:
-        """Return what the backend compiles."""
+        """Return the program text that the backend compiles."""
         ...
 
 
 class BackendSteps(Protocol):
-    """Makes many training steps at once, like `runtime.compiled_steps.CompiledSteps`.
+    """A loop of many training steps, like `runtime.compiled_steps.CompiledSteps`.
 
     Attributes:
-        steps_done: complete steps of the last run, also if it raised.
+        steps_done: number of complete steps of the last run, even if it raised.
     """
 
     steps_done: int
@@ -102,13 +102,13 @@ class BackendSteps(Protocol):
         """Make up to ``count`` steps and store the variables.
 
         Args:
-            order: the rows of the epoch that began with the step ``epoch_first``.
+            order: the order of rows in the epoch that began with the step ``epoch_first``.
 
         Returns:
             The scalars of each step, float64 (steps, scalars).
 
         Raises:
-            RunError: a step failed, and nothing of it was stored.
+            RunError: a step failed. Nothing of it was stored.
         """
         ...
 
@@ -117,7 +117,7 @@ class BackendSteps(Protocol):
         ...
 
     def stop(self) -> None:
-        """Let a `run` in another thread return early, if possible."""
+        """Make a `run` in another thread return early, if possible."""
         ...
 
     def warm(self) -> None:
@@ -125,15 +125,15 @@ class BackendSteps(Protocol):
         ...
 
     def text(self, step: int) -> str:
-        """Return what the backend compiles."""
+        """Return the program text that the backend compiles."""
         ...
 
 
 class Backend(Protocol):
-    """Executes schedules instead of nodeflow's own engine.
+    """A backend that executes schedules in place of nodeflow's own engine.
 
     Attributes:
-        packages: the installed packages whose versions decide the bits of its results.
+        packages: the installed packages whose versions affect the bits of its results.
     """
 
     packages: Sequence[str]
@@ -141,7 +141,7 @@ class Backend(Protocol):
     def executor(
         self, schedule: Schedule, types: Sequence[TensorType], context: RunContext
     ) -> BackendExecutor:
-        """Return an executor of a schedule with these types of its slots."""
+        """Return an executor of a schedule whose slots have these types."""
         ...
 
     def steps(
@@ -159,12 +159,12 @@ class Backend(Protocol):
 
         Args:
             types: the types of the slots, with the sizes of a batch.
-            given: what is fed to all steps, by slot.
+            given: values that are fed to all steps, by slot.
         """
         ...
 
     def is_exact(self) -> bool:
-        """Return whether the same steps give the same bits again."""
+        """Return whether repeated steps give identical bits."""
         ...
 
     def device(self) -> str:
@@ -173,7 +173,7 @@ class Backend(Protocol):
 
 
 def backends() -> tuple[str, ...]:
-    """Return the names of all backends that are here, nodeflow's own engine first."""
+    """Return the names of all available backends, nodeflow's own engine first."""
     return NUMBA, *(each.name for each in offers("backend"))
 
 
@@ -181,7 +181,7 @@ def other_backend(name: str) -> Backend | None:
     """Return the backend with this name; None for nodeflow's own engine.
 
     Raises:
-        NotOffered: no integration here has it.
+        NotOffered: no available integration offers it.
         SoftwareMissing: its software is not installed.
     """
     if name == NUMBA:
@@ -202,11 +202,11 @@ def check_backend(
     without: frozenset[str],
     memory: int | None,
 ) -> None:
-    """Refuse a backend that is not here, or options of a session that it does not support.
+    """Raise an error if a backend is not available, or does not support these options of a session.
 
     Raises:
-        RunError: names the option.
-        NotOffered: no integration here has the backend.
+        RunError: the error names the option.
+        NotOffered: no available integration offers the backend.
         SoftwareMissing: its software is not installed.
     """
     if not isinstance(backend, str):
@@ -245,7 +245,7 @@ def check_backend(
 def supported(
     backend: str, *, tier: Tier = "auto", threads: int | None = None, memory: int | None = None
 ) -> dict[str, Any]:
-    """Return options of a session, without those that another backend manages itself."""
+    """Return options of a session without those that another backend manages itself."""
     if backend == NUMBA:
         return {"backend": backend, "tier": tier, "threads": threads, "memory": memory}
     return {"backend": backend}
@@ -257,7 +257,7 @@ class LoadedSteps:
     Nothing is compiled in the background.
 
     Attributes:
-        result: the loop, once it is made.
+        result: the loop; None until it is made.
     """
 
     unavailable = False
@@ -268,7 +268,7 @@ class LoadedSteps:
         self._make = make
 
     def begin(self) -> None:
-        """Do nothing, because the compiled code stays in the session that uses it."""
+        """Do nothing, because the compiled code exists only in the session that uses it."""
 
     def planned(self) -> None:
         """Return None, because there is no plan of kernels."""
@@ -277,7 +277,7 @@ class LoadedSteps:
         """Return None, because there are no kernels to wait for."""
 
     def poll(self) -> BackendSteps:
-        """Return the loop, compiled."""
+        """Return the loop, which is always ready."""
         steps = self.complete()
         steps.warm()
         return steps

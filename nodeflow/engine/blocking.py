@@ -1,9 +1,9 @@
 """Sizes of the blocks that kernels work on, chosen from the processor's caches.
 
-These sizes change no bit of a result, because each piece of a sum continues where the previous one
-ended, so they may differ between machines. The order of a sum follows from shapes and from
-`devicelib.vector_width`. A kernel's text contains the sizes that it was written with, so machines
-that share a folder of kernels do not mix them up.
+These sizes do not affect the bits of a result, because each piece of a sum continues where the
+previous one ended. So they may differ between machines. The order of a sum follows from shapes
+and from `devicelib.vector_width`. A kernel's text contains its block sizes, so machines that
+share a folder of kernels do not mix them up.
 """
 
 from __future__ import annotations
@@ -15,26 +15,30 @@ from nodeflow.engine import processor
 from nodeflow.engine.caches import Caches, caches
 
 PAGE = 4096
-"""Distance in bytes between addresses that share a set of the first cache. This holds for every
-processor with pages of this size, because it looks up the set in parallel with the page. Rows at
-this distance evict each other."""
+"""Distance in bytes between addresses that share a set of the first-level cache. Rows at this
+distance evict each other. This holds for every processor with pages of this size, because it
+looks up the set in parallel with the page.
+"""
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Sizes for one machine.
+    """Block sizes for one machine.
 
     Attributes:
-        panel: bytes of columns that stay in the first cache beside the rows that go through them,
-            or arrive from the second cache in time.
-        rows_in_place: number of distant operand rows that stay in the first cache.
-        rows_direct: rows of a task below which a product reads its second operand in place.
-        operand_in_place: bytes of the second operand up to which it does so for any number of rows.
-        operand_far: bytes from which a transposed first operand is copied even for few columns.
-        filters_in_place: bytes up to which a convolution reads narrow filters in place.
-        ahead: bytes up to which the next data is prefetched into the second cache beside the
-            current.
-        numbers: numbers that a loop makes before the next loop reads them.
+        panel: bytes of columns of the second operand that stay in the first-level cache beside
+        the rows multiplied with them, or arrive from the second-level cache in time.
+        rows_in_place: number of distant operand rows that stay in the first-level cache.
+        rows_direct: number of rows of a task below which a matrix product reads its second
+        operand in place and does not copy it.
+        operand_in_place: size of the second operand in bytes up to which it is read in place
+        for any number of rows.
+        operand_far: size in bytes from which a transposed first operand is copied even for few
+        columns.
+        filters_in_place: size in bytes up to which a convolution reads narrow filters in place.
+        ahead: size in bytes up to which the next data is prefetched into the second-level cache
+        beside the current data.
+        numbers: number of elements that a loop computes before the next loop reads them.
         line: bytes of a cache line.
     """
 
@@ -50,29 +54,31 @@ class Blocks:
 
     @property
     def turned(self) -> int:
-        """Rows and columns that are transposed at a time: a line of float32."""
+        """Number of rows and columns that are transposed at a time: one cache line of float32."""
         return self.line // 4
 
 
 def blocks_of(sizes: Caches, *, zen: bool, avx512: bool) -> Blocks:
     """Return the block sizes for these caches.
 
-    Sizes follow the largest power of two in the first cache, which is the same for 48 KB and 32 KB.
-    A panel is larger on Sapphire Rapids, because reading results again for every 64 terms, with
-    AVX-512, costs 3 %.
+    Sizes follow the largest power of two in the first-level cache, which is the same for 48 KB
+    and 32 KB. A panel is larger on Sapphire Rapids, because reading results again for every 64
+    terms costs 3 % with AVX-512.
 
     Args:
-        zen: whether AMD makes the processor. On its Zen 5 with 1 MB per core, an operand of 2 MB
-            may stay in place. On Intel's Sapphire Rapids with 2 MB, reading an operand of 1 MB in
-            place takes 1.03 to 1.2 times as long as copying it, and so does one of 128 KB that
-            comes from the third cache. If an operand of 128 KB is near, copying takes up to 1.04
-            times as long, so smaller operands are read in place.
-        avx512: whether vectors are that wide. Products with AVX2 vectors have no time for a term
-            that is not in the first cache. With 32 KB, 8-way, on Zen 4, copying takes 0.7 to 0.93
-            of the time for 64 rows or more, and 1.02 to 1.1 for 32 or fewer. With AVX-512, copying
-            takes 1.03 to 1.05 on the same processor: it has time to fetch panels from the second
-            cache. Panels of 64 KB, for which results are read again less often, take 0.82 to 0.95
-            of the time of 16 KB.
+        zen: whether AMD makes the processor. On AMD's Zen 5 with 1 MB of second-level cache per
+        core, an operand of 2 MB may stay in place. On Intel's Sapphire Rapids with 2 MB,
+        reading an operand of 1 MB in place takes 1.03 to 1.2 times as long as copying it, and
+        so does one of 128 KB that comes from the third-level cache. If an operand of 128 KB is
+        in a nearer cache, copying takes up to 1.04 times as long, so smaller operands are read
+        in place.
+        avx512: whether vectors have 512 bits. Products with AVX2 vectors have no time for a
+        term that is not in the first-level cache. On Zen 4, whose first-level cache has 32 KB
+        and 8 ways, copying takes 0.7 to 0.93 of the time of reading in place for 64 rows or
+        more, and 1.02 to 1.1 for 32 or fewer. With AVX-512 on the same processor, copying takes
+        1.03 to 1.05, because there is time to fetch panels from the second-level cache. Panels
+        of 64 KB, for which results are read again less often, take 0.82 to 0.95 of the time of
+        panels of 16 KB.
     """
     first = 1 << (sizes.first.bit_length() - 1)
     scarce = not avx512 and sizes.first <= 32 << 10

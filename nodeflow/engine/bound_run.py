@@ -1,7 +1,8 @@
 """A compiled run that is kept, so that repeating it needs only new feeds.
 
-Memory, kernels and the addresses of variables stay bound as long as no variable is replaced. A run
-then copies the feeds and the changed variables, launches the kernels and takes the results.
+Memory, kernels and the addresses of variables stay bound as long as no variable is replaced. A
+repeated run only copies the feeds and the changed variables, launches the kernels and copies
+the results.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ class BoundRun:
 
     Attributes:
         executor: the executor of the first run.
-        phase: phase of every such run.
+        phase: the phase of all these runs.
         draws: whether each run needs new random streams.
-        unused: random streams for a run that draws nothing.
+        unused: random streams for a run without random numbers, which does not use them.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class BoundRun:
         self.unused = context.stream_of("run", 0)
         self._context, self._compiled, self._reads = context, compiled, reads
         self._seal = object()
-        # None, because variables that the run assigned must be looked up again.
+        # None means that all variables must be looked up again, because the run assigned some.
         self._version: int | None = None
         replaced = schedule.writes.keys() - compiled.plan.home.keys()
         self._reads_stay = replaced.isdisjoint(schedule.reads)
@@ -65,9 +66,9 @@ class BoundRun:
         feeds = schedule.feeds
         self._slots = [(at, feeds[tensor]) for at, tensor in enumerate(fed) if tensor in feeds]
         self._copied: list[tuple[int, np.ndarray]] = []
-        """Indices of the fed arrays that are copied, and the targets."""
+        """For each fed array that is copied, its index and the array into which it is copied."""
         self._placed: list[tuple[int, int]] = []
-        """Indices of the fed arrays that are read in place, and their slots."""
+        """For each fed array that is read in place, its index and its slot."""
         for at, slot in self._slots:
             memory = compiled.feed_memory(slot)
             if memory is None:
@@ -79,7 +80,9 @@ class BoundRun:
         self._rest = {feeds[tensor]: given[feeds[tensor]] for tensor in unfed}
 
     def holds(self) -> bool:
-        """Return whether everything except the values of feeds and variables is unchanged."""
+        """Return whether the run can be repeated: only values of feeds and variables have
+        changed.
+        """
         if self._context.tiers is not None:
             return False
         for node, sample in self._samples:
@@ -88,7 +91,7 @@ class BoundRun:
         return self._context.variables.version == self._version or self._look_up()
 
     def _look_up(self) -> bool:
-        """Look up variables that may have changed. Return False if a shape differs."""
+        """Look up variables that may have changed. Return False if the shape of one differs."""
         variables, reads = self._context.variables, self._reads
         if variables.version != reads.version:
             try:
@@ -106,7 +109,7 @@ class BoundRun:
         """Run again with new feeds. Return the fetched values and store the assigned variables.
 
         Raises:
-            RunError: an op failed; names the node.
+            RunError: an op failed; the error names the node.
             Cancelled: the run was stopped.
         """
         compiled, variables, given = self._compiled, self._context.variables, self._changed
@@ -126,7 +129,7 @@ class BoundRun:
         if self._changed:
             self._changed = {}
         if self._writes and self._reads_stay:
-            # nothing else has changed since `holds`
+            # Nothing else has changed since `holds` was called.
             self._version = self._reads.version = variables.version
         return results
 

@@ -1,6 +1,6 @@
-"""The processor's caches, as reported by the system.
+"""The sizes of the processor's caches, as the system reports them.
 
-If cores differ, the smallest caches count, so that data which fits, fits on every core.
+If cores differ, the smallest caches count, so that data of that size fits on every core.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Caches:
-    """Bytes of the caches of one core; unreported values default to a small laptop.
+    """Sizes of the caches of one core in bytes. Sizes that are not reported get defaults of a
+    small laptop.
 
     Attributes:
-        first: size of the data cache.
-        second: one core's share of the cache, if several share it.
-        third: size of the whole cache; 0 if there is none or it is not reported.
+        first: size of the first-level data cache.
+        second: one core's share of the second-level cache, if several cores share it.
+        third: size of the whole third-level cache; 0 if there is none or it is not reported.
         line: bytes of a cache line.
     """
 
@@ -33,7 +34,7 @@ class Caches:
 
     @property
     def text(self) -> str:
-        """The sizes in words.
+        """The sizes as text.
 
         >>> Caches(48 << 10, 1 << 20, 32 << 20).text
         '48, 1024, 32768 KiB, lines of 64 bytes'
@@ -44,7 +45,9 @@ class Caches:
 
 @dataclass(frozen=True)
 class Found:
-    """One data cache: level, bytes, bytes of a line, number of logical cores that share it."""
+    """One data cache: level, size in bytes, bytes of a line, number of logical cores that share
+    it.
+    """
 
     level: int
     size: int
@@ -53,13 +56,14 @@ class Found:
 
 
 _PLAUSIBLE = {1: (8 << 10, 1 << 20), 2: (64 << 10, 1 << 26), 3: (1 << 20, 1 << 40)}
-"""Plausible range of bytes of each level. Some virtual machines report other sizes: ignore
-these."""
+"""Plausible range of bytes for each level. Some virtual machines report other sizes, which are
+ignored.
+"""
 
 
 @cache
 def caches() -> Caches:
-    """Return the caches of this machine, or defaults at any failure."""
+    """Return the caches of this machine. Return defaults if reading them fails."""
     try:
         return smallest(_found())
     except (OSError, ValueError, AttributeError, struct.error):
@@ -67,7 +71,9 @@ def caches() -> Caches:
 
 
 def smallest(found: Iterable[Found]) -> Caches:
-    """Return the smallest first and second cache of a core, and the largest third cache."""
+    """Return the smallest first-level and second-level cache of a core, and the largest
+    third-level cache.
+    """
     levels: dict[int, list[Found]] = {1: [], 2: [], 3: []}
     for each in found:
         least, most = _PLAUSIBLE.get(each.level, (1, 0))
@@ -97,7 +103,10 @@ def _found() -> Iterator[Found]:
 
 
 def from_folders(folder: Path) -> Iterator[Found]:
-    """Yield the caches of the first and the last core: similar cores have neighbouring numbers."""
+    """Yield the caches of the first and the last core.
+
+    Cores of one kind have neighbouring numbers, so these two cover both kinds.
+    """
     numbers = sorted(int(path.name[3:]) for path in folder.glob("cpu[0-9]*"))
     for number in {*numbers[:1], *numbers[-1:]}:
         for place in sorted((folder / f"cpu{number}" / "cache").glob("index*")):
@@ -119,7 +128,7 @@ def _bytes(text: str) -> int:
 
 
 def _count(text: str) -> int:
-    """Return the count of numbers in a list such as ``0-3,8``."""
+    """Return how many numbers a list such as ``0-3,8`` contains."""
     ends = (part.split("-") for part in text.split(","))
     return sum(int(pair[-1]) - int(pair[0]) + 1 for pair in ends)
 
@@ -128,13 +137,17 @@ def _count(text: str) -> int:
 
 
 def from_numbers(number: Callable[[str], int]) -> Iterator[Found]:
-    """Yield the caches of each kind of core. ``number`` reads a sysctl, 0 if it is missing."""
+    """Yield the caches of each kind of core.
+
+    Args:
+        number: returns the value of a sysctl name; 0 if it is missing.
+    """
     line = number("hw.cachelinesize")
     for kind in ("hw.perflevel0.", "hw.perflevel1.", "hw."):
         yield Found(1, number(kind + "l1dcachesize"), line, 1)
         yield Found(2, number(kind + "l2cachesize"), line, max(number(kind + "cpusperl2"), 1))
         if number("hw.nperflevels") > 0 and kind == "hw.perflevel1.":
-            # The remaining names without a kind repeat one of the kinds.
+            # The remaining names, which do not name a kind of core, repeat one of the kinds.
             return
     yield Found(3, number("hw.l3cachesize"), line, 1)
 

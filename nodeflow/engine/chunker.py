@@ -1,4 +1,6 @@
-"""The number of steps to run before Python looks at requests, the stop flag and Ctrl-C."""
+"""Chooses the number of steps to run before Python checks for requests, the stop flag and
+Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +8,21 @@ import time
 from collections.abc import Callable
 
 SECONDS = 0.03
-"""Target duration of a chunk. Up to 50 ms a button feels immediate; from 20 ms on, the overhead
-between chunks is small."""
+"""Target duration of a chunk in seconds. Up to 50 ms, a button feels immediate; from 20 ms on,
+the overhead between chunks is small.
+"""
 LARGEST = 4096
 """Largest number of steps in a chunk: the capacity of the ring that records scalars."""
 GROWTH = 4
-"""Largest growth factor from chunk to chunk, because a measured time may be noise."""
+"""Largest factor by which a chunk may grow, because a measured time may be noise."""
 
 
 class Chunker:
-    """Sizes each chunk by the duration of the previous one. Sizes never change a result.
+    """Chooses the size of each chunk by the duration of the previous one. Sizes do not affect
+    results.
 
     Attributes:
-        size: steps of the next chunk.
+        size: number of steps of the next chunk.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -39,8 +43,11 @@ class Chunker:
 
 
 class WholeChunks(Chunker):
-    """Chunks for several processes that make the same steps. The processes have agreed on a number
-    of steps, which different clocks must not divide differently."""
+    """Chunks for several processes that make the same steps.
+
+    The processes have agreed on a number of steps, so this class does not divide it by the
+    clock, which differs between them.
+    """
 
     def begin(self, limit: int) -> int:
         super().begin(limit)

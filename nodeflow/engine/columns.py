@@ -23,7 +23,7 @@ class Column:
 
     - plain: rows are ``array[i]``, widened to ``dtype`` (never narrowed);
     - ``scale`` given: rows are ``array[i] * scale`` in a float ``dtype``;
-    - ``depth`` given: ``array`` holds class numbers and rows are one-hot, ``(depth,)``.
+    - ``depth`` given: ``array`` contains class numbers and rows are one-hot, ``(depth,)``.
 
     The array is not copied; the caller must not change it afterwards.
 
@@ -84,7 +84,7 @@ class Column:
 
     @property
     def nbytes(self) -> int:
-        """The bytes held in memory."""
+        """The number of bytes that the column takes in memory."""
         return self.array.nbytes
 
     def rows(self, which: Any) -> np.ndarray:
@@ -130,12 +130,12 @@ class Column:
 class LazyColumn(Column):
     """A column of ``n`` rows that are read when they are gathered, such as pictures in files.
 
-    Its ``array`` has the shape and dtype of all rows. It takes no memory, because it holds only
-    zeros.
+    Its ``array`` has the shape and dtype of all rows, but takes no memory: all its elements are
+    one zero.
 
     Args:
-        read: returns the stored rows of row numbers, int64 (m,) -> (m, *row). It may keep a bounded
-            amount in memory.
+        read: returns the stored rows of row numbers, int64 (m,) -> (m, *row). It may keep a
+        bounded amount in memory.
         numbers: the row number of each row, int64 (n,).
         row: shape of a stored row.
         stored: dtype of a stored row.
@@ -166,13 +166,14 @@ class LazyColumn(Column):
 
     @property
     def mapped(self) -> MappedRows | None:
-        """The mapped file that kernels may gather rows from, by ``numbers``; None if there is
-        none."""
+        """The mapped file from which kernels may gather rows by ``numbers``; None if there is
+        none.
+        """
         return self.read if isinstance(self.read, MappedRows) and self.read.is_direct else None
 
     @property
     def nbytes(self) -> int:
-        """The bytes held in memory by the row numbers."""
+        """The number of bytes that the row numbers take in memory."""
         return self.numbers.nbytes
 
     def stored(self, which: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""TensorFlow 1's session options. Thread counts take effect; the others are only accepted."""
+"""TensorFlow 1's session options. Only thread counts have an effect; other options are accepted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nodeflow.errors import AttributeProblem, suggest_or_list
 
 
 class _Options:
-    """The base of named options with defaults. Unknown names are refused."""
+    """The base class of named options with defaults. It refuses unknown names."""
 
     _defaults: dict[str, Any] = {}
 

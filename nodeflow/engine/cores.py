@@ -1,4 +1,7 @@
-"""The number of cores that this process may use. Imports nothing, so that the window can use it."""
+"""The number of cores that this process may use.
+
+This module imports nothing, so that the window can use it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events that the engine reports besides the results of runs."""
+"""Events that the engine reports in addition to the results of runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class CompileFailure:
     """A failed compilation in the background. The reference tier continues.
 
     Attributes:
-        nodes: names of the nodes whose kernel does not compile; empty if none is at fault.
+        nodes: names of the nodes whose kernel cannot be compiled; empty if no node is the cause.
         message: the compiler's error.
     """
 

@@ -1,4 +1,6 @@
-"""Runs one schedule in the best available tier: by reference until the compiled plan is ready."""
+"""Runs one schedule in the best available tier: in the reference tier until the compiled plan
+is ready.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +28,17 @@ if TYPE_CHECKING:
     from nodeflow.engine.runtime.compiled_plan import CompiledPlan
 
 WARM_RUNS = 1
-"""Runs of a plan after which ``auto`` compiles it: compiling does not pay for a single run."""
+"""Runs of a plan after which ``auto`` compiles it. For a single run, compiling takes longer
+than it saves.
+"""
 
 
 class Executor:
-    """Runs one schedule with concrete types.
+    """An executor of one schedule with concrete types.
 
     Args:
         label: its name in a record of tiers.
-        held: bytes that the run holds besides; they count towards the memory limit.
+        held: further bytes that the run keeps in memory; they count towards the memory limit.
 
     Attributes:
         tier: the tier of the last run.
@@ -73,15 +77,16 @@ class Executor:
         *,
         keep_tier: bool = False,
     ) -> Values:
-        """Run like `Interpreter.run`. The next run may overwrite the arrays (see `results`).
+        """Compute the schedule, like `Interpreter.run`. The next run may overwrite the arrays (see
+        `results`).
 
         Args:
             keep_tier: use the tier of the last run, even if compiled kernels are ready by now.
 
         Raises:
-            RunError: an op failed, or the values exceed the memory limit; names the node.
+            RunError: an op failed, or the values exceed the memory limit; the error names the node.
             Cancelled: ``cancel`` was set, or the session's ``interrupted`` ended a wait for the
-                compiler.
+            compiler.
         """
         compiled = self.compiled_last() if keep_tier else self._ready(cancel)
         self._check_limit(compiled)
@@ -115,11 +120,11 @@ class Executor:
         return results
 
     def compile_now(self) -> CompiledPlan:
-        """Return the compiled plan for any tier; wait until it is compiled.
+        """Compile the plan in any tier, wait for it, and return it.
 
         Raises:
             RunError: shapes are not known.
-            KernelError: a kernel does not compile.
+            KernelError: a kernel cannot be compiled.
         """
         compiled = self._compilation.complete()
         if compiled is None:
@@ -131,14 +136,17 @@ class Executor:
         return self._compilation.result if self.tier == "compiled" else None
 
     def needs(self) -> Needs:
-        """Return the memory that a run needs in the wanted tier. Plans a compiled run."""
+        """Return the memory that a run needs in the requested tier.
+
+        For a compiled run, this makes the plan.
+        """
         plan = None if self._wanted == "reference" else self._compilation.planned()
         most, node = self.interpreter.peak() if plan is None else plan.needs()
         return Needs(most + self._held, None if node is None else node.name)
 
     @property
     def _left(self) -> int | None:
-        """The bytes left of the memory limit; None without a limit."""
+        """The bytes left below the memory limit; None without a limit."""
         limit = self._context.memory
         return None if limit is None else max(0, limit - self._held)
 
@@ -151,12 +159,12 @@ class Executor:
             raise over_limit(needed + self._held, limit, node)
 
     def let_go(self, given: Iterable[int]) -> None:
-        """Release the arrays that the last run was given."""
+        """Release the input arrays of the last run."""
         if self._compilation.result is not None:
             self._compilation.result.let_go(given)
 
     def is_ready(self) -> bool:
-        """Return whether the next compiled run waits for no compiler, and start compiling."""
+        """Return whether the next compiled run need not wait for the compiler. Start compiling."""
         self._compilation.poll()
         return not self._compilation.is_pending
 
@@ -166,7 +174,7 @@ class Executor:
             self._compilation.result.stop()
 
     def commit(self, values: Values, variables: Variables) -> None:
-        """Store the values that the last run assigned.
+        """Store the variables that the last run assigned.
 
         Arrays that kernels wrote are exchanged with the old ones; others are copied.
         """
@@ -189,7 +197,7 @@ class Executor:
     # ---- getting compiled ---------------------------------------------------------------------
 
     def _ready(self, cancel: threading.Event | None) -> CompiledPlan | None:
-        """Return the compiled plan, if it is wanted and ready."""
+        """Return the compiled plan if it is wanted and ready, else None."""
         if self._wanted == "reference":
             return None
         tiers = self._context.tiers
@@ -226,7 +234,7 @@ class Executor:
         return gain(plan, ahead, self._seconds)
 
     def _reference(self) -> Interpreter:
-        """Return the reference tier, which recomputes values if the memory limit requires it."""
+        """Return the reference tier. It recomputes values if the memory limit requires it."""
         schedule, types = self.schedule, self.types
         if self._left is not None:
             from nodeflow.engine.plan.within_limit import schedule_within

@@ -56,7 +56,10 @@ def check_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Tenso
 
 
 def _taken_apart(key: Any, value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield keys and values one by one. A tuple of tensors, like an LSTM's state, takes a tuple."""
+    """Yield keys and values one by one.
+
+    A tuple of tensors, such as an LSTM's state, takes a tuple of values.
+    """
     if not isinstance(key, tuple):
         yield key, value
     elif isinstance(value, (tuple, list)) and len(value) == len(key):
@@ -71,7 +74,7 @@ def _taken_apart(key: Any, value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def fed_tensor(graph: Graph, key: Any) -> Tensor:
-    """Return the tensor of a feed_dict's key: a Tensor, a Node with an output, or a name."""
+    """Return the tensor for a key of a feed_dict: a Tensor, a Node with an output, or a name."""
     if not isinstance(key, Tensor):
         if isinstance(key, str):
             key = _named(graph, key)
@@ -87,11 +90,11 @@ def fed_tensor(graph: Graph, key: Any) -> Tensor:
 
 
 def _named(graph: Graph, name: str) -> Tensor:
-    """Return the tensor of a name.
+    """Return the tensor with a name.
 
     Raises:
-        UnknownName: nothing has the name. The hint lists placeholders, because most feeds name
-            them.
+        UnknownName: no node has the name. The hint lists placeholders, because most feeds are
+        for them.
     """
     try:
         return graph.tensor(name)
@@ -104,11 +107,11 @@ def _named(graph: Graph, name: str) -> Tensor:
 
 
 def feed_keys(graph: Graph, feed_list: Any) -> list[Tensor]:
-    """Return the tensors that the arguments of a callable are fed to.
+    """Return the tensors to which the arguments of a callable are fed.
 
     Raises:
-        UnknownName: a name that no tensor has.
-        FeedError: the argument is no list of tensors, or contains a tensor twice.
+        UnknownName: no tensor has a name.
+        FeedError: the argument is not a list of tensors, or contains a tensor twice.
     """
     if feed_list is None:
         return []
@@ -133,7 +136,7 @@ def as_array(tensor: Tensor, value: Any) -> np.ndarray:
 
 
 def fitted(name: str, kind: TensorType, value: Any) -> np.ndarray:
-    """Convert and check like `as_array`, for a tensor of this type at the node with this name."""
+    """Convert and check a value, like `as_array`, for a type and the name of a node."""
     dtype = numpy_dtype(kind.dtype)
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype == dtype:
         array = np.asarray(value)
@@ -154,7 +157,9 @@ _PLAIN = {float: _FROM_FLOAT, int: (*_FROM_FLOAT, "int32", "int64")}
 
 
 def _is_plain(value: Any, dtype: str) -> bool:
-    """Return whether numpy converts a number to this dtype exactly like an array of the number."""
+    """Return whether converting a number to this dtype gives the same as converting an array of
+    the number.
+    """
     return dtype in _PLAIN.get(type(value), ()) and -(2**31) < value < 2**31
 
 
@@ -185,14 +190,14 @@ def _holds_tensor(items: Any) -> bool:
 
 
 def _converted(name: str, kind: TensorType, array: np.ndarray) -> np.ndarray:
-    """Convert an array to the tensor's dtype, if that changes no value except by float rounding.
+    """Convert an array to the tensor's dtype, if this changes no value except by float rounding.
 
-    Any number or bool becomes a complex number; all but complex numbers become floats. Integers,
-    bools and integral floats become integers that can represent them. Numbers that are 0 or 1
-    become bools.
+    Any number or bool becomes a complex number; all except complex numbers become floats.
+    Integers, bools and integral floats become integers that can represent them. Numbers that
+    are 0 or 1 become bools.
 
     Raises:
-        FeedError: names the first value that would change.
+        FeedError: the error names the first value that would change.
     """
     if array.dtype.kind == "c" and not kind.is_complex:
         came = f"{array.dtype} {shape_text(array.shape)}"
@@ -251,7 +256,7 @@ def missing_feed(placeholder: Tensor) -> MissingFeed:
 
 
 def feed_hint(name: str, kind: TensorType) -> SurfaceText:
-    """Return a hint how to give a placeholder of this type a value."""
+    """Return a hint that shows how to give a value to a placeholder of this type."""
     return SurfaceText(
         f"Feed it: session.run(..., {{{name!r}: {_example(kind)}}}), or set its sample.",
         cli=f"Feed it with --feed {name}=VALUE, or set its sample.",

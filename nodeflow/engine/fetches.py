@@ -22,14 +22,14 @@ def flatten_fetches(
 
     Args:
         fetches: a name, Tensor or Node, or nested lists, tuples and dicts of them.
-        ask: returns the answer to a query among them.
+        ask: returns the answer to a query to the session among them.
 
     Returns:
         The targets in order, and ``pack(values)``, which returns the values in the same structure.
 
     Raises:
         UnknownName: no node has this name; the hint lists similar names.
-        FetchError: an item is no name, tensor or node of this graph.
+        FetchError: an item is not a name, tensor or node of this graph.
     """
     targets: list[Target] = []
     shape = _flatten(graph, fetches, targets, ask)
@@ -39,7 +39,7 @@ def flatten_fetches(
 
 @dataclass(frozen=True)
 class _Answer:
-    """The answer to a query, in place of a target's position."""
+    """The answer to a query. In the structure, it stands where a target would have its position."""
 
     value: Any
 
@@ -64,7 +64,7 @@ def _flatten(graph: Graph, item: Any, targets: list[Target], ask: Callable[[Quer
 
 @dataclass(frozen=True)
 class _Encoded:
-    """A summary, and the positions of the values that it is made from."""
+    """A fetched summary, with the positions of the values from which it is made."""
 
     node: Node
     positions: range

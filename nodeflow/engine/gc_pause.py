@@ -1,8 +1,8 @@
 """Pauses Python's cycle collector while a schedule or a plan is made.
 
 The collector scans all objects again whenever their number has grown by a quarter. Planning
-produces little garbage, so these scans find nothing; they take a third of the time of planning 100
-000 nodes.
+produces little garbage, so these scans find nothing, but they take a third of the time of
+planning 100 000 nodes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 def uncollected(function: Callable[P, R]) -> Callable[P, R]:
-    """Wrap a function to run without garbage collections, unless they are off already."""
+    """Wrap a function so that it runs without garbage collections."""
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

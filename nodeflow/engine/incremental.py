@@ -1,10 +1,11 @@
-"""Values of a graph's nodes by reference, kept until their dependencies change.
+"""Values of a graph's nodes in the reference tier, kept until their dependencies change.
 
-A session runs its fetches as a whole. This module keeps the value of each node; after an edit it
-recomputes only the nodes that depend on the edit, and only if they are wanted. The values equal
-`Session.run` in the reference tier, bit for bit: it uses the same references on the same types, and
-stabilises logarithms of probabilities. Nothing is assigned: acting nodes and their dependents are
-left out. Any tensor can be overridden, as by a feed.
+A session runs its fetches as a whole. This module instead keeps the value of each node. After
+an edit, it recomputes only nodes that depend on the edit, and only if they are wanted. The
+values equal `Session.run` in the reference tier, bit for bit: it calls the same references for
+the same types, and computes logarithms of probabilities in the same stable way. Nothing is
+assigned: nodes with side effects and their dependents are not computed. Any tensor can be
+overridden, as by a feed.
 """
 
 from __future__ import annotations
@@ -35,20 +36,20 @@ from nodeflow.number_text import bytes_text
 
 ACTING = frozenset(("assign", "print"))
 MOST_BYTES = 1 << 29
-"""Bytes kept between two evaluations. Values beyond that are recomputed when needed."""
+"""Bytes that are kept between two evaluations. Further values are recomputed when needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The failure of a node; its dependents have no value."""
+    """The failure of a node. Its dependents have no value."""
 
     error: NodeflowError
 
 
 class _Blocked:
-    """Marks a node that is not computed.
+    """The mark of a node that is not computed.
 
-    It has a side effect, it is a placeholder without a feed, or it depends on such a node.
+    The node has a side effect, is a placeholder without a feed, or depends on such a node.
     """
 
 
@@ -59,11 +60,11 @@ Outcome = Values | Failure | _Blocked
 
 
 class IncrementalRun:
-    """Computes nodes of a graph that may change, and keeps their values.
+    """The values of the nodes of a graph that may change.
 
     Args:
-        users: for each node, the nodes that read it, wait for it or stand for it; the owner of the
-            graph keeps it up to date.
+        users: for each node, the nodes that read it, wait for it or stand for it; the owner of
+        the graph keeps it up to date.
         feed: returns the value of a placeholder, or None; may raise.
         read: returns the value of a variable; may raise NotInitialized.
         stream_of: returns the random stream of a node.
@@ -73,7 +74,7 @@ class IncrementalRun:
         cancelled: set from another thread to end a running computation.
         budget: limits for one node; None: no limits.
         overrides: arrays that replace the computed values of tensors, which must not be aliases
-            (`resolve_alias`). Whoever changes it must forget the nodes.
+        (`resolve_alias`). Whoever changes it must forget the nodes.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class IncrementalRun:
         return True
 
     def _give_up(self, node: Node, attempt: Attempt) -> None:
-        """Give up a node that takes too long, and continue without it."""
+        """Abandon a node that takes too long, and continue without it."""
         assert self.budget is not None
         self._slow[node.name] = self._cost_key(node), attempt
         self._store(node, Failure(_too_slow(node, self.budget)))
@@ -203,10 +204,10 @@ class IncrementalRun:
         return True
 
     def trim(self, needed: Collection[Node] = ()) -> None:
-        """Release memory if too much is kept, oldest values first.
+        """Release memory if the kept values exceed the limit, oldest values first.
 
         Args:
-            needed: nodes whose values stay.
+            needed: nodes whose values are kept in any case.
         """
         if self._bytes <= MOST_BYTES:
             return
@@ -253,7 +254,7 @@ class IncrementalRun:
         """Refuse a node that would exceed the budget, before it is computed.
 
         Raises:
-            OverBudget: says how much it would take.
+            OverBudget: the error says how much it would take.
         """
         assert self.budget is not None
         size = size_of(types)
@@ -266,7 +267,7 @@ class IncrementalRun:
             del self._slow[node.name]
 
     def _cost_key(self, node: Node) -> Any:
-        """Return a key of everything that a node's computing time depends on."""
+        """Return a key of everything that affects the computing time of a node."""
         shapes = [self._value(tensor).shape for tensor in node.inputs]
         return node.op, repr(sorted(node.attrs.items())), shapes
 
@@ -276,7 +277,7 @@ class IncrementalRun:
         return bool(overrides and node.outputs) and all(t in overrides for t in node.outputs)
 
     def _overridden(self, node: Node) -> Values | _Blocked:
-        """Return the values of a node's outputs, with overrides."""
+        """Return the values of a node's outputs, replaced by overrides where there are any."""
         given = [self.overrides.get(tensor) for tensor in node.outputs]
         if any(array is None for array in given) or not given:
             computed = self._values(node)
@@ -327,7 +328,9 @@ class IncrementalRun:
         return value
 
     def _stabilised(self, node: Node) -> np.ndarray:
-        """Return the value of a node that is stabilised together with its neighbours."""
+        """Return the value of a node that is part of a stabilised pattern, such as the
+        logarithm of a softmax.
+        """
         schedule = _region(node, self.overrides)
         given = {slot: self._value(tensor) for tensor, slot in schedule.feeds.items()}
         types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
@@ -353,7 +356,10 @@ def _size(outcome: Outcome) -> int:
 
 
 def _needs(node: Node) -> list[Node]:
-    """Return the nodes that must have values before a node. A variable keeps its own value."""
+    """Return the nodes that must have values before a node can be computed.
+
+    A variable needs none.
+    """
     if node.op.id == "variable":
         return []
     needs = [tensor.node for tensor in node.inputs]
@@ -370,11 +376,13 @@ _STABILISED = frozenset(("log", "multiply"))
 PATTERN = frozenset(
     "log multiply softmax sigmoid identity subtract constant reduce_sum add negative divide".split()
 )
-"""The ops in the patterns of the rewrite (`schedule/stabilise.py`)."""
+"""The ops that occur in patterns of the stabilising rewrite (`schedule/stabilise.py`)."""
 
 
 def _may_be_stabilised(node: Node) -> bool:
-    """Return whether a logarithm or product may be one of a softmax or sigmoid."""
+    """Return whether a node may be part of a pattern such as the logarithm of a softmax or
+    sigmoid.
+    """
     made = resolve_alias(node.inputs[-1]).node
     while made.op.id == "identity":
         made = resolve_alias(made.inputs[0]).node

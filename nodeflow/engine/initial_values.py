@@ -1,4 +1,4 @@
-"""Selects the variables to initialise, and checks that there is memory for them."""
+"""Selects the variables to initialise, and checks that there is enough memory for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def variables_named(graph: Graph, names: Iterable[str | Tensor | Node] | None) -
     """Return the variables with these names, or all variables of a graph.
 
     Raises:
-        UnknownName: no such variable.
+        UnknownName: there is no such variable.
     """
     given = [names] if isinstance(names, (str, Tensor, Node)) else list(names or ())
     nodes = [n for n in given if isinstance(n, Node) and is_variable(n)]

@@ -1,8 +1,8 @@
-"""Placeholders that take the next element of a stream in each run, such as a data set.
+"""Placeholders that take the next element of a stream in each run, such as rows of a data set.
 
-The graph lists these placeholders (`Graph.streams`); a session keeps the position of each stream.
-One call of an iterator's ``get_next`` takes one element per run, whatever number of its
-placeholders the run needs.
+The graph lists these placeholders (`Graph.streams`); a session keeps the position of each
+stream. One call of an iterator's ``get_next`` takes one element per run, even if the run needs
+several of its placeholders.
 """
 
 from __future__ import annotations
@@ -24,25 +24,30 @@ class Elements(Protocol):
 
     @property
     def captured(self) -> tuple[Tensor, ...]:
-        """The tensors of the graph whose values it needs to begin."""
+        """The tensors of the graph whose values the elements need in order to begin."""
         ...
 
     def begin(self, state: Any, values: Mapping[Tensor, np.ndarray]) -> Iterator[Sequence[Any]]:
-        """Yield the components of each element; ``state`` is the result of `state`."""
+        """Yield the components of each element.
+
+        Args:
+            state: the result of the method `state`.
+            values: the values of the `captured` tensors.
+        """
         ...
 
     def state(self) -> Any:
-        """Return a state that a session keeps for it across beginnings."""
+        """Return a state that a session keeps for these elements when they begin again."""
         ...
 
 
 @dataclass(eq=False)
 class Stream:
-    """An iterator of a graph.
+    """An iterator in a graph.
 
     Attributes:
-        elements: the elements that a session begins with automatically; None if an initializer must
-            run first.
+        elements: the elements with which a session begins automatically; None if an initializer
+        must run first.
     """
 
     elements: Elements | None = None
@@ -50,7 +55,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Handle:
-    """A handle of a stream, by whose number a placeholder can choose it.
+    """A handle of a stream. Its number, when fed to a placeholder, chooses the stream.
 
     Attributes:
         components: type of each component, by its path in an element.
@@ -63,10 +68,10 @@ class Handle:
 
 @dataclass(eq=False)
 class Chosen:
-    """The stream whose handle is fed in a run.
+    """The choice of a stream by a fed handle.
 
     Attributes:
-        handle: the placeholder.
+        handle: the placeholder for the handle.
         components: type of each component, by its path, in every stream that may be chosen.
     """
 
@@ -74,11 +79,11 @@ class Chosen:
     components: Mapping[str, TensorType]
 
     def stream(self, feeds: Mapping[Tensor, np.ndarray]) -> Stream:
-        """Return the stream chosen in a run with these feeds.
+        """Return the stream that these feeds choose.
 
         Raises:
             FeedError: the handle is not fed.
-            DataError: the number is no handle, or the elements have another structure or type.
+            DataError: the number is not a handle, or the elements have another structure or type.
         """
         if self.handle not in feeds:
             raise missing_feed(self.handle)
@@ -102,7 +107,7 @@ class Chosen:
 
 @dataclass(eq=False)
 class Next:
-    """One ``get_next``, which takes one element per run."""
+    """One call of ``get_next``, which takes one element per run."""
 
     stream: Stream | Chosen
 
@@ -117,7 +122,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Restart:
-    """The effect of an initializer: the stream begins again with these elements."""
+    """The effect of an initializer: the stream restarts with these elements."""
 
     stream: Stream
     elements: Elements
@@ -130,7 +135,7 @@ Run = Callable[[list[Tensor]], list[Any]]
 class InputStreams:
     """The state of a graph's streams in one session.
 
-    ``run`` computes the tensors that elements are made from.
+    ``run`` computes the tensors that elements capture.
     """
 
     graph: Graph
@@ -139,7 +144,9 @@ class InputStreams:
     taken: dict[Next, Sequence[Any]] = field(default_factory=dict)
 
     def begin_run(self, nodes: Iterable[Node], run: Run) -> None:
-        """Forget the elements of the last run, and begin the streams whose initializers run now."""
+        """Forget the elements of the last run, and restart the streams whose initializers run
+        now.
+        """
         self.taken.clear()
         if not self.graph.streams:
             return
@@ -197,7 +204,7 @@ class InputStreams:
         self.open[stream] = elements.begin(self.states[elements], values)
 
     def close(self, stream: Stream) -> None:
-        """Release a stream's resources, such as threads that prefetch."""
+        """Release the resources of a stream, such as threads that prefetch."""
         ended = self.open.pop(stream, None)
         close = getattr(ended, "close", None)
         if close is not None:

@@ -1,7 +1,7 @@
-"""The numpy interpreter: runs a schedule op by op through each op's reference.
+"""The numpy interpreter: runs a schedule op by op, by calling each op's reference function.
 
-It defines the results of a run: it runs while kernels compile, and tests compare the compiled tier
-with it. It keeps an array only until its last use.
+It defines the results of a run. It runs while kernels compile, and tests compare the compiled
+tier with it. It keeps each array only until its last use.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 
 StreamOf = Callable[[Node], Any]
 Values = Sequence[np.ndarray | None] | Mapping[int, np.ndarray]
-"""The computed values by slot: at least the fetched and committed ones."""
+"""Computed values by slot, at least those that are fetched or assigned."""
 
 
 class Interpreter:
-    """Executes one schedule whose types are already specialised.
+    """An interpreter of one schedule whose types are already specialised.
 
     Args:
         executions: counts how often each node has run, by name.
@@ -53,7 +53,7 @@ class Interpreter:
         stream_of: StreamOf,
         cancel: threading.Event | None = None,
     ) -> list[np.ndarray | None]:
-        """Return the values of all fetched or committed slots; the others are None.
+        """Return the values of all slots that are fetched or assigned; the others are None.
 
         Args:
             given: arrays of feeds and variable reads, by slot; never changed.
@@ -61,7 +61,8 @@ class Interpreter:
             cancel: when set, the run stops between two ops.
 
         Raises:
-            RunError: an op failed, or would take more memory than is free; names the node.
+            RunError: an op failed, or would take more memory than is free; the error names the
+            node.
             Cancelled: ``cancel`` was set.
         """
         self._require_memory()
@@ -77,7 +78,7 @@ class Interpreter:
         return values
 
     def _require_memory(self) -> None:
-        """Refuse a run that lacks memory, before the system kills the process."""
+        """Refuse a run that needs more memory than is free, before the system kills the process."""
         needed, node = self.peak()
         try:
             require(needed)
@@ -86,7 +87,9 @@ class Interpreter:
             raise RunError(f"not enough memory for this run: {error}", node=name) from error
 
     def peak(self) -> tuple[int, Node | None]:
-        """Return `peak.peak_of` the schedule."""
+        """Return the peak memory of the schedule and the node that needs most, see
+        `peak.peak_of`.
+        """
         if self._peak is None:
             self._peak = peak_of(self.schedule, self.types, self._drops)
         return self._peak
@@ -105,7 +108,7 @@ class Interpreter:
 
 
 def check_values(node: Node, values: Sequence[np.ndarray], types: Sequence[TensorType]) -> None:
-    """Raise RunError if an op's reference does not return what its inference says."""
+    """Raise RunError if the results of an op's reference differ from the inferred types."""
     if len(values) != len(types):
         raise RunError(
             f"{node.op.id} returned {len(values)} values, not {len(types)}", node=node.name
@@ -137,7 +140,7 @@ def call_reference(
 
 
 def call_quietly(node: Node, inputs: Sequence[Any], stream_of: StreamOf) -> tuple[np.ndarray, ...]:
-    """Run like `call_reference`, in a context where numpy's warnings are off already."""
+    """Run like `call_reference`, for a caller that has already turned off numpy's warnings."""
     op = node.op
     activity.note(node)
     try:

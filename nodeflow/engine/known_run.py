@@ -1,7 +1,7 @@
-"""Facts that are looked up once for all runs of the same fetches with feeds for the same tensors.
+"""Facts that are looked up once for all runs with the same fetches and the same fed tensors.
 
-A loop of ``session.run`` repeats the same question. Looking at fetches, keys of feeds and all
-variables each time would take longer than a small network's kernels.
+A loop of ``session.run`` repeats such a run. Looking up fetches, keys of feeds and all
+variables each time would take longer than the kernels of a small network.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from nodeflow.graph.graph import Node, Tensor
 
 Shapes = tuple[tuple[int, ...], ...]
 MOST_BOUND = 64
-"""Largest number of feed shapes for which a run is kept."""
+"""Largest number of shapes of feeds for which a run is kept."""
 
 
 def key_of(fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Hashable | None:
-    """Return a key that is equal for runs that differ in the fed values alone.
+    """Return a key that is equal for runs that differ only in the fed values.
 
-    Return None if names or queries to the session are among the fetches: these are looked up each
-    time.
+    Return None if names, or queries to the session, are among the fetches, because these are
+    looked up in every run.
     """
     if isinstance(fetches, (Tensor, Node)):
         if feed_dict is None or (not feed_dict and type(feed_dict) is dict):
@@ -48,14 +48,14 @@ def _are_of(items: Iterable[Any], kinds: Any) -> bool:
 
 
 class KnownRun:
-    """One question that was asked before.
+    """The facts about runs with the same fetches and the same fed tensors.
 
     Attributes:
         schedule, rule: the schedule, and the rule for its phase.
         pack: arranges values in the structure of the fetches.
-        fed, inner: the fed tensors, and the tensors that they are aliases of.
+        fed, inner: the fed tensors, and the tensors of which they are aliases.
         bound: compiled runs in which only the fed values change, by the shapes of these values.
-        comes_again: whether this question is kept.
+        comes_again: whether these facts are kept for further runs.
         shapes: shapes of the arrays that were fed last.
         current: the compiled run for these shapes.
     """
@@ -84,7 +84,7 @@ class KnownRun:
         self.comes_again = True
 
     def arrays(self, values: Sequence[Any]) -> Sequence[np.ndarray]:
-        """Return the fed values as arrays that fit, one for each tensor.
+        """Return the fed values as arrays of the right types, one for each fed tensor.
 
         Raises:
             FeedError: a value does not fit its tensor.
@@ -103,11 +103,11 @@ class KnownRun:
         return arrays
 
     def feeds(self, arrays: Iterable[np.ndarray]) -> dict[Tensor, np.ndarray]:
-        """Return the arrays by the tensors that the fed tensors are aliases of."""
+        """Return the arrays by the tensors of which the fed tensors are aliases."""
         return dict(zip(self.inner, arrays, strict=True))
 
     def keep(self, shapes: Shapes, run: BoundRun | None) -> None:
-        """Keep a run for feeds of these shapes; if there are too many, drop the oldest."""
+        """Keep a run for feeds of these shapes. If there are too many, drop the oldest."""
         if run is None:
             return
         if len(self.bound) >= MOST_BOUND:

@@ -1,7 +1,7 @@
 """Work on a thread that can be abandoned, because nothing can stop numpy in the middle of an op.
 
-The waiting caller sees when one piece of the work takes too long, and continues without it. The
-thread then runs to its end, and its result is dropped.
+If one piece of the work takes too long, the waiting caller continues without it. The thread
+then runs to its end, and its result is dropped.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 from nodeflow.ops.user.guard import TooSlow, raise_in
 
 GRACE_SECONDS = 0.3
-"""Seconds within which an op ends that checks for interrupts."""
+"""Seconds that an op which checks for interrupts gets to end."""
 
 
 class Attempt:
-    """Work that consists of pieces.
+    """Work that consists of pieces and can be abandoned.
 
     Attributes:
         lock: held while a result is stored, and while the work is abandoned.
@@ -40,7 +40,7 @@ class Attempt:
         self._ended = threading.Event()
 
     def begin(self, piece: object) -> None:
-        """Note the start of a piece; called by the work."""
+        """Note that a piece starts. The work calls this."""
         self.since, self.current = time.monotonic(), piece
 
     def run(self, work: Callable[[], Any]) -> None:
@@ -61,7 +61,9 @@ class Attempt:
         return self._ended.is_set()
 
     def leave(self) -> None:
-        """Abandon the work, and end the running piece if it checks or is written in Python."""
+        """Abandon the work. End the running piece if it checks for this, or is written in
+        Python.
+        """
         with self.lock:
             self.is_left = True
         self.cancelled.set()

@@ -1,9 +1,9 @@
-"""Rows of an array in a memory-mapped file, which are read when they are gathered.
+"""Rows of an array in a memory-mapped file, read when they are gathered.
 
-The pages of a map belong to the system's file cache: they take no memory that is needed elsewhere,
-and stay from epoch to epoch as long as there is room. If the file fits into free memory, kernels
-gather batches straight from the map. A larger file is read ahead, block by block
-(`runtime.staging`), because a kernel that waits for the disk holds up all threads.
+The pages of the map belong to the system's file cache: they take no memory that is needed
+elsewhere, and stay from epoch to epoch as long as there is room. If the file fits into free
+memory, kernels gather batches straight from the map. A larger file is read ahead, block by
+block (`runtime.staging`), because a kernel that waits for the disk holds up all threads.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from nodeflow.file_reading import allow, opened, parse_bytes, size_of
 from nodeflow.graph.types import numpy_dtype
 
 LARGE_BYTES = 1 << 26
-"""Bytes above which arrays stay in their files, so that rows are read when needed."""
+"""Size in bytes above which arrays stay in their files, so that rows are read when needed."""
 MAP_VARIABLE = "NODEFLOW_MAP_LIMIT"
-"""The environment variable with the largest file that kernels may gather from, such as ``1GB``;
-default: half of the free memory."""
+"""The environment variable with the largest size of a file from which kernels may gather, such
+as ``1GB``. Default: half of the free memory.
+"""
 GIVEN_BACK = 1 << 26
-"""Bytes after which pages are released when all rows are read in turn."""
+"""Number of bytes after which pages are released while all rows are read in turn."""
 TAKEN_AT_ONCE = 64
-"""Rows of a larger file that are copied before its pages are released."""
+"""Number of rows of a larger file that are copied before its pages are released."""
 
 
 def most_resident() -> float:
-    """Return the largest bytes of a file that may stay in memory as a whole."""
+    """Return the largest size in bytes of a file that may stay in memory as a whole."""
     try:
         return parse_bytes(os.environ.get(MAP_VARIABLE, ""))
     except ValueError:
@@ -48,7 +49,7 @@ class FileMap:
         path: path of a regular file.
         shape: shape of the array, rows first; at least one row.
         dtype: dtype in this machine's byte order.
-        start: bytes in front of the elements, which are in row-major order.
+        start: number of bytes before the elements, which are in row-major order.
 
     Attributes:
         array: the elements, read-only.
@@ -56,7 +57,7 @@ class FileMap:
 
     Raises:
         ReadRefused: it is no regular file.
-        DataError: the file is shorter than that.
+        DataError: the file is too short.
         OSError: it cannot be read.
     """
 
@@ -73,7 +74,9 @@ class FileMap:
             self._advise("MADV_RANDOM")  # do not read neighbours along with a row
 
     def check(self) -> None:
-        """Raise a DataError if the file was shortened, because reading it would end the process."""
+        """Raise a DataError if the file was shortened, because reading beyond its end would
+        kill the process.
+        """
         if self._pages.size() < self._end:
             raise DataError(
                 f"{self.path} was shortened while it was read",
@@ -81,7 +84,7 @@ class FileMap:
             )
 
     def announce(self, which: np.ndarray) -> None:
-        """Let the system read all rows that will be requested together."""
+        """Tell the system which rows will be read, so that it reads all of them together."""
         advice = getattr(mmap, "MADV_WILLNEED", None)
         if advice is None:
             return
@@ -92,7 +95,10 @@ class FileMap:
             self._pages.madvise(advice, start, end - start)
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """Yield all rows in pieces, each valid until the next one, when its pages are released."""
+        """Yield all rows in pieces.
+
+        Each piece is valid until the next one, when its pages are released.
+        """
         count = max(1, GIVEN_BACK * len(self.array) // self.array.nbytes)
         for start in range(0, len(self.array), count):
             yield self.array[start : start + count]
@@ -112,10 +118,10 @@ class FileMap:
 
 
 class MappedRows:
-    """Reads rows of a mapped array, converted to a dtype.
+    """Rows of a mapped array, converted to a dtype.
 
     Args:
-        dtype: dtype that rows are converted to, like numpy's ``astype``.
+        dtype: dtype to which rows are converted, like numpy's ``astype``.
         columns: range of elements of the last axis, as (start, stop); None: all.
 
     Attributes:
@@ -149,7 +155,7 @@ class MappedRows:
         return taken.astype(numpy_dtype(self.dtype), copy=False)
 
     def _copied(self, which: np.ndarray) -> np.ndarray:
-        """Copy rows, some at a time, because the system maps up to 2 MB around each row."""
+        """Copy rows, a few at a time, because the system maps up to 2 MB around each row."""
         taken = np.empty((len(which), *self.array.shape[1:]), self.array.dtype)
         for start in range(0, len(which), TAKEN_AT_ONCE):
             part = slice(start, start + TAKEN_AT_ONCE)

@@ -1,7 +1,7 @@
 """Compares the memory that a computation needs with the free memory, before it is allocated.
 
-Linux grants more memory than there is and kills a process when it uses it. So large requests are
-compared with the free memory first, and refused with an error.
+Linux grants more memory than there is, and kills a process when the process uses it. So large
+requests are first compared with the free memory, and refused with an error.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.number_text import bytes_text, counted
 
 LARGE = 1 << 28
-"""Bytes below which requests are not compared with the free memory."""
+"""Size in bytes below which requests are not compared with the free memory."""
 RESERVE = 1 << 27
-"""Bytes that stay free for everything else."""
+"""Number of bytes that stay free for everything else."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Budget:
     """Limits for the live value of one node.
 
     Attributes:
-        bytes: bytes of its outputs, estimated from their shapes.
-        seconds: seconds of its computation.
-        read_bytes: bytes to read from a file of data that feed it.
+        bytes: maximum bytes of its outputs, estimated from their shapes.
+        seconds: maximum seconds of its computation.
+        read_bytes: maximum bytes to read from a data file that feeds it.
     """
 
     bytes: int = 256_000_000
@@ -37,13 +37,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Needs:
-    """Memory needs of a run or a training step, as far as it is planned.
+    """The memory that a run or a training step needs, as far as it is planned.
 
     Attributes:
         bytes: peak bytes of computed values, without feeds and variables.
         node: name of the node that needs most of it.
-        blocks: number of blocks into which its rows are cut; 1: it runs whole.
-        rows: rows of a block.
+        blocks: number of blocks into which its rows are divided; 1 if it runs as a whole.
+        rows: number of rows of a block.
     """
 
     bytes: int
@@ -53,7 +53,7 @@ class Needs:
 
     @property
     def text(self) -> str:
-        """The needs in words.
+        """The needs as text.
 
         >>> Needs(38_200_000, "hidden", 40, 256).text
         '38.2 MB for values in 40 blocks of 256 rows, most of it for hidden'
@@ -72,7 +72,7 @@ def require(count: int) -> None:
     """Refuse a request for more memory than is free.
 
     Raises:
-        MemoryError: says how much is needed and how much is free.
+        MemoryError: the error says how much is needed and how much is free.
     """
     if count < LARGE:
         return
@@ -82,7 +82,9 @@ def require(count: int) -> None:
 
 
 def free_memory() -> int | None:
-    """Return the free bytes, also within this control group; None if the system gives none."""
+    """Return the free bytes, limited by this process's control group; None if the system does
+    not tell.
+    """
     found = [_available(), *(_left(*names) for names in _GROUPS)]
     return min((count for count in found if count is not None), default=None)
 
@@ -97,7 +99,9 @@ _GROUPS = (
 
 
 def total_memory() -> int | None:
-    """Return the total bytes, also within this control group; None if the system gives none."""
+    """Return the total bytes, limited by this process's control group; None if the system does
+    not tell.
+    """
     found = [_said("MemTotal"), *(_number(limit) for limit, _ in _GROUPS)]
     return min((count for count in found if count is not None), default=None)
 

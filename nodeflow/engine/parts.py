@@ -1,7 +1,7 @@
-"""Parts of a schedule as separate schedules, and the base of executors that run parts.
+"""Parts of a schedule as separate schedules, and the base class of executors that run parts.
 
-Values are in single-assignment form, so a part receives values from other parts as feeds, and
-provides values as fetches. Assigned values are stored when every part has succeeded.
+Values are in single-assignment form, so a part gets values from other parts as feeds, and
+provides values as fetches. Assigned values are stored after every part has succeeded.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Part:
 
     Attributes:
         given: for each input slot of the part, the slot in the whole schedule.
-        made: slots of the whole that the part computes for others, in the order of its fetches.
+        made: slots of the whole schedule that the part computes for others, in the order of its
+        fetches.
     """
 
     schedule: Schedule
@@ -79,7 +80,7 @@ ExplainPart = Callable[[Schedule, Sequence[TensorType]], str]
 
 
 class RunsPart(Protocol):
-    """An executor of a part: an `Executor`, or another executor of parts."""
+    """An executor of a part: an `Executor`, or an executor that itself runs parts."""
 
     @property
     def tier(self) -> RanTier: ...
@@ -97,7 +98,7 @@ class RunsPart(Protocol):
 
 
 class PartsExecutor:
-    """The base of executors that run a schedule in parts, with the interface of `Executor`.
+    """The base class of executors that run a schedule in parts, with the interface of `Executor`.
 
     Attributes:
         tier: compiled if any part of the last run was compiled.
@@ -114,7 +115,7 @@ class PartsExecutor:
         self._callers = frozenset(ends_of(schedule))
 
     def _note_tiers(self, *tiers: RanTier | None) -> None:
-        """Note the tiers in which the parts of a run ran."""
+        """Record the tiers in which the parts of a run ran."""
         self.tier = "compiled" if "compiled" in tiers else "reference"
 
     @property
@@ -123,15 +124,15 @@ class PartsExecutor:
         return Interpreter(self.schedule, self.types, self._context.executions)
 
     def compile_now(self) -> CompiledPlan:
-        """Refuse: there is no plan of the whole.
+        """Refuse, because there is no plan of the whole schedule.
 
         Raises:
-            RunError: always; says why.
+            RunError: always; the error says why.
         """
         self.refuse_plan()
 
     def refuse_plan(self) -> NoReturn:
-        """Raise a RunError that says why there is no plan of the whole."""
+        """Raise a RunError that says why there is no plan of the whole schedule."""
         raise NotImplementedError
 
     def results(self, values: Values, lent: Collection[int] = ()) -> list[Any]:
@@ -154,7 +155,7 @@ class PartsExecutor:
         return [result(slot) for slot in self.schedule.fetches]
 
     def commit(self, values: Values, variables: Variables) -> None:
-        """Store the values that the last run assigned."""
+        """Store the variables that the last run assigned."""
         for variable, slot in self.schedule.writes.items():
             value = values[slot]
             assert value is not None
@@ -173,7 +174,10 @@ class PartsExecutor:
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> RanTier | None:
-        """Run a part and add its results to ``values``. Return its tier, or None without steps."""
+        """Run a part and add its results to ``values``.
+
+        Return its tier, or None if the part has no steps.
+        """
         if not part.schedule.steps:
             return None
         self._running = executor
@@ -187,10 +191,11 @@ class PartsExecutor:
         return executor.tier
 
     def _lent(self, part: Part, inner: Mapping[int, np.ndarray], made: Values) -> set[int]:
-        """Return the fetches of a part that are large inputs passed on, such as a reshaped feed.
+        """Return the fetches of a part that are large inputs passed on unchanged, such as a
+        reshaped feed.
 
-        No part changes those arrays. Only the caller of the whole run may change them, so only the
-        caller gets a copy.
+        No part changes these arrays. Only the caller of the whole run might change them, so
+        only the caller gets a copy.
         """
         given = {address_of(a): a.nbytes for a in inner.values() if a.nbytes > STAYS}
         return {

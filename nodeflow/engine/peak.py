@@ -1,4 +1,4 @@
-"""Peak memory of values by reference, including values inside loops and branches."""
+"""The peak memory of values in the reference tier, including values inside loops and branches."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def peak_of(
     """Return the peak bytes of outputs, and the node that needs most.
 
     Args:
-        drops: for each step the slots whose last use it is, if known.
-        inside: for each step its temporary bytes; None: as `inside_of` computes.
+        drops: for each step, the slots that no later step uses, if known.
+        inside: temporary bytes of each step; None: computed by `inside_of`.
     """
     if inside is None:
         inside = [inside_of(step.node, [types[s] for s in step.inputs]) for step in schedule.steps]
@@ -46,7 +46,7 @@ def peak_of(
 
 
 def drops_of(schedule: Schedule) -> list[list[int]]:
-    """Return, for each step, the slots whose last use it is."""
+    """Return, for each step, the slots that no later step uses."""
     drops: list[list[int]] = [[] for _ in schedule.steps]
     for slot, last in enumerate(schedule.last_uses()):
         if 0 <= last < len(drops):
@@ -55,10 +55,10 @@ def drops_of(schedule: Schedule) -> list[list[int]]:
 
 
 def inside_of(node: Node, inputs: Sequence[TensorType]) -> int:
-    """Return the temporary bytes of a loop or branch, besides its outputs.
+    """Return the temporary bytes of a loop or branch, in addition to its outputs.
 
-    For a loop, this is one iteration with its carried values; for a branch, the larger body. Values
-    that all iterations keep are outputs.
+    For a loop, this is one iteration with its carried values; for a branch, the larger body.
+    Values that all iterations keep count as outputs.
 
     Args:
         inputs: types of the inputs.
@@ -79,7 +79,7 @@ def inside_of(node: Node, inputs: Sequence[TensorType]) -> int:
 
 @lru_cache(maxsize=1024)
 def _of_body(text: str, inputs: tuple[TensorType, ...]) -> int:
-    """Return the peak bytes of a piece of graph."""
+    """Return the peak bytes of the body of a loop or branch."""
     graph = Graph()
     feeds = [add_input(graph, t) for t in inputs]
     try:

@@ -1,10 +1,10 @@
-"""The phase of a run, training or inference: it decides about dropout, random numbers and rounding.
+"""The phase of a run: training or inference. It affects dropout, random numbers and rounding.
 
-A run trains if it executes an update of an optimizer, as a fetch or as a dependency of a fetch. An
-update is an assign with `update`, which optimizers derive and Unpack copies. Such a run is a step
-of the training loop: it draws the random numbers of the optimizer's next step, and its updates
-flush denormals. So a loop of ``session.run(train)`` and the training loop compute the same bits in
-one tier.
+A run trains if it executes an update of an optimizer, as a fetch or as a dependency of a fetch.
+An update is an assign with `update`, which optimizers generate and Unpack copies. Such a run is
+a step of the training loop: it draws the random numbers of the optimizer's next step, and its
+updates flush denormals. So a loop of ``session.run(train)`` and the training loop compute the
+same bits in one tier.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from nodeflow.ops.training_mode import is_flag
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Training or inference, for the whole of one run.
+    """The phase of one run: training or inference.
 
     Attributes:
-        training: value of the flags that dropout and similar layers read. None leaves them their
-            samples, which are false unless the user changes them.
-        optimizers: names of the optimizers whose updates run; for an unpacked optimizer, names of
-            its assigns.
+        training: value of the flags that dropout and similar layers read. None leaves the flags
+        their sample values, which are false unless the user changed them.
+        optimizers: names of the optimizers whose updates run; for an unpacked optimizer, names
+        of its assigns.
     """
 
     training: bool | None
@@ -35,11 +35,13 @@ class Phase:
 
     @property
     def is_step(self) -> bool:
-        """Whether this is a training step, which draws the numbers of the optimizer's step."""
+        """Whether this is a training step, which draws the random numbers of the optimizer's
+        step.
+        """
         return bool(self.training and self.optimizers)
 
     def feed(self, flag: Tensor) -> np.ndarray | None:
-        """Return the value of a flag that is not fed; None for its sample."""
+        """Return the value of a flag that is not fed; None if its sample value applies."""
         return np.array(self.training) if self.training is not None and is_flag(flag) else None
 
 
@@ -47,10 +49,10 @@ INFERENCE = Phase(None)
 
 
 class PhaseRule:
-    """The rule for the phase of the runs of one schedule; made once, asked at every run.
+    """The rule that determines the phase of each run of one schedule.
 
     Attributes:
-        usual: the phase if neither feeds nor arguments decide it.
+        usual: the phase if neither feeds nor arguments determine it.
     """
 
     __slots__ = ("_flags", "_optimizers", "usual")
@@ -61,19 +63,23 @@ class PhaseRule:
         self.usual = Phase(True, self._optimizers) if self._optimizers else INFERENCE
 
     def phase(self, fed: Mapping[Tensor, np.ndarray], training: bool | None = None) -> Phase:
-        """Return the phase of a run: a fed flag decides first, then ``training``, then the
-        updates."""
+        """Return the phase of a run.
+
+        A fed flag has precedence, then ``training``, then the updates.
+        """
         if self._flags:
             return Phase(any(bool(fed[flag]) for flag in self._flags), self._optimizers)
         return self.usual if training is None else Phase(training, self._optimizers)
 
 
 def optimizers_of(schedule: Schedule) -> tuple[str, ...]:
-    """Return the names of the optimizers, or single assigns, whose updates a schedule executes."""
+    """Return the names of the optimizers whose updates a schedule executes, or of single
+    assigns.
+    """
     updates = (node for node in schedule.assigns if node.attrs["update"])
     return tuple(dict.fromkeys(node.made_by or node.name for node in updates))
 
 
 def steps_before(counts: Mapping[str, int], optimizers: Iterable[str]) -> int:
-    """Return the number of steps before a run of these optimizers: the largest count among them."""
+    """Return the number of steps before a run of these optimizers: the largest of their counts."""
     return max((counts.get(name, 0) for name in optimizers), default=0)

@@ -1,4 +1,4 @@
-"""Schedules, by fetches, and executors, by shapes, that a session has prepared for its runs."""
+"""Schedules (by fetches) and executors (by shapes) that a session has prepared for its runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nodeflow.graph.types import type_of_array
 
 
 class PreparedRuns:
-    """Schedules, the variables that they read, and their executors.
+    """The prepared schedules, the variables that they read, and their executors.
 
     Attributes:
         executors: executors by schedule, phase and shapes.
@@ -56,7 +56,7 @@ class PreparedRuns:
         """Return the variables that a schedule reads, with their current values.
 
         Raises:
-            NotInitialized: a variable has none.
+            NotInitialized: a variable has no value.
         """
         reads = self._reads.get(id(schedule))
         if reads is None:
@@ -96,10 +96,10 @@ class PreparedRuns:
         given: Mapping[int, np.ndarray],
         phase: Phase,
     ) -> BoundRun | None:
-        """Return a run that repeats the last run of an executor, or None.
+        """Return a run that can repeat the last run of an executor, or None.
 
-        None means that the run also initialises, that a feed or argument decided its phase, or that
-        it was not compiled as a whole.
+        None means that the run also initialises variables, that a feed or argument determined
+        its phase, or that it was not compiled as a whole.
         """
         schedule = known.schedule
         if (
@@ -116,7 +116,7 @@ class PreparedRuns:
         )
 
     def forget(self) -> None:
-        """Forget everything, because ids of deleted schedules may be reused."""
+        """Forget everything, because Python may reuse the ids of deleted schedules."""
         self._reads.clear()
         self.executors.clear()
         self._schedules.clear()
@@ -124,7 +124,10 @@ class PreparedRuns:
 
 
 def _label(schedule: Schedule, given: Mapping[int, np.ndarray]) -> str:
-    """Return the label of a run in a record of tiers, made from its fetches, updates and shapes."""
+    """Return the label of a run in a record of tiers.
+
+    It consists of fetches, updates and shapes.
+    """
     wanted = [None if s is None else schedule.slots[s].name for s in schedule.fetches]
     shapes = sorted((schedule.slots[slot].name, a.shape) for slot, a in given.items())
     updated = sorted(node.name for node in schedule.assigns)

@@ -1,9 +1,9 @@
-"""The processor that kernels are compiled for.
+"""The processor for which kernels are compiled.
 
-It is the current processor, unless numba's variables `NUMBA_CPU_NAME` and `NUMBA_CPU_FEATURES` name
-another one, for example to measure the code for a lesser processor. numba compiles for the named
-processor. Everything else that depends on the processor must ask this module, so that tiles, names
-of kernels and records agree.
+It is the current processor, unless numba's variables `NUMBA_CPU_NAME` and `NUMBA_CPU_FEATURES`
+name another one, for example to measure the code for a lesser processor. numba compiles for the
+named processor. Everything else that depends on the processor must ask this module, so that
+tile sizes, names of kernels and records agree.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The variables that a schedule reads, looked up again when a variable has changed."""
+"""The variables that a schedule reads. They are looked up again when a variable has changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nodeflow.graph.graph import Node
 
 
 class ReadVariables:
-    """The values of the variables that a schedule reads, kept until one has changed.
+    """The values of the variables that a schedule reads, kept until a variable changes.
 
     Attributes:
         version: version of all variables at the last look-up; None if values are not kept.
@@ -30,7 +30,7 @@ class ReadVariables:
         """Look up all values.
 
         Raises:
-            NotInitialized: a variable has none.
+            NotInitialized: a variable has no value.
         """
         reads = self._schedule.reads.items()
         self.arrays = {slot: read(variable) for variable, slot in reads}

@@ -13,7 +13,7 @@ from nodeflow.errors import ArgumentProblem, a_type
 
 
 def whole_run(seconds: float) -> dict[str, Any]:
-    """Return the trace of a run that is timed as one."""
+    """Return a trace with a single entry, for a run that is timed as a whole."""
     event = {"ph": "X", "name": "run", "cat": "run", "pid": os.getpid(), "tid": 0, "ts": 0.0,
              "dur": round(seconds * 1e6, 3), "args": {}}  # fmt: skip
     return {"traceEvents": [event], "displayTimeUnit": "ms"}

@@ -96,7 +96,9 @@ class Stream:
         return part
 
     def first(self, size: int) -> int:
-        """Return the number, among all elements, of the first of ``size`` elements drawn here."""
+        """Return the number that the first of ``size`` elements drawn here has among the
+        elements of all rows.
+        """
         if self._rows is None:
             return 0
         start, rows = self._rows
@@ -188,7 +190,9 @@ def normal_cdf(x: float) -> float:
 
 
 _HALF_BITS = {"float16": 11, "bfloat16": 8}
-"""Bits of uniform half floats: the largest precision that is exact below 1."""
+"""Random bits of uniform half floats: the largest number of bits with which all values stay
+below 1.
+"""
 
 
 def _uniform(words: tuple[np.ndarray, np.ndarray], dtype: str) -> np.ndarray:

@@ -14,11 +14,12 @@ Some = TypeVar("Some", bound=Callable[..., Any])
 
 
 class RuleBook(Generic[R]):
-    """Rules that modules register by decorators. An op's own rule precedes its lowering's rule.
+    """Rules that modules register by decorators. A rule for an op precedes the rule for its
+    lowering.
 
     Args:
-        package: package whose modules register rules. They are imported at the first look-up, so a
-            new rule needs no entry in a list.
+        package: the package whose modules register rules. They are imported at the first
+        look-up, so that a new rule needs no entry in a list.
     """
 
     def __init__(self, package: ModuleType) -> None:
@@ -36,7 +37,7 @@ class RuleBook(Generic[R]):
         return lambda rule: _registered(self._of_lowerings, kinds, rule)
 
     def of_op(self, op_id: str) -> R | None:
-        """Return the rule of an op itself, whatever its lowering, or None."""
+        """Return the rule of an op itself, or None. The op's lowering is not considered."""
         self._complete()
         return self._of_ops.get(op_id)
 

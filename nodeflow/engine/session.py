@@ -1,7 +1,7 @@
 """A Session runs a graph, as in TensorFlow 1: ``run(fetches, feed_dict)`` and variables.
 
-The schedule defines what a run means, and both tiers execute it. The session checks feeds, keeps
-the variables, caches plans and chooses the tier.
+The schedule defines the meaning of a run, and both tiers execute it. The session checks feeds,
+keeps the variables, caches plans and chooses the tier.
 """
 
 from __future__ import annotations
@@ -306,7 +306,9 @@ class Session(NotebookDisplay, SessionState):
             return executor.needs()
 
     def _streams(self, phase: Phase) -> Callable[[Node], Stream]:
-        """Return the random streams of a run that begins now, as a training step or a run."""
+        """Return the function from nodes to random streams, for a training step or run that
+        begins now.
+        """
         if phase.is_step:
             step = steps_before(self._context.steps, phase.optimizers)
             if self.tiers is not None:
@@ -329,9 +331,10 @@ class Session(NotebookDisplay, SessionState):
     def _prepare(
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None, training: bool | None
     ) -> tuple[AnyExecutor, dict[int, np.ndarray], Phase, Callable[[list[Any]], Any]]:
-        """Return the executor of the fetches, its inputs, the phase, and the packing function.
+        """Return the executor of the fetches, its inputs, the phase, and the function that packs
+        the results.
 
-        Called under the lock.
+        The caller holds the lock.
         """
         known, arrays = self._question(fetches, feed_dict)
         return *self._prepare_known(known, arrays, training), known.pack
@@ -339,7 +342,7 @@ class Session(NotebookDisplay, SessionState):
     def _question(
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None
     ) -> tuple[KnownRun, Sequence[np.ndarray]]:
-        """Return the known run for these fetches and feeds, looked up once, and the fed arrays."""
+        """Return the facts about runs with these fetches and feeds, and the fed arrays."""
         key = key_of(fetches, feed_dict)
         known = None if key is None else self._known.get(key)
         if known is not None:
@@ -356,7 +359,7 @@ class Session(NotebookDisplay, SessionState):
     def _answer(
         self, known: KnownRun, arrays: Sequence[np.ndarray], training: bool | None = None
     ) -> Any:
-        """Run a known run, through its bound run if only fed values changed."""
+        """Compute a known run. If only fed values changed, repeat its bound run."""
         shapes = known.shapes
         bound = known.current if training is None else None
         if self._cancel.is_set():
@@ -382,7 +385,10 @@ class Session(NotebookDisplay, SessionState):
     def _prepare_known(
         self, known: KnownRun, arrays: Sequence[np.ndarray], training: bool | None
     ) -> tuple[AnyExecutor, dict[int, np.ndarray], Phase]:
-        """Return the executor of a known run, its inputs, and its phase. Called under the lock."""
+        """Return the executor of a known run, its inputs, and its phase.
+
+        The caller holds the lock.
+        """
         schedule, feeds = known.schedule, known.feeds(arrays)
         feed_dict = dict(zip(known.fed, arrays, strict=True))
         for node in schedule.initializers:
@@ -403,9 +409,10 @@ class Session(NotebookDisplay, SessionState):
         return given
 
     def _feed(self, tensor: Tensor, feeds: Mapping[Tensor, np.ndarray], phase: Phase) -> np.ndarray:
-        """Return the value of a tensor to be fed.
+        """Return the value to feed for a tensor.
 
-        This is its feed, the phase's value of a flag, the next element of a stream, or its sample.
+        This is its feed, the phase's value of a flag, the next element of a stream, or its
+        sample value.
         """
         if tensor in feeds:
             return feeds[tensor]
@@ -417,18 +424,18 @@ class Session(NotebookDisplay, SessionState):
         return array
 
     def _note_devices(self) -> None:
-        """Warn once that nodes with another device are also computed on the CPU."""
+        """Warn once that nodes assigned to another device are computed on the CPU."""
         if not self.graph.devices_noted:
             self.graph.devices_noted = True
             if note := self.graph.device_note():
                 warnings.warn(note, DeviceKept, stacklevel=3)
 
     def twin(self, tier: Tier | None = None) -> Session:
-        """Return another session of the same graph and options, without values.
+        """Return another session of the same graph with the same options, without values.
 
         Args:
-            tier: replaces this session's tier. Another backend always compiles; ``reference`` is
-                nodeflow's own engine.
+            tier: replaces this session's tier. Another backend always compiles; ``reference``
+            is nodeflow's own engine.
         """
         backend = NUMBA if tier == "reference" else self.backend
         own = self._asked if tier is None or backend != NUMBA else tier
@@ -507,7 +514,7 @@ class Session(NotebookDisplay, SessionState):
             return stepper.look(tensors, schedule, given)
 
     def cancel(self) -> None:
-        """Stop a run in another thread, which raises Cancelled there."""
+        """Stop a run in another thread. It raises Cancelled there."""
         self._cancel.set()
         if self._last is not None:
             self._last.stop()
@@ -545,7 +552,7 @@ class Session(NotebookDisplay, SessionState):
                 self.variables.put(variable, call_reference(variable, inputs, stream_of)[0])
 
     def _initial(self, tensor: Tensor, feed_dict: Mapping[Any, Any] | None) -> np.ndarray:
-        """Return the value at a variable's ``initial`` port."""
+        """Return the value of the tensor at a variable's ``initial`` port."""
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
         schedule, _ = self._prepared.schedule((tensor,), feeds)
         given = self._given(schedule, feeds)
@@ -559,7 +566,7 @@ class Session(NotebookDisplay, SessionState):
     # ---- life ---------------------------------------------------------------------------------
 
     def forget_plans(self) -> None:
-        """Plan again at the next run, because the owner of the graph has changed nodes of it."""
+        """Drop all plans, because the owner of the graph has changed nodes of it."""
         with self._context.exclusive():
             self._forget()
 
@@ -571,7 +578,9 @@ class Session(NotebookDisplay, SessionState):
             self._forget()
 
     def _forget(self) -> None:
-        """Forget everything known about runs, because ids of deleted schedules may be reused."""
+        """Forget everything known about runs, because Python may reuse the ids of deleted
+        schedules.
+        """
         self._known.clear()
         self._prepared.forget()
         self._last = None

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 @public_methods("steps_of", "count_steps")
 class SessionState:
-    """The part of a session that runs nothing."""
+    """The base of a session that does not run anything: its options, tier, step counts and
+    variables.
+    """
 
     _context: RunContext
     _asked: Tier
@@ -73,12 +75,12 @@ class SessionState:
 
     @property
     def ahead(self) -> int | None:
-        """The expected number of runs like the next one, including it; None if unknown."""
+        """The expected number of similar runs to come, including the next one; None if unknown."""
         return self._context.ahead
 
     @contextmanager
     def expecting(self, runs: int | None) -> Iterator[None]:
-        """Announce how many runs like the next one follow, including it.
+        """Announce how many similar runs follow, including the next one.
 
         The tier ``auto`` then waits for the compiler if that saves time, and does not start
         compiling for a last run.
@@ -91,7 +93,7 @@ class SessionState:
 
     @property
     def interrupted(self) -> Callable[[], bool]:
-        """Asked while a run or step waits for the compiler: whether to stop waiting.
+        """Returns whether to stop waiting for the compiler; called while a run or step waits.
 
         A run then raises Cancelled, and a stepper makes no further step.
         """
@@ -103,7 +105,9 @@ class SessionState:
 
     @property
     def peers(self) -> Sharing | None:
-        """The processes that share the rows of training steps; None trains alone."""
+        """The processes that share the rows of training steps; None if this process trains
+        alone.
+        """
         return self._context.peers
 
     @peers.setter
@@ -112,7 +116,7 @@ class SessionState:
 
     @property
     def is_exact(self) -> bool:
-        """Whether repeated steps give the same bits, as they always do in nodeflow's engine."""
+        """Whether repeated steps give identical bits, as they always do in nodeflow's engine."""
         other = other_backend(self.backend)
         return other is None or other.is_exact()
 
@@ -123,8 +127,10 @@ class SessionState:
 
     @property
     def tiers(self) -> TierRecord | None:
-        """The record of switches to the compiled tier, to extend and follow; None lets each plan
-        switch when it is ready."""
+        """The record of switches to the compiled tier, which is extended and followed.
+
+        If it is None, each plan switches as soon as it is ready.
+        """
         return self._context.tiers
 
     @tiers.setter
@@ -132,7 +138,9 @@ class SessionState:
         self._context.tiers = record
 
     def steps_of(self, optimizers: Iterable[str]) -> int:
-        """Return the largest number of steps that one of these optimizers, by name, has made."""
+        """Return the largest number of steps that any of these optimizers, given by name, has
+        made.
+        """
         return steps_before(self._context.steps, optimizers)
 
     def count_steps(self, optimizers: Iterable[str], count: int) -> None:
@@ -141,7 +149,7 @@ class SessionState:
 
     @property
     def variables(self) -> Variables:
-        """Values by name; reading and writing copy."""
+        """The values of variables by name. Reading and writing copy them."""
         return self._context.variables
 
     def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:

@@ -1,6 +1,7 @@
-"""The interface of processes that share the rows of training steps, for engine and training.
+"""The interface of processes that share the rows of training steps.
 
-An integration connects them (`nodeflow.cli.several_processes`), and a backend shares the rows.
+An integration connects the processes (`nodeflow.cli.several_processes`), and a backend divides
+the rows.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Protocol
 
 
 class Sharing(Protocol):
-    """Several processes that make the same calls in the same order."""
+    """Several processes. All of them must make the same calls in the same order."""
 
     @property
     def number(self) -> int:
@@ -27,5 +28,5 @@ class Sharing(Protocol):
         ...
 
     def gather(self, data: bytes) -> list[bytes]:
-        """Return the data of each process, in their order."""
+        """Return the data of each process, in the order of the processes."""
         ...

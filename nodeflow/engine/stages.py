@@ -1,13 +1,14 @@
-"""Runs a schedule with sizes that depend on data, in stages before and after these sizes are known.
+"""Runs a schedule in stages, if some sizes depend on data.
 
-``boolean_mask``, ``unique`` and ``range`` of a computed number have outputs with a size that
-depends on their inputs' elements. Steps that do not depend on these outputs run first, like any
-schedule, compiled if possible. Then the ops themselves run by reference, so that all their sizes
-are known. The remaining steps are specialised and run in the same way, in further stages if
-necessary. Their plans are kept by those sizes.
+The outputs of ``boolean_mask``, ``unique`` and ``range`` of a computed number have a size that
+depends on the elements of their inputs. The first stage consists of the steps that do not
+depend on these outputs; it runs like any schedule, compiled if possible. Then the ops
+themselves run by reference, so that all their sizes are known. The remaining steps are
+specialised and run in the same way, in further stages if necessary. Their plans are kept by
+these sizes.
 
-The results are the same as without stages: values are in single-assignment form, random ops draw by
-node and execution, and assigned values are stored when every stage has succeeded.
+The results are the same as without stages: values are in single-assignment form, random ops
+draw by node and execution, and assigned values are stored after every stage has succeeded.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, type_of_array
 
 MOST_PLANS = 64
-"""Number of sizes for which plans of the remaining steps are kept; the oldest is dropped first."""
+"""Maximum number of size combinations for which plans of the remaining steps are kept. The
+oldest is dropped first.
+"""
 
 
 def make_executor(
@@ -45,13 +48,14 @@ def make_executor(
     label: str = "",
     held: int = 0,
 ) -> AnyExecutor:
-    """Return an executor of a schedule: another backend's, or in stages, in blocks or as a whole.
+    """Return an executor of a schedule: of another backend, or one that runs it in stages, in
+    blocks or as a whole.
 
     Stages are used if the types leave sizes open, blocks if there are many rows.
 
     Args:
         label: its name in a record of tiers.
-        held: bytes that the run holds besides; they count towards the memory limit.
+        held: further bytes that the run keeps in memory; they count towards the memory limit.
     """
     if wanted != "reference" and (other := other_backend(context.backend)) is not None:
         return other.executor(schedule, types, context)
@@ -67,12 +71,12 @@ def make_executor(
 
 @dataclass
 class Stages:
-    """The steps of a schedule in the order of three stages.
+    """The steps of a schedule, divided into three groups that run one after the other.
 
     Attributes:
         first: steps that depend on no value of unknown size.
         turns: steps that make the first values of unknown size.
-        rest: steps that depend on them, by data or control.
+        rest: steps that depend on these values, by data or control.
     """
 
     first: list[Step] = field(default_factory=list)
@@ -81,7 +85,7 @@ class Stages:
 
 
 def split(schedule: Schedule, types: Sequence[TensorType]) -> Stages:
-    """Split a schedule into stages. All slots that are given must have known sizes."""
+    """Divide a schedule into stages. All given slots must have known sizes."""
     stages = Stages()
     late_slots: set[int] = set()
     late_nodes: set[Node] = set()
@@ -97,7 +101,7 @@ def split(schedule: Schedule, types: Sequence[TensorType]) -> Stages:
 
 
 class StagedExecutor(PartsExecutor):
-    """Runs a schedule in stages, with the interface of `Executor`."""
+    """An executor that runs a schedule in stages, with the interface of `Executor`."""
 
     def __init__(
         self,
@@ -129,7 +133,10 @@ class StagedExecutor(PartsExecutor):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Values:
-        """Run like `Executor.run`. The caller owns the arrays, except those it has given."""
+        """Compute the schedule, like `Executor.run`.
+
+        The caller owns the arrays, except its own inputs.
+        """
         values = dict(given)
         first = self._run_part(self.first, self._first, values, stream_of, cancel)
         for step in self.turns:
@@ -143,12 +150,12 @@ class StagedExecutor(PartsExecutor):
         return values
 
     def needs(self) -> Needs:
-        """Return the needs of the stage that needs most, for all sizes that have occurred."""
+        """Return the needs of the stage that needs most, over all sizes that have occurred."""
         parts = (self._first, *(executor for _, executor in self._rests.values()))
         return max((part.needs() for part in parts), key=lambda found: found.bytes)
 
     def refuse_plan(self) -> NoReturn:
-        """Raise an error that names the op which finds out a size."""
+        """Raise an error that names the op whose output size is known only at run time."""
         step = self.turns[0]
         raise RunError(
             "the size of this result depends on data, so the run has no single plan",
@@ -157,7 +164,7 @@ class StagedExecutor(PartsExecutor):
         )
 
     def explain(self, explain_part: ExplainPart) -> str:
-        """Return each stage as text, as far as its sizes are known by now."""
+        """Return the plan of each stage as text, as far as its sizes are known by now."""
         names = ", ".join(step.node.name for step in self.turns)
         texts = [
             _explained(self._first, explain_part),

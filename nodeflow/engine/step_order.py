@@ -13,12 +13,13 @@ def order_of_step(
 ) -> list[tuple[Node, ...]]:
     """Return the nodes of a schedule, grouped by kernel, in the order in which they run.
 
-    Nodes whose values exist before anything runs come first. A node without its own kernel, such as
-    a reshape, or a node that a rewrite made superfluous, comes with the last of its dependencies.
+    Nodes whose values exist before anything runs come first. Some nodes have no own kernel,
+    such as a reshape, or a node that a rewrite made superfluous. They are grouped with the last
+    of their dependencies.
 
     Args:
-        kernels: names of the nodes that each kernel computes, in order; None if nodes run one by
-            one.
+        kernels: names of the nodes that each kernel computes, in order; None if nodes run one
+        by one.
     """
     slot_at = [0] * len(schedule.slots)
     known = [slot.node for slot in schedule.slots]

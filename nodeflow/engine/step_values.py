@@ -1,8 +1,8 @@
-"""Values of tensors during a training step that is inspected without being made.
+"""Values of tensors in a training step, computed without making the step.
 
-A step is a pure function of variables, batch, step number and seed, so the tensors have exactly the
-values of the step itself: the same updates are computed with them, in the same tier, and nothing is
-stored.
+A step is a pure function of variables, batch, step number and seed, so the tensors have exactly
+the values that they have in the step itself: the same updates are computed with them, in the
+same tier, but nothing is stored.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class StepValues:
         self._executors: dict[Tier, AnyExecutor] = {}
 
     def is_ready(self, tier: Tier) -> bool:
-        """Return whether nothing has to be compiled. Starts compiling in the background."""
+        """Return whether nothing has to be compiled. If not, start compiling in the background."""
         executor = self._executor(tier)
         return tier == "reference" or not isinstance(executor, Executor) or executor.is_ready()
 

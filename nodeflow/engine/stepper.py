@@ -1,9 +1,9 @@
 """Runs many training steps without returning to Python in between.
 
-A stepper runs targets (an optimizer) on batch after batch of data set columns. In the compiled tier
-the dispatch loop does everything: it gathers batches, runs forward and backward passes, updates
-variables in place and records the scalars of each step in a ring. The reference tier does the same
-step by step. A step that fails changes nothing.
+A stepper runs targets (an optimizer) on one batch of data set columns after another. In the
+compiled tier the dispatch loop does everything: it gathers batches, runs forward and backward
+passes, updates variables in place and records the scalars of each step in a ring buffer. The
+reference tier does the same step by step. A step that fails changes nothing.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ if TYPE_CHECKING:
     from nodeflow.engine.runtime.compiled_steps import CompiledSteps, StepPlan
 
 STEPS, STEP_BY_STEP = "steps", "step"
-"""The labels of the loop as a whole, and of a step outside of it, in a record of tiers."""
+"""The labels in a record of tiers: of the loop as a whole, and of a step outside of the loop."""
 
 
 class Stepper:
-    """Many training steps, made by `Session.stepper`.
+    """A runner of many training steps, made by `Session.stepper`.
 
     Attributes:
-        step: number of the next step; random ops draw by it.
+        step: number of the next step, on which random numbers depend.
         tier: the tier of the last step.
         compiled_since: number of the first step that ran compiled, or None.
-        chunker: sizes the chunks of steps between which `stop` acts.
-        ahead: number of steps to come, if known: the tier ``auto`` then waits for the compiler if
-            that saves time.
+        chunker: chooses the sizes of chunks of steps; `stop` acts between chunks.
+        ahead: number of steps to come, if known: the tier ``auto`` then waits for the compiler
+        if that saves time.
         targets, fixed: the nodes that each step runs, and the feeds that are the same in all steps.
         label, step_label: its names in a record of tiers.
     """
@@ -116,7 +116,7 @@ class Stepper:
         """Begin an epoch with the rows in this order. A last partial batch is dropped.
 
         Args:
-            done: steps of the epoch that were made before.
+            done: number of steps of the epoch that were made before.
 
         Raises:
             DataError: an index is outside a column.
@@ -133,7 +133,9 @@ class Stepper:
 
     @property
     def steps_left(self) -> int | None:
-        """The whole batches left in this epoch; None without columns, because there is no end."""
+        """Return the number of whole batches left in this epoch; None without columns, because
+        then epochs have no end.
+        """
         if not self.columns:
             return None
         return len(self._order) // self.batch_size - (self.step - self._first)
@@ -207,7 +209,7 @@ class Stepper:
             return profiler.trace()
 
     def _timed(self, count: int) -> dict[str, Any]:
-        """Time whole steps, for a backend whose kernels are not visible."""
+        """Time whole steps, for a backend that does not show its kernels."""
         seconds = 0.0
         for number in (1, count):
             if self.steps_left == 0:
@@ -231,7 +233,10 @@ class Stepper:
             return explain_run(executor, self._context.without, updating=True)
 
     def held(self) -> Needs:
-        """Return the memory that a step needs if it recomputes nothing. Does not plan."""
+        """Return the memory that a step needs if it recomputes nothing.
+
+        This does not make a plan.
+        """
         most, node = peak_of(self.schedule, self._types)
         return Needs(most, None if node is None else node.name)
 
@@ -246,7 +251,7 @@ class Stepper:
             return (self._executor or self._make_executor(self._wanted)).needs()
 
     def _profiled_step(self, executor: AnyExecutor, profiler: Profiler) -> None:
-        """Make a step of kernels with references between, with timings."""
+        """Make a timed step that runs in kernels, with ops by reference between them."""
         given, stream_of = self._given_to(self.schedule, self._given)
         values = executor.compile_now().run(given, stream_of, profiler=profiler)
         executor.tier = "compiled"
@@ -256,7 +261,7 @@ class Stepper:
         """Change the value of a tensor that is fed to all steps, from the next step on.
 
         Args:
-            array: of the tensor's dtype and shape.
+            array: an array with the tensor's dtype and shape.
         """
         with self._context.exclusive():
             slot = self.schedule.feeds.get(tensor)
@@ -297,7 +302,7 @@ class Stepper:
         """Return the values of all slots of ``schedule`` in the next step; None for unused slots.
 
         Args:
-            tier: compiled waits for kernels that keep every value.
+            tier: if it is compiled, wait for kernels that keep every value.
 
         Raises:
             RunError: an op fails in this step.
@@ -343,7 +348,7 @@ class Stepper:
         return "auto"  # separate steps follow the record by their own label
 
     def is_ready(self) -> bool:
-        """Return whether the next step waits for no compiler, and start compiling."""
+        """Return whether the next step need not wait for the compiler. Start compiling."""
         if self._wanted == "reference":
             return True
         with self._context.exclusive():
@@ -402,7 +407,7 @@ class Stepper:
         return self.step, order, count
 
     def _step_by_executor(self) -> np.ndarray:
-        """Make one step by reference, or in kernels with references between."""
+        """Make one step by reference, or in kernels with ops by reference between them."""
         if self._executor is None:
             # A separate step is worth compiling only if the loop as a whole cannot be compiled.
             wanted = self._wanted if self._compilation.unavailable else "reference"
@@ -419,9 +424,10 @@ class Stepper:
         return row.reshape(1, len(self._scalars))
 
     def _in_blocks(self) -> BlockedExecutor | None:
-        """Return an executor in blocks for steps of many rows under a memory limit, or None.
+        """Return an executor that runs steps of many rows in blocks under a memory limit, or None.
 
-        Every limit has the same grid, so that steps keep their bits when the limit changes.
+        The grid of blocks is the same for every limit, so that changing the limit does not
+        change bits.
         """
         if self._context.memory is None or not all(t.is_static for t in self._types):
             return None
@@ -457,7 +463,7 @@ class Stepper:
     # ---- getting compiled ---------------------------------------------------------------------
 
     def _compiled_steps(self) -> CompiledSteps | None:
-        """Return the compiled loop, if it is wanted and ready."""
+        """Return the compiled loop if it is wanted and ready, else None."""
         if self._wanted == "reference":
             return None
         if self._wanted == "compiled":
@@ -544,7 +550,7 @@ class Stepper:
         return schedule.specialise(types)
 
     def _check_scalar(self, types: Sequence[TensorType], slot: int) -> None:
-        """Raise a FetchError if a recorded scalar is not one number."""
+        """Raise a FetchError if a scalar to record does not have exactly one element."""
         if types[slot].size != 1:
             raise FetchError(
                 f"{self.schedule.slots[slot].name} is {types[slot]}, not one number a step",

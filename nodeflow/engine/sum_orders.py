@@ -1,9 +1,9 @@
-"""The numbers that, together with shapes, decide the order of sums.
+"""The numbers that, together with shapes, determine the order of sums.
 
 Each number is explained where it is used. Some depend on the width of vectors; none depends on
-caches, cores or measurements. The digest of this table is part of a training's record: two machines
-with the same digest and the same BLAS add in the same order. Any new number that affects an order
-must be added here.
+caches, cores or measurements. The digest of this table is part of a training's record: two
+machines with the same digest and the same BLAS add in the same order. Any new number that
+affects an order must be added here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from nodeflow.ops.math import cumsum
 
 
 def table() -> dict[str, object]:
-    """Return the deciding numbers by topic, for the vectors of this processor."""
+    """Return the numbers by topic, for the vector width of this processor."""
     floats, panels, blocked = ("float32", "float64"), matmul_panels, matmul_blocked
     tile = [product_tile_shape(dtype, panels.ROWS, panels.COLUMNS) for dtype in floats]
     return {

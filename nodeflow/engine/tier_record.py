@@ -1,8 +1,9 @@
-"""The step since which a training runs compiled, so that a resumed training gives the same bits.
+"""The record of the steps since which a training runs compiled, so that a resumed training gives
+the same bits.
 
 The tiers round differently, and the moment when the tier ``auto`` switches depends on how long
-compiling takes. A training that keeps checkpoints records its switches, and follows them when it
-resumes.
+compiling takes. A training that keeps checkpoints records its switches, and repeats them when
+it resumes.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ C = TypeVar("C")
 
 
 class TierRecord:
-    """The switches of one training, between steps.
+    """The switches of one training to the compiled tier, which happen between steps.
 
-    A recorded label runs compiled from its step on, even if that means waiting for the compiler.
-    Any other label runs by reference before the step ``known``; after that it switches when it is
-    ready, and is recorded.
+    A recorded label runs compiled from its step on, even if it has to wait for the compiler.
+    Any other label runs by reference before the step ``known``. After that step it switches
+    when it is ready, and is recorded.
 
     Args:
         since: for each label that ran compiled, the first compiled step.
@@ -43,7 +44,8 @@ class TierRecord:
     def decide(
         self, label: str, poll: Callable[[], C | None], complete: Callable[[], C | None]
     ) -> C | None:
-        """Return the compiled code of this step, or None: by reference. All its calls agree.
+        """Return the compiled code for this step; None to run by reference. Within a step, all
+        calls agree.
 
         Args:
             poll: returns the code if it is ready, without waiting.
@@ -63,6 +65,8 @@ class TierRecord:
         return compiled
 
     def steps_by_reference(self, label: str) -> int | None:
-        """Return the number of steps before a recorded switch; None if there is none ahead."""
+        """Return the number of steps before a recorded switch; None if no recorded switch lies
+        ahead.
+        """
         since = self.since.get(label)
         return since - self.step if since is not None and since > self.step else None

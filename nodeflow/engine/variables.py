@@ -1,7 +1,7 @@
-"""The values of a session's variables, kept across runs; reading and writing copies them.
+"""The values of a session's variables, kept across runs. Reading and writing copy them.
 
-A value may live on a device of another backend. It is fetched when somebody reads it, and both
-copies stay until it changes.
+A value may be on a device of another backend. It is fetched when somebody reads it, and both
+copies are kept until it changes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._graph = graph
         self._lock = lock
         self._arrays: dict[Node, np.ndarray | None] = {}
-        """The values; None if a value is only on a device."""
+        """The values; None for a value that is only on a device."""
         self._placed: dict[Node, Any] = {}
         """The values on a device."""
         self.version = 0
@@ -67,10 +67,10 @@ class Variables(MutableMapping[str, np.ndarray]):
     # ---- for the session ----------------------------------------------------------------------
 
     def read(self, node: Node) -> np.ndarray:
-        """Return the array itself, which must not be changed.
+        """Return the stored array itself, which must not be changed.
 
         Raises:
-            NotInitialized: it has none yet.
+            NotInitialized: the variable has no value.
         """
         try:
             array = self._arrays[node]
@@ -89,7 +89,9 @@ class Variables(MutableMapping[str, np.ndarray]):
         return array
 
     def held(self, node: Node) -> np.ndarray | None:
-        """Return the array itself, which must not be changed, or None if there is none yet."""
+        """Return the stored array itself, which must not be changed; None if the variable has
+        no value.
+        """
         return self.read(node) if node in self._arrays else None
 
     def nodes(self) -> list[Node]:
@@ -114,7 +116,10 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._arrays[node] = kept
 
     def exchange(self, node: Node, array: np.ndarray) -> np.ndarray | None:
-        """Store the array itself, which the caller gives up. Return the replaced array."""
+        """Store the array itself, which the caller must not use any more.
+
+        Return the replaced array.
+        """
         self.version += 1
         old = self.held(node)
         self._placed.pop(node, None)
@@ -131,7 +136,10 @@ class Variables(MutableMapping[str, np.ndarray]):
         return old
 
     def store_all(self, arrays: Mapping[Node, np.ndarray]) -> None:
-        """Store arrays like `exchange_all`. No variable may be on a device; nothing is returned."""
+        """Store arrays without copies, like `exchange_all`, but return nothing.
+
+        No variable may be on a device.
+        """
         self.version += 1
         self._arrays.update(arrays)
 
@@ -140,7 +148,10 @@ class Variables(MutableMapping[str, np.ndarray]):
         self.version += 1
 
     def ensure(self, node: Node, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Return the array itself, or new zeros, for a variable that is written and never read."""
+        """Return the stored array itself.
+
+        If there is none, store zeros, because the variable is written and never read.
+        """
         if node not in self._arrays:
             self._arrays[node] = array = on_a_line(shape, dtype)
             array.fill(0)
@@ -163,10 +174,10 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._placed[node] = array
 
     def like(self, node: Node) -> Any:
-        """Return an object with the value's shape and dtype, without fetching it.
+        """Return an object with the value's shape and dtype, without fetching the value.
 
         Raises:
-            NotInitialized: it has none yet.
+            NotInitialized: the variable has no value.
         """
         found = self._placed.get(node)
         return self.read(node) if found is None else found

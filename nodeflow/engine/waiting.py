@@ -7,7 +7,7 @@ LOOK_SECONDS = 0.02
 
 
 class Interrupted(Exception):
-    """The caller stopped waiting for the compiler."""
+    """An error: the caller stopped waiting for the compiler."""
 
 
 def never() -> bool:

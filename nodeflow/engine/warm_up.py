@@ -1,4 +1,4 @@
-"""Loads or compiles the kernels of the first compiled run ahead of time."""
+"""Loads or compiles the kernels for the first compiled run ahead of time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nodeflow.engine.kernels.base_kernels import base_sources
 
 
 def warm_up() -> None:
-    """Load the modules and kernels that any compiled run needs.
+    """Load the modules and kernels that every compiled run needs.
 
     If the kernels are not in the cache, only compile them in the background. Loading takes 0.1 s.
     """
@@ -26,9 +26,9 @@ def warm_up() -> None:
 
 
 def begin_to_compile() -> None:
-    """Start the compiling process at once if no kernel was ever compiled.
+    """Start the compiling process at once if no kernel was ever compiled on this machine.
 
-    It is then ready when the graph is.
+    It is then ready when the first graph is.
     """
     if cache.is_empty():
         background().submit(base_sources())

@@ -19,6 +19,8 @@ from nodeflow.document.io import flow
 from nodeflow.document.to_graph.save_and_load import graph_of
 from nodeflow.errors import FileProblem, GraphError
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_graph
+from nodeflow.integrations.tensorflow1.frozen_graphs import read_frozen
+from nodeflow.integrations.tensorflow1.texts import is_text, mark
 from nodeflow.ops.composed import resolve
 
 __all__ = [
@@ -76,19 +78,17 @@ class GraphDef:
         return str(self).encode()
 
     def ParseFromString(self, serialized: bytes) -> int:
-        """Replace the nodes by those that `SerializeToString` returned.
+        """Replace the nodes by those that `SerializeToString` returned, here or in TensorFlow.
+
+        A graph of TensorFlow must be frozen, and have ops of `frozen_ops` alone.
 
         Raises:
             FileProblem: it is something else.
         """
-        try:
-            document = flow.loads(serialized.decode())
-        except UnicodeDecodeError:
-            raise FileProblem(
-                "the graph is in TensorFlow's format, which nodeflow does not read",
-                hint="Convert it to ONNX, and open it by nodeflow import.",
-            ) from None
-        self.graph = graph_of(document)
+        if serialized.lstrip().startswith(b"{"):
+            self.graph = graph_of(flow.loads(serialized.decode(errors="replace")))
+        else:
+            self.graph = read_frozen(serialized)
         return len(serialized)
 
     @classmethod
@@ -141,9 +141,11 @@ def import_graph_def(
         raise GraphError("import_graph_def takes a GraphDef", hint="graph.as_graph_def() is one.")
     source, target = graph_def.graph, get_default_graph()
     known = {source.tensor(key): target.as_tensor(t) for key, t in (input_map or {}).items()}
-    with target.name_scope("import" if name is None else name):
+    with target.name_scope("import" if name is None else name) as scope:
         copying = _Copying(target, known)
         copying.add(source.nodes)
+        for alias, tensor in source.aliases.items():
+            target.aliases.setdefault(f"{scope}{alias}", copying.tensor(tensor))
     if return_elements is None:
         return None
     return [
@@ -173,6 +175,9 @@ class _Copying:
                     name=node.name,
                     control_inputs=[self.node(other) for other in before],
                 )
+                for old, new in zip(node.outputs, self._nodes[node].outputs, strict=True):
+                    if is_text(old):
+                        mark(new)
 
     def _is_replaced(self, node: Node) -> bool:
         return bool(node.outputs) and all(tensor in self._tensors for tensor in node.outputs)

@@ -113,7 +113,8 @@ def as_fed(graph: Graph, feed_dict: Any) -> Any:
     }
 
 
-def _is_marked(fetch: Any) -> bool:
+def is_text(fetch: Any) -> bool:
+    """Return whether it is a tensor that is marked as a text."""
     return isinstance(fetch, Tensor) and fetch in _texts.get(fetch.graph, ())
 
 
@@ -123,7 +124,7 @@ def texts_in(fetches: Any) -> bool:
         return any(map(texts_in, fetches))
     if isinstance(fetches, dict):
         return any(map(texts_in, fetches.values()))
-    return isinstance(fetches, TextConstant) or _is_marked(fetches)
+    return isinstance(fetches, TextConstant) or is_text(fetches)
 
 
 def without_texts(fetches: Any, tensors: list[Any]) -> Any:
@@ -142,6 +143,6 @@ def without_texts(fetches: Any, tensors: list[Any]) -> Any:
         return lambda values: type(fetches)(part(values) for part in inside)
     place = len(tensors)
     tensors.append(fetches)
-    if _is_marked(fetches):
+    if is_text(fetches):
         return lambda values: values[place].tobytes()
     return lambda values: values[place]

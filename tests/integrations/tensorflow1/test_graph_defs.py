@@ -122,7 +122,7 @@ def test_a_written_graph_is_a_file_of_nodeflow(graph, tmp_path) -> None:
 
 
 def test_what_it_cannot_read_or_find_is_said(graph) -> None:
-    with pytest.raises(FileProblem, match="in TensorFlow's format"):
+    with pytest.raises(FileProblem, match="no graph of TensorFlow"):
         tf.GraphDef().ParseFromString(b"\n\x80\xff")
     with pytest.raises(GraphError, match="takes a GraphDef"):
         tf.import_graph_def(graph)

@@ -1,12 +1,12 @@
-"""Cuts a schedule into passes over the rows, and steps that run once before and between them.
+"""Divides a schedule into passes over the rows, and steps that run once before and between them.
 
 A step that treats rows separately runs on the rows of a cell. A batch reduction of large values
 also runs on a cell, and the results of cells are combined (`joins`). A batch reduction of small
-values runs once, on all rows, which are kept for it. Steps that mix rows in another way, or have an
-effect, also run once. A value computed from a batch reduction waits for all cells: it has a
-*level*, the number of passes that must end before it is computed. A later pass recomputes the
-values of an earlier pass that it needs, unless they are kept anyway, or there is memory for them:
-both have the same bits.
+values runs once, on all rows, which are kept for it. Steps that mix rows in another way, or
+have an effect, also run once. A value computed from a batch reduction waits for all cells: it
+has a *level*, the number of passes that must end before it is computed. A later pass recomputes
+the values of an earlier pass that it needs, unless they are kept anyway or there is memory to
+keep them. Both give the same bits.
 """
 
 from __future__ import annotations
@@ -33,12 +33,17 @@ from nodeflow.ops.control_flow.scan_body import draws_itself
 from nodeflow.ops.lowering import Elementwise
 
 SMALL = 64
-"""Bytes per row up to which rows are kept for a batch reduction, which then has the bits of a run
-without blocks: a loss, a hit, the scores of a few classes."""
+"""Bytes per row up to which rows are kept for a batch reduction, so that the result has the
+same bits as without blocks. Such rows are a loss, a hit, or the scores of a few classes.
+"""
 MOST_MISFITS = 16
-"""Steps that may turn out to need all rows; a graph with more of them runs whole."""
+"""Maximum number of steps that may turn out to need all rows. A graph with more of them runs as
+a whole.
+"""
 MOST_DEEP = 6
-"""Depth of nested cuts. Each finds rows again in steps that the outer cut runs once."""
+"""Maximum depth of nested cuts. Each cut looks for other rows in steps that the outer cut runs
+once.
+"""
 DRAWS = frozenset(("random_uniform_like", "random_uniform", "random_normal", "truncated_normal"))
 """Random ops that draw one number for each element, in order."""
 
@@ -50,8 +55,8 @@ class Stage:
     Attributes:
         sizes: steps that use only the shapes of values with rows.
         once: steps that run once.
-        inner: how ``once`` is cut along other rows, if it is.
-        rows: the pass over the rows, if any.
+        inner: a nested cut of ``once`` along other rows, or None.
+        rows: the pass over the rows, or None.
     """
 
     sizes: list[Step] = field(default_factory=list)
@@ -62,14 +67,14 @@ class Stage:
 
 @dataclass
 class Cut:
-    """A schedule in stages.
+    """A schedule divided into stages.
 
     Attributes:
-        flow: the row analysis; None if no rows pass through the whole schedule, so that each stage
-            has its own analysis.
-        grid: grid of these rows.
-        peak: peak bytes of these rows, or rows of nested cuts, without blocks.
-        constants: values that follow from the shapes, by slot.
+        flow: the analysis of rows; None if no rows pass through the whole schedule, so that
+        each stage has its own analysis.
+        grid: the grid of these rows.
+        peak: peak bytes of these rows, or of rows of nested cuts, without blocks.
+        constants: values that can be computed from the shapes, by slot.
     """
 
     schedule: Schedule
@@ -82,19 +87,19 @@ class Cut:
 
     @property
     def own_flow(self) -> RowFlow:
-        """The attribute ``flow``, which must not be None."""
+        """The attribute ``flow``. It must not be None."""
         assert self.flow is not None
         return self.flow
 
     @property
     def own_grid(self) -> Grid:
-        """The attribute ``grid``, which must not be None."""
+        """The attribute ``grid``. It must not be None."""
         assert self.grid is not None
         return self.grid
 
     @property
     def widest(self) -> Grid:
-        """The grid with most cells, including nested cuts."""
+        """The grid with the most cells, including the grids of nested cuts."""
         inner = [stage.inner.widest for stage in self.stages if stage.inner is not None]
         own = [] if self.grid is None else [self.grid]
         return max([*own, *inner], key=lambda grid: grid.cells)
@@ -108,14 +113,14 @@ def cut(
     limit: int | None = None,
     deep: int = MOST_DEEP,
 ) -> Cut | None:
-    """Cut a schedule into stages, or return None if it has few rows or treats none separately.
+    """Divide a schedule into stages. Return None if it has few rows or treats none separately.
 
     Args:
-        batches: groups of slots that may have rows along their first axes, with equally many rows
-            within a group.
-        least: peak bytes of the values of rows up to which nothing is cut.
-        limit: bytes that a run may take; it decides only which values are kept for later passes.
-        deep: maximal depth of nested cuts.
+        batches: groups of slots that may have rows along their first axes; all slots of a group
+        have the same number of rows.
+        least: peak bytes of values with rows up to which the schedule is not divided.
+        limit: bytes that a run may take; it affects only which values are kept for later passes.
+        deep: maximum depth of nested cuts.
     """
     if not deep or peak_of(schedule, types)[0] <= least:
         return None
@@ -146,7 +151,7 @@ def _peak(schedule: Schedule, types: Sequence[TensorType], flow: RowFlow) -> int
 def batches_of(
     schedule: Schedule, types: Sequence[TensorType], slots: Iterable[int]
 ) -> list[list[int]]:
-    """Group the slots by their number of rows, the most rows first.
+    """Group the slots by their number of rows, largest number first.
 
     If some slots accept any number of rows, only these are grouped.
     """
@@ -162,7 +167,7 @@ def batches_of(
 def _cut_inside(
     found: Cut, rows: AbstractSet[int], least: int, limit: int | None, deep: int
 ) -> None:
-    """Cut the steps that run once, along the rows among their inputs.
+    """Divide the steps that run once along the rows among their inputs, as nested cuts.
 
     Args:
         rows: slots that may have rows.
@@ -182,7 +187,7 @@ def _cut_inside(
 def _apart(
     schedule: Schedule, types: Sequence[TensorType], flow: RowFlow
 ) -> tuple[Cut, AbstractSet[int]] | None:
-    """Cut a schedule after the steps that first mix rows, with all their ancestors.
+    """Divide a schedule after the steps that first mix rows, together with all their ancestors.
 
     The remaining steps may have rows of another kind.
 
@@ -214,7 +219,7 @@ def _apart(
 
 
 def wanted(schedule: Schedule, steps: Sequence[Step], ends: Sequence[int]) -> AbstractSet[int]:
-    """Return the slots of some steps that others need."""
+    """Return those slots of some steps that other steps need."""
     inside = set(map(id, steps))
     others = (step for step in schedule.steps if id(step) not in inside)
     return {*ends, *(slot for step in others for slot in step.inputs)}
@@ -227,7 +232,7 @@ def _along(
     peak: int,
     limit: int | None,
 ) -> Cut | None:
-    """Cut a schedule along some rows, like `cut`."""
+    """Divide a schedule along some rows, like `cut`."""
     once: set[int] = set()
     while len(once) <= MOST_MISFITS:
         cutter = _Cutter(schedule, types, flow, once)
@@ -255,13 +260,13 @@ def _along(
 
 
 def _spare(stages: Sequence[Stage], grid: Grid, limit: int | None) -> int:
-    """Return the bytes available for values that would otherwise be recomputed.
+    """Return the bytes available for keeping values that would otherwise be recomputed.
 
-    A cell may take twice the memory of its reference. Values that passes must keep stay all the
-    time.
+    A cell may take twice the memory of the reference tier. Values that passes must keep are in
+    memory all the time.
 
     Raises:
-        DoesNotFit: a step has another shape than expected on the rows of a cell.
+        DoesNotFit: on the rows of a cell, a step has another shape than expected.
     """
     passes = [stage.rows for stage in stages if stage.rows is not None]
     cells = [peak_of(each.schedule, each.types_for(grid.height))[0] for each in passes]
@@ -271,10 +276,10 @@ def _spare(stages: Sequence[Stage], grid: Grid, limit: int | None) -> int:
 
 
 class _Cutter:
-    """The state of one cut.
+    """The state of dividing one schedule.
 
     Args:
-        once: indices of steps that need all rows, whatever the analysis says.
+        once: indices of steps that need all rows, whatever the analysis of rows says.
     """
 
     def __init__(
@@ -331,7 +336,10 @@ class _Cutter:
             self.level[slot] = level
 
     def _follow_from_sizes(self, step: Step) -> bool:
-        """Record the values of a step if its types tell them. Return whether they do."""
+        """Record the values of a step if they can be computed from types.
+
+        Return whether they can.
+        """
         arrays = [self.types[s].array for s in step.outputs]
         found = [array for array in arrays if array is not None]
         if not step.outputs or len(found) < len(arrays):
@@ -340,7 +348,9 @@ class _Cutter:
         return True
 
     def _treats_rows(self, step: Step) -> bool:
-        """Return whether each row of the outputs that are read depends on that row only."""
+        """Return whether each row of the outputs that are read depends only on the same row of
+        the inputs.
+        """
         node, read = step.node, [slot for slot in step.outputs if slot in self.read]
         if not read or not all(map(self._has_rows, read)):
             return False
@@ -353,7 +363,9 @@ class _Cutter:
         return node.op.id in DRAWS and together
 
     def _ending(self, index: int, step: Step) -> Ending | None:
-        """Return how the results of cells combine, or None if the step needs all rows."""
+        """Return how the results of cells are combined, or None if the step needs all rows at
+        once.
+        """
         taken = self.flow.taken.get(index)
         if taken is not None and step.inputs[0] in self.in_cells:
             return Ending(step, "", taken)
@@ -361,7 +373,9 @@ class _Cutter:
         return Ending(step, kind) if kind else None
 
     def _join(self, index: int, step: Step) -> str:
-        """Return the kind of a batch reduction that cells can compute; "" if there is none."""
+        """Return the kind of batch reduction that cells can compute for a step; "" if there is
+        none.
+        """
         joins = self.flow.joins.get(index, ())
         if len(joins) != 1 or not joins[0].final or len(step.outputs) != 1:
             return ""
@@ -378,7 +392,7 @@ class _Cutter:
         return (type_.size or 0) * numpy_dtype(type_.dtype).itemsize / self.flow.number
 
     def _needs_sizes(self, index: int, step: Step) -> bool:
-        """Return whether a step needs only the shapes of inputs with rows, or of all inputs."""
+        """Return whether a step reads only the shapes of its inputs with rows, or of all inputs."""
         if index in self.flow.joins or not step.inputs:
             return False
         if not any(map(self._has_rows, step.inputs)):
@@ -387,9 +401,10 @@ class _Cutter:
         return not any(s is MIXED or isinstance(s, Rows) for s in states)
 
     def _read(self, step: Step) -> list[int]:
-        """Return the inputs without rows that a step reads for more than their shapes.
+        """Return the inputs without rows of which a step reads more than the shape.
 
-        For example, ``ones_like`` of a loss, the seed of its gradients, does not wait for the loss.
+        For example, ``ones_like`` of a loss, the start of its gradients, does not wait for the
+        loss.
         """
         types, outs = ([self.types[s] for s in slots] for slots in (step.inputs, step.outputs))
         lowering = step.node.op.lower(types, outs, **step.node.attrs)
@@ -427,7 +442,7 @@ class _Cutter:
         return found
 
     def worth_keeping(self, stages: Sequence[Stage], spare: int) -> list[int]:
-        """Return slow values that later passes need again, as far as there is memory for them.
+        """Return slow values that later passes need again, as far as there is memory to keep them.
 
         Values that most passes need, relative to their bytes, come first.
         """

@@ -37,11 +37,12 @@ def in_blocks(
     label: str = "",
     held: int = 0,
 ) -> BlockedExecutor | None:
-    """Return an executor in blocks for a schedule of known sizes; None if it should run whole.
+    """Return an executor that runs a schedule of known sizes in blocks; None if it should run as a
+    whole.
 
-    Without a memory limit, training steps run whole, and so do other runs up to `WHOLE_BYTES`. With
-    any limit, steps are cut if their rows take more than two cells, other runs if they take more
-    than one.
+    Without a memory limit, training steps run as a whole, and so do other runs up to
+    `WHOLE_BYTES`. With any limit, steps are divided if their rows take more than two cells,
+    other runs if they take more than one.
     """
     limit = context.memory
     is_step = any(node.attrs["update"] for node in schedule.assigns)
@@ -61,10 +62,10 @@ def in_blocks(
 
 @dataclass(frozen=True)
 class _Cell:
-    """An executor for the cells of one height.
+    """An executor for all cells with the same number of rows.
 
     Attributes:
-        sizes: inputs that follow from the sizes of the cell.
+        sizes: inputs that are computed from the sizes of the cell.
     """
 
     executor: Executor
@@ -72,7 +73,7 @@ class _Cell:
 
 
 class BlockedExecutor(PartsExecutor):
-    """Runs a schedule in blocks of rows, with the interface of `Executor`."""
+    """An executor that runs a schedule in blocks of rows, with the interface of `Executor`."""
 
     def __init__(
         self,
@@ -118,7 +119,10 @@ class BlockedExecutor(PartsExecutor):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Values:
-        """Run like `Executor.run`. The caller owns the arrays, except those it has given."""
+        """Compute the schedule, like `Executor.run`.
+
+        The caller owns the arrays, except its own inputs.
+        """
         limit, held = self._context.memory, self._most_held
         if limit is not None and held.bytes > limit:
             raise over_limit(held.bytes, limit, held.node)
@@ -141,11 +145,12 @@ class BlockedExecutor(PartsExecutor):
         return values
 
     def let_go(self, given: Iterable[int]) -> None:
-        """Do nothing, unlike `Executor.let_go`: its parts hold nothing after a run."""
+        """Do nothing, because the parts of this executor keep no inputs after a run."""
 
     def _shape_of(self, slot: int, values: Mapping[int, np.ndarray]) -> np.ndarray:
-        """Return a value, or an array of its shape without memory if it has rows or does not
-        exist."""
+        """Return a value. If it has rows or does not exist, return an array of its shape that
+        takes no memory.
+        """
         if slot in values and not isinstance(self.cut.own_flow.states[slot], Rows):
             return values[slot]
         type_ = self.types[slot]
@@ -159,8 +164,10 @@ class BlockedExecutor(PartsExecutor):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> set[RanTier | None]:
-        """Run a pass over the rows, add its results to ``values`` and return the tiers of its
-        cells."""
+        """Run a pass over the rows and add its results to ``values``.
+
+        Return the tiers of its cells.
+        """
         flow, grid = self.cut.own_flow, self.cut.own_grid
         totals = [self._total(target) for target in rows.targets]
         tiers: set[RanTier | None] = set()
@@ -182,7 +189,8 @@ class BlockedExecutor(PartsExecutor):
             self._running = cell.executor
             try:
                 streams = _StreamsOfRows(stream_of, start, stop - start)
-                # Within a recorded or replayed run, all cells of one height keep their tier.
+                # In a recorded or resumed training, all cells with the same number of rows keep
+                # their tier.
                 kept = self._context.tiers is not None and stop - start in begun
                 left = (runs - 1) * len(cells) + len(cells) - done
                 self._context.ahead = left if stop - start == grid.height else ahead
@@ -205,7 +213,7 @@ class BlockedExecutor(PartsExecutor):
         """Return the accumulator for the results of cells.
 
         Raises:
-            RunError: there is not enough memory for it; names the node.
+            RunError: there is not enough memory for it; the error names the node.
         """
         type_, flow = self.types[target.slot], self.cut.own_flow
         if target.join:
@@ -224,7 +232,9 @@ class BlockedExecutor(PartsExecutor):
             ) from error
 
     def needs(self) -> Needs:
-        """Return the needs of the largest part, including the values kept beside it."""
+        """Return the needs of the part that needs most, including the values that are kept
+        meanwhile.
+        """
         parts = [part.needs() for part in self._once.values()]
         parts += [
             each.executor.needs() for cells in self._cells.values() for each in cells.values()
@@ -237,7 +247,7 @@ class BlockedExecutor(PartsExecutor):
         return Needs(most.bytes, name, rows.cells, rows.height)
 
     def refuse_plan(self) -> NoReturn:
-        """Raise an error that tells the number of rows."""
+        """Raise an error that gives the number of rows."""
         rows = self.cut.widest
         raise RunError(
             f"{rows.number:,} rows run in {rows.cells} blocks, so the run has no single plan",
@@ -245,7 +255,7 @@ class BlockedExecutor(PartsExecutor):
         )
 
     def explain(self, explain_part: ExplainPart) -> str:
-        """Describe the parts that run once and in cells, in order."""
+        """Describe, in order, the parts that run once and those that run in cells."""
         texts = [f"memory: {self.needs().text}"]
         for number, stage in enumerate(self.cut.stages):
             if stage.sizes:
@@ -276,7 +286,9 @@ def _ends(stage: Stage) -> str:
 
 
 class _StreamsOfRows:
-    """The random streams of nodes for some rows, with the numbers of a run over all rows."""
+    """The random streams of nodes for some rows, with the same numbers as in a run over all
+    rows.
+    """
 
     def __init__(self, stream_of: StreamOf, start: int, rows: int) -> None:
         self._stream_of, self._start, self._rows = stream_of, start, rows

@@ -1,4 +1,7 @@
-"""The grid that cuts rows into cells: by shapes and dtypes alone, so that runs are reproducible."""
+"""The grid that divides rows into cells.
+
+It depends only on shapes and dtypes, so that runs are reproducible.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 WHOLE_BYTES = 1 << 27
-"""Largest peak bytes of rows that run whole without a memory limit; see `CELL_BYTES` for limits."""
+"""Peak bytes of rows up to which a run without a memory limit is not divided. For runs with a
+limit, see `CELL_BYTES`.
+"""
 STEP_BYTES = 1 << 24
-"""Largest peak bytes of rows of a training step that is not cut even under a memory limit."""
+"""Peak bytes of rows up to which a training step is not divided, even under a memory limit."""
 CELL_BYTES = 1 << 23
-"""Largest bytes of the rows of a cell, unless a single row takes more. Such a cell takes long
-compared to starting a run (about 50 us) and is small compared to the program itself."""
+"""Maximum bytes of the rows of a cell, unless a single row takes more. Such a cell takes long
+compared to starting a run (about 50 us), and is small compared to the memory of the program
+itself.
+"""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows in cells of ``height`` rows; the last cell may have fewer.
+    """A division of rows into cells of ``height`` rows. The last cell may have fewer.
 
     Attributes:
-        number: number of rows.
+        number: the total number of rows.
     """
 
     number: int
@@ -32,7 +39,7 @@ class Grid:
 
     @property
     def heights(self) -> tuple[int, ...]:
-        """The different heights of cells."""
+        """The numbers of rows that occur in cells: one or two different ones."""
         last = self.number % self.height
         return (self.height, last) if last else (self.height,)
 
@@ -43,13 +50,15 @@ class Grid:
 
 
 def grid_for(number: int, row_bytes: float, joined: int) -> Grid | None:
-    """Return the grid for rows with this many bytes of intermediate values each; None: one cell.
+    """Return the grid for rows with this many bytes of intermediate values each; None for a single
+    cell.
 
-    The height is a power of two, so that small changes of a graph do not change it.
+    The height of cells is a power of two, so that small changes of a graph do not change it.
 
     Args:
-        joined: bytes of batch reductions that each cell adds to. The cell's rows may take as many
-            bytes: fewer would save little memory, and large gradients would be summed too often.
+        joined: bytes of the results of batch reductions to which each cell adds. The cell's
+        rows may take as many bytes: fewer would save little memory, and large gradients would
+        be summed too often.
     """
     if number < 2 or not row_bytes:
         return None

@@ -12,10 +12,13 @@ from nodeflow.graph.types import TensorType, number_kind, numpy_dtype
 
 
 class Total(Protocol):
-    """An accumulator of cell results."""
+    """The accumulator for the results of cells."""
 
     def add(self, part: np.ndarray, start: int, stop: int) -> None:
-        """Add the result for these rows. Its memory may be reused afterwards."""
+        """Add the result for the rows ``start`` to ``stop``.
+
+        The memory of ``part`` may be reused afterwards.
+        """
         ...
 
     def result(self) -> np.ndarray:
@@ -24,7 +27,7 @@ class Total(Protocol):
 
 
 class Kept:
-    """All rows, each stored in its place."""
+    """An accumulator that stores the rows of each cell in their place."""
 
     def __init__(self, type_: TensorType, rows: Rows, number: int) -> None:
         self._rows, self._number = rows, number
@@ -39,7 +42,7 @@ class Kept:
 
 
 class Chosen:
-    """Selected rows, in the order of the selection."""
+    """An accumulator of selected rows, in the order of the selection."""
 
     def __init__(self, type_: TensorType, taken: Taken) -> None:
         self._numbers, self._axis = np.array(taken.which, np.int64), taken.axis
@@ -55,10 +58,10 @@ class Chosen:
 
 
 class Folded:
-    """A sum, maximum or minimum.
+    """An accumulator of a sum, maximum or minimum.
 
-    Floats are summed in float64, because there may be many cells, and each result has been rounded
-    once.
+    Floats are summed in float64, because there may be many cells, and each cell's result is
+    already rounded.
     """
 
     def __init__(self, type_: TensorType, fold: np.ufunc, *, wide: bool) -> None:
@@ -80,7 +83,7 @@ class Folded:
 
 
 class Averaged(Folded):
-    """A mean: the mean of the cells' means, weighted by their numbers of rows."""
+    """An accumulator of a mean: the mean of the cells' means, weighted by their numbers of rows."""
 
     def __init__(self, type_: TensorType, number: int) -> None:
         super().__init__(type_, np.add, wide=True)
@@ -98,25 +101,30 @@ JOINED: dict[str, Callable[[TensorType, int], Total]] = {
     "max": lambda type_, number: Folded(type_, np.maximum, wide=False),
     "min": lambda type_, number: Folded(type_, np.minimum, wide=False),
 }
-"""The accumulator for each kind of `engine.rows.Join` that is computed from cells."""
+"""The accumulator for each kind of `engine.rows.Join` that cells compute."""
 
 
 def bytes_of(type_: TensorType, join: str) -> int:
-    """Return the bytes held while cells are added to a value."""
+    """Return the bytes of the accumulator of a value."""
     dtype = numpy_dtype(type_.dtype)
     wide = join in ("sum", "mean")
     return (type_.size or 0) * (dtype.itemsize + wide * _wide(dtype).itemsize)
 
 
 def rows_of(array: np.ndarray, rows: Rows, number: int, start: int, stop: int) -> np.ndarray:
-    """Return some rows of an array of all rows, without a copy if they are contiguous."""
+    """Return some rows of an array that contains all rows, without a copy if they are
+    contiguous.
+    """
     part = _apart(array, rows, number)[_cell(rows, start, stop)]
     size = rows.size(stop - start)
     return part.reshape(*array.shape[: rows.axis], size, *array.shape[rows.axis + 1 :])
 
 
 def _apart(array: np.ndarray, rows: Rows, number: int) -> np.ndarray:
-    """Return the array with the axis of the rows split into three, the rows being the second."""
+    """Return a view of the array with the axis of the rows split into three axes.
+
+    The second one is the rows.
+    """
     before, after = array.shape[: rows.axis], array.shape[rows.axis + 1 :]
     return array.reshape(*before, rows.outer, number, rows.inner, *after)
 

@@ -13,10 +13,10 @@ from nodeflow.graph.graph import Node
 
 @dataclass(frozen=True)
 class Held:
-    """Memory that is held while a part runs, besides the part's own.
+    """Memory that is in use while a part runs, in addition to the part's own memory.
 
     Attributes:
-        node: maker of the largest value held.
+        node: the node that makes the largest value in this memory.
     """
 
     bytes: int
@@ -25,11 +25,12 @@ class Held:
 
 @dataclass
 class Lifetimes:
-    """Lifetimes of the values that stages make, by number of the stage.
+    """The lifetimes of the values that stages make, by number of the stage.
 
     Attributes:
         dropped: slots that no later stage needs.
-        beside_once, beside_rows: memory held beside the steps that run once, and beside a cell.
+        beside_once, beside_rows: memory in use while the steps of ``once`` run, and while a
+        cell runs.
     """
 
     dropped: list[list[int]] = field(default_factory=list)
@@ -38,10 +39,10 @@ class Lifetimes:
 
 
 def lifetimes_of(cut: Cut, held: int = 0) -> Lifetimes:
-    """Return the lifetimes in a schedule that has been cut.
+    """Return the lifetimes of values in a schedule that was divided into stages.
 
     Args:
-        held: bytes that are held besides, all the time.
+        held: further bytes that are in use all the time.
     """
     last = {slot: number for number, each in enumerate(cut.stages) for slot in _read(each)}
     last.update(dict.fromkeys(ends_of(cut.schedule), len(cut.stages)))

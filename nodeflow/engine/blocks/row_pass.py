@@ -1,4 +1,4 @@
-"""One pass over the rows: the steps that treat rows separately, as a schedule for a cell."""
+"""One pass over the rows: a schedule for a cell, of the steps that treat rows separately."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from nodeflow.ops.runtime_attributes import RuntimeAttributes
 
 
 class DoesNotFit(Exception):
-    """A step has another shape than expected on the rows of a cell."""
+    """An error: on the rows of a cell, a step has another shape than expected."""
 
     def __init__(self, step: Step) -> None:
         self.step = step
@@ -38,8 +38,9 @@ class Given:
     Attributes:
         number: its slot in the pass.
         slot: its slot in the whole schedule.
-        rows: the place of the rows, if the cell gets its own rows only; None: it gets the whole.
-        sizes: whether it follows from the sizes of the cell, not of the whole.
+        rows: the place of the rows, if the cell gets only its own rows; None if it gets the
+        whole value.
+        sizes: whether its value is computed from the sizes of the cell.
     """
 
     number: int
@@ -55,8 +56,8 @@ class Target:
     Attributes:
         number: its slot in the pass.
         slot: its slot in the whole schedule.
-        join: kind of batch reduction; "": its rows are kept.
-        taken: the selected rows; None: all.
+        join: kind of batch reduction; "" if its rows are kept.
+        taken: the selected rows; None for all.
     """
 
     number: int
@@ -66,7 +67,7 @@ class Target:
 
 
 class Ending(NamedTuple):
-    """A step with one value for all rows: a batch reduction or a selection."""
+    """The way in which a step makes one value from all rows: a batch reduction or a selection."""
 
     step: Step
     join: str
@@ -75,7 +76,9 @@ class Ending(NamedTuple):
 
 @dataclass(frozen=True)
 class Whole:
-    """The schedule of all rows, with its types, row analysis and the step that makes each slot."""
+    """The schedule for all rows, with its types, its analysis of rows, and the step that makes
+    each slot.
+    """
 
     schedule: Schedule
     types: Sequence[TensorType]
@@ -87,8 +90,8 @@ class RowPass:
     """The steps of one pass.
 
     Args:
-        whole: the schedule that it is a part of.
-        kept: slots with rows that are complete before the pass begins.
+        whole: the schedule of which it is a part.
+        kept: slots whose rows are complete before the pass begins.
         rows: slots whose rows the pass keeps.
         endings: steps that reduce or select rows, by index.
     """
@@ -109,7 +112,9 @@ class RowPass:
         steps = self._steps(rows, [ending.step for ending in endings.values()])
         self._own = {slot for step in steps.values() for slot in step.outputs}
         self._counted: dict[int, Mapping[str, int | None]] = {}
-        """Positions of steps in the pass with attributes that count rows (`RowFlow.counted`)."""
+        """By position in the pass, the attributes of steps that contain the number of rows
+        (`RowFlow.counted`).
+        """
         for place, (index, step) in enumerate(steps.items()):
             count = len(step.inputs)
             node = step.node
@@ -145,7 +150,7 @@ class RowPass:
         return {index: found[index] for index in sorted(found)}
 
     def _input(self, step: Step, place: int) -> int:
-        """Return the slot in the pass of a step's input."""
+        """Return the slot in the pass for an input of a step."""
         slot = step.inputs[place]
         state = self._whole.flow.states[slot]
         if slot in self._own:
@@ -163,7 +168,8 @@ class RowPass:
             number = self._new(slot, way)
             self.given.append(Given(number, slot, rows, sizes))
             made = self._whole.schedule.slots[slot]
-            # A separate tensor for each way, because feeds have tensors as keys.
+            # Each way of using a value gets a separate tensor, because the keys of feeds are
+            # tensors.
             self.schedule.feeds[Tensor(made.node, made.index, made.type)] = number
         return self._number[slot, way]
 
@@ -176,7 +182,7 @@ class RowPass:
 
     @cached_property
     def row_peak(self) -> int:
-        """The peak bytes of values with rows, for all rows."""
+        """The peak bytes of values with rows, summed over all rows."""
         number, types = self._whole.flow.number, self._whole.flow.only_rows(self._whole.types)
         for slot in self._taken:
             types[slot] = self._cell_type(slot, number)
@@ -184,16 +190,16 @@ class RowPass:
         return peak_of(self.schedule, [types[slot] for slot, _ in self._number], inside=inside)[0]
 
     def bytes_of(self, target: Target) -> int:
-        """Return the bytes held for a target while cells are added to it."""
+        """Return the bytes of the accumulator for an output."""
         return bytes_of(self._whole.types[target.slot], target.join)
 
     @property
     def joined_bytes(self) -> int:
-        """The bytes of a cell's contribution to batch reductions."""
+        """The bytes of a cell's results of batch reductions."""
         return size_of(self._whole.types[each.slot] for each in self.targets if each.join)
 
     def schedule_for(self, height: int) -> Schedule:
-        """Return the schedule for blocks of ``height`` rows.
+        """Return the schedule for cells of ``height`` rows.
 
         Attributes of nodes that contain the number of rows, such as a shape, are adjusted.
         """
@@ -214,10 +220,10 @@ class RowPass:
         return replace(self.schedule, steps=steps)
 
     def types_for(self, height: int) -> list[TensorType]:
-        """Return the types of its slots for this many rows.
+        """Return the types of the pass's slots for this many rows.
 
         Raises:
-            DoesNotFit: a step has another shape than expected on this many rows.
+            DoesNotFit: a step has another shape than expected.
         """
         types: list[TensorType] = [None] * len(self.schedule.slots)  # type: ignore[list-item]
         for given in self.given:
@@ -235,7 +241,7 @@ class RowPass:
         return types
 
     def sizes_for(self, types: Sequence[TensorType]) -> dict[int, np.ndarray]:
-        """Return the inputs of a cell that follow from its sizes, by number."""
+        """Return, by number, the inputs of a cell that are computed from its sizes."""
         arrays = {g.number: types[g.number].array for g in self.given if g.sizes}
         return {number: array for number, array in arrays.items() if array is not None}
 
@@ -252,10 +258,10 @@ class RowPass:
         return _cut(type_, state, height) if isinstance(state, Rows) else type_
 
     def _sizes(self, slot: int, height: int) -> TensorType:
-        """Return the type, with the known elements, of a value that follows from sizes.
+        """Return the type, with the known elements, of a value that is computed from sizes.
 
         Raises:
-            DoesNotFit: it does not follow from the sizes of a cell.
+            DoesNotFit: it cannot be computed from the sizes of a cell.
         """
         state = self._whole.flow.states[slot]
         step = self._whole.maker.get(slot)
@@ -274,7 +280,9 @@ class RowPass:
 def inside_with_rows(
     steps: Iterable[Step], types: Sequence[TensorType], flow: RowFlow
 ) -> list[int]:
-    """Return the temporary bytes of each step (`peak.inside_of`), 0 without rows as inputs."""
+    """Return the temporary bytes of each step (`peak.inside_of`); 0 for steps without rows
+    among their inputs.
+    """
     return [
         inside_of(step.node, [types[s] for s in step.inputs])
         if any(isinstance(flow.states[s], Rows) for s in step.inputs)
@@ -284,7 +292,7 @@ def inside_with_rows(
 
 
 def gives_sizes(step: Step, place: int) -> bool:
-    """Return whether an input stands for an attribute, which a cell needs for its own rows."""
+    """Return whether an input replaces an attribute whose value must match the rows of a cell."""
     return place >= len(_data(step))
 
 
@@ -295,7 +303,7 @@ def _with_attrs(node: Node, attrs: Mapping[str, Any]) -> Node:
 
 
 def _data(step: Step) -> Sequence[int]:
-    """Return the inputs that do not stand for attributes."""
+    """Return the inputs that do not replace an attribute."""
     op = step.node.op
     return op.data(step.inputs) if isinstance(op, RuntimeAttributes) else step.inputs
 

@@ -1,4 +1,4 @@
-"""Compilation in another process, which fills the disk cache that this process loads from.
+"""Compilation in another process, which fills the disk cache from which this process loads.
 
 Compiling in this process would hold the GIL for tenths of a second at a time.
 """
@@ -20,11 +20,13 @@ from nodeflow.engine.compiler import cache
 from nodeflow.engine.waiting import LOOK_SECONDS, never
 
 WORTH_A_PROCESS = 8
-"""Fewest missing kernels for which a compiling process is started, if this process waits for them
-and already has the compiler. In the compiling process several kernels are compiled at a time."""
+"""Minimum number of missing kernels for which a compiling process is started, if this process
+would wait for them and has already loaded the compiler. The compiling process compiles
+several kernels at a time.
+"""
 
 IDLE_SECONDS = 30.0
-"""Seconds without work after which the worker ends, because it takes some 100 MB."""
+"""Seconds without work after which the worker ends, because it takes some 100 MB of memory."""
 START_SECONDS, KERNEL_SECONDS = 0.8, 0.06
 """Approximate seconds that the worker takes to start, and then for each kernel (two cores of AMD,
 Zen 4)."""
@@ -32,18 +34,20 @@ Zen 4)."""
 
 @dataclass(frozen=True)
 class KernelFailure:
-    """The reason why a job failed: the compiler's message, and the kernel's text if one is at
-    fault."""
+    """The reason why a job failed: the compiler's message, and the text of the kernel if one is
+    the cause.
+    """
 
     source: str | None
     message: str
 
 
 class Job:
-    """Sources on their way into the cache.
+    """Kernel sources that are being compiled into the cache.
 
     Attributes:
-        failure: the reason why it failed, once ``done``; the compiled tier is then out of reach.
+        failure: the reason why the job failed, known once it is done. If there is one, the
+        compiled tier is not available.
     """
 
     def __init__(self, sources: Sequence[str]) -> None:
@@ -62,7 +66,9 @@ class Job:
         return self._finished.wait(timeout)
 
     def on_done(self, callback: Callable[[Job], None]) -> None:
-        """Call back once the job is done: now if it is, else in the thread that finishes it."""
+        """Call a function when the job is done: now if it is, otherwise in the thread that
+        finishes it.
+        """
         with self._lock:
             if not self.done:
                 self._callbacks.append(callback)
@@ -79,7 +85,7 @@ class Job:
 
 
 class BackgroundCompiler:
-    """A client of one worker process, which starts at the first job, and again if it dies."""
+    """A client of one worker process. The worker starts at the first job, and again if it dies."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -98,13 +104,14 @@ class BackgroundCompiler:
         return all(cache.is_cached(s) for s in sources)
 
     def seconds(self, sources: Sequence[str]) -> float:
-        """Return about how many seconds it takes to compile the sources that the cache lacks."""
+        """Return an estimate of the seconds for compiling those sources that the cache lacks."""
         missing = sum(not cache.is_cached(source) for source in dict.fromkeys(sources))
         begin = 0.0 if self.is_running else START_SECONDS
         return begin + missing * KERNEL_SECONDS if missing else 0.0
 
     def compile_all(self, sources: Sequence[str], interrupted: Callable[[], bool] = never) -> bool:
-        """Get sources into the cache and wait, if the worker is faster than this process.
+        """Compile sources into the cache in the worker and wait, if this is faster than in this
+        process.
 
         Return False if ``interrupted`` ended the wait. A source that fails in the worker is
         compiled again, and fails again, when it is loaded.
@@ -121,7 +128,7 @@ class BackgroundCompiler:
         return True
 
     def submit(self, sources: Sequence[str]) -> Job:
-        """Compile the sources that the cache lacks."""
+        """Start to compile those sources that the cache lacks."""
         job = Job(sources)
         if cache.cache_folder() is None:
             thread = threading.Thread(target=_compile_here, args=(job,), daemon=True)
@@ -144,7 +151,7 @@ class BackgroundCompiler:
         return job
 
     def _start(self) -> None:
-        # The worker compiles for this process, so it has the same interpreter and import path.
+        # The worker compiles for this process, so it gets the same interpreter and import path.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
         self._process = subprocess.Popen(
@@ -161,7 +168,7 @@ class BackgroundCompiler:
         reader.start()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        """Pass the worker's answers on to jobs."""
+        """Read the worker's answers and finish the jobs that they decide."""
         assert process.stdout is not None
         for line in process.stdout:
             number, failed, compiled = json.loads(line)
@@ -183,8 +190,10 @@ class BackgroundCompiler:
             job.finish(KernelFailure(None, message))
 
     def _end_soon(self, process: subprocess.Popen[str]) -> None:
-        """End a worker without work after a while, unless another job comes. Called under the
-        lock."""
+        """End a worker without work after some time, unless another job comes.
+
+        The caller holds the lock.
+        """
         if self._timer is not None:
             self._timer.cancel()
         self._timer = threading.Timer(IDLE_SECONDS, self._end_if_idle, (process,))
@@ -211,13 +220,15 @@ class BackgroundCompiler:
 
 
 def _compile_here(job: Job) -> None:
-    """Compile in memory, without a cache folder. Other processes gain nothing from it."""
+    """Compile in this process and in memory, because there is no cache folder."""
     job.finish(_load(job.sources))
 
 
 def _load(sources: Sequence[str]) -> KernelFailure | None:
-    """Load kernels in this thread, so that no run waits for it. Return the first failure,
-    if any."""
+    """Load kernels in this thread, so that no run waits for them.
+
+    Return the first failure, or None.
+    """
     for source in sources:
         try:
             cache.load_kernel(source)
@@ -228,7 +239,7 @@ def _load(sources: Sequence[str]) -> KernelFailure | None:
 
 @once
 def background() -> BackgroundCompiler:
-    """Return the process's own background compiler."""
+    """Return the background compiler of this process."""
     compiler = BackgroundCompiler()
     atexit.register(compiler.close)
     return compiler

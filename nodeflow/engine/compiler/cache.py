@@ -1,12 +1,13 @@
 """Compiled kernels on disk, so that a second start compiles nothing.
 
-A kernel's file is named by the SHA-256 of everything its machine code depends on: its own text, the
-text of every helper module it may call, the versions of the compilers, and the processor. (numba's
-own cache does not notice a change in an imported helper and silently gives wrong numbers.) A text
-that imports anything else is an error: a module in memory may differ from its file, so no key could
-cover it. A file is written under a temporary name, renamed and never changed. It contains an object
-file under a seal, and nothing in it is unpickled. A file that may not be this user's own is
-ignored, and its kernel compiled again (`trust`). The source lies beside it, for people.
+The name of a kernel's file is the SHA-256 of everything that affects its machine code: its own
+text, the text of every helper module that it may call, the versions of the compilers, and the
+processor. (numba's own cache does not notice a change in an imported helper and silently gives
+wrong numbers.) A text that imports any other module is an error: a module in memory may differ
+from its file, so no key could cover it. A file is written under a temporary name, renamed and
+never changed. It contains an object file with an authentication code, and nothing in it is
+unpickled. A file that another user may have written is ignored, and its kernel is compiled
+again (`trust`). The kernel's source is stored beside it, to be read by people.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _MAGIC = b"nodeflow kernel 2\n"
 _SUFFIX = ".kernel"
 _TOUCH_AFTER_S = 3600.0
 _PRUNE_EVERY = 64
-# A kernel's text may import these files; they then become part of its machine code.
+# The files that a kernel's text may import. Their code then becomes part of its machine code.
 _HELPERS = (
     "compiler/compile_kernel.py",
     "compiler/frontend.py",
@@ -103,14 +104,14 @@ _writes = 0
 
 
 def load_kernel(source: str, name: str = "kernel") -> Kernel:
-    """Return the kernel with this source text: from memory, else from disk, else compiled now.
+    """Return the kernel with this source text: from memory, from disk, or else compiled now.
 
     Args:
         source: defines ``kernel(args, task, ntasks)`` and imports what it uses.
-        name: for people; not part of the key.
+        name: a name for people; not part of the key.
 
     Raises:
-        KernelError: the text does not compile.
+        KernelError: the text cannot be compiled.
     """
     key = kernel_key(source)
     with _lock:
@@ -127,7 +128,7 @@ def load_kernel(source: str, name: str = "kernel") -> Kernel:
 
 
 def is_cached(source: str) -> bool:
-    """Return whether ``load_kernel`` would compile nothing."""
+    """Return whether ``load_kernel`` of this source would compile nothing."""
     key = kernel_key(source)
     if key in _loaded:
         return True
@@ -142,12 +143,13 @@ def is_empty() -> bool:
 
 
 def compile_to_cache(source: str) -> bool:
-    """Compile a kernel if the disk cache lacks it, without loading it. Return whether it did.
+    """Compile a kernel if the disk cache lacks it, without loading it. Return whether it was
+    compiled.
 
-    Made for a separate process, because compiling holds the GIL.
+    This is for a separate process, because compiling holds the GIL.
 
     Raises:
-        KernelError: the text does not compile.
+        KernelError: the text cannot be compiled.
     """
     key = kernel_key(source)
     folder = cache_folder()
@@ -163,18 +165,20 @@ def compile_count() -> int:
 
 
 def note_compiled(count: int) -> None:
-    """Count kernels that the compiling process has compiled."""
+    """Add to the count the kernels that the compiling process has compiled."""
     with _lock:
         _counts["compiled"] += count
 
 
 def statistics() -> dict[str, int]:
-    """Return counts since the process began: ``compiled``, from ``disk``, found in ``memory``."""
+    """Return how many kernels were ``compiled``, read from ``disk`` and found in ``memory`` so
+    far.
+    """
     return dict(_counts)
 
 
 def cache_info() -> dict[str, str]:
-    """Return facts about the cache for a bug report, with the ignored files and the reasons."""
+    """Return facts about the cache for a bug report, including ignored files and the reasons."""
     try:
         folder = _trusted_folder()
     except (OSError, Untrusted) as error:
@@ -212,7 +216,7 @@ _retired: list[Kernel] = []  # programs may still contain their addresses
 
 
 def kernel_key(source: str) -> str:
-    """Return the SHA-256, in hex, of everything the machine code depends on.
+    """Return the SHA-256, in hex, of everything that affects the machine code of a source.
 
     Raises:
         KernelError: the text imports a module that is not part of the key.
@@ -263,7 +267,8 @@ def _refuse_other_imports(source: str) -> None:
 
 
 def cache_folder() -> Path | None:
-    """Return the folder of compiled kernels, made if need be, or None if no folder can be trusted.
+    """Return the folder of compiled kernels, created if necessary; None if no folder can be
+    trusted.
 
     It must belong to this user alone, because its files are run as machine code.
     """
@@ -297,7 +302,7 @@ def _from_disk(key: str, name: str) -> Kernel | None:
 
 
 def _load_with_symbols(compiled: ObjectCode, name: str, key: str) -> Kernel:
-    """Load an object. If functions of numba's own are missing, import numba, which brings them."""
+    """Load an object file. If it needs functions of numba, import numba, which provides them."""
     try:
         return load_object(compiled, name, key)
     except MissingSymbols:
@@ -309,8 +314,9 @@ def _load_with_symbols(compiled: ObjectCode, name: str, key: str) -> Kernel:
 
 
 def _read(path: Path) -> ObjectCode | None:
-    """Return the object in a cache file, or None if it is missing, damaged or perhaps not this
-    user's."""
+    """Return the object in a cache file; None if it is missing, damaged, or possibly another
+    user's.
+    """
     try:
         return _open(path)
     except (OSError, Untrusted):
@@ -321,7 +327,7 @@ def _open(path: Path) -> ObjectCode:
     """Return the object in a cache file.
 
     Raises:
-        Untrusted: it may not be this user's, or it is damaged.
+        Untrusted: another user may have written it, or it is damaged.
         OSError: it is missing or cannot be read.
     """
     data = read_own(path)
@@ -333,7 +339,10 @@ def _open(path: Path) -> ObjectCode:
 
 
 def _write(key: str, source: str, compiled: ObjectCode) -> None:
-    """Put a kernel into the cache. A folder that cannot be written costs only the next start."""
+    """Store a kernel in the cache.
+
+    If the folder cannot be written, only the next start takes longer.
+    """
     global _writes
     folder = cache_folder()
     if folder is None:
@@ -349,7 +358,7 @@ def _write(key: str, source: str, compiled: ObjectCode) -> None:
 
 
 def _place(path: Path, data: bytes) -> None:
-    """Write a file so that no reader ever sees a part of it."""
+    """Write a file in such a way that readers never see an incomplete file."""
     handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     try:
         with opened(handle) as file:
@@ -362,7 +371,7 @@ def _place(path: Path, data: bytes) -> None:
 
 
 def _touch(path: Path) -> None:
-    """Note the use of a file for ``prune``, at most once an hour."""
+    """Record the use of a file for ``prune``, at most once an hour."""
     with contextlib.suppress(OSError):
         if time.time() - path.stat().st_mtime > _TOUCH_AFTER_S:
             os.utime(path)

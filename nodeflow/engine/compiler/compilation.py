@@ -1,4 +1,4 @@
-"""The compilation of a plan: one state machine for single runs and for steps.
+"""The compilation of a plan: one state machine for single runs and for training steps.
 
 ::
 
@@ -7,9 +7,10 @@
      |            +--------------+-------> FAILED
      +---> UNAVAILABLE
 
-`cancel` leads from the first three states to CANCELLED. Another process compiles, while the caller
-runs by reference. The switch happens in `poll`, which the caller calls before a run or step, so it
-never happens within one. A failure is reported at once, from the thread that detects it.
+`cancel` leads from the first three states to CANCELLED. Another process compiles, while the
+caller runs by reference. The switch to the compiled plan happens in `poll`, which the caller
+calls before a run or step, so it never happens within one. A failure is reported at once, from
+the thread that detects it.
 """
 
 from __future__ import annotations
@@ -44,29 +45,31 @@ class State(Enum):
     READY = "ready"
     """The compiled plan can run."""
     FAILED = "failed"
-    """A kernel does not compile or load."""
+    """A kernel cannot be compiled or loaded."""
     CANCELLED = "cancelled"
     """Its session is closed."""
 
 
 class Compiler(Protocol):
-    """A compiler of kernels; outside tests, `background.BackgroundCompiler`."""
+    """A compiler of kernels. Outside of tests, this is `background.BackgroundCompiler`."""
 
     def all_cached(self, sources: Sequence[str]) -> bool:
         """Return whether loading the sources compiles nothing."""
         ...
 
     def submit(self, sources: Sequence[str]) -> Job:
-        """Compile the sources that the cache lacks, in another process."""
+        """Start to compile those sources that the cache lacks, in another process."""
         ...
 
     def compile_all(self, sources: Sequence[str], interrupted: Callable[[], bool] = never) -> bool:
-        """Compile the sources that the cache lacks and wait. False if ``interrupted`` ended the
-        wait."""
+        """Compile those sources that the cache lacks, and wait.
+
+        Return False if ``interrupted`` ended the wait.
+        """
         ...
 
     def seconds(self, sources: Sequence[str]) -> float:
-        """Return about how many seconds that takes."""
+        """Return an estimate of the seconds for compiling those sources that the cache lacks."""
         ...
 
 
@@ -76,13 +79,14 @@ class Compilation(Generic[P, C]):
     Args:
         make_plan: returns the plan, or None if nothing can be compiled.
         kernels: returns the source text of each kernel of a plan, with the names of its nodes.
-        load: makes the compiled result; loads kernels from the cache or compiles them.
+        load: returns the compiled result of a plan; it loads kernels from the cache or compiles
+        them.
         report: called with a failure in the background, from any thread.
-        compiler: by default the process's own.
+        compiler: by default that of this process.
 
     Attributes:
         state: the current state.
-        plan: the plan, once it is made.
+        plan: the plan; None until it is made.
         result: the result of `load`, in the state READY.
     """
 
@@ -108,12 +112,12 @@ class Compilation(Generic[P, C]):
 
     @property
     def unavailable(self) -> bool:
-        """Whether there is nothing to compile, as far as is known."""
+        """Whether it is known that nothing can be compiled."""
         return self.state is State.UNAVAILABLE
 
     @property
     def is_idle(self) -> bool:
-        """Whether the compiler has not been asked for anything."""
+        """Whether the compiler has not been asked to compile anything yet."""
         return self.state is State.IDLE
 
     @property
@@ -122,9 +126,9 @@ class Compilation(Generic[P, C]):
         return self.state in (State.IDLE, State.COMPILING, State.COMPILED)
 
     def poll(self) -> C | None:
-        """Return the compiled result, or None as long as the reference tier has to run.
+        """Return the compiled result; None as long as the reference tier has to run.
 
-        The first call plans, and starts the compilation if the cache lacks a kernel.
+        The first call makes the plan, and starts the compilation if the cache lacks a kernel.
         """
         self.begin()
         if self.state is State.COMPILED:
@@ -132,7 +136,7 @@ class Compilation(Generic[P, C]):
         return self.result
 
     def begin(self) -> None:
-        """Plan, and start the compilation if the cache lacks a kernel. Load nothing."""
+        """Make the plan, and start the compilation if the cache lacks a kernel. Load nothing."""
         if self.state is State.IDLE:
             self._begin()
 
@@ -141,7 +145,7 @@ class Compilation(Generic[P, C]):
 
         Raises:
             Interrupted: ``interrupted`` ended the wait before everything was compiled.
-            KernelError: a kernel does not compile.
+            KernelError: a kernel cannot be compiled.
             RunError: there is not enough memory.
         """
         if self.state in (State.READY, State.UNAVAILABLE):
@@ -163,10 +167,11 @@ class Compilation(Generic[P, C]):
         return self.result
 
     def pays(self, gain: float) -> bool:
-        """Return whether waiting for the compiled plan takes less time than going on by reference.
+        """Return whether waiting for the compiled plan takes less time than continuing by
+        reference.
 
         Args:
-            gain: seconds that the compiled plan saves in all runs to come.
+            gain: seconds that the compiled plan saves in all future runs.
         """
         if self.plan is None or not self.is_pending:
             return False
@@ -175,16 +180,17 @@ class Compilation(Generic[P, C]):
     def waited_if_it_pays(
         self, gain: Callable[[P], float], interrupted: Callable[[], bool]
     ) -> C | None:
-        """Return the result of `waited` if waiting `pays`, else None.
+        """Return the result of `waited` if waiting saves time (see `pays`), else None.
 
-        Asks at most twice: by the estimate, and by the time of the first run.
+        This calls ``gain`` twice at most: for the estimate, and again with the time of the
+        first run.
 
         Args:
-            gain: returns the seconds that a plan saves in all runs to come, as far as is known by
-                now.
+            gain: returns the seconds that a plan saves in all future runs, as far as is known
+            by now.
 
         Raises:
-            Interrupted: as `waited`.
+            Interrupted: as for `waited`.
         """
         if self._asked == 2:
             return None
@@ -196,7 +202,7 @@ class Compilation(Generic[P, C]):
         """Wait until the compiler is done, and return the result of `poll`.
 
         Raises:
-            Interrupted: ``interrupted`` ended the wait; the compiler goes on.
+            Interrupted: ``interrupted`` ended the wait. The compiler continues.
         """
         self.begin()
         job = self._job
@@ -207,7 +213,7 @@ class Compilation(Generic[P, C]):
         return self.poll()
 
     def planned(self) -> P | None:
-        """Return the plan, made now if need be, or None if nothing can be compiled."""
+        """Return the plan; make it if necessary. Return None if nothing can be compiled."""
         if self.plan is None:
             self.plan = self._make_plan()
             if self.plan is None:
@@ -215,7 +221,7 @@ class Compilation(Generic[P, C]):
         return self.plan
 
     def cancel(self) -> None:
-        """Take no further step and report nothing. A compiled plan that is ready stays ready."""
+        """Take no further step and report nothing. A plan that is already compiled stays usable."""
         with self._lock:
             if self.state in (State.IDLE, State.COMPILING, State.COMPILED):
                 self.state, self._job = State.CANCELLED, None
@@ -240,8 +246,7 @@ class Compilation(Generic[P, C]):
         job.on_done(self._finished)
 
     def _finished(self, job: Job) -> None:
-        """Note that the job is done. Runs in the thread that reads the compiling process's
-        answers."""
+        """Note that the job is done. This runs in the thread that reads the worker's answers."""
         with self._lock:
             if job is not self._job or self.state is not State.COMPILING:
                 return
@@ -253,7 +258,7 @@ class Compilation(Generic[P, C]):
         self._report(self._failure(job.failure.source, job.failure.message))
 
     def _switch(self) -> None:
-        """Load the compiled kernels. If they cannot be loaded, the reference goes on."""
+        """Load the compiled kernels. If they cannot be loaded, the reference tier continues."""
         assert self.plan is not None
         try:
             self._enter(self._load(self.plan))
@@ -271,7 +276,9 @@ class Compilation(Generic[P, C]):
 
 
 def failure_of(error: Exception) -> CompileFailure:
-    """Return the report for a kernel that does not compile or load, with all nodes it computes."""
+    """Return a report about a kernel that cannot be compiled or loaded, with all nodes that it
+    computes.
+    """
     nodes: tuple[str, ...] = ()
     if isinstance(error, KernelError):
         nodes = error.nodes or ((error.node,) if error.node else ())

@@ -1,9 +1,10 @@
 """The compilation of a kernel's source text to an object file, by numba and LLVM.
 
-The text defines ``kernel(args, task, ntasks)`` and imports what it uses. `frontend` translates it
-to LLVM by numba's rules; a text that it cannot translate goes through numba itself. Kernels are
-compiled with numpy's error model, without the GIL, without fastmath, without numba's runtime (so a
-kernel cannot allocate), and without wrappers for Python, which would double the work.
+The text defines ``kernel(args, task, ntasks)`` and imports what it uses. `frontend` translates
+it to LLVM by numba's rules. A text that it cannot translate is translated by numba itself.
+Kernels are compiled with numpy's error model, without the GIL, without fastmath, without
+numba's runtime (so a kernel cannot allocate), and without wrappers for Python, which would
+double the time.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ ENTRY_NAME = "kernel"
 # LLVM vectorises a loop over several arrays only if it may test at run time that they do not
 # overlap. Its default of 8 comparisons is fewer than a fused cluster of six arrays needs.
 _LLVM_OPTIONS = ("-runtime-memory-check-threshold=128",)
-# These processors run 512-bit vectors without slowing down (here exp and softplus are a fifth to a
-# half faster), but LLVM still avoids such vectors, as on their predecessors.
+# These processors run 512-bit vectors without slowing down: exp and softplus are a fifth to a half
+# faster. But LLVM avoids such vectors, because earlier processors slowed down.
 _WIDE = frozenset(
     {"icelake-client", "icelake-server", "sapphirerapids", "emeraldrapids", "graniterapids"}
 )
@@ -45,7 +46,7 @@ class KernelError(NodeflowError):
 
 @dataclass(frozen=True)
 class Inspection:
-    """The results of numba and LLVM for a kernel, for tests and for people."""
+    """The intermediate results of numba and LLVM for a kernel, for tests and for people."""
 
     types: dict[str, str]  # numba's type of every variable
     llvm: str
@@ -57,13 +58,13 @@ def compile_source(source: str, filename: str = "<kernel>") -> ObjectCode:
     """Compile a kernel's source text.
 
     Raises:
-        KernelError: the text does not compile; the message contains numba's message.
+        KernelError: the text cannot be compiled; the message contains numba's message.
     """
     return _compile(source, filename).object_code()
 
 
 def inspect_source(source: str) -> Inspection:
-    """Compile ``source``. Return numba's types, LLVM's text and the assembly."""
+    """Compile ``source``. Return numba's types, the LLVM text and the assembly."""
     built = _compile(source, "<kernel>")
     return Inspection(built.types, str(built.module), built.assembly())
 
@@ -102,10 +103,11 @@ def _compile(source: str, filename: str) -> _Built:
 
 
 def _translated(source: str, function: Callable) -> _Built | None:
-    """Compile by our own front end, or return None if it cannot.
+    """Compile with our own front end; return None if it cannot translate the text.
 
-    It cannot if only numba's front end understands the text, or if numba is another version than
-    the one whose internals ours uses. numba's own front end is then slower, but right.
+    It cannot if only numba's front end understands the text, or if the installed numba is not
+    the version whose internals it uses. Then numba's own front end is used, which is slower but
+    right.
     """
     try:
         library, module, types = translate_source(source, function)
@@ -116,7 +118,7 @@ def _translated(source: str, function: Callable) -> _Built | None:
 
 
 def translate_source(source: str, function: Callable) -> tuple[Any, Any, dict[str, str]]:
-    """Return the kernel in LLVM's language before any pass.
+    """Return the kernel as an LLVM module before any optimization.
 
     Raises:
         Untranslatable: see `frontend`.
@@ -143,7 +145,7 @@ def translate_source(source: str, function: Callable) -> tuple[Any, Any, dict[st
 
 
 def _contexts() -> tuple[Any, Any]:
-    """Return numba's typing and target contexts, refreshed, as a dispatcher would do."""
+    """Return numba's typing and target contexts, refreshed as a dispatcher of numba would do."""
     from numba.core.registry import cpu_target
 
     typing: Any = cpu_target.typing_context
@@ -155,7 +157,7 @@ def _contexts() -> tuple[Any, Any]:
 
 @cache
 def _subtarget() -> tuple[Any, Any]:
-    """Return numba's target context for kernels, and its flags: one pair for the process."""
+    """Return numba's target context for kernels, and its flags. The process has one pair."""
     from numba.core.compiler import _make_subtarget
 
     flags = _flags()
@@ -163,9 +165,9 @@ def _subtarget() -> tuple[Any, Any]:
 
 
 def _optimized(module: Any, library: Any, machine: Any) -> Any:
-    """Return LLVM's module with all functions that it calls, after LLVM's passes.
+    """Return the LLVM module with all functions that it calls, after LLVM's optimization.
 
-    numba would run some passes before, for reference counts, and would place the code in memory.
+    numba would first run passes for reference counts, and would place the code in memory.
     """
     import llvmlite.binding as llvm
 
@@ -181,7 +183,7 @@ def _optimized(module: Any, library: Any, machine: Any) -> Any:
 
 
 def _analysed(function: Callable) -> _Built:
-    """Compile by numba's own front end."""
+    """Compile with numba's own front end."""
     from numba.core import types
     from numba.core.compiler import compile_extra
 
@@ -226,7 +228,7 @@ def prepare_compiler() -> None:
 
     config: Any = numba_config
     errors: Any = numba_errors
-    # Most of numba's errors only say that another signature has to be tried. If colorama is
+    # Most errors inside numba only say that it has to try another signature. If colorama is
     # installed, each of them would prepare the terminal for colours.
     errors.termcolor()._markup = lambda text, *_: text
     llvm.initialize_native_asmparser()  # for the assembly in `result_tile`
@@ -241,7 +243,8 @@ def prepare_compiler() -> None:
 def load_compiler() -> None:
     """Import the compiler and the functions that kernels call, before the first kernel comes.
 
-    For a process that only compiles: afterwards numba does not know numpy's products.
+    This is for a process that only compiles: afterwards, numba does not support numpy's matrix
+    products.
     """
     import numba.np.linalg
 
@@ -255,9 +258,9 @@ def load_compiler() -> None:
 
 
 def _no_blas() -> None:
-    """Raise ImportError instead of looking for a BLAS as numba does.
+    """Raise ImportError, in place of numba's search for a BLAS.
 
-    numba would import scipy.linalg for it, a quarter of all imports. Kernels call BLAS by its
-    address.
+    numba would import scipy.linalg for it, which takes a quarter of all import time. Kernels
+    call BLAS by its address.
     """
     raise ImportError

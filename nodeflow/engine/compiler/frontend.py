@@ -1,10 +1,12 @@
-"""The translation of a kernel's text to LLVM in one pass; numba's front end takes some twenty.
+"""The translation of a kernel's text to LLVM in one pass. numba's front end needs some twenty
+passes.
 
-Most of the time of compiling a kernel went into features that no kernel uses: numba searches the
-bytecode for generators, closures and lists, and infers types to a fixed point. In a kernel every
-variable has the type of its first value and loops are ``range`` or ``while``, so one walk over the
-syntax tree suffices. Operators and functions mean the same as in numba (`numba_typing`). A text
-that uses anything else is `Untranslatable`, and numba's front end compiles it.
+Most of the time for compiling a kernel would go into features that no kernel uses: numba
+searches the bytecode for generators, closures and lists, and infers types to a fixed point. In
+a kernel, every variable has the type of its first value and loops are ``range`` or ``while``,
+so one walk over the syntax tree suffices. Operators and functions have the same meaning as in
+numba (`numba_typing`). A text that uses anything else raises `Untranslatable`, and numba's
+front end compiles it.
 """
 
 from __future__ import annotations
@@ -38,15 +40,15 @@ _OPERATORS: dict[type, Callable] = {
 
 @dataclass
 class _Scope:
-    """The names and targets that are known at a place in a function.
+    """The names and jump targets that are known at a place in a function.
 
     Attributes:
         names: values of its globals.
         functions: functions of its own text, by name.
         assigned: how often the text assigns each variable.
-        bound: variables that are assigned once, if they are defined here.
+        bound: values of variables that are assigned once, if they are defined here.
         places: memory of the other variables; LLVM turns it into registers.
-        counters: variables that count up from zero or more: indices that do not wrap around.
+        counters: variables that count up from zero or more. As indices, they are never negative.
         loops: targets of ``continue`` and ``break`` of the enclosing loops.
         end: target of ``return``.
         result: memory of the result, once there is one.
@@ -65,14 +67,14 @@ class _Scope:
 
 
 class Translator:
-    """The translation of a function. Functions of the same text that it calls become part of it.
+    """The translator of a function. Functions of the same text that it calls are inlined.
 
     Args:
         tree: the text.
         names: values of its globals.
         typing: numba's typing context.
         target: numba's target context; its active code library gets the functions that kernels
-            call.
+        call.
 
     Attributes:
         types: numba's type of every variable.
@@ -107,7 +109,8 @@ class Translator:
         """Emit the body of a function with these arguments, and return its result.
 
         Args:
-            where: scope with the prefix, and with the meanings of names in the function's text.
+            where: the scope, with a prefix for names and the meanings of names in the
+            function's text.
         """
         outer, assigned = self._scope, _assigned(item)
         self._scope = _Scope(where.prefix, where.names, where.functions, assigned)
@@ -133,7 +136,7 @@ class Translator:
         return self._builder.block.is_terminated
 
     def _block(self, body: Sequence[ast.stmt]) -> None:
-        """Emit statements. Variables that are defined in them are unknown afterwards."""
+        """Emit statements. Variables that are first assigned in them are unknown afterwards."""
         outer = dict(self._scope.bound)
         for item in body:
             if self._ended:
@@ -262,10 +265,10 @@ class Translator:
         self._builder.position_at_end(after)
 
     def _wish(self, wishes: Sequence[str], group: Any) -> Any:
-        """Return the metadata of a loop.
+        """Return the LLVM metadata of a loop for the optimizations that it asks for.
 
-        By it, LLVM computes four vectors of the loop at a time, or assumes that no iteration writes
-        memory (marked by ``group``) that another one uses.
+        They make LLVM compute four vectors of the loop at a time, or assume that no iteration
+        writes memory (marked by ``group``) that another iteration uses.
         """
         module = self._builder.module
         found = []
@@ -277,13 +280,15 @@ class Translator:
             found.append(module.add_metadata([name, group]))
         number = ir.Constant(ir.IntType(32), len(module.metadata))  # tells loops apart
         node = module.add_metadata([*found, number])
-        # by this reference to itself LLVM recognises a loop's metadata
+        # The metadata refers to itself, because LLVM recognises a loop's metadata by that.
         node.operands = (node, *node.operands)
         return node
 
     def _goes_on(self, counter: Any, end: Any, by: Any, step: int | None) -> Any:
-        """Return whether a range is not at its end. It counts by ``by`` (``step``, if it is
-        known)."""
+        """Return whether a range has not reached its end.
+
+        It counts by ``by``, whose value is ``step`` if known.
+        """
         below = self._builder.icmp_signed("<", counter, end)
         if step is not None and step > 0:
             return below
@@ -334,7 +339,10 @@ class Translator:
     # ---- conditions ---------------------------------------------------------------------------
 
     def _branch(self, item: ast.expr, yes: Any, no: Any) -> None:
-        """Go to ``yes`` or ``no`` by the test, and evaluate no more of it than needed."""
+        """Jump to ``yes`` or ``no`` depending on a test.
+
+        Evaluate no more of the test than necessary.
+        """
         if isinstance(item, ast.BoolOp):
             for part in item.values[:-1]:
                 then = self._new_block("also")
@@ -453,8 +461,10 @@ class Translator:
     # ---- functions of `devicelib` -------------------------------------------------------------
 
     def _takes(self, helper: Helper, kinds: tuple[Any, ...]) -> bool:
-        """Return whether a helper can be translated for these types. It is tried once,
-        separately."""
+        """Return whether a helper can be translated for these types.
+
+        This is tried once, in a separate module.
+        """
         key = helper.item, kinds
         if key not in _taken:
             _taken[key] = Translator(_NOTHING, {}, self._typing, self._meaning.target).tries(
@@ -483,8 +493,9 @@ class Translator:
         return _Scope(prefix, helper.names, {}, Counter())
 
     def _call_helper(self, helper: Helper, arguments: Sequence[Value]) -> Value:
-        """Return the result of a call of a helper as a separate function, as numba would
-        make it."""
+        """Return the result of calling a helper as a separate function, in the form that numba
+        would give it.
+        """
         values = [self._meaning.computed(a) for a in arguments]
         key = helper.item, tuple(v.type for v in values)
         if key not in self._helpers:
@@ -524,7 +535,9 @@ class Translator:
         return self._meaning.element(whole, index, self._is_counter(item.slice))
 
     def _is_counter(self, item: ast.expr) -> bool:
-        """Return whether an index is known not to be negative, so that it need not wrap around."""
+        """Return whether an index is known not to be negative, so that no check for negative
+        indices is needed.
+        """
         return isinstance(item, ast.Name) and item.id in self._scope.counters
 
     def _index(self, item: ast.expr) -> Value:
@@ -535,8 +548,10 @@ class Translator:
 
 @lru_cache(maxsize=512)
 def _assigned(item: ast.FunctionDef) -> Counter[str]:
-    """Return how often the text of a function assigns each variable. Arguments are assigned
-    once."""
+    """Return how often the text of a function assigns each variable.
+
+    An argument counts as assigned once.
+    """
     stored = (n.id for n in ast.walk(item)
               if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))  # fmt: skip
     return Counter([*(a.arg for a in item.args.args), *stored])
@@ -544,11 +559,11 @@ def _assigned(item: ast.FunctionDef) -> Counter[str]:
 
 _NOTHING = ast.Module([], [])
 _taken: dict[tuple[ast.FunctionDef, tuple[Any, ...]], bool] = {}
-"""Whether a helper can be translated for some types, if it was tried."""
+"""For each helper and types that were tried, whether the helper can be translated."""
 
 
 class _Group(ir.MDValue):
-    """The mark of the elements that a loop reads and writes."""
+    """The mark of the array elements that a loop reads and writes."""
 
     def __init__(self, module: ir.Module) -> None:
         super().__init__(module, [], str(len(module.metadata)))
@@ -558,9 +573,9 @@ class _Group(ir.MDValue):
 
 
 def _wishes(item: ast.For) -> tuple[list[str], list[ast.expr]]:
-    """Return the wishes around the end of a loop's range, and the range's arguments without them.
+    """Return the optimizations that a loop asks for, and the arguments of its range without them.
 
-    A loop with wishes is ``for NAME in range(independent(interleaved(END)))``.
+    A loop asks for them in the form ``for NAME in range(independent(interleaved(END)))``.
     """
     wishes: list[str] = []
     arguments = item.iter.args if isinstance(item.iter, ast.Call) else []

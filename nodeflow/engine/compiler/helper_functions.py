@@ -1,6 +1,7 @@
 """The functions of `devicelib` that kernels call, as syntax trees that `frontend` translates.
 
-numba would take each function through its whole pipeline, which takes longer than the kernels do.
+numba would send each function through its whole pipeline, which takes longer than compiling the
+kernels.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ HOME = "nodeflow.engine.devicelib."
 
 @dataclass(frozen=True)
 class Helper:
-    """A function in Python whose text is known.
+    """A Python function whose text is known.
 
     Attributes:
         names: values of the names that it does not define itself.
-        inlined: whether it becomes a part of its caller, however long it is.
+        inlined: whether it is inlined into its caller, regardless of its length.
     """
 
     item: ast.FunctionDef
@@ -36,8 +37,7 @@ class Helper:
 
 
 def helper_for(function: Any, types: Sequence[Any]) -> Helper | None:
-    """Return the text of a function for arguments of these types, or None if numba must
-    compile it."""
+    """Return the text of a function for arguments of these types; None if numba must compile it."""
     inlined = getattr(function, "is_inlined", False)
     if isinstance(function, Dispatcher):
         function = function.py_func
@@ -65,9 +65,9 @@ def _definition(function: FunctionType) -> ast.FunctionDef | None:
 
 @cache
 def _definitions(module: str) -> dict[tuple[str, int], ast.FunctionDef]:
-    """Return the top-level functions of a module, by name and first line, decorators included.
+    """Return the top-level functions of a module, by name and first line, including decorated ones.
 
-    Lambdas that stand on a line of their own are found as well.
+    Lambdas that are on a line of their own are found as well.
     """
     tree = ast.parse(inspect.getsource(sys.modules[module]))
     found = {

@@ -1,4 +1,4 @@
-"""Jobs of the process that compiles: the next source, and the jobs that are done."""
+"""The queue of the compiling process: which source comes next, and which jobs are done."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Answer:
-    """The outcome of a job.
+    """The result of a job.
 
     Attributes:
-        failed: index of the source that does not compile, and the error; None if all compile.
-        compiled: number of sources that were compiled for it; the others were in the cache.
+        failed: index of the source that cannot be compiled, and the error; None if all can.
+        compiled: number of sources that were compiled for the job; the others were in the cache.
     """
 
     job: int
@@ -21,24 +21,25 @@ class Answer:
 
 
 class _Job:
-    """The waiting sources of a job, by text, with their index."""
+    """The sources of a job that are not compiled yet, by text, with their indices."""
 
     def __init__(self, sources: Sequence[str]) -> None:
         self.left = {source: index for index, source in reversed([*enumerate(sources)])}
-        # The last one comes next: long texts first, so that several processes end at the same time.
+        # The last one is compiled next. So long texts come first, and several processes end at
+        # about the same time.
         self.todo = sorted(self.left, key=len)
         self.compiled = 0
 
 
 class Jobs:
-    """The jobs that are not done. The newest comes first, because the user waits for it."""
+    """The jobs that are not done. The newest job comes first, because the user waits for it."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, _Job] = {}
         self._running: set[str] = set()
 
     def add(self, number: int, sources: Sequence[str]) -> list[Answer]:
-        """Add a job. Without sources it is done at once. Return answers."""
+        """Add a job. Return the answers of jobs that are done, as is a job without sources."""
         if not sources:
             return [Answer(number, None, 0)]
         self._jobs[number] = _Job(sources)
@@ -55,7 +56,8 @@ class Jobs:
         return None
 
     def done(self, source: str, compiled: bool, error: str = "") -> list[Answer]:
-        """Note that a source is in the cache, or does not compile, and return the jobs it decides.
+        """Note that a source is in the cache or cannot be compiled. Return the answers of jobs
+        that are done now.
 
         Args:
             compiled: whether the cache lacked it.

@@ -23,19 +23,22 @@ _CHOICES: dict[Any, str] = {min: "<", max: ">"}
 _kinds: dict[Any, Any] = {}
 """numba's types of functions, modules and dtypes."""
 _signatures: dict[tuple[Any, tuple], Any] = {}
-"""Signatures that numba chose before; None if it finds none, for example without values of
-literals."""
+"""Signatures that numba chose earlier; None if it found none, for example without the values of
+literals.
+"""
 _implementations: dict[tuple[Any, Any, Any], Any] = {}
-"""Implementations of signatures by target context; numba would search all of its own each time."""
+"""Implementations of signatures, by target context. numba would search all its implementations
+each time.
+"""
 
 
 class Untranslatable(Exception):
-    """The text uses something that only numba's front end knows."""
+    """An error: the text uses something that only numba's front end supports."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """The value of an expression: an LLVM value of one of numba's types.
+    """The value of an expression: an LLVM value with one of numba's types.
 
     Literals, functions and dtypes have no LLVM value; ``known`` is then the Python object.
     """
@@ -46,16 +49,16 @@ class Value:
 
 
 class Meaning:
-    """An emitter of instructions at the position of ``builder``.
+    """An emitter of instructions with numba's meaning, at the position of ``builder``.
 
     Args:
         typing: numba's typing context.
         target: numba's target context; its active code library gets the functions that kernels
-            call.
+        call.
 
     Attributes:
         builder: position of new instructions.
-        group: the mark of elements in a loop whose iterations are independent.
+        group: the mark of array elements in a loop whose iterations are independent.
     """
 
     def __init__(self, typing: Any, target: Any) -> None:
@@ -65,7 +68,7 @@ class Meaning:
         self._typing = typing
 
     def computed(self, value: Value) -> Value:
-        """Return the value in a register, also for literals."""
+        """Return the value in a register. A literal becomes a constant."""
         if value.llvm is not None:
             return value
         constant = self.target.get_constant_generic(self.builder, value.type, value.known)
@@ -81,8 +84,10 @@ class Meaning:
         return Value(types.unliteral(self._kind(known)), known=known)
 
     def _kind(self, known: Any) -> Any:
-        """Return numba's type of a function, a module or a dtype, cached because numba takes
-        long."""
+        """Return numba's type of a function, a module or a dtype.
+
+        It is cached because numba takes long.
+        """
         if not callable(known) and not isinstance(known, ModuleType):
             return self._typing.resolve_value_type(known)
         if known not in _kinds:
@@ -117,7 +122,7 @@ class Meaning:
         return [Value(kind, part) for kind, part in zip(kinds, parts, strict=True)]
 
     def call(self, function: Any, arguments: Sequence[Value]) -> Value:
-        """Return the result of a function or an operator on these types, as numba computes it."""
+        """Return the result of a function or operator for these arguments, as numba computes it."""
         if function in (min, max) and len(arguments) > 1 and all(a.type == INT for a in arguments):
             return reduce(partial(self._choose, _CHOICES[function]), arguments)
         kind, signature = self._signature(function, arguments)
@@ -136,7 +141,9 @@ class Meaning:
         return Value(types.unliteral(signature.return_type), result)
 
     def _choose(self, sign: str, one: Value, other: Value) -> Value:
-        """Return min or max of two integers by two instructions; numba would call a function."""
+        """Return min or max of two integers by two instructions, where numba would call a
+        function.
+        """
         first, second = self.computed(one).llvm, self.computed(other).llvm
         second_wins = self.builder.icmp_signed(sign, second, first)
         return Value(INT, self.builder.select(second_wins, second, first))
@@ -160,7 +167,7 @@ class Meaning:
         return kind, signature
 
     def _chosen(self, kind: Any, given: tuple) -> Any:
-        """Return the signature for these types, or None if there is none."""
+        """Return the signature that numba chooses for these types, or None if there is none."""
         key = kind, given
         if key not in _signatures:
             try:
@@ -170,8 +177,11 @@ class Meaning:
         return _signatures[key]
 
     def element(self, whole: Value, index: Value, plain: bool) -> Value:
-        """Return an element of an array. ``plain``: whether the index is known not to be
-        negative."""
+        """Return an element of an array.
+
+        Args:
+            plain: whether the index is known not to be negative.
+        """
         pointer = self._pointer(whole, index, plain)
         if pointer is None:
             return self.call(operator.getitem, [whole, index])
@@ -191,7 +201,7 @@ class Meaning:
 
     @contextmanager
     def _marked(self) -> Iterator[None]:
-        """Mark the loads and stores among the instructions that are emitted inside this context."""
+        """Mark those instructions emitted inside this context that load or store array elements."""
         instructions = self.builder.block.instructions
         first = len(instructions)
         yield
@@ -215,7 +225,7 @@ class Meaning:
         return self.builder.gep(data, [self.builder.select(negative, wrapped, place)])
 
     def _field(self, whole: Value, name: str) -> Any:
-        """Return a field of an array's record: the value that was put there, if it is known."""
+        """Return a field of an array's record. If the value stored there is known, return that."""
         position = self.target.data_model_manager[whole.type].get_field_position(name)
         record = whole.llvm
         while isinstance(record, InsertValue):

@@ -19,14 +19,15 @@ from nodeflow.free_memory import give_back_code
 if TYPE_CHECKING:
     import numpy as np
 
-# A kernel's native entry has numba's own calling convention: status f(result*, exception*, args,
-# task, ntasks); the status is 0 unless the kernel raised.
+# A kernel's native function has numba's calling convention: status f(result*, exception*, args,
+# task, ntasks). The status is 0 unless the kernel raised an error.
 _POINTERS = [ctypes.c_void_p, ctypes.c_void_p]
 ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, *_POINTERS, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
 REST_SECONDS = 0.2
-"""Seconds without a kernel to load after which LLVM's pages are released, in a process that asked
-for it."""
+"""Seconds without a kernel to load after which LLVM's memory is returned, in a process that
+asked for it.
+"""
 
 _lock = threading.Lock()
 _loaded = threading.Event()
@@ -34,15 +35,15 @@ _ready = False
 
 
 class MissingSymbols(Exception):
-    """An object file needs functions that this process does not have."""
+    """An error: an object file needs functions that this process does not have."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """Machine code ready to call.
+    """Machine code that can be called.
 
-    ``address`` goes into a program's table. ``key`` is the name of its cache entry. Calling the
-    object runs one task with the GIL released, for tests and for the dispatch loop.
+    ``address`` is stored in a program's table. ``key`` is the name of its cache entry. Calling
+    the object runs one task without the GIL, for tests and for the dispatch loop.
     """
 
     address: int
@@ -53,7 +54,7 @@ class Kernel:
     )  # owns the code; must live as long as the address
 
     def __call__(self, args: int | np.ndarray, task: int = 0, ntasks: int = 1) -> int:
-        """Run task ``task`` of ``ntasks`` on slots at address (or array of int64) ``args``."""
+        """Run task ``task`` of ``ntasks``. ``args`` is an array of int64 slots, or its address."""
         address = args if isinstance(args, int) else args.ctypes.data
         scratch = (ctypes.c_int64 * 2)()
         at = ctypes.addressof(scratch)
@@ -62,8 +63,9 @@ class Kernel:
 
 @dataclass(frozen=True)
 class ObjectCode:
-    """A kernel as stored in the cache: object file, symbol, and the external symbols that it
-    needs."""
+    """A kernel in the form stored in the cache: object file, symbol, and the external symbols
+    that it needs.
+    """
 
     symbol: str
     externals: tuple[str, ...]
@@ -71,11 +73,11 @@ class ObjectCode:
 
 
 def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
-    """Place the object file in memory and return its entry.
+    """Load the object file into memory and return its entry point as a kernel.
 
     Raises:
         MissingSymbols: it calls functions that this process lacks. LLVM would end the process.
-        RuntimeError, OSError: LLVM does not take it as an object file.
+        RuntimeError, OSError: LLVM does not accept it as an object file.
     """
     import llvmlite.binding as llvm
 
@@ -97,7 +99,9 @@ def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
 
 
 def rest_between_loads() -> None:
-    """Release the pages of LLVM, 50 MB, to the system whenever no kernel is loaded, from now on."""
+    """From now on, return LLVM's memory (50 MB) to the system whenever no kernel is being
+    loaded.
+    """
     threading.Thread(target=_rest, name="nodeflow-llvm-rests", daemon=True).start()
 
 
@@ -111,7 +115,7 @@ def _rest() -> None:
 
 
 def _target_machine(llvm: Any) -> Any:
-    """Return a new target machine, because the engine owns it."""
+    """Return a new target machine. Each execution engine owns its own."""
     global _ready
     if not _ready:
         llvm.initialize_native_target()

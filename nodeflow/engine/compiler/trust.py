@@ -1,14 +1,14 @@
-"""The check of files that are loaded as machine code: only this user can have written them.
+"""The check that only this user can have written files that are loaded as machine code.
 
 - The cache folder and each file in it belong to this user, and nobody else can write to them.
-- Each folder above belongs to this user or to root. Nobody else can write to it, unless its sticky
-  bit keeps others from replacing files that are not theirs. Links are resolved first, and their
-  targets are checked and used.
-- Each file carries an HMAC-SHA256 (RFC 2104) of its name and content, under a key of mode 0600 that
-  lies outside the cache. So no file that somebody else made counts, even if it arrives with the
-  right owner and mode, for example unpacked from an archive.
+- Each parent folder belongs to this user or to root. Nobody else can write to it, unless its
+  sticky bit keeps others from replacing files that are not theirs. Links are resolved first,
+  and their targets are checked and used.
+- Each file has an HMAC-SHA256 (RFC 2104) of its name and content, under a key of mode 0600 that
+  is stored outside the cache. So a file that somebody else made is never accepted, even if it
+  has the right owner and mode, for example because it was unpacked from an archive.
 
-On Windows, access lists keep a profile from other users, so there only the HMAC is checked.
+On Windows, access lists protect a profile from other users, so there only the HMAC is checked.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ _POSIX = os.name == "posix"
 
 
 class Untrusted(Exception):
-    """Somebody else may have made a file or folder; the text says why."""
+    """An error: somebody else may have made a file or folder. The text says why."""
 
 
 def own_folder(folder: Path) -> Path:
-    """Make the folder if need be, keep others out of it, and return its real path.
+    """Create the folder if necessary, remove access for others, and return its real path.
 
     Raises:
         Untrusted: it belongs to somebody else, or others can replace it.
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not _POSIX:
@@ -89,7 +89,10 @@ def _others_write(status: os.stat_result) -> bool:
 
 @lru_cache(maxsize=8)
 def _group_of_one(group: int) -> bool:
-    """Return whether a group has only this user, as many systems make a group for each user."""
+    """Return whether this user is the only member of a group.
+
+    Many systems make a group for each user.
+    """
     import grp
     import pwd
 
@@ -102,12 +105,12 @@ def _group_of_one(group: int) -> bool:
 
 
 def read_own(path: Path, *, secret: bool = False) -> bytes:
-    """Return the content of a regular file of this user that nobody else can write.
+    """Return the content of a regular file of this user to which nobody else can write.
 
-    With ``secret``, nobody else can read it either.
+    With ``secret``, the file must not be readable by others either.
 
     Raises:
-        Untrusted: it is a link, no regular file, somebody else's, or open to others.
+        Untrusted: it is a link, not a regular file, somebody else's, or accessible to others.
         OSError: it is missing or cannot be read.
     """
     try:
@@ -134,7 +137,7 @@ def read_own(path: Path, *, secret: bool = False) -> bytes:
 
 
 def sealed(name: str, content: bytes) -> bytes:
-    """Return the content of a file of this name, behind a line with its HMAC.
+    """Return the content to store in a file of this name: a line with its HMAC, then ``content``.
 
     Raises:
         Untrusted, OSError: there is no key, and none can be made.
@@ -143,10 +146,10 @@ def sealed(name: str, content: bytes) -> bytes:
 
 
 def unsealed(name: str, data: bytes) -> bytes:
-    """Return the content that `sealed` was given.
+    """Return the content of a file that `sealed` made, after checking its HMAC.
 
     Raises:
-        Untrusted: this user's key did not seal it under this name.
+        Untrusted: this user's key did not sign it under this name.
         OSError: there is no key, and none can be made.
     """
     code, _, content = data.partition(b"\n")
@@ -162,12 +165,12 @@ def _code(name: str, content: bytes) -> bytes:
 
 @lru_cache(maxsize=1)
 def signing_key() -> bytes:
-    """Return this user's key, read once in a process.
+    """Return this user's key, which is read once per process.
 
     A new key is made if there is none, or if others may know it.
 
     Raises:
-        Untrusted: the file is something else, or others can replace it.
+        Untrusted: the file is not a key, or others can replace it.
         OSError: there is no key and it cannot be written.
     """
     path = kernel_key_file()
@@ -202,7 +205,7 @@ def _key_in(path: Path) -> bytes | None:
 
 
 def _make_key(path: Path) -> None:
-    """Put a new key there, unless another process is faster."""
+    """Write a new key to a path, unless another process has just done so."""
     handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)  # of mode 0600
     try:
         with opened(handle) as file:

@@ -1,13 +1,13 @@
 """The process that compiles: it reads kernel sources and fills the disk cache.
 
 `background.BackgroundCompiler` starts it as ``python -m nodeflow.engine.compiler.worker``. Each
-line of its input is a job, ``[3, [source, ...]]``. Once a job is done, the process answers with a
-line, ``[3, null, 12]``: the failure (the index of a source and the error), if any, and the number
-of kernels compiled. The newest job comes first. The process ends when its input does, so it never
-outlives its parent.
+line of its input is a job, ``[3, [source, ...]]``. When a job is done, the process answers with
+a line, ``[3, null, 12]``: the failure (the index of a source and the error) or null, and the
+number of kernels compiled. The newest job comes first. The process ends when its input does, so
+it never outlives its parent.
 
-Importing the compiler takes as long as compiling some twenty kernels. So it is imported once, and
-then a process is forked for each core, on systems that fork safely.
+Importing the compiler takes as long as compiling some twenty kernels. So it is imported once,
+and then a process is forked for each core, on systems that fork safely.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ from nodeflow.engine.compiler.jobs import Answer, Jobs
 from nodeflow.engine.cores import cores
 
 FORKS = sys.platform == "linux"
-"""Whether processes are forked. On other systems, libraries may have threads that a fork leaves
-behind."""
+"""Whether processes are forked. On other systems, libraries may have threads, which a fork does
+not copy.
+"""
 MOST = 4
-"""Most processes that compile. Each takes some 50 MB, and for the kernels of most trainings so many
-need no noticeable time."""
+"""Maximum number of processes that compile. Each takes some 50 MB, and with this many the
+kernels of most trainings need no noticeable time.
+"""
 IDLE_S = 10.0
-"""Seconds after which a process with nothing to do ends, which gives its memory back."""
+"""Seconds without work after which a process ends, to free its memory."""
 
 Write = Callable[[Answer], None]
 
 
 def main() -> None:
-    """Serve until the input ends."""
+    """Answer jobs until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # nothing that prints may mix with the answers
@@ -60,8 +62,9 @@ def main() -> None:
 
 
 def _compile(source: str) -> tuple[bool, str]:
-    """Compile a kernel. Return whether the cache lacked it, and the error if it does not
-    compile."""
+    """Compile a kernel. Return whether the cache lacked it, and the error if it cannot be
+    compiled.
+    """
     from nodeflow.engine.compiler.cache import compile_to_cache
 
     try:
@@ -71,7 +74,7 @@ def _compile(source: str) -> tuple[bool, str]:
 
 
 def _serve_alone(write: Write) -> None:
-    """Serve job by job, without other processes."""
+    """Compile one job after the other in this process, without forked processes."""
     jobs = Jobs()
     for line in sys.stdin:
         answers = jobs.add(*json.loads(line))
@@ -109,25 +112,26 @@ class _Child:
         self.file.flush()
 
     def taken(self) -> tuple[str, bool, str] | None:
-        """Return the source that it has compiled and the result of `_compile`; None if it has
-        ended."""
+        """Return the source that it has compiled and the result of `_compile`; None if the
+        process has ended.
+        """
         line, source, self.source = self.file.readline(), self.source, None
         return (source, *json.loads(line)) if line and source is not None else None
 
     def forget(self) -> None:
-        """Close this side of the connection."""
+        """Close the parent's side of the connection."""
         with contextlib.suppress(OSError):  # unsent data
             self.file.close()
         self.socket.close()
 
     def close(self) -> int:
-        """Let the process end. Return its exit status, negative for a signal."""
+        """End the process. Return its exit status, negative for a signal."""
         self.forget()
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 def _answer_all(connection: socket.socket) -> None:
-    """Compile the sources that come in and answer each, as a forked process."""
+    """Compile the sources that arrive and answer each. This is the work of a forked process."""
     with connection.makefile("rw", encoding="utf-8") as file:
         for line in file:
             file.write(json.dumps(_compile(json.loads(line))) + "\n")
@@ -150,7 +154,7 @@ class _Forked:
         self._input = b""
 
     def serve(self) -> None:
-        """Serve until the input ends."""
+        """Answer jobs until the input ends."""
         while True:
             self._give_out()
             busy = any(child.source is not None for child in self._children)
@@ -165,7 +169,7 @@ class _Forked:
                     return
 
     def _read(self) -> bool:
-        """Take jobs from the input. Return False at its end."""
+        """Read jobs from the input. Return False at its end."""
         data = os.read(0, 1 << 16)
         *lines, self._input = (self._input + data).split(b"\n")
         for line in lines:
@@ -173,7 +177,7 @@ class _Forked:
         return bool(data)
 
     def _give_out(self) -> None:
-        """Keep as many processes busy as there are cores."""
+        """Send sources to processes, until as many are busy as there are cores."""
         idle = [child for child in self._children if child.source is None]
         while idle or len(self._children) < min(MOST, cores()):
             source = self._jobs.next()
@@ -190,7 +194,9 @@ class _Forked:
         return child
 
     def _close_all(self) -> None:
-        """Close the connections of other children, in a child, so that they see their end."""
+        """In a forked child, close the connections to other children, so that these notice
+        their end.
+        """
         for other in self._children:
             other.forget()
         self._ready.close()

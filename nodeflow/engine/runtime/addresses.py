@@ -1,4 +1,4 @@
-"""Addresses of arrays for kernels. numpy takes longer to find one than to copy a small array."""
+"""Addresses of arrays for kernels. numpy's own look-up takes longer than copying a small array."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ctypes
 import numpy as np
 
 STAYS = 16 << 10
-"""Most bytes of a fed array or a result that is copied to or from memory that stays bound."""
+"""Maximum bytes of a fed array or a result that is copied to or from memory that stays bound."""
 
 _Byte = ctypes.c_char
 
@@ -15,8 +15,9 @@ _Byte = ctypes.c_char
 def address_of(array: np.ndarray) -> int:
     """Return the address of an array's first byte.
 
-    ``array.ctypes.data`` takes four times as long. It remains for arrays without a writable buffer:
-    read-only arrays, arrays without elements, and dtypes that are not numpy's own.
+    ``array.ctypes.data`` takes four times as long. It is used only for arrays without a
+    writable buffer: read-only arrays, arrays without elements, and dtypes that are not numpy's
+    own.
     """
     flags = array.flags
     if array.size and flags.writeable and flags.c_contiguous and array.dtype.isbuiltin == 1:
@@ -32,7 +33,7 @@ def plain(array: np.ndarray) -> np.ndarray:
 
 
 class Swapped:
-    """The two arrays of a variable that change places at each run, with their addresses.
+    """The two arrays of a variable that alternate from run to run, with their addresses.
 
     A run may assign a hundred variables, so addresses are looked up only once.
     """
@@ -43,7 +44,7 @@ class Swapped:
         self._last = self._older = (None, 0)
 
     def address(self, array: np.ndarray) -> int:
-        """Return an array's address, which is kept as long as the array is one of the last two."""
+        """Return an array's address, which is cached while the array is one of the last two."""
         if self._older[0] is array:
             self._last, self._older = self._older, self._last
         elif self._last[0] is not array:

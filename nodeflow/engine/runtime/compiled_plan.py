@@ -1,6 +1,7 @@
-"""A plan with memory and machine code: binds addresses, runs programs and references between them.
+"""A plan with memory and machine code: binds addresses, and runs programs and ops by reference
+between them.
 
-The counterpart of `interpreter.Interpreter`: same inputs, same results up to rounding.
+It is the counterpart of `interpreter.Interpreter`: same inputs, and same results up to rounding.
 """
 
 from __future__ import annotations
@@ -32,21 +33,21 @@ if TYPE_CHECKING:
     from nodeflow.engine.variables import Variables
 
 FEW = 8
-"""Most words that are set one by one, which is quicker for so few."""
+"""Maximum number of words that are set one by one, which is faster for so few."""
 INTERRUPTIBLE_NS = 20_000_000
-"""Estimated nanoseconds above which a run lets Ctrl-C through."""
+"""Estimated duration in nanoseconds above which Ctrl-C can interrupt a run."""
 
 
 class CompiledPlan:
     """The executor of one plan. Two threads must not enter it at once.
 
     Attributes:
-        given_by: the bound run whose feeds and variables it holds, and which passes only changes;
-            None if the next run passes everything.
-        shadows: for each variable in ``plan.direct``, the array with its value after the run. The
-            caller may keep the array in exchange for another one.
-        results: storages whose arrays belong to the caller after the run. Of other results, which
-            are small, the caller gets copies.
+        given_by: the bound run whose feeds and variables are in place, so that it passes only
+        changes; None if the next run must pass everything.
+        shadows: for each variable in ``plan.direct``, the array with its value after the run.
+        The caller may keep the array in exchange for another one.
+        results: storages whose arrays belong to the caller after the run. Other results are
+        small, and the caller gets copies of them.
     """
 
     def __init__(self, plan: Plan, arena: Arena, team: Team) -> None:
@@ -73,7 +74,9 @@ class CompiledPlan:
         self.shadows: dict[Node, np.ndarray] = {}
         self._sets = Turns()
         self._stored: int | None = None
-        """`Variables.version` after a run stored the assigned values."""
+        """The value of `Variables.version` after the last run that stored assigned values; None
+        if there is none.
+        """
         self._swapped = {s: Swapped() for v, s in plan.schedule.reads.items() if v in plan.direct}
         for variable, storage in plan.direct.items():
             self._replace_shadow(variable, self._new_array(storage))
@@ -107,8 +110,9 @@ class CompiledPlan:
         self.given_by: object = None
 
     def _only_table(self) -> Table | None:
-        """Return the table of a plan that consists only of it, and whose new values are all
-        shadows."""
+        """Return the table of a plan that consists of a single table and whose new values are
+        all in shadows; else None.
+        """
         if len(self._tables) != 1 or self._inplace or self._work > INTERRUPTIBLE_NS:
             return None
         if self.plan.schedule.writes.keys() != self.shadows.keys() or self.plan.phases[0].fallback:
@@ -118,11 +122,11 @@ class CompiledPlan:
     # ---- memory -------------------------------------------------------------------------------
 
     def _set(self, storage: int, array: np.ndarray) -> None:
-        """Use the memory of a contiguous array for a storage."""
+        """Bind a storage to the memory of a contiguous array."""
         self._place(storage, array, address_of(array))
 
     def _place(self, storage: int, array: np.ndarray, address: int) -> None:
-        """Use an array for a storage like `_set`, if its address is known."""
+        """Bind a storage to an array, like `_set`, but with a known address."""
         self._arrays[storage] = array
         if self._bound.get(storage) != address:
             self._bound[storage] = address
@@ -134,12 +138,13 @@ class CompiledPlan:
                 table.bind(storage, address)
 
     def feed_memory(self, slot: int) -> np.ndarray | None:
-        """Return the memory to which a slot's fed values are copied, or None if it takes the
-        array."""
+        """Return the memory into which a slot's fed values are copied; None if the fed array
+        itself is bound.
+        """
         return self._arrays[slot] if slot in self._fed else None
 
     def _give(self, given: Mapping[int, np.ndarray]) -> None:
-        """Place the given arrays: feeds, and variables whose arrays are other ones."""
+        """Bind the given arrays: feeds, and variables whose arrays have been replaced."""
         fed, own, arrays = self._fed, self._own, self._arrays
         for slot, array in given.items():
             if slot in fed:
@@ -150,17 +155,17 @@ class CompiledPlan:
                 self._set(slot, plain(array))
 
     def let_go(self, given: Iterable[int]) -> None:
-        """Drop the arrays that a run was given. The next run is given them again."""
+        """Release the arrays that a run was given. The next run must pass them again."""
         kept = {*self._fed, *self._swapped, *self.plan.home.values()}
         for slot in given:
             if slot not in kept:
                 self._arrays.pop(slot, None)
 
     def _new_array(self, storage: int) -> np.ndarray:
-        """Return memory for a storage.
+        """Return new memory for a storage.
 
         Raises:
-            RunError: there is not enough memory; names the node.
+            RunError: there is not enough memory; the error names the node.
         """
         shape, dtype, size = self._made.get(storage) or self._layout(storage)
         try:
@@ -176,7 +181,7 @@ class CompiledPlan:
         return type_.shape, numpy_dtype(type_.dtype), size_of([type_])  # type: ignore[return-value]
 
     def _place_arena(self) -> None:
-        """Bind all storages in the arena, if it has moved since the last run."""
+        """Bind all storages in the arena again, if it has moved since the last run."""
         if self._generation == self.arena.generation:
             return  # it never gets smaller
         self.plan.reserve(self.arena)
@@ -196,7 +201,8 @@ class CompiledPlan:
 
     def _store(self, variables: Variables) -> None:
         """Store the assigned values in the variables, in exchange for memory for their next
-        values."""
+        values.
+        """
         if variables.version == self._stored:  # they hold the values of the previous run
             variables.store_all(self.shadows)
             self._take_turns(*self._sets.turn(self._placed))
@@ -205,7 +211,7 @@ class CompiledPlan:
         self._stored = variables.version
 
     def _take_turns(self, shadows: dict[Node, np.ndarray], placed: Placed) -> None:
-        """Use the arrays of the run before the last as memory for the next values."""
+        """Use the arrays of the last but one run as memory for the next values."""
         self.shadows = shadows
         self._arrays.update(placed.arrays)
         for words, which, values in placed.words:
@@ -213,7 +219,8 @@ class CompiledPlan:
 
     def take_shadows(self, arrays: Sequence[np.ndarray | None]) -> None:
         """Use the variables' previous arrays, in the order of ``shadows``, for their next
-        values."""
+        values.
+        """
         again = self._sets.again(arrays, self._placed)
         if again is not None:
             self._take_turns(*again)
@@ -226,7 +233,7 @@ class CompiledPlan:
         self._sets.note(self.shadows)
 
     def _placed(self, shadows: Mapping[Node, np.ndarray]) -> Placed:
-        """Return what `_set` would change for each of these arrays."""
+        """Return the changes that `_set` would make for each of these arrays."""
         arrays = {self.plan.direct[variable]: array for variable, array in shadows.items()}
         addresses = [(storage, address_of(array)) for storage, array in arrays.items()]
         words = []
@@ -250,11 +257,13 @@ class CompiledPlan:
         return _shaped(self._arrays[self.actions.storage[slot]], self.actions.types[slot].shape)
 
     def _stays(self, storage: int) -> bool:
-        """Return whether a fed value or a result is copied to or from memory that stays bound."""
+        """Return whether a fed value or a result is so small that it is copied to or from
+        memory that stays bound.
+        """
         return self._layout(storage)[2] <= STAYS
 
     def take(self, values: Mapping[int, np.ndarray], lent: Collection[int] = ()) -> list[Any]:
-        """Return the result of each fetch of the last run, as `Executor.results`."""
+        """Return the result of each fetch of the last run, like `Executor.results`."""
         taken = []
         for slot, own in self._takes:
             value = None if slot is None else values[slot]
@@ -283,11 +292,11 @@ class CompiledPlan:
     ) -> dict[int, np.ndarray]:
         """Run the plan like `Interpreter.run`.
 
-        The result lacks values of variables that kernels write in place. The next run overwrites
-        the returned arrays, except ``results``.
+        The result does not contain values of variables that kernels write in place. The next
+        run overwrites the returned arrays, except those in ``results``.
 
         Args:
-            bound: returns the arrays that an earlier run was given and that are not given again.
+            bound: returns those arrays that an earlier run was given and that are not passed again.
         """
         self._place_arena()
         self._running, self.given_by = True, None
@@ -324,10 +333,10 @@ class CompiledPlan:
         bound: Callable[[], Mapping[int, np.ndarray]],
         variables: Variables,
     ) -> list[Any] | None:
-        """Run, take results and commit, given only the changes since the last run.
+        """Run, return results and commit, given only the changes since the last run.
 
-        The same as `run`, `take` and `Executor.commit`. Return None, without doing anything, if the
-        plan is not simple enough for that.
+        This is equivalent to `run`, `take` and `Executor.commit`. If the plan is not simple
+        enough for it, return None and do nothing.
 
         Args:
             given: without values that are in `feed_memory` already; other arguments as in `run`.
@@ -399,14 +408,17 @@ class CompiledPlan:
             self.explain_failure(outcome, given, stream_of)
 
     def stop(self) -> None:
-        """End a run of another thread, between two kernels."""
+        """Stop a run in another thread, between two kernels."""
         if self._running:
             for table in self._tables:
                 if table is not None and not self._commits(table):
                     table.program.stop(now=True)
 
     def _commits(self, table: Table) -> bool:
-        """Return whether a table updates variables in place. Once begun, it is not stopped."""
+        """Return whether a table updates variables in place.
+
+        Such a table is not stopped once it has begun.
+        """
         return bool(self.plan.inplace) and table is self._tables[-1]
 
     def _run_python(self, group: Group, stream_of: StreamOf) -> None:
@@ -419,7 +431,7 @@ class CompiledPlan:
     def explain_failure(
         self, outcome: Outcome, given: Mapping[int, np.ndarray], stream_of: StreamOf
     ) -> None:
-        """Run the reference, which tells where and why a kernel failed.
+        """Repeat the run by reference, which finds out where and why a kernel failed.
 
         Raises:
             RunError: always.
@@ -439,8 +451,9 @@ def _shaped(array: np.ndarray, shape: Shape | None) -> np.ndarray:
 
 
 def _for_caller(array: np.ndarray, shape: Shape | None, own: bool) -> Any:
-    """Return values for a caller: the array itself if it is the caller's, else a copy; for rank 0 a
-    scalar."""
+    """Return values for a caller: the array itself if the caller owns it, otherwise a copy; for
+    rank 0 a scalar.
+    """
     if array.shape != shape:
         array = array.reshape(shape)  # type: ignore[arg-type]
     if own:

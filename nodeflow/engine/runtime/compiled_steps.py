@@ -1,4 +1,4 @@
-"""The compiled training loop: one program, run step after step by the dispatch loop."""
+"""The compiled training loop: one program, which the dispatch loop runs step after step."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import TensorType, numpy_dtype
 
 RING_SIZE = LARGEST
-"""Steps whose scalars are kept: as many as a chunk may have."""
+"""Number of steps whose scalars are kept: as many as the largest chunk has."""
 
 
 @dataclass
 class StepPlan:
-    """A plan, with the gathering of batches before it and the recording of scalars after it."""
+    """A plan, preceded by the gathering of batches and followed by the recording of scalars."""
 
     plan: Plan
     columns: Mapping[Tensor, Column]
@@ -49,7 +49,7 @@ def plan_steps(
     batch_size: int,
     without: frozenset[str] = frozenset(),
 ) -> StepPlan | None:
-    """Plan the loop. Return None if an op has no kernel."""
+    """Plan the training loop. Return None if an op has no kernel."""
     used = {t: c for t, c in columns.items() if t in schedule.feeds}
     plan = make_step_plan(schedule, types, [schedule.feeds[t] for t in used], without)
     if plan is None:
@@ -72,10 +72,10 @@ def plan_steps(
 
 
 class CompiledSteps:
-    """The runs of a step plan. The caller holds the session's lock.
+    """The compiled loop of a step plan. The caller holds the session's lock.
 
     Attributes:
-        steps_done: complete steps of the last run, even if it raised.
+        steps_done: number of complete steps of the last run, even if it raised.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class CompiledSteps:
         """Run up to ``count`` steps. Return their scalars, float64 (steps, scalars).
 
         Raises:
-            RunError: a step failed; nothing of it was stored.
+            RunError: a step failed. Nothing of it was stored.
         """
         count = min(count, RING_SIZE)
         self.steps_done = 0
@@ -153,7 +153,7 @@ class CompiledSteps:
         """Run one step and time every kernel. Return its scalars, float64 (1, scalars).
 
         Raises:
-            RunError: the step failed; nothing of it was stored.
+            RunError: the step failed. Nothing of it was stored.
         """
         self.steps_done = 0
         self._prepare(epoch_first, order)
@@ -174,7 +174,7 @@ class CompiledSteps:
             file.check()
 
     def _orders_of(self, order: np.ndarray) -> list[np.ndarray]:
-        """Return the row numbers for gathering each column. Columns of one split share theirs."""
+        """Return the row numbers for gathering each column. Columns of one split share an array."""
         shared: dict[int, np.ndarray] = {}
         orders = []
         for column in self.steps.columns.values():
@@ -185,12 +185,14 @@ class CompiledSteps:
         return orders
 
     def stop(self) -> None:
-        """End a run after its current step."""
+        """Stop a run after its current step."""
         self._program.stop()
 
     def _explain(self, step: int, epoch_first: int, order: np.ndarray, failure: object) -> None:
-        """Run the failed step by reference, which tells where and why it failed. Always raises
-        RunError."""
+        """Repeat the failed step by reference, which finds out where and why it failed.
+
+        Always raises RunError.
+        """
         schedule = self.plan.schedule
         start = (step - epoch_first) * self.steps.batch_size
         which = order[start : start + self.steps.batch_size]

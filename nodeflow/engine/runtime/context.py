@@ -1,4 +1,7 @@
-"""The state that the runs of one session share; executors and steppers depend on it alone."""
+"""The state that the runs of one session share.
+
+Executors and steppers depend only on it, not on the session.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
 Tier = Literal["auto", "reference", "compiled"]
 RanTier = Literal["reference", "compiled"]
 Purpose = Literal["", "run", "initialize"]
-"""The purpose of random numbers. Training, single runs and initial values never share a stream, so
-that watching never changes training."""
+"""The purpose of random numbers. Training, single runs and initial values never share a stream,
+so that looking at values never changes a training.
+"""
 
 
 class RunContext:
@@ -37,17 +41,21 @@ class RunContext:
     Attributes:
         variables: the values of the graph's variables.
         arena: memory for intermediate results.
-        without: ids of the rewrites that are switched off.
-        cuts_steps: whether the steps of the last stepper run in blocks of rows; None without one.
-        memory: bytes that the values of a run may take; None: as much as is free.
+        without: ids of the disabled rewrites.
+        cuts_steps: whether the steps of the last stepper run in blocks of rows; None without a
+        stepper.
+        memory: bytes that the values of a run may take; None: all free memory.
         backend: name of the backend that executes schedules (`nodeflow.engine.backend`).
-        executions: how often each node was run by its reference, by name.
+        executions: how often the reference of each node ran, by name.
         tier: the tier of the last run or step.
         steps: how many steps each optimizer has made, by name.
-        tiers: the switches to record and follow; None lets each plan switch when it is ready.
-        ahead: number of runs like the next one that will come, including it, if known.
-        interrupted: asked while a run or step waits for the compiler: whether to end the wait.
-        peers: the processes that share the rows of training steps; None trains alone.
+        tiers: the switches to the compiled tier, to record and follow; None lets each plan
+        switch when it is ready.
+        ahead: the expected number of similar runs, including the next one; None if unknown.
+        interrupted: called while a run or step waits for the compiler; returns whether to end
+        the wait.
+        peers: the processes that share the rows of training steps; None if this process trains
+        alone.
     """
 
     def __init__(
@@ -84,12 +92,12 @@ class RunContext:
 
     @property
     def seed(self) -> int:
-        """The run seed: the session's own, else the graph's, else 0."""
+        """The seed of runs: the session's own, else the graph's, else 0."""
         return self._seed if self._seed is not None else self._graph.seed or 0
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Let nothing else run in this session meanwhile.
+        """Hold the session's lock, so that nothing else runs in the session.
 
         Raises:
             RunError: the session is closed.
@@ -117,11 +125,11 @@ class RunContext:
         return shared_team(self.threads or default_threads())
 
     def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:
-        """Return the random stream of each node in one execution.
+        """Return the function from nodes to their random streams in one execution.
 
-        A node's own seed replaces the run's seed and the node's stream, so that nodes with the same
-        seed draw the same numbers. If `nf.set_random_seed` gave the graph a seed, both seeds
-        together decide, as in TensorFlow 1.
+        A node's own seed replaces the run's seed and the node's stream, so that nodes with the
+        same seed draw the same numbers. If `nf.set_random_seed` gave the graph a seed, both
+        seeds together decide, as in TensorFlow 1.
         """
         return Streams(self.seed, self._graph.seed, execution, purpose, self._counts)
 
@@ -131,7 +139,9 @@ class RunContext:
         kernels: Callable[[P], Mapping[str, tuple[str, ...]]],
         load: Callable[[P], C],
     ) -> Compilation[P, C]:
-        """Return a compilation that reports failures to the session and ends with it."""
+        """Return a compilation that reports failures to the session, and is cancelled when the
+        session is closed.
+        """
         from nodeflow.engine.compiler.compilation import Compilation
 
         compilation = Compilation(make_plan, kernels, load, self._compile_failed)
@@ -149,10 +159,11 @@ class RunContext:
 
 @dataclass(slots=True, eq=False)  # not frozen: that doubles the cost of making one per run
 class Streams:
-    """The random stream of each node in one execution, and the number of runs of counted nodes.
+    """The random stream of each node in one execution, and the number of runs of nodes with a
+    count.
 
     Attributes:
-        seed: the run seed.
+        seed: the seed of the run.
         shared: the graph's seed, which is combined with the nodes' own seeds.
     """
 
@@ -172,7 +183,9 @@ class Streams:
 
     @property
     def seeds(self) -> tuple[int, int | None, str]:
-        """All that decides the keys of the nodes, besides the nodes' own attributes."""
+        """Everything that affects the random keys of nodes, apart from the nodes' own
+        attributes.
+        """
         return self.seed, self.shared, self.purpose
 
     def count(self, node: Node) -> int:

@@ -1,4 +1,6 @@
-"""The program of a plan's levels, with the places of all arguments that only a run knows."""
+"""The program of a plan's levels, and the places of those arguments that are known only for a
+run.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,11 @@ class Table:
     """The program of some levels, and its arguments that are still to be set.
 
     Attributes:
-        cells: for each storage, (word of the program, bytes to add) for its address.
-        keys: (args of a launch, position, word of a node's random key).
-        firsts: (args of a launch, position, first element of a node).
-        loops: for each loop, in the program's order, its iteration number and its iterations.
+        cells: for each storage, pairs (word of the program, bytes to add) for its address.
+        keys: triples (args of a launch, position, word of a node's random key).
+        firsts: triples (args of a launch, position, first element of a node).
+        loops: for each loop, in the program's order, its iteration number and its number of
+        iterations.
     """
 
     program: Program
@@ -56,10 +59,10 @@ class Table:
             words[word] = address + offset
 
     def set_keys(self, stream_of: StreamOf) -> int:
-        """Set the keys of all nodes that draw random numbers, if they may have changed.
+        """Set the keys of all nodes that draw random numbers, if the keys may have changed.
 
-        A key takes three microseconds. All runs of a session have the same keys, except runs in
-        blocks.
+        Computing a key takes three microseconds. All runs of a session have the same keys,
+        except runs in blocks.
 
         Returns:
             The number of the execution.
@@ -94,7 +97,9 @@ def kernels_of(levels: Iterable[Level]) -> dict[str, tuple[str, ...]]:
 
 
 def _nodes_of(launch: KernelLaunch) -> list[str]:
-    """Return names of the nodes that a launch computes; none if it only moves or records values."""
+    """Return the names of the nodes that a launch computes; none if it only moves or records
+    values.
+    """
     return [a.node.name for a in launch.group.actions] if launch.group else []
 
 
@@ -118,11 +123,11 @@ class _Layout:
         self._keyed: dict[object, int] = {}
 
     def add(self, levels: Sequence[Level], counter: int = 0, runs: int = 1) -> None:
-        """Add levels.
+        """Add levels to the program.
 
         Args:
-            counter: address of the iteration number of their loop.
-            runs: how often a task goes through them before it waits for others.
+            counter: address of the iteration number of the loop that contains them.
+            runs: how often a task runs through them before it waits for other tasks.
         """
         for level in levels:
             if isinstance(level, LoopLevel):

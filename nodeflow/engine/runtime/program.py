@@ -51,9 +51,11 @@ class Failure:
 
 
 class Outcome(NamedTuple):
-    """The outcome of a run: complete steps, whether a stop word ended it, and the failure, if any.
+    """The result of a run: number of complete steps, whether a stop request ended it, and the
+    failure, if any.
 
-    After a failure or a stop ``now`` the last step is incomplete, and buffers contain parts of it.
+    After a failure, or a stop with ``now``, the last step is incomplete, and buffers contain
+    parts of it.
     """
 
     steps: int
@@ -62,7 +64,7 @@ class Outcome(NamedTuple):
 
 
 ONE_STEP = Outcome(1)
-"""The outcome of one completed step, for which `Team.run` always returns this object."""
+"""The result of one completed step, for which `Team.run` always returns this object."""
 
 
 @dataclass
@@ -112,7 +114,7 @@ class ProgramBuilder:
             args: int64 slots: pointers, dimensions, scalars (`float_slot`).
             tasks: how many times to call it, with ``task`` 0 to tasks - 1.
             work: duration of all tasks relative to other launches; threads get equal shares.
-            after: the launch of the open level that it follows, with as many tasks.
+            after: a launch of the open level that this one follows; it must have as many tasks.
         """
         self._args += [0] * abi.ARGS_HEADER
         self._launches.append(_Launch(kernel.address, len(self._args), tasks, work))
@@ -126,9 +128,10 @@ class ProgramBuilder:
         return number
 
     def end_level(self, *, serial: bool = False) -> None:
-        """Close the level: later levels may use its results.
+        """Close the level. Later levels may use its results.
 
-        ``serial`` keeps it on one thread, with its launches in the order they were added.
+        Args:
+            serial: run the level on one thread, with its launches in the order they were added.
         """
         if self._open.launches:
             self._open.serial = serial
@@ -136,17 +139,18 @@ class ProgramBuilder:
         self._open = _Level()
 
     def begin_loop(self, counter: int, iterations: int, *, apart: bool = False) -> None:
-        """Repeat the levels up to `end_loop`. Both arguments are addresses of an int64.
-
-        The word at ``counter`` holds the iteration number, which kernels read. The word at
-        ``iterations`` is read after each iteration, so a kernel may compute it.
+        """Begin a loop, which repeats the levels up to `end_loop`.
 
         Args:
-            apart: whether each task goes through all iterations without waiting for others. The
-                loop then is a level with one launch of one task, whose argument 0 is the address of
-                the iteration number, and a level with another launch and its followers. Each task
-                has a copy of all their args and of that number. Addresses of arguments within it
-                must be relative. The number of iterations is read once.
+            counter: address of an int64 with the iteration number, which kernels read.
+            iterations: address of an int64 with the number of iterations. It is read after each
+            iteration, so a kernel may compute it.
+            apart: whether each task runs through all iterations without waiting for others. The
+            loop then consists of a level with one launch of one task, whose argument 0 is the
+            address of the iteration number, and of a level with another launch and its
+            followers. Each task has a copy of all their args and of the iteration number.
+            Addresses of arguments within these must be relative. The number of iterations is
+            read once.
         """
         self.end_level()
         self._begun.append(len(self._levels))
@@ -176,9 +180,9 @@ class Program:
 
     Attributes:
         address: address of the program block.
-        block: its words, see `abi`.
+        block: the words of the program block, see `abi`.
         words: the slots of all launches, writable between runs.
-        threads: the number of threads that levels are cut for.
+        threads: the number of threads among which levels are divided.
         parallel: whether threads can share any part of it.
     """
 
@@ -237,7 +241,8 @@ class Program:
     # -- for other threads ----------------------------------------------------------------------
 
     def stop(self, *, now: bool = False) -> None:
-        """End the current run, or the next one, after the step, or ``now`` between two kernels.
+        """Stop the current run, or the next one, after its step, or with ``now`` between two
+        kernels.
 
         May be called from any thread and from a signal handler.
         """
@@ -251,14 +256,15 @@ class Program:
         return int(address), int(args), int(tasks)
 
     def note_failure(self) -> None:
-        """Note the failure of a kernel that was called from outside the dispatch loop, for
-        `outcome`."""
+        """Record the failure of a kernel that was called from outside the dispatch loop, for
+        `outcome`.
+        """
         self._block[abi.FAILED] = 1
 
     # -- for the team ---------------------------------------------------------------------------
 
     def prepare(self, first_step: int, count: int, threads: int = 1) -> None:
-        """Set the counters for a run, and cut each level for this number of threads."""
+        """Set the counters for a run, and divide each level among this number of threads."""
         if threads != self.threads:
             self.threads = threads
             self._lay_out()
@@ -266,7 +272,7 @@ class Program:
         self.block[abi.COUNT] = count
 
     def outcome(self) -> Outcome:
-        """Return the outcome of a run, and forget its stop and its failure."""
+        """Return the result of a run. Reset its stop request and its failure."""
         words = self.block
         stopped, failed, done = words[abi.STOP] != 0, words[abi.FAILED], words[abi.DONE]
         if stopped:
@@ -277,8 +283,9 @@ class Program:
         return self.address + 8 * slot
 
     def _take_failure(self) -> Failure | None:
-        """Return and forget the first failed launch in table order, whichever thread failed
-        first."""
+        """Return the first failed launch in table order, whichever thread failed first, and
+        reset it.
+        """
         self.block[abi.FAILED] = 0
         starts = self._offsets[:-1]
         codes = self.words[starts + abi.CODE]
@@ -290,7 +297,7 @@ class Program:
         return Failure(launch, int(codes[launch]))
 
     def _loop_apart(self, begin: _Level, first: _Level, body: _Level) -> np.ndarray:
-        """Return the words of a loop whose tasks go through all iterations by themselves.
+        """Return the words of a loop whose tasks run through all iterations independently.
 
         They include the tasks' copies of the args; see `abi`.
         """
@@ -354,7 +361,7 @@ class Program:
             segments.append([abi.SERIAL, first, last, 0, 0, 0, 0, 0])
 
     def _chain_work(self, launch: int | None) -> float:
-        """Return the work of a launch and of all launches that follow it."""
+        """Return the work of a launch together with all launches that follow it."""
         total = 0.0
         while launch is not None:
             total += self._work[launch]
@@ -362,7 +369,9 @@ class Program:
         return total
 
     def _cut(self, work: list[float], tasks: np.ndarray) -> np.ndarray:
-        """Return each thread's first task for equal shares of work, and the number of all tasks."""
+        """Return each thread's first task such that threads get equal shares of work, and the
+        total number of tasks.
+        """
         each = np.repeat(np.array(work) / np.maximum(tasks, 1), tasks)
         middle = np.cumsum(each) - each / 2
         edges = np.arange(1, self.threads) / self.threads * each.sum()
@@ -371,17 +380,19 @@ class Program:
 
     @staticmethod
     def _close_loop(segments: list[list[int]], begin: int) -> None:
-        """Close a loop.
+        """Set the jumps at the beginning and at the end of a loop.
 
-        An empty loop jumps to its end, and the end jumps back. Both then move one segment further.
+        If the loop has no iterations, its beginning jumps to its end. Its end jumps back to the
+        beginning. Execution continues one segment after the target.
         """
         segments[begin][4] = len(segments)
         segments.append([abi.END_LOOP, 0, 0, 0, begin, *segments[begin][5:7], 0])
 
 
 def _positions(levels: list[_Level], count: int) -> list[int]:
-    """Return positions in the table: launches of a level together, then all launches that follow
-    another."""
+    """Return the positions of launches in the table: the launches of a level together, then all
+    launches that follow another.
+    """
     heads = [launch for level in levels for launch in level.launches]
     order = heads + sorted(set(range(count)).difference(heads))
     position = [0] * count
@@ -391,7 +402,8 @@ def _positions(levels: list[_Level], count: int) -> list[int]:
 
 
 class Ring:
-    """Scalars of the last ``size`` steps, written by the program itself and drained by the host.
+    """A ring buffer for the scalars of the last ``size`` steps, written by the program and read by
+    the host.
 
     A launch of the program copies scalars from the arena into row ``step % size``. No scalar is
     lost if runs have at most ``size`` steps.

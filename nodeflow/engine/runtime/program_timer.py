@@ -1,4 +1,4 @@
-"""The interface of a timer that runs a program instead of the dispatch loop."""
+"""The interface of a timer, which runs a program in place of the dispatch loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nodeflow.engine.runtime.program import Program
 
 
 class ProgramTimer(Protocol):
-    """A runner of programs and references that notes durations (`inspect.profile.Profiler`)."""
+    """A runner of programs and references that records durations (`inspect.profile.Profiler`)."""
 
     def run(
         self,
@@ -25,11 +25,11 @@ class ProgramTimer(Protocol):
         """Run a program level by level. Return False if a kernel reported a failure.
 
         Args:
-            loops: the iteration number of each loop, in the program's order, for this method to
-                count.
+            loops: the iteration number of each loop, in the program's order, which this method
+            increases.
         """
         ...
 
     def reference(self, group: Group, call: Callable[[], None]) -> None:
-        """Run a group by its reference."""
+        """Run a group of nodes by reference, and time it."""
         ...

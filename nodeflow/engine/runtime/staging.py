@@ -1,9 +1,9 @@
-"""Rows of lazily read columns, brought into memory for the next training steps.
+"""Rows of lazily read columns, read into memory for the next training steps.
 
 Kernels gather batches from arrays whose addresses never change. If a column is read lazily, the
-rows of a block of steps are read into such arrays before those steps run, while another thread
-reads the rows of the next block. Kernels treat the arrays like a column in memory, so the numbers
-have the same bits.
+rows for a block of steps are read into such arrays before these steps run, while another thread
+reads the rows for the next block. For kernels, the arrays look like a column in memory, so the
+results have the same bits.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.graph.graph import Tensor
 
 STAGED_BYTES, MOST_STEPS = 1 << 26, 16
-"""Bytes of both blocks together, and most steps of a block. Blocks are short so that the first one
-is soon there."""
+"""Bytes of both blocks together, and maximum number of steps of a block. Blocks are short so
+that the first one is ready soon.
+"""
 
 
 @dataclass
 class _Block:
-    """Steps ``first`` to ``last`` (exclusive) of an epoch, being read into one half."""
+    """The steps ``first`` to ``last`` (exclusive) of an epoch, whose rows are read into one
+    half of the memory.
+    """
 
     first: int
     last: int
@@ -33,10 +36,10 @@ class _Block:
 
 
 class Staging:
-    """The rows of the next steps, in two alternating blocks.
+    """The rows for the next steps, in two alternating blocks.
 
     Attributes:
-        columns: the columns that kernels gather from.
+        columns: the columns from which kernels gather.
         steps: number of steps of a block.
     """
 
@@ -60,14 +63,15 @@ class Staging:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="staging")
 
     def begin(self, order: np.ndarray) -> None:
-        """Begin an epoch: read its first block. Wait for reading in progress."""
+        """Begin an epoch: wait for reading in progress, then read the first block."""
         self._drop(self._blocks)
         self._order = order
         if self._batch_size <= len(order):
             self._blocks = [self._read(0, 0)]
 
     def ready(self, step: int, count: int) -> tuple[np.ndarray, int]:
-        """Return the rows of a step of the epoch and of the steps after it that are in memory.
+        """Return the rows for a step of the epoch, and for later steps as far as they are in
+        memory.
 
         Returns:
             Row numbers in `columns`, int64, and the number of steps, at most ``count``.
@@ -110,8 +114,7 @@ class Staging:
 
 
 def staging_of(columns: Mapping[Tensor, Column], batch_size: int) -> Staging | None:
-    """Return the staging of columns if one has to be read; None if kernels find all rows in
-    memory."""
+    """Return the staging of columns if any has to be read; None if all rows are in memory."""
     waits = any(isinstance(c, LazyColumn) and c.mapped is None for c in columns.values())
     return Staging(columns, batch_size) if waits else None
 

@@ -1,10 +1,10 @@
-"""The one team of threads that runs every kernel.
+"""The team of threads that runs every kernel of the process.
 
 N ordinary Python threads enter the compiled dispatch loop without the GIL. The calling thread
 dispatches and takes part. The others are woken, help as long as there are tasks, and leave (see
-`dispatch_loop`). Threads start at the first run that has parallel work, are daemons, and are made
-again after a fork. One program runs at a time in the process, because more would only compete for
-the same cores.
+`dispatch_loop`). Threads are daemons. They start at the first run that has parallel work, and
+again after a fork. Only one program runs at a time in the process, because several would
+compete for the same cores.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ from nodeflow.engine.devicelib import abi
 from nodeflow.engine.runtime.program import ONE_STEP, Outcome, Program, dispatch_loop
 
 SPINS = 200_000
-"""How often a thread looks for work before it yields its core: some 400 microseconds, longer than
-most callers take between two runs. Beside a busy process a yielded core comes back milliseconds
-later."""
+"""How often a thread looks for work before it yields its core: some 400 microseconds, longer
+than most callers take between two runs. If another process is busy, it takes milliseconds
+until the thread gets a core again.
+"""
 SPINS_OF_MANY = 4000
-"""The same for more threads than cores: the awaited thread may need this core."""
+"""The value of `SPINS` if there are more threads than cores, because the awaited thread may
+need this core.
+"""
 LINGER = 300  # times that a helper yields its core before it sleeps: about 100 microseconds
 _POLL_S = 0.02  # how often a waiting caller looks for Ctrl-C
 
@@ -42,7 +45,7 @@ _admission = threading.Lock()
 
 
 def default_threads() -> int:
-    """Return ``NODEFLOW_NUM_THREADS``, else the number of cores this process may use."""
+    """Return ``NODEFLOW_NUM_THREADS``, or else the number of cores that this process may use."""
     setting = os.environ.get("NODEFLOW_NUM_THREADS", "")
     if setting.isdecimal() and int(setting) > 0:
         return int(setting)
@@ -56,10 +59,10 @@ def shared_team(n: int) -> Team:
 
 
 class _Helper:
-    """One helper thread, which waits at its gate, follows the dispatcher, and waits again.
+    """One helper thread. It waits until it is woken, helps the dispatcher, and waits again.
 
     Attributes:
-        ticket: the number of its ticket's word.
+        ticket: the index of the word with its ticket.
     """
 
     def __init__(self, follow: Callable[[], None], tid: int) -> None:
@@ -95,7 +98,7 @@ class Team:
     """A team of ``n`` threads: the caller and n - 1 helpers.
 
     Args:
-        n: at least 1. More threads than cores are slower but right.
+        n: at least 1. With more threads than cores, results are still right but take longer.
     """
 
     def __init__(self, n: int) -> None:
@@ -108,7 +111,7 @@ class Team:
         weakref.finalize(self, _dismiss, self._helpers).atexit = False
 
     def _reset(self) -> None:
-        """Remove all threads: at the start and, in the child, after a fork."""
+        """Remove all threads: at the start, and after a fork in the child."""
         self._helpers.clear()
         self._control = zeros_on_a_line(abi.TICKETS + abi.TICKET_SLOTS * self.n)
         self._words = self._control.data  # numpy takes three times as long for one word
@@ -137,9 +140,10 @@ class Team:
         """Run ``count`` steps of ``program``, numbered from ``first_step``.
 
         Return when they are done, a kernel failed, or a stop was requested. Python's signal
-        handlers run only after this returns, so callers keep runs below 50 ms. If one step may take
-        longer, they pass ``interruptible``: another thread then dispatches (some 50 us more), and
-        Ctrl-C stops the run between two kernels and raises KeyboardInterrupt here.
+        handlers run only after this returns, so callers keep runs below 50 ms. If one step may
+        take longer, they pass ``interruptible``. Then another thread dispatches, which takes
+        some 50 us more, and Ctrl-C stops the run between two kernels and raises
+        KeyboardInterrupt here.
         """
         with _admission:
             n = self.n if program.parallel else 1
@@ -148,7 +152,7 @@ class Team:
                 block[_STEP], block[_COUNT] = first_step, count
             else:
                 program.prepare(first_step, count, n)
-            # only a change is written: all threads read that line
+            # Write the address only if it changed, because all threads read this cache line.
             if self._program != program.address:
                 self._program = self._words[abi.PROGRAM] = program.address
             dispatch = self._entries.get(n) or self._entry(0, n)
@@ -170,7 +174,7 @@ class Team:
             return program.outcome()
 
     def close(self) -> None:
-        """End the helper threads; the next run starts new ones."""
+        """End the helper threads. The next run starts new ones."""
         with _admission:
             _dismiss(self._helpers)
 
@@ -180,8 +184,8 @@ class Team:
             self._helpers.append(_Helper(self._entry(tid, self.n), tid))
         words = self._words
         for helper in self._helpers:
-            # There is nothing to take yet. A helper that comes before the dispatcher must not leave
-            # again.
+            # There is no task yet. A helper that comes before the dispatcher must wait and not
+            # leave.
             words[helper.ticket] = abi.EMPTY
             if not words[helper.ticket + abi.PRESENT]:
                 helper.wake()
@@ -195,7 +199,8 @@ class Team:
 
 
 def _entry_call(control: np.ndarray, tid: int, n: int) -> Callable[[], None]:
-    """Return a call whose arguments ctypes has made before, which takes half the time.
+    """Return a call of the dispatch loop whose ctypes arguments are already converted, which
+    halves its time.
 
     Each further argument takes 50 ns, so arguments that the loop does not read are left out.
     """
@@ -208,10 +213,11 @@ def _entry_call(control: np.ndarray, tid: int, n: int) -> Callable[[], None]:
 
 
 class _Dispatcher:
-    """The thread that dispatches while the caller stays open to signals: one for the process.
+    """The thread that dispatches while the caller stays open to signals. The process has one.
 
-    A new thread for each run would often begin on the core of a spinning helper, and run beside it
-    for half of a short run: 1.4 of the time for a product of 1024 x 1024.
+    A new thread for each run would often start on the core of a spinning helper, and share that
+    core for half of a short run. For a product of 1024 x 1024 matrices this takes 1.4 times as
+    long.
     """
 
     def __init__(self) -> None:
@@ -221,7 +227,7 @@ class _Dispatcher:
         threading.Thread(target=self._live, name="nodeflow-dispatcher", daemon=True).start()
 
     def run(self, dispatch: Callable[[], None], program: Program) -> None:
-        """Dispatch there and wait. An interrupt stops the program and is raised."""
+        """Dispatch in this thread and wait. An interrupt stops the program and is raised."""
         finished = threading.Lock()
         finished.acquire()
         self._work = dispatch, finished
@@ -253,7 +259,7 @@ class _Dispatcher:
 
 @lru_cache(maxsize=1)
 def _dispatcher() -> _Dispatcher:
-    """Return the dispatcher. One run at a time uses it: the run that has the admission."""
+    """Return the dispatcher. Only the run that is admitted uses it."""
     return _Dispatcher()
 
 
@@ -271,7 +277,7 @@ def _yield_address() -> int:
 def _linux_functions() -> list[int]:
     """Return the addresses of the functions of `busy_cores`, in the order of the control block.
 
-    Zeros on other systems, whose schedulers were not measured.
+    They are zero on systems other than Linux, whose schedulers were not measured.
     """
     names = ("sched_getcpu", "sched_getaffinity", "sched_setaffinity", "clock_gettime")
     if not sys.platform.startswith("linux"):
@@ -281,8 +287,7 @@ def _linux_functions() -> list[int]:
 
 
 def _after_fork() -> None:
-    """Reset the teams in the child, where no helper exists, nor the thread that had the
-    admission."""
+    """Reset the teams in a forked child, which has none of the parent's threads."""
     global _admission
     _admission = threading.Lock()
     _dispatcher.cache_clear()

@@ -1,8 +1,9 @@
 """Two alternating sets of arrays for variables (double buffering), with their addresses.
 
-Each run writes one set while it may read the other one. A run may assign a hundred variables.
-Finding an array's address and setting each word that contains it takes 0.7 us per variable, more
-than the kernel of a small variable. For two alternating sets it is done once each.
+Each run writes one set while it may read the other. Finding an array's address, and setting
+each word that contains it, takes 0.7 us per variable, which is longer than the kernel of a
+small variable. For two alternating sets this is done only once each, because a run may assign a
+hundred variables.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ class Placed:
     """The arrays of some storages, and the words of programs that contain their addresses.
 
     Attributes:
-        arrays: by storage.
-        words: (words of a program, indices, values): buffers and single words if there are few,
-            else arrays.
+        arrays: the arrays by storage.
+        words: triples (words of a program, indices, values). If there are few words, they are
+        buffers and single words, else arrays.
     """
 
     arrays: Mapping[int, np.ndarray]
@@ -43,7 +44,9 @@ class Turns:
     def again(
         self, arrays: Sequence[np.ndarray | None], place: Callable[[Arrays], Placed]
     ) -> tuple[Arrays, Placed] | None:
-        """Return the older set, which becomes the newest, if these are its arrays in its order."""
+        """Return the older set, which becomes the newest, if these are its arrays in its order;
+        else None.
+        """
         values = self._older[1]
         if len(values) != len(arrays) or not all(map(is_, arrays, values)):
             return None
@@ -60,5 +63,5 @@ class Turns:
         return before, placed
 
     def note(self, arrays: Arrays) -> None:
-        """Note another set, which becomes the newest. All sets have the same order of variables."""
+        """Add another set, which becomes the newest. All sets have the same order of variables."""
         self._older, self._newest = self._newest, (arrays, [*arrays.values()], None)

@@ -1,15 +1,16 @@
-"""Saves memory: values that are needed again much later are dropped and recomputed.
+"""Saves memory by dropping values that are used again much later, and recomputing them.
 
-A training step keeps the result of each layer until the backward pass has reached it. Under a
-memory limit the schedule is rewritten: its steps are walked in order, and whenever the values held
-exceed the limit, values are dropped that are needed late, large and cheap to recompute. Later
-consumers read a second application of the same node to the same values. No bit of any result
-changes, because random nodes draw by their own number and execution, not by how often they run.
+A training step keeps the result of each layer until the backward pass has reached the layer.
+Under a memory limit the schedule is rewritten: its steps are visited in order, and whenever the
+kept values exceed the limit, values are dropped that are used late, large and cheap to
+recompute. Later consumers read a second application of the same node to the same values. No bit
+of any result changes, because random nodes draw by their own number and execution, not by how
+often they run.
 
-The reference runs steps in schedule order. The planner would run some steps as early as possible:
-recomputed steps and random draws. They wait for the previous step (`Schedule.delayed`), or for an
-earlier one if that step only leads to new values of variables: such steps wait for all readers of
-the old values.
+The reference tier runs steps in schedule order. The planner would run recomputed steps and
+random draws as early as possible, so they wait for the previous step (`Schedule.delayed`). If
+that step only leads to new values of variables, they wait for an earlier one, because such
+steps themselves wait for all readers of the old values.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
 
 SHARING = frozenset("reshape identity expand_dims squeeze stop_gradient flatten assign".split())
-"""Ops whose result shares the memory of an input: the last one for assign, else the first."""
+"""Ops whose result shares the memory of an input: for assign the last input, otherwise the
+first.
+"""
 PRODUCTS = ("matmul", "conv", "einsum", "attention", "scan", "while", "sort", "solve")
 """Parts of the names of ops that take much longer than writing their result."""
 PRODUCT_COST = 20.0
 MOST_STEPS = 3
-"""Longest rewritten schedule, as a multiple of the number of steps."""
+"""Maximum length of a rewritten schedule, as a multiple of the original number of steps."""
 
 
 def is_slow(node: Node) -> bool:
@@ -43,17 +46,18 @@ def recompute(
     budget: float,
     stored: AbstractSet[int] | None = None,
 ) -> tuple[Schedule, list[TensorType]] | None:
-    """Return a schedule that repeats steps to hold no more than the budget, as far as possible.
+    """Return a schedule that repeats steps to keep no more bytes than the budget, as far as
+    possible.
 
     Args:
         types: types of its slots, all of known size.
-        budget: bytes of computed values held at a time.
-        stored: slots that take memory; all others live in kernels only. None: all slots take
-            memory, and steps also keep their order in a plan.
+        budget: bytes of computed values that may be kept at a time.
+        stored: slots that take memory; all others exist only inside kernels. None: all slots
+        take memory, and a plan keeps the order of steps.
 
     Returns:
-        The schedule and its types, with the slots of recomputed values at the end; None if nothing
-            can be dropped, or too much would be recomputed.
+        The schedule and its types, with the slots of recomputed values at the end; None if
+        nothing can be dropped, or too much would be recomputed.
     """
     return _Walk(schedule, types, budget, stored).run()
 
@@ -62,8 +66,8 @@ class _Walk:
     """The state of one rewrite.
 
     Attributes:
-        now: for each slot with a current value, the slot that holds it.
-        held: bytes of each root, a slot whose memory others share.
+        now: for each slot with a current value, the slot that contains it.
+        held: bytes of each root. A root is a slot whose memory others share.
     """
 
     def __init__(
@@ -110,7 +114,7 @@ class _Walk:
                 self.kept.update(self.root[s] for s in step.outputs)
 
     def _only_updates(self) -> set[int]:
-        """Return the slots that lead to nothing but new values of variables."""
+        """Return the slots that only lead to new values of variables."""
         fetched = {s for s in self.schedule.fetches if s is not None}
         elsewhere = set(fetched)
         found: set[int] = set()
@@ -164,7 +168,9 @@ class _Walk:
                 self.held[root] = self._size(root)
 
     def _make_again(self, index: int, user: Step, missing: Iterable[int]) -> None:
-        """Repeat the steps that make missing values of ``user``, with their missing inputs."""
+        """Repeat the steps that compute missing inputs of the step ``user``, with their own
+        missing inputs.
+        """
         again: dict[int, Step] = {}
         stack = list(missing)
         while stack:
@@ -212,7 +218,10 @@ class _Walk:
             self._drop(best)
 
     def _worth(self, root: int, index: int) -> float:
-        """Return the benefit of dropping a value: long unused, large, and quick to recompute."""
+        """Return the benefit of dropping a value.
+
+        It is high if the value is unused for long, large, and quick to recompute.
+        """
         step = self.maker[root]
         later = self._next_use(root, index)
         away = len(self.schedule.steps) if later is None else later - index

@@ -37,16 +37,16 @@ class Schedule:
     """The steps to run for one set of fetches and fed tensors, in order.
 
     Attributes:
-        slots: the tensor whose value each slot holds.
-        steps: applications in an order that respects data, control inputs and variables.
+        slots: the tensor whose value each slot contains.
+        steps: applications of ops in an order that respects data, control inputs and variables.
         feeds: slot of each fed tensor and of each placeholder that must be fed.
         reads: slot of each variable's value from before the run.
-        writes: slot of the value that the run commits to each variable.
+        writes: slot of the value that the run stores in each variable.
         fetches: slot of each fetched tensor, None for a node without outputs.
         initializers: nodes that give variables their initial values, before anything else.
         rewritten: pairs (id of a rewrite of the schedule, description of its change).
-        delayed: by the first output of a step, the slot that it waits for without reading it, which
-            saves memory (`recompute`).
+        delayed: for the first output of a step, a slot for which the step waits without reading
+        it, which saves memory (`recompute`).
         repeated: outputs of steps that recompute dropped values.
     """
 
@@ -63,14 +63,15 @@ class Schedule:
 
     @cached_property
     def assigns(self) -> tuple[Node, ...]:
-        """The nodes that assign to variables; every run asks for them."""
+        """The nodes that assign to variables; cached because every run needs them."""
         return tuple(step.node for step in self.steps if is_assign(step.node))
 
     def last_uses(self) -> list[int]:
-        """Return the index of the last step that uses each slot, or else of the step that makes it.
+        """Return for each slot the index of the last step that uses it, or else of the step that
+        makes it.
 
-        The index is -1 if no step does either (a feed that is only fetched). Fetched and committed
-        slots are used at the end: ``len(steps)``.
+        The index is -1 if no step does either (a feed that is only fetched). Fetched and
+        assigned slots are used at the end: ``len(steps)``.
         """
         last = [-1] * len(self.slots)
         for index, step in enumerate(self.steps):
@@ -115,7 +116,8 @@ def is_assign(node: Node) -> bool:
 
 
 def resolve_alias(tensor: Tensor) -> Tensor:
-    """Return the tensor that stands behind an output of a macro node: a tensor derived from it.
+    """Return the inner tensor of which an output of a macro node is an alias; any other tensor
+    unchanged.
 
     Raises:
         FetchError: there is no such tensor (the gradient of an input that the loss does not reach).
@@ -134,7 +136,7 @@ def resolve_alias(tensor: Tensor) -> Tensor:
 
 @uncollected
 def build_schedule(targets: Sequence[Target], fed: Iterable[Tensor]) -> Schedule:
-    """Order the nodes that ``targets`` need, taking the ``fed`` tensors as given.
+    """Order the nodes on which ``targets`` depend. The ``fed`` tensors are given.
 
     Raises:
         AssignOrderError: two assigns to one variable have no order between them.
@@ -155,7 +157,7 @@ class _Builder:
         self.assigns: dict[Node, list[Node]] = {}
         """The assigns to each variable, in the graph's order."""
         self.after: dict[Node, int] = {}
-        """For each node, the bits of the assigns that run before its consumers."""
+        """For each node, the bits of the assigns that run before the node's consumers."""
 
     def build(self) -> Schedule:
         nodes = self._needed()
@@ -206,7 +208,9 @@ class _Builder:
         self.schedule.steps.append(Step(node, inputs, outputs))
 
     def _assigns_before(self, node: Node) -> int:
-        """Return the bits of the assigns that ``node`` runs after, by data or by control."""
+        """Return the bits of the assigns after which ``node`` runs, because of data or control
+        inputs.
+        """
         mask = 0
         for tensor in _data_inputs(node):
             producer = self._producer(tensor)
@@ -246,7 +250,8 @@ class _Builder:
     def _check_order(self, variable: Node, assigns: list[Node]) -> None:
         for first, second in pairwise(assigns):
             if first.attrs["each_step"] and second.attrs["each_step"]:
-                # Layers that share a variable each assign to it once per step; the last one wins.
+                # If layers share a variable, each assigns to it once per step. The last assign
+                # counts.
                 continue
             if not self._assigns_before(second) & self.bits[first]:
                 raise AssignOrderError(

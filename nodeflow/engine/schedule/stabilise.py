@@ -1,15 +1,16 @@
-"""The rewrite ``stabilise``: logarithms of softmax and sigmoid, and their gradients, in one step.
+"""The rewrite ``stabilise``: stable formulas for logarithms of softmax and sigmoid, and their
+gradients.
 
-If a softmax or sigmoid underflows to 0, its logarithm is minus infinity, and the gradient, built
-from the graph as written, divides by that 0. The combined formulas stay finite:
+If a softmax or sigmoid underflows to 0, its logarithm is minus infinity, and the gradient,
+built from the graph as written, divides by that 0. The combined formulas stay finite:
 
     log(softmax(x)) = log_softmax(x)       its gradient: h - softmax(x) * sum(h)
     log(sigmoid(x)) = -softplus(-x)                      h * (1 - sigmoid(x))
     log(1 - sigmoid(x)) = -softplus(x)                   -h * sigmoid(x)
 
 The rewrite acts on schedules, so both tiers compute the same. Fetched intermediate values (the
-probabilities, the gradient with respect to them) are computed as written. Values that were right
-before change by rounding only; `docs/correctness.md` states the tolerance.
+probabilities, and gradients with respect to them) are computed as written. Values that were
+right before change only by rounding; `docs/correctness.md` states the tolerance.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class _Stabiliser:
     """The state of one rewrite.
 
     Attributes:
-        maker: the step, as written, that makes a slot.
+        maker: for each slot, the original step that makes it.
         logs: for the slot of a softmax, the slot of its log_softmax.
     """
 
@@ -86,7 +87,10 @@ class _Stabiliser:
         return False
 
     def _unused(self, loose: list[int]) -> set[tuple[int, ...]]:
-        """Return the outputs of steps that lost their last reader; ``loose`` lost one."""
+        """Return the outputs of steps that no step reads any more.
+
+        The slots ``loose`` have lost a reader.
+        """
         uses = Counter(s for step in self.steps for s in step.inputs)
         uses.update(s for s in (*self.given.fetches, *self.given.writes.values()) if s is not None)
         dead: set[tuple[int, ...]] = set()
@@ -101,7 +105,7 @@ class _Stabiliser:
     # ---- patterns -----------------------------------------------------------------------------
 
     def _logarithm(self, step: Step) -> bool:
-        """log(softmax(x)) = log_softmax(x), log(sigmoid(x)) = -softplus(-x)"""
+        """Replace log(softmax(x)) by log_softmax(x), and log(sigmoid(x)) by -softplus(-x)."""
         (out,) = step.outputs
         rest, p = self._probability(step.inputs[0])
         softmax, sigmoid = self._made(p, "softmax"), self._made(p, "sigmoid")
@@ -118,7 +122,7 @@ class _Stabiliser:
         return True
 
     def _softmax_gradient(self, step: Step) -> bool:
-        """(g - sum(g * p)) * p = h + p * (r - sum(p * r + h)), where g = r + h / p"""
+        """Replace (g - sum(g * p)) * p by h + p * (r - sum(p * r + h)), where g = r + h / p."""
         found = self._softmax_factors(step)
         if found is None:
             return False
@@ -159,7 +163,9 @@ class _Stabiliser:
         return (p, g, axis) if fits else None
 
     def _sigmoid_gradient(self, step: Step) -> bool:
-        """g * p * q = r * p * q + h * q + k * p, where g = r + h / p + k / q and q = 1 - p"""
+        """Replace g * p * q by r * p * q + h * q + k * p, where g = r + h / p + k / q and q = 1
+        - p.
+        """
         product, q = step.inputs
         (is_rest, p), inner = self._probability(q), self._made(product, "multiply")
         if not is_rest or self._made(p, "sigmoid") is None or inner is None or inner.inputs[1] != p:
@@ -179,7 +185,8 @@ class _Stabiliser:
         return True
 
     def _split(self, g: int, p: int, *divisors: tuple[bool, int]) -> list[list[Term]]:
-        """Split the sum g into terms: first the undivided ones, then the terms over each divisor.
+        """Split the sum g into groups of terms: first the undivided terms, then those over each
+        divisor.
 
         Broadcast terms are not split.
         """
@@ -205,7 +212,7 @@ class _Stabiliser:
         return parts
 
     def _made(self, slot: int, *ops: str) -> Step | None:
-        """Return the step that makes a slot, if its op is one of these."""
+        """Return the step that makes a slot if its op is one of ``ops``, else None."""
         step = self.maker.get(slot)
         return step if step is not None and step.node.op.id in ops else None
 
@@ -225,7 +232,7 @@ class _Stabiliser:
         return slot
 
     def _name(self, p: int) -> str:
-        """Return the name of the softmax's or sigmoid's input."""
+        """Return the name of the input of the softmax or sigmoid with the slot ``p``."""
         return self.slots[self.maker[p].inputs[0]].name
 
     # ---- new steps ----------------------------------------------------------------------------
@@ -233,7 +240,10 @@ class _Stabiliser:
     def _apply(
         self, old: Step, op_id: str, inputs: Sequence[int], out: int | None = None, **attrs: object
     ) -> int:
-        """Append a step in place of ``old``. Return the slot of its result, ``out`` if given."""
+        """Append a step in place of ``old``.
+
+        Return the slot of its result, which is ``out`` if given.
+        """
         op = REGISTRY.lookup(op_id)
         name = old.node.name if out is not None else f"{old.node.name}/{op_id}"
         bound = op.bind_attrs(attrs)
@@ -251,10 +261,10 @@ class _Stabiliser:
         return out
 
     def _log_softmax(self, old: Step, p: int, out: int | None = None) -> int:
-        """Return the slot of a softmax's logarithm, ``out`` if given.
+        """Return the slot of a softmax's logarithm, which is ``out`` if given.
 
-        If only the gradient needs the softmax, it uses the exponential of this logarithm, so the
-        softmax is not computed at all.
+        If only the gradient needs the softmax, it uses the exponential of this logarithm, so
+        the softmax is not computed at all.
         """
         if out is None and p in self.logs:
             return self.logs[p]
@@ -264,7 +274,7 @@ class _Stabiliser:
         return self.logs.setdefault(p, slot)
 
     def _sum(self, old: Step, terms: list[Term], out: int | None = None) -> int:
-        """Add up at least one term. Return the slot of the sum."""
+        """Add steps that sum at least one term. Return the slot of the sum."""
         (minus, total), *others = sorted(terms, key=lambda term: term[0])
         if minus:
             total = self._apply(old, "negative", (total,), None if others else out)

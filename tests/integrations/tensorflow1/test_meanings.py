@@ -231,3 +231,14 @@ def test_a_variable_keeps_its_shape() -> None:
         with pytest.raises(nf.NodeflowError, match="also with validate_shape=False") as caught:
             tf.assign(v, tf.zeros([3]), validate_shape=False)
         assert "the variable has shape (2,), the value (3,)" in str(caught.value)
+
+
+def test_a_function_may_choose_devices() -> None:
+    with nf.Graph():
+        with tf.device(lambda op: "/gpu:0"):
+            one = tf.constant(1.0)
+        with tf.device("/cpu:0"):
+            two = tf.constant(2.0)
+        assert (one.op.device, two.op.device) == ("", "/device:CPU:0")
+        with pytest.raises(nf.NodeflowError, match="device"), tf.device(3):  # type: ignore[arg-type]
+            pass

@@ -93,6 +93,7 @@ HOMES = {
     "data.TFRecordDataset": f"{HERE}.decoding:TFRecordDataset",
     "assign": f"{HERE}.assignment:assign",
     "python.framework.test_util.TensorFlowTestCase": f"{HERE}.testing:TestCase",
+    "device": f"{HERE}.program.devices:device",
     "custom_gradient": f"{HERE}.custom_gradients:custom_gradient",
     "grad_pass_through": f"{HERE}.custom_gradients:grad_pass_through",
     **{

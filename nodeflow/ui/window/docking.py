@@ -17,11 +17,13 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QTabWidget, QWidget
 
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.core import motion
 from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.panels.panel import PanelSpec, Place, always
 from nodeflow.ui.window.dock import Dock
+from nodeflow.ui.window.dock_sizes import DockSizes
 from nodeflow.ui.window.panel_pages import PanelPage
 from nodeflow.ui.window.panel_tabs import PanelTabs
 
@@ -50,6 +52,7 @@ class Docking(QObject):
 
     Attributes:
         menu: the menu of all bottom panels, which opens and closes them.
+        sizes: the chosen sizes of the docks.
     """
 
     def __init__(
@@ -76,6 +79,9 @@ class Docking(QObject):
         self._themes, self._actions = themes, actions
         self.docks: dict[str, Dock] = {}
         self._places: dict[Place, list[Dock]] = {place: [] for place in Place}
+        initial = dict(zip(Place, (LEFT_WIDTH, RIGHT_WIDTH, BOTTOM_HEIGHT), strict=True))
+        self.sizes = DockSizes(window, self._places, initial)
+        self.sizes.settled.connect(self._on_settled)
         self._set_aside: list[Dock] | None = None
         self._front: Dock | None = None
         self._gave_way: list[Dock] = []
@@ -89,7 +95,9 @@ class Docking(QObject):
         window.setCorner(Qt.Corner.BottomLeftCorner, area.LeftDockWidgetArea)
         window.setCorner(Qt.Corner.BottomRightCorner, area.RightDockWidgetArea)
         options = QMainWindow.DockOption
-        window.setDockOptions(options.AllowTabbedDocks | options.AnimatedDocks)
+        still = motion.is_reduced()
+        animated = options(0) if still else options.AnimatedDocks
+        window.setDockOptions(options.AllowTabbedDocks | animated)
         pages.page_changed.connect(self._follow_page)
         actions.refreshing.connect(self._check)
         actions.refreshing.connect(self._follow_needs)
@@ -274,6 +282,12 @@ class Docking(QObject):
             self._gave_way += shown
             _set_visible(shown, False)
         elif not is_cramped:
+            self._give_back()
+
+    @Slot()
+    def _on_settled(self) -> None:
+        """Show the left panel again in a window that has become wide."""
+        if self._window.width() >= NARROW:
             self._give_back()
 
     def _give_back(self) -> None:

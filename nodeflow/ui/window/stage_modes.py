@@ -44,6 +44,8 @@ class StageModes(QObject):
         self._workspace.replaced.connect(self._on_replaced)
         self._workspace.changed.connect(self._on_changed)
         context.document.files.opened.connect(self._on_opened)
+        self._was_narrow = False
+        docking.sizes.settled.connect(self._on_resized)
 
     def _blocked(self) -> Blocked | None:
         if self._pages.shows_welcome:
@@ -68,6 +70,7 @@ class StageModes(QObject):
         view = self._canvas.viewport
         was_whole = view.camera.scale == view.fitting_scale()
         self.mode = mode
+        self._was_narrow = self._window.width() < NARROW
         self._docking.leave_to_stage(self._taken(mode))
         self._pages.divide(canvas=mode != STAGE, stage=mode != CANVAS)
         self._info.move_to(self.stage if mode == STAGE else self._canvas)
@@ -84,6 +87,14 @@ class StageModes(QObject):
         if mode == STAGE or self._window.width() < NARROW:
             return (Place.BOTTOM, Place.LEFT) if mode == BESIDE else tuple(Place)
         return (Place.BOTTOM,)
+
+    @Slot()
+    def _on_resized(self) -> None:
+        """Take or give back the left panel's place if the window became narrow or wide."""
+        is_narrow = self._window.width() < NARROW
+        if is_narrow != self._was_narrow and self.mode == BESIDE:
+            self._docking.leave_to_stage(self._taken(BESIDE))
+        self._was_narrow = is_narrow
 
     @Slot()
     def _on_replaced(self) -> None:

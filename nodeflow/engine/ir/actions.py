@@ -1,7 +1,7 @@
-"""Actions: a schedule's ops, lowered to the few kinds of work that kernels exist for.
+"""Actions: a schedule's ops, lowered to the few kinds of work for which kernels exist.
 
-Values live in *slots*. Slots that share memory (a reshape, an assignment) have one *storage*: the
-slot whose memory they all use. So a storage is identified by a slot number.
+Values are in *slots*. Slots that share memory (a reshape, an assignment) have one *storage*:
+the slot whose memory they all use. So a storage is identified by a slot number.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ class Action(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """A slot's place in another array: offset and strides, in elements. The last stride is 1."""
+    """The place of a slot in another array: offset and strides, in elements.
+
+    The last stride is 1.
+    """
 
     offset: int
     strides: tuple[int, ...]
@@ -72,21 +75,23 @@ class Actions:
     """All actions of a schedule, in order.
 
     Attributes:
-        types: concrete type of each slot; slots past the schedule's are intermediate results.
+        types: concrete type of each slot; slots after the schedule's slots are intermediate
+        results.
         storage: for each slot, the slot whose memory it uses.
         constants: values known while planning, by storage.
         fetches: for each fetch, the slot with its value.
         rewritten: for each rewrite, descriptions of its changes.
         views: slots whose values are part of their storage's array.
         sliced: slots that became views and no longer own a storage.
-        delayed: for outputs of actions, the slot that they wait for without reading it.
-        repeated: outputs of actions that recompute a value instead of keeping it.
+        delayed: for outputs of actions, the slot for which they wait without reading it.
+        repeated: outputs of actions that recompute a value to save memory.
         flushed: storages that are computed with denormals as zero.
         late: storages that are fused with their readers, not with their inputs.
         joined: by the first output of an action, the actions that it replaces.
         repeats: how often the plan runs in a row.
-        packed: slots with a packed copy of a feed that lasts over these runs, by the feed's slot,
-            whether it is transposed, and the panels' type. They are filled before the first run.
+        packed: slots with packed copies of feeds that are the same in all these runs, by the
+        feed's slot, whether it is transposed, and the panels' type. They are filled before the
+        first run.
     """
 
     schedule: Schedule
@@ -119,12 +124,12 @@ class Actions:
         self.constants[slot] = np.ascontiguousarray(value).reshape(value.shape)
 
     def replace(self, same: Mapping[int, int]) -> None:
-        """Redirect slots from storages (keys) to equal storages (values)."""
+        """Make slots that use some storages (keys) use equal storages (values)."""
         if same:
             self.storage[:] = [same.get(storage, storage) for storage in self.storage]
 
     def copied(self, rewritten: dict[str, list[str]]) -> Actions:
-        """Return an independent copy with these notes."""
+        """Return an independent copy with these notes in `rewritten`."""
         kept = {f.name: copy(getattr(self, f.name)) for f in fields(self) if f.name != "schedule"}
         return Actions(self.schedule, **{**kept, "rewritten": rewritten})
 
@@ -133,9 +138,9 @@ class Actions:
         return self.constants[self.storage[slot]].reshape(self.types[slot].shape)  # type: ignore[arg-type]
 
     def awaited(self, slot: int, made_by: Mapping[int, M]) -> M | None:
-        """Return the maker of the slot that an output waits for.
+        """Return the maker of the slot for which an output waits.
 
-        If nothing makes that slot, follow the slot that it waits for in turn. Return None at the
+        If nothing makes that slot, follow the slot for which that one waits. Return None at the
         end.
         """
         trigger = self.delayed.get(slot)

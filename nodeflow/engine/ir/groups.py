@@ -16,8 +16,8 @@ class Group:
         shape: iteration space of a cluster of elementwise actions; None for all other groups.
         inputs: storages that the group reads and does not compute itself.
         outputs: storages that the group writes.
-        pieces: for storages that are written (also or only) into larger arrays: the array's storage
-            and the view of it.
+        pieces: for storages that are also, or only, written into larger arrays: the array's
+        storage and the view of it.
         read: whether another group already reads an output of this group.
         flush: whether the group treats denormals as zero (see `inplace.flush_updates`).
         alone: whether nothing may join the group (see `fusion_budget`).
@@ -40,8 +40,8 @@ class Group:
     def bytes_moved(self, actions: Actions) -> int:
         """Return the number of bytes that the group reads from memory and writes to memory.
 
-        A cluster of elementwise actions keeps intermediate values in registers, so of its outputs
-        only the output of the last action counts.
+        A cluster of elementwise actions keeps intermediate values in registers, so only the
+        output of its last action counts.
         """
         if self.moved is not None:
             return self.moved

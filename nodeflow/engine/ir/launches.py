@@ -1,10 +1,10 @@
 """Kernel launches: a kernel's text, its arguments, and the number of tasks that share its work.
 
-The number of tasks and the order of sums depend on shapes only, so results are the same for every
-number of threads.
+The number of tasks and the order of sums depend only on shapes, so results are the same for
+every number of threads.
 
-These records are immutable by convention. Records that exist once per node of a large graph are not
-frozen dataclasses, because those take three times as long to construct.
+These records are immutable by convention. Records that exist once per node of a large graph are
+not frozen dataclasses, because those take three times as long to construct.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.graph.graph import Node
 
 TASK_NS = 10_000
-"""Nanoseconds of work per task: long compared to taking a task (about 50 ns), but short compared to
-a training step."""
+"""Nanoseconds of work per task. This is long compared to taking a task (about 50 ns), but short
+compared to a training step.
+"""
 RUN_NS = 500
-"""Nanoseconds of work per task and run: long compared to setting its arguments (about 50 ns)."""
+"""Nanoseconds of work per task and run. This is long compared to setting the task's arguments
+(about 50 ns).
+"""
 MAX_TASKS = 32
 UNEVEN = 1.05
-"""Largest acceptable load of the busiest thread, relative to an even distribution of tasks."""
+"""Maximum acceptable load of the busiest thread, relative to an even distribution of tasks."""
 
 
 class Pointer(NamedTuple):
@@ -47,8 +50,9 @@ class KeyWord:
 
 @dataclass(frozen=True)
 class FirstElement:
-    """An argument with the number of the first of ``size`` elements drawn here, among all elements
-    that a node draws: 0 unless rows come in blocks."""
+    """An argument with the number of the first element drawn here, among all elements that a
+    node draws. It is 0 unless rows come in blocks.
+    """
 
     node: Node
     size: int
@@ -66,16 +70,18 @@ class IterationAddress:
 
 @dataclass(frozen=True)
 class LoopAddress:
-    """An argument with the address of two words of the loop with a key: the number of its
-    iteration, and the number of iterations."""
+    """An argument with the address of two words of the loop with a key: its iteration number,
+    and its number of iterations.
+    """
 
     key: object
 
 
 @dataclass(frozen=True)
 class ArgumentAddress:
-    """An argument with the place of another argument: number ``at`` of the launch ``ahead``
-    launches later, in bytes from the first argument."""
+    """An argument with the place of another argument: argument ``at`` of the launch that comes
+    ``ahead`` launches later, in bytes from the first argument.
+    """
 
     ahead: int
     at: int
@@ -95,11 +101,11 @@ Arg = (
 
 @dataclass(frozen=True)
 class Bound:
-    """The limit against which a kernel checks indices that data contain.
+    """The limit against which a kernel checks indices that it reads from data.
 
     Attributes:
-        argument: the number of the kernel argument that holds the limit.
-        extent: its value: the size of the axis that the indices refer to.
+        argument: the number of the kernel argument with the limit.
+        extent: its value: the size of the axis to which the indices refer.
     """
 
     argument: int
@@ -110,10 +116,10 @@ class Region(NamedTuple):
     """The elements of a storage that a launch writes.
 
     Attributes:
-        offset, sizes, strides: the elements, as a block; sizes None: the whole storage.
-        adds: whether the launch adds to the elements instead of replacing them.
+        offset, sizes, strides: the elements, as a block; if sizes is None, the whole storage.
+        adds: whether the launch adds to the elements and does not replace them.
         clears: whether the launch itself zeroes the region before it adds.
-        bound: if data decide which elements are written, how the indices are checked.
+        bound: if data determine which elements are written, how the indices are checked.
         partial: whether the launch may skip elements, as in working memory.
     """
 
@@ -133,7 +139,7 @@ class Split(NamedTuple):
     Kernels without a share argument divide by the number of tasks.
 
     Attributes:
-        rows: leading rows of a task, if a chain or the kernel's own tiles decide them; else 0.
+        rows: leading rows of a task, if a chain or the kernel's own tiles determine them; else 0.
     """
 
     units: int
@@ -146,14 +152,15 @@ class KernelLaunch:
     """A kernel with its arguments.
 
     Attributes:
-        source: text of the kernel; it depends on structure only, so launches can share it.
+        source: text of the kernel; it depends only on structure, so launches can share it.
         args: numbers, and records that are resolved when the program is built.
         work: estimated nanoseconds on one core.
         label: description of the launch, if it belongs to no node.
-        then: launches with the same number of tasks; each task continues with its number in them.
-        moved: bytes read and written, if it belongs to no node.
-        writes: regions written, if they are not simply all outputs of its group.
-        split: how tasks share the work, if arguments say so.
+        then: launches with the same number of tasks; each task continues with the task of its
+        number in them.
+        moved: bytes read and written, if the launch belongs to no node.
+        writes: regions written, unless these are simply all outputs of its group.
+        split: how tasks share the work, if arguments determine it.
         rereads: whether it may read elements again after it has written their results.
     """
 
@@ -217,7 +224,7 @@ def limited_tasks(work: float, units: int) -> int:
 def even_tiling(units: int, work: float) -> RowTiling:
     """Return a tiling with equally long tasks.
 
-    Tasks may be up to a quarter longer if four threads then have equally many of them.
+    Tasks may be up to a quarter longer if four threads can then have equally many of them.
     """
     least = max(1, -(-units // limited_tasks(work, units)))
     lengths = range(least, least + least // 4 + 1)

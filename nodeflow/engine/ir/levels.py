@@ -18,11 +18,12 @@ class LoopLevel:
     """Levels that run ``iterations`` times, and the group of that loop.
 
     Attributes:
-        key: if kernels decide the number of iterations, the key of their argument (`LoopAddress`).
-            The loop then runs ``iterations`` times at most.
+        key: if kernels determine the number of iterations, the key of their argument
+        (`LoopAddress`). The loop then runs ``iterations`` times at most.
         expected: expected number of iterations, for estimates.
-        apart: whether each task goes through all iterations without waiting for others. The loop
-            then has two levels: the launch that begins an iteration, and a launch with its chain.
+        apart: whether each task runs through all iterations without waiting for others. The
+        loop then has two levels: one with the launch that begins an iteration, and one with a
+        launch and its chain.
     """
 
     iterations: int
@@ -34,7 +35,7 @@ class LoopLevel:
 
     @property
     def estimate(self) -> int:
-        """The expected number of iterations, or else their number."""
+        """The expected number of iterations if there is one, else the number of iterations."""
         return self.iterations if self.expected is None else self.expected
 
 

@@ -1,4 +1,4 @@
-"""The plan: everything about a run that is known before memory has addresses."""
+"""The plan: everything about a run that is determined before memory has addresses."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ REFERENCE_HINT = SurfaceText(
 )
 
 SERIAL_NS = 4_000
-"""Nanoseconds of work below which a level stays on one thread: synchronising costs about as
-much."""
+"""Nanoseconds of work below which a level runs on one thread, because synchronising takes about
+as long.
+"""
 
 
 class Allocation(NamedTuple):
@@ -55,14 +56,14 @@ class Plan:
     """One run, or one training step, of a schedule with concrete shapes.
 
     Attributes:
-        allocations: where each used storage lives.
+        allocations: the place of each used storage.
         arena_size: bytes of the arena.
         direct: for each variable whose new value a kernel writes into a ``shadow``, its storage.
-        home: for each variable updated in place, the storage of its own memory. In a plan for many
-            steps these are all assigned variables, otherwise tables in which some rows change.
+        home: for each variable updated in place, the storage of its own memory. In a plan for
+        many steps these are all assigned variables, otherwise tables in which some rows change.
         inplace: for each new value written in place, the home that it overwrites.
-        apart: if the plan runs repeatedly as one chain, and a task may begin the next run while
-            others are in this one, the tiling of the chain; else None.
+        apart: the tiling of the chain, if the plan runs repeatedly as one chain and a task may
+        begin the next run while others are in this one; else None.
     """
 
     actions: Actions
@@ -83,7 +84,7 @@ class Plan:
         """Allocate memory for intermediate results.
 
         Raises:
-            RunError: there is not enough memory; names the node with the largest result.
+            RunError: there is not enough memory; the error names the node with the largest result.
         """
         try:
             arena.reserve(self.arena_size)
@@ -95,8 +96,8 @@ class Plan:
     def needs(self) -> tuple[int, Node | None]:
         """Return the peak bytes that a run allocates, and the node that needs most.
 
-        Counted are intermediate results, fetched results, new values of variables, and the largest
-        temporary memory of a reference call, including its result until it is copied.
+        This counts intermediate results, fetched results, new values of variables, and the
+        largest temporary memory of a reference call, including its result until it is copied.
         """
         types = self.actions.types
         made = [s for s, a in self.allocations.items() if a.kind in ("result", "shadow")]
@@ -113,13 +114,15 @@ class Plan:
         return self.arena_size + size_of(types[s] for s in made) + beside, node
 
     def _largest(self, *kinds: str) -> int | None:
-        """Return the largest storage of the schedule's slots with an allocation of these kinds."""
+        """Return the largest storage of the schedule's slots whose allocation is of one of
+        these kinds.
+        """
         types, count = self.actions.types, len(self.schedule.slots)
         own = (s for s, a in self.allocations.items() if a.kind in kinds and s < count)
         return max(own, key=lambda s: size_of([types[s]]), default=None)
 
     def no_memory(self, storage: int | None, need: str) -> RunError:
-        """Return the error for a lack of memory, which names the node of the largest storage."""
+        """Return the error for a lack of memory. It names the node with the largest storage."""
         slots = self.schedule.slots
         return RunError(
             f"not enough memory: {need}",
@@ -129,7 +132,7 @@ class Plan:
 
     @property
     def work(self) -> float:
-        """Estimated nanoseconds of the compiled part."""
+        """Estimated nanoseconds of the compiled part on one core."""
         return sum(work_of(p.levels) for p in self.phases)
 
     def sources(self) -> list[str]:
@@ -143,8 +146,10 @@ NOT_A_RING = -1
 
 @dataclass(frozen=True)
 class IterationPointer:
-    """An address that depends on the iteration: base + stride * ((iteration + shift) & mask), but
-    ``first`` at the first iteration and ``last`` at the last."""
+    """An address that depends on the iteration: base + stride * ((iteration + shift) & mask).
+
+    It is ``first`` at the first iteration, if given, and ``last`` at the last.
+    """
 
     base: Pointer
     stride: int
@@ -173,7 +178,7 @@ class LoopPlan(Lowering):
         sources: addresses of the storages of ``plan`` that are not in its arena.
         copies: pairs (storage of ``plan``, target) to copy at the end of each iteration.
         before: pairs (source, target) to copy before the first iteration.
-        apart: the tiling, if each task goes through all iterations without waiting for others.
+        apart: the tiling, if each task runs through all iterations without waiting for others.
     """
 
     iterations: int
@@ -187,10 +192,10 @@ class LoopPlan(Lowering):
 
 @dataclass(eq=False)
 class Inside:
-    """A piece of graph that has been planned within another plan.
+    """The body of a loop or branch, planned within another plan.
 
     Attributes:
-        plan: plan of the piece, with its inputs as feeds and its used results as fetches.
+        plan: plan of the body, with its inputs as feeds and its used results as fetches.
         arena: offset in bytes of its arena in the workspace of the outer plan.
         sources: addresses of the storages of ``plan`` that are not in its arena.
         copies: pairs (storage of ``plan``, target) to copy at its end.
@@ -204,7 +209,7 @@ class Inside:
 
 @dataclass(eq=False)
 class FlowPlan:
-    """The plan of a loop or a branch: values decide how often its parts run, or which.
+    """The plan of a loop or branch in which values determine how often, or which, parts run.
 
     Attributes:
         parts: the condition and the body of a loop, or the two branches.
@@ -222,10 +227,11 @@ class WhilePlan(FlowPlan, Lowering):
     """A loop that continues while its condition holds.
 
     Attributes:
-        limit: maximal number of iterations; None: no limit.
+        limit: maximum number of iterations; None: no limit.
         again: address of the condition.
         count: address for the number of iterations.
-        last: carried values at the end: pairs (slot, address by the number of iterations).
+        last: carried values at the end, as pairs (slot, address that depends on the number of
+        iterations).
     """
 
     limit: int | None

@@ -18,10 +18,10 @@ RESULT_BYTES = 1 << 16
 
 
 def allocate(draft: Draft, *, reuse: bool) -> None:
-    """Decide where every storage lives, and the size of the arena.
+    """Decide where every storage is placed, and the size of the arena.
 
     Args:
-        reuse: whether later values may reuse memory that nothing reads any more.
+        reuse: whether later values may reuse the memory of values that nothing reads any more.
     """
     actions, allocations = draft.actions, draft.allocations
     offsets = Offsets()
@@ -53,14 +53,14 @@ def allocate(draft: Draft, *, reuse: bool) -> None:
 
 
 def may_replace(draft: Draft, group: Group, storage: int) -> bool:
-    """Return whether a group may write its result over a storage that it reads."""
+    """Return whether a group may write its result into the memory of a storage that it reads."""
     if group.is_fallback or any(launch.rereads for launch in draft.launches[group]):
         return False
     return kernel_of(group).may_overwrite(draft.actions, group, storage)
 
 
 def run_order(draft: Draft) -> list[list[list[Group]]]:
-    """Return the chains that run at each time, each as its groups in order.
+    """Return, for each point in time, the chains that run then, each as its groups in order.
 
     Reference groups run one at a time, in graph order.
     """
@@ -73,7 +73,7 @@ def run_order(draft: Draft) -> list[list[list[Group]]]:
 
 
 def _direct(draft: Draft) -> dict[Node, int]:
-    """Return the variables whose new value a kernel writes to an array that is not shared."""
+    """Return the variables whose new value a kernel writes into an array that nothing else uses."""
     writes = draft.schedule.writes
     inplace = draft.updates.home if draft.updates else {}
     storages = [draft.actions.storage[s] for s in writes.values()]

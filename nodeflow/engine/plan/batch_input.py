@@ -1,7 +1,7 @@
 """The first kernels of a training step, which gather rows of data set columns in epoch order.
 
-They compute the same as `Column.rows`, in tasks of the program: images stay uint8 in memory and are
-scaled here, labels become one-hot rows.
+They compute the same as `Column.rows`, in tasks of the program: images stay uint8 in memory and
+are scaled while they are gathered, and labels become one-hot rows.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from nodeflow.engine.mapped_rows import MappedRows
 from nodeflow.graph.types import HALVES, numpy_dtype
 
 FIRST, ORDER = 1, 2
-"""Positions of two arguments that are set before a program runs: the number of the epoch's first
-step, and the address of the order, which holds row numbers of `gathered_from`."""
+"""Positions of two arguments that are set before a program runs: the number of the epoch's
+first step, and the address of the order, which contains row numbers of `gathered_from`.
+"""
 
 
 def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
     """Return the launch that fills the storage ``target``, (batch_size, *row), from a column.
 
-    The column must be `contiguous` and, if lazy, mapped. The caller keeps it alive.
+    The column must be `contiguous` and, if it is lazy, mapped. The caller keeps it alive.
     """
     array = gathered_from(column)
     width = math.prod(array.shape[1:])
@@ -51,13 +52,15 @@ def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
 
 
 def gathered_from(column: Column) -> np.ndarray:
-    """Return the array of a column, or of its mapped file, that kernels gather rows from."""
+    """Return the array, of a column or of its mapped file, from which kernels gather rows."""
     mapped = mapped_of(column)
     return column.array if mapped is None else mapped.array
 
 
 def mapped_of(column: Column) -> MappedRows | None:
-    """Return the mapped file that kernels gather a column's rows from, or None if there is none."""
+    """Return the mapped file from which kernels gather a column's rows, or None if there is
+    none.
+    """
     return column.mapped if isinstance(column, LazyColumn) else None
 
 
@@ -87,8 +90,10 @@ def kernel(args, task, ntasks):
 
 @cache
 def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> str:
-    """Return the kernel that converts rows to ``dtype``, times the scale in slot 8 if
-    ``scaled``."""
+    """Return the kernel text that converts rows to ``dtype``.
+
+    If ``scaled``, it multiplies by the scale in slot 8.
+    """
     size_in, size_out = numpy_dtype(stored).itemsize, numpy_dtype(dtype).itemsize
     used = {"prefetch", "slot", "view1"}
     lines = []
@@ -101,7 +106,8 @@ def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> 
     value, functions = converted("x[j]", stored, dtype)
     if scaled:
         value = f"{numpy_name(dtype)}({value} * scale)"
-    # The rows of a batch are scattered in memory: prefetch the next row while converting this one.
+    # The rows of a batch are scattered in memory, so the next row is prefetched while this one is
+    # converted.
     lines += [
         "    end = batch * (task + 1) // ntasks",
         "    for i in range(batch * task // ntasks, end):",
@@ -127,7 +133,9 @@ def _imported(functions: set[str]) -> str:
 
 @cache
 def one_hot_source(stored: str, dtype: str) -> str:
-    """Return the kernel that makes one-hot rows, with the depth in slot 8, from class numbers."""
+    """Return the kernel text that makes one-hot rows from class numbers, with the depth in slot
+    8.
+    """
     size_out = numpy_dtype(dtype).itemsize
     name = numpy_name(dtype)
     bits = np.ones((), numpy_dtype(dtype)).view(np.uint16) if dtype in HALVES else 1

@@ -1,9 +1,10 @@
-"""Runs large branches one after the other: each ends before the next one begins.
+"""Runs large branches one after the other, so that each ends before the next one begins.
 
-Independent chains share a level, so that all threads have work. A chain with the maximal number of
-tasks keeps all threads busy alone. If several such chains run at once and write more than a cache
-holds, none finds its own values in cache, and all need memory at the same time. So levels with such
-chains are split, depth first (the rewrite ``serialize``). It changes no kernel, so it is exact.
+Independent chains share a level, so that all threads have work. A chain with the maximum number
+of tasks keeps all threads busy by itself. If several such chains run at once and together write
+more than fits into a cache, none finds its values in the cache, and all need memory at the same
+time. So levels with such chains are split, depth first (the rewrite ``serialize``). It changes
+no kernel, so it is exact.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from collections.abc import Callable, Sequence
 from nodeflow.engine.plan.chaining import TaskChain
 
 LARGE = 4 << 20
-"""Minimum bytes that a chain must write to get a level for itself."""
+"""Minimum bytes that a chain must write to get a separate level."""
 TOGETHER = 16 << 20
-"""Maximum bytes that the large chains of one level may write together."""
+"""Maximum bytes that all large chains of one level may write together."""
 
 
 def serialize_branches(
@@ -24,11 +25,11 @@ def serialize_branches(
     phase_of: Callable[[TaskChain], int],
     written: Callable[[TaskChain], int],
 ) -> list[TaskChain]:
-    """Give chains new levels in each phase where several large ones share a level.
+    """Assign new levels to chains in each phase in which several large chains share a level.
 
     Args:
         chains: all chains, each after its predecessors.
-        phase_of: returns the phase of a chain; chains move within their phase only.
+        phase_of: returns the phase of a chain; chains move only within their phase.
         written: returns the bytes that a chain writes, or 0 if it cannot occupy all threads.
 
     Returns:
@@ -50,7 +51,7 @@ def serialize_branches(
 
 
 def _depth_first(chains: Sequence[TaskChain], large: dict[TaskChain, int]) -> None:
-    """Give each large chain its own level; chains that became ready last come first."""
+    """Assign a separate level to each large chain. Chains that became ready last come first."""
     users: dict[TaskChain, list[TaskChain]] = defaultdict(list)
     missing = dict.fromkeys(chains, 0)
     for chain in chains:

@@ -1,9 +1,10 @@
-"""Joins clusters and sums over the same rows into one group each (the rewrite ``rowwise``).
+"""Joins elementwise clusters and sums over the same rows into one group each (the rewrite
+``rowwise``).
 
-A joined group is a *row pass*: it goes through all its formulas and sums row by row. Groups are
-visited in order, as in fusion. A group joins the row pass whose values it reads if all its other
-inputs are computed before the pass begins. Values that another pass computes from one array in a
-few instructions are recomputed instead of stored.
+A joined group is a *row pass*: it computes all its formulas and sums row by row. Groups are
+visited in order, as in fusion. A group joins the row pass whose values it reads if all its
+other inputs are computed before the pass begins. If another pass needs a value that takes only
+a few instructions from one array, it recomputes the value, so that the value is not stored.
 """
 
 from __future__ import annotations
@@ -25,19 +26,21 @@ from nodeflow.engine.plan.row_programs import row_formulas
 from nodeflow.ops.lowering import Elementwise
 
 SHORTEST = 16
-"""Elements of the shortest rows worth joining: loops over fewer elements compute little."""
+"""Minimum number of elements of rows that are joined. Loops over fewer elements have more
+overhead than work.
+"""
 MOST_ACTIONS = 64
-"""Limit on actions per group, because compile time grows faster than the kernel."""
+"""Maximum number of actions per group, because compile time grows faster than the kernel."""
 DTYPES = ("float32", "float64")
 
 
 @dataclass(eq=False)
 class Unit:
-    """Groups that become one group. A unit with a reduction is a row pass.
+    """Groups that will become one group. If one of them is a reduction, the unit is a row pass.
 
     Attributes:
-        rows, n: number and length of the rows; 0 if the unit is no row pass.
-        patterns: the pattern over [rows, n] of each storage that a row pass makes.
+        rows, n: number and length of the rows; 0 if the unit is not a row pass.
+        patterns: for each storage that a row pass makes, how it is broadcast over [rows, n].
         again: for each group, the actions of other passes that it recomputes, in order.
         read: whether another unit reads from this one.
     """
@@ -118,7 +121,7 @@ class _Joiner:
         return unit
 
     def _joins(self, unit: Unit, group: Group, stage: Stage | None) -> bool:
-        """Let a group join a unit, if possible, and return whether it did."""
+        """Let a group join a unit if possible. Return whether it did."""
         if stage is not None:
             source = self.actions.storage[group.actions[0].inputs[0]]
             found = unit.patterns
@@ -142,7 +145,9 @@ class _Joiner:
         unit.patterns[self.actions.storage[group.actions[0].outputs[0]]] = ROWS
 
     def _reduction(self, group: Group) -> Stage | None:
-        """Return a group's stage, if it is a sum, maximum or minimum over whole rows."""
+        """Return a group's stage if the group is a sum, maximum or minimum over whole rows,
+        else None.
+        """
         action = group.actions[0]
         stage = action.lowering
         fits = (
@@ -159,7 +164,8 @@ class _Joiner:
     def _patterns(
         self, group: Group, rows: int, n: int, known: dict[int, Pattern]
     ) -> dict[int, Pattern] | None:
-        """Return the pattern over [rows, n] of each storage that a cluster makes, if it has one.
+        """Return how each storage that a cluster makes is broadcast over [rows, n]; None if one is
+        not.
 
         Args:
             known: patterns of storages that the pass makes earlier.
@@ -255,7 +261,9 @@ class _Joiner:
     # ---- the groups that are made -------------------------------------------------------------
 
     def _read_outside(self) -> set[int]:
-        """Return the storages that are fetched, kept, or read by another unit than their maker."""
+        """Return the storages that are fetched, kept, or read by a unit other than their
+        maker's.
+        """
         storage, read = self.actions.storage, set(self.ends)
         for unit in self.units:
             for group in unit.groups:
@@ -266,7 +274,7 @@ class _Joiner:
         return read
 
     def _joined(self, unit: Unit, read: set[int]) -> Group:
-        """Return one group with the work of all groups of a row pass."""
+        """Return one group that computes all groups of a row pass."""
         parts = [(each.shape, [*unit.again.get(each, ()), *each.actions]) for each in unit.groups]
         lowering, inputs, outputs = row_formulas(self.actions, parts, unit.rows, unit.n, read)
         node = unit.groups[0].actions[0].node

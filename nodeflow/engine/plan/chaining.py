@@ -1,15 +1,15 @@
 """Chains neighbouring groups whose tasks continue from kernel to kernel without a barrier.
 
-If each task of a group reads only values that the same task of the previous groups made, a thread
-runs the groups one after the other on its rows (the rewrite ``chain``). A tile of a product is then
-biased, activated or added to a variable while it is in cache, and the narrow last layers of a
-network, forward and backward, need one barrier instead of ten. The kernels are the same and each
-row is computed as before, so it is exact.
+If each task of a group reads only values that the task with the same number made in the
+previous groups, a thread runs the groups one after the other on its rows (the rewrite
+``chain``). So the bias or activation is added to a tile of a product while the tile is in
+cache, and the narrow last layers of a network, forward and backward, need one barrier and not
+ten. The kernels are the same and each row is computed as before, so the rewrite is exact.
 
-A chain is cut along leading rows: task t has rows t * height to (t + 1) * height of every array.
-The tiles of a product and the images per tile of a convolution depend on their shapes, so these
-kernels decide the height. Elementwise kernels, row reductions, softmax and pooling accept any
-height.
+A chain is divided along leading rows: task t has rows t * height to (t + 1) * height of every
+array. The tiles of a product and the images per tile of a convolution depend on their shapes,
+so these kernels determine the height. Elementwise kernels, row reductions, softmax and pooling
+accept any height.
 
 If a whole loop body is one chain and each task reads only its own rows of the carried values, a
 task continues with its rows through all iterations (the rewrite ``loop_rows``).
@@ -26,9 +26,9 @@ from nodeflow.engine.ir.launches import RowTiling, tasks_of, tasks_of_runs
 from nodeflow.engine.kernels.registry import can_fail, kernel_of
 
 LONG_NS = 20_000
-"""Nanoseconds of work that a task may have even if the group alone would be cut into more tasks."""
+"""Nanoseconds of work that a task may have, even if the group by itself would have more tasks."""
 ENOUGH = 8
-"""Number of tasks that is always enough."""
+"""Number of tasks that is always enough for all threads."""
 
 
 @dataclass(eq=False)
@@ -36,11 +36,12 @@ class TaskChain:
     """Groups that run one after the other, task by task.
 
     Attributes:
-        rows: possible numbers of leading rows; empty if the chain cannot be cut.
-        height: rows of a task, if a kernel decides it.
+        rows: possible numbers of leading rows by which the chain can be divided; empty if it
+        cannot.
+        height: number of rows of a task, if a kernel determines it.
         made: storages that its groups write.
         after: chains that must end before it begins.
-        runs: number of runs that each task makes before tasks meet.
+        runs: number of iterations that each task runs before tasks wait for each other.
     """
 
     level: int
@@ -53,7 +54,9 @@ class TaskChain:
     runs: int = 1
 
     def tiling(self) -> RowTiling | None:
-        """Return the tiling of the chain, or None if a single group keeps its own."""
+        """Return the tiling of the chain, or None if it is a single group that keeps its own
+        tiling.
+        """
         if len(self.groups) == 1 and self.runs == 1:
             return None
         rows = max(self.rows)
@@ -61,7 +64,7 @@ class TaskChain:
         return RowTiling(rows, self.height or -(-rows // min(tasks, rows)))
 
     def heights_with(self, height: int | None) -> set[int]:
-        """Return the task heights that kernels of this chain and ``height`` prescribe."""
+        """Return the task heights that ``height`` and the kernels of this chain require."""
         return {h for h in (self.height, height) if h is not None}
 
     def add(self, group: Group, work: float) -> None:
@@ -80,13 +83,14 @@ def find_chains(
     *,
     join: bool,
 ) -> list[TaskChain]:
-    """Join groups into chains with new levels.
+    """Join groups into chains, and assign new levels.
 
-    Groups are given in an order that respects dependencies.
+    The groups are given in an order that respects dependencies.
 
     Args:
         work: estimated nanoseconds of each group with a kernel.
-        after: groups that must end everywhere before a group begins, besides its inputs.
+        after: groups that must end on all threads before a group begins, besides those that it
+        reads.
         phase_of: the phase of each group; only groups of one phase may be joined.
         join: whether to join groups at all (the rewrite ``chain``).
     """
@@ -99,8 +103,8 @@ def chain_of_runs(
     """Join all groups of a loop body into one chain, if each task reads only its own rows,
     including rows from the previous iteration. Return None otherwise.
 
-    Also return None if a kernel can fail: then tasks meet after each run, so that the first failure
-    is reported.
+    Also return None if a kernel can fail, because then tasks must meet after each iteration, so
+    that the first failure is reported.
 
     Args:
         groups: in an order that respects dependencies.
@@ -170,8 +174,10 @@ class _Finder:
         return list(dict.fromkeys([chain_of[made_by[r]] for r in group.inputs if r in made_by]))
 
     def cut(self, group: Group) -> tuple[frozenset[int], int | None]:
-        """Return the numbers of leading rows by which a group's result can be cut (empty if it
-        cannot), and the rows of a task, if the kernel decides them."""
+        """Return how a group's result can be divided into tasks: the possible numbers of
+        leading rows (empty if it cannot), and the rows of a task if the kernel determines
+        them.
+        """
         actions, action = self.actions, group.actions[0]
         if action.lowering is None:
             return frozenset(), None
@@ -189,12 +195,12 @@ class _Finder:
         rows: frozenset[int],
         height: int | None,
     ) -> TaskChain | None:
-        """Return the source chain that the group may join, with updated rows and height; or None.
+        """Return the source chain that the group may join, with updated rows and height, or None.
 
         Args:
             sources: chains that the group reads from.
-            later: chains that must end everywhere before the group begins.
-            rows, height: how the group's result can be cut.
+            later: chains that must end on all threads before the group begins.
+            rows, height: how the group's result can be divided.
         """
         chain = max(sources, key=lambda s: s.level, default=None)
         if (
@@ -245,7 +251,9 @@ class _Finder:
         return common
 
     def _keeps_rows(self, slot: int, rows: int) -> bool:
-        """Return whether rows of a view, or of the pieces of its array, are rows of that array."""
+        """Return whether the rows of a view, or of the pieces of its array, are rows of the
+        whole array.
+        """
         types, storage = self.actions.types, self.actions.storage[slot]
         view, maker = self.actions.views.get(slot), self.made_by.get(storage)
         pieces = {} if maker is None else maker.pieces
@@ -262,7 +270,7 @@ class _Finder:
         )
 
     def _worth(self, chain: TaskChain, group: Group, rows: int, heights: set[int]) -> bool:
-        """Return whether a group loses little by using the chain's tasks instead of more tasks."""
+        """Return whether a group loses little if it has only as many tasks as the chain."""
         if not heights:
             return True
         tasks = -(-rows // next(iter(heights)))

@@ -21,7 +21,7 @@ from nodeflow.ops.lowering import Lowering
 
 @dataclass
 class Draft:
-    """A plan in the making.
+    """A plan under construction.
 
     Attributes:
         types: concrete types of the schedule's slots.
@@ -30,18 +30,19 @@ class Draft:
         updating: whether a single run makes a training step.
         repeats: how often the plan runs in a row, and which feeds stay the same.
         apart: output slots of elementwise actions that are not fused with others.
-        chosen: the lowering that replaces the op's own one, by the step's first output.
+        chosen: by a step's first output, the lowering that replaces the op's own lowering.
         rewritten: for each rewrite, descriptions of its changes.
         lowered: the lowered schedule (`actions`).
         groups: the actions of each kernel, in an order that respects dependencies.
         updates: how variables are updated in place: all in a training step, some tables in a run.
-        phase_of: the phase of each group; a native group follows the references that it reads.
-        launches: kernel launches of each native group on its own.
-        chains: groups that run task by task one after the other, with their levels.
+        phase_of: the phase of each group; a native group follows the reference groups that it
+        reads.
+        launches: the kernel launches of each native group outside of a chain.
+        chains: chains of groups, with their levels.
         direct: in a run, the storage of each new value that a kernel writes for a variable.
-        allocations: where each storage lives.
+        allocations: the place of each storage.
         arena_size: bytes of the arena; None before memory is planned.
-        phases: the phases that run, in order.
+        phases: the phases, in the order in which they run.
         is_impossible: whether there is no plan, because an op of a training step has no kernel.
     """
 
@@ -68,7 +69,7 @@ class Draft:
 
     @property
     def actions(self) -> Actions:
-        """The actions, once the schedule has been lowered."""
+        """The actions. They exist once the schedule has been lowered."""
         assert self.lowered is not None
         return self.lowered
 
@@ -84,7 +85,7 @@ class Draft:
     def ungrouped(self) -> Draft:
         """Return an independent copy whose actions are not grouped.
 
-        Call it before this draft's actions are grouped.
+        Call this before this draft's actions are grouped.
         """
         rewritten = {rewrite: [*notes] for rewrite, notes in self.rewritten.items()}
         return Draft(
@@ -129,7 +130,9 @@ class Draft:
 
     @cached_property
     def needed(self) -> set[int]:
-        """Storages that are fetched, assigned, or read by another group than their maker."""
+        """Storages that are fetched, assigned, or read by a group other than the one that makes
+        them.
+        """
         needed = self.fetched | self.written
         for group in self.groups:
             needed.update(group.inputs)
@@ -142,7 +145,7 @@ class Draft:
 
     @cached_property
     def after(self) -> dict[Group, list[Group]]:
-        """Groups that must end before a group begins, besides those that it reads from."""
+        """Groups that must end before a group begins, besides those from which it reads."""
         found = self.updates.after(self.actions, self.groups) if self.updates else {}
         for group in self.groups:
             if waited := self.waits_for(group):

@@ -1,9 +1,10 @@
-"""Loops and branches that depend on values: pieces of graph planned within a plan.
+"""Loops and branches whose course depends on values. Their bodies are planned within the outer
+plan.
 
 A `while_loop` double-buffers its carried values in the workspace, as in `loops`. The first
-iteration reads the initial values in place, and the final values are copied to their targets. Each
-iteration computes the condition and, if it holds, the body. Both branches of a `cond` are planned;
-each writes to the target of the result, and one of them runs.
+iteration reads the initial values in place, and the final values are copied to their targets.
+Each iteration computes the condition and, if it holds, the body. Both branches of a `cond` are
+planned; each writes to the target of the result, and one of them runs.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Place = Pointer | IterationPointer
 
 
 def plan_flow(actions: Actions, action: Action, used: set[int], make_plan: PlanMaker) -> Action:
-    """Plan the pieces of graph of a loop or branch.
+    """Plan the bodies of a loop or branch.
 
     Args:
         used: storages that are read, fetched or kept.
@@ -115,7 +116,7 @@ class _FlowPlanner:
     def _planned(
         self, text: str, types: Sequence[TensorType], wanted: int | Sequence[int]
     ) -> tuple[Plan, list[int | None]] | None:
-        """Plan a piece of graph. Return the plan, and each input's slot or None if unread.
+        """Plan a body. Return the plan, and for each input its slot, or None if it is not read.
 
         Args:
             wanted: number of leading outputs to compute, or indices of the outputs.
@@ -139,7 +140,7 @@ class _FlowPlanner:
         places: Sequence[Place],
         targets: Sequence[Place],
     ) -> Inside:
-        """Return a planned piece that reads from ``places`` and writes to ``targets``."""
+        """Return a planned body that reads from ``places`` and writes to ``targets``."""
         plan, feeds = planned
         inside = Inside(plan, self.offsets.take(plan.arena_size))
         inner = plan.actions

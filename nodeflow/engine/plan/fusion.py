@@ -1,10 +1,11 @@
 """Groups actions into kernels, fusing elementwise neighbours.
 
-The level of a group is higher than all levels that it reads from. An action joins a cluster only if
-its other inputs come from lower levels, or if nothing has read from the cluster yet, so that the
-cluster can be moved up. The cluster also absorbs clusters of the same shape that only this action
-reads. So no cycle can arise, and groups of one level are independent of each other. The time is
-linear in the number of actions, except for moving actions of small clusters.
+The level of a group is higher than the levels of all groups from which it reads. An action
+joins a cluster only if its other inputs come from lower levels, or if nothing has read from the
+cluster yet, so that the cluster can be moved up. The cluster also absorbs clusters of the same
+shape that only this action reads. So no cycle can arise, and groups of one level are
+independent of each other. The time is linear in the number of actions, except for moving
+actions of small clusters.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from nodeflow.graph.types import Shape
 from nodeflow.ops.lowering import Elementwise
 
 MAX_NODES = 64
-"""Limit on actions per cluster, because compile time grows faster than the cluster."""
+"""Maximum number of actions per cluster, because compile time grows faster than the cluster."""
 MAX_INPUTS = 12
-"""Limit on inputs. LLVM checks at run time that arrays do not overlap, and vectorises no more."""
+"""Maximum number of inputs of a cluster. LLVM checks at run time that arrays do not overlap,
+and vectorises no loop with more.
+"""
 
 
 def group_actions(
@@ -61,7 +64,7 @@ class _Grouper:
             for slot in action.outputs:
                 group.outputs.add(storage[slot])
                 made_by[storage[slot]] = group
-        # A stable sort by level keeps the order of actions within a level.
+        # A stable sort by level, which keeps the order of actions within a level.
         return sorted((g for g in self.groups if g not in self.gone), key=attrgetter("level"))
 
     def _group_for(self, action: Action, storages: list[int]) -> Group:
@@ -92,8 +95,8 @@ class _Grouper:
                     return candidate
         level = _above(sources)
         if late or self.actions.storage[action.outputs[0]] in self.written:
-            # Such a value gets its own group, because that can wait: a value in `late` for its
-            # reader, an assigned one until all others have read the variable's old value.
+            # Such a value gets its own group, because that can run later: a value in `late` waits
+            # for its reader, an assigned value until all others have read the variable's old value.
             return self._new(level, shape, flush)
         large = [r for r in storages if self.actions.types[r].size != 1]
         for storage in large:
@@ -112,7 +115,9 @@ class _Grouper:
         return group
 
     def _waits_for(self, action: Action) -> Group | None:
-        """Return the group that must end before an action which does not read from it."""
+        """Return a group that must end before an action although the action does not read from
+        it, or None.
+        """
         return self.actions.awaited(action.outputs[0], self.made_by) if action.outputs else None
 
     def _may_join(

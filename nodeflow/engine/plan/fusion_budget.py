@@ -1,9 +1,10 @@
-"""Decides which fused clusters are worth a kernel, since each takes time to compile.
+"""Decides which fused clusters are worth a kernel of their own, since each kernel takes time to
+compile.
 
-Fusion saves writing and reading values between ops, so it pays for large arrays. Small arrays lie
-in cache either way. If each of a hundred layers has its own formula, a kernel for each is not even
-faster than a few kernels shared by all ops: the code of a kernel has left the cache when it runs
-again.
+Fusion saves writing and reading values between ops, so it pays for large arrays. Small arrays
+are in cache either way. If each of a hundred layers has a different formula, separate kernels
+are not even faster than a few kernels shared by all ops: the code of a kernel has left the
+cache when it runs again.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from collections.abc import Iterable
 from nodeflow.engine.ir.launches import KernelLaunch
 
 MANY_KERNELS = 32
-"""Number of fused kernels that need not save anything. Each takes about 40 ms to compile."""
+"""Number of fused kernels for which the saved time does not matter. Each takes about 40 ms to
+compile.
+"""
 MOST_KERNELS = 128
 """Maximal number of fused kernels in a plan."""
 WORTH_NS = 2_000.0
-"""Nanoseconds per run that any further kernel must save: 20 000 runs then pay for compiling it."""
+"""Nanoseconds per run that any further kernel must save. Then 20 000 runs make up for compiling
+it.
+"""
 PASS_NS = 0.16
 """Nanoseconds to write and read an element in cache."""
 
@@ -27,8 +32,8 @@ PASS_NS = 0.16
 def not_worth_fusing(launches: Iterable[KernelLaunch]) -> frozenset[int]:
     """Return the output slots of ops whose clusters should not be fused.
 
-    A plan with few kernels keeps them all; otherwise the kernels that save least are dropped. Loops
-    have their own plans.
+    A plan with few kernels keeps all of them. Otherwise the kernels that save least time are
+    dropped. Loops have their own plans.
     """
     saved: dict[str, float] = defaultdict(float)
     slots: dict[str, set[int]] = defaultdict(set)

@@ -27,13 +27,15 @@ from nodeflow.ops.lowering import (
 )
 
 _MOVES = (Alias, Gather, Loop, Permute, Pick, TakeAlong)
-"""Lowerings that treat elements as bytes, or plan their inner graphs themselves."""
+"""Lowerings that treat elements as bytes, or that plan their inner graphs themselves."""
 
 
 def lower_half_floats(
     node: Node, types: Sequence[TensorType], outs: Sequence[TensorType]
 ) -> Lowering | None:
-    """Return the lowering of a node with half-float inputs or outputs, or None: by reference."""
+    """Return the lowering of a node with half-float inputs or outputs; None to run it by
+    reference.
+    """
     found = node.op.lower(types, outs, **node.attrs)
     if found is None or _only_moves(found):
         return found

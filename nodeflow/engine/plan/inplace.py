@@ -1,8 +1,8 @@
 """Decides which variables a training step updates in place, and in which order.
 
-A step commits as a whole: every kernel that can fail runs before the first kernel that overwrites a
-variable. Everything that reads a variable's old value runs before the new value is written. If no
-reordering achieves this, the new value is copied at the end instead.
+A step takes effect as a whole: every kernel that can fail runs before the first kernel that
+overwrites a variable. Every reader of a variable's old value runs before the new value is
+written. If no reordering achieves this, the new value is copied into the variable at the end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from nodeflow.graph.graph import Node
 from nodeflow.ops.lowering import ChangeRows, Elementwise, PutRows
 
 _PASSES = 4
-"""Number of passes that move updates, since one move may require another. The rest is copied."""
+"""Number of passes that move updates, since one move may require another. After these, values
+are copied.
+"""
 
 
 @dataclass
@@ -35,8 +37,9 @@ class Updates:
     copies: list[tuple[int, int]] = field(default_factory=list)
 
     def after(self, actions: Actions, groups: list[Group]) -> dict[Group, list[Group]]:
-        """Return the groups that must end before each group that overwrites variables: groups that
-        can fail, and other groups that read the old values."""
+        """Return the groups that must end before each group that overwrites variables: groups
+        that can fail, and other groups that read the old values.
+        """
         readers: dict[int, list[Group]] = {}
         for group in groups:
             for storage in group.inputs:
@@ -54,15 +57,15 @@ class Updates:
 def flush_updates(actions: Actions) -> None:
     """Mark the formulas of updates, which flush denormals to zero (the rewrite ``flush``).
 
-    A formula belongs to an update if its result is assigned to a variable, or if only updates need
-    it. Plots and other inspections do not count, so that looking changes no number. Without
-    flushing, the running means of a unit that is always off shrink at each step until all are
-    denormals: MNIST steps with momentum or Adam then take 2.3 and 2.7 times as long after about 800
-    steps.
+    A formula belongs to an update if its result is assigned to a variable, or if only updates
+    need it. Plots and other inspections do not count as needing it, so that looking at values
+    changes no number. Without flushing, the running means of a unit that is always off shrink
+    at each step until all are denormals: MNIST steps with momentum or Adam then take 2.3 and
+    2.7 times as long after about 800 steps.
     """
     written = {actions.storage[s] for s in actions.schedule.writes.values()}
-    # `leading`: storages that an update depends on. `others`: inputs of unflushed actions that an
-    # update depends on.
+    # `leading` are the storages on which an update depends. `others` are inputs of unflushed
+    # actions on which an update depends.
     leading, others = set(written), set()
     for action in reversed(actions.items):
         storage = actions.storage[action.outputs[0]]
@@ -86,7 +89,7 @@ def plan_updates(actions: Actions, groups: list[Group]) -> Updates:
 
 
 def tables_of_rows(actions: Actions) -> dict[Node, int]:
-    """Return the storage of the new value of each variable that changes in some rows only."""
+    """Return, for each variable of which only some rows change, the storage of its new value."""
     schedule = actions.schedule
     taken = Counter(actions.storage[s] for s in schedule.writes.values())
     made = {
@@ -105,9 +108,9 @@ def tables_of_rows(actions: Actions) -> dict[Node, int]:
 def plan_row_updates(actions: Actions, groups: list[Group]) -> Updates | None:
     """Decide which tables a single run updates in place, because only some of their rows change.
 
-    Other variables get their new values in separate memory, so that a failing run changes nothing.
-    Rows are written when nothing can fail any more: the groups that write them are moved to the
-    end.
+    Other variables get their new values in separate memory, so that a failing run changes
+    nothing. Groups that write rows of tables are moved to the end, when nothing can fail any
+    more.
     """
     updates, last = Updates(), list[Group]()
     makers = {storage: group for group in groups for storage in group.outputs}
@@ -131,7 +134,7 @@ def plan_row_updates(actions: Actions, groups: list[Group]) -> Updates | None:
 
 
 def _is_alone(storage: int, home: int, taken: Counter[int]) -> bool:
-    """Return whether no other variable gets this new value, and none gets the old one.
+    """Return whether no other variable gets this new value, and no variable gets the old value.
 
     Args:
         taken: how many variables get each storage as their new value.
@@ -178,7 +181,9 @@ class _Decider:
         return updates
 
     def _writable(self, storage: int, home: int) -> bool:
-        """Return whether the maker of ``storage`` may write it straight into the variable."""
+        """Return whether the group that makes ``storage`` may write it directly into the
+        variable.
+        """
         group = self.made_by.get(storage)
         if group is None or group.is_fallback:
             return False
@@ -187,7 +192,9 @@ class _Decider:
         return kernel_of(group).may_overwrite(self.actions, group, home)
 
     def _is_late_enough(self, storage: int, home: int) -> bool:
-        """Return whether the maker of ``storage`` runs after the last use of the old value."""
+        """Return whether the group that makes ``storage`` runs after the last use of the old
+        value.
+        """
         return self._required(storage, home) <= self.made_by[storage].level
 
     def _required(self, storage: int, home: int) -> int:
@@ -199,7 +206,10 @@ class _Decider:
         return max((g.level for g in before), default=-1) + 1
 
     def _move(self, storage: int, home: int) -> bool:
-        """Raise the level of an unread group until it may write. Return whether it changed."""
+        """Raise the level of a group that nothing reads until it may write.
+
+        Return whether the level changed.
+        """
         group = self.made_by[storage]
         required = self._required(storage, home)
         if required <= group.level or required > len(self.groups) + _PASSES:

@@ -1,9 +1,9 @@
 """Loops in the compiled tier: the body has its own plan, which the dispatch loop repeats.
 
-Carried values go through a ring of slices: an iteration reads one slice and writes the next. With a
-history the ring is the history itself, otherwise it is double-buffered. The first iteration reads
-the initial value in place, and the last writes the final value to its target, so the loop adds no
-copies. `kernels.loop` makes addresses follow the iterations.
+Carried values go through a ring of slices: an iteration reads one slice and writes the next.
+With a history the ring is the history itself, otherwise it is double-buffered. The first
+iteration reads the initial value in place, and the last one writes the final value to its
+target, so the loop adds no copies. `kernels.loop` makes the addresses follow the iterations.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nodeflow.ops.control_flow.scan_body import inline
 from nodeflow.ops.lowering import Loop
 
 PlanMaker = Callable[..., Plan]
-"""A function that plans a schedule of given types, which ``repeats``."""
+"""A function that plans a schedule with given types, which runs ``repeats`` times."""
 
 
 def plan_loop(
@@ -37,7 +37,7 @@ def plan_loop(
 
     Returns:
         The actions that run before the loop, and the planned loop. If an op of the body has no
-            kernel: only the loop, without a lowering.
+        kernel, only the loop, without a lowering.
     """
     planner = _LoopPlanner(actions, action, used)
     schedule, types = planner.schedule()
@@ -106,7 +106,7 @@ class _LoopPlanner:
         return frozenset(s for s in self.feeds[: self.loop.carried] if s is not None)
 
     def packing(self, plan: Plan) -> list[Action]:
-        """Return the actions that pack the panels for the body, before the loop."""
+        """Return the actions that pack matrix panels for the body, before the loop begins."""
         made = []
         self.panels: dict[int, int] = {}
         for (feed, transposed, type_), packed in plan.actions.packed.items():
@@ -159,8 +159,8 @@ class _LoopPlanner:
     def _address_outputs(self, plan: Plan) -> None:
         """Place the body's results at their targets.
 
-        A result that is also carried, or only passed on, is copied there. Equal results share one
-        stack.
+        A result that is also carried, or is only passed on, is copied there. Equal results
+        share one stacked output.
         """
         count = self.loop.carried
         made = [plan.actions.storage[s] for s in plan.actions.fetches if s is not None]
@@ -186,7 +186,7 @@ class _LoopPlanner:
                 planned.before.append((self.outer.inputs[index], Pointer(slot)))
 
     def _rename(self, slot: int, first: int) -> None:
-        """Let every slot in the memory of ``slot`` use the memory of ``first``."""
+        """Make every slot in the memory of ``slot`` use the memory of ``first``."""
         storage = self.actions.storage
         for other, old in enumerate(storage):
             if old == slot:
@@ -204,20 +204,24 @@ class _LoopPlanner:
         return self._slice(slot, type_.with_shape(type_.shape[1:]))
 
     def _slice(self, slot: int, type_: TensorType) -> IterationPointer:
-        """Return the address of this iteration's slice of a sequence or of a stacked result."""
+        """Return the address of the current iteration's slice of a sequence or of a stacked
+        result.
+        """
         whole = self.actions.types[slot]
         size = _nbytes(type_)
         base = Pointer(self.actions.storage[slot], self._start(whole))
         return IterationPointer(base, -size if self.loop.reverse else size)
 
     def _start(self, whole: TensorType) -> int:
-        """Return the bytes before the slice of the first iteration."""
+        """Return the number of bytes before the slice of the first iteration."""
         return (
             _nbytes(whole.with_shape(whole.shape[1:])) * (self.iterations - 1) * self.loop.reverse
         )
 
     def _carried(self, index: int, ahead: int) -> IterationPointer:
-        """Return the address where this iteration reads (ahead 0) or writes (1) a carried value."""
+        """Return the address where an iteration reads (``ahead`` 0) or writes (1) a carried
+        value.
+        """
         size = _nbytes(self.inner_types[index])
         history, last = self.history[index], self.last[index]
         if history is None:
@@ -234,7 +238,7 @@ class _LoopPlanner:
         return replace(pointer, shift=1, last=end)
 
     def _scratch(self, index: int, size: int) -> Pointer:
-        """Return memory in the workspace for the carried value number ``index``."""
+        """Return the memory in the workspace for the carried value number ``index``."""
         if index not in self.scratch:
             self.scratch[index] = Pointer(self.workspace, self.offsets.take(size))
         return self.scratch[index]

@@ -1,8 +1,8 @@
-"""Lowers a schedule's steps to actions: the few kinds of work that kernels exist for.
+"""Lowers a schedule's steps to actions, which are the few kinds of work for which kernels exist.
 
-Composite ops are taken apart, reductions become stages, and ops that only rename memory (reshape,
-identity, assign) disappear: `Actions.storage` says whose memory a slot uses. Ops without a lowering
-stay as they are and run by reference.
+Composite ops are replaced by their parts, reductions become stages, and ops that only rename
+memory (reshape, identity, assign) disappear: `Actions.storage` tells whose memory a slot uses.
+Ops without a lowering stay as they are and run by reference.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def build_actions(
 
 
 def _delay(actions: Actions, step: Step, made: Sequence[Action]) -> None:
-    """Let the actions made from a step wait for the trigger that the step waits for, if any."""
+    """If a step is delayed until some slot is computed, delay the actions made from it in the
+    same way.
+    """
     trigger = actions.schedule.delayed.get(step.outputs[0])
     slots = [*step.outputs, *(slot for action in made for slot in action.outputs)]
     if trigger is not None:
@@ -69,9 +71,9 @@ def _delay(actions: Actions, step: Step, made: Sequence[Action]) -> None:
 def prune(actions: Actions) -> None:
     """Drop actions whose results nothing reads.
 
-    Examples are arrays of which only the shape is used, and pure nodes used only as control inputs.
-    Actions that may fail on the values of their elements stay, because they also fail in the
-    reference.
+    Examples are arrays of which only the shape is used, and pure nodes that are used only as
+    control inputs. Actions that may fail depending on values stay, because they also fail in
+    the reference tier.
     """
     schedule, storage = actions.schedule, actions.storage
     wanted = {storage[s] for s in schedule.fetches if s is not None}
@@ -94,9 +96,9 @@ def _has_effect(actions: Actions, action: Action) -> bool:
 
 
 def copy_fetched_variables(actions: Actions, variables: Iterable[Node]) -> None:
-    """Fetch copies of variables that the run updates in place.
+    """Make fetches of variables that the run updates in place return copies.
 
-    The update overwrites a variable's memory before the fetched values are returned.
+    Otherwise the update would overwrite a variable's memory before the fetched values are returned.
     """
     assigned = {actions.schedule.reads.get(v) for v in variables}
     for index, slot in enumerate(actions.fetches):

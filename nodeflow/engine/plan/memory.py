@@ -1,9 +1,9 @@
-"""The memory planner: values in an arena reuse the memory of dead values.
+"""The memory planner: values in an arena reuse the memory of values that are no longer needed.
 
-Between times (levels of the plan), memory is returned to the arena. Within a chain, a value takes
-over the memory of a dead value of equal size at once, because a task only touches its own rows of
-either. A formula writes over its input if nothing reads the input later: those elements are in
-cache.
+Memory is returned to the arena between levels of the plan. Within a chain, a value takes over
+the memory of a dead value of equal size at once, because a task touches only its own rows of
+both. A formula writes over its input if nothing reads the input later, because those elements
+are in cache.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nodeflow.engine.ir.plan import Allocation
 
 @dataclass(eq=False, slots=True)
 class _Block:
-    """Memory in the arena, and the last time that uses it (None: the end of the run)."""
+    """Memory in the arena, and the last point in time that uses it (None: the end of the run)."""
 
     offset: int
     size: int
@@ -27,13 +27,14 @@ class _Block:
 
 
 class MemoryPlanner:
-    """Places the results of groups in the arena.
+    """The placement of the results of groups in the arena.
 
     Args:
         allocations: storages that are placed already, inside the arena or elsewhere.
         nbytes: returns the bytes of a storage.
         keep: storages that are read at the end.
-        may_replace: returns whether a group may write its result over a storage that it reads.
+        may_replace: returns whether a group may write its result into the memory of a storage
+        that it reads.
         reuse: whether memory is reused (the rewrite ``reuse``).
     """
 
@@ -58,8 +59,8 @@ class MemoryPlanner:
         """Allocate the results of all groups.
 
         Args:
-            times: for each time the chains that run, for each chain its groups in order.
-            inside: storages that need no memory, because only their own kernel uses them.
+            times: for each point in time the chains that run, for each chain its groups in order.
+            inside: storages that need no memory, because they exist only inside a kernel.
         """
         self.last: dict[int, tuple[int, int, int]] = {}
         self.shared: set[int] = set()
@@ -108,10 +109,11 @@ class MemoryPlanner:
     def _replaced(
         self, group: Group, use: tuple[int, int, int], storage: int, made: set[int]
     ) -> _Block | None:
-        """Return the memory of an input that the group reads last, if its result may overwrite it.
+        """Return the memory of an input that the group reads for the last time, if its result may
+        overwrite it.
 
-        No other group may read that input at this time, unless the chain itself made it: then each
-        task reads only its own rows.
+        No other group may read that input at this time, unless the chain itself made it: then
+        each task reads only its own rows.
 
         Args:
             made: storages that the chain has made so far.
@@ -137,7 +139,9 @@ class MemoryPlanner:
         replaced: _Block | None,
         spare: dict[int, list[_Block]],
     ) -> _Block:
-        """Return memory for a storage: replaced, no longer used by the chain, or new."""
+        """Return memory for a storage: of a replaced input, unused memory of the chain, or new
+        memory.
+        """
         size = self.nbytes(storage)
         death = None if storage in self.keep else max(time, self.last.get(storage, (time,))[0])
         block = replaced or (spare[size].pop() if spare[size] else None)

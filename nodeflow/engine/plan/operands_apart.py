@@ -1,8 +1,8 @@
-"""Attention with strided operands: transpositions and slices that move only whole rows disappear.
+"""Attention with strided operands: removes transpositions and slices that only move whole rows.
 
-One product gives the queries, keys and values of all heads, with features side by side. An
-attention kernel steps from row to row, so it reads the rows in place. If its result is only
-transposed back, it writes each row to its final place.
+In a network, one product computes the queries, keys and values of all heads, with features side
+by side. An attention kernel steps from row to row, so it can read the rows in place. If its
+result is only transposed back, it writes each row directly to its final place.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Block, Copy, Permute, strides_of
 
 RESULT = 4
-"""The column of the table with the offsets of results; the columns of gradients follow."""
+"""The column of the table with the offsets of results. The columns of gradients follow it."""
 
 
 @dataclass(frozen=True)
 class Apart:
-    """Elements of a slot's array, with an offset, and a size and stride for each axis."""
+    """Elements of a slot's array, given by an offset, and a size and stride for each axis."""
 
     slot: int
     sizes: tuple[int, ...]
@@ -32,9 +32,10 @@ class Apart:
     offset: int
 
     def of(self, slot: int, block: Block) -> Apart | None:
-        """Return the same elements in the array that the block was copied from, or None.
+        """Return the same elements in the array from which the block was copied, or None.
 
-        None means that an axis is no longer strided evenly, or that there are no elements.
+        None means that the elements along an axis do not have an even stride, or that there are
+        no elements.
         """
         if 0 in (*block.sizes, *self.sizes):
             return None
@@ -64,7 +65,8 @@ class Apart:
 
 
 def rows_apart(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let attention read and write rows in place. Yield the names of nodes that moved them.
+    """Make attention read and write rows in place. Yield the names of the nodes that moved the
+    rows before.
 
     Args:
         ends: storages that are fetched or kept.
@@ -107,7 +109,7 @@ def rows_apart(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def _is_turn(actions: Actions, action: Action) -> bool:
-    """Return whether an action is a transposition that nothing delays or repeats."""
+    """Return whether an action is a transposition that is neither delayed nor repeated."""
     if not isinstance(action.lowering, Permute):
         return False
     (out,) = action.outputs
@@ -126,7 +128,7 @@ def _is_join(actions: Actions, action: Action) -> bool:
 
 
 def _moved(actions: Actions, action: Action) -> Block | None:
-    """Return the block that an action copies, if the block fills its result; else None."""
+    """Return the block that an action copies if the block fills its result; else None."""
     (out,), copy = action.outputs, action.lowering
     if out in actions.delayed or out in actions.repeated:
         return None
@@ -147,10 +149,10 @@ def _reading(
     makers: Mapping[int, Action],
     passed: MutableMapping[int, Action],
 ) -> Action:
-    """Return attention that reads an operand from the array it was moved from.
+    """Return an attention action that reads an operand from the array from which it was moved.
 
     Args:
-        passed: receives the actions that moved it, by output, in order.
+        passed: receives the actions that moved the operand, by output, in order.
     """
     tiles, slot, storage = action.lowering, action.inputs[operand], actions.storage
     assert isinstance(tiles, Tiles)
@@ -177,7 +179,9 @@ def _reading(
 
 
 def _writing(actions: Actions, action: Action, tiles: Tiles, turn: Action) -> Action | None:
-    """Return attention that writes its result in transposed order, or None if it cannot."""
+    """Return an attention action that writes its result in transposed order, or None if it
+    cannot.
+    """
     sizes = sizes_of(actions.types[action.outputs[0]])
     whole = Apart(action.outputs[0], tuple(sizes), strides_of(sizes), 0)
     apart = whole.of(turn.outputs[0], _turned(actions, turn))
@@ -197,10 +201,10 @@ def _joining(
     readers: Mapping[int, int],
     ends: set[int],
 ) -> tuple[Action, list[Action]] | None:
-    """Return the attention gradient that writes straight into the concatenation of its results.
+    """Return an attention gradient that writes directly into the concatenation of its results.
 
-    Also return the actions that it replaces: the concatenation, and a transposition after it, if
-    any. Return None if the results cannot be written there.
+    Also return the actions that it replaces: the concatenation, and a transposition after it,
+    if any. Return None if the results cannot be written there.
     """
     tiles, storage = action.lowering, actions.storage
     assert isinstance(tiles, Tiles)
@@ -239,7 +243,7 @@ def _joining(
 
 
 def _turned(actions: Actions, turn: Action) -> Block:
-    """Return the block of places where a transposition moves elements that were in order."""
+    """Return the block of places to which a transposition moves elements that were in order."""
     assert isinstance(turn.lowering, Permute)
     source, target = (actions.types[s] for s in (*turn.inputs, *turn.outputs))
     steps = strides_of(target.shape)
@@ -256,7 +260,7 @@ def _is_stretch(actions: Actions, apart: Apart) -> bool:
 
 
 def _table(actions: Actions, action: Action, column: int, apart: Apart) -> int:
-    """Return a slot with the table of matrix offsets, with one column changed."""
+    """Return a slot with the table of matrix offsets, in which one column is changed."""
     lead = sizes_of(actions.types[action.outputs[0]])[:-2]
     table = actions.value(action.inputs[-1]).copy()
     table[:, column] = starts(apart.sizes[:-2], apart.strides[:-2], apart.offset, lead)

@@ -1,4 +1,6 @@
-"""Sums with packed products: the product adds while its tile is in registers."""
+"""Sums with products of packed matrices: the product adds the other operands while its tile is
+in registers.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from nodeflow.ops.lowering import Elementwise
 
 
 def add_in_products(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let packed products add the other operands of sums. Yield the names of the sums.
+    """Make packed products add the other operands of sums. Yield the names of the sums.
 
     Args:
         ends: storages that are fetched or kept.
@@ -60,7 +62,7 @@ def is_sum(action: Action) -> bool:
 def made_alone(
     actions: Actions, slot: int, makers: dict[int, Action], alone: set[int]
 ) -> Action | None:
-    """Return the maker of a slot, if no other action reads its values."""
+    """Return the action that makes a slot, if no other action reads its values."""
     storage = actions.storage[slot]
     maker = makers.get(storage) if storage in alone else None
     if maker is None or actions.types[maker.outputs[0]] != actions.types[slot]:
@@ -77,7 +79,7 @@ def _added(
     """Return the operands that a product with a result of type ``out`` can add, or None.
 
     Returns:
-        The slots, whether they contain a matrix and a vector, and the sum that disappears.
+        The slots, whether they contain a matrix and a vector, and the sum that is no longer needed.
     """
     kinds = kinds_of(actions, (slot,), out)
     if kinds == [False]:
@@ -95,7 +97,8 @@ def _added(
 
 
 def kinds_of(actions: Actions, slots: Sequence[int], out: TensorType) -> list[bool] | None:
-    """Classify slots: True for a matrix like the result, False for a vector like its rows.
+    """Classify slots: True for a matrix of the result's shape, False for a vector of its row
+    length.
 
     Return None if a slot is neither.
     """

@@ -55,9 +55,9 @@ class Rewrite:
     """One entry of the registry.
 
     Attributes:
-        run: for scope ``plan``, a `Pass`; for scope ``schedule``, a function that maps a schedule
-            and its types to new ones, for both tiers.
-        exact: whether no bit of any result depends on it.
+        run: for scope ``plan``, a `Pass`; for scope ``schedule``, a function from a schedule
+        and its types to new ones, for both tiers.
+        exact: whether the rewrite changes no bit of any result.
         after: ids of rewrites, and names of fixed passes, that must run before it.
         aliases: other names by which it can be disabled.
     """
@@ -92,7 +92,8 @@ def rewrite(
     aliases: Sequence[str] = (),
     scope: Scope = "plan",
 ) -> Callable[[F], F]:
-    """Register a function as a rewrite. Its docstring is the documentation.
+    """Return a decorator that registers a function as a rewrite. Its docstring is the
+    documentation.
 
     Raises:
         ValueError: the id is taken.
@@ -123,14 +124,16 @@ def resolve(names: Collection[str]) -> frozenset[str]:
 
 
 def rewrites_in_order() -> list[Rewrite]:
-    """Return all rewrites, starting with the rewrites of schedules."""
+    """Return all rewrites; those that act on schedules come first."""
     return sorted(REWRITES.values(), key=lambda each: each.scope != "schedule")
 
 
 def rewrite_schedule(
     schedule: Schedule, types: Sequence[TensorType], without: frozenset[str]
 ) -> tuple[Schedule, list[TensorType]]:
-    """Return the schedule and its types after the rewrites of schedules, which both tiers run."""
+    """Return the schedule and its types after the rewrites that act on schedules, for both
+    tiers.
+    """
     given = list(types)
     for each in REWRITES.values():
         if each.scope == "schedule" and each.id not in without:
@@ -187,9 +190,13 @@ EXACT = frozenset(
         "ones_like", "concat", "tile", "pad",
     }
 )  # fmt: skip
-"""Ops for which numpy and the kernels compute the same bits (IEEE 754 defines their rounding)."""
+"""Ops for which numpy and the kernels compute identical bits, because IEEE 754 defines their
+rounding.
+"""
 FOLDED_SIZE = 4096
-"""Largest number of elements of a folded value; larger values cost memory and save little time."""
+"""Maximum number of elements of a folded value. Larger values would take memory and save little
+time.
+"""
 
 
 @rewrite("softmax", exact=True, aliases=("rows",))
@@ -263,7 +270,7 @@ _NEUTRAL = {"x * y": (1, (1, 0)), "x / y": (1, (1,)), "x - y": (0, (1,)), "x + y
 
 
 def _simplified(actions: Actions, action: Action, same: Mapping[int, int]) -> int | None:
-    """Return the input that equals the action's result, or None."""
+    """Return an input that equals the action's result, or None."""
     if not isinstance(action.lowering, Elementwise) or len(action.inputs) != 2:
         return None
     neutral = _NEUTRAL.get(action.lowering.expression)
@@ -281,7 +288,7 @@ def _simplified(actions: Actions, action: Action, same: Mapping[int, int]) -> in
 
 
 def _is_all(constant: np.ndarray, value: int) -> bool:
-    """Return whether every element is ``value``, and none is -0."""
+    """Return whether every element of a constant is ``value``, and none is -0."""
     return bool(constant.size) and bool(
         np.all(constant == value) and not (value == 0 and np.signbit(constant).any())
     )
@@ -290,7 +297,7 @@ def _is_all(constant: np.ndarray, value: int) -> bool:
 POWERS: dict[float, str] = {
     1: "x", 2: "x * x", 3: "cube(x)", 4: "fourth_power(x)", 0.5: "half_power(x)",
 }  # fmt: skip
-"""The formula that equals the power, to the bit, for each of these exponents."""
+"""For each of these exponents, a formula that equals the power bit for bit."""
 
 
 @rewrite("powers", exact=True, after=("simplify",))
@@ -352,7 +359,7 @@ def share(draft: Draft) -> None:
 
 
 def _expression_key(actions: Actions, action: Action, same: Mapping[int, int]) -> Hashable:
-    """Return a key that actions with equal values have in common; None: never share the action."""
+    """Return a key that is equal for actions with equal values. None: do not share the action."""
     lowering = action.lowering
     if lowering is None or isinstance(lowering, Random):
         return None

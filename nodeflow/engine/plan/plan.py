@@ -1,9 +1,9 @@
 """Plans a schedule with concrete shapes: groups in phases and levels, with memory for each.
 
-Native groups of one level do not depend on each other and run as one flat list of tasks. Groups
-without a kernel run by reference between two native phases. `PASSES` lists the fixed passes that
-make a plan; rewrites (`passes`) run between them. Planning is linear in the graph, and nothing here
-imports numba.
+Native groups of one level do not depend on each other, and run as one flat list of tasks.
+Groups without a kernel run by reference between two native phases. `PASSES` lists the fixed
+passes that make a plan; rewrites (`passes`) run between them. Planning takes linear time in the
+size of the graph, and nothing here imports numba.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ def make_step_plan(
     gathered: Sequence[int],
     without: Collection[str] = (),
 ) -> Plan | None:
-    """Plan many consecutive runs, with variables updated in place.
+    """Plan many consecutive training steps, with variables updated in place.
 
     Args:
-        gathered: slots of feeds that a first level fills, so that they live in the arena.
+        gathered: slots of feeds that a first level fills, so that they are in the arena.
         without: ids or aliases of disabled rewrites.
 
     Returns:
-        The plan, or None if an op has no kernel: then every step needs the interpreter.
+        The plan, or None if an op has no kernel: then the interpreter must run every step.
     """
     return _make(schedule, types, gathered, without)
 
@@ -86,11 +86,12 @@ def _make(
     updating: bool = False,
     repeats: Repeats = ONCE,
 ) -> Plan | None:
-    """Return the fused plan, or one with fewer fused clusters if they are not worth compiling.
+    """Return a fused plan. If some fused clusters are not worth compiling, return a plan without
+    them.
 
-    A thousand layers with different formulas need a thousand kernels if all are fused, which take a
-    minute to compile. Unfused they need a few dozen, since each op is a kernel that all layers
-    share. The results are the same.
+    A thousand layers with different formulas need a thousand kernels if all are fused, which
+    take a minute to compile. Unfused they need a few dozen, since each op is a kernel that all
+    layers share. The results are the same.
     """
     off = resolve(without)
     draft = Draft(schedule, types, off, gathered, updating=updating, repeats=repeats)
@@ -111,14 +112,14 @@ def _make(
 
 
 def _alone(draft: Draft) -> list[KernelLaunch]:
-    """Return the launches of all groups, each cut by itself."""
+    """Return the launches of all groups, with each group's own tiling."""
     return [launch for each in draft.launches.values() for launch in each]
 
 
 def run_passes(
     draft: Draft, *, since: str = "", after: str = "", before: str = "", until: str = ""
 ) -> Plan | None:
-    """Run passes on a draft: all of them, or from/after one pass, before/up to another.
+    """Run passes on a draft: all of them, or from or after one pass, and up to or before another.
 
     Returns:
         The plan, or None if there is none (yet).
@@ -163,7 +164,7 @@ def lower(draft: Draft) -> None:
 
 
 def copy_fetched(draft: Draft) -> None:
-    """In a training step, fetch copies of the variables that it updates."""
+    """In a training step, make fetches of the updated variables return copies."""
     if draft.is_step:
         copy_fetched_variables(draft.actions, draft.schedule.writes)
 
@@ -171,10 +172,10 @@ def copy_fetched(draft: Draft) -> None:
 def plan_loops(draft: Draft) -> None:
     """Plan the body of each loop.
 
-    The numpy reference runs a loop whose body has an op without a kernel.
+    A loop whose body has an op without a kernel is run by reference.
 
-    Loops are planned from the last to the first: a loop may turn out not to need all its inputs,
-    and actions that nothing needs are dropped.
+    Loops are planned from the last to the first, because a loop may turn out not to need all
+    its inputs, and actions that nothing needs are dropped.
     """
     actions = draft.actions
     if not any(isinstance(action.lowering, (Loop, *FLOWS)) for action in actions.items):
@@ -200,7 +201,7 @@ def plan_loops(draft: Draft) -> None:
 
 
 def group(draft: Draft) -> None:
-    """Make a group of each action, unless a rewrite has grouped them."""
+    """Make a group of each action, unless a rewrite has grouped the actions."""
     if not draft.groups:
         draft.groups = group_actions(draft.actions, fuse=False)
 
@@ -208,8 +209,8 @@ def group(draft: Draft) -> None:
 def plan_variables(draft: Draft) -> None:
     """Decide which variables are updated in place.
 
-    A run updates tables if it changes only some of their rows. A training step updates all
-    variables; it needs a kernel for every op.
+    A run updates those tables in place of which only some rows change. A training step updates
+    all variables in place; it needs a kernel for every op.
     """
     if not draft.is_step:
         draft.updates = plan_row_updates(draft.actions, draft.groups)
@@ -224,7 +225,7 @@ def plan_variables(draft: Draft) -> None:
 def launch(draft: Draft) -> None:
     """Assign a phase to each group, and kernel launches to each native group.
 
-    A native group runs one phase after the reference groups that it reads from.
+    A native group runs one phase after the reference groups from which it reads.
     """
     native = [g for g in draft.groups if not g.is_fallback]
     if len(native) == len(draft.groups):
@@ -251,7 +252,7 @@ def _find_phases(draft: Draft) -> None:
 
 
 def chains(draft: Draft) -> None:
-    """Make a chain of each group, unless a rewrite has joined them."""
+    """Make a chain of each group, unless a rewrite has joined the groups."""
     if not draft.chains:
         draft.chains = find_chains(
             draft.actions, draft.groups, draft.work, draft.after, draft.phase_of, join=False
@@ -259,7 +260,7 @@ def chains(draft: Draft) -> None:
 
 
 def place(draft: Draft) -> None:
-    """Give each storage separate memory, unless a rewrite has placed them."""
+    """Give each storage separate memory, unless a rewrite has placed the storages."""
     if draft.arena_size is None:
         allocate(draft, reuse=False)
 
@@ -303,7 +304,7 @@ def _emit(draft: Draft, each: Group, tiling: RowTiling | None = None) -> list[Ke
 
 
 def _work(draft: Draft, each: Group, tiling: RowTiling | None = None) -> GroupToLaunch:
-    """Return a group to launch, which writes new values of variables in place."""
+    """Return a group to launch, in which new values of variables are written in place."""
     inplace = draft.updates.inplace if draft.updates else {}
     over = {r: inplace[r] for r in each.outputs if inplace.get(r) in each.inputs} if inplace else {}
     alone = draft.launches.get(each, ()) if tiling is not None else ()
@@ -311,7 +312,7 @@ def _work(draft: Draft, each: Group, tiling: RowTiling | None = None) -> GroupTo
 
 
 def _levels(draft: Draft) -> list[tuple[tuple[int, int], list[TaskChain]]]:
-    """Return ((phase, level), the chains of tasks that may run side by side there), in order."""
+    """Return ((phase, level), the chains of tasks that may run in parallel there), in order."""
     levels: dict[tuple[int, int], list[TaskChain]] = defaultdict(list)
     for chain in draft.chains:
         if not chain.groups[0].is_fallback:
@@ -320,7 +321,9 @@ def _levels(draft: Draft) -> list[tuple[tuple[int, int], list[TaskChain]]]:
 
 
 def _launches(draft: Draft, together: list[TaskChain]) -> list[KernelLaunch]:
-    """Return the launches of a level's chains, longest tasks first, so that no thread ends late."""
+    """Return the launches of a level's chains, those with the longest tasks first, so that no
+    thread ends late.
+    """
     found: list[KernelLaunch] = []
     for chain in together:
         tiling = chain.tiling()
@@ -335,7 +338,8 @@ def _launches(draft: Draft, together: list[TaskChain]) -> list[KernelLaunch]:
 def _add_copies(draft: Draft, updates: Updates) -> None:
     """Add levels at the end that copy new values into variables.
 
-    A value outside the arena (another variable's memory) is first copied to temporary memory.
+    A value outside the arena, such as another variable's memory, is first copied to temporary
+    memory.
     """
     offsets = Offsets()
     offsets.size = draft.arena_size or 0

@@ -1,8 +1,9 @@
-"""Masks of max-pooled pictures: applied to the pooled values instead of the picture.
+"""Masks of max-pooled pictures, applied to the pooled values and not to the whole picture.
 
-The gradient of ``max_pool2d(relu(x))`` spreads numbers over a picture of zeros, then clears them
-where x is not above 0. Each number goes to the largest element of a window. That element is above 0
-exactly if the window's result is, so the numbers can be masked before they are spread.
+The gradient of ``max_pool2d(relu(x))`` spreads numbers over a picture of zeros, and then clears
+those where x is not above 0. Each number goes to the largest element of a window. That element
+is above 0 exactly if the window's result is, so the numbers can be masked before they are
+spread.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ WHERE, ABOVE, RELU = "where(condition, x, y)", "x > y", "maximum(x, 0)"
 
 
 def mask_pooled(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Mask values before they are spread over a picture. Yield the names of the masks.
+    """Apply masks to values before they are spread over a picture. Yield the names of the mask
+    nodes.
 
     Args:
         ends: storages that are fetched or kept.
@@ -58,10 +60,11 @@ def mask_pooled(actions: Actions, ends: set[int]) -> Iterator[str]:
 def _parts(
     actions: Actions, action: Action, makers: dict[int, Action], ends: set[int]
 ) -> tuple[Action, Action] | None:
-    """Return the makers of mask and masked gradient, if an action is the gradient of relu.
+    """If an action is the gradient of relu, return the actions that make its mask and its masked
+    gradient.
 
-    The gradient must come from max pooling, and the mask must test where relu's input or output is
-    above 0. Return None otherwise.
+    The gradient must come from max pooling, and the mask must test where relu's input or output
+    is above 0. Return None otherwise.
     """
     if _formula(action) != WHERE or not _is_zero(actions, action.inputs[2]):
         return None
@@ -86,7 +89,7 @@ def _formula(action: Action) -> str | None:
 
 
 def _is_zero(actions: Actions, slot: int) -> bool:
-    """Return whether a slot holds the number 0, and not -0."""
+    """Return whether a slot contains the number 0, and not -0."""
     value = actions.constants.get(actions.storage[slot])
     return value is not None and value.shape == () and not any(value.tobytes())
 
@@ -94,7 +97,10 @@ def _is_zero(actions: Actions, slot: int) -> bool:
 def _masked(
     actions: Actions, action: Action, mask: Action, put: Action, pooled: int
 ) -> Iterator[Action]:
-    """Yield the same computation, masked before spreading; slices of volumes count as pictures."""
+    """Yield actions for the same computation with the mask applied before spreading.
+
+    Slices of volumes count as pictures.
+    """
     gradient, made = put.inputs[1], action.outputs[0]
     shape = actions.types[pooled].shape
     above = actions.new_slot(actions.types[mask.outputs[0]].with_shape(shape))

@@ -1,7 +1,8 @@
-"""Sums with large products: operands are added to a result while it is in registers.
+"""Sums with large products: the product adds operands to a result while it is in registers.
 
-A bias or a residual connection would each be a pass over results that have left the first cache. A
-sum that only formulas read is left to them, because they make a pass in any case.
+Otherwise a bias or a residual connection would be a pass over results that have left the
+first-level cache. If only formulas read a sum, the sum is left to them, because they make such
+a pass anyway.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from nodeflow.engine.plan.packed_sums import is_sum, kinds_of, made_alone
 from nodeflow.ops.lowering import Elementwise
 
 LARGE = 1 << 17
-"""Minimum elements of a result for which saving a pass is worth a separate kernel."""
+"""Minimum number of elements of a result for which saving a pass is worth a separate kernel."""
 
 
 def add_in_panels(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let products add the other operands of sums, in the same order. Yield the names of the sums.
+    """Make products add the other operands of sums, in the same order. Yield the names of the sums.
 
     Args:
         ends: storages that are fetched or kept.
@@ -48,7 +49,7 @@ def add_in_panels(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def _is_formula(actions: Actions, reader: Action | None, storage: int) -> bool:
-    """Return whether a reader is a formula over all elements, which can include the sum."""
+    """Return whether a reader is a formula over all elements, which can compute the sum itself."""
     if reader is None or not isinstance(reader.lowering, Elementwise):
         return False
     return actions.types[reader.outputs[0]].shape == actions.types[storage].shape
@@ -57,7 +58,7 @@ def _is_formula(actions: Actions, reader: Action | None, storage: int) -> bool:
 def _summed(
     actions: Actions, action: Action, makers: dict[int, Action], alone: set[int]
 ) -> tuple[Action, list[Action]] | None:
-    """Return a product that makes a sum's result, and the actions it replaces; or None."""
+    """Return a product that makes a sum's result, and the actions that it replaces; or None."""
     out = actions.types[action.outputs[0]]
     if any(s in actions.delayed or s in actions.repeated for s in action.outputs):
         return None

@@ -1,4 +1,4 @@
-"""Estimates how long a plan would take by reference, for the tier ``auto``."""
+"""Estimates how long a plan would take in the reference tier, for the tier ``auto``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from nodeflow.engine.kernels.kernel import Kernel
 from nodeflow.engine.kernels.registry import kernel_of
 
 IN_LOOPS = Kernel.by_reference
-"""Least slowdown of the reference in a loop, because each iteration calls Python. Large products
-outside of loops hide that cost."""
+"""Minimum factor by which a loop is slower in the reference tier, because each iteration calls
+Python. Outside of loops, large products hide that overhead.
+"""
 
 
 def gain(plan: Plan, runs: int, seconds: float) -> float:
@@ -26,7 +27,9 @@ def gain(plan: Plan, runs: int, seconds: float) -> float:
 
 
 def _by_reference(levels: Sequence[Level], least: float) -> float:
-    """Return estimated nanoseconds by reference, at least ``least`` times each launch's work."""
+    """Return the estimated nanoseconds in the reference tier: at least ``least`` times each
+    launch's work.
+    """
     total = 0.0
     for level in levels:
         if isinstance(level, LoopLevel):

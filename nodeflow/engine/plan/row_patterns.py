@@ -1,4 +1,4 @@
-"""Classifies how inputs of formulas are broadcast over [rows, n]."""
+"""Classifies how inputs of formulas are broadcast over an array of [rows, n]."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nodeflow.graph.types import Shape
 
 
 def pattern_of(shape: Shape, whole: Shape, rows: int, n: int) -> Pattern | None:
-    """Return the pattern of an input that is broadcast over a formula's rows; None: no pattern.
+    """Return how an input is broadcast over the rows of a formula; None if it fits no pattern.
 
     ``whole``, the shape of the formula, is ``rows`` rows of ``n`` elements or of one element.
     """

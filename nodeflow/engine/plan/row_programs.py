@@ -1,4 +1,4 @@
-"""Makes the program of a row pass from the actions that it joins."""
+"""Makes the program of a row pass from the actions that are joined to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nodeflow.engine.plan.row_patterns import pattern_of
 from nodeflow.graph.types import Shape
 
 Part = tuple[Shape | None, Sequence[Action]]
-"""The actions of a cluster with its shape, or of a reduction with None."""
+"""The actions of a cluster with the cluster's shape, or of a reduction with None."""
 
 
 def row_formulas(
@@ -54,8 +54,9 @@ class _Program:
     def _live(
         self, parts: Sequence[Part]
     ) -> Iterator[tuple[Shape | None, list[Action], list[int]]]:
-        """Yield the parts, last to first, without unused actions, with the slots that others
-        read."""
+        """Yield the parts, last to first, without unused actions, and with the slots that other
+        parts read.
+        """
         storage, wanted = self.actions.storage, set(self.read)
         for shape, together in reversed(parts):
             here, outputs, kept = set(wanted), list[int](), list[Action]()
@@ -115,7 +116,7 @@ class _Program:
         return lowering, tuple(self.inputs.values()), slots
 
     def _is_narrow(self, shape: Shape | None) -> bool:
-        """Return whether a part makes one number per row."""
+        """Return whether a part computes one number per row."""
         size = 1
         for d in shape or ():
             size *= d or 0

@@ -1,8 +1,8 @@
-"""Sums and products of sequences with a vector, moved into the only loop that reads them.
+"""Sums and products of a sequence with a vector, moved into the loop if nothing else reads them.
 
-The inputs of a recurrent network are multiplied by their weights for all steps at once, and a bias
-is added. That would be a pass over an array that has left the caches by then. In the loop, each
-step adds the bias to the slice that it reads anyway.
+The inputs of a recurrent network are multiplied by their weights for all steps at once, and a
+bias is added. Adding it separately would be a pass over an array that has left the caches.
+Inside the loop, each step adds the bias to the slice that it reads anyway.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHEAP = frozenset({"x + y", "x - y", "x * y"})
 
 
 def sink_into_loops(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let loops compute sequences that nothing else reads. Yield the names of the moved nodes.
+    """Make loops compute sequences that nothing else reads. Yield the names of the moved nodes.
 
     Args:
         ends: storages that are fetched or kept.
@@ -58,9 +58,9 @@ def _read(actions: Actions, action: Action) -> Sequence[int]:
 
 
 def _sunk(actions: Actions, action: Action, index: int, maker: Action) -> Action | None:
-    """Return the loop that computes the slices of a sequence by ``maker``'s formula.
+    """Return a loop that computes the slices of a sequence by the formula of ``maker``.
 
-    Return None if that is not possible, or if the slices would then be larger to read.
+    Return None if that is not possible, or if the loop would then read more memory.
     """
     loop, op = action.lowering, maker.node.op
     assert isinstance(loop, Loop)

@@ -1,12 +1,13 @@
-"""Sums of formulas: computed by the summing kernel instead of being stored (``sums``).
+"""Sums of formulas, computed by the summing kernel without storing the summed values (``sums``).
 
 A batch normalisation sums squares of centred values, and its gradient sums three products and
 masked values. Each would be an array as large as the picture, written by one kernel and read by
-another. Here the sums read the inputs of those formulas. Sums with the same inputs are one kernel,
-together with the sum of an input array itself. Sums over columns are `column_sums`; sums, maxima
-and minima of long rows, such as a loss over all elements, are `long_rows`. If other formulas read a
-summed value, sums over columns still recompute it when that reads no more memory than the value
-itself. In this module, "sum" includes the maximum and minimum of a long row.
+another. With this rewrite, the sums read the inputs of those formulas. Sums with the same
+inputs are one kernel, together with the sum of an input array itself. Sums over columns are
+`column_sums`; sums, maxima and minima of long rows, such as a loss over all elements, are
+`long_rows`. If other formulas read a summed value, sums over columns still recompute it when
+that reads no more memory than the value itself. In this module, "sum" includes the maximum and
+minimum of a long row.
 """
 
 from __future__ import annotations
@@ -28,10 +29,14 @@ from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
 LARGE = 1 << 15
-"""Minimum elements of rewritten column sums: smaller arrays stay in cache between kernels."""
+"""Minimum number of elements of rewritten column sums. Smaller arrays stay in cache between
+kernels.
+"""
 FEWEST_COLUMNS = 8
 MANY_BLOCKS = 16
-"""Minimum blocks of long rows that compute expensive formulas: fewer would leave threads idle."""
+"""Minimum number of blocks of long rows that compute slow formulas. Fewer would leave threads
+idle.
+"""
 MOST_SUMS = 4
 """Limit on sums per kernel."""
 MOST_FORMULAS = 32
@@ -42,7 +47,7 @@ AS_IT_IS = Elementwise("x", ("x",))
 
 @dataclass(eq=False)
 class _Kernel:
-    """Sums that become one action, at the position of the first sum."""
+    """Sums that will become one action, at the position of the first sum."""
 
     place: int
     stage: Stage
@@ -54,7 +59,7 @@ class _Kernel:
 
 
 def sum_formulas(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let sums compute the values that they reduce, instead of reading them from memory.
+    """Make sums compute the values that they reduce, so that these are not read from memory.
 
     Sums here include the maxima and minima of long rows.
 
@@ -71,7 +76,7 @@ def sum_formulas(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def _is_sum(actions: Actions, action: Action) -> bool:
-    """Return whether an action sums columns of a large enough array, or reduces long rows."""
+    """Return whether an action sums columns of a large array, or reduces long rows."""
     stage = action.lowering
     return (
         isinstance(stage, Stage)
@@ -119,7 +124,7 @@ class _Finder:
         self.again: set[int] = set()
         """Storages that each reader recomputes."""
         self.late: set[int] = set()
-        """Storages that their only other reader computes."""
+        """Storages that are computed by their only other reader."""
 
     def run(self) -> Iterator[str]:
         kernels: list[_Kernel] = []
@@ -150,7 +155,7 @@ class _Finder:
     # ---- which values a sum can compute -------------------------------------------------------
 
     def _patterns(self, action: Action, stage: Stage) -> list[Pattern] | None:
-        """Return which axes each input of a formula has; None if a sum cannot compute it.
+        """Return which axes each input of a formula has; None if a sum cannot compute the formula.
 
         The axes are [n, inner] for sums of columns, and [outer, n] for sums of long rows.
         """
@@ -165,7 +170,7 @@ class _Finder:
         ):
             return None
         if any(angle in lowering.expression for angle in ("sin(", "cos(")):
-            # Large angles take long but are rare; only a separate formula tests for them first.
+            # Large angles take long but are rare, and only a separate formula tests for them first.
             return None
         find = self._of_columns if stage.inner > 1 else self._of_long_rows
         return find(action, stage)
@@ -206,7 +211,7 @@ class _Finder:
         return found
 
     def _is_computed_here(self, storage: int, stage: Stage) -> bool:
-        """Return whether a sum computes the values of a storage instead of reading them."""
+        """Return whether a sum computes the values of a storage itself and does not read them."""
         maker = self.maker.get(storage)
         if maker is None or storage in self.ends:
             return False
@@ -240,7 +245,7 @@ class _Finder:
         return True
 
     def _what_leads_to_sums(self) -> set[int]:
-        """Return the storages that influence nothing but sums."""
+        """Return the storages that only sums depend on."""
         found: set[int] = set()
         for action in reversed(self.actions.items):
             out = self.storage[action.outputs[0]] if action.outputs else -1
@@ -256,9 +261,10 @@ class _Finder:
         return bool(action.outputs) and self.storage[action.outputs[0]] in found
 
     def _follows_a_formula(self, storage: int, moved: set[int]) -> bool:
-        """Return whether the formula that makes a storage reads the stored result of a formula.
+        """Return whether the formula that makes a storage reads the stored result of another
+        formula.
 
-        Both formulas would then be fused into one kernel.
+        Both formulas would otherwise be fused into one kernel.
         """
         types, maker = self.actions.types, self.maker[storage]
         shape = types[maker.outputs[0]].shape
@@ -268,7 +274,9 @@ class _Finder:
     # ---- kernels ------------------------------------------------------------------------------
 
     def _collect(self, storage: int, kernel: _Kernel, depth: int = 1) -> None:
-        """Add the formula that makes a storage, and the formulas it reads, to a kernel."""
+        """Add the formula that makes a storage, and the formulas from which it reads, to a
+        kernel.
+        """
         if storage in kernel.formulas:
             return
         action = self.maker[storage]
@@ -297,7 +305,7 @@ class _Finder:
     def _cuts_formulas(self, kernel: _Kernel) -> bool:
         """Return whether formulas of long rows read values that only other formulas make and read.
 
-        Fused with those formulas, they would write the same amount of memory.
+        If they were fused with those formulas, they would write the same amount of memory.
         """
         inside = {id(action) for action in kernel.formulas.values()}
         return kernel.stage.inner == 1 and any(
@@ -382,10 +390,10 @@ class _Finder:
         return Cluster(2, inputs, tuple(nodes), outputs)
 
     def _compute_again(self) -> None:
-        """Let each reader recompute the storages in ``again``, instead of reading them.
+        """Make each reader recompute the storages in ``again``, so that they are not stored.
 
-        Each reader gets its own copy of the formula that makes the storage. `_is_computed_here` has
-        chosen storages that take no more memory traffic to recompute than to read.
+        Each reader gets its own copy of the formula that makes the storage. `_is_computed_here`
+        has chosen storages for which recomputing takes no more memory traffic than reading.
         """
         actions = self.actions
         for storage in sorted(self.again, key=lambda s: -self.place[id(self.maker[s])]):

@@ -1,14 +1,14 @@
 """Updates of tables by rows: if a gradient adds to few rows, only those rows are computed.
 
-The gradient of a lookup is zero except for a few rows. Formulas that start from it form a *table
-update* if they end in new values of variables and nothing else reads them. If the formulas leave an
-untouched row of the variable unchanged, that row needs no work: the update is computed for the
-named rows, as one array with that many rows, and then written into the variables. Gradients of a
-row that is named more than once are summed first, in the order of the dense gradient, so touched
-rows have the same bits.
+The gradient of a lookup is zero except in a few rows. Formulas that start from it form a *table
+update* if they end in new values of variables and nothing else reads them. If the formulas do
+not change an untouched row of the variable, that row need not be computed: the update is
+computed for the named rows, as one array with that many rows, and then written into the
+variables. Gradients of a row that is named more than once are summed first, in the order of the
+dense gradient, so touched rows have the same bits.
 
-An optimizer whose ``rows`` are ``touched`` declares this by a mark of the named rows: its formulas
-keep the old value of unmarked rows.
+An optimizer whose ``rows`` are ``touched`` marks the named rows: its formulas keep the old
+value of unmarked rows.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from nodeflow.ops.lowering import (
 )
 
 WORTH_IT = 2
-"""Least ratio of the table's rows to the named rows; otherwise all rows are computed."""
+"""Minimum ratio of the table's rows to the named rows. Below it, all rows are computed."""
 
 
 def update_touched_rows(actions: Actions) -> Iterator[str]:
@@ -55,7 +55,9 @@ def update_touched_rows(actions: Actions) -> Iterator[str]:
 
 
 def _is_source(actions: Actions, action: Action) -> bool:
-    """Return whether an action adds rows to zeros in the shape of a table."""
+    """Return whether an action adds rows to zeros in the shape of a table, so that an update
+    can start there.
+    """
     lowering = action.lowering
     if not isinstance(lowering, ScatterAdd) or lowering.axis or lowering.kind != "sum":
         return False
@@ -72,8 +74,8 @@ class _Update:
         sources: actions that make gradients.
         marks: storages that are true in the named rows.
         formulas: the formulas of the update, in order.
-        variables: each variable with the storage of its new value.
-        rows, named: rows of the table, and indices of the sources.
+        variables: for each variable, the storage of its new value.
+        rows, named: number of rows of the table, and slot with the indices of the sources.
     """
 
     sources: list[Action]
@@ -85,7 +87,7 @@ class _Update:
 
 
 class _Search:
-    """Finds the table update that a source belongs to."""
+    """The search for the table update to which a source belongs."""
 
     def __init__(self, actions: Actions) -> None:
         self.actions = actions
@@ -157,7 +159,9 @@ class _Search:
                 yield maker
 
     def _add_feeders(self, formulas: dict[int, Action], shape: tuple[int | None, ...]) -> None:
-        """Add formulas that only the update reads: they too are needed for named rows only."""
+        """Add formulas that only the update reads, because they too are needed only for the
+        named rows.
+        """
         storage = self.actions.storage
         waiting = list(formulas.values())
         while waiting:
@@ -177,7 +181,7 @@ class _Search:
                     waiting.append(maker)
 
     def _marks(self, formulas: Mapping[int, Action], sources: Mapping[int, Action]) -> set[int]:
-        """Return the storages that formulas read and that are true in exactly the named rows."""
+        """Return the storages that formulas read and that are true exactly in the named rows."""
         storage = self.actions.storage
         named = {storage[each.inputs[1]] for each in sources.values()}
         return {
@@ -194,7 +198,7 @@ class _Search:
 
 
 class Kind(Enum):
-    """What is known about the elements in rows that no gradient adds to."""
+    """The knowledge about the elements in rows to which no gradient adds."""
 
     ZERO = "plus zero"
     FALSE = "false"
@@ -205,7 +209,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Same:
-    """An element that equals the element of another storage, whose kind is known."""
+    """An element that equals an element of another storage, about which something is known."""
 
     storage: int
     kind: Kind = Kind.OTHER
@@ -215,7 +219,7 @@ Known = Kind | Same
 
 
 def _leaves_others(actions: Actions, update: _Update) -> bool:
-    """Return whether every variable keeps the rows that are not named."""
+    """Return whether every variable keeps the rows that are not named unchanged."""
     storage, reads = actions.storage, actions.schedule.reads
     kinds: dict[int, Known] = {storage[a.outputs[0]]: Kind.ZERO for a in update.sources}
     kinds.update(dict.fromkeys(update.marks, Kind.FALSE))
@@ -236,7 +240,9 @@ def _leaves_others(actions: Actions, update: _Update) -> bool:
 
 
 def _starts_positive(variable: Node) -> bool:
-    """Return whether a variable starts with one positive number, like AdaGrad's sum of squares."""
+    """Return whether all elements of a variable start with the same positive number, as
+    AdaGrad's sum of squares.
+    """
     value = variable.attrs.get("value")
     return (
         not variable.attrs.get("trainable", True)
@@ -263,7 +269,10 @@ def _parsed(expression: str) -> ast.expr:
 
 
 def _evaluate(tree: ast.expr, named: Mapping[str, Known]) -> Known:
-    """Return the kind of a formula's value: OTHER unless its form is one of a few safe ones."""
+    """Return the knowledge about a formula's value.
+
+    It is OTHER unless the formula has one of a few safe forms.
+    """
     if isinstance(tree, ast.Name):
         return named.get(tree.id, Kind.OTHER)
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
@@ -294,7 +303,10 @@ def _evaluate(tree: ast.expr, named: Mapping[str, Known]) -> Known:
 
 
 def _sum(left: Known, right: Known) -> Known:
-    """Return the kind of a sum. ``x + 0`` is x if x is not -0, which no sum of squares is."""
+    """Return the knowledge about a sum.
+
+    ``x + 0`` equals x if x is not -0, and a sum of squares never is.
+    """
     x, y = _plain(left), _plain(right)
     if y is Kind.ZERO and (x in (Kind.ZERO, Kind.POSITIVE) or not isinstance(left, Same)):
         return left
@@ -316,7 +328,7 @@ def _plain(known: Known) -> Kind:
 
 @dataclass
 class _Rewriter:
-    """Computes a table update for the named rows."""
+    """The rewrite of a table update to one that computes only the named rows."""
 
     actions: Actions
     update: _Update

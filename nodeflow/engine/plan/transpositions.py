@@ -1,12 +1,12 @@
 """Transpositions that cancel, with formulas between them.
 
-Kernels of images have the channels last. A network with channels first, like models from other
-programs, transposes each image before and after every convolution and pooling. Formulas between two
-transpositions do not depend on the order of axes, so they compute in the order of the kernels, and
-both transpositions disappear.
+Kernels of images have the channels last. A network with channels first, such as a model from
+another program, transposes each image before and after every convolution and pooling. Formulas
+between two transpositions do not depend on the order of axes, so they can compute in the
+kernels' order, and both transpositions disappear.
 
-A *region* consists of transposed values and the formulas computed from them in one order of axes.
-It is transposed back as a whole if that adds fewer transpositions than it removes.
+A *region* consists of transposed values and the formulas computed from them in one order of
+axes. It is transposed back as a whole if that removes more transpositions than it adds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops.lowering import Elementwise, Lowering, Permute
 
 SMALL = 1 / 8
-"""Largest relative size of a broadcast operand that may be transposed separately."""
+"""Maximum size of a broadcast operand that may be transposed separately, relative to the shape."""
 
 Axes = tuple[int, ...]
 
@@ -31,8 +31,8 @@ class Region:
 
     Attributes:
         values: their slots.
-        saved: number of transpositions that disappear.
-        spent: number of transpositions that are added.
+        saved: number of transpositions that would be removed.
+        spent: number of transpositions that would be added.
     """
 
     axes: Axes
@@ -47,10 +47,11 @@ class Region:
 
 
 def undo_transpositions(actions: Actions, apart: frozenset[int]) -> list[str]:
-    """Transpose the regions back that gain from it. Return names of removed transpositions.
+    """Transpose back those regions for which this saves transpositions. Return the names of
+    removed transpositions.
 
     Args:
-        apart: output slots of actions that stay by themselves.
+        apart: output slots of actions that are not fused with others.
     """
     found = _regions(actions, apart)
     if not found:
@@ -84,7 +85,7 @@ def _regions(actions: Actions, apart: frozenset[int]) -> dict[int, Region]:
 
 
 def _plain(actions: Actions) -> set[int]:
-    """Return the slots whose memory no other slot uses."""
+    """Return the slots whose memory no other slot shares."""
     names: dict[int, int] = {}
     for storage in actions.storage:
         names[storage] = names.get(storage, 0) + 1
@@ -93,7 +94,10 @@ def _plain(actions: Actions) -> set[int]:
 
 
 def _joined(actions: Actions, action: Action, found: dict[int, Region]) -> Region | None:
-    """Merge the regions of a formula's inputs. Return the result, or None without regions."""
+    """Merge the regions of a formula's inputs.
+
+    Return the merged region; None if no input is in a region.
+    """
     shape = actions.types[action.outputs[0]].shape
     whole = [s for s in action.inputs if actions.types[s].shape == shape]
     regions = {found[s]: None for s in whole if s in found}
@@ -110,13 +114,15 @@ def _joined(actions: Actions, action: Action, found: dict[int, Region]) -> Regio
 
 
 def _turns_easily(type_: TensorType, shape: Sequence[int | None]) -> bool:
-    """Return whether an operand that is broadcast to a shape is small enough."""
+    """Return whether an operand that is broadcast to a shape is small enough to be transposed
+    separately.
+    """
     size, whole = type_.size, math.prod(d or 0 for d in shape)
     return size is not None and size <= max(1, SMALL * whole)
 
 
 def _weigh(actions: Actions, found: dict[int, Region]) -> None:
-    """Count for each region the transpositions that disappear and that are added."""
+    """Count for each region the transpositions that would be removed and added."""
     readers, ends = _readers(actions), _ends(actions)
     makers = {action.outputs[0]: action for action in actions.items if action.outputs}
     for region in dict.fromkeys(found.values()):
@@ -142,7 +148,7 @@ def _weigh(actions: Actions, found: dict[int, Region]) -> None:
 
 
 def _undoes(actions: Actions, action: Action, region: Region) -> bool:
-    """Return whether an action transposes a region's values back."""
+    """Return whether an action is the inverse transposition of a region's values."""
     if not isinstance(action.lowering, Permute) or action.lowering.axes != region.back:
         return False
     (out,) = action.outputs
@@ -164,17 +170,17 @@ def _ends(actions: Actions) -> set[int]:
 
 
 class _Turned:
-    """Actions with some regions transposed back."""
+    """The actions after some regions were transposed back."""
 
     def __init__(self, actions: Actions, regions: dict[int, Region]) -> None:
         self.actions, self.regions = actions, regions
         self.turned: dict[int, int] = {}
         """For each slot of a region, the slot of the same value before the transposition."""
         self.others: dict[tuple[int, Axes], int] = {}
-        """The same for values that enter a region."""
+        """For each value that enters a region, and axes, the slot of the transposed value."""
         self.same: dict[int, int] = {}
         self.seeds: dict[int, Action] = {}
-        """Transpositions that began a region, by their output."""
+        """Transpositions at which a region began, by their output."""
         self.items: list[Action] = []
         self.makers: dict[int, Action] = {}
 
@@ -201,8 +207,10 @@ class _Turned:
         return list(dict.fromkeys(action.node.name for action in self.seeds.values()))
 
     def _undone(self, action: Action) -> bool:
-        """Alias the result of an action that undoes a region's transposition. Return whether it
-        does."""
+        """If an action undoes a region's transposition, make its result an alias.
+
+        Return whether it does.
+        """
         slot = action.inputs[0] if action.inputs else -1
         region = self.regions.get(slot)
         if region is None or not _undoes(self.actions, action, region):
@@ -213,7 +221,7 @@ class _Turned:
         return True
 
     def _needed(self, slots: Sequence[int]) -> None:
-        """Transpose values of regions again if other actions read them."""
+        """Add transpositions for values of regions that other actions read."""
         for slot in dict.fromkeys(self.actions.storage[s] for s in slots):
             region = self.regions.get(slot)
             if region is None or slot in self.makers:
@@ -232,7 +240,7 @@ class _Turned:
         self._add(Action(action.node, action.lowering, inputs, (back,)))
 
     def _entering(self, action: Action, slot: int, region: Region, whole: TensorType) -> int:
-        """Return an input of a region's formula, in the order before the transposition."""
+        """Return an input of a region's formula, in the order of axes before the transposition."""
         if self.regions.get(slot) is region:
             return self.turned[slot]
         actions, type_ = self.actions, self.actions.types[slot]

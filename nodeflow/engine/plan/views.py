@@ -1,9 +1,9 @@
 """Parts of arrays without copies (the rewrites ``views`` and ``pieces``).
 
-If only formulas read a slice, they read it in place from its source. If one kernel makes all pieces
-of a concatenation, it writes each piece to its place in the whole. So the gates of a recurrent
-step, which lie side by side in one product, need no copies. Both are exact: the same numbers are
-moved less often.
+If only formulas read a slice, they read it in place from its source. If one kernel makes all
+pieces of a concatenation, it writes each piece to its place in the whole array. So the gates of
+a recurrent step, which lie side by side in one product, need no copies. Both rewrites are
+exact, because they only move the same numbers less often.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from nodeflow.ops.lowering import Block, Copy, Elementwise, strides_of
 
 
 def read_slices(actions: Actions) -> None:
-    """Drop copies of slices that only formulas read: their slots share the source's memory."""
+    """Drop copies of slices that only formulas read.
+
+    The slots of the slices share the source's memory.
+    """
     if not any(isinstance(action.lowering, Copy) for action in actions.items):
         return
     readers: dict[int, list[tuple[Action, int]]] = defaultdict(list)
@@ -72,7 +75,9 @@ def _slice_of(action: Action) -> Block | None:
 
 
 def _read_by_formula(actions: Actions, action: Action, block: Block) -> Action:
-    """Return a formula that copies a slice which must be kept, so that its readers can join it."""
+    """Return a formula that copies a slice which must be stored, so that it can be fused with
+    its readers.
+    """
     source, (slot,) = action.inputs[0], action.outputs
     part = actions.new_slot(actions.types[slot])
     actions.share_storage(part, source)
@@ -90,7 +95,10 @@ def _is_formula(actions: Actions, reader: Action, slot: int, source: int) -> boo
 
 
 def write_pieces(actions: Actions, groups: list[Group]) -> list[Group]:
-    """Let clusters write results into joined arrays. Return the groups without these joins."""
+    """Make clusters write results into concatenated arrays.
+
+    Return the groups without these concatenations.
+    """
     made_by = {storage: g for g in groups for storage in g.outputs}
     kept = []
     for group in groups:
@@ -110,7 +118,7 @@ def write_pieces(actions: Actions, groups: list[Group]) -> list[Group]:
 
 
 def _maker(actions: Actions, group: Group, made_by: dict[int, Group]) -> Group | None:
-    """Return the cluster that makes all pieces of a joining group, or None."""
+    """Return the cluster that makes all pieces of a concatenation, or None."""
     copy = group.actions[0].lowering
     if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) < 2:
         return None

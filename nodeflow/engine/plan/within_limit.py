@@ -13,8 +13,10 @@ from nodeflow.graph.types import TensorType
 
 P = TypeVar("P")
 SHARES = (0.85, 0.7, 0.55, 0.45, 0.36, 0.29, 0.23, 0.18, 0.14, 0.1)
-"""Fractions of a schedule's memory, tried in turn. A plan needs less memory than its schedule if
-kernels keep values to themselves, and more if block sizes do not fit, so only trying tells."""
+"""Fractions of a schedule's memory that are tried in turn as its limit. A plan needs less
+memory than its schedule if values exist only inside kernels, and more if block sizes do not
+fit, so the result is known only after planning.
+"""
 
 
 def plan_within(
@@ -26,9 +28,9 @@ def plan_within(
 ) -> P:
     """Return ``make(schedule, types)``, recomputing values if the plan exceeds the limit.
 
-    If no schedule meets the limit, use the schedule that needs least memory. First, recomputed
-    steps run as early as they can, as without a limit; then one after the other, which may need
-    less memory and takes longer.
+    If no schedule meets the limit, use the one that needs least memory. First, recomputed steps
+    run as early as possible, as without a limit. Then they run one after the other, which may
+    need less memory and takes longer.
     """
     found = make(schedule, types)
     plan = plan_of(found)
@@ -58,7 +60,9 @@ def _stored(plan: Plan) -> set[int]:
 def schedule_within(
     limit: int | None, schedule: Schedule, types: Sequence[TensorType]
 ) -> tuple[Schedule, Sequence[TensorType]]:
-    """Return the schedule, or a version that needs less memory by reference if it is too large."""
+    """Return the schedule. If it exceeds the limit in the reference tier, return a version that
+    needs less memory.
+    """
     found, least = (schedule, types), peak_of(schedule, types)[0]
     if limit is None or least <= limit:
         return found

@@ -1,10 +1,10 @@
-"""The path of a batch's rows through a graph: separate, reduced or mixed.
+"""The path of a batch's rows through a graph: are rows treated separately, reduced or mixed?
 
 Suppose a graph treats each row separately, except for sums, means, extremes and counts over all
 rows (batch reductions, `Join`). It then gives the same results on parts of a batch, if the
-reductions combine all parts. So its rows may be shared among processes, or come in blocks that fit
-into memory. `analyse` finds out whether a schedule does that from the types and the lowerings of
-its ops, before anything runs. It computes no values.
+reductions combine all parts. So its rows may be shared among processes, or processed in blocks
+that fit into memory. `analyse` finds out whether a schedule does that, from types and the
+lowerings of its ops, before anything runs. It computes no values.
 
     flow = analyse(schedule, types, {slot: 0})  # axis 0 of this feed is the rows
     flow.states[slot]    # SAME, COUNTED, JOINED, MIXED, or Rows(axis, outer, inner)
@@ -13,12 +13,12 @@ its ops, before anything runs. It computes no values.
     flow.sliced[slot]    # the axis of a value without rows that has a slice for each row
     flow.passes[slot]    # number of reductions between feeds and value; 0: needs no other rows
 
-Gradients are ordinary nodes, so the analysis sees that a gradient of weights is a sum over rows. A
-rule for each kind of lowering gives the state of its outputs (`rules/`); a lowering without a rule
-mixes rows.
+Gradients are ordinary nodes, so the analysis sees that a gradient of weights is a sum over
+rows. A rule for each kind of lowering gives the states of its outputs (`rules/`). A lowering
+without a rule mixes rows.
 
-May be imported from everywhere in the engine above `schedule`; must not import kernels, the planner
-or the runtime, nor numba or another backend.
+All modules of the engine above `schedule` may import this package. It must not import kernels,
+the planner, the runtime, numba or another backend.
 """
 
 from nodeflow.engine.rows.analysis import Mixing, RowFlow, analyse

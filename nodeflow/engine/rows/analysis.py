@@ -1,4 +1,6 @@
-"""Walks a schedule once, in order, applying the rule of each step to the states of its inputs."""
+"""Visits the steps of a schedule in order, and applies a rule to the states of each step's
+inputs.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +30,17 @@ from nodeflow.ops.lowering import Alias, Composite, Lowering
 from nodeflow.ops.runtime_attributes import RuntimeAttributes
 
 FRESH = ("fill", "random_uniform", "random_normal", "truncated_normal")
-"""Ops that give each row of a shape its own elements, for any number of rows."""
+"""Ops that give each row of an output shape its own elements, for any number of rows."""
 REPEATING = ("broadcast_to", "tile")
-"""Ops that do the same by repeating a value that is the same for all rows."""
+"""Ops like `FRESH` that repeat a value which is the same for all rows."""
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """A node that combines rows in a way that is no batch reduction.
+    """A node that combines rows in a way that is not a batch reduction.
 
     Attributes:
-        reason: the node's action, phrased to follow "it", without a full stop.
+        reason: what the node does, as a phrase to follow "it", without a full stop.
     """
 
     node: Node
@@ -52,13 +54,14 @@ class RowFlow:
     Attributes:
         number: number of rows.
         states: state of each slot.
-        joins: batch reductions of steps, by index of the step; several if an op reduces more than
-            once, such as a softmax along the rows.
-        passes: for each slot, the number of consecutive reductions between the feeds and it.
-        sliced: slots without rows that have a slice for each row, and the axis of the slices.
+        joins: batch reductions of steps, by index of the step; several if an op reduces more
+        than once, such as a softmax along the rows.
+        passes: for each slot, the number of consecutive reductions on the way from the feeds.
+        sliced: for slots without rows that have a slice for each row, the axis of the slices.
         mixing: nodes that mix rows, in order; nodes that only depend on mixed rows are left out.
-        counted: by index of a step, attributes with sizes along the axis of the rows: the position
-            of that size, or None if all are. For fewer rows they shrink in proportion.
+        counted: by index of a step, attributes with sizes along the axis of the rows, and the
+        position of that size (None: all positions). For fewer rows, these sizes shrink in
+        proportion.
         taken: by index of a step that mixes rows by selecting some, the selected rows.
     """
 
@@ -72,8 +75,9 @@ class RowFlow:
     taken: dict[int, Taken] = field(default_factory=dict)
 
     def only_rows(self, types: Sequence[TensorType]) -> list[TensorType]:
-        """Return the types of all slots, empty for slots without rows, to measure memory of
-        rows."""
+        """Return the types of all slots, empty for slots without rows, for measuring the memory
+        of rows.
+        """
         pairs = zip(types, self.states, strict=True)
         return [t if isinstance(state, Rows) else t.with_shape((0,)) for t, state in pairs]
 
@@ -100,7 +104,7 @@ def merged(one: State, other: State) -> State:
     """Return the state of a value that may come from either of two places.
 
     Raises:
-        MixesRows: it has rows along different axes.
+        MixesRows: in the two places, the value has rows along different axes.
     """
     if isinstance(one, Whole) and isinstance(other, Whole):
         return max(one, other)
@@ -186,8 +190,10 @@ class Walk:
             flow.sliced[step.inputs[place]] = rows
 
     def _without_rows(self, step: Step, slot: int, ins: Sequence[State]) -> State:
-        """Return the state of a value made without rows. Shapes that count rows may give it
-        rows."""
+        """Return the state of a value computed without inputs that have rows.
+
+        A shape that counts the rows may give it rows.
+        """
         state, op_id = strongest(ins), step.node.op.id
         fresh = op_id in FRESH or (op_id in REPEATING and ins[0] is SAME)
         if state is not COUNTED or not fresh or self.twice is None:

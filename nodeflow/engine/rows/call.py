@@ -12,14 +12,15 @@ from nodeflow.graph.types import TensorType
 
 @dataclass
 class Record:
-    """Facts about a step besides the states of its outputs.
+    """Facts about a step, in addition to the states of its outputs.
 
     Attributes:
         joins: the kinds of batch reductions, in order.
-        sliced: by number of an input without rows, the place of a slice for each row.
+        sliced: by number of an input without rows that has a slice for each row, the place of
+        these slices.
         final: whether the step does nothing but a batch reduction.
-        counted: attributes of the op with sizes along the axis of the rows: the position of that
-            size, or None if all are. For fewer rows they shrink in proportion.
+        counted: attributes of the op with sizes along the axis of the rows, and the position of
+        that size (None: all positions). For fewer rows, these sizes shrink in proportion.
     """
 
     joins: list[JoinKind] = field(default_factory=list)
@@ -38,7 +39,7 @@ class Call:
         number: number of rows of the batch.
         attrs: all attributes of the op.
         lowering: the lowering; None if the rule is for the op itself.
-        states, types: for each input, how the rows go through it, and its concrete type.
+        states, types: for each input, its state with respect to rows, and its concrete type.
         outs: concrete types of the outputs.
         slots: for each input, its number among the step's inputs; None for an inner value.
     """
@@ -63,7 +64,7 @@ class Call:
         return JOINED
 
     def without_rows(self) -> State:
-        """Return the state of a result that uses only the sizes of inputs with rows."""
+        """Return the state of a result that depends only on the sizes of inputs with rows."""
         return max(COUNTED, strongest(self.states))
 
     def counts(self, name: str, axis: int | None = None) -> None:
@@ -109,13 +110,13 @@ class Call:
         return found
 
     def apart(self, rows: Rows | None, axes: Iterable[int], what: str) -> None:
-        """Refuse rows along axes that an op works along.
+        """Raise an error if the rows lie along axes along which an op works.
 
         Args:
             what: a description of the op's work along them.
 
         Raises:
-            MixesRows: the rows are along one of them.
+            MixesRows: the rows are along one of these axes.
         """
         if rows is not None and rows.axis in set(axes):
             raise MixesRows(what)

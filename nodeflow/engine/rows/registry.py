@@ -10,7 +10,7 @@ from nodeflow.engine.rows.states import State
 from nodeflow.engine.rule_book import RuleBook
 
 Rule = Callable[[Call], State | Sequence[State]]
-"""A function that returns the states of the outputs, or one state for all; raises MixesRows."""
+"""A rule: returns the states of the outputs, or one state for all; raises MixesRows."""
 
 BOOK: RuleBook[Rule] = RuleBook(package)
 """All rules. A lowering without a rule mixes rows."""

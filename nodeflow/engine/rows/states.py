@@ -11,16 +11,16 @@ JoinKind = Literal["sum", "mean", "prod", "max", "min", "any"]
 
 
 class Whole(IntEnum):
-    """States of a value without rows, ordered by how much of the batch it depends on."""
+    """The states of a value without rows, ordered by how much of the batch the value depends on."""
 
     SAME = 0
-    """It does not depend on the batch."""
+    """The value does not depend on the batch."""
     COUNTED = 1
-    """It depends on the number of rows, but not on their values."""
+    """The value depends on the number of rows, but not on their values."""
     JOINED = 2
-    """It is computed from all rows by batch reductions."""
+    """The value is computed from all rows by batch reductions."""
     MIXED = 3
-    """It is computed from several rows in a way that is no batch reduction."""
+    """The value is computed from several rows in a way that is not a batch reduction."""
 
 
 SAME, COUNTED, JOINED, MIXED = Whole
@@ -28,11 +28,12 @@ SAME, COUNTED, JOINED, MIXED = Whole
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A value with a slice for each row, which depends on that row and on batch reductions only.
+    """The state of a value with a slice for each row, which depends only on that row and on batch
+    reductions.
 
-    Along ``axis`` element ``(o * number + row) * inner + i`` belongs to ``row``, for ``o`` below
-    ``outer`` and ``i`` below ``inner``. Both are 1 if the axis consists of the rows only. If 20
-    words of each row were merged with the rows into one axis, ``inner`` is 20.
+    Along ``axis``, element ``(o * number + row) * inner + i`` belongs to ``row``, for ``o``
+    below ``outer`` and ``i`` below ``inner``. Both are 1 if the axis consists only of the rows.
+    If 20 words of each row were merged with the rows into one axis, ``inner`` is 20.
     """
 
     axis: int = 0
@@ -41,7 +42,7 @@ class Rows:
 
     @property
     def plain(self) -> bool:
-        """Whether consecutive rows occupy one range of the axis."""
+        """Whether the parts of the axis that belong to consecutive rows are contiguous."""
         return self.outer == 1
 
     def size(self, number: int) -> int:
@@ -58,11 +59,11 @@ State = Whole | Rows
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A batch reduction: a reduction over all rows, in a node.
+    """A batch reduction: a reduction over all rows, inside a node.
 
     Attributes:
-        kind: how the results of parts combine into the result of the whole. A mean counts all
-            elements.
+        kind: how the results of parts are combined into the result of the whole. A mean counts
+        all elements.
         final: whether the reduction is the node's output; otherwise the node computes with it.
     """
 
@@ -86,10 +87,11 @@ class Taken:
 
 
 class MixesRows(Exception):
-    """An op combines rows, but not by a batch reduction. The message continues the word "it".
+    """An error: an op combines rows, but not by a batch reduction. The message continues the word
+    "it".
 
     Attributes:
-        taken: the selected rows, if the op does nothing but select.
+        taken: the selected rows, if the op only selects rows.
     """
 
     def __init__(self, reason: str, taken: Taken | None = None) -> None:
@@ -98,5 +100,7 @@ class MixesRows(Exception):
 
 
 def strongest(states: Iterable[State]) -> Whole:
-    """Return the state of a value that depends on all of these values, ignoring those with rows."""
+    """Return the state of a value that depends on values with these states, ignoring those with
+    rows.
+    """
     return max((s for s in states if isinstance(s, Whole)), default=SAME)

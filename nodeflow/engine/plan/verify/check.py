@@ -19,7 +19,8 @@ def is_on() -> bool:
 
 
 def check_draft(draft: Draft, checked: object = None) -> object:
-    """Check the rules of order after a pass, unless the pass changed nothing that they read.
+    """Check the rules about order after a pass, unless the pass changed nothing that the rules
+    read.
 
     Args:
         checked: the result of the last check of this draft.
@@ -37,10 +38,10 @@ def check_draft(draft: Draft, checked: object = None) -> object:
 
 
 def check_plan(plan: Plan, gathered: Iterable[int] = ()) -> None:
-    """Check all rules.
+    """Check all rules on a plan.
 
     Args:
-        gathered: slots of feeds that live in the arena.
+        gathered: slots of feeds that are in the arena.
 
     Raises:
         PlanError: a rule is broken.
@@ -52,7 +53,7 @@ def check(facts: Facts, rules: Iterable[Rule]) -> None:
     """Check some rules.
 
     Raises:
-        PlanError: a rule is broken; reports the first violation of the first broken rule.
+        PlanError: a rule is broken. The error reports the first violation of the first broken rule.
     """
     for rule in rules:
         for broken in rule(facts):

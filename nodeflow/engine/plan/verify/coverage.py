@@ -1,4 +1,4 @@
-"""Rules about the elements that launches and loops write: each once, and none outside."""
+"""Rules about the elements that launches and loops write: each exactly once, and none outside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nodeflow.engine.plan.verify.records import Broken, Event, Facts
 from nodeflow.engine.plan.verify.rules import Rule, keeps_rows
 
 MARKED = 1 << 22
-"""Most elements that strided blocks may have to be checked one by one."""
+"""Maximum number of elements for which strided blocks may have to be checked element by element."""
 
 
 def launches_cover_outputs_once(facts: Facts) -> Iterator[Broken]:
@@ -81,7 +81,7 @@ def tasks_share_all_work(facts: Facts) -> Iterator[Broken]:
 def reductions_accumulate_into_initialised_storage(facts: Facts) -> Iterator[Broken]:
     """Check that storages are fully initialised before a launch adds to them.
 
-    The launch itself clears the region, or an earlier one has written all of it.
+    Either the launch itself clears the region, or an earlier launch has written all of it.
     """
     for event in facts.events:
         for region in event.writes:
@@ -120,18 +120,18 @@ def data_dependent_writes_are_bounded(facts: Facts) -> Iterator[Broken]:
 def iterations_follow_each_other(facts: Facts) -> Iterator[Broken]:
     """Check that each iteration reads carried values where the previous iteration wrote them.
 
-    The first iteration reads the initial values. No iteration writes a value that it still reads,
-    or leaves its storages.
+    The first iteration reads the initial values. No iteration overwrites a value that it still
+    reads, or writes outside its storages.
     """
     for event, loop in _loops(facts):
         yield from _wrong_iterations(facts, event, loop)
 
 
 def tasks_go_on_with_their_own_rows(facts: Facts) -> Iterator[Broken]:
-    """Check loops whose tasks go through all iterations without meeting.
+    """Check loops whose tasks run through all iterations without waiting for each other.
 
-    The body must be one chain that cannot fail, and a task must read only those carried rows that
-    it made itself.
+    The body must be one chain that cannot fail, and a task must read only those carried rows
+    that it made itself.
     """
     for event, loop in _loops(facts):
         for text in _meetings(loop, loop.apart.rows) if loop.apart is not None else ():
@@ -148,7 +148,7 @@ def _loops(facts: Facts) -> Iterator[tuple[Event, LoopPlan]]:
 
 
 def _meetings(loop: LoopPlan, rows: int) -> Iterator[str]:
-    """Yield the reasons why the tasks of a loop's body must meet."""
+    """Yield the reasons why the tasks of a loop's body must wait for each other."""
     inner = facts_of_plan(loop.plan)
     if len({(event.time, event.chain) for event in inner.events}) != 1:
         yield "its body is more than one chain"

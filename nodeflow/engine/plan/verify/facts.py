@@ -16,7 +16,7 @@ from nodeflow.graph.types import numpy_dtype
 
 
 def facts_of_actions(actions: Actions) -> Facts:
-    """Return the facts of actions, each at a separate time."""
+    """Return the facts of actions, each action at a separate point in time."""
     storage = actions.storage
     events = [
         Event(
@@ -33,7 +33,7 @@ def facts_of_actions(actions: Actions) -> Facts:
 
 
 def facts_of_groups(draft: Draft) -> Facts:
-    """Return the facts of groups at their levels, or in their chains once there are chains."""
+    """Return the facts of groups, at their levels, or in chains once the groups are chained."""
     actions = draft.actions
     if not draft.chains:
         groups = enumerate(draft.groups)
@@ -137,9 +137,10 @@ def _launch_event(plan: Plan, launch: KernelLaunch, time: int, chain: int, posit
 
 
 def _regions(plan: Plan, group: Group | None, pointed: Iterable[int]) -> tuple[Region, ...]:
-    """Return the regions of a launch that declares none: the outputs of its group it points at.
+    """Return the regions of a launch that declares none: those outputs of its group to which it
+    has pointers.
 
-    A new value that is written over a variable has no pointer of its own if the kernel also reads
+    A new value that is written over a variable has no separate pointer if the kernel also reads
     the variable.
     """
     if group is None:
@@ -207,7 +208,7 @@ def loop_reads(loop: LoopPlan) -> list[tuple[int, IterationPointer]]:
 
 
 def address(where: IterationPointer, iteration: int, iterations: int) -> Pointer:
-    """Return the address in one iteration."""
+    """Return the address that an argument has in one iteration."""
     if iteration == iterations - 1 and where.last is not None:
         return where.last
     if iteration == 0 and where.first is not None:

@@ -1,4 +1,6 @@
-"""The records that the verifier checks: events in the order they run, and the places of values."""
+"""The records that the verifier checks: events in the order in which they run, and the places
+of values.
+"""
 
 from __future__ import annotations
 
@@ -50,13 +52,13 @@ class Broken:
 class Event:
     """One piece of work in a plan to verify.
 
-    In a finished plan it is a kernel launch, a loop or a reference call. In a draft it is an action
-    or a group.
+    In a finished plan it is a kernel launch, a loop or a reference call. In a draft it is an
+    action or a group.
 
     Attributes:
         nodes: names of the nodes that it computes.
-        time: events of one time run concurrently, after all events of earlier times.
-        chain: events of one time and chain run one after the other, task by task.
+        time: events with the same time run concurrently, after all events of earlier times.
+        chain: events of the same time and chain run one after the other, task by task.
         position: place in the chain.
         reads: storages whose values it reads.
         writes: regions of storages that it writes.
@@ -74,14 +76,16 @@ class Event:
     can_fail: bool = False
 
     def is_before(self, other: Event) -> bool:
-        """Return whether each task of the other event begins after its inputs from this event."""
+        """Return whether each task of the other event begins after this event has made its
+        inputs.
+        """
         if self.time != other.time:
             return self.time < other.time
         return self.chain == other.chain and self.position < other.position
 
     @property
     def is_loop(self) -> bool:
-        """Whether it stands for all iterations of a loop."""
+        """Whether this event stands for all iterations of a loop."""
         return self.launch is None and self.group is not None and not self.group.is_fallback
 
 
@@ -92,10 +96,10 @@ class Facts:
     Attributes:
         given: storages whose values exist before anything runs.
         ends: storages whose values are read after everything has run.
-        homes: storages that are a variable's own memory, which a training step updates.
+        homes: storages that are the memory of variables that a training step updates.
         inplace: for each new value that is written in place, the home that it overwrites.
-        gathered: storages of feeds that live in the arena.
-        allocations: where storages live; None before memory is planned.
+        gathered: storages of feeds that are in the arena.
+        allocations: the places of storages; None before memory is planned.
     """
 
     actions: Actions

@@ -1,7 +1,7 @@
-"""The rules of order and memory: each a small function over the records of a draft or plan.
+"""The rules about order and memory, each a small function over the records of a draft or plan.
 
-A rule yields its violations. `ORDER` also holds in drafts, as soon as there are actions or groups;
-`MEMORY` is about finished plans.
+A rule yields its violations. The rules in `ORDER` also apply to drafts, as soon as there are
+actions or groups; those in `MEMORY` only to finished plans.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def levels_respect_dependencies(facts: Facts) -> Iterator[Broken]:
 
 
 def aliases_lead_to_memory(facts: Facts) -> Iterator[Broken]:
-    """Check that slots which share memory name its owner, and fit.
+    """Check that slots which share memory name the owner of the memory, and fit into it.
 
     They must have as many bytes as the owner, or be a view whose elements all lie inside.
     """
@@ -77,7 +77,7 @@ def aliases_lead_to_memory(facts: Facts) -> Iterator[Broken]:
 
 
 def values_have_memory(facts: Facts) -> Iterator[Broken]:
-    """Check that all values that are read, written or pointed at have enough memory."""
+    """Check that all values that are read, written or pointed to have enough memory."""
     allocations = facts.allocations or {}
     for storage in {*facts.readers, *facts.writers, *facts.ends}:
         place = allocations.get(storage)
@@ -94,10 +94,11 @@ def values_have_memory(facts: Facts) -> Iterator[Broken]:
 
 
 def lifetimes_do_not_overlap(facts: Facts) -> Iterator[Broken]:
-    """Check that values which share bytes of the arena follow each other.
+    """Check that values which share bytes of the arena are not used at the same time.
 
-    All uses of one value end before the other is first written. Two values with the same rows may
-    follow each other task by task; a formula may replace its input element by element.
+    All uses of one value must end before the other is first written. Values with the same rows
+    may also follow each other task by task, and a formula may replace its input element by
+    element.
     """
     occupied: list[tuple[int, int, _Life]] = []
     for life in sorted(_lives(facts), key=lambda life: life.key):
@@ -178,7 +179,7 @@ def inputs_are_not_overwritten(facts: Facts) -> Iterator[Broken]:
 def old_values_are_read_before_updates(facts: Facts) -> Iterator[Broken]:
     """Check that all reads of a variable's old value end before a new value overwrites it.
 
-    A kernel may do both if it reads each element where it writes it.
+    A kernel may do both if it reads each element at the place where it writes.
     """
     updates = [(s, home) for s, home in facts.inplace.items()]
     updates += [(home, home) for home in facts.homes]
@@ -214,7 +215,9 @@ def _reads_elements_in_place(facts: Facts, writer: Event, home: int) -> bool:
 
 
 def updates_do_not_collide(facts: Facts) -> Iterator[Broken]:
-    """Check that each variable gets one new value: nothing else is written over the same memory."""
+    """Check that each variable gets only one new value, and that nothing else is written over
+    its memory.
+    """
     taken: dict[int, int] = {}
     for storage, home in facts.inplace.items():
         if storage in facts.writers:
@@ -224,9 +227,9 @@ def updates_do_not_collide(facts: Facts) -> Iterator[Broken]:
 
 
 def updates_follow_what_can_fail(facts: Facts) -> Iterator[Broken]:
-    """Check that a training step commits as a whole.
+    """Check that a training step takes effect as a whole.
 
-    All events that can fail end before the first variable is overwritten.
+    All events that can fail must end before the first variable is overwritten.
     """
     updated = [e for s in (*facts.inplace, *facts.homes) for e in facts.writers.get(s, ())]
     first = min(updated, key=lambda event: event.time, default=None)
@@ -241,7 +244,7 @@ def updates_follow_what_can_fail(facts: Facts) -> Iterator[Broken]:
 def chained_tasks_keep_to_their_rows(facts: Facts) -> Iterator[Broken]:
     """Check that the kernels of a chain have the same tasks with the same rows.
 
-    Among the chain's values, a task reads only its own.
+    A task may read only its own rows of the values that the chain makes.
     """
     chains: dict[tuple[int, int], list[Event]] = {}
     for event, _ in facts.launches():
@@ -263,7 +266,7 @@ def chained_tasks_keep_to_their_rows(facts: Facts) -> Iterator[Broken]:
 
 
 def keeps_rows(facts: Facts, event: Event, storage: int, tasks: int) -> bool:
-    """Return whether a kernel reads a storage by the same rows as its tasks are cut."""
+    """Return whether a kernel reads a storage by the same rows into which its tasks are divided."""
     group, actions = event.group, facts.actions
     if group is None or tasks == 1:
         return True
@@ -282,9 +285,10 @@ def keeps_rows(facts: Facts, event: Event, storage: int, tasks: int) -> bool:
 
 
 def _product_keeps_rows(facts: Facts, action: Action, storage: int) -> bool:
-    """Return whether a product reads a storage only as its first operand, by rows, or adds it.
+    """Return whether a product reads a storage only by rows: as its first operand, or as an
+    operand that it adds.
 
-    Other kernels that are no clusters count as True.
+    For other kernels that are not clusters, return True.
     """
     inputs = [facts.actions.storage[s] for s in action.inputs]
     if not isinstance(action.lowering, (Product, PackedProduct)):

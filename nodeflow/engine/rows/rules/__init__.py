@@ -1,1 +1,1 @@
-"""The rules for rows, a module for each family of lowerings and ops; found by the registry."""
+"""The rules for rows, one module for each family of lowerings and ops. The registry finds them."""

@@ -1,4 +1,4 @@
-"""Loops and branches: the pieces of graph inside are analysed like any schedule."""
+"""Rules for loops and branches. Their bodies are analysed like any schedule."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from nodeflow.ops.control_flow.scan_body import draws, inline
 
 
 class _Inside:
-    """A piece of graph, analysed for given states of its inputs; its reductions count for the
-    call."""
+    """The body of a loop or branch, analysed for given states of its inputs.
+
+    Its reductions count for the loop or branch.
+    """
 
     def __init__(self, call: Call, text: str, types: Sequence[TensorType]) -> None:
         graph = Graph()
@@ -28,7 +30,7 @@ class _Inside:
         self.joins: list[JoinKind] = []
 
     def states(self, given: Sequence[State]) -> list[State]:
-        """Return the states of the outputs.
+        """Return the states of the body's outputs.
 
         Raises:
             MixesRows: a node inside mixes rows.
@@ -45,7 +47,9 @@ class _Inside:
 def _fixed_point(
     inside: _Inside, carried: Sequence[State], others: Sequence[State]
 ) -> tuple[list[State], list[State]]:
-    """Return the states of carried values and of all outputs at the fixed point of iterations."""
+    """Return the states of carried values and of all outputs after so many iterations that they
+    do not change.
+    """
     now = list(carried)
     while True:
         made = inside.states([*now, *others])
@@ -56,7 +60,9 @@ def _fixed_point(
 
 
 def _seen(call: Call, states: Sequence[State], shift: int = 0) -> None:
-    """Record which inputs without rows turned out to have a slice for each row."""
+    """Record which inputs without rows have a slice for each row, as the analysis of the body
+    has found.
+    """
     for index, state in enumerate(states):
         if isinstance(state, Rows):
             call.slice(index, state.at(state.axis + shift))
@@ -88,7 +94,9 @@ def scanned(call: Call) -> Sequence[State]:
 
 
 def _mapped(call: Call) -> Sequence[State]:
-    """Return the states of a scan without carried values: each row is alone, as in ``map_fn``."""
+    """Return the states of a scan without carried values, which treats each row separately, as
+    ``map_fn``.
+    """
     found = {s for s in call.states if isinstance(s, Rows)}
     if len(found) > 1 or any(map(call.rows, range(call.attrs["sequences"], len(call.types)))):
         raise MixesRows("combines each row with all others")

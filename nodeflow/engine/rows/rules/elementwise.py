@@ -1,4 +1,4 @@
-"""Elementwise ops, and values that follow from sizes alone."""
+"""Rules for elementwise ops, and for values that depend only on sizes."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def positions(call: Call) -> State:
     "log_uniform_candidate_sampler", "uniform_candidate_sampler", "fixed_unigram_candidate_sampler"
 )
 def sampled(call: Call) -> Sequence[State]:
-    """Return the states of a sampler: candidates are drawn for the whole batch.
+    """Return the states of a sampler. Candidates are drawn for the whole batch.
 
     Each row has its own expected counts of its targets.
     """
@@ -85,7 +85,9 @@ def checked(call: Call) -> State:
 
 @follows_op("random_uniform_like")
 def drawn_like(call: Call) -> State:
-    """Return the rows of the input: each element is drawn by its number in the whole."""
+    """Return the rows of the input, because each element is drawn by its number among all
+    elements.
+    """
     return call.states[0]
 
 

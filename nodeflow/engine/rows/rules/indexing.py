@@ -1,4 +1,4 @@
-"""Ops that read or write elements by indices."""
+"""Rules for ops that read or write elements by indices."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def gathered(call: Call) -> State:
 
 @follows(ScatterAdd)
 def added(call: Call) -> State:
-    """Return the state of a scatter: a sum over rows if rows give the indices."""
+    """Return the state of a scatter. If the indices have rows, it is a sum over rows."""
     axis, (x, indices) = call.lowering.axis, (call.rows(0), call.rows(1))
     rank = call.types[1].rank
     named = None if indices is None else indices.at(indices.axis + axis)
@@ -70,7 +70,7 @@ def gathered_parts(call: Call) -> State:
 
 @follows_op("scatter_nd_like")
 def added_like(call: Call) -> State:
-    """Return the state of a scatter; only the shape of the third input matters."""
+    """Return the state of a scatter of whose third input only the shape matters."""
     x, indices, like = call.rows(0), call.rows(1), call.rows(2)
     rows = _first_axis(call, 0, 1)
     if rows is not None and like in (rows, None):
@@ -96,7 +96,7 @@ def _first_axis(call: Call, *inputs: int) -> Rows | None:
 
 @follows_op("put_along_axis")
 def put(call: Call) -> State:
-    """Return the rows if each row changes its own elements.
+    """Return the rows, if each row changes only its own elements.
 
     Indices or updates that broadcast along the rows are refused.
     """

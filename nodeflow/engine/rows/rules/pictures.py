@@ -1,4 +1,4 @@
-"""Convolutions and pooling: the rows are the pictures, along the first axis."""
+"""Rules for convolutions and pooling. The rows are the pictures, along the first axis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONVOLUTIONS = (
 
 
 def pictures(call: Call) -> Rows:
-    """Return the rows of inputs that all are pictures.
+    """Return the rows of inputs that are all pictures.
 
     Raises:
         MixesRows: the rows are along another axis than the first.

@@ -1,4 +1,4 @@
-"""Matrix products, attention, factorisations and transforms: leading axes are a batch."""
+"""Rules for matrix products, attention, factorisations and transforms. Leading axes are a batch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from nodeflow.ops.lowering import Attend, AttendGradient, Matmul
 
 @follows(Matmul)
 def product(call: Call) -> State:
-    """Return the place of rows in a product.
+    """Return the state of a product.
 
-    They are rows of the left or columns of the right matrix, a batch axis of both, or summed over.
+    Its rows are rows of the left matrix, columns of the right matrix, a batch axis of both, or
+    summed over.
     """
     out = call.outs[0]
     kept: list[Rows] = []
@@ -53,7 +54,10 @@ def product(call: Call) -> State:
 
 @follows_op("einsum")
 def named_axes(call: Call) -> State:
-    """Return the place of rows in an einsum: one letter, which is an output axis or summed over."""
+    """Return the state of an einsum.
+
+    The rows are the axis of one letter, which is kept or summed over.
+    """
     inputs, out = parse(call.attrs["equation"], [t.rank for t in call.types])
     found = {(inputs[i][r.axis], r.at(0)) for i in range(len(inputs)) if (r := call.rows(i))}
     if len(found) > 1:

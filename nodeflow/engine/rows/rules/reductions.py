@@ -1,4 +1,4 @@
-"""Reductions along axes, and ops that go along an axis step by step."""
+"""Rules for reductions along axes, and for ops that proceed along an axis step by step."""
 
 from __future__ import annotations
 

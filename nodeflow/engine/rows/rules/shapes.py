@@ -1,4 +1,4 @@
-"""Ops that move elements unchanged: reshapes, slices, concatenation, padding."""
+"""Rules for ops that move elements unchanged: reshapes, slices, concatenation, padding."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def repeated(call: Call) -> State:
 
 
 def in_shape(rows: Rows, old: TensorType, new: TensorType, number: int) -> Rows:
-    """Return the place of the rows after a change of shape.
+    """Return the place of the rows after a reshape.
 
     Raises:
-        MixesRows: no axis of the new shape holds the rows.
+        MixesRows: no axis of the new shape contains the rows.
     """
     sizes = [d or 0 for d in old.shape]
     before = math.prod(sizes[: rows.axis]) * rows.outer
@@ -72,7 +72,7 @@ def permuted(call: Call) -> State:
 def part(call: Call) -> Sequence[State]:
     """Return the rows of parts that take whole batches along the axis of the rows, in order.
 
-    The axis may hold one batch, or several batches one after the other.
+    The axis may contain one batch, or several batches one after the other.
     """
     rows = call.rows(0)
     if rows is None:
@@ -100,7 +100,7 @@ def _is_along(call: Call, axis: int) -> bool:
 
 
 ALL = {"begin": 0, "size": -1, "end": None, "strides": 1}
-"""Attributes of a slice that takes a whole axis."""
+"""Attribute values of a slice that takes a whole axis."""
 
 
 @follows_op("slice", "strided_slice")
@@ -112,7 +112,10 @@ def sliced(call: Call) -> Sequence[State]:
 
 
 def _taken(call: Call) -> Taken | None:
-    """Return the rows that a slice selects; None if a run decides, or others share their axis."""
+    """Return the rows that a slice selects.
+
+    Return None if they are known only at run time, or if the rows share their axis.
+    """
     rows, attrs, number = call.rows(0), dict(call.attrs), call.number
     if rows is None or rows != Rows(axis := rows.axis) or any(map(has_later, attrs.values())):
         return None
@@ -142,7 +145,7 @@ def joined(call: Call) -> State:
 
 
 def _one_after_the_other(call: Call) -> State:
-    """Return the rows of batches concatenated along the axis of their rows.
+    """Return the rows of batches that are concatenated along the axis of their rows.
 
     Each row has an element of each batch.
     """
@@ -169,7 +172,9 @@ def on_diagonals(call: Call) -> State:
 
 @follows_op("diag_part", "place_diagonal")
 def diagonals(call: Call) -> State:
-    """Return the rows of batches of matrices, the last input: the first, or the second of two."""
+    """Return the rows of matrices whose diagonals are set: of the first input, or of the second
+    of two.
+    """
     rows, matrix = call.rows(0), call.types[-1]
     if rows is None:
         return call.without_rows()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -21,8 +20,8 @@ __all__ = ["STRING", "TextConstant", "constant", "placeholder"]
 STRING = "string"
 """The dtype of texts, for programs."""
 
-_texts: WeakKeyDictionary[Graph, set[Tensor]] = WeakKeyDictionary()
-"""Graph -> its tensors that are the bytes of a text."""
+_MARKED = "_texts"
+"""Attribute of a graph with its tensors that are the bytes of a text."""
 
 
 class TextConstant:
@@ -84,7 +83,7 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
 
 def mark(tensor: Tensor) -> Tensor:
     """Mark a vector of bytes as a text, and return it."""
-    _texts.setdefault(tensor.graph, set()).add(tensor)
+    vars(tensor.graph).setdefault(_MARKED, set()).add(tensor)
     return tensor
 
 
@@ -104,8 +103,7 @@ def bytes_of(text: Any) -> Tensor:
 
 def as_fed(graph: Graph, feed_dict: Any) -> Any:
     """Return the feeds of a run, with the bytes of texts as arrays."""
-    marked = _texts.get(graph)
-    if not marked or not isinstance(feed_dict, Mapping):
+    if _MARKED not in vars(graph) or not isinstance(feed_dict, Mapping):
         return feed_dict
     return {
         key: np.frombuffer(_as_bytes(value), np.uint8) if isinstance(value, (str, bytes)) else value
@@ -115,7 +113,7 @@ def as_fed(graph: Graph, feed_dict: Any) -> Any:
 
 def is_text(fetch: Any) -> bool:
     """Return whether it is a tensor that is marked as a text."""
-    return isinstance(fetch, Tensor) and fetch in _texts.get(fetch.graph, ())
+    return isinstance(fetch, Tensor) and fetch in vars(fetch.graph).get(_MARKED, ())
 
 
 def texts_in(fetches: Any) -> bool:

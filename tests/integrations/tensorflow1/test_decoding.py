@@ -6,7 +6,9 @@ JPEG exactly with ``dct_method="INTEGER_ACCURATE"``; its faster default differs 
 
 from __future__ import annotations
 
+import gc
 import io
+import weakref
 from typing import Any
 
 import numpy as np
@@ -183,3 +185,13 @@ def test_what_cannot_be_is_said(graph, tmp_path) -> None:
     tf.read_file("a")
     with pytest.raises(NotInFile, match="runs a Python function"):
         graph.as_graph_def().SerializeToString()
+
+
+def test_a_graph_with_texts_is_freed() -> None:
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.placeholder(tf.string)
+    gone = weakref.ref(graph)
+    del graph
+    gc.collect()
+    assert gone() is None

@@ -14,6 +14,7 @@ from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, label
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector.editors.editors_by_kind import make_editor
 from nodeflow.ui.stage.number_slider import NumberSlider
+from nodeflow.ui.stage.pad import Pad
 
 RESTARTS = "↻"
 RESTARTS_TIP = "This acts at the beginning of a training, so a change begins it afresh."
@@ -23,7 +24,7 @@ OFF_STAGE = "Take off the stage"
 
 
 class ControlRow(QWidget):
-    """The editor of an attribute on the stage. A number also has a slider.
+    """The editor of an attribute on the stage. A number also has a slider, two numbers a pad.
 
     Signals:
         edited(value): the user chose a value. A drag emits many values.
@@ -35,7 +36,9 @@ class ControlRow(QWidget):
     finished = Signal()
     dropped = Signal()
 
-    def __init__(self, control: PinnedControl, name: str, attr: Attr, theme: Theme) -> None:
+    def __init__(
+        self, control: PinnedControl, name: str, attr: Attr, theme: Theme, pair: bool = False
+    ) -> None:
         super().__init__()
         self.control, self.attr, self.name = control, attr, name
         self.label = ElidedLabel(name, "muted")
@@ -46,7 +49,7 @@ class ControlRow(QWidget):
         field = self.editor.focus_widget()
         field.setAccessibleName(name)
         field.setAccessibleDescription(attr.doc)
-        self.slider = self._make_slider()
+        self.slider = self._make_pad(theme) if pair else self._make_slider()
         self.mark = label("", "muted")
         self.mark.setFixedWidth(16)
         layout = QHBoxLayout(self)
@@ -65,12 +68,18 @@ class ControlRow(QWidget):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._open_menu)
 
-    def _make_slider(self) -> NumberSlider | None:
+    def _make_slider(self) -> NumberSlider | Pad | None:
         if self.attr.kind not in ("int", "float") or self.attr.name == "seed":
             return None
         slider = NumberSlider(self.attr)
-        slider.setAccessibleName(self.name)
         slider.setAccessibleDescription(self.attr.doc)
+        return self._connected(slider)
+
+    def _make_pad(self, theme: Theme) -> NumberSlider | Pad | None:
+        return self._connected(Pad(theme))
+
+    def _connected(self, slider: NumberSlider | Pad) -> NumberSlider | Pad:
+        slider.setAccessibleName(self.name)
         slider.moved.connect(self._on_moved)
         slider.sliderReleased.connect(self.finished)
         return slider

@@ -30,6 +30,7 @@ from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.stage.control_row import ControlRow
 from nodeflow.ui.stage.data_row import DataRow
 from nodeflow.ui.stage.default_pins import default_controls
+from nodeflow.ui.stage.pad import is_pair
 
 RESTART_MS = 250
 """Milliseconds after the last change before the training restarts, because keys may choose
@@ -70,21 +71,24 @@ class Controls(QWidget):
         wanted = controls_of(root) if is_staged(root) else default_controls(root)
         named = [(c, control_name(root, c), _attr_of(root, c)) for c in wanted]
         named = [each for each in named if each[2] is not None or each[0].node == DATA]
-        if named != self._shown:
-            self._shown = named
-            self._fill(named)
+        pairs = {c for c, _, attr in named if attr is not None and _is_pair(root, c, attr)}
+        if (named, pairs) != self._shown:
+            self._shown = named, pairs
+            self._fill(named, pairs)
         for control, row in self.rows.items():
             if isinstance(row, ControlRow):
                 row.show_value(value_at(root, control.node, control.attr), self.restarts(control))
 
-    def _fill(self, named: list[tuple[PinnedControl, str, Attr | None]]) -> None:
+    def _fill(
+        self, named: list[tuple[PinnedControl, str, Attr | None]], pairs: set[PinnedControl]
+    ) -> None:
         clear(self._layout)
         self.rows = {}
         for control, name, attr in named:
             if attr is None:
                 row: ControlRow | DataRow = DataRow(self._context)
             else:
-                row = ControlRow(control, name, attr, self._theme)
+                row = ControlRow(control, name, attr, self._theme, control in pairs)
                 row.edited.connect(partial(self._on_edited, control))
                 row.finished.connect(self._on_finished)
             row.dropped.connect(partial(self._on_dropped, control))
@@ -151,6 +155,12 @@ def begins_anew(document: Document, control: PinnedControl) -> bool:
     if found[1].op == "variable":
         return control.attr != "trainable"
     return control.attr == "seed" or control.attr.endswith("initializer")
+
+
+def _is_pair(document: Document, control: PinnedControl, attr: Attr) -> bool:
+    """Return whether a control sets a value of two numbers, which a pad shows as a point."""
+    holds_value = attr.kind in ("literal", "json")
+    return holds_value and is_pair(value_at(document, control.node, control.attr))
 
 
 def _attr_of(document: Document, control: PinnedControl) -> Attr | None:

@@ -27,7 +27,7 @@ def test_numpy_predicts_with_one_set_of_weights(tmp_path: Path) -> None:
         session.initialize()
         for name, value in params.items():
             session.variables[name.replace("_", "/")] = value
-        truth = session.run("net_1/out", {"x": x})
+        truth = session.run("loss", {"x": x})
     (found,) = module.predict(params, x).values()
     np.testing.assert_allclose(found, truth, rtol=1e-4, atol=1e-6)
 

@@ -16,6 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from nodeflow.document.edit.shared_weights import share_weights  # noqa: E402
 from nodeflow.document.io import flow  # noqa: E402
 from nodeflow.document.starters.drawing import NOTE, Drawing  # noqa: E402
 
@@ -547,6 +548,67 @@ def autoencoder() -> Example:
     return e
 
 
+def vae() -> Example:
+    """Compress digits to points of a plane, and decode any point of it."""
+    e = Example()
+    _data(e, "mnist", "mnist", {"x": DIGITS["x"]})
+    e.group("Encoder", "math")
+    e.add("layers/dense", "hidden", "x", units=256, activation="relu")
+    e.add("layers/dense", "mean", "hidden", units=2)
+    e.add("layers/dense", "log_variance", "hidden", units=2)
+    e.group("Sample of the code", "math")
+    e.add("constant", "half", dtype="float32", value=0.5)
+    e.add("multiply", "log_deviation", "half", "log_variance")
+    e.add("exp", "deviation", "log_deviation")
+    e.add("shape", "size", "mean")
+    e.add("random_normal", "noise", "size")
+    e.add("multiply", "scaled_noise", "deviation", "noise")
+    e.add("add", "code", "mean", "scaled_noise")
+    e.group("decoder", "math")
+    e.add("layers/dense", "wide", "code", units=256, activation="relu")
+    e.add("layers/dense", "logits", "wide", units=784)
+    e.become("decoder")
+    e.groups["Decoder"] = e.groups.pop("decoder")
+    e.add("sigmoid", "restored", "decoder:logits")
+    e.group("Decoder again, by hand", "data")
+    e.add("constant", "point", dtype="float32", value=[[0.0, 0.0]])
+    e.repeat("decoder", "imagine")
+    e.wire("point", "imagine:code")
+    share_weights(e.doc, e.ids["imagine"], e.ids["decoder"])
+    e.add("sigmoid", "imagined", "imagine:logits")
+    e.group("Loss", "loss")
+    e.add("sigmoid_cross_entropy_with_logits", "pixel_losses", "x", "decoder:logits")
+    e.add("reduce_sum", "picture_losses", "pixel_losses", axis=[1])
+    e.add("square", "squared_mean", "mean")
+    e.add("exp", "variance", "log_variance")
+    e.add("add", "spread", "squared_mean", "variance")
+    e.add("subtract", "excess", "spread", "log_variance")
+    e.add("constant", "one", dtype="float32", value=1.0)
+    e.add("subtract", "divergence_parts", "excess", "one")
+    e.add("reduce_sum", "twice_divergence", "divergence_parts", axis=[1])
+    e.add("multiply", "divergence", "half", "twice_divergence")
+    e.add("add", "losses", "picture_losses", "divergence")
+    e.add("reduce_mean", "loss", "losses")
+    _training(e, "adam", "loss", {"learning_rate": 0.001}, epochs=20, batch_size=100)
+    e.stage(
+        [("", "loss"), ("mean", "projection"), ("restored", "value"), ("imagined", "value")],
+        [("point", "value"), ("train", "learning_rate")],
+    )
+    e.arrange(
+        [
+            ["Input", "Encoder", "Sample of the code", "Decoder"],
+            [NOTE, "Loss", "Training", "Decoder again, by hand"],
+        ],
+        "A variational autoencoder: each digit becomes a small cloud in a plane, and the decoder "
+        "draws any point of the plane as a picture. It is there twice, with the same weights: once "
+        "to learn, once for you.\n"
+        "Try: train, then drag the point on the stage. Where do nines become sevens? Before the "
+        "training, every point is grey noise.",
+        "Variational autoencoder",
+    )
+    return e
+
+
 def _mandelbrot_step(e: Example) -> None:
     """Add z = z * z + c for z = x + iy. If |z| is beyond 2, z stays and is no longer counted."""
     e.group("step", "math")
@@ -622,6 +684,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "lstm": lstm,
     "word2vec": word2vec,
     "autoencoder": autoencoder,
+    "vae": vae,
 }
 
 

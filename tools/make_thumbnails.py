@@ -251,6 +251,17 @@ def restored(result: Result, name: str) -> Paper:
     return paper
 
 
+def imagined(result: Result, name: str) -> Paper:
+    """Draw the pictures of points of a plane, decoded."""
+    paper = Paper()
+    for row, y in enumerate((1.5, 0.0, -1.5)):
+        for column, x in enumerate(np.linspace(-2, 2, 6)):
+            (found,) = result.values("imagined", point=np.array([[x, y]], np.float32))
+            left, top = 10 + column * 43, 6 + row * 43
+            paper.picture(ink(found.reshape(28, 28)), left, top, 42, 42, smooth=True)
+    return paper
+
+
 def similarity(result: Result, name: str) -> Paper:
     """Draw the similarity of words."""
     (values,) = result.values("similarity")
@@ -291,6 +302,7 @@ DRAWN: dict[str, Callable[[Result, str], Paper]] = {
     "mnist_cnn_layers": layer_filters,
     "lstm": memory,
     "autoencoder": restored,
+    "vae": imagined,
     "word2vec": similarity,
     "mandelbrot": mandelbrot,
 }

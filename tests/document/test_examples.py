@@ -33,6 +33,7 @@ NAMES = [
     "mnist_layers",
     "regression",
     "spirals",
+    "vae",
     "word2vec",
 ]
 
@@ -191,6 +192,23 @@ def test_words_of_a_kind_come_to_be_alike():
     assert alike[same].mean() > 0.5 and alike[kinds[:, None] != kinds].mean() < 0.2
     nearest = (alike - 2 * np.eye(48)).argmax(axis=1)
     assert np.mean(kinds[nearest] == kinds) > 0.95
+
+
+@pytest.mark.thorough
+def test_the_vae_draws_points_of_the_plane_with_the_trained_decoder(offline):
+    epochs, values = trained("vae", epochs=2)
+    assert epochs[1].loss < epochs[0].loss < 784 * np.log(2)
+    assert not any(name.startswith("imagine/") for name in values)
+    built = build(load("vae"))
+    with Session(built.graph, tier="reference") as session:
+        session.initialize()
+        for name, value in values.items():
+            session.variables[name] = value
+        point = np.array([[0.7, -1.2]], "float32")
+        found = session.run(built.fetch("imagined"), {built.fetch("point"): point})
+    wide = np.maximum(point @ values["decoder/wide/kernel"] + values["decoder/wide/bias"], 0)
+    logits = wide @ values["decoder/logits/kernel"] + values["decoder/logits/bias"]
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-logits)), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.thorough

@@ -21,6 +21,7 @@ EXAMPLES = {
     "mnist_cnn_layers": ("Convolution, by layers", "The same 99 % in half the nodes"),
     "lstm": ("Reading row by row", "An LSTM sees a digit as a sequence"),
     "autoencoder": ("Autoencoder", "Watch blurs become digits again"),
+    "vae": ("Variational autoencoder", "Drag a point, and its digit is drawn"),
     "word2vec": ("Word embeddings", "word2vec groups similar words"),
 }
 """Title and description of each example, in learning order. Examples not listed here come after
@@ -33,7 +34,7 @@ GROUPS = {
     "Read handwritten digits": (
         *("mnist", "mnist_adam", "mnist_layers", "mnist_cnn", "mnist_cnn_layers", "lstm"),
     ),
-    "Find similar things": ("autoencoder", "word2vec"),
+    "Find similar things": ("autoencoder", "vae", "word2vec"),
 }
 """The names of the examples, grouped by purpose."""
 OTHERS = "More examples"

@@ -1,9 +1,9 @@
-"""Checks symbolic gradients of a piece against numeric ones.
+"""Checks the symbolic gradients of a piece of a graph against numeric ones.
 
-Central differences are taken along single elements (the steepest ones, and some random ones) and
-along all elements at once, so that each element counts. If the gradients disagree, nearby points
-decide: at a kink, such as relu at 0 or a maximum with ties, the slopes agree nearby, while a wrong
-gradient is also wrong there.
+Central differences are taken along single elements (the steepest ones, and some random ones)
+and along all elements at once, so that each element counts. If the gradients disagree, nearby
+points are examined: at a kink, such as relu at 0 or a maximum with ties, the slopes agree
+nearby, while a wrong gradient is also wrong there.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.number_text import number
 
 STEEPEST, DRAWN, ALONG_ALL = 8, 16, 2
-"""Numbers of elements of each x that are varied alone (steepest, random), and of variations of all
-elements together."""
+"""Numbers of elements of each x that are varied alone (steepest, random), and number of
+variations of all elements together.
+"""
 STEPS = {
     "float64": (1e-5, 1e-7, 1e-8),
     "float32": (1e-2, 3e-3),
@@ -35,8 +36,9 @@ they are tried if the first step is not good enough."""
 LIMITS = {"float64": 1e-5, "float32": 2e-2, "float16": 0.1, "bfloat16": 0.3}
 """Relative errors above which a gradient is wrong, not only rounded."""
 BESIDE = 0.03
-"""Distance of nearby points, relative to the values. It is so large that hardly any tie is crossed
-again, even among thousands, such as between the dark pixels of a picture."""
+"""Distance of nearby points, relative to the values. It is so large that hardly any tie
+remains, even among thousands, such as between the dark pixels of a picture.
+"""
 POINTS = 3
 GOOD = 0.01
 """Fraction of the limit below which no other step is tried."""
@@ -99,7 +101,7 @@ class Checked:
 
 @dataclass
 class _Worst:
-    """The worst comparison so far, and counts of comparisons."""
+    """The comparison with the largest error so far, and counts of comparisons."""
 
     error: float = -1.0
     of: int = 0
@@ -154,7 +156,7 @@ class _Check:
         self._beside: list[tuple[list[np.ndarray], list[np.ndarray | None]]] = []
 
     def compare(self, index: int, slope: np.ndarray, deadline: float) -> None:
-        """Compare the gradient with respect to one x."""
+        """Compare the symbolic and the numeric gradient with respect to one x."""
         for at, direction in self._directions(index, slope):
             if self.cancelled():
                 raise Cancelled("the check of gradients was stopped")
@@ -224,7 +226,9 @@ class _Check:
     def _error(
         self, points: Sequence[np.ndarray], index: int, direction: np.ndarray, slope: np.ndarray
     ) -> tuple[float, float, float] | None:
-        """Return the relative error along a direction, and both slopes; None unless finite."""
+        """Return the relative error along a direction, and both slopes; None if they are not
+        finite.
+        """
         with np.errstate(all="ignore"):
             symbolic = float(np.sum(slope.astype(np.float64) * direction))
         found = []
@@ -242,8 +246,9 @@ class _Check:
     def _numeric(
         self, points: Sequence[np.ndarray], index: int, move: np.ndarray, step: float
     ) -> tuple[float, float]:
-        """Return the slope of the weighted sum by central difference, and its possible rounding
-        error."""
+        """Return the slope of the weighted sum by central difference, and its maximum rounding
+        error.
+        """
         point = points[index]
         above, below = (point + move).astype(point.dtype), (point - move).astype(point.dtype)
         given = list(points)

@@ -20,7 +20,7 @@ WIDE = "float64"
 
 
 class Copy:
-    """A piece whose values are computed op by op, in numpy.
+    """A copy of a piece of a graph, whose values are computed op by op, in numpy.
 
     Args:
         values: values of `Piece.needed`.
@@ -29,11 +29,11 @@ class Copy:
 
     Attributes:
         points: the values of the xs.
-        weights: weights of the ys, of magnitude about 1. The checked gradient is the one of the
-            weighted sum of the ys.
+        weights: weights of the ys, of magnitude about 1. The checked gradient is that of the
+        weighted sum of the ys.
 
     Raises:
-        GradientError: an op on the way has no gradient.
+        GradientError: an op of the piece has no gradient.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The piece of a graph between some tensors and others."""
+"""The piece of a graph between two sets of tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.ops.composed import resolve
 
 @dataclass(frozen=True)
 class Piece:
-    """The nodes between tensors.
+    """The nodes between two sets of tensors.
 
     Attributes:
         xs: float tensors that are varied.
@@ -32,9 +32,9 @@ class Piece:
 
 
 def piece_between(xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Piece | None:
-    """Return the piece from ``xs`` to ``ys``, or None if no y depends on an x through floats.
+    """Return the piece from ``xs`` to ``ys``; None if no y depends on an x through floats.
 
-    Paths through integers, booleans and `stop_gradient` count as fixed, as they do for gradients.
+    Paths through integers, booleans and `stop_gradient` do not count, as for gradients.
     """
     given = tuple(dict.fromkeys(t for t in map(resolve, xs) if t.type.is_float))
     wanted = tuple(dict.fromkeys(t for t in map(resolve, ys) if t.type.is_float))
@@ -58,7 +58,7 @@ def piece_between(xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Piece | None:
 
 
 def _behind(tensors: Sequence[Tensor], ends: set[Tensor]) -> set[Node]:
-    """Return the nodes that tensors depend on, stopping at ``ends``."""
+    """Return the nodes on which tensors depend, stopping at ``ends``."""
     found: set[Node] = set()
     waiting = [tensor for tensor in tensors if tensor not in ends]
     while waiting:

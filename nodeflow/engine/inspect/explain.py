@@ -1,4 +1,4 @@
-"""Describes a plan in words: fusions, concurrency, memory, and the code with names."""
+"""Describes a plan as text: fusions, concurrency, memory, and the code with names."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def explain(plan: Plan) -> str:
 
 
 def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> list[str]:
-    """List each level with its kernels. Levels of a loop are indented."""
+    """Return a list of each level with its kernels as text. Levels of a loop are indented."""
     lines = []
     for number, level in enumerate(levels):
         if isinstance(level, LoopLevel):
@@ -58,7 +58,7 @@ def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> lis
 
 
 def _rewritten(plan: Plan) -> list[str]:
-    """List the changes of each rewrite, and the buffers."""
+    """Return a list of the changes of each rewrite, and of the buffers."""
     actions = plan.actions
     done = {name: list(what) for name, what in actions.rewritten.items()}
     groups = {r.group for p in plan.phases for r in all_launches(p.levels) if r.group}
@@ -79,7 +79,10 @@ def _rewritten(plan: Plan) -> list[str]:
 
 
 def _slot_name(plan: Plan, storage: int) -> str:
-    """Return the name of the tensor in a slot. Slots past the schedule's are parts of an op."""
+    """Return the name of the tensor in a slot.
+
+    Slots after the schedule's slots are parts of an op.
+    """
     slots = plan.schedule.slots
     if storage < len(slots):
         return slots[storage].name
@@ -112,7 +115,9 @@ def _named_sources(plan: Plan) -> dict[str, str]:
 
 
 def _needed(plan: Plan) -> set[int]:
-    """Return the storages that are read outside the group that makes them, or at the end."""
+    """Return the storages that are read outside the group that makes them, or at the end of the
+    run.
+    """
     storage, schedule = plan.actions.storage, plan.schedule
     needed = {storage[s] for s in (*plan.actions.fetches, *schedule.writes.values())
               if s is not None}  # fmt: skip

@@ -1,9 +1,9 @@
 """Times every task of a compiled plan, as a Chrome trace for Perfetto and chrome://tracing.
 
-The dispatch loop has no clock, so that other measurements stay undisturbed. Here the same kernels
-run with the same arguments in the same levels, but each task is called and timed from Python, on as
-many threads as the session has. So a task takes some microseconds longer than in the dispatch loop,
-and levels wait for their slowest thread. The results are the same.
+The dispatch loop itself has no clock, so that it is not slowed down. For a profile, the same
+kernels run with the same arguments in the same levels, but each task is called and timed from
+Python, on as many threads as the session has. So a task takes some microseconds longer than in
+the dispatch loop, and levels wait for their slowest thread. The results are the same.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ from nodeflow.engine.runtime.program import Program
 
 @dataclass(frozen=True)
 class Timing:
-    """One task of one kernel, or one reference call, with times in seconds and bytes moved.
+    """The timing of one task of a kernel, or of one reference call: times in seconds, and bytes
+    moved.
 
     Attributes:
-        level: number of the level in the order of the run, iterations of loops included.
-        taken: number, within the level, of the tasks that a thread takes at once: a task and its
-            chained followers.
+        level: number of the level in the order of the run, counting each iteration of a loop.
+        taken: number, within the level, of the unit that a thread takes at once: a task and its
+        chained followers.
     """
 
     nodes: tuple[str, ...]
@@ -54,7 +55,7 @@ class Timing:
 
 
 class Profiler:
-    """Collects timings of one run. The calling thread is thread 0, as in the dispatch loop."""
+    """The timings of one run. The calling thread is thread 0, as in the dispatch loop."""
 
     def __init__(self, actions: Actions, threads: int) -> None:
         self.actions = actions
@@ -69,10 +70,11 @@ class Profiler:
         execution: int,
         loops: Sequence[np.ndarray] = (),
     ) -> bool:
-        """Run a program's launches level by level, timed. Return False if a kernel failed.
+        """Run a program's launches level by level, and time them. Return False if a kernel failed.
 
         Args:
-            loops: the iteration number of each loop, in the program's order; counted up here.
+            loops: the iteration number of each loop, in the program's order, which this method
+            increases.
         """
         program.prepare(execution, 1)
         with blas.one_thread(), _helpers(self.threads - 1) as pool:
@@ -209,7 +211,9 @@ class Profiler:
 
 @contextmanager
 def _helpers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Yield threads that are running, so that the first level does not measure their start."""
+    """Yield a pool of threads that are already running, so that the first level does not
+    measure their start.
+    """
     with ThreadPoolExecutor(max(1, count)) as pool:
         started = threading.Barrier(count + 1)
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""Kernels that take and add elements along an axis, with separate indices for each row."""
+"""Kernels that take or add elements along an axis, with separate indices for each row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodeflow.ops.lowering import AddAlong, TakeAlong
 
 @handles(TakeAlong)
 class TakeAlongKernel(CallKernel[TakeAlong]):
-    """Elements of each row, taken by index."""
+    """The kernel that takes elements of each row by index."""
 
     label = "take along axis"
 
@@ -34,7 +34,7 @@ class TakeAlongKernel(CallKernel[TakeAlong]):
 
 @handles(AddAlong)
 class AddAlongKernel(CallKernel[AddAlong]):
-    """Zeros with elements added to each row by index."""
+    """The kernel that adds elements of each row to zeros, by index."""
 
     label = "add along axis"
     scatters = True
@@ -56,12 +56,13 @@ class AddAlongKernel(CallKernel[AddAlong]):
 
 @cache
 def take_source(size: int, index: str, alone: bool) -> str:
-    """Return the kernel that takes elements.
+    """Return the kernel text that takes elements by index.
 
     Kernel arguments: outer, n, m, inner, x (outer, n, inner), indices and out (outer, m, inner).
 
-    ``alone``: whether inner is 1. The text then has no loop over inner, so that as many elements as
-    possible are on their way from memory at once.
+    Args:
+        alone: whether inner is 1. The text then has no loop over inner, so that as many
+        elements as possible are fetched from memory at once.
     """
     name, at = integer_of_size(size), numpy_dtype(index).itemsize
     return f"""import numpy as np
@@ -95,9 +96,9 @@ def kernel(args, task, ntasks):
 
 @cache
 def add_source(dtype: str, index: str) -> str:
-    """Return the kernel that adds elements.
+    """Return the kernel text that adds elements by index.
 
-    A unit is one row of the output; elements are added to it in the order of their indices.
+    A unit of work is one row of the output; elements are added to it in the order of their indices.
 
     Kernel arguments: outer, n, m, inner, x and indices (outer, m, inner), out (outer, n, inner).
     """

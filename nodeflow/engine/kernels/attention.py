@@ -1,9 +1,10 @@
-"""Attention and its gradients, tile by tile: memory never holds the scores of all pairs.
+"""Attention and its gradients, computed tile by tile, so that the scores of all pairs are never in
+memory.
 
-A tile of scores is a product on the thread's own stack. It is small enough to stay in the first two
-caches, where the next steps read it. Products are tiles in registers, because BLAS copies such
-small operands at each call. The tiles are the same as in the `tiled_attention` op, whose reference
-adds up in the same order.
+A tile of scores is a product on the thread's own stack. It is small enough to stay in the first
+two caches, where the next steps read it. Products are computed in register tiles, because BLAS
+copies such small operands at each call. The tiles are the same as in the `tiled_attention` op,
+whose reference adds up in the same order.
 """
 
 from __future__ import annotations
@@ -36,24 +37,24 @@ from nodeflow.ops.lowering import (
 )
 
 VECTORS = 2
-"""Vectors of a tile in registers: more than 32 features are rare."""
+"""Number of vectors in a row of a register tile, because more than 32 features are rare."""
 WIDE = 512
-"""Most bytes of a row that is copied to, or added up in, the thread's own stack."""
+"""Maximum bytes of a row that is copied to, or summed in, the thread's own stack."""
 EXPONENTIAL_NS = 0.5
-"""Nanoseconds per score: its mask, its exponential, and its share of the sums."""
+"""Estimated nanoseconds per score: its mask, its exponential, and its share of the sums."""
 
 
 @dataclass(frozen=True)
 class Tiles(Lowering):
-    """`Attend` or, with ``backward``, `AttendGradient`.
+    """The lowering `Attend` or, with ``backward``, `AttendGradient`, with tables of offsets.
 
-    The last input is a table. For each index of the leading axes it holds the number of the first
-    element of query, key, value, mask and result, then of the gradients.
+    The last input is a table. For each index of the leading axes it contains the number of the
+    first element of query, key, value, mask and result, and then of the gradients.
 
     Attributes:
         mask: elements of the mask from query to query and from key to key; None without a mask.
-        sizes: queries, keys, features of query and key, features of values.
-        steps: elements from row to row of query, key, value and result, then of the gradients.
+        sizes: numbers of queries, keys, features of query and key, and features of values.
+        steps: elements from row to row of query, key, value and result, and then of the gradients.
         homes: for each gradient, the number of the output that contains it.
     """
 
@@ -69,7 +70,7 @@ class Tiles(Lowering):
 
 @handles(Attend)
 class AttendRule(LoweringRule[Attend]):
-    """Tiles and the table of their operands' first elements."""
+    """The rule that lowers attention to `Tiles` and a table of its operands' first elements."""
 
     def lower(
         self,
@@ -84,7 +85,9 @@ class AttendRule(LoweringRule[Attend]):
 
 @handles(AttendGradient)
 class AttendGradientRule(LoweringRule[AttendGradient]):
-    """Tiles and the table of their operands' first elements."""
+    """The rule that lowers attention's gradient to `Tiles` and a table of its operands' first
+    elements.
+    """
 
     def lower(
         self,
@@ -131,10 +134,11 @@ def _mask_strides(shape: Sequence[int], m: int, n: int) -> tuple[int, int]:
 def starts(
     sizes: Sequence[int], strides: Sequence[int], offset: int, lead: Sequence[int]
 ) -> np.ndarray:
-    """Return the first element of the matrix at each index of the leading axes, as int64.
+    """Return the number of the matrix's first element at each index of the leading axes, as int64.
 
     Args:
-        sizes, strides: leading axes of the operand; axes of size 1, and missing ones, are repeated.
+        sizes, strides: leading axes of the operand. Axes of size 1, and missing axes, are
+        broadcast.
     """
     found = np.full((), offset, np.int64)
     axes = zip(reversed(sizes), reversed(strides), strict=True)
@@ -146,8 +150,10 @@ def starts(
 
 @handles(Tiles)
 class TilesKernel(CallKernel[Tiles]):
-    """Attention. A unit is all tiles of some queries; of gradients, all tiles of a leading
-    index."""
+    """The kernel of attention.
+
+    A unit of work is all tiles of some queries; for gradients, all tiles of one leading index.
+    """
 
     label = "attention"
 
@@ -318,12 +324,12 @@ def _masked(indent: str, mask: str | None, causal: bool, at: int) -> str:
 
 @cache
 def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
-    """Return the kernel of attention. A unit is a row of tiles.
+    """Return the kernel text of attention. A unit of work is a row of tiles.
 
-    Kernel arguments: 0, which is unused; leading indices, queries, keys, features of query and key,
-    features of values; elements of the mask from query to query and from key to key; keys before
-    the first query's own; scale; elements from row to row of query, key, value and result; query,
-    key, value, the mask if there is one, the table, result, normalizer.
+    Kernel arguments: 0, which is unused; leading indices, queries, keys, features of query and
+    key, features of values; elements of the mask from query to query and from key to key; keys
+    before the first query's own; scale; elements from row to row of query, key, value and
+    result; query, key, value, the mask if there is one, the table, result, normalizer.
     """
     after = 18 if mask is not None else 17
     last = "min(n, top + rows + offset)" if causal and mask is None else "n"
@@ -408,11 +414,11 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
 
 @cache
 def gradient_source(dtype: str, mask: str | None, causal: bool) -> str:
-    """Return the kernel of the gradients. A unit is an index of the leading axes.
+    """Return the kernel text of the gradients. A unit of work is an index of the leading axes.
 
-    Kernel arguments: those of `attention_source` up to value; then normalizer, delta, gradient of
-    the result, the mask if there is one, the table, the gradients of query, key and value, and the
-    elements from row to row of these gradients.
+    Kernel arguments: those of `attention_source` up to value; then normalizer, delta, gradient
+    of the result, the mask if there is one, the table, the gradients of query, key and value,
+    and the elements from row to row of these gradients.
     """
     after = 21 if mask is not None else 20
     skip = "top + rows + offset <= left" if causal and mask is None else "False"

@@ -1,4 +1,4 @@
-"""Kernels that every compiled run needs: the dispatch loop and the recorder."""
+"""Kernels that every compiled run needs: the dispatch loop, and the recorder of scalars."""
 
 from __future__ import annotations
 
@@ -28,18 +28,20 @@ def kernel(args, task, ntasks):
             value = np.float64(load(source, np.uint8))
         store(target + 8 * column, value)
 '''
-"""A kernel that writes scalars of any dtype as float64 into row ``step % rows`` of a ring."""
+"""The kernel text that writes scalars of any dtype as float64 into row ``step % rows`` of a
+ring buffer.
+"""
 RECORD_KINDS = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "bool": 4, "uint8": 4}
 """The recorder's code for each dtype."""
 
 
 def dispatch_loop_source() -> str:
     """Return the text of the dispatch loop, which is compiled and cached like a kernel."""
-    # Read as text, because importing the module would load numba.
+    # The file is read as text, because importing the module would load numba.
     path = Path(__file__).parents[1] / "devicelib" / "dispatch_loop.py"
     return path.read_text(encoding="utf-8")
 
 
 def base_sources() -> list[str]:
-    """Return the texts of these kernels."""
+    """Return the texts of the dispatch loop and the recorder."""
     return [dispatch_loop_source(), RECORD]

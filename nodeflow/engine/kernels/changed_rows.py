@@ -1,4 +1,6 @@
-"""Kernels that change rows of a tensor: one numbers the rows and may fail, one changes them."""
+"""Kernels that change rows of a tensor: one finds the row numbers and may fail, the other
+changes the rows.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +27,18 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import ChangeRows, NumberRows
 
 PAGE = 4096
-"""Bytes of neighbouring rows that belong to one task if all rows are copied. In place, it is a
-cache line instead."""
+"""Bytes of neighbouring rows that belong to one task if all rows are copied. For changes in
+place it is a cache line.
+"""
 MOST_TASKS = 4
-"""Most tasks. Each task reads the numbers of all rows. With 1, 2 or 4 tasks, the task of a row
-follows without a division."""
+"""Maximum number of tasks. Each task reads the numbers of all rows. With 1, 2 or 4 tasks, the
+task of a row can be found without a division.
+"""
 
 
 @handles(NumberRows)
 class NumberRowsKernel(CallKernel[NumberRows]):
-    """Numbers of the rows that indices name.
+    """The kernel that computes the numbers of the rows that indices name.
 
     It runs before anything is overwritten, so that a failing run changes nothing.
     """
@@ -55,7 +59,7 @@ class NumberRowsKernel(CallKernel[NumberRows]):
 
 @cache
 def number_source(index: str, axes: int) -> str:
-    """Return the kernel that numbers rows.
+    """Return the kernel text that computes row numbers.
 
     Kernel arguments: number of named rows, sizes of the axes, indices (rows, axes), out (rows),
     named rows per batch.
@@ -88,10 +92,10 @@ def kernel(args, task, ntasks):
 
 @handles(ChangeRows)
 class ChangeRowsKernel(Kernel[ChangeRows]):
-    """A tensor with some rows changed.
+    """The kernel that changes some rows of a tensor.
 
-    In place, it touches only the named rows; otherwise it first copies all rows. A row belongs to
-    one task, whatever the number of tasks, so its changes keep their order.
+    In place, it touches only the named rows; otherwise it first copies all rows. A row belongs
+    to one task, whatever the number of tasks, so its changes keep their order.
     """
 
     label = "change rows"
@@ -138,11 +142,11 @@ _COMBINED = {
 
 @cache
 def change_source(dtype: str, mode: str, inplace: bool) -> str:
-    """Return the kernel that changes rows. The number of its tasks is a power of 2.
+    """Return the kernel text that changes rows. The number of tasks is a power of 2.
 
-    Kernel arguments: rows of the tensor, elements of a row, number of named rows, logarithm of the
-    rows that lie together in one task, out, numbers of rows, updates; unless ``inplace``, also the
-    tensor before the change.
+    Kernel arguments: rows of the tensor, elements of a row, number of named rows, logarithm of
+    the rows that lie together in one task, out, numbers of rows, updates; unless ``inplace``,
+    also the tensor before the change.
     """
     size = numpy_dtype(dtype).itemsize
     name = integer_of_size(size) if mode == "update" else numpy_name(dtype)

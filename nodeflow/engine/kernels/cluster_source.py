@@ -1,7 +1,9 @@
-"""A fused cluster of elementwise ops as straight-line Python for numba: one statement per node.
+"""Writes a fused cluster of elementwise ops as straight-line Python for numba, one statement per
+node.
 
-The text depends on structure only (formulas, dtypes, which axes broadcast), never on sizes or
-names, so equal clusters share one kernel in all graphs. Explanations show names as comments.
+The text depends only on structure (formulas, dtypes, which axes broadcast), never on sizes or
+names, so equal clusters share one kernel in all graphs. Names appear as comments, only in
+explanations.
 """
 
 from __future__ import annotations
@@ -17,15 +19,16 @@ from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
 REPEATED = 256
-"""Most elements of a stretch of several rows: a few vectors, and many stretches fit into a
-cache."""
+"""Maximum elements of a stretch of several rows: a few vectors, and many stretches fit into a
+cache.
+"""
 Pattern = tuple[bool, ...]
 """For each axis of the iteration space: True if the array has it, False if its size there is 1."""
 
 
 @dataclass(frozen=True)
 class Operand:
-    """Where a node finds an operand: the number of a cluster input or of an earlier node."""
+    """The operand of a node: the number of a cluster input or of an earlier node."""
 
     from_node: bool
     index: int
@@ -33,7 +36,7 @@ class Operand:
 
 @dataclass(frozen=True, eq=False)
 class ClusterNode:
-    """One op of a cluster, compared by identity because equal ones are made only once."""
+    """One op of a cluster. It is compared by identity, because equal nodes are made only once."""
 
     lowering: Elementwise
     operands: tuple[Operand, ...]
@@ -46,8 +49,8 @@ class ClusterNode:
 class Output:
     """A node whose values are stored.
 
-    ``inplace``: the input whose memory they replace. ``strided``: whether they go into part of a
-    larger array.
+    ``inplace``: the input whose memory the values overwrite. ``strided``: whether they are
+    stored in a part of a larger array.
     """
 
     node: int
@@ -59,11 +62,11 @@ class Output:
 class Cluster:
     """Elementwise nodes over one iteration space of ``rank`` (at least 1) axes.
 
-    Kernel arguments: sizes of the axes; elements per task; pointers to inputs; pointers to outputs
-    that have their own memory; then, for each input in ``strided`` and each output in part of a
-    larger array, the strides of all axes but the last, whose stride is 1.
+    Kernel arguments: sizes of the axes; elements per task; pointers to inputs; pointers to
+    outputs that have their own memory; then, for each input in ``strided`` and each output in
+    part of a larger array, the strides of all axes but the last, whose stride is 1.
 
-    ``flush``: whether denormals are zero.
+    ``flush``: whether denormals are treated as zero.
     """
 
     rank: int
@@ -75,7 +78,10 @@ class Cluster:
 
 
 def elementwise_source(cluster: Cluster, *, comments: bool = False) -> str:
-    """Return the kernel of a cluster. ``comments``: whether each statement names its node."""
+    """Return the kernel text of a cluster.
+
+    ``comments``: whether a comment at each statement names its node.
+    """
     return _Writer(cluster, comments).source()
 
 
@@ -88,10 +94,10 @@ def rereads(cluster: Cluster) -> bool:
 
 
 def formulas(cluster: Cluster) -> tuple[list[str], set[str]]:
-    """Return the statements for an element number ``i``, and the functions that they call.
+    """Return the statements for element number ``i``, and the functions that they call.
 
-    Inputs that have the last axis are arrays ``x0``, ``x1`` and so on; others are numbers ``a0``.
-    Results go into arrays ``y0``, ``y1``.
+    Inputs that have the last axis are arrays ``x0``, ``x1`` and so on; others are numbers
+    ``a0``. Results go into arrays ``y0``, ``y1``.
     """
     writer = _Writer(cluster, comments=False)
     return writer._statements(), writer.functions
@@ -100,7 +106,7 @@ def formulas(cluster: Cluster) -> tuple[list[str], set[str]]:
 def nearer(address: str, itemsize: int) -> list[str]:
     """Return statements that prefetch ``size`` elements one page after an address.
 
-    The processor by itself looks ahead only within a page.
+    The processor's own prefetching stops at the end of a page.
     """
     return [
         f"for line in range(0, {itemsize} * size, {blocks().line}):",
@@ -179,10 +185,10 @@ class _Writer:
         return f"v{j} = {rendered.text.format(*texts)}{comment}"
 
     def _shorter(self) -> frozenset[str]:
-        """Return the functions whose shorter formula a loop tries first.
+        """Return the functions for which a loop first tries a shorter formula.
 
-        The shorter formulas of exp and log save less: they pay only if the cluster has one axis and
-        calls nothing else.
+        The shorter formulas of exp and log save less time: they pay only if the cluster has one
+        axis and calls nothing else.
         """
         alone = self.functions <= {"exp", "log"} and self.cluster.rank == 1
         if alone and all(node.dtype in ("float32", "float64") for node in self.cluster.nodes):
@@ -236,10 +242,11 @@ class _Writer:
         )
 
     def _stretches(self) -> list[str]:
-        """Return loops over stretches of several rows; inputs that are one row are repeated.
+        """Return loops over stretches of several rows, for which inputs of a single row are
+        repeated.
 
-        A loop over a row of 32 elements alone would take less time than the code around it. Inputs
-        and outputs that exceed the second cache are prefetched.
+        A loop over a row of 32 elements alone would take less time than the code around it.
+        Inputs and outputs that are larger than the second-level cache are prefetched.
         """
         lines = [
             "length = max(np.int64(1), d1)",
@@ -293,11 +300,12 @@ class _Writer:
         return [*lines, "    position += size", "    column = column if short else np.int64(0)"]
 
     def _rows(self) -> list[str]:
-        """Return loops over the rows of the innermost axis that the task's share touches.
+        """Return loops over the rows of the innermost axis that belong to the task.
 
-        Indices are counted up, because in short rows divisions would take longer than the elements.
-        If functions have a shorter formula, one loop computes some elements by it and looks for far
-        arguments. If there were any, another loop computes those elements again.
+        Indices are counted up, because in short rows divisions would take longer than the
+        elements. If functions have a shorter formula, one loop computes some elements by it and
+        looks for arguments outside its range. If there are any, another loop computes those
+        elements again.
         """
         rank = self.cluster.rank
         inner = f"d{rank - 1}"
@@ -320,8 +328,9 @@ class _Writer:
         return [*lines, "    position += size", *self._next("    ")]
 
     def _next(self, indent: str) -> list[str]:
-        """Return statements that advance indices after a stretch: to the next row, unless the
-        stretch was only part of a row."""
+        """Return statements that advance indices after a stretch: to the next row, or within
+        the row if the stretch was only a part of it.
+        """
         rank = self.cluster.rank
         lines = ["column += size"]
         if rank > 1:
@@ -334,8 +343,9 @@ class _Writer:
         return [indent + line for line in lines]
 
     def _views(self, flat: str, inputs: bool = True) -> list[str]:
-        """Return statements for the current stretch: an array per input and output, or a scalar for
-        an input that broadcasts along the innermost axis."""
+        """Return statements for the current stretch: an array for each input and output, or a
+        scalar for an input that broadcasts along the innermost axis.
+        """
         lines = []
         for k, (dtype, pattern) in enumerate(self.cluster.inputs if inputs else ()):
             size = numpy_dtype(dtype).itemsize
@@ -386,7 +396,7 @@ class _Writer:
             return self._over(self.body, indent)
         first, instead = self.checked, []
         if any(output.inplace is not None for output in self.cluster.outputs):
-            # Results in place destroy their inputs, so all arguments are tested before the first
+            # Results in place overwrite their inputs, so all arguments are tested before the first
             # store.
             first = first[: 1 + max(k for k, line in enumerate(first) if line.startswith(_LOOK))]
             near = [_near(line, self.shorter) for line in self.body]
@@ -400,7 +410,7 @@ class _Writer:
         ]
 
     def _over(self, body: Sequence[str], indent: str) -> list[str]:
-        """Return the loop over a stretch."""
+        """Return the loop over the elements of a stretch."""
         first = self.cluster.outputs[0]
         size = "y0.size" if first.inplace is None else f"x{first.inplace}.size"
         end = f"independent({size})"
@@ -413,8 +423,10 @@ class _Writer:
 
 @cache
 def _rendered(lowering: Elementwise, in_dtypes: tuple[str, ...], dtype: str) -> Rendered:
-    """Return a formula with ``{0}`` for its first operand, and so on. The result is not to be
-    changed."""
+    """Return a formula with ``{0}`` for its first operand, and so on.
+
+    Callers must not change the result.
+    """
     places = {name: f"{{{place}}}" for place, name in enumerate(lowering.names)}
     return render(lowering.expression, places, lowering.attrs, in_dtypes, dtype)
 
@@ -432,7 +444,7 @@ _FAR = {
 }
 """For each function, the test for arguments outside the range of its shorter formula."""
 _PAYING = {"sin", "cos", "floor_divide", "modulo"}
-"""Functions whose shorter formula also pays beside other functions."""
+"""Functions whose shorter formula also saves time beside other functions."""
 _LOOK = "far |= "
 
 
@@ -441,18 +453,20 @@ def _calls(functions: frozenset[str]) -> re.Pattern[str]:
 
 
 def _near(line: str, shorter: frozenset[str]) -> str:
-    """Return a statement that calls ``near_NAME`` instead of NAME for the functions in ``shorter``.
+    """Return a statement that calls ``near_NAME`` in place of NAME for the functions in
+    ``shorter``.
 
-    These variants have shorter formulas, which are valid unless the argument is extreme.
+    These variants have shorter formulas, which are valid for all except extreme arguments.
     """
     return _calls(shorter).sub(r"near_\1(", line)
 
 
 def _checked(body: Sequence[str], shorter: frozenset[str]) -> list[str]:
-    """Return the statements with shorter formulas, and after each call a test for a far argument.
+    """Return the statements with shorter formulas, and after each call a test for an extreme
+    argument.
 
-    Return no statements if no function has a shorter formula. Values from far arguments do not
-    matter: one far argument has the whole stretch computed again.
+    Return no statements if no function has a shorter formula. Values for extreme arguments do
+    not matter, because a single one makes the loop compute the whole stretch again.
     """
     if not shorter:
         return []
@@ -482,13 +496,15 @@ def collapse(
     input_shapes: Sequence[Sequence[int]],
     strides: Sequence[Strides | None] | None = None,
 ) -> tuple[list[int], list[Pattern], list[Strides | None]]:
-    """Return the iteration space with as few axes as possible, and each array's pattern over it.
+    """Return the iteration space with as few axes as possible, and which of the axes each array
+    has.
 
-    Neighbouring axes are merged if every array has both of them or neither. Axes of size 1 vanish.
+    Neighbouring axes are merged if every array has both of them or neither. Axes of size 1 are
+    removed.
 
     Args:
-        strides: for each array that is part of a larger one, the stride of each axis. It is 1 for
-            the last axis, which is longer than 1.
+        strides: for each array that is part of a larger one, the stride of each axis. It is 1
+        for the last axis, which is longer than 1.
 
     Returns:
         Sizes (at least one axis); for each array, which of the axes it has; for each array, its

@@ -1,9 +1,10 @@
 """Sums of formulas over columns in one pass, without storing the summands.
 
-A batch normalisation and its gradient add up squares, products and masked values, each as large as
-a whole picture. Here a stretch of rows is computed into memory that stays in the first cache, and
-is added up from there, in the order of `reductions.columns_source`. Data one page ahead are
-prefetched: waiting at the beginning of each page took a fifth of the time.
+A batch normalisation and its gradient sum squares, products and masked values, each as large as
+a whole picture. This kernel computes a stretch of rows into memory that stays in the
+first-level cache, and sums it from there, in the order of `reductions.columns_source`. Data one
+page ahead are prefetched, because waiting at the beginning of each page took a fifth of the
+time.
 """
 
 from __future__ import annotations
@@ -24,9 +25,13 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Lowering
 
 STRETCH = 512
-"""Elements that are computed before they are added up; also the most columns."""
+"""Number of elements that are computed before they are summed; also the maximum number of
+columns.
+"""
 PART = 128
-"""Rows that are added up before their sum is added to the total (`reductions.columns_source`)."""
+"""Number of rows that are summed before their sum is added to the total
+(`reductions.columns_source`).
+"""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class ColumnSums(Lowering):
 
 @handles(ColumnSums)
 class ColumnSumsKernel(CallKernel[ColumnSums]):
-    """Partial sums of formulas: an output (blocks, inner) for each sum."""
+    """The kernel for partial sums of formulas, with an output (blocks, inner) for each sum."""
 
     label = "sums of formulas"
 
@@ -59,7 +64,7 @@ class ColumnSumsKernel(CallKernel[ColumnSums]):
 
 @cache
 def sums_source(cluster: Cluster) -> str:
-    """Return the kernel of sums of formulas. A unit of work is a block of rows.
+    """Return the kernel text for sums of formulas. A unit of work is a block of rows.
 
     Kernel arguments: n, inner, blocks, rows of a block, rows of a stretch; inputs; a result for
     each sum.

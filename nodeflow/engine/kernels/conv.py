@@ -1,14 +1,14 @@
-"""Convolution and its gradient by the image, computed directly, without copying windows.
+"""Convolution and its gradient with respect to the image, computed directly, without copying
+windows.
 
 Many convolutions by 3 x 3 and 5 x 5 filters are computed by `conv_winograd` instead.
 
-Results at the same position of several images read the same elements of the window. One tile of
-products (`register_tiles`) therefore computes a few images at once, and never multiplies the
-border. With fewer images than a tile has positions, a tile holds neighbouring positions of one
-image.
+Results at the same position of several images read the same weights. So one register tile of
+products (`register_tiles`) computes a few images at once, and never multiplies the border. With
+fewer images than a tile has positions, a tile contains neighbouring positions of one image.
 
-Georganas et al., "Anatomy of high-performance deep learning convolutions on SIMD architectures",
-2018, compare such kernels with copying.
+Georganas et al., "Anatomy of high-performance deep learning convolutions on SIMD
+architectures", 2018, compare such kernels with copying.
 """
 
 from __future__ import annotations
@@ -52,22 +52,29 @@ MULTIPLY_ADD_NS = 0.015
 """Nanoseconds per float32 multiply-add in a tile, on one core."""
 
 WIDE_ROW = 128
-"""Fewest bytes of a row of weights that is always read where it lies. Narrower rows are read there
-only if the filters are small (`blocks().filters_in_place`) and no mask must cut their last panel:
-rows of one cache line, far from each other, use few sets of the cache. Measured with AVX2, 1 x 1
-filters of 256 by 1024 channels: 1.6 times as long."""
+"""Minimum bytes of a row of weights that is always read where it lies. Narrower rows are read
+there only if the filters are small (`blocks().filters_in_place`) and no mask must cut their
+last panel, because rows of one cache line, far from each other, use few sets of the cache.
+Measured with AVX2, 1 x 1 filters of 256 by 1024 channels: 1.6 times as long.
+"""
 COMPUTED_AGAIN = 1.13
-"""Most images computed per image wanted; beyond it tiles are made smaller, which needs another
-kernel. Measured with AVX2 and 32 images: tiles of six images, which compute 36, take 0.94 of the
-time of tiles of four."""
+"""Maximum number of images computed per image wanted. Beyond it, tiles are made smaller, which
+needs another kernel. Measured with AVX2 and 32 images: tiles of six images, which compute
+36, take 0.94 of the time of tiles of four.
+"""
 SOME_AGAIN = 1.03
-"""Most images computed per image wanted without smaller tiles. Above it some tiles have one image
-fewer. Below it, another kernel for such a number of images would gain little."""
+"""Maximum number of images computed per image wanted for which all tiles have the same size.
+Above it some tiles have one image fewer. Below it, another kernel for such a number of
+images would gain little.
+"""
 LONG_NS = 200_000
-"""Longest tile, in nanoseconds, for which an idle thread may wait. Waiting for longer tiles takes
-more time than reading results that have left the nearer caches."""
+"""Maximum duration of a tile, in nanoseconds, for which an idle thread may wait. Waiting for
+longer tiles takes more time than reading results that have left the nearer caches.
+"""
 FEWEST_POSITIONS = 4
-"""Fewest positions of a tile: with two vectors each, they are enough independent additions."""
+"""Minimum number of positions of a tile. With two vectors each, they are enough independent
+additions.
+"""
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class PackFilters(Lowering):
 
 @dataclass(frozen=True)
 class GatherProducts(Lowering):
-    """Results that gather products of filters with positions of an image (`conv_taps`)."""
+    """Results that sum products of filters with positions of an image (`conv_taps`)."""
 
     groups: int
     depthwise: bool
@@ -100,10 +107,11 @@ class GatherProducts(Lowering):
     spans: int
     """Bit set of the spans of a tile's positions that the table names."""
     steps: tuple[int, int, int, int]
-    """Images from tile to tile, number of tiles, and bytes between a tile's positions in source and
-    result."""
+    """Number of images from tile to tile, number of tiles, and bytes between a tile's positions
+    in source and result.
+    """
     packed: bool
-    """Whether the filters are panels, instead of in the graph's own layout."""
+    """Whether the filters are packed in panels, or in the graph's own layout."""
 
     @property
     def single(self) -> bool:
@@ -118,7 +126,9 @@ class GatherProducts(Lowering):
 
 @handles(Convolve)
 class ConvolveRule(LoweringRule[Convolve]):
-    """Packed filters and the products that gather with them, or transformed filters."""
+    """The rule that lowers a convolution to packed filters and the products with them, or to
+    transformed filters.
+    """
 
     def lower(
         self,
@@ -145,7 +155,7 @@ class ConvolveRule(LoweringRule[Convolve]):
 
 
 def panels(columns: int, tile: TileShape) -> int:
-    """Return the number of panels that hold ``columns`` columns."""
+    """Return the number of panels for ``columns`` columns."""
     return -(-columns // tile.columns)
 
 
@@ -163,7 +173,7 @@ def packed_size(filter_: TensorType, pack: PackFilters) -> int:
 
 @handles(PackFilters)
 class PackFiltersKernel(CallKernel[PackFilters]):
-    """Panels of filters."""
+    """The kernel that packs filters into panels."""
 
     label = "pack filters"
 
@@ -189,10 +199,10 @@ class PackFiltersKernel(CallKernel[PackFilters]):
 
 @cache
 def pack_source(dtype: str, width: int) -> str:
-    """Return the kernel that packs filters.
+    """Return the kernel text that packs filters.
 
-    Kernel arguments: groups, panels per group, taps, depth, results per group; elements from group
-    to group, tap to tap, channel to channel and result to result; filters, panels.
+    Kernel arguments: groups, panels per group, taps, depth, results per group; elements from
+    group to group, tap to tap, channel to channel and result to result; filters, panels.
     """
     size = numpy_dtype(dtype).itemsize
     return f"""import numpy as np
@@ -228,7 +238,7 @@ def kernel(args, task, ntasks):
 def gather(
     convolve: Convolve, source: TensorType, filter_: TensorType, result: TensorType
 ) -> tuple[PackFilters, GatherProducts, TapTable]:
-    """Return the packing of filters, the products, and the table that they walk."""
+    """Return the packing of filters, the products, and the table of taps that they read."""
     kw, channels, filters = sizes_of(filter_)[1:]
     n, height, width, total = sizes_of(source)
     _, down, across, made = sizes_of(result)
@@ -280,8 +290,8 @@ def gather(
 def _pictures_of_a_tile(n: int, most: int) -> int:
     """Return the number of images of a tile.
 
-    The last tile begins earlier if too few images are left, and computes some images again. If that
-    would be a large part of all images, tiles have fewer images.
+    If too few images are left for the last tile, it begins earlier and computes some images
+    again. If that would be a large part of all images, tiles have fewer images.
     """
 
     def computed(positions: int) -> int:
@@ -293,25 +303,27 @@ def _pictures_of_a_tile(n: int, most: int) -> int:
 
 
 def is_depthwise(groups: int, filter_: TensorType) -> bool:
-    """Return whether each channel has exactly one filter. Such filters lie side by side, like the
-    results of one group."""
+    """Return whether each channel has exactly one filter.
+
+    Such filters lie side by side, like the results of one group.
+    """
     _, _, channels, filters = sizes_of(filter_)
     return channels == 1 < filters == groups
 
 
 @handles(GatherProducts)
 class GatherProductsKernel(CallKernel[GatherProducts]):
-    """A convolution of the image, the filters and the table of taps."""
+    """The kernel of a convolution, from the image, the filters and the table of taps."""
 
     label = "convolution"
     by_reference = 30.0
 
     def launches(self, work: GroupToLaunch, lowering: GatherProducts) -> list[KernelLaunch]:
-        """Return the launch, with tiles of unequal size if the group is in no chain.
+        """Return the launch. If the group is not in a chain, tiles may have unequal sizes.
 
         Only the tasks of a chain need tiles with the same number of images. Otherwise tiles may
-        differ by one image, and nothing is computed twice: 0.93 of the time for 32 images with
-        AVX2.
+        differ by one image, so that nothing is computed twice. This takes 0.93 of the time for
+        32 images with AVX2.
         """
         step, tiles, *_ = lowering.steps
         pictures = work.types[0].shape[0] or 0
@@ -350,7 +362,8 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
     def leading_rows(
         self, actions: Actions, group: Group, lowering: GatherProducts
     ) -> frozenset[int]:
-        """Return the number of images; nothing if tiles take long and cannot be shared evenly.
+        """Return the number of images; empty if tiles take long and cannot be shared evenly among
+        threads.
 
         A chain has one task per tile. Measured with AVX2 and 64 images, which are 11 tiles: two
         threads take 1.09 of the time.
@@ -367,7 +380,7 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
         return frozenset({shape[0] or 0})
 
     def task_height(self, actions: Actions, action: Action, lowering: GatherProducts) -> int | None:
-        """Return the images of a tile."""
+        """Return the number of images of a tile."""
         return lowering.steps[0] if lowering.steps[0] > 1 else None
 
     def reads_own_rows(
@@ -379,10 +392,10 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Return True for the image: its results need that image and all filters.
+        """Return True for the image, because a result needs only its own image and all filters.
 
-        Return False for a single image that is more work than a task: it waits until other threads
-        can share it.
+        Return False for a single image that is more work than a task: it waits until other
+        threads can share it.
         """
         if operand != 0 or not lowering.single:
             return operand == 0
@@ -403,17 +416,18 @@ def gathered_source(
     depthwise: bool,
     spans: int,
 ) -> str:
-    """Return the kernel of a convolution.
+    """Return the kernel text of a convolution.
 
-    A unit of work is a panel of results of one row of a few images. For ``single`` images the
-    panels of a row follow each other, otherwise the rows of a panel. If tiles are ``uneven``, the
-    first ones have one image more than the others.
+    A unit of work is a panel of results of one row of a few images. For ``single`` images, the
+    panels of a row follow each other, otherwise the rows of a panel. If tiles are ``uneven``,
+    the first ones have one image more than the others.
 
-    Kernel arguments: image, filters; of the table row taps, starts, tiles, runs, number of tiles;
-    images, groups of images, images from group to group; channel groups, panels per group, results
-    per group; rows of a result; bytes of an image, of a result, of a row of a result, of a group's
-    channels; bytes of the filters from group to group, panel to panel and row to row of a panel;
-    bytes between a tile's positions in image and result; units of a task; result.
+    Kernel arguments: image, filters; of the table row taps, starts, tiles, runs, number of
+    tiles; images, groups of images, images from group to group; channel groups, panels per
+    group, results per group; rows of a result; bytes of an image, of a result, of a row of a
+    result, of a group's channels; bytes of the filters from group to group, panel to panel and
+    row to row of a panel; bytes between a tile's positions in image and result; units of a
+    task; result.
     """
     size = numpy_dtype(dtype).itemsize
     width = tile.columns

@@ -1,8 +1,9 @@
-"""The gradient of a convolution by its filter: products of windows with the result's gradient.
+"""The gradient of a convolution with respect to its filter: products of windows with the result's
+gradient.
 
-Each weight is a sum over positions and images. Shapes alone cut the images into blocks. A block
-adds up its images in order, position by position, and the blocks are added in order, so every
-number of threads gives the same bits.
+Each weight is a sum over positions and images. The images are divided into blocks by shapes
+alone. A block sums its images in order, position by position, and the blocks are added in
+order, so every number of threads gives the same bits.
 """
 
 from __future__ import annotations
@@ -27,17 +28,19 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Elementwise, FilterGradient, Lowering
 
 BLOCK = 4
-"""Fewest images in a block."""
+"""Minimum number of images in a block."""
 ENOUGH = 8
-"""Fewest units of work that each make all rows of the window. Images are then read only once from
-slow memory, which takes 0.92 of the time."""
+"""Minimum number of units of work with which each unit computes all rows of the window. Images
+are then read only once from slow memory, which takes 0.92 of the time.
+"""
 MOST_LINES = 8
-"""Most cache lines of the next image that are prefetched while a row is read. More would wait for
-memory."""
+"""Maximum number of cache lines of the next image that are prefetched while a row is read. More
+would wait for memory.
+"""
 CHANNELS = 128
-"""Most channels that are added up at once in a depthwise convolution."""
+"""Maximum number of channels that are summed at once in a depthwise convolution."""
 PARTIAL_SIZE = 1 << 22
-"""Most elements in all partial gradients together, unless there is only one block."""
+"""Maximum number of elements in all partial gradients together, unless there is only one block."""
 
 Cut = tuple[tuple[int, int], ...]
 """Tiles as (number of tiles, numbers in each), in order."""
@@ -45,14 +48,16 @@ Cut = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class OuterProducts(Lowering):
-    """The filter's gradient of each block of images."""
+    """The lowering to the filter's gradient of each block of images."""
 
     gradient: FilterGradient
     blocks: int
     length: int
     tile: TileShape
     merged: bool
-    """Whether a whole row of the window is computed at once where all of it is inside the image."""
+    """Whether a whole row of the window is computed at once if it is completely inside the
+    image.
+    """
     depthwise: bool
 
 
@@ -90,7 +95,7 @@ class FilterGradientRule(LoweringRule[FilterGradient]):
 
 
 def outer(gradient: FilterGradient, picture: TensorType, filter_: TensorType) -> OuterProducts:
-    """Return the products for images cut into blocks by shapes alone."""
+    """Return the products for images divided into blocks by shapes alone."""
     kh, kw, channels, filters = sizes_of(filter_)
     n = picture.shape[0] or 0
     most = max(1, min(8, PARTIAL_SIZE // max(kh * kw * channels * filters, 1)))
@@ -106,11 +111,11 @@ def outer(gradient: FilterGradient, picture: TensorType, filter_: TensorType) ->
 
 
 def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> list[int]:
-    """Return where the elements of the window lie inside the image.
+    """Return a table of where the elements of the window lie inside the image.
 
-    For each row of the window: bytes to add in image and gradient, and how many windows have the
-    row inside. Then for each stretch of a row: both bytes, how many windows, its first weight,
-    whether it is the whole row of the window, and whether its weights are met here first.
+    For each row of the window: bytes to add in image and gradient, and how many windows have
+    the row inside. Then for each stretch of a row: both bytes, how many windows, its first
+    weight, whether it is the whole row of the window, and whether its weights occur here first.
     """
     _, height, width, channels = sizes_of(picture)
     _, down, across, filters = sizes_of(g)
@@ -146,8 +151,10 @@ def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> lis
 
 @handles(OuterProducts)
 class OuterProductsKernel(CallKernel[OuterProducts]):
-    """Products of the image and the result's gradient by the table; the output is one filter per
-    block."""
+    """The kernel of products of the image and the result's gradient, according to the table.
+
+    The output is one filter per block.
+    """
 
     label = "filter gradient"
     by_reference = 20.0
@@ -188,7 +195,7 @@ class OuterProductsKernel(CallKernel[OuterProducts]):
 
 
 def _cut(depth: int, most: int) -> Cut:
-    """Return ``depth`` numbers cut into as few tiles as possible, of about the same size."""
+    """Divide ``depth`` numbers into as few tiles as possible, of about the same size."""
     tiles = -(-depth // most)
     if tiles == 0:
         return ()
@@ -200,14 +207,14 @@ def _cut(depth: int, most: int) -> Cut:
 def outer_source(
     dtype: str, tile: TileShape, channels: Cut, row: Cut, ragged: bool, lines: int
 ) -> str:
-    """Return the kernel of the filter's gradient.
+    """Return the kernel text of the filter's gradient.
 
     A unit of work is a part of the window's rows, a panel of filters, and a block of images.
 
-    Kernel arguments: image, gradient, table, images, blocks, length of a block, rows of the window,
-    stretches, groups; panels, filters and channels per group; numbers in a row of the window; bytes
-    of an image and of a gradient, of a step of the window down and across, of a row and a position
-    of the gradient; filters, parts.
+    Kernel arguments: image, gradient, table, images, blocks, length of a block, rows of the
+    window, stretches, groups; panels, filters and channels per group; numbers in a row of the
+    window; bytes of an image and of a gradient, of a step of the window down and across, of a
+    row and a position of the gradient; filters, parts.
 
     Args:
         channels, row: tiles of the channels, and of a whole row of the window.
@@ -266,7 +273,8 @@ def kernel(args, task, ntasks):
 
 @cache
 def depthwise_source(dtype: str) -> str:
-    """Return the kernel of a depthwise filter's gradient. Kernel arguments: as `outer_source`.
+    """Return the kernel text of a depthwise filter's gradient. Kernel arguments: as for
+    `outer_source`.
 
     A unit of work is one row of the window, some channels, and a block of images.
     """
@@ -317,8 +325,10 @@ def kernel(args, task, ntasks):
 
 
 def _tiles_of(cut: Cut, shape: str, size: int, lines: int) -> str:
-    """Return the calls for all numbers of a position. Each row prefetches ``lines`` of the next
-    image."""
+    """Return the calls for all numbers of a position.
+
+    Each row prefetches ``lines`` cache lines of the next image.
+    """
     indent, text, first = " " * 24, [], 0
     for tiles, positions in cut:
         text += [

@@ -1,9 +1,9 @@
-"""The taps of a convolution: tables of the positions that each result reads.
+"""The taps of a convolution: tables of the positions from which each result reads.
 
-A convolution and its gradient by the image are the same computation: results gather products from
-positions of another image. Only the positions differ. So the geometry (stride, dilation, border) is
-computed here, once for each row and column of the result, and kernels only walk tables. Positions
-in the border are left out, so no time is spent on zeros.
+A convolution and its gradient with respect to the image are the same computation: each result
+sums products with positions of another image. Only the positions differ. So the geometry
+(stride, dilation, border) is computed here, once for each row and column of the result, and
+kernels only read tables. Positions in the border are left out, so no time is spent on zeros.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import numpy as np
 from nodeflow.ops.sliding_windows import Axis
 
 Tap = tuple[int, int]
-"""A position in the source, and the element of the window in the order of packed weights."""
+"""A position in the source, and the element of the window, numbered in the order of packed
+weights.
+"""
 
 
 def forward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
-    """Return what each of ``count`` windows reads of an axis of ``size`` elements."""
+    """Return the taps of each of ``count`` windows along an axis of ``size`` elements."""
     before = axis.pads(size)[0]
     taps = []
     for window in range(count):
@@ -34,8 +36,8 @@ def forward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
 def backward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
     """Return, for each of ``size`` elements, the windows (of ``count``) that read it.
 
-    Each window comes with the element of the window that reads. These elements are numbered from
-    the last to the first, so that both numbers ascend.
+    Each window comes with the element of the window that reads. These elements are numbered
+    from the last to the first, so that both numbers ascend.
     """
     before = axis.pads(size)[0]
     taps = []
@@ -51,7 +53,9 @@ def backward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
 
 @dataclass(frozen=True)
 class Strides:
-    """Steps from one position to the next: elements of the source, rows of the panel of weights."""
+    """Steps from one position to the next: elements of the source, and rows of the panel of
+    weights.
+    """
 
     source: int
     weights: int
@@ -59,7 +63,7 @@ class Strides:
 
 @dataclass(frozen=True)
 class TapTable:
-    """The table of `conv.gathered_source`, and the beginnings of its parts in words."""
+    """The table for `conv.gathered_source`, and the positions of its parts in words."""
 
     words: np.ndarray
     starts: int
@@ -70,13 +74,13 @@ class TapTable:
 
 @dataclass(frozen=True)
 class Tile:
-    """Results that are computed at once: a position in several images, or neighbouring positions.
+    """Results that are computed at once: one position in several images, or neighbouring positions.
 
     Attributes:
         column: column of the tile's first position, which may lie before the row's beginning.
         first, end: positions that have a result are ``first`` to ``end - 1``.
-        taps: (the position that the first result reads or would read, element of the window, number
-            of the span of results that read it) in order; see `register_tiles.span_of`.
+        taps: (the position that the first result reads or would read, element of the window,
+        number of the span of results that read it) in order; see `register_tiles.span_of`.
     """
 
     column: int
@@ -94,7 +98,7 @@ def tap_table(
     itemsize: int,
     result: int,
 ) -> TapTable:
-    """Return the taps laid out for `conv.gathered_source`.
+    """Return the taps in the layout for `conv.gathered_source`.
 
     Args:
         tiles: tiles of a row of results, in the order of work.
@@ -102,10 +106,10 @@ def tap_table(
         result: bytes from one column of results to the next.
 
     Returns:
-        A table of four parts: (bytes, rows of the panel) of all rows' taps; for each row, where its
-        taps begin and end; for each tile, (bytes into the row of results, first position with a
-        result, end of those positions, first run, number of runs); the runs (bytes, rows of the
-        panel, length, span).
+        A table of four parts: (bytes, rows of the panel) of all rows' taps; for each row, where
+        its taps begin and end; for each tile, (bytes into the row of results, first position
+        with a result, end of those positions, first run, number of runs); the runs (bytes, rows
+        of the panel, length, span).
     """
     taps = [
         (s * row_strides.source * itemsize, k * row_strides.weights) for r in rows for s, k in r
@@ -151,7 +155,7 @@ class Stretch:
 
 
 def stretches(across: int, step: int, most: int) -> list[Stretch]:
-    """Return a row of results cut into as few tiles as possible, of about the same length.
+    """Divide a row of results into as few tiles as possible, of about the same length.
 
     A tile has at most ``most`` positions, which are ``step`` apart.
     """
@@ -179,9 +183,9 @@ def single_picture_tiles(
 ) -> list[Tile]:
     """Return the tiles of a row of results of one image.
 
-    At the border of the image only some positions of a tile have a tap. Each position adds up what
-    it reads in the order of the window's elements, whatever its neighbours read. If only positions
-    in the middle would have a tap, the stretch is cut in two.
+    At the border of the image, only some positions of a tile have a tap. Each position sums in
+    the order of the window's elements, whatever its neighbours read. If only positions in the
+    middle would have a tap, the stretch is divided in two.
     """
     tiles = []
     waiting = stretches(len(columns), step, positions)[::-1]
@@ -210,14 +214,14 @@ def single_picture_tiles(
 def _spans(
     columns: Sequence[Sequence[Tap]], stretch: Stretch, shift: int
 ) -> list[tuple[int, int, int, int]]:
-    """Return which results of a stretch read each element of the window.
+    """Return the span of results of a stretch that read each element of the window.
 
-    From one result to the next the position moves by ``shift``. So the results that have an element
-    of the window inside the image are neighbours.
+    From one result to the next, the position moves by ``shift``. So the results that have an
+    element of the window inside the image are neighbours.
 
     Returns:
-        (the position that the first result reads or would read, element of the window, first result
-        that reads it, end of the results that do).
+        (the position that the first result reads or would read, element of the window, first
+        result that reads it, end of the results that do).
     """
     seen: dict[int, tuple[int, int, int]] = {}
     for n in range(stretch.count):

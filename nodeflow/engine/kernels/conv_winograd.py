@@ -1,13 +1,14 @@
-"""Convolution by 3 x 3 and 5 x 5 filters and its gradients, after Winograd.
+"""Convolution by 3 x 3 and 5 x 5 filters and its gradients, by Winograd's algorithm.
 
-Four neighbouring results take 16 multiplications for each channel and filter instead of 36, or 36
-instead of 100. Squares of a picture, filters and results are transformed (`devicelib.winograd`).
-Between the transforms are 16 or 36 matrix products of (squares, channels) and (channels, filters).
-A unit of work is a band of a picture, so that intermediate results stay in the second cache.
+Four neighbouring results take 16 multiplications for each channel and filter where a direct
+convolution takes 36, or 36 where it takes 100. Squares of a picture, filters and results are
+transformed (`devicelib.winograd`). Between the transforms are 16 or 36 matrix products of
+(squares, channels) and (channels, filters). A unit of work is a band of a picture, so that
+intermediate results stay in the second-level cache.
 
-Only the sizes of a picture and of the filters decide whether a convolution is computed this way,
-never the number of pictures: a picture gets the same bits in every batch. A sum goes from the first
-channel to the last.
+Only the sizes of a picture and of the filters determine whether a convolution is computed this
+way, never the number of pictures: a picture gets the same bits in every batch. A sum goes from
+the first channel to the last.
 """
 
 from __future__ import annotations
@@ -36,24 +37,29 @@ from nodeflow.ops.lowering import Convolve, Lowering
 from nodeflow.ops.sliding_windows import Windows
 
 MULTIPLE, LEAST = 16, 32
-"""Channels and filters are multiples of ``MULTIPLE``, so that vectors are full, and at least
-``LEAST``: below it, transforms take as long as they save."""
+"""Numbers of channels and filters must be multiples of ``MULTIPLE``, so that vectors are full,
+and at least ``LEAST``: below it, transforms take as long as they save.
+"""
 MOST = {3: (512, 256 * 256), 5: (256, 128 * 256)}
-"""Side of a window -> most channels or filters, and most channels times filters. Larger transformed
-filters would be read from a distant cache."""
+"""For each side of a window, the maximum number of channels or filters, and of channels times
+filters. Larger transformed filters would be read from a distant cache.
+"""
 PLACES = 64
-"""Fewest results of a channel: with more, transforming the filters takes comparatively little
-time."""
+"""Minimum number of results of a channel. With more, transforming the filters takes
+comparatively little time.
+"""
 MULTIPLY_ADD_NS = 0.005
-"""Nanoseconds of a multiply-add of a square, per result: four results share it. Includes
-transforms."""
+"""Estimated nanoseconds of a multiply-add of a square, per result, including transforms. Four
+results share it.
+"""
 GROUP = 64
 """Columns of results that are computed at a time, approximately."""
 APART = 64
-"""Bytes between matrices, without which their elements would evict each other from the first
-cache."""
+"""Number of bytes between matrices. Without them, their elements would evict each other from
+the first-level cache.
+"""
 UNITS = 16
-"""Fewest units of work of all pictures, if they have as many rows of squares."""
+"""Minimum number of units of work of all pictures, if they have as many rows of squares."""
 SQUARES, LONG, LONG_SQUARES, ROOM = 24, 128, 32, 640 << 10
 """A unit of work has ``SQUARES`` squares. With more than ``LONG`` channels it has ``LONG_SQUARES``,
 because each unit reads all filters once. It has fewer if they and their products would take more
@@ -63,8 +69,10 @@ than ``ROOM`` bytes of a thread's stack."""
 def is_transformed(
     windows: Windows, groups: int, picture: TensorType, filter_: TensorType, result: TensorType
 ) -> bool:
-    """Return whether a convolution and its gradients are computed this way, by all sizes but the
-    number of pictures."""
+    """Return whether a convolution and its gradients use Winograd's algorithm.
+
+    All sizes count, except for the number of pictures.
+    """
     taps, across, channels, filters = sizes_of(filter_)
     axes = zip((windows.height, windows.width), sizes_of(picture)[1:3], strict=True)
     fewer, more = sorted((channels, filters))
@@ -82,11 +90,11 @@ def is_transformed(
 
 @dataclass(frozen=True)
 class Bands:
-    """The cut of a picture's results into units of work, in squares of 2 x 2 results.
+    """The division of a picture's results into units of work, in squares of 2 x 2 results.
 
     Attributes:
-        down, across: squares of a picture.
-        bands, pieces: cuts of rows and of columns, of about the same length.
+        down, across: numbers of squares of a picture.
+        bands, pieces: numbers of parts of its rows and of its columns, of about the same length.
     """
 
     down: int
@@ -96,12 +104,12 @@ class Bands:
 
     @property
     def units(self) -> int:
-        """Units of a picture."""
+        """Number of units of work of a picture."""
         return self.bands * self.pieces
 
     @property
     def lowest(self) -> int:
-        """Rows of the lowest tile into which the squares of a unit are cut."""
+        """Number of rows of the lowest tile into which the squares of a unit are divided."""
         lengths = [{n // cuts, -(-n // cuts)} for n, cuts in (
             (self.down, self.bands), (self.across, self.pieces))]  # fmt: skip
         return min(rows * columns // -(-rows * columns // TALL)
@@ -109,9 +117,9 @@ class Bands:
 
 
 def bands_of(down: int, across: int, most: int, most_rows: int) -> Bands:
-    """Return the cut into units of at most ``most`` squares and ``most_rows`` rows of squares.
+    """Return the division into units of at most ``most`` squares and ``most_rows`` rows of squares.
 
-    A row with more squares is cut into pieces.
+    A row with more squares is divided into pieces.
 
     Args:
         down, across: rows and columns of results.
@@ -122,10 +130,10 @@ def bands_of(down: int, across: int, most: int, most_rows: int) -> Bands:
 
 
 def panel_vectors(filters: int) -> tuple[int, int]:
-    """Return the vectors of a panel of filters, and their lanes.
+    """Return the number of vectors of a panel of filters, and their lanes.
 
-    With 32 registers there are four vectors, or three or two if that leaves fewer columns of the
-    last panel empty. With fewer registers there are two.
+    With 32 registers there are four vectors, or three or two if that leaves fewer columns of
+    the last panel empty. With fewer registers there are two.
     """
     size, registers = vector_registers()
     lanes = size // 4
@@ -136,7 +144,9 @@ def panel_vectors(filters: int) -> tuple[int, int]:
 
 
 def columns_at_once(panel: int) -> int:
-    """Return the columns of results, whole panels, whose products lie between the transforms."""
+    """Return the number of columns of results, whole panels, whose products are kept between
+    the transforms.
+    """
     return max(1, GROUP // panel) * panel
 
 
@@ -144,7 +154,7 @@ def head_of(taps: int, vectors: int, lanes: int, *transforms: str) -> str:
     """Return the beginning of a kernel's text: its imports, its sizes, and ``fetched``.
 
     ``fetched`` prefetches one of PARTS parts of the data that are read or written next into the
-    second cache.
+    second-level cache.
     """
     panel = vectors * lanes
     return f"""import numpy as np
@@ -168,10 +178,10 @@ def fetched(address, size, part):
 
 @dataclass(frozen=True)
 class TransformFilters(Lowering):
-    """Filters as panels of some columns: for each element of a square, (terms, columns).
+    """Transformed filters in panels of some columns: for each element of a square, (terms,
+    columns).
 
-    ``backward``: columns are the filters' channels, and the window is taken from its last position
-    to the first.
+    ``backward``: columns are the filters' channels, and the window is reversed.
     """
 
     backward: bool
@@ -180,7 +190,7 @@ class TransformFilters(Lowering):
 
 @handles(TransformFilters)
 class TransformFiltersKernel(CallKernel[TransformFilters]):
-    """Transformed filters. A unit of work is a term of a panel."""
+    """The kernel that transforms filters. A unit of work is a term of a panel."""
 
     label = "transform filters"
 
@@ -202,13 +212,13 @@ class TransformFiltersKernel(CallKernel[TransformFilters]):
 
 @cache
 def _filters_source(taps: int, panel: int, lanes: int, gathered: bool) -> str:
-    """Return the kernel that transforms filters.
+    """Return the kernel text that transforms filters.
 
-    Kernel arguments: filters, matrices, terms, columns; elements from position to position of the
-    window, from term to term and from column to column.
+    Kernel arguments: filters, matrices, terms, columns; elements from position to position of
+    the window, from term to term and from column to column.
 
     Args:
-        gathered: whether columns are apart; each is then read by itself.
+        gathered: whether columns are not contiguous; each is then read by itself.
     """
     room = near = ""
     source = "here, 4 * step"
@@ -253,8 +263,10 @@ def kernel(args, task, ntasks):
 
 @dataclass(frozen=True)
 class TransformedProducts(Lowering):
-    """Results of pictures and transformed filters with a window of ``taps`` x ``taps``. Zeros lie
-    ``before`` the first row and column, and after the last."""
+    """The lowering to products of pictures and transformed filters with a window of ``taps`` x
+    ``taps``. There are ``before`` zeros before the first row and column, and further zeros
+    after the last.
+    """
 
     taps: int
     before: tuple[int, int]
@@ -267,7 +279,9 @@ def add_transformed(
     inputs: tuple[int, ...],
     outputs: tuple[int, ...],
 ) -> None:
-    """Add a convolution, or its gradient by the picture, that `is_transformed`."""
+    """Add a convolution, or its gradient with respect to the picture, for which
+    `is_transformed` is true.
+    """
     source, filter_ = (actions.types[slot] for slot in inputs)
     result = actions.types[outputs[0]]
     taps, _, channels, filters = sizes_of(filter_)
@@ -286,7 +300,7 @@ def add_transformed(
 
 @handles(TransformedProducts)
 class TransformedProductsKernel(CallKernel[TransformedProducts]):
-    """Products of pictures and transformed filters."""
+    """The kernel of products of pictures and transformed filters."""
 
     label = "convolution"
     by_reference = 30.0
@@ -308,7 +322,8 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
         self, actions: Actions, group: Group, lowering: TransformedProducts
     ) -> frozenset[int]:
         """Return the number of pictures, or of bands in a few pictures, if all bands are whole
-        lines of the same height."""
+        lines of the same height.
+        """
         action = group.actions[0]
         source, result = (actions.types[s] for s in (action.inputs[0], *action.outputs))
         n, down = sizes_of(result)[:2]
@@ -327,14 +342,16 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Return True for whole pictures: results need their own picture and all filters. The
-        results of a band also need neighbouring bands."""
+        """Return True for whole pictures, because results need only their own picture and all
+        filters. The results of a band also need neighbouring bands.
+        """
         return operand == 0 and rows == actions.types[group.actions[0].outputs[0]].shape[0]
 
 
 def most_squares(taps: int, terms: int, wanted: int) -> int:
-    """Return how many squares of ``terms`` channels, and their products, fit on the stack, at most
-    ``wanted``."""
+    """Return how many squares of ``terms`` channels, with their products, fit on the stack, at
+    most ``wanted``.
+    """
     return min(wanted, ROOM // (4 * (taps + 1) ** 2 * (terms + GROUP)))
 
 
@@ -343,7 +360,7 @@ def _most_squares(taps: int, terms: int) -> int:
 
 
 def _bands(taps: int, source: TensorType, result: TensorType) -> Bands:
-    """Return the cut of a source's results into units."""
+    """Return the division of a source's results into units."""
     n, down, across, _ = sizes_of(result)
     most = _most_squares(taps, source.shape[3] or 0)
     return bands_of(down, across, most, n * -(-down // 2) // UNITS)
@@ -353,11 +370,11 @@ def _bands(taps: int, source: TensorType, result: TensorType) -> Bands:
 def _products_source(
     taps: int, vectors: int, lanes: int, most: int, terms: int, lowest: int
 ) -> str:
-    """Return the kernel of the products.
+    """Return the kernel text of the products.
 
-    Kernel arguments: pictures, transformed filters, results; number of pictures, rows, columns and
-    terms of a picture; rows, columns and filters of a result; zeros before the first row and
-    column; bands of a picture, pieces of a band; units of a task.
+    Kernel arguments: pictures, transformed filters, results; number of pictures, rows, columns
+    and terms of a picture; rows, columns and filters of a result; zeros before the first row
+    and column; bands of a picture, pieces of a band; units of a task.
 
     Args:
         most: squares of a unit.

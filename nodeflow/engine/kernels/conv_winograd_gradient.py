@@ -1,8 +1,10 @@
-"""The gradient by 3 x 3 and 5 x 5 filters after Winograd: see `conv_winograd`.
+"""The gradient with respect to 3 x 3 and 5 x 5 filters by Winograd's algorithm: see
+`conv_winograd`.
 
-For each element of a square, a matrix of (channels, filters) adds up the products of transformed
-squares of pictures and of the result's gradient, square by square. Shapes alone cut the rows of
-squares into blocks. The blocks are added in order, and their sum is transformed to a window.
+For each element of a square, a matrix of (channels, filters) sums the products of transformed
+squares of pictures and of the result's gradient, square by square. The rows of squares are
+divided into blocks by shapes alone. The blocks are added in order, and their sum is transformed
+to a window.
 """
 
 from __future__ import annotations
@@ -32,17 +34,20 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import FilterGradient, Lowering
 
 ROWS, BLOCKS, PARTIAL_SIZE = 16, 8, 1 << 22
-"""Fewest rows of squares in a block, most blocks, and most elements of all blocks' sums, unless
-there is only one block."""
+"""Minimum number of rows of squares in a block, maximum number of blocks, and maximum number of
+elements of all blocks' sums, unless there is only one block.
+"""
 CHANNELS = 128
-"""Most channels of a unit of work."""
+"""Maximum number of channels of a unit of work."""
 SQUARES = 32
-"""Squares that are added up at a time: sums are read and written once for all of them."""
+"""Number of squares that are summed at a time, so that sums are read and written once for all
+of them.
+"""
 
 
 @dataclass(frozen=True)
 class TransformedSums(Lowering):
-    """Sums of each block of rows: matrices of (channels, filters)."""
+    """The lowering to sums of each block of rows, as matrices of (channels, filters)."""
 
     taps: int
     before: tuple[int, int]
@@ -65,7 +70,7 @@ def add_transformed_gradient(
     inputs: tuple[int, ...],
     outputs: tuple[int, ...],
 ) -> None:
-    """Add a gradient by filters that `conv_winograd.is_transformed`."""
+    """Add a gradient with respect to filters for which `conv_winograd.is_transformed` is true."""
     picture, g = (actions.types[slot] for slot in inputs)
     filter_ = actions.types[outputs[0]]
     n, height, width, _ = sizes_of(picture)
@@ -89,8 +94,10 @@ def add_transformed_gradient(
 
 @handles(TransformedSums)
 class TransformedSumsKernel(CallKernel[TransformedSums]):
-    """Sums of products of the picture and the result's gradient. A unit of work is a block, some
-    channels and some filters."""
+    """The kernel for sums of products of the picture and the result's gradient.
+
+    A unit of work is a block, some channels and some filters.
+    """
 
     label = "filter gradient"
     by_reference = 20.0
@@ -119,11 +126,11 @@ class TransformedSumsKernel(CallKernel[TransformedSums]):
 
 @cache
 def _sums_source(taps: int, vectors: int, lanes: int, some: int, most: int, last: int) -> str:
-    """Return the kernel of the sums.
+    """Return the kernel text of the sums.
 
-    Kernel arguments: pictures, gradients, sums; number of pictures, rows, columns and channels of a
-    picture; rows, columns and filters of a gradient; zeros before the first row and column; rows
-    and columns of squares at a time; blocks, rows of a block, channels of a unit.
+    Kernel arguments: pictures, gradients, sums; number of pictures, rows, columns and channels
+    of a picture; rows, columns and filters of a gradient; zeros before the first row and
+    column; rows and columns of squares at a time; blocks, rows of a block, channels of a unit.
 
     Args:
         some: channels of a unit.
@@ -146,8 +153,8 @@ def _sums_source(taps: int, vectors: int, lanes: int, some: int, most: int, last
                             {product(0, 28)}
                         else:
                             {product(1, 28)}"""
-        # Columns that fill up a panel are multiplied as well. Zeros avoid denormals, which are
-        # slow.
+        # Columns that fill up a panel are multiplied as well. Zeros avoid denormals there, which
+        # are slow.
         cleared = f"""for i in range({matrices * (group * most + APART // 4)}):
         store(gradients + 4 * i, T(0))"""
     return f"""{head_of(taps, vectors, lanes, "gradient_tiles", "square_tiles")}
@@ -208,7 +215,7 @@ def kernel(args, task, ntasks):
 
 @handles(GradientOfSums)
 class GradientOfSumsKernel(CallKernel[GradientOfSums]):
-    """The transform of the matrices of sums to a window."""
+    """The kernel that transforms the matrices of sums to a window."""
 
     label = "filter gradient"
     by_reference = 2.0
@@ -223,8 +230,10 @@ class GradientOfSumsKernel(CallKernel[GradientOfSums]):
 
 @cache
 def _gradient_source(taps: int, lanes: int) -> str:
-    """Return the kernel of the transform. Kernel arguments: sums, gradients, elements of a
-    matrix."""
+    """Return the kernel text of the transform.
+
+    Kernel arguments: sums, gradients, elements of a matrix.
+    """
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import slot
 from nodeflow.engine.devicelib.winograd import window_tiles

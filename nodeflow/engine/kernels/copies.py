@@ -30,16 +30,16 @@ from nodeflow.ops.lowering import Block, Copy, Permute, strides_of
 RUN_NS = 6.0
 """Nanoseconds for each run of neighbouring elements, in addition to the elements."""
 NARROW, NARROW_NS = 64, 1.0
-"""Bytes of the longest run whose length the text contains, and nanoseconds of such a run."""
+"""Maximum bytes of a run whose length is part of the text, and nanoseconds of such a run."""
 SHORT = 512
-"""Bytes of the longest rows whose pieces one task writes together."""
+"""Maximum bytes of rows whose pieces one task writes together."""
 STRETCH = 1024
-"""Elements of a single row per unit of work."""
+"""Number of elements of a single row per unit of work."""
 
 
 @handles(Permute)
 class PermuteKernel(CallKernel[Permute]):
-    """All elements with the axes in another order."""
+    """The kernel that copies all elements with the axes in another order."""
 
     label = "transpose"
 
@@ -63,7 +63,7 @@ class PermuteKernel(CallKernel[Permute]):
 
 @handles(Copy)
 class CopyKernel(CallKernel[Copy]):
-    """Copies of a block of each input."""
+    """The kernel that copies a block of each input."""
 
     label = "copy"
 
@@ -150,12 +150,15 @@ def _copy(block: Block, dtype: str, source: int, target: int) -> KernelCall:
 
 def _step(sources: list[int], targets: list[int]) -> int | None:
     """Return the distance in the source between neighbours of a target row: 1, or -1 if reversed.
-    Return None if they are not neighbours in the source."""
+
+    Return None if they are not neighbours in the source.
+    """
     return sources[-1] if targets[-1] == 1 and abs(sources[-1]) == 1 else None
 
 
 def _read_along(sizes: list[int], sources: list[int], targets: list[int]) -> int | None:
-    """Return the axis that is contiguous in the source, if the copy can go by tiles, else None.
+    """Return the axis that is contiguous in the source, if the copy can be made by tiles, else
+    None.
 
     The last axis must be contiguous in the target, and both axes must have at least 4 elements.
     """
@@ -165,7 +168,8 @@ def _read_along(sizes: list[int], sources: list[int], targets: list[int]) -> int
 
 
 def _filled(block: Block, fill: Any, dtype: str, total: int) -> KernelCall:
-    """Return a call that fills and then copies, in one task because the copy must come second.
+    """Return a call that fills the output and then copies, in one task because the copy must come
+    second.
 
     If slices along the first axis make up the whole output, each slice is a task.
     """
@@ -253,7 +257,7 @@ def copy_source(
 
 
 def _axes(rank: int) -> list[str]:
-    """Return statements that read size and both strides of each axis."""
+    """Return statements that read the size and both strides of each axis."""
     lines = []
     for a in range(rank):
         slots = ", ".join(f"slot(args, {a + k * rank})" for k in range(3))
@@ -289,8 +293,9 @@ def _row(last: int, size: int, name: str, step: int | None, narrow: int, indent:
 
 
 def _offsets(axes: Sequence[int]) -> list[str]:
-    """Return statements that split the number ``rest`` into places on some axes, and add their
-    offsets."""
+    """Return statements that split the number ``rest`` into indices along some axes, and add
+    their offsets.
+    """
     lines = []
     for a in reversed(axes):
         lines += [
@@ -304,14 +309,14 @@ def _offsets(axes: Sequence[int]) -> list[str]:
 
 @cache
 def transpose_source(rank: int, size: int, along: int) -> str:
-    """Return the kernel that copies a rectangle whose rows are contiguous only in the target.
+    """Return the kernel text that copies a rectangle whose rows are contiguous only in the target.
 
-    In the source the axis ``along``, which is not the last, is contiguous. Kernel arguments: as
-    `copy_source`.
+    In the source, the axis ``along``, which is not the last, is contiguous. Kernel arguments:
+    as for `copy_source`.
 
-    Tiles (16 x 16 elements of 4 bytes if cache lines have 64) are read by lines, transposed in the
-    first cache and written by lines. So each line of memory is touched once, even if the row length
-    is a power of two and the rows share few sets of the cache.
+    Tiles (16 x 16 elements of 4 bytes if cache lines have 64) are read by lines, transposed in
+    the first-level cache and written by lines. So each line of memory is touched once, even if
+    the row length is a power of two and the rows share few sets of the cache.
     """
     name, side = integer_of_size(size), blocks().turned
     last = rank - 1
@@ -349,7 +354,10 @@ def transpose_source(rank: int, size: int, along: int) -> str:
 
 
 def _tile(name: str, size: int, height: str, width: str, last: int, along: int) -> list[str]:
-    """Return statements that transpose one tile. LLVM knows its sides if they are literals."""
+    """Return statements that transpose one tile.
+
+    Its sides are literals, so that LLVM knows them.
+    """
     lines = [
         f"for i in range({width}):",
         f"    x = view1(source + {size} * (at + (start + i) * s{last}), {height}, {name})",

@@ -17,12 +17,12 @@ from nodeflow.ops.math.cumsum import EIGHT, in_eights
 
 TILE = 64
 ROWS = 8
-"""Rows that are computed side by side: a single row would wait for every addition."""
+"""Number of rows that are computed side by side. A single row would wait for every addition."""
 
 
 @handles(Running)
 class RunningKernel(CallKernel[Running]):
-    """Each element combined with all before it."""
+    """The kernel that combines each element with all before it."""
 
     label = "running result"
 
@@ -56,10 +56,10 @@ _IMPORTS = {
 
 
 def _start(kind: str, dtype: str, exclusive: bool) -> str:
-    """Return the initial value, in the dtype that is accumulated in.
+    """Return the initial value, in the dtype of the accumulator.
 
-    Exclusive sums start from 0. Other results start from the identity, so that a first element of
-    -0 stays -0.
+    Exclusive sums start from 0. Other results start from the identity, so that a first element
+    of -0 stays -0.
     """
     wide = "float64" if dtype == "float32" else dtype
     if kind == "sum" and exclusive:
@@ -69,7 +69,7 @@ def _start(kind: str, dtype: str, exclusive: bool) -> str:
 
 @cache
 def running_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
-    """Return the kernel for inner axes. A unit is a tile of 64 columns.
+    """Return the kernel text for inner axes. A unit of work is a tile of 64 columns.
 
     Kernel arguments: outer, n, inner, x, out, both (outer, n, inner).
 
@@ -80,7 +80,7 @@ def running_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str
     start = _start(kind, dtype, exclusive)
     add = f"total[c] = {wide}({_COMBINE[kind].format('total[c]', f'{wide}(x[c])')})"
     store = f"y[c] = {name}(total[c])"
-    # x must not be read after y is written, because nothing says that they do not overlap.
+    # x must not be read after y is written, because they may overlap.
     both = ["kept = x[c]", store, add.replace("x[c]", "kept")] if exclusive else [add, store]
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import local_array, slot, view1
@@ -109,7 +109,7 @@ def kernel(args, task, ntasks):
 
 @cache
 def rows_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
-    """Return the kernel for contiguous rows. A unit is eight rows.
+    """Return the kernel text for contiguous rows. A unit of work is eight rows.
 
     Kernel arguments: outer, n, x, out, both (outer, n). Accumulates like `running_source`.
     """
@@ -160,7 +160,7 @@ def rows_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
 
 @cache
 def eights_source(exclusive: bool, reverse: bool) -> str:
-    """Return the kernel of `sums_in_eights`. A unit is a row.
+    """Return the kernel text of `sums_in_eights`. A unit of work is a row.
 
     Kernel arguments: outer, n, x, out, both float32 (outer, n).
     """

@@ -15,7 +15,9 @@ from nodeflow.ops.lowering import Distinct
 
 @handles(Distinct)
 class DistinctKernel(CallKernel[Distinct]):
-    """Distinct elements in order, each element's number among them, and how many there are."""
+    """The kernel of distinct elements in order, each element's index among them, and their
+    number.
+    """
 
     label = "unique"
     scatters = True
@@ -28,16 +30,16 @@ class DistinctKernel(CallKernel[Distinct]):
         return [KernelCall(source, args, 1, n * 4.0, writes=writes)]
 
     def checks_elements(self, lowering: Distinct) -> bool:
-        """Return True: it fails if there is not enough room."""
+        """Return True, because the kernel fails if there is not enough room."""
         return True
 
 
 @cache
 def distinct_source(dtype: str, fill: str) -> str:
-    """Return the kernel of distinct elements.
+    """Return the kernel text of distinct elements.
 
-    Kernel arguments: n, room, x, order; values (room), number of each element (n), number of
-    values.
+    Kernel arguments: n, room, x, order; values (room), index of each element among them (n),
+    number of values.
     """
     name = numpy_name(dtype)
     same = "value == last" + (" or (value != value and last != last)" if dtype in FLOATS else "")

@@ -46,14 +46,16 @@ from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, Shape, TensorType, n
 from nodeflow.ops.lowering import Elementwise
 
 CONSTANT_SIZE = 4096
-"""Most elements of a filled tensor that is kept instead of written at each run."""
+"""Maximum number of elements of a filled tensor that is stored in the plan and not written at
+each run.
+"""
 _FAIL_FOR_ZERO = ("floor_divide(", "modulo(")
 _FAIL_FOR_NEGATIVE = "pow("
 
 
 @handles(Elementwise)
 class ElementwiseKernel(Kernel[Elementwise]):
-    """A cluster of formulas, with one statement for each."""
+    """The kernel of a cluster of formulas, with one statement for each."""
 
     label = "elementwise"
 
@@ -68,8 +70,7 @@ class ElementwiseKernel(Kernel[Elementwise]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """Add the formula without the inputs that it does not name, such as the pattern of
-        ones_like."""
+        """Add the formula without inputs that it does not name, such as the input of ones_like."""
         out = actions.types[outputs[0]]
         if (lowering.expression,) == lowering.names and out == actions.types[inputs[0]]:
             actions.share_storage(outputs[0], inputs[0])
@@ -140,7 +141,9 @@ class ElementwiseKernel(Kernel[Elementwise]):
         return padded[:leading] == tuple(space[:leading])
 
     def may_overwrite(self, actions: Actions, group: Group, storage: int) -> bool:
-        """Return whether the whole array is read, each element once, just before it is written."""
+        """Return whether the whole array is read, and each element only once, just before it is
+        written.
+        """
         slots = {
             slot
             for action in group.actions
@@ -152,8 +155,9 @@ class ElementwiseKernel(Kernel[Elementwise]):
 
 
 def _described(work: GroupToLaunch) -> tuple[str, bool, Sequence[int], float, Sequence[Arg]]:
-    """Return text, whether it rereads, sizes, estimated nanoseconds, and a group's other
-    arguments."""
+    """Return the text, whether it rereads, the sizes, estimated nanoseconds, and a group's
+    other arguments.
+    """
     group, views = work.group, work.actions.views
     action = group.actions[0]
     if len(group.actions) == 1 and not group.pieces and views.keys().isdisjoint(action.inputs):
@@ -165,7 +169,9 @@ def _described(work: GroupToLaunch) -> tuple[str, bool, Sequence[int], float, Se
 def _described_alone(
     work: GroupToLaunch, action: Action
 ) -> tuple[str, bool, Sequence[int], float, Sequence[Arg]]:
-    """Return the same for a single formula, cached because large graphs have many equal ones."""
+    """Return the same as `_described` for a single formula, cached because large graphs have
+    many equal ones.
+    """
     types, storage, lowering = work.actions.types, work.actions.storage, action.lowering
     assert isinstance(lowering, Elementwise) and work.group.shape is not None
     out = action.outputs[0]
@@ -207,7 +213,7 @@ def _formula(
     flush: bool,
     inplace: int | None,
 ) -> tuple[str, bool, list[int], float]:
-    """Return text, whether it rereads, sizes and estimated nanoseconds of one formula.
+    """Return the text, whether it rereads, the sizes and estimated nanoseconds of one formula.
 
     Args:
         inputs: dtype and shape of each input.
@@ -222,7 +228,10 @@ def _formula(
 
 
 def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
-    """Return the launch of a cluster that was cut by itself, cut like its chain instead."""
+    """Return the launch of a cluster with the tasks of its chain.
+
+    The launch was made with the cluster's own tasks.
+    """
     assert launch.split is not None
     total = launch.split.units
     size = tiling.units_per_task(total)
@@ -234,7 +243,7 @@ def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
 
 @lru_cache(maxsize=4096)
 def _leading_rows(shape: Shape) -> frozenset[int]:
-    """Return the numbers of leading rows into which an iteration space can be cut."""
+    """Return the numbers of leading rows by which an iteration space can be divided."""
     return leading_products(shape) | picture_bands(shape)
 
 
@@ -338,7 +347,10 @@ def cluster_nodes(
 def _collapsed(
     shape: tuple[int, ...], shapes: tuple[tuple, ...], strides: tuple[Any, ...]
 ) -> tuple[list[int], list[Pattern], list[Any]]:
-    """Return `collapse`, cached because many clusters have the same shapes. Not to be changed."""
+    """Return `collapse`, cached because many clusters have the same shapes.
+
+    Callers must not change it.
+    """
     return collapse(shape, shapes, strides)
 
 
@@ -361,15 +373,16 @@ def _source(cluster: Cluster) -> str:
 
 @lru_cache(maxsize=4096)
 def _vectors(total: int, work: float) -> tuple[int, int]:
-    """Return the number of tasks of an elementwise kernel, and the elements per task: whole
-    vectors."""
+    """Return the number of tasks of an elementwise kernel, and the elements per task, in whole
+    vectors.
+    """
     vectors = max(1, -(-total // 64))
     each = -(-vectors // tasks_of(work))
     return -(-vectors // each), 64 * each
 
 
 class _Frozen(dict):
-    """Attributes as a hashable part of a key."""
+    """Attributes in a hashable form, as part of a key."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted((k, str(v)) for k, v in self.items()))) if self else 0
@@ -387,8 +400,9 @@ def _cluster_node(
     dtypes: tuple[str, ...],
     dtype: str,
 ) -> ClusterNode:
-    """Return one shared node for these arguments, so that plans of large graphs hold no equal
-    copies."""
+    """Return a node for these arguments, shared so that plans of large graphs contain no equal
+    copies.
+    """
     lowering = Elementwise(expression, names, attrs)
     return ClusterNode(lowering, tuple(Operand(*o) for o in operands), dtypes, dtype)
 

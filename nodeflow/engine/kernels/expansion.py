@@ -1,4 +1,6 @@
-"""Lowerings without a kernel of their own: aliases, known values, and ops made of simpler ones."""
+"""Lowerings that need no separate kernel: aliases, known values, and ops composed of simpler
+ones.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from nodeflow.ops.lowering import Alias, Composite, Known
 
 @handles(Alias)
 class AliasRule(LoweringRule[Alias]):
-    """An output that shares the input's memory."""
+    """The rule for an output that shares the input's memory."""
 
     def lower(
         self,
@@ -26,7 +28,7 @@ class AliasRule(LoweringRule[Alias]):
 
 @handles(Known)
 class KnownRule(LoweringRule[Known]):
-    """An output that is a constant of the plan."""
+    """The rule for an output that is a constant of the plan."""
 
     def lower(
         self,
@@ -41,7 +43,7 @@ class KnownRule(LoweringRule[Known]):
 
 @handles(Composite)
 class CompositeRule(LoweringRule[Composite]):
-    """The actions of all parts. A part reads the results of earlier parts."""
+    """The rule for an op composed of parts. A part reads the results of earlier parts."""
 
     def lower(
         self,

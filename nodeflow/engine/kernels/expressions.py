@@ -30,8 +30,9 @@ _OPERATORS: dict[type, str] = {
 
 @dataclass
 class Rendered:
-    """A formula as Python text, the functions that it calls and the conditions under which it
-    fails."""
+    """A formula as Python text, the functions that it calls, and the conditions under which it
+    fails.
+    """
 
     text: str
     functions: set[str]
@@ -39,7 +40,7 @@ class Rendered:
 
 
 _STORED_AS = {"bool": "np.bool_", "float16": "np.uint16", "bfloat16": "np.uint16"}
-"""Names in kernels of dtypes that numba names differently, or that are stored as bits."""
+"""Names in kernels of dtypes that numba names differently, or whose values are stored as bits."""
 
 
 def numpy_name(dtype: str) -> str:
@@ -61,7 +62,9 @@ def converted(text: str, source: str, target: str) -> tuple[str, set[str]]:
 
 
 def kernel_text(intrinsics: str, body: str, arithmetic: str = "") -> str:
-    """Return a kernel that imports intrinsics, and perhaps a function of `devicelib.arithmetic`."""
+    """Return a kernel text that imports intrinsics, and possibly a function of
+    `devicelib.arithmetic`.
+    """
     lines = ["import numpy as np"]
     if arithmetic:
         lines.append(f"from nodeflow.engine.devicelib.arithmetic import {arithmetic}")
@@ -70,7 +73,10 @@ def kernel_text(intrinsics: str, body: str, arithmetic: str = "") -> str:
 
 
 def integer_of_size(size: int) -> str:
-    """Return the integer type of a size in bytes; it stands for any element that is only moved."""
+    """Return the integer type with a size in bytes.
+
+    It stands for any element that is only moved.
+    """
     return {1: "np.uint8", 2: "np.int16", 4: "np.int32", 8: "np.int64"}[size]
 
 
@@ -97,7 +103,7 @@ def render(
     in_dtypes: Sequence[str],
     out_dtype: str,
 ) -> Rendered:
-    """Return the formula with operands, attributes and literals put in, cast to ``out_dtype``.
+    """Return the formula with operands, attributes and literals inserted, cast to ``out_dtype``.
 
     Args:
         operands: text for each input name.
@@ -106,7 +112,7 @@ def render(
         out_dtype: dtype of the result.
 
     Raises:
-        ValueError: the formula uses something that formulas cannot; a fault of the op.
+        ValueError: the formula uses something that formulas must not use, which is a bug of the op.
     """
     renderer = _Renderer(operands, attrs, (in_dtypes or [out_dtype])[-1], out_dtype)
     text = renderer.visit(_parse(expression))
@@ -119,7 +125,7 @@ def _parse(expression: str) -> ast.expr:
 
 
 class _Renderer:
-    """A visitor of one formula."""
+    """The visitor that renders one formula."""
 
     def __init__(
         self, operands: Mapping[str, str], attrs: Mapping[str, Any], dtype: str, out_dtype: str

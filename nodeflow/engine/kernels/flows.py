@@ -1,8 +1,8 @@
-"""Loops and branches that depend on values: planned pieces of graph, run by the dispatch loop.
+"""Loops and branches whose course depends on values: planned bodies, run by the dispatch loop.
 
-The dispatch loop reads the number of iterations again after each iteration, so kernels may set it.
-A branch is two loops: the chosen one has one iteration, the other has none. A loop computes its
-condition in each iteration, around an inner loop of one iteration or none, which is the body.
+The dispatch loop reads the number of iterations again after each iteration, so kernels may set
+it. A branch is two loops: the chosen one has one iteration, the other has none. A loop computes
+its condition in each iteration; its body is an inner loop of one iteration or none.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def kernel(args, task, ntasks):
     set_slot(slot(args, 0), 1, slot(args, 1))
     set_slot(slot(args, 2), 0, 0)
 '''
-"""The kernel before a loop: it sets the greatest number of iterations, and counts none yet."""
+"""The kernel before a loop, which sets the maximum number of iterations, and the count of
+iterations to 0.
+"""
 _AGAIN = '''
 import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot
@@ -45,7 +47,7 @@ def kernel(args, task, ntasks):
         set_slot(slot(args, 1), 1, 0)
         set_slot(slot(args, 0), 1, iteration)
 '''
-"""The kernel after the condition: it runs the body once more, or ends the loop."""
+"""The kernel after the condition, which either runs the body once more or ends the loop."""
 _CHOOSE = '''
 import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot
@@ -59,26 +61,31 @@ def kernel(args, task, ntasks):
 '''
 NO_LIMIT = 2**62
 LONG = 100_000
-"""Iterations assumed for a loop without a limit, so that it can be interrupted."""
+"""Number of iterations assumed for a loop without a limit, so that it can be interrupted."""
 UNKNOWN = -1
-"""The number of iterations if it is unknown."""
+"""The value for an unknown number of iterations."""
 
 
 @handles(While)
 class WhileRule(LoweringRule[While]):
-    """One action, until its pieces are planned (`plan.flows`)."""
+    """The rule for a loop: a single action until its condition and body are planned
+    (`plan.flows`).
+    """
 
 
 @handles(Branch)
 class BranchRule(LoweringRule[Branch]):
-    """One action, until its pieces are planned (`plan.flows`)."""
+    """The rule for a branch: a single action until both bodies are planned (`plan.flows`)."""
 
 
 AnyFlow = TypeVar("AnyFlow", WhilePlan, BranchPlan)
 
 
 class FlowKernel(Kernel[AnyFlow]):
-    """Common parts of loops and branches: the levels of the whole are one iteration of a loop."""
+    """The common base of loops and branches.
+
+    The levels of the whole are one iteration of an outer loop.
+    """
 
     def launches(self, work: GroupToLaunch, lowering: AnyFlow) -> list[KernelLaunch]:
         return []
@@ -90,7 +97,9 @@ class FlowKernel(Kernel[AnyFlow]):
 
 @handles(WhilePlan)
 class WhileKernel(FlowKernel[WhilePlan]):
-    """Condition and body, as often as the condition holds; then copies of the carried values."""
+    """The condition and body of a loop, repeated while the condition holds; then copies of the
+    carried values.
+    """
 
     label = "loop"
 
@@ -112,7 +121,7 @@ class WhileKernel(FlowKernel[WhilePlan]):
 
 
 def _ends(actions: Actions, lowering: WhilePlan) -> list[Level]:
-    """Return copies of the carried values, from the place given by the number of iterations."""
+    """Return copies of the carried values. Where they are depends on the number of iterations."""
     mover, copies = Mover(lowering.workspace), []
     for slot, place in lowering.last:
         copy = copy_launch(actions, slot, slot)
@@ -123,7 +132,7 @@ def _ends(actions: Actions, lowering: WhilePlan) -> list[Level]:
 
 @handles(BranchPlan)
 class BranchKernel(FlowKernel[BranchPlan]):
-    """One of two pieces of graph."""
+    """One of the two bodies of a branch."""
 
     label = "branch"
 

@@ -1,4 +1,7 @@
-"""Kernels that find elements by indices: gather, scatter, pick. They fail outside the axis."""
+"""Kernels that read or write elements by indices: gather, scatter, pick.
+
+They fail for an index outside the axis.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +24,19 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Gather, Pick, ScatterAdd
 
 COLUMNS = 64
-"""Columns of a tile that a task adds to."""
+"""Number of columns of a tile to which a task adds."""
 AHEAD = 4
-"""Distance of prefetched elements in a tile, in rows."""
+"""Number of rows of a tile by which prefetching is ahead."""
 FEW, LARGE, PARTS = 4, 1 << 18, 16
-"""Tasks share rows instead of columns if there are at least ``FEW`` times as many rows as indices,
-and ``LARGE`` elements. The rows are then cut into ``PARTS``."""
+"""Tasks share rows, not columns, if there are at least ``FEW`` times as many rows as indices,
+and ``LARGE`` elements. The rows are then divided into ``PARTS``.
+"""
 FROM_END = "place = place + n if place < 0 else place"
 
 
 @handles(Gather)
 class GatherKernel(CallKernel[Gather]):
-    """Slices along an axis, taken by index."""
+    """The kernel that takes slices along an axis, by index."""
 
     label = "gather"
 
@@ -52,7 +56,7 @@ class GatherKernel(CallKernel[Gather]):
 
 @cache
 def gather_source(size: int, index: str, wraps: bool, alone: bool) -> str:
-    """Return the kernel of gather.
+    """Return the kernel text of gather.
 
     Kernel arguments: outer, n, inner, number of indices, x (outer, n, inner), indices, out.
 
@@ -89,7 +93,9 @@ def kernel(args, task, ntasks):
 
 @handles(ScatterAdd)
 class ScatterAddKernel(CallKernel[ScatterAdd]):
-    """Slices combined by index, in an output that begins with zeros or another identity."""
+    """The kernel that combines slices by index, in an output that starts as zeros or another
+    identity.
+    """
 
     label = "scatter"
     scatters = True
@@ -150,7 +156,7 @@ def _filled(address: str, count: str, name: str, start: str) -> list[str]:
 def _for_each_index(
     index: str, wraps: bool, body: Sequence[str], otherwise: str = "else"
 ) -> list[str]:
-    """Return lines that take the indices in order. An index outside the axis is a failure."""
+    """Return lines that process the indices in order. An index outside the axis is a failure."""
     return [
         "for k in range(count):",
         f"    place = np.int64(load(indices + {numpy_dtype(index).itemsize} * k, np.{index}))",
@@ -164,9 +170,9 @@ def _for_each_index(
 
 @cache
 def scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
-    """Return the kernel of scatter. Kernel arguments: as `gather_source`.
+    """Return the kernel text of scatter. Kernel arguments: as for `gather_source`.
 
-    A unit is a tile of `COLUMNS`; indices are taken in order.
+    A unit of work is a tile of `COLUMNS`; indices are processed in order.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start, combined, used = _combining(dtype, kind)
@@ -209,7 +215,7 @@ def scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
 
 @cache
 def single_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
-    """Return the kernel of scatter for slices of one element. A unit is all indices.
+    """Return the kernel text of scatter for slices of one element. A unit of work is all indices.
 
     A loop over one element would take longer than the addition.
     """
@@ -233,9 +239,10 @@ def single_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str
 
 @cache
 def sparse_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
-    """Return the kernel of scatter for few indices, where initial values are most of the work.
+    """Return the kernel text of scatter for few indices, where writing initial values is most of
+    the work.
 
-    A unit is a contiguous part of the rows, and looks at all indices.
+    A unit of work is a contiguous part of the rows, and looks at all indices.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start, combined, used = _combining(dtype, kind)
@@ -267,7 +274,7 @@ def sparse_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str
 
 @handles(Pick)
 class PickKernel(CallKernel[Pick]):
-    """One element of each row, taken by index."""
+    """The kernel that takes one element of each row, by index."""
 
     label = "pick"
 
@@ -290,7 +297,10 @@ class PickKernel(CallKernel[Pick]):
 
 @cache
 def pick_source(size: int, index: str) -> str:
-    """Return the kernel of pick. Kernel arguments: rows, n, x (rows, n), indices, out (rows)."""
+    """Return the kernel text of pick.
+
+    Kernel arguments: rows, n, x (rows, n), indices, out (rows).
+    """
     name = integer_of_size(size)
     at = numpy_dtype(index).itemsize
     return f"""import numpy as np

@@ -1,9 +1,10 @@
 """The classes that describe a kind of kernel to the engine.
 
-A `LoweringRule` turns a lowering into actions. A `Kernel` also makes the launches of its actions,
-and tells the planner how they may be cut and where they may write. Each is one class with one
-instance, registered for the lowering that it computes (`registry.handles`), in the module that also
-holds the kernel's text. A new kernel therefore needs one module here and an op that asks for it.
+A `LoweringRule` turns a lowering into actions. A `Kernel` also makes the launches of its
+actions, and tells the planner how they may be divided and where they may write. Each is one
+class with one instance, registered for the lowering that it computes (`registry.handles`), in
+the module that also contains the kernel's text. A new kernel therefore needs one module here
+and an op whose lowering uses it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class LoweringRule(Generic[L]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """Add the actions that compute ``outputs``: by default a single one."""
+        """Add the actions that compute ``outputs``. By default this is a single action."""
         actions.add(Action(node, lowering, inputs, outputs))
 
     def checks_elements(self, lowering: L) -> bool:
@@ -59,13 +60,13 @@ class LoweringRule(Generic[L]):
 
 @dataclass(eq=False, slots=True)
 class GroupToLaunch:
-    """A group and everything that its kernel launches depend on. Read-only.
+    """A group and everything that affects its kernel launches. It must not be changed.
 
     Attributes:
         needed: storages that are read outside their own group.
         inplace: output storages that reuse an input's memory, with the storage of that input.
-        tiling: tasks of the chain that contains the group; None if the group is cut by itself.
-        alone: launches of the group cut by itself, if known; kernels may start from them.
+        tiling: tasks of the chain that contains the group; None if the group has its own tasks.
+        alone: launches of the group with its own tasks, if known; kernels may start from them.
     """
 
     actions: Actions
@@ -77,7 +78,9 @@ class GroupToLaunch:
 
     @property
     def task_rows(self) -> int:
-        """Leading rows per task in the chain that contains the group; 0 outside a chain."""
+        """Number of leading rows per task in the chain that contains the group; 0 outside a
+        chain.
+        """
         return 0 if self.tiling is None else self.tiling.height
 
     @property
@@ -109,9 +112,9 @@ class Kernel(LoweringRule[L]):
 
     Attributes:
         label: name in profiles and explanations.
-        scatters: whether data decide where it writes; its launches then declare a `Bound`.
-        by_reference: the approximate time of the numpy reference, divided by the estimated time of
-            the launches.
+        scatters: whether data determine where it writes; its launches then declare a `Bound`.
+        by_reference: the approximate time of the numpy reference, divided by the estimated time
+        of the launches.
     """
 
     label: ClassVar[str]
@@ -137,19 +140,24 @@ class Kernel(LoweringRule[L]):
         return launch.source
 
     def can_fail(self, actions: Actions, action: Action, lowering: L) -> bool:
-        """Return whether a launch may report a failure; it then runs before variables are
-        overwritten."""
+        """Return whether a launch may report a failure.
+
+        If so, it runs before variables are overwritten.
+        """
         return self.checks_elements(lowering)
 
     # ---- how it may be cut ------------------------------------------------------------------
 
     def leading_rows(self, actions: Actions, group: Group, lowering: L) -> frozenset[int]:
-        """Return the numbers of leading rows into which the result can be cut; empty if it
-        cannot."""
+        """Return the numbers of leading rows by which the result can be divided; empty if it
+        cannot.
+        """
         return frozenset()
 
     def task_height(self, actions: Actions, action: Action, lowering: L) -> int | None:
-        """Return the rows per task if the kernel decides them, or None if it takes any number."""
+        """Return the rows per task if the kernel determines them; None if any number is
+        possible.
+        """
         return None
 
     def reads_own_rows(
@@ -165,22 +173,25 @@ class Kernel(LoweringRule[L]):
     # ---- updates in place -------------------------------------------------------------------
 
     def may_overwrite(self, actions: Actions, group: Group, storage: int) -> bool:
-        """Return whether the kernel may write its result over a storage that it reads."""
+        """Return whether the kernel may write its result into the memory of a storage that it
+        reads.
+        """
         return False
 
 
 def leading_products(shape: Sequence[int | None]) -> frozenset[int]:
-    """Return the numbers of leading rows into which an array can be cut, one per leading axis."""
+    """Return the numbers of leading rows by which an array can be divided, one per leading axis."""
     return frozenset(accumulate((d or 0 for d in shape), mul))
 
 
 FEW_PICTURES = 8
-"""Batches of fewer pictures are also cut into bands of lines."""
+"""Number of pictures below which a batch is also divided into bands of lines."""
 
 
 def picture_bands(shape: Sequence[int | None]) -> frozenset[int]:
-    """Return the numbers of equal bands into which a few pictures (pictures, lines, ...) can
-    be cut."""
+    """Return the numbers of equal bands into which a few pictures (pictures, lines, ...) can be
+    divided.
+    """
     if len(shape) != 4 or not 0 < (shape[0] or 0) < FEW_PICTURES:
         return frozenset()
     n, lines = shape[0] or 0, shape[1] or 0
@@ -202,8 +213,10 @@ def around(shape: Sequence[int], axis: int) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class Array:
-    """An argument of a call: the address of input number ``index``, some bytes further. Numbers
-    after the inputs stand for outputs."""
+    """An argument of a call: the address of input number ``index`` plus some bytes.
+
+    Numbers after the inputs stand for outputs.
+    """
 
     index: int
     offset: int = 0
@@ -216,12 +229,13 @@ class UnitsPerTask:
 
 @dataclass(frozen=True)
 class KernelCall:
-    """A launch that depends on types alone: text, arguments, work units, estimated nanoseconds.
+    """A launch that depends only on types: text, arguments, work units, estimated nanoseconds.
 
     Attributes:
-        step: leading output rows of one block of units; with `UnitsPerTask`, tasks are cut there.
+        step: leading output rows of one block of units; with `UnitsPerTask`, tasks are divided
+        there.
         writes: regions that it writes, if not all of each output; their storages are `Array`
-            indices.
+        indices.
     """
 
     source: str
@@ -233,7 +247,7 @@ class KernelCall:
 
 
 class CallKernel(Kernel[L]):
-    """A kind whose launches follow from types alone."""
+    """A kind of kernel whose launches depend only on types."""
 
     def calls(self, lowering: L, types: Sequence[TensorType]) -> list[KernelCall]:
         """Return the kernel calls. ``types``: types of all inputs, then of all outputs."""
@@ -265,7 +279,9 @@ def _launch(work: GroupToLaunch, call: KernelCall) -> KernelLaunch:
 
 
 def _shares(call: KernelCall, tiling: RowTiling | None) -> tuple[int, int]:
-    """Return tasks, and units per task, of a call that is cut by itself or with its chain."""
+    """Return the number of tasks, and the units per task, of a call with its own tasks or those
+    of its chain.
+    """
     if tiling is None:
         tiling = even_tiling(call.units, call.work)
         return tiling.tasks, tiling.height

@@ -1,9 +1,9 @@
 """Sums and extremes of formulas along long rows in one pass, without storing the formulas' values.
 
-Examples are a loss over all elements, the norm of all weights and the statistics of a picture. A
-stretch of a row is computed into memory that stays in the first cache, and is reduced from there,
-in the order of `reductions.rows_source`. `column_sums` does this for columns, `row_formulas` for
-rows up to `row_formulas.LONGEST`.
+Examples are a loss over all elements, the norm of all weights and the statistics of a picture.
+A stretch of a row is computed into memory that stays in the first-level cache, and is reduced
+from there, in the order of `reductions.rows_source`. `column_sums` does the same for columns,
+`row_formulas` for rows up to `row_formulas.LONGEST`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Lowering
 
 STRETCH = 512
-"""Elements that are computed before they are reduced: a multiple of `PARTS`."""
+"""Number of elements that are computed before they are reduced: a multiple of `PARTS`."""
 PARTS = 64
-"""Partial results of a row in `vector_reduce`."""
+"""Number of partial results of a row in `vector_reduce`."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class LongRows(Lowering):
 
 @handles(LongRows)
 class LongRowsKernel(CallKernel[LongRows]):
-    """Reductions of formulas; an output (outer, blocks) for each reduction."""
+    """The kernel of reductions of formulas, with an output (outer, blocks) for each reduction."""
 
     label = "reductions of formulas"
 

@@ -1,9 +1,9 @@
 """Loops: the levels of a planned body, repeated by the dispatch loop.
 
-Kernels know nothing of loops. The memory that an iteration reads and writes moves: a slice of a
-sequence, the place of a carried value, the slice of a stacked result. The first launch of each
-iteration writes the new addresses into the arguments of the launches after it, which takes a few
-nanoseconds each.
+Kernels do not know that they run in a loop. The memory that an iteration reads and writes
+changes: a slice of a sequence, the place of a carried value, the slice of a stacked result. The
+first launch of each iteration writes the new addresses into the arguments of the launches after
+it, which takes a few nanoseconds each.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def kernel(args, task, ntasks):
 
 @handles(Loop)
 class LoopRule(LoweringRule[Loop]):
-    """One action, until its body is planned (`plan.loops`)."""
+    """The rule for a loop: a single action until its body is planned (`plan.loops`)."""
 
 
 @handles(LoopPlan)
@@ -86,7 +86,7 @@ class LoopKernel(Kernel[LoopPlan]):
 
 
 def _part(actions: Actions, source: int, target: Pointer) -> Region:
-    """Return the elements, from ``target`` on, that a copy of a slot's values fills."""
+    """Return the region, from ``target`` on, that a copy of a slot's values fills."""
     size = numpy_dtype(actions.types[target.storage].dtype).itemsize
     count = actions.types[source].size or 0
     return Region(target.storage, target.offset // size, (count,), (1,))
@@ -102,7 +102,7 @@ def _levels(planned: LoopPlan) -> list[Level]:
 
 
 def _one_chain(levels: Sequence[Level], tiling: RowTiling) -> Level:
-    """Return a chain with the copies after it. Each task copies its own rows."""
+    """Return a chain followed by the copies. Each task copies its own rows."""
     (head, *copies) = (launch for level in levels if isinstance(level, list) for launch in level)
     then = [*head.then]
     for copy in copies:
@@ -114,10 +114,10 @@ def _one_chain(levels: Sequence[Level], tiling: RowTiling) -> Level:
 
 
 class Mover:
-    """The conversion of launches of planned pieces of graph to addresses in their own memory.
+    """The conversion of the launches of planned bodies to addresses in the outer plan's memory.
 
     Args:
-        workspace: slot that contains their arenas.
+        workspace: slot that contains the arenas of the bodies.
     """
 
     def __init__(self, workspace: int) -> None:
@@ -126,7 +126,7 @@ class Mover:
         self.count = 0
 
     def levels(self, inside: Inside) -> list[Level]:
-        """Return the levels of a piece, and the copies at its end."""
+        """Return the levels of a body, and the copies at its end."""
         self._inside = inside
         moved = [each for phase in inside.plan.phases for each in self._moved(phase.levels)]
         copies: list[KernelLaunch] = []
@@ -136,13 +136,16 @@ class Mover:
         return [*moved, *([copies] if copies else [])]
 
     def add(self, launch: KernelLaunch, moving: Mapping[int, IterationPointer]) -> KernelLaunch:
-        """Register the moving arguments of a launch outside the pieces, and return the launch."""
+        """Register those arguments of a launch outside the bodies that change with the iteration.
+
+        Return the launch.
+        """
         self.count += 1
         self.moving += [(ArgumentAddress(self.count, at), p) for at, p in moving.items()]
         return launch
 
     def advance(self, number: Arg, iterations: int) -> KernelLaunch:
-        """Return the launch before all these, which writes the addresses that move.
+        """Return the launch that comes before all others and writes the addresses that change.
 
         Args:
             number: address of the iteration number.
@@ -172,9 +175,9 @@ class Mover:
     def _launch(
         self, launch: KernelLaunch, instead: Mapping[int, Pointer | IterationPointer]
     ) -> KernelLaunch:
-        """Return the launch with addresses in the loop's memory.
+        """Return the launch with addresses in the outer plan's memory.
 
-        Addresses that move are left to the first launch of the iteration.
+        Addresses that change with the iteration are left to the first launch of the iteration.
 
         Args:
             instead: addresses to use for some arguments, by argument number.

@@ -1,9 +1,10 @@
-"""Matrix products: as outer products, as parts of a long sum, and as calls of BLAS.
+"""Matrix products: as outer products, as parts of a long sum, or as calls of BLAS.
 
-The shape of a product alone decides its form. An outer product is elementwise, so it fuses with its
-consumers: the update of a large matrix by one row needs one pass over the matrix instead of three.
-If the result is small against the operands, the product is a sum of parts, and each part reads its
-own part of both operands. Tiles of the result would each read a whole operand.
+The shape of a product alone determines its form. An outer product is elementwise, so it fuses
+with its consumers: the update of a large matrix by one row needs one pass over the matrix and
+not three. If the result is small compared to the operands, the product is a sum of parts, and
+each part reads its own part of both operands. Tiles of the result would each read a whole
+operand.
 """
 
 from __future__ import annotations
@@ -84,10 +85,11 @@ def kernel(args, task, ntasks):
 
 @dataclass(frozen=True)
 class Product(Lowering):
-    """A product of two matrices that adds up ``depth`` terms from ``first`` on.
+    """The lowering to a product of two matrices that sums ``depth`` terms from term ``first`` on.
 
-    ``added``: kinds of the further inputs, which are added in turn (`matmul_panels.panels_source`).
-    ``copied``: whether the second operand is in `Blocks`, of the shape given by `_blocks`.
+    ``added``: kinds of the further inputs, which are added in turn
+    (`matmul_panels.panels_source`). ``copied``: whether the second operand is in `Blocks`, of
+    the shape given by `_blocks`.
     """
 
     transpose_x: bool
@@ -103,7 +105,7 @@ class Product(Lowering):
 
 @handles(Matmul)
 class MatmulRule(LoweringRule[Matmul]):
-    """A product in the form that its shape decides."""
+    """The rule that lowers a product to the form that its shape determines."""
 
     def lower(
         self,
@@ -170,7 +172,7 @@ def as_rows(
 def extents(
     x: TensorType, y: TensorType, out: TensorType, transpose_x: bool
 ) -> tuple[int, int, int]:
-    """Return m, n and k of a product."""
+    """Return m, n and k of a product of an (m, k) and a (k, n) matrix."""
     k = x.shape[-2] if transpose_x else x.shape[-1]
     return out.shape[-2] or 0, out.shape[-1] or 0, k or 0
 
@@ -182,7 +184,7 @@ def _as_vectors(actions: Actions, matmul: Matmul, inputs: tuple[int, ...]) -> It
 
 
 def _turned(actions: Actions, vector: int) -> int:
-    """Return a slot with the same memory as a row instead of a column, or the reverse."""
+    """Return a slot with the same memory as a row if the vector is a column, or the reverse."""
     *batch, rows, columns = actions.types[vector].shape
     turned = actions.new_slot(actions.types[vector].with_shape((*batch, columns, rows)))
     actions.share_storage(turned, vector)
@@ -192,7 +194,7 @@ def _turned(actions: Actions, vector: int) -> int:
 def _vector_first(
     actions: Actions, matmul: Matmul, inputs: tuple[int, ...], outputs: tuple[int, ...]
 ) -> tuple[Matmul, tuple[int, ...], tuple[int, ...]]:
-    """Return a product with its vector operand in the plain layout.
+    """Return an equivalent product whose vector operand comes first and is not transposed.
 
     A matrix that is stored transposed times a vector becomes the vector times the stored matrix.
     """
@@ -243,7 +245,9 @@ def _parts(m: int, n: int, k: int, dtype: str, matmul: Matmul) -> list[tuple[int
 
 @handles(Product)
 class ProductKernel(Kernel[Product]):
-    """A product for each index of the batch, or a single one if all share the second operand."""
+    """The kernel of a product for each index of the batch, or of a single product if all share
+    the second operand.
+    """
 
     label = "matmul"
     by_reference = 3.0
@@ -398,8 +402,10 @@ def _together(types: Sequence[TensorType]) -> tuple[int, tuple[bool, bool]]:
 
 
 def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:
-    """Return the elements before the matrix at a batch index. Axes of size 1, and missing ones, are
-    repeated."""
+    """Return the number of elements before the matrix at a batch index.
+
+    Axes of size 1, and missing axes, are broadcast.
+    """
     offset, stride = 0, shape[-1] * shape[-2]
     batch = shape[:-2]
     for size, at in zip(reversed(batch), reversed(index), strict=False):
@@ -452,6 +458,6 @@ def product_args(
 def part_offsets(
     shape: tuple[int, int, int], transpose_a: bool, transpose_b: bool, first: int
 ) -> tuple[int, int]:
-    """Return the elements before the term ``first`` in a and in b."""
+    """Return the numbers of elements before the term ``first`` in a and in b."""
     m, n, _ = shape
     return first * (m if transpose_a else 1), first * (1 if transpose_b else n)

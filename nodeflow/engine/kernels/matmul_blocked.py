@@ -1,11 +1,12 @@
-"""Large products: the second operand is copied once for all tasks, the first by each task its rows.
+"""Large products: the second operand is copied once for all tasks, and each task copies its rows
+of the first.
 
-Panels (`matmul_panels`) read rows where they are and copy columns for some hundred rows. In a large
-product the columns would come from memory again for each copy, and rows lie on many pages, half of
-them in the same sets of the first cache. Here the terms are cut into pieces. A piece of a task's
-rows stays in the second cache; a piece of a panel stays in the first cache, or comes from the
-second in time. As in panels, a result is added up from the first term to the last, whatever the
-blocks.
+Panels (`matmul_panels`) read rows where they are and copy columns for some hundred rows. In a
+large product the columns would come from memory again for each copy, and rows lie on many
+pages, half of them in the same sets of the first-level cache. Here the terms are divided into
+pieces. A piece of a task's rows stays in the second-level cache; a piece of a panel stays in
+the first-level cache, or comes from the second in time. As with panels, a result is summed from
+the first term to the last, whatever the blocks.
 """
 
 from __future__ import annotations
@@ -25,31 +26,40 @@ from nodeflow.graph.types import FLOATS, HALVES, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Lowering
 
 LEAST, SIDE, TERMS = 100_000_000, 512, 256
-"""Fewest multiply-adds, rows and columns, and terms of these products; below, panels are faster."""
+"""Minimum number of multiply-adds, of rows and columns, and of terms of these products. Below,
+panels are faster.
+"""
 LARGE, ROWS, OPERAND = 400_000_000, 256, 1 << 20
-"""Multiply-adds, rows and columns, and bytes of the second operand. Products above all three are
-also faster than panels, which fetch such an operand from a distant cache or from memory."""
+"""Numbers of multiply-adds, of rows and columns, and of bytes of the second operand. Products
+above all three are also faster than panels, which fetch such an operand from a distant cache
+or from memory.
+"""
 MOST = 1 << 28
-"""Most bytes of a second operand that is copied as a whole."""
+"""Maximum bytes of a second operand that is copied as a whole."""
 AT_ONCE = 8
-"""Terms between two prefetches."""
+"""Number of terms between two prefetches."""
 TASK_ROWS, TASK_BYTES = 144, 288 << 10
-"""Most rows of a task, and most bytes of them that are copied to the stack at a time."""
+"""Maximum number of rows of a task, and maximum bytes of them that are copied to the stack at a
+time.
+"""
 FEW_ROWS = 56
-"""Most rows of a task whose panels come from the second cache. With such short tasks all threads
-finish at about the same time, even if one is slower. Panels from further away need more rows per
-task."""
+"""Maximum number of rows of a task whose panels come from the second-level cache. With such
+short tasks all threads finish at about the same time, even if one is slower. Panels from
+further away need more rows per task.
+"""
 NARROWEST = 512
-"""Fewest columns of a task, if rows alone give too few tasks."""
+"""Minimum number of columns of a task, if rows alone give too few tasks."""
 WORTH = (2_000_000, 200_000_000, 800_000_000, 3_200_000_000)
-"""Fewest multiply-adds of a product that is cut into at least 2, 4, 8 and 16 tasks."""
+"""Minimum number of multiply-adds of a product that is divided into at least 2, 4, 8 and 16
+tasks.
+"""
 
 
 @dataclass(frozen=True)
 class Blocked:
-    """Tasks of ``height`` x ``width`` of the result, which add up pieces of ``depth`` terms.
+    """Tasks of ``height`` x ``width`` of the result, which sum pieces of ``depth`` terms.
 
-    ``tiles``: most tiles of a task, as in the kernel's text.
+    ``tiles``: maximum number of tiles of a task, as in the kernel's text.
     """
 
     height: int
@@ -63,7 +73,10 @@ class Blocked:
 
 
 def is_blocked(m: int, n: int, k: int, dtype: str) -> bool:
-    """Return whether an (m, k) x (k, n) product is one of these, by shape and vectors alone."""
+    """Return whether an (m, k) x (k, n) product is computed by this module.
+
+    Only shape and vector width count.
+    """
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return False
     work, size = m * n * k, n * k * numpy_dtype(dtype).itemsize
@@ -80,7 +93,7 @@ def may_copy(n: int, k: int, dtype: str) -> bool:
 
 @cache
 def plan_blocked(m: int, n: int, k: int, dtype: str) -> Blocked:
-    """Return the cut of such a product."""
+    """Return the division of such a product into tasks."""
     shape = tall_tile_shape(dtype)
     most = _most_terms(dtype)
     depth = min(-(-k // (-(-k // most) * AT_ONCE)) * AT_ONCE, most)
@@ -96,7 +109,9 @@ def plan_blocked(m: int, n: int, k: int, dtype: str) -> Blocked:
 
 
 def _tiles(tiles: int, most: int) -> int:
-    """Return the tiles per task that give the busier of two threads the fewest tiles."""
+    """Return the number of tiles per task with which the busier of two threads has the fewest
+    tiles.
+    """
 
     def longest(count: int) -> int:
         whole, rest = divmod(tiles, count)
@@ -106,12 +121,12 @@ def _tiles(tiles: int, most: int) -> int:
 
 
 def _most_rows(dtype: str) -> int:
-    """Return the most rows that are copied at a time."""
+    """Return the maximum number of rows that are copied at a time."""
     return TASK_BYTES // (_most_terms(dtype) * numpy_dtype(dtype).itemsize)
 
 
 def _most_terms(dtype: str) -> int:
-    """Return the most terms of a panel that stays in a near cache."""
+    """Return the maximum number of terms of a panel that stays in a near cache."""
     shape = tall_tile_shape(dtype)
     row = shape.columns * numpy_dtype(dtype).itemsize
     return max(AT_ONCE, blocks().panel // row // AT_ONCE * AT_ONCE)
@@ -141,8 +156,10 @@ class Blocks(Lowering):
 
 @handles(Blocks)
 class BlocksKernel(CallKernel[Blocks]):
-    """A copy of a second operand. A task has some terms, or some panels if the operand is
-    transposed."""
+    """The kernel that copies a second operand.
+
+    A task has some terms, or some panels if the operand is transposed.
+    """
 
     label = "pack"
 
@@ -293,7 +310,8 @@ def kernel(args, task, ntasks):
 def _layout(shape: TileShape, size: int, most: int, transpose_a: bool) -> tuple[int, int, int]:
     """Return the bytes from row to row, from term to term and from tile to tile of a task's rows.
 
-    Without the gaps between them, they would evict each other from the first cache.
+    There are gaps between them, because otherwise they would evict each other from the
+    first-level cache.
     """
     if transpose_a:
         return size, size * shape.positions, size * shape.positions * most + 128

@@ -15,17 +15,19 @@ from nodeflow.engine.kernels.matmul_tiling import FEW, plan_tiles, task_rows
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS = 11
-"""Most rows, unless there is a single column. More rows go through panels."""
+"""Maximum number of rows, unless there is a single column. Products of more rows use panels."""
 LEAST = 1 << 12
-"""Fewest elements of the matrix; below, BLAS is faster."""
+"""Minimum number of elements of the matrix. Below, BLAS is faster."""
 ALONE, COLUMNS = 8, 4
 """Rows of the matrix that are taken at a time for a single row, and for several rows: enough
 independent sums that additions do not wait for each other."""
 
 
 def is_dots(m: int, n: int, k: int, dtype: str, transpose_x: bool, transpose_y: bool) -> bool:
-    """Return whether an (m, k) x (k, n) product is one of these. A single column lies like
-    a row."""
+    """Return whether an (m, k) x (k, n) product is computed by this module.
+
+    A single column is stored like a row.
+    """
     if dtype not in FLOATS or dtype in HALVES or transpose_x or k < 2 * _lanes(dtype):
         return False
     if n == 1:
@@ -38,7 +40,7 @@ def _lanes(dtype: str) -> int:
 
 
 def column_height(m: int, k: int, dtype: str) -> int:
-    """Return the rows of a task of a product with a single column."""
+    """Return the number of rows of a task of a product with a single column."""
     return task_rows(m) if m < FEW else plan_tiles(m, 1, k, dtype).height
 
 

@@ -1,8 +1,8 @@
-"""Products of a few rows, which read the second operand where it lies.
+"""Products of a few rows, which read the second operand where it is in memory.
 
-BLAS first copies both operands into its own order. For a few rows, copying the second operand takes
-several times as long as the product, which is one pass over it. Examples are a training step and an
-inference with one row.
+BLAS first copies both operands into its own order. For a few rows, copying the second operand
+takes several times as long as the product, which is one pass over it. Examples are a training
+step and an inference with one row.
 """
 
 from __future__ import annotations
@@ -21,30 +21,35 @@ from nodeflow.engine.ir.launches import limited_tasks
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS = 12
-"""Most rows. From 13 rows on, panels are as fast."""
+"""Maximum number of rows. From 13 rows on, panels are as fast."""
 VECTORS = 4
-"""Vectors of results in each row of a unit of work."""
+"""Number of vectors of results in each row of a unit of work."""
 PAGE = 4096
-"""Fewest bytes of a row of the second operand for which a tile adds up only some terms at a time.
-Each row is then on a page of its own: 1024 x 1024 with all terms at once takes 1.3 times as long
-for three rows, 1.2 times for eight."""
+"""Minimum bytes of a row of the second operand for which a tile sums only some terms at a time,
+because each row is then on a separate page. A product of 1024 x 1024 with all terms at once
+takes 1.3 times as long for three rows, 1.2 times for eight.
+"""
 STRIP, PIECE = 4096, 8
-"""Bytes of results that stay in the first cache meanwhile, and terms of a piece per row of results.
-Each piece reads the results again, so more rows need more terms per piece."""
+"""Bytes of results that stay in the first-level cache meanwhile, and number of terms of a piece
+per row of results. Each piece reads the results again, so more rows need more terms per
+piece.
+"""
 TERMS = 4
-"""Terms that a single row adds to some columns at once, whose results stay in the first cache. The
-second operand is then read row by row, which the processor foresees. By tiles of columns, 512 x 128
-elements take 1.5 times as long."""
+"""Number of terms that a single row adds to some columns at once, whose results stay in the
+first-level cache. The second operand is then read row by row, so that the processor
+prefetches it. By tiles of columns, 512 x 128 elements take 1.5 times as long.
+"""
 WIDE = 1024
-"""Fewest columns for which one row of float32 is multiplied here even with AVX-512, where BLAS does
-not copy: a layer takes 0.64 to 0.86 of the time of BLAS."""
+"""Minimum number of columns for which one row of float32 is multiplied here even with AVX-512,
+where BLAS does not copy: a layer takes 0.64 to 0.86 of the time of BLAS.
+"""
 
 
 def is_few(m: int, n: int, dtype: str, transpose_y: bool) -> bool:
-    """Return whether an (m, n) product is one of these.
+    """Return whether an (m, n) product is computed by this module.
 
-    A narrow or transposed second operand excludes it, and so does a BLAS that does not copy. A
-    single row is multiplied here from one vector of columns on, as in a layer of ten classes.
+    It is not if the second operand is narrow or transposed, or if BLAS does not copy. A single
+    row is multiplied here from one vector of columns on, as in a layer of ten classes.
     """
     if dtype not in FLOATS or dtype in HALVES or transpose_y:
         return False

@@ -1,9 +1,9 @@
 """Products whose second operand stays the same over many runs and is packed once.
 
 BLAS copies the second operand into its own order at each call. In a loop over the steps of a
-recurrent network that takes as long as the product, which has only few rows. Here the operand is
-copied once before the loop, into panels as wide as a tile of results, and tiles read the panels. A
-sum goes from the first term to the last, whatever the tiles.
+recurrent network this takes as long as the product, which has only few rows. Here the operand
+is copied once before the loop, into panels as wide as a tile of results, and tiles read the
+panels. A sum goes from the first term to the last, whatever the tiles.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ from nodeflow.graph.types import FLOATS, HALVES, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Lowering
 
 PAYS = 16
-"""Fewest rows, over all products with an operand, for which packing it pays."""
+"""Minimum number of rows, over all products with an operand, for which packing it saves time."""
 ROWS = 16
-"""Rows of a task, or half of them if there would be only one task. Consumers that go row by row
-then find the rows in the first cache, and there are enough rows for the panels to come from the
-second cache in time."""
+"""Number of rows of a task; half of them if there would be only one task. Consumers that go row
+by row then find the rows in the first-level cache, and there are enough rows for the panels
+to come from the second-level cache in time.
+"""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def add_packed(
 
 @handles(Pack)
 class PackKernel(CallKernel[Pack]):
-    """Panels of a matrix."""
+    """The kernel that packs a matrix into panels."""
 
     label = "pack"
 
@@ -176,8 +177,10 @@ def _turned_source(size: int, width: int) -> str:
 
 @handles(PackedProduct)
 class PackedProductKernel(Kernel[PackedProduct]):
-    """A product of rows and panels by tiles. A task has some rows, or some panels if rows
-    are few."""
+    """The kernel of a product of rows and panels, by tiles.
+
+    A task has some rows, or some panels if rows are few.
+    """
 
     label = "matmul"
     by_reference = 3.0

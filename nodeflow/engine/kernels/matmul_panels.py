@@ -1,11 +1,12 @@
 """Products of some rows by panels: some columns of the second operand at a time for all rows.
 
-BLAS for AVX2 also copies the first operand, which costs a tenth if there are few terms. It cuts a
-product into few tiles, so large that they have left the cache when consumers read them row by row.
-Here a task has some hundred rows, and columns are copied into a panel for them. For fewer rows,
-columns are read where they are. For many tasks, they are copied once, into `matmul_blocked.Blocks`.
-A result is added up from the first term to the last, whatever the number of rows, as in
-`matmul_few`. In a product that is the sum of two halves, this holds for each half.
+BLAS for AVX2 also copies the first operand, which costs a tenth if there are few terms. It
+divides a product into few tiles, so large that they have left the cache when consumers read
+them row by row. Here a task has some hundred rows, and columns are copied into a panel for
+them. For fewer rows, columns are read where they are. For many tasks, they are copied once,
+into `matmul_blocked.Blocks`. A result is summed from the first term to the last, whatever the
+number of rows, as in `matmul_few`. In a product that is the sum of two halves, this holds for
+each half.
 """
 
 from __future__ import annotations
@@ -26,50 +27,63 @@ ROWS, COLUMNS = 128, 64
 """Most rows of a task, enough that copying a panel takes little of the time of using it; and the
 approximate columns of a task of a product that has no more rows."""
 LEAST, MOST, FEW_TERMS, SMALL = 1 << 13, 400_000_000, 256, 1 << 20
-"""Fewest and most multiply-adds of these products; otherwise BLAS is faster. There is no upper
-bound for few terms, or for a second operand of at most ``SMALL`` bytes. The copies that BLAS makes
-pay in a large product, where they are read again and again."""
+"""Minimum and maximum number of multiply-adds of these products; otherwise BLAS is faster. The
+maximum does not apply to products of at most ``FEW_TERMS`` terms, or with a second operand
+of at most ``SMALL`` bytes. The copies that BLAS makes save time in a large product, where
+they are read again and again.
+"""
 SHORT = 32
-"""Most terms of products of many rows that beat BLAS for AVX-512: they take 0.76 to 1.01 of its
-time."""
+"""Maximum number of terms with which products of many rows beat BLAS for AVX-512: they take
+0.76 to 1.01 of its time.
+"""
 SOME = 32
-"""Fewest rows of float32 products that beat BLAS for AVX-512 if columns fill their tiles: they
-take 0.5 to 1.0 of its time. With a wide second operand that is stored transposed they take 0.45 to
-0.96."""
+"""Minimum number of rows with which float32 products beat BLAS for AVX-512 if columns fill
+their tiles: they take 0.5 to 1.0 of its time. With a wide second operand that is stored
+transposed they take 0.45 to 0.96.
+"""
 WIDE = 3
-"""Fewest tiles side by side with which products of `SOME` rows beat BLAS for AVX-512 even if the
-last tile is not full: they take 0.8 to 1.02 of its time."""
+"""Minimum number of tiles side by side with which products of `SOME` rows beat BLAS for AVX-512
+even if the last tile is not full: they take 0.8 to 1.02 of its time.
+"""
 TURNED_FEW = 1 << 16
-"""Fewest elements of a transposed second operand with which products of fewer rows also beat BLAS
-for AVX-512: they take 0.28 to 0.83 of its time."""
+"""Minimum number of elements of a transposed second operand with which products of fewer rows
+also beat BLAS for AVX-512: they take 0.28 to 0.83 of its time.
+"""
 RAGGED = 8
-"""Tiles side by side below which tasks are halves of the rows with AVX-512, if the last tile is not
-full. Tasks of columns would give one thread up to twice the work of the other."""
+"""Number of tiles side by side below which, with AVX-512, each task has half of the rows, if
+the last tile is not full. Tasks of columns would give one thread up to twice the work of the
+other.
+"""
 HALF_ROWS, HALF_COPIED = 16, 48
-"""Fewest rows whose halves of the terms are faster by panels than all terms with AVX2, or than
-halves by BLAS for AVX-512: they take 0.75 to 1.05 of the time. Then, fewest rows for which halves
-copy columns with AVX2."""
+"""Minimum numbers of rows. First, for products in two halves of the terms, which are faster by
+panels than all terms with AVX2, or than halves by BLAS for AVX-512: they take 0.75 to 1.05
+of the time. Second, for halves that copy columns with AVX2.
+"""
 UNCOPIED = 1 << 20
-"""Most multiply-adds that BLAS for AVX-512 computes without copies in float64."""
+"""Maximum number of multiply-adds that BLAS for AVX-512 computes without copies in float64."""
 REUSED = 4
-"""Fewest panels for which a transposed first operand is also copied, if its terms lie half a page
-or more apart, because processors fetch those late. This takes 0.77 to 0.95 of the time; for closer
-terms it would take 1.02 to 1.05. If the operand exceeds the second cache, two panels are enough."""
+"""Minimum number of panels for which a transposed first operand is also copied, if its terms
+are half a page or more apart, because processors prefetch those late. This takes 0.77 to
+0.95 of the time; for closer terms it would take 1.02 to 1.05. If the operand is larger than
+the second-level cache, two panels are enough.
+"""
 SHARED = 1024
-"""Fewest rows for which columns are copied once for all tasks: transformers take 0.96 to 1.01 of
-the time of copying for each task."""
+"""Minimum number of rows for which columns are copied once for all tasks: transformers take
+0.96 to 1.01 of the time of copying for each task.
+"""
 SHORT_NS = 40_000
-"""Estimated nanoseconds below which half of the rows are a task. Consumers that go row by row, such
-as the last layers of a network, then continue with these rows."""
+"""Estimated nanoseconds below which each task has half of the rows. Consumers that go row by
+row, such as the last layers of a network, then continue with these rows.
+"""
 
 
 @dataclass(frozen=True)
 class Panels:
-    """Tasks of ``height`` x ``width`` of the result, which add up pieces of ``depth`` terms.
+    """Tasks of ``height`` x ``width`` of the result, which sum pieces of ``depth`` terms.
 
-    ``direct``: whether full tiles read columns of the second operand where they are, if it is not
-    stored transposed. ``shared``: whether columns are copied once for all tasks, if all rows have
-    the same second operand.
+    ``direct``: whether full tiles read columns of the second operand where they are, if it is
+    not stored transposed. ``shared``: whether columns are copied once for all tasks, if all
+    rows have the same second operand.
     """
 
     height: int
@@ -92,12 +106,12 @@ def _shape(dtype: str) -> TileShape:
 
 
 def panel_columns(dtype: str) -> int:
-    """Return the columns of a panel."""
+    """Return the number of columns of a panel."""
     return _shape(dtype).columns
 
 
 def _most_terms(dtype: str, direct: bool = False) -> int:
-    """Return the most terms of a panel. A narrow last panel is always copied."""
+    """Return the maximum number of terms of a panel. A narrow last panel is always copied."""
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
     fitting = blocks().panel // (shape.columns * size)
     return min(fitting, blocks().rows_in_place * (1 if direct else 2))
@@ -174,7 +188,7 @@ def plan_half(m: int, n: int, k: int, dtype: str, transposed: bool) -> Panels | 
 
 
 def _is_short(m: int, n: int, k: int, dtype: str) -> bool:
-    """Return whether half of the rows are a task."""
+    """Return whether each task has half of the rows."""
     return m >= 8 * _shape(dtype).positions and product_ns(m, n, k, dtype) < SHORT_NS
 
 
@@ -187,7 +201,7 @@ def panels_args(
 ) -> list[int]:
     """Return the arguments of a `panels_source` kernel, without addresses.
 
-    ``terms``: how many of the k terms to add up; None for all.
+    ``terms``: how many of the k terms to sum; None for all.
     """
     m, n, k = shape
     strides = m if transpose_a else k, k if transpose_b else n
@@ -212,7 +226,9 @@ TURNED = """def turned(panel, source, step, terms, wide):
             y[i] = T(0)
         t += 1
 """
-"""A function for texts that define T, SIZE, LANES and COLUMNS."""
+"""The text of a function that transposes columns into a panel, for kernels that define T, SIZE,
+LANES and COLUMNS.
+"""
 
 COPIED = """def copied(panel, source, step, terms, wide):
     \"\"\"Write ``wide`` elements of ``terms`` rows, ``step`` bytes apart, as rows.\"\"\"
@@ -237,7 +253,9 @@ def gathered(near, source, step, terms, rows):
 
 
 def last_vectors(n: int, dtype: str) -> int:
-    """Return the vectors that a last panel needs if ``n`` columns do not fill it; 0 if they do."""
+    """Return the number of vectors of a last panel if ``n`` columns do not fill it; 0 if they
+    do.
+    """
     shape = _shape(dtype)
     return -(-(n % shape.columns) // shape.lanes)
 

@@ -1,8 +1,8 @@
-"""Products of small matrices, often many at once, which read the operands where they are.
+"""Products of small matrices, often many at once, which read the operands where they are in memory.
 
-If BLAS copies the operands first, each product takes up to half a microsecond more, three times the
-duration of multiplying 12 x 12 matrices. Even if it copies nothing, a launch for each product takes
-longer than a product of 4 x 4 matrices. Here one launch makes all of them.
+If BLAS copies the operands first, each product takes up to half a microsecond more, three times
+the duration of multiplying 12 x 12 matrices. Even if it copies nothing, a launch for each
+product takes longer than a product of 4 x 4 matrices. Here one launch makes all of them.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from nodeflow.engine.ir.launches import limited_tasks
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS, WORK = 32, 1 << 13
-"""Most rows, and most multiply-adds."""
+"""Maximum number of rows, and maximum number of multiply-adds."""
 COPIED = 1 << 11
-"""Most elements of a second operand. A transposed one is copied to the stack."""
+"""Maximum number of elements of a second operand. A transposed one is copied to the stack."""
 TERMS = 32
-"""Most terms with AVX-512, for float64 or a transposed second operand. With 40 and 64 terms,
-products take up to 1.7 of the time of BLAS, which copies nothing there."""
+"""Maximum number of terms with AVX-512, for float64 or a transposed second operand. With 40 and
+64 terms, products take up to 1.7 of the time of BLAS, which copies nothing there.
+"""
 
 
 def is_small(m: int, n: int, k: int, dtype: str, transpose_y: bool) -> bool:
-    """Return whether an (m, k) x (k, n) product that would otherwise go to BLAS is one of these."""
+    """Return whether an (m, k) x (k, n) product is computed by this module and not by BLAS."""
     if dtype not in FLOATS or dtype in HALVES or m > ROWS or n * k > COPIED:
         return False
     if k > TERMS and blas.small_products() and (dtype == "float64" or transpose_y):

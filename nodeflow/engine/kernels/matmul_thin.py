@@ -1,10 +1,11 @@
-"""Products of many terms whose result is small against its operands, such as gradients of weights.
+"""Products of many terms whose result is small compared to its operands, such as gradients of
+weights.
 
-Tiles of the result would each read a whole operand, so the sum is cut into parts instead. A task
-computes the whole result of some terms, and the results of all tasks are added up. Rows of the
-first operand lie far apart, often in the same sets of the caches, which hold few of them at a time.
-So the rows of each tile meet all columns before the next rows are read, while a piece of the second
-operand stays in the first cache.
+Tiles of the result would each read a whole operand, so the sum is divided into parts instead. A
+task computes the whole result of some terms, and the results of all tasks are added up. Rows of
+the first operand are far apart, often in the same sets of the caches, which hold few of them at
+a time. So the rows of each tile are multiplied with all columns before the next rows are read,
+while a piece of the second operand stays in the first-level cache.
 """
 
 from __future__ import annotations
@@ -18,22 +19,23 @@ from nodeflow.engine.kernels.matmul_panels import COPIED
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 SIDE = 128
-"""Most rows and columns."""
+"""Maximum number of rows and of columns."""
 TERMS, PART, PARTS = 32, 1024, 8
-"""Fewest terms per row or column; below, panels are faster. Then fewest terms of a part, and most
-parts."""
+"""Minimum number of terms per row or column (below, panels are faster), minimum number of terms
+of a part, and maximum number of parts.
+"""
 LEAST = 1 << 23
-"""Fewest multiply-adds, so that adding up the parts takes comparatively little time."""
+"""Minimum number of multiply-adds, so that adding up the parts takes comparatively little time."""
 FEWEST = 48
-"""Fewest terms of a piece. For each piece, results are read and written again."""
+"""Minimum number of terms of a piece. For each piece, results are read and written again."""
 
 
 def parts_of_sum(m: int, n: int, k: int, dtype: str, transpose_b: bool) -> int:
-    """Return how many parts the sum of an (m, k) x (k, n) product is cut into.
+    """Return into how many parts the sum of an (m, k) x (k, n) product is divided.
 
-    It is a power of two, or 1 if the product is none of these. It depends on the shape, on the
-    width of vectors and on how the second operand is stored: to transpose it takes as long as is
-    gained.
+    It is a power of two, or 1 if this module does not compute the product. It depends on the
+    shape, on the width of vectors and on how the second operand is stored: transposing it would
+    take as long as is gained.
     """
     if transpose_b or dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return 1
@@ -50,7 +52,7 @@ def _shape(dtype: str) -> TileShape:
 
 
 def _panels(n: int, dtype: str) -> tuple[int, int]:
-    """Return the panels of the second operand, and the vectors of the last one."""
+    """Return the number of panels of the second operand, and of vectors of the last panel."""
     shape = _shape(dtype)
     vectors = -(-n // shape.lanes)
     panels = -(-vectors // shape.vectors)
@@ -58,7 +60,9 @@ def _panels(n: int, dtype: str) -> tuple[int, int]:
 
 
 def _most_terms(n: int, dtype: str) -> int:
-    """Return the most terms of a piece of the second operand that stays in the first cache."""
+    """Return the maximum number of terms of a piece of the second operand that stays in the
+    first-level cache.
+    """
     shape = _shape(dtype)
     row = _panels(n, dtype)[0] * shape.columns * numpy_dtype(dtype).itemsize
     return max(FEWEST, blocks().panel // row // 8 * 8)

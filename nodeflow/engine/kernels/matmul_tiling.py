@@ -1,12 +1,12 @@
-"""The cut of a matrix product into tasks, and of each task into calls of BLAS.
+"""The division of a matrix product into tasks, and of each task into calls of BLAS.
 
-Everything here depends on shapes and on the library, never on the number of threads, so results do
-not depend on it either. There are two ways of cutting:
+Everything here depends on shapes and on the library, never on the number of threads, so results
+do not depend on it either. There are two ways:
 
-- *Packed*: a few large tiles, each one call. BLAS first copies both operands into its own order,
-  which pays for large products only, and copies again for each further tile.
+- *Packed*: a few large tiles, each one call. BLAS first copies both operands into its own
+  order, which saves time for large products only, and copies again for each further tile.
 - *Blocked*: many calls of at most a million multiply-adds, which OpenBLAS for AVX-512 computes
-  straight from where the operands are. Blocks that fit into the first cache make products of some
+  without copying the operands. Blocks that fit into the first-level cache make products of some
   hundred rows 1.2 times as fast, and products of ten rows three times; and tasks can be small.
 """
 
@@ -25,38 +25,46 @@ from nodeflow.graph.types import FLOATS
 _WORTH = (2_000_000, 200_000_000, 800_000_000, 3_200_000_000)
 _VECTOR = 16
 _BLOCK = 1_000_000
-"""Most multiply-adds of a block. Above it OpenBLAS packs (its ``small_matrix_permit``)."""
+"""Maximum number of multiply-adds of a block. Above it OpenBLAS packs (its
+``small_matrix_permit``).
+"""
 _LARGE = 400_000_000
-"""Fewest multiply-adds for which packing pays."""
+"""Minimum number of multiply-adds for which packing saves time."""
 _DEPTH = 100
-"""Terms of a block: with 64 columns, 100 rows of the second operand fill half of the first
-cache."""
+"""Number of terms of a block. With 64 columns, 100 rows of the second operand fill half of the
+first-level cache.
+"""
 FEW = 32
-"""Length below which a side is short: its whole length goes into each block."""
+"""Length below which a side is short, so that its whole length goes into each block."""
 _ROWS = 64
-"""Most rows of a task. Products of up to twice as many rows have two tasks; products of more rows
-have tasks of up to twice as many."""
+"""Maximum number of rows of a task. Products of up to twice as many rows have two tasks;
+products of more rows have tasks of up to twice as many.
+"""
 _TASK_NS = 2_000
-"""Fewest nanoseconds of a task in a tall product whose rows are quick."""
+"""Minimum nanoseconds of a task in a tall product whose rows take little time."""
 
 HALVES_NS = 10_000
-"""Fewest estimated nanoseconds of a sum that is halved; below, adding the halves costs too much."""
+"""Minimum estimated nanoseconds of a sum that is halved. Below, adding the halves takes too
+long.
+"""
 WHOLE_ROWS, WHOLE_OPERAND = 32, 1 << 17
-"""Fewest rows, and most elements of the second operand, if rows are cut instead of the sum with
-AVX-512."""
+"""Minimum number of rows, and maximum number of elements of the second operand, for which rows
+are divided and not the sum, with AVX-512.
+"""
 HALVED_TERMS, HALVED_ELEMENTS = 128, 1 << 17
-"""Fewest terms, and fewest elements of the second operand, for which halving the terms of few rows
-pays."""
+"""Minimum number of terms, and minimum number of elements of the second operand, for which
+halving the terms of few rows saves time.
+"""
 
 LIMITS = (_WORTH, _VECTOR, _BLOCK, _LARGE, _DEPTH, FEW, _ROWS, _TASK_NS)
-"""All limits that decide the order in which BLAS adds up."""
+"""All limits that affect the order in which BLAS sums."""
 
 
 @dataclass(frozen=True)
 class Tiling:
     """Tasks of ``height`` x ``width`` of the result, by rows of tiles.
 
-    Each task is computed in blocks of ``rows`` x ``columns``, which add up pieces of ``depth``
+    Each task is computed in blocks of ``rows`` x ``columns``, which sum pieces of ``depth``
     terms. All sizes are at least 1.
     """
 
@@ -79,25 +87,26 @@ def product_ns(m: int, n: int, k: int, dtype: str) -> float:
 
 
 def few_are_halved(n: int, k: int) -> bool:
-    """Return whether products of few rows are the sum of two halves of the terms.
+    """Return whether a product of few rows is the sum of two halves of the terms.
 
-    They are one pass over the second operand, which a training step updates by rows. With halves of
-    the terms, a thread reads rows that its own core has in its cache. With halves of the columns,
-    it would read half of them from the other core's cache. The decision does not depend on the
-    number of rows, so that a row gets the same bits in any batch that BLAS does not compute.
+    Such a product is one pass over the second operand, which a training step updates by rows.
+    With halves of the terms, a thread reads rows that its own core has in its cache. With
+    halves of the columns, it would read half of them from the other core's cache. The result
+    does not depend on the number of rows, so that a row gets the same bits in any batch that
+    BLAS does not compute.
     """
     return k >= HALVED_TERMS and k * n >= HALVED_ELEMENTS
 
 
 def is_halved(m: int, n: int, k: int, dtype: str, *, unpacked: bool) -> bool:
-    """Return whether two halves of the terms are added up separately, and then together.
+    """Return whether a product is computed as two halves of the terms, which are then added.
 
-    Halves of the sum write the result twice. Halves of the rows or columns read one operand twice,
-    which costs nothing with enough rows and a second operand that stays in cache; consumers that go
-    row by row then need no barrier.
+    Halves of the sum write the result twice. Halves of the rows or columns read one operand
+    twice, which costs nothing with enough rows and a second operand that stays in cache;
+    consumers that go row by row then need no barrier.
 
     Args:
-        unpacked: whether BLAS for AVX-512 reads the operands where they are.
+        unpacked: whether BLAS for AVX-512 reads the operands without copying them.
     """
     in_place = dtype == "float32" and unpacked and blas.small_products()
     if in_place and m >= WHOLE_ROWS and k * n <= WHOLE_OPERAND:
@@ -141,7 +150,7 @@ def plan_tiles(
 
 
 def _narrow(m: int, n: int, k: int, dtype: str, unpacked: bool) -> Tiling:
-    """Return tasks of rows for few columns, because the second operand is small."""
+    """Return tasks of rows, for a product of few columns, whose second operand is small."""
     depth = _even(k, 512, 1) if unpacked else k
     quick = max(1, int(_TASK_NS / product_ns(_ROWS, n, k, dtype)))
     tall = quick > 1 and m > 8 * _ROWS
@@ -151,14 +160,19 @@ def _narrow(m: int, n: int, k: int, dtype: str, unpacked: bool) -> Tiling:
 
 
 def _short(m: int, n: int, k: int) -> Tiling:
-    """Return pieces of the sum for few rows; each reads whole rows of the second operand."""
+    """Return pieces of the sum, for a product of few rows.
+
+    Each piece reads whole rows of the second operand.
+    """
     depth = _even(k, _DEPTH, 1)
     width = min(n, _BLOCK // (m * depth) // 64 * 64)
     return Tiling(m, width, m, width, depth)
 
 
 def _packed(m: int, n: int, k: int) -> Tiling:
-    """Return tiles from halving the longer side, so that the smaller operand is packed twice."""
+    """Return tiles made by halving the longer side, so that the smaller operand is the one
+    packed twice.
+    """
     rows = columns = 1
     for work in _WORTH:
         height, width = m / rows, n / columns
@@ -182,9 +196,9 @@ def _blocked(m: int, n: int, k: int) -> Tiling:
 
 
 def task_rows(m: int) -> int:
-    """Return the rows of a task.
+    """Return the number of rows of a task.
 
-    They are the same for most products, so that consumers that go row by row need no barrier. Many
+    It is the same for most products, so that consumers that go row by row need no barrier. Many
     rows become an even number of tasks, which two threads share evenly.
     """
     if m > 2 * _ROWS:
@@ -199,7 +213,7 @@ def _columns(m: int, n: int, k: int) -> Tiling:
 
 
 def _even(length: int, most: int, multiple: int) -> int:
-    """Return the size of the equal pieces into which ``length`` is cut.
+    """Return the size of the equal pieces into which ``length`` is divided.
 
     It is a multiple of ``multiple``, and at most ``most`` if possible.
     """

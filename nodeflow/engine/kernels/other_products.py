@@ -1,4 +1,6 @@
-"""For each element of a row, the product of all others, and its change along a direction."""
+"""The kernel that computes, for each element of a row, the product of all others, and its
+derivative along a direction.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from nodeflow.ops.lowering import OtherProducts
 
 @handles(OtherProducts)
 class OtherProductsKernel(CallKernel[OtherProducts]):
-    """Products from the left, then from the right."""
+    """The kernel of products from the left and from the right."""
 
     label = "products of others"
 
@@ -29,7 +31,7 @@ class OtherProductsKernel(CallKernel[OtherProducts]):
 
 @cache
 def others_source(dtype: str, along: bool) -> str:
-    """Return the kernel of these products.
+    """Return the kernel text of these products.
 
     Kernel arguments: rows, n, x, with ``along`` the direction, out, and with ``along`` working
     memory.

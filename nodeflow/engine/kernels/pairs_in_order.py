@@ -1,4 +1,6 @@
-"""The share of pairs in which a positive scores above a negative (the area under the ROC curve)."""
+"""The fraction of pairs in which a positive scores above a negative (the area under the ROC
+curve).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from nodeflow.ops.lowering import PairsInOrder
 
 @handles(PairsInOrder)
 class PairsInOrderKernel(CallKernel[PairsInOrder]):
-    """The share of pairs in order, by one pass over the sorted scores."""
+    """The kernel of the fraction of pairs in order, by one pass over the sorted scores."""
 
     label = "pairs in order"
 

@@ -1,8 +1,9 @@
 """Pooling and its adjoints: windows of images, all channels of a position at a time.
 
-Small windows inside the image are unrolled, so that one loop over the channels reads each element
-once. Other windows go element by element through a few vectors of memory. Ties and NaN go where the
-reference puts them: to the first of the largest elements, and NaN is larger than all.
+Small windows inside the image are unrolled, so that one loop over the channels reads each
+element once. Other windows are processed element by element with a few vectors of memory. Ties
+and NaN are treated as in the reference: the first of the largest elements counts, and NaN is
+larger than all numbers.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Pool
 
 WRITTEN_OUT = 9
-"""Most elements of a window that is unrolled."""
+"""Maximum number of elements of a window that is unrolled."""
 CHUNK = 64
-"""Channels that are computed at a time in other windows."""
+"""Number of channels that are computed at a time in other windows."""
 INPUTS = {"max": 1, "mean": 1, "put": 2, "take": 2, "share": 1}
 SPREADS = ("put", "share")
 """Kinds whose output is the image."""
@@ -36,7 +37,7 @@ SPREADS = ("put", "share")
 
 @handles(Pool)
 class PoolKernel(CallKernel[Pool]):
-    """Pooling. A unit of work is an image, or a strip of its windows."""
+    """The kernel of pooling. A unit of work is an image, or a strip of its windows."""
 
     label = "pooling"
     by_reference = 20.0
@@ -72,7 +73,9 @@ class PoolKernel(CallKernel[Pool]):
         return [KernelCall(source, args, n * max(strips, 1), work)]
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Pool) -> frozenset[int]:
-        """Return the number of pictures, and the bands of lines if no window is in two bands."""
+        """Return the number of pictures, and the numbers of bands of lines for which no window
+        is in two bands.
+        """
         action = group.actions[0]
         slot = action.outputs[0] if lowering.kind in SPREADS else action.inputs[0]
         n, height, width, channels = sizes_of(actions.types[slot])

@@ -17,12 +17,12 @@ from nodeflow.engine.rng import normal_cdf
 from nodeflow.ops.lowering import Random
 
 NANOSECONDS = {"uniform": 1.0, "normal": 3.0, "truncated_normal": 3.0}
-"""Nanoseconds per number."""
+"""Estimated nanoseconds per number."""
 
 
 @handles(Random)
 class RandomKernel(Kernel[Random]):
-    """An array filled from the node's stream."""
+    """The kernel that fills an array from the node's random stream."""
 
     label = "random"
 
@@ -115,7 +115,9 @@ _REMOTE = """\
             if tail < REMOTE:
                 drawn = remote_normal(distance(tail), {q})
 """
-"""Float32 without bounds does not need this: its 32 bits do not reach that far."""
+"""The code for normals far from the centre. Float32 without bounds does not need it, because
+its 32 bits do not reach that far.
+"""
 _NUMBERS = {
     "normal": {
         "number": "centred_{dtype}(words0[i], words1[i])", "q": "number",
@@ -134,9 +136,9 @@ from 1/2."""
 def _block() -> int:
     """Return how many numbers are drawn together, a multiple of 32.
 
-    A loop computes as many elements at a time as fit its widest type, so random words are made in a
-    separate loop. Normals far from the centre are collected for their own formula, in whole
-    vectors.
+    A vectorised loop handles as many elements at a time as fit its widest type, so random words
+    are made in a separate loop. Normals far from the centre are collected for a separate
+    formula, in whole vectors.
     """
     return blocks().numbers // 2
 

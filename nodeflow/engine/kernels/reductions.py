@@ -1,7 +1,7 @@
-"""Reductions: rows, columns, and the search for an extreme.
+"""Reductions of rows and columns, and the search for the index of an extreme.
 
-A reduction over axes is brought into the form [A, R, B] and reduces R. Blocks have fixed lengths
-and partial results are combined in a fixed order, so results depend on shapes only.
+A reduction over axes is brought into the form [A, R, B] and reduces R. Blocks have fixed
+lengths and partial results are combined in a fixed order, so results depend only on shapes.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import PRODUCT_BLOCK, Elementwise, Lowering, Reduce, reduced_runs
 
 ROW_BLOCK = 8192
-"""Longest stretch that one task reduces; longer rows become partial results first."""
+"""Maximum length of a stretch that one task reduces. Longer rows first become partial results."""
 LANES = 16
-"""Elements of a vector in `vector_reduce`."""
+"""Number of elements of a vector in `vector_reduce`."""
 COLUMN_TILE = 64
 WIDEST = 256
-"""Most columns of a tile, if there are many columns."""
+"""Maximum number of columns of a tile, if there are many columns."""
 ROWS_AT_ONCE = 8
-"""Rows that are added to a tile of columns at a time."""
+"""Number of rows that are added to a tile of columns at a time."""
 SEARCHED_AT_ONCE = 4
-"""Rows that are searched at a time for the place of an extreme."""
+"""Number of rows that are searched at a time for the index of an extreme."""
 PIECES = 8
-"""Products along rows that are made side by side: enough for a multiplication in every cycle."""
+"""Number of products along rows that are computed side by side: enough for a multiplication in
+every cycle.
+"""
 COLUMN_BLOCK = 4096
-"""Most rows of a column that one task adds up; more become partial results first."""
+"""Maximum number of rows of a column that one task sums. More rows first become partial results."""
 SHORT_BLOCK = 1024
-"""Rows of such a partial result, few enough that there is work for several threads."""
+"""Number of rows of such a partial result, so few that there is work for several threads."""
 
 ROW_NS = 4.0
 """Estimated nanoseconds of a row, in addition to its elements."""
@@ -53,7 +55,9 @@ _COMBINE = {
 
 
 def tile_of(outer: int, inner: int) -> int:
-    """Return the columns of a tile: many if that leaves enough tiles for all threads."""
+    """Return the number of columns of a tile: large, if that leaves enough tiles for all
+    threads.
+    """
     return WIDEST if outer * inner > 32 * WIDEST else COLUMN_TILE
 
 
@@ -82,7 +86,7 @@ def _combined(kind: str, a: str, b: str, dtype: str) -> str:
 class Stage(Lowering):
     """One pass over [outer, n, inner], which reduces n in ``blocks`` pieces of ``length``.
 
-    ``divisor``: divisor of the result in a mean's last stage, else 0.
+    ``divisor``: divisor of the result in the last stage of a mean, else 0.
     """
 
     kind: str
@@ -96,7 +100,10 @@ class Stage(Lowering):
 
 @handles(Reduce)
 class ReduceRule(LoweringRule[Reduce]):
-    """Stages from the last run of reduced axes to the first; long runs take several stages."""
+    """The rule that lowers a reduction to stages, from the last run of reduced axes to the first.
+
+    Long runs take several stages.
+    """
 
     def lower(
         self,
@@ -149,7 +156,7 @@ def _add_stage(actions: Actions, node: Node, stage: Stage, source: int) -> int:
 
 
 def _stages(kind: str, runs: list[tuple[bool, int]]) -> Iterator[Stage]:
-    """Yield the stages that reduce all reduced runs, the last run first."""
+    """Yield the stages that reduce all runs of reduced axes, the last run first."""
     runs = list(runs)
     while any(reduced for reduced, _ in runs):
         at = max(i for i, (reduced, _) in enumerate(runs) if reduced)
@@ -169,7 +176,7 @@ def _stages(kind: str, runs: list[tuple[bool, int]]) -> Iterator[Stage]:
 
 @handles(Stage)
 class ReductionKernel(Kernel[Stage]):
-    """One pass of a reduction, or the search for an extreme."""
+    """The kernel of one pass of a reduction, or of the search for an extreme."""
 
     label = "reduction"
 
@@ -228,7 +235,7 @@ _ROWS_BEGIN = (
     "    begin = min(units, slot(args, 6) * task)",
     "    end = min(units, begin + slot(args, 6))",
 )
-"""The beginning of kernels of rows. The pieces of a task go from begin to end."""
+"""The beginning of kernels of rows. The pieces of a task are numbered from begin to end."""
 
 
 def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
@@ -272,11 +279,11 @@ def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
 
 
 def is_short(rows: int, n: int, dtype: str) -> bool:
-    """Return whether rows of n elements are reduced several at once.
+    """Return whether several rows of n elements are reduced at once.
 
-    A single row is not, because a mean over a batch would then have a kernel for each small batch
-    size. For rows of 17 to 28 elements, sums would take 0.53 to 0.73 of the time with AVX2, but
-    0.68 to 1.33 with AVX-512.
+    A single row is not, because a mean over a batch would then have a kernel for each small
+    batch size. For rows of 17 to 28 elements, sums would take 0.53 to 0.73 of the time with
+    AVX2, but 0.68 to 1.33 with AVX-512.
     """
     return rows > 1 and dtype in ("float32", "float64") and 0 < n <= LANES
 
@@ -488,8 +495,9 @@ def kernel(args, task, ntasks):
 
 
 def _search_rows(kind: str, dtype: str) -> list[str]:
-    """Return lines that find the extreme of a row, then its place while the row is still in
-    cache."""
+    """Return lines that find the extreme of a row, and then its index while the row is still in
+    cache.
+    """
     sign = ">" if kind == "argmax" else "<"
     found = "(x[i] == best) | (x[i] != x[i])" if dtype in FLOATS else "x[i] == best"
     if dtype in FLOATS:
@@ -523,7 +531,7 @@ def _search_rows(kind: str, dtype: str) -> list[str]:
 def _search_columns(kind: str, dtype: str) -> list[str]:
     """Return lines that search a tile of columns, some rows at a time.
 
-    The last row is repeated to fill up these rows: seen again, it is no better.
+    If too few rows are left, the last row is repeated, which does not change the result.
     """
     sign = ">" if kind == "argmax" else "<"
     rows = range(SEARCHED_AT_ONCE)

@@ -24,7 +24,10 @@ _RULES: dict[type[Lowering], LoweringRule[Any]] = {}
 
 
 def handles(lowering: type[Lowering]) -> Callable[[type[Rule]], type[Rule]]:
-    """Return a class decorator: the one instance of the class handles this kind of lowering."""
+    """Return a class decorator.
+
+    It makes the one instance of the class handle this kind of lowering.
+    """
 
     def register(rule: type[Rule]) -> type[Rule]:
         if lowering in _RULES:
@@ -39,7 +42,7 @@ def rule_of(lowering: Lowering) -> LoweringRule[Any]:
     """Return the rule that handles a lowering.
 
     Raises:
-        TypeError: no rule does; a fault of the op.
+        TypeError: there is no rule, which is a bug of the op.
     """
     rule = _RULES.get(type(lowering))
     if rule is None:
@@ -59,7 +62,7 @@ def kernel_of(group: Group) -> Kernel[Any]:
 
 
 def can_fail(actions: Actions, action: Action) -> bool:
-    """Return whether an action may report a failure; a reference always may."""
+    """Return whether an action may report a failure. A reference always may."""
     if action.lowering is None:
         return True
     rule = rule_of(action.lowering)

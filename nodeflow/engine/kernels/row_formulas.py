@@ -1,9 +1,9 @@
 """Formulas of rows and sums along them in one pass, such as a layer normalisation.
 
-Mean, difference, square, variance and quotient each pass over the whole array, and each writes the
-operand of the next. Here some rows go through all of them while they are in the first cache, and
-only values that something else reads are written to memory. Sums are computed as in
-`reductions.rows_source`.
+As separate ops, mean, difference, square, variance and quotient would each pass over the whole
+array, and each would write the operand of the next. Here a few rows go through all of them
+while they are in the first-level cache, and only values that something else reads are written
+to memory. Sums are computed as in `reductions.rows_source`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Lowering
 
 STRETCH = 1024
-"""Elements of the rows that are computed at a time, if a row is shorter than that."""
+"""Number of elements of the rows that are computed at a time, if a row is shorter than that."""
 LONGEST = 2048
-"""Elements of the longest row."""
+"""Maximum number of elements of a row."""
 
 Pattern = tuple[bool, bool]
 WHOLE, ROWS, COLUMNS, ONE = (True, True), (True, False), (False, True), (False, False)

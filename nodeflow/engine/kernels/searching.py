@@ -1,4 +1,4 @@
-"""The search for the places of values in ordered rows."""
+"""The search for the positions of values in sorted rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import SearchSorted
 
 AT_ONCE = 16
-"""Values that are searched side by side: a step waits for memory, and for the step before."""
+"""Number of values that are searched side by side, because a step waits for memory and for the
+step before.
+"""
 
 
 @handles(SearchSorted)
 class SearchSortedKernel(CallKernel[SearchSorted]):
-    """Places of values in ordered rows. NaN is the largest number.
+    """The kernel that finds the positions of values in sorted rows. NaN is the largest number.
 
-    Rows are halved without branches, equally often for each value.
+    The search halves rows without branches, equally often for each value.
     """
 
     label = "searchsorted"

@@ -1,8 +1,8 @@
 """Softmax and its logarithm in one kernel, a row or a strip of columns at a time.
 
-As five ops they pass over the whole array once each. Here a row stays in cache from its maximum to
-its quotient. The same formulas on the same rows in the same order give the same bits, so this is an
-exact rewrite (``softmax``) of the op's own lowering.
+As five separate ops they would each pass over the whole array. Here a row stays in cache from
+its maximum to its quotient. The same formulas on the same rows in the same order give the same
+bits, so this is an exact rewrite (``softmax``) of the op's own lowering.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""Sorting of values without their indices, by numpy's vector sort or by digits.
+"""Sorting of values without their indices, by numpy's vectorised sort or by digits.
 
-Equal floats have equal bits, except zeros and NaN. These are put in order after numpy's sort, so
-that every processor's instructions give the same bits. By digits, floats are sorted as integers.
+Equal floats have equal bits, except for zeros and NaN. These are put in order after numpy's
+sort, so that every processor gives the same bits. When sorted by digits, floats are compared as
+integers.
 
-A single long row is sorted in pieces, which are then merged. Every task finds where its part of the
-result begins in both pieces. Equal elements have equal bits, so no result depends on the cut.
+A single long row is sorted in pieces, which are then merged. Every task finds where its part of
+the result begins in both pieces. Equal elements have equal bits, so no result depends on the
+division.
 """
 
 from __future__ import annotations
@@ -26,18 +28,23 @@ from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, TensorType, numpy_dt
 from nodeflow.ops.lowering import Lowering, SortValues
 
 SLOW_ON = "znver4"
-"""The processor on which numpy's sort takes 2 to 6 times as long with AVX-512 as with AVX2: it
-writes each side of a partition by an instruction that is slow there."""
+"""The processor on which numpy's sort takes 2 to 6 times as long with AVX-512 as with AVX2,
+because it writes each side of a partition with an instruction that is slow there.
+"""
 SLOW_FROM = 8192
-"""Most bytes of a row that numpy's sort sorts there as fast as digits: sorting networks of vectors
-do most of the work."""
+"""Maximum bytes of a row that numpy sorts as fast as by digits on that processor, because
+sorting networks of vectors do most of the work.
+"""
 HALVED = 1 << 20
-"""Fewest elements of a single row that is sorted as two halves. To merge four pieces would take two
-passes, which cost on two threads what sorting in four gains."""
+"""Minimum number of elements of a single row that is sorted as two halves. Merging four pieces
+would take two passes, which cost on two threads what sorting in four gains.
+"""
 CHUNK = 1 << 14
-"""Elements that are merged at a time."""
+"""Number of elements that are merged at a time."""
 TOGETHER = 2
-"""Parts of a chunk that are merged side by side: each step of a part waits for the step before."""
+"""Number of parts of a chunk that are merged side by side, because each step of a part waits
+for the step before.
+"""
 
 
 def by_digits(dtype: str, n: int) -> bool:
@@ -73,7 +80,9 @@ class Merge(Lowering):
 
 @handles(SortValues)
 class SortValuesRule(LoweringRule[SortValues]):
-    """Sorted rows, or the two halves of a single long row, which are then merged."""
+    """The rule that lowers a sort to sorted rows, or to the two halves of a single long row,
+    which are then merged.
+    """
 
     def lower(
         self,
@@ -100,7 +109,7 @@ class SortValuesRule(LoweringRule[SortValues]):
 
 @handles(SortPieces)
 class SortPiecesKernel(CallKernel[SortPieces]):
-    """Sorted values. A task sorts whole rows, or a piece."""
+    """The kernel that sorts values. A task sorts whole rows, or a piece."""
 
     label = "sort values"
 
@@ -137,7 +146,7 @@ def _call(dtype: str, descending: bool, rows: int, n: int, arrays: Sequence[Arra
 
 @handles(Merge)
 class MergeKernel(CallKernel[Merge]):
-    """Merged pieces. A task makes some stretches of the result."""
+    """The kernel that merges pieces. A task makes some stretches of the result."""
 
     label = "merge"
 
@@ -150,7 +159,7 @@ class MergeKernel(CallKernel[Merge]):
 
 
 def integer_of(dtype: str) -> str:
-    """Return the integer type that elements of a dtype are sorted as."""
+    """Return the integer type as which elements of a dtype are sorted."""
     return f"int{8 * numpy_dtype(dtype).itemsize}" if dtype in FLOATS else dtype
 
 
@@ -400,8 +409,10 @@ def merge_source(dtype: str, descending: bool) -> str:
         return [f"{name} = {element}", *([turned] if dtype in FLOATS else [])]
 
     def step(k: int) -> list[str]:
-        """Return lines for one element of part k, by addresses: indices would need too many
-        registers."""
+        """Return lines for one element of part k.
+
+        They use addresses, because indices would need too many registers.
+        """
         return [
             "a = END",
             f"if i{k} < middle:",

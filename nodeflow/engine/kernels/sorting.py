@@ -20,12 +20,12 @@ from nodeflow.ops.lowering import FEW_LARGEST, Largest, Order
 RUN = 16
 """Length of the runs that are sorted by insertion before they are merged."""
 LONG = 128
-"""Fewest elements of a row that is sorted by digits."""
+"""Minimum number of elements of a row that is sorted by digits."""
 
 
 @handles(Order)
 class OrderKernel(CallKernel[Order]):
-    """The indices that sort each row."""
+    """The kernel that finds the indices that sort each row."""
 
     label = "sort"
 
@@ -42,9 +42,9 @@ class OrderKernel(CallKernel[Order]):
 
 @handles(Largest)
 class LargestKernel(CallKernel[Largest]):
-    """The indices of the first few elements of each row in its order.
+    """The kernel that finds the indices of the first few elements of each row in its order.
 
-    Most of a row is only compared, in vectors, with the last element kept so far.
+    Most elements of a row are only compared, in vectors, with the last element kept so far.
     """
 
     label = "largest"
@@ -68,7 +68,7 @@ def _before(descending: bool, dtype: str, a: str, b: str) -> str:
 
 
 COMPARED = 64
-"""Elements that are compared together with the last element kept."""
+"""Number of elements that are compared together with the last element kept."""
 
 
 @cache
@@ -79,7 +79,7 @@ def largest_source(dtype: str, descending: bool) -> str:
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     earlier = _before(descending, dtype, "value", "kept[place - 1]")
-    # For floats also true for NaN, and if NaN is the last element kept.
+    # For floats the condition is also true for NaN, and if NaN is the last element kept.
     maybe = (
         f"{'not ' if dtype in FLOATS else ''}(part[j] %s last)"
         % ({True: "<=", False: ">="} if dtype in FLOATS else {True: ">", False: "<"})[descending]
@@ -187,7 +187,9 @@ _SIGNED = {
     "float32": ("f32_bits", "np.int64(f32_bits(value))", (1 << 31) - 1),
     "float64": ("f64_bits", "f64_bits(value)", (1 << 63) - 1),
 }
-"""For floats: the function for their bits, its call, and the largest integer of their size."""
+"""For each float dtype, the function that returns the bits, its call, and the largest integer
+of that size.
+"""
 
 
 @cache

@@ -1,4 +1,6 @@
-"""Kernels for the rows that lookups name: find new ones, mark them, and put values into a table."""
+"""Kernels for the rows that lookups name: find distinct rows, mark them, and write values into
+a table.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,9 @@ from nodeflow.ops.lowering import FirstOccurrences, MarkRows, PutRows
 
 @handles(FirstOccurrences)
 class FirstOccurrencesKernel(CallKernel[FirstOccurrences]):
-    """First occurrences of row numbers, by one pass with an open-addressing hash table, because the
-    numbers are few and the rows many."""
+    """The kernel that finds the first occurrences of row numbers, by one pass with an
+    open-addressing hash table. The numbers are few and the rows many.
+    """
 
     label = "distinct rows"
 
@@ -94,7 +97,7 @@ def kernel(args, task, ntasks):
 
 @handles(MarkRows)
 class MarkRowsKernel(CallKernel[MarkRows]):
-    """Whether each row is named: False for all rows, then True for named rows."""
+    """The kernel that marks the named rows: False for all rows, then True for named rows."""
 
     label = "mark rows"
     scatters = True
@@ -144,8 +147,10 @@ def kernel(args, task, ntasks):
 
 @handles(PutRows)
 class PutRowsKernel(Kernel[PutRows]):
-    """A table with new values in some rows. In place it touches only these rows, otherwise it
-    copies all."""
+    """The kernel that writes new values into some rows of a table.
+
+    In place it touches only these rows; otherwise it copies all rows.
+    """
 
     label = "put rows"
     scatters = True

@@ -19,10 +19,10 @@ const EMPTY = { // what the file leaves out
   inside: null,
 };
 const scopes = graph.scopes.map((scope, index) => {
-  const nodes = scope.nodes.map((node) => ({ ...EMPTY, ...node }));
+  const nodes = scope.nodes.map((node) => ({ ...EMPTY, near: false, ...node }));
   const world = document.getElementById("scope" + index);
   const byId = new Map(nodes.map((node) => [node.id, node]));
-  return { ...scope, index, nodes, world, byId, view: null };
+  return { ...scope, index, nodes, world, byId, view: null, sharp: 0 };
 });
 let here = scopes[0];
 let chosen = null; // a node of the current scope
@@ -37,6 +37,7 @@ function enter(index, nodeId) {
   here.world.hidden = false;
   choose(null);
   if (here.view === null) fit(); else place();
+  showCards(Infinity);
   showPath();
   if (nodeId !== undefined) {
     choose(here.byId.get(nodeId));
@@ -59,16 +60,53 @@ function showPath() {
 
 // ---- pan and zoom --------------------------------------------------------------------------------
 
+const REST = 160; // milliseconds without a move
 let settle = 0;
 
 function place() {
   const { x, y, scale } = here.view;
   here.world.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
-  here.world.classList.toggle("small", scale < FAR);
-  here.world.classList.add("moving"); // moves a finished picture, which is drawn sharply at rest
   clearTimeout(settle);
-  settle = setTimeout(() => scopes.forEach((s) => s.world.classList.remove("moving")), 160);
+  settle = setTimeout(rest, REST);
 }
+
+function rest() {
+  settle = 0;
+  const { world, view, sharp } = here;
+  if (view.scale !== sharp) { // so far, a picture of another scale was moved
+    here.sharp = view.scale;
+    world.classList.add("sharp");
+    requestAnimationFrame(() => requestAnimationFrame(() => world.classList.remove("sharp")));
+  }
+  requestAnimationFrame(() => showCards(MOST_CHANGED));
+}
+
+// Only the cards in sight and near it are drawn with their contents. They change at rest, some in
+// each frame: all cards of a large graph at once would stop the page for half a second.
+
+const MOST_CHANGED = 40;
+
+function showCards(most) {
+  if (settle !== 0 && most < Infinity) return; // moved again
+  const { x, y, scale } = here.view;
+  const wide = stage.clientWidth, high = stage.clientHeight;
+  const wrong = [];
+  for (const node of here.nodes) {
+    const [left, top, width, height] = node.rect;
+    const atX = x + (left - here.area[0]) * scale, atY = y + (top - here.area[1]) * scale;
+    const outside = Math.max(-atX - width * scale, atX - wide, -atY - height * scale, atY - high);
+    const near = scale >= FAR && outside < (node.near ? wide : wide / 4);
+    if (near !== node.near) wrong.push([near ? outside : Infinity, node]);
+  }
+  wrong.sort((one, other) => one[0] - other[0]);
+  for (const [, node] of wrong.slice(0, most)) {
+    node.near = !node.near;
+    element(here, node).classList.toggle("close", node.near);
+  }
+  if (wrong.length > most) requestAnimationFrame(() => showCards(most));
+}
+
+addEventListener("resize", () => showCards(Infinity));
 
 function fit() {
   const room = stage.getBoundingClientRect();
@@ -139,7 +177,7 @@ stage.addEventListener("pointermove", (event) => {
   pointers.set(event.pointerId, now);
   travelled += Math.hypot(now.x - before.x, now.y - before.y);
   if (travelled > 4 && !stage.classList.contains("dragged")) {
-    stage.classList.add("dragged");
+    stage.classList.add("dragged"); // a glass covers the graph: no card is searched at each move
     stage.setPointerCapture(event.pointerId);
   }
   if (others.length === 0) {
@@ -436,3 +474,4 @@ function startPlayer() {
 showPath();
 showList("");
 fit();
+showCards(Infinity);

@@ -97,19 +97,24 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def wait_in_page(self, promise: str) -> None:
+        """Wait until a promise in the page is kept."""
+        answer = self.ask("Runtime.evaluate", expression=promise, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer
+
     def click(self, x: float, y: float, count: int = 1) -> None:
         for number in range(1, count + 1):
             for kind in ("mousePressed", "mouseReleased"):
-                self._mouse(kind, x, y, button="left", clickCount=number)
+                self.mouse(kind, x, y, button="left", clickCount=number)
 
     def drag(self, x: float, y: float, dx: float, dy: float) -> None:
-        self._mouse("mousePressed", x, y, button="left", clickCount=1)
+        self.mouse("mousePressed", x, y, button="left", clickCount=1)
         for part in (0.3, 0.6, 1.0):
-            self._mouse("mouseMoved", x + part * dx, y + part * dy, button="left", buttons=1)
-        self._mouse("mouseReleased", x + dx, y + dy, button="left", clickCount=1)
+            self.mouse("mouseMoved", x + part * dx, y + part * dy, button="left", buttons=1)
+        self.mouse("mouseReleased", x + dx, y + dy, button="left", clickCount=1)
 
     def wheel(self, x: float, y: float, by: float) -> None:
-        self._mouse("mouseWheel", x, y, deltaX=0, deltaY=by)
+        self.mouse("mouseWheel", x, y, deltaX=0, deltaY=by)
 
     def touch(self, kind: str, *points: tuple[float, float]) -> None:
         """Send a touch: touchStart, touchMove or touchEnd, with all fingers."""
@@ -131,7 +136,8 @@ class Browser:
         """Return a PNG of the page."""
         return b64decode(self.ask("Page.captureScreenshot", format="png")["data"])
 
-    def _mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
+    def mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
+        """Send an event of the mouse."""
         self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
 
     def _read(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -198,6 +199,39 @@ def test_a_thousand_nodes_take_three_megabytes(browser, tmp_path):
     browser.open(path)
     assert browser.value("here.nodes.length") == 1000
     calm(browser)
+
+
+def test_cards_near_the_middle_get_their_contents_at_rest(browser, tmp_path):
+    """A frame with the contents of all cards of a large graph would take half a second."""
+    browser.open(saved(tmp_path, "many", many(1000)))
+    count = "document.querySelectorAll('.close').length"
+    assert browser.value(count) == 0, "the whole graph is small: only names"
+    browser.value("zoom(0.5 / here.view.scale)")
+    until(browser, "here.nodes.some(n => n.near) && settle === 0")
+    until(browser, f"{OUTSIDE}.length === 0")
+    assert 40 < browser.value(count) < 400
+    browser.drag(400, 300, -300, -200)
+    until(browser, f"settle === 0 && {OUTSIDE}.length === 0")
+    browser.value("fit()")
+    until(browser, f"{count} === 0")
+    until(browser, "!here.world.classList.contains('sharp')")
+    calm(browser)
+
+
+OUTSIDE = """here.nodes.filter(node => {
+  const place = element(here, node).getBoundingClientRect();
+  return place.right > 0 && place.left < stage.clientWidth && place.bottom > 60
+    && place.top < innerHeight && !node.near;
+})"""
+"""The nodes in sight that show only their names."""
+
+
+def until(page: Browser, condition: str) -> None:
+    for _ in range(1200):
+        if page.value(condition):
+            return
+        time.sleep(0.05)
+    raise AssertionError(condition)
 
 
 def many(count: int) -> Document:

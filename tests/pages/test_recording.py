@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from nodeflow.host.recorded_run import Recording
 from nodeflow.run_store.curves import Curve
 from nodeflow.run_store.store import RunStore
 from tests.pages.browser import Browser
-from tests.pages.test_page import HOSTILE, calm, look, middle, said
+from tests.pages.test_page import HOSTILE, calm, look, middle, said, until
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +49,6 @@ def page(browser: Browser, path: Path) -> Iterator[Browser]:
 
 def shown(page: Browser) -> str:
     return page.value("document.getElementById('step-text').textContent")
-
-
-def until(page: Browser, condition: str) -> None:
-    for _ in range(1200):
-        if page.value(condition):
-            return
-        time.sleep(0.05)
-    raise AssertionError(condition)
 
 
 def card(page: Browser, name: str) -> str:
@@ -140,7 +131,9 @@ def test_groups_search_and_zoom_work_beside_it(page):
     assert page.value("search.value") == "hidden ", "a space is typed, and plays nothing"
 
 
-@pytest.mark.parametrize(("width", "height", "dark"), [(1280, 720, True), (390, 844, False)])
+@pytest.mark.parametrize(
+    ("width", "height", "dark"), [(1280, 720, True), (1920, 1080, True), (390, 844, False)]
+)
 def test_nothing_sticks_out_on_small_screens(browser, path, width, height, dark):
     browser.open(path, width, height, dark)
     assert browser.value("document.documentElement.scrollWidth") <= width
@@ -149,6 +142,7 @@ def test_nothing_sticks_out_on_small_screens(browser, path, width, height, dark)
         "(document.getElementById('player').getBoundingClientRect())"
     )
     assert 0 <= place[0] < place[1] <= width and 0 <= place[2] < place[3] <= height
+    assert browser.value("stage.clientHeight") > 150, "the graph has room, too"
     look(browser, f"recording_{width}_{'dark' if dark else 'light'}")
     calm(browser)
 

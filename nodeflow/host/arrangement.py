@@ -1,4 +1,4 @@
-"""The layout of tensors as pictures, for nodes and for the Viewer."""
+"""The arrangement of a tensor's elements as a picture, for nodes and for the Viewer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAR_OUT = 2.0
 
 
 def measured(array: np.ndarray) -> np.ndarray:
-    """Return the real numbers to plot: magnitudes of complex numbers, float32 for half floats."""
+    """Return the real numbers to plot: magnitudes of complex numbers, half floats as float32."""
     if array.dtype.kind == "c":
         return np.abs(array)
     return array.astype(np.float32) if is_half(array.dtype) else array
@@ -37,13 +37,13 @@ def measured(array: np.ndarray) -> np.ndarray:
 def color_limits(
     array: np.ndarray, low: float | None = None, high: float | None = None
 ) -> tuple[float, float] | None:
-    """Return the values at both ends of a tensor's colours, or None if no element is finite.
+    """Return the values at both ends of a tensor's color scale, or None if no element is finite.
 
-    They are the extremes, unless a few outliers would leave the other elements without colour. If
+    They are the extremes, unless a few outliers would leave the other elements without color. If
     the values have both signs, zero is in the middle.
 
     Args:
-        low, high: the extremes of the finite elements, where they are known.
+        low, high: the extremes of the finite elements, if they are known.
     """
     values = array.ravel()
     if low is None or high is None:
@@ -61,7 +61,9 @@ def color_limits(
 
 
 def _end(values: np.ndarray, extreme: float) -> float:
-    """Return the end of the colours of non-negative values: the extreme, unless it is far out."""
+    """Return the end of the color scale of non-negative values: the extreme, unless it is an
+    outlier.
+    """
     if values.size == 0:
         return extreme
     last = min(values.size - 1, int(np.ceil((1 - MOST_CLIPPED) * values.size)) - 1)
@@ -75,7 +77,7 @@ def is_filters(shape: tuple[int, ...]) -> bool:
 
 
 def is_colour(array: np.ndarray, low: float | None, high: float | None) -> bool:
-    """Return whether the last axis is red, green and blue from 0 to 1, or bytes."""
+    """Return whether the last axis is red, green and blue, as floats from 0 to 1 or as bytes."""
     if array.shape[3] != 3 or min(array.shape[1:3]) < 8 or low is None or high is None:
         return False
     return array.dtype == np.uint8 or (low >= 0 and high <= 1)
@@ -93,13 +95,14 @@ def colour_rows(array: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
 
 
 def colour_bytes(array: np.ndarray) -> np.ndarray:
-    """Return pictures that pass `is_colour` as the bytes of their files."""
+    """Return pictures that pass `is_colour` as bytes from 0 to 255."""
     scale = 1.0 if array.dtype == np.uint8 else 255.0
     return np.rint(np.asarray(array, np.float64) * scale).astype(np.uint8)
 
 
 def arranged_matrix(rows: np.ndarray) -> tuple[np.ndarray, str]:
-    """Arrange a matrix to be wider than high: transpose tall ones, break vectors into several rows.
+    """Arrange a matrix to be wider than high: transpose a tall one, break a vector into several
+    rows.
 
     Returns:
         The matrix, and ``transposed``, ``tiled`` or an empty text.
@@ -119,7 +122,9 @@ def arranged_matrix(rows: np.ndarray) -> tuple[np.ndarray, str]:
 
 @lru_cache(maxsize=256)
 def _tiles(count: int) -> tuple[int, int] | None:
-    """Return rows and columns that ``count`` elements fill exactly, about twice as wide as high."""
+    """Return numbers of rows and columns whose product is ``count``, about twice as wide as
+    high.
+    """
     pairs = [(n, count // n) for n in range(2, math.isqrt(count) + 1) if count % n == 0]
     fitting = [(n, m) for n, m in pairs if m / n <= 6]
     return min(

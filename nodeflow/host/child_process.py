@@ -1,4 +1,4 @@
-"""Processes that end with the process that started them: functions for both ends."""
+"""Processes that end with the process that started them: functions for both processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def accept_from(
 ) -> Connection | None:
     """Wait until a process connects. Return None if it ended first or was killed after ``seconds``.
 
-    The listener is closed.
+    The listener is closed in either case.
     """
     give_up = threading.Timer(seconds, process.kill)
     give_up.daemon = True
@@ -49,7 +49,7 @@ def accept_from(
 def read_key() -> bytes:
     """Read the key of the connection from standard input.
 
-    Unbuffered, because a thread that waits in Python's buffer would block the exit.
+    The read is unbuffered, because a thread that waits in Python's buffer would block the exit.
     """
     key = b""
     while len(key) < KEY_BYTES and (part := os.read(STANDARD_INPUT, KEY_BYTES - len(key))):
@@ -58,7 +58,7 @@ def read_key() -> bytes:
 
 
 def end_with_input() -> None:
-    """End this process when its standard input ends, because its starter has then ended."""
+    """End this process when its standard input ends, because then its starter has ended."""
     while os.read(STANDARD_INPUT, 1):
         pass
     os._exit(0)
@@ -67,7 +67,7 @@ def end_with_input() -> None:
 def die_with_starter() -> None:
     """Let the system kill this process when the thread that started it ends (on Linux).
 
-    This also works while a C function holds Python's lock.
+    This also works while a C function holds Python's lock (the GIL).
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):

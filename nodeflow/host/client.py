@@ -1,4 +1,4 @@
-"""Starts the engine process and exchanges messages with it, without Qt.
+"""The window's end of the engine process: it starts the process and exchanges messages, without Qt.
 
 Only `close` waits for the engine, and at most 2 seconds. One thread writes to the connection and
 one reads.
@@ -43,7 +43,7 @@ class EngineClient:
         threads: number of compute threads. None lets the engine choose.
 
     Attributes:
-        pulse: the engine's signs of life, readable in every state of the engine.
+        pulse: the engine's signs of life, readable even if the engine hangs.
     """
 
     def __init__(
@@ -166,8 +166,8 @@ class EngineClient:
     def _received(self, connection: Connection) -> Any:
         """Return the next message, or None at the end.
 
-        If a message cannot be unpickled (the program was updated while it runs), kill the engine,
-        because it would wait for ever.
+        If a message cannot be unpickled, because the program was updated while it ran, kill the
+        engine: it would wait for ever.
         """
         try:
             return connection.recv()

@@ -1,4 +1,4 @@
-"""Downloads of data sets, beside the other work of the engine."""
+"""Downloads of data sets in the engine process, on a thread beside its other work."""
 
 from __future__ import annotations
 

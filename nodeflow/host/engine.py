@@ -61,7 +61,7 @@ REST_SECONDS = 1.0
 
 
 class Engine(TrainingRequests):
-    """The handler of all requests.
+    """The handler of all requests of the window.
 
     Args:
         send: takes the messages. Any thread may call it.
@@ -192,7 +192,9 @@ class Engine(TrainingRequests):
         self._past.close()
 
     def _next_request(self) -> p.Request:
-        """Wait for a request. Meanwhile compute views, prepare runs and update derived nodes."""
+        """Wait for a request; while waiting, compute views, prepare runs and update derived
+        nodes.
+        """
         pauses = [
             (PREPARE_SECONDS, lambda: self._attempt(self._prepare_training, "Prepare")),
             (REST_SECONDS, lambda: self._pending.clear_up(self.collects_garbage)),
@@ -216,7 +218,9 @@ class Engine(TrainingRequests):
                     self._attempt(self._settle, "Settle")
 
     def _settle(self) -> None:
-        """Derive nodes again until a request arrives. Then send the previews that need them."""
+        """Derive stale nodes again until a request arrives. Then send the previews that need
+        them.
+        """
         assert self._evaluator is not None
         try:
             self._evaluator.settle(lambda: len(self._inbox) > 0)
@@ -232,7 +236,7 @@ class Engine(TrainingRequests):
         self._attempt(lambda: handler(request), type(request).__name__, number)
 
     def _attempt(self, action: Callable[[], None], what: str, number: int = -1) -> None:
-        """Call an action. Send Failed if it raises."""
+        """Call an action. If it raises an error, send a Failed message."""
         try:
             action()
         except Exception as error:
@@ -328,7 +332,9 @@ class Engine(TrainingRequests):
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        """Report the states running and idle, unless a training exists, which does that itself."""
+        """Report the states running and idle around this block, unless a training reports its
+        own state.
+        """
         says = self._training.control is None
         if says:
             self._send(p.State("running"))

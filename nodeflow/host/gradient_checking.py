@@ -1,4 +1,4 @@
-"""Gradient checks on a separate thread, beside the other work of the engine."""
+"""Gradient checks in the engine process, on a thread beside its other work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nodeflow.host import protocol as p
 
 
 class GradientChecking:
-    """The checks of one request at a time. A new request ends the previous checks.
+    """The runner of gradient checks, one request at a time. A new request ends the previous checks.
 
     Args:
         send: takes the messages. Any thread may call it.
@@ -40,7 +40,9 @@ class GradientChecking:
         variables: Mapping[str, np.ndarray],
         opened: Mapping[Any, DataSplits],
     ) -> None:
-        """Start checking with these variable values. GradientsChecked or Failed ends the checks."""
+        """Start checking with these values of variables. GradientsChecked or Failed reports the
+        end.
+        """
         self.cancel()
         self._stop = threading.Event()
         ready = {key: data for key, data in opened.items() if not _reads_files(data)}

@@ -12,7 +12,7 @@ from nodeflow.host.gradient_checking import GradientChecking
 
 
 class LongTasks:
-    """One task of each kind at a time.
+    """The runner of long tasks, at most one of each kind at a time.
 
     Args:
         send: takes the messages. Any thread may call it.
@@ -25,7 +25,7 @@ class LongTasks:
         self.stop_predicting = threading.Event()
 
     def cancel(self, request: p.Request) -> bool:
-        """Cancel a task if the request asks for it. Return whether it does."""
+        """Cancel a task if the request asks for that. Return whether it does."""
         if isinstance(request, p.CancelDownload):
             self.download.cancel()
         elif isinstance(request, p.CancelPredictions):
@@ -37,6 +37,6 @@ class LongTasks:
         return True
 
     def end(self) -> None:
-        """Cancel predictions and checks, because the engine ends."""
+        """Cancel predictions and checks, because the engine process ends."""
         self.stop_predicting.set()
         self.gradients.cancel()

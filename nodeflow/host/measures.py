@@ -1,4 +1,4 @@
-"""One number for each tensor, by which the window colours nodes and wires.
+"""One number for each tensor, by which the window colors nodes and wires.
 
 Measures of values come with the previews. Measures of gradients and updates, which only a training
 computes, are a view (`views.measures`).
@@ -46,7 +46,10 @@ _FLAT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def measure(of: str, tensor: Tensor, value: np.ndarray) -> Measured | None:
-    """Return a measure of a value, or why it has none. Return None if not in `OF_VALUES`."""
+    """Return the measure of a tensor's value, or the reason why it has none.
+
+    Return None if ``of`` is not one of the measures `OF_VALUES`.
+    """
     if of not in OF_VALUES:
         return None
     value = np.asarray(value)
@@ -69,7 +72,7 @@ def measure(of: str, tensor: Tensor, value: np.ndarray) -> Measured | None:
 
 
 def _op_of(tensor: Tensor) -> str:
-    """Return the op that computes a tensor. For a layer's output, it is inside the layer."""
+    """Return the op that computes a tensor; for a layer's output, the op inside the layer."""
     try:
         return resolve_alias(tensor).node.op.id
     except NodeflowError:
@@ -77,7 +80,9 @@ def _op_of(tensor: Tensor) -> str:
 
 
 def root_mean_square(array: np.ndarray) -> float | None:
-    """Return the root mean square of the finite elements without overflow. None without any."""
+    """Return the root mean square of the finite elements, without overflow; None if there are
+    none.
+    """
     values = measured(np.asarray(array)).astype(np.float64, copy=False).reshape(-1)
     with np.errstate(all="ignore"):
         squares = _sum_of_squares(values)
@@ -94,7 +99,7 @@ def root_mean_square(array: np.ndarray) -> float | None:
 
 
 def _sum_of_squares(values: np.ndarray) -> float:
-    """Return the sum of squares without BLAS, which is ten times as slow on a busy machine.
+    """Return the sum of squares without BLAS, which is ten times slower here on a busy machine.
 
     The threads of BLAS wait for each other.
     """

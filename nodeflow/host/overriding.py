@@ -1,4 +1,4 @@
-"""Values that the window puts in place of computed ones, as tensors of a changing graph."""
+"""Values by which the window overrides computed values, as tensors of a changing graph."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Overriding:
 
     @property
     def rows(self) -> Mapping[str, str]:
-        """The names of the rows that placeholders have instead of their own, by placeholder."""
+        """The mapping: placeholder -> name of the rows that override its data."""
         return self.request.rows
 
     def find(self, tensor_of: Callable[[str], Tensor]) -> set[Node]:

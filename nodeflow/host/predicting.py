@@ -1,4 +1,6 @@
-"""Predictions for every row of another file, with the trained variables: as rows, or as a file."""
+"""Predictions for every row of another file, with the trained variables, sent or written to a
+file.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ PREDICTION = "prediction"
 
 
 class Cancelled(Exception):
-    """The user cancelled the predictions."""
+    """The error that the user cancelled the predictions."""
 
 
 def predict(
@@ -39,7 +41,7 @@ def predict(
     memory: int | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Compute predictions and send them in parts. The last message reports the end.
+    """Compute predictions and send them in parts; the last message reports the end.
 
     Raises:
         DataError: the file cannot be read, or lacks a column. The message names it.
@@ -101,7 +103,7 @@ class _Report:
         self.done = 0
 
     def rows(self, rows: Iterator[Cells]) -> None:
-        """Send the first rows, up to the number that the request asks for."""
+        """Send the first of these rows in messages, up to the requested number."""
         waiting: list[Cells] = []
         for row in rows:
             waiting.append(row)
@@ -127,7 +129,7 @@ class _Report:
 
 
 def _write(path: str, columns: Cells, rows: Iterator[Cells], report: _Report) -> None:
-    """Write a CSV file, and replace the old one when the new one is complete."""
+    """Write a CSV file, which replaces the old one when it is complete."""
     target = Path(path)
     with writing(target), replacing(target, "text") as stream:
         writer = csv.writer(stream, lineterminator="\n")

@@ -1,7 +1,7 @@
-"""Entry point of the engine process: ``python -m nodeflow.host.process ADDRESS PULSE THREADS``.
+"""The entry point of the engine process: ``python -m nodeflow.host.process ADDRESS PULSE THREADS``.
 
 The process reads the key of the connection from standard input, which then stays open. It exits
-when standard input closes, because the window has then ended. On Linux, the system also kills the
+when standard input closes, because then the window has ended. On Linux, the system also kills the
 process if a node holds Python's lock at that time.
 """
 
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 class Progress:
-    """A writer of progress messages: one for each further tenth of a long computation."""
+    """A writer of progress messages: one after each tenth of a long computation."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write

@@ -1,4 +1,4 @@
-"""Profiles a document: a few training steps, or a run of all tensors without a consumer."""
+"""The profile of a document: a few training steps, or a run of all tensors without a consumer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ STEPS = 3
 def measure(
     task: Task, variables: Mapping[str, np.ndarray], threads: int | None, request: int
 ) -> Profiled:
-    """Time every compiled kernel, in a separate session that starts from these variables.
+    """Return the times of all compiled kernels, measured in a separate session with these
+    variables.
 
     Raises:
         NodeflowError: an error in the document, its data, or the run.

@@ -119,7 +119,7 @@ class Evaluate:
 class ShowData:
     """A request to compute previews and tensors on other data from now on.
 
-    The next previews say which data they show.
+    The next previews name these data.
 
     Args:
         split: the split of every data set. A data set without this split shows the split it has.
@@ -155,7 +155,7 @@ class ShownIteration:
 
 @dataclass(frozen=True)
 class Measure:
-    """A request to send a measure of each tensor with its preview (`Measured`). Empty for none."""
+    """A request to send this measure of each tensor with its preview (`Measured`); "" ends it."""
 
     of: str = ""
 
@@ -198,7 +198,8 @@ class SetThreads:
 
 @dataclass(frozen=True)
 class SetMemory:
-    """The bytes that the values of a run or training step may take. None means the free memory.
+    """The memory, in bytes, that the values of a run or training step may take; None: all free
+    memory.
 
     Applies from the next training and the next predictions.
     """
@@ -208,7 +209,9 @@ class SetMemory:
 
 @dataclass(frozen=True)
 class FollowEdits:
-    """A request to pass edits to running trainings, or to stop that. Answered by EditState."""
+    """A request to pass edits to running trainings, or to stop doing so. The answer is
+    EditState.
+    """
 
     on: bool
 
@@ -243,7 +246,7 @@ class SetBudget:
 
 @dataclass(frozen=True)
 class Keep:
-    """The folder in which a training keeps its state while it runs.
+    """The folder in which the state of a training is kept while it runs.
 
     Args:
         every: the interval at which the state is written, as text.
@@ -261,7 +264,7 @@ class Train:
 
     Args:
         resume: continue from the current weights.
-        file: the file of the document, which identifies its runs. Empty where it has none.
+        file: the file of the document, which identifies its runs. Empty if it has none.
         branch: branch off before this step (from 1) of the previous training, or of ``branch_run``.
         branch_run: the kept run to branch from. Empty for the previous training.
         files: the kinds of files that the training writes for other programs, each with the
@@ -298,7 +301,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Stop:
-    """A request to stop the training after the current step, or the run. Trained values stay."""
+    """A request to stop the run, or the training after its current step. Trained values stay."""
 
 
 @dataclass(frozen=True)
@@ -375,7 +378,7 @@ Request = (
 
 @dataclass(frozen=True)
 class Ready:
-    """The engine process is ready, or its number of threads has changed."""
+    """The message that the engine process is ready, or that its number of threads has changed."""
 
     pid: int
     threads: int
@@ -383,16 +386,16 @@ class Ready:
 
 @dataclass(frozen=True)
 class Resync:
-    """The mirror cannot apply a change and needs the whole document."""
+    """The message that the mirror cannot apply a change and needs the whole document."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class State:
-    """The state ``idle``, ``running``, ``training`` or ``paused``. ``tier`` is set while training.
+    """The engine's state: ``idle``, ``running``, ``training`` or ``paused``.
 
-    Computations beside a training do not change the state.
+    ``tier`` is set while training. Computations beside a training do not change the state.
     """
 
     state: str
@@ -531,7 +534,9 @@ class Printed:
 
 @dataclass(frozen=True)
 class Failed:
-    """The error of a request that failed. The request changed nothing, and the engine is idle."""
+    """The error of a request that failed. The request has changed nothing, and the engine is
+    idle.
+    """
 
     request: int
     what: str
@@ -540,7 +545,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Died:
-    """The engine process ended unexpectedly. The client creates this message.
+    """The message that the engine process ended unexpectedly. The client creates it.
 
     ``doing`` is the node that the engine computed at that time: ``mix (blend, blend.py, line 4)``.
     """

@@ -1,8 +1,8 @@
 """Signs of life of the engine process, in a page of memory that the window shares.
 
-The engine increments a count twice a second and writes the node that it computes. The window can
-read both when the process is stopped, holds Python's lock or has crashed, and when the connection
-is full.
+The engine increments a count twice a second and writes the name of the node that it computes. The
+window can read both even if the process is stopped, holds Python's lock or has crashed, or if the
+connection is full.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _COUNT, _TEXT = 8, 512
 
 
 class Pulse:
-    """One end of the page. The window creates it, and the engine opens it by its name.
+    """A view of the shared page. The window creates the page, and the engine opens it by its name.
 
     Attributes:
         name: the name of the page: a descriptor that the engine inherits, or on Windows a tag.
@@ -49,7 +49,9 @@ class Pulse:
     # ---- the engine's end -------------------------------------------------------------------
 
     def beat(self) -> None:
-        """Start counting on a separate thread. It pauses while another one holds Python's lock."""
+        """Start counting on a separate thread. It pauses while another thread holds Python's
+        lock.
+        """
         threading.Thread(target=self._count, name="nodeflow-pulse", daemon=True).start()
 
     def _count(self) -> None:
@@ -68,12 +70,12 @@ class Pulse:
 
     @property
     def beats(self) -> int:
-        """The current count of the engine. 0 before it begins."""
+        """The engine's count; 0 before the engine starts counting."""
         return int.from_bytes(self._page[:_COUNT], "little")
 
     @property
     def doing(self) -> str:
-        """The current computation of the engine, or the last before it ended. Empty if unknown."""
+        """The engine's current computation, or its last one before it ended; "" if unknown."""
         text = bytes(self._page[_COUNT : _COUNT + _TEXT])
         return text.partition(b"\0")[0].decode("utf-8", "replace")
 

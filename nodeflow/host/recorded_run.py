@@ -1,4 +1,4 @@
-"""The contents of a recording, which pages are drawn from."""
+"""The content of a recording of a run, from which web pages are drawn."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nodeflow.run_store.curves import Curve
 
 @dataclass(frozen=True)
 class RecordedStep:
-    """A step with its values.
+    """The values of a recorded step.
 
     Attributes:
         values: previews by the names of nodes.
-        views: contents of the views on nodes, by their names.
+        views: contents of the views on nodes, by the names of nodes.
     """
 
     step: int

@@ -3,7 +3,7 @@
 It holds versions and facts about the machine, settings, warnings and errors from the end of the
 window's log, and the last crash. It contains only the data and graphs that the user adds. File
 names in settings and the output of print ops are left out. The home folder becomes ``~``, and the
-names of user and machine become USER and HOST. Nothing here opens a network connection.
+names of user and machine become USER and HOST. This module opens no network connection.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Part:
     """One file of a report.
 
     Attributes:
-        what: the content in a few words.
+        what: a few words about the content.
     """
 
     name: str
@@ -55,14 +55,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Places:
-    """The places of the window's settings and log."""
+    """The paths of the window's settings and log."""
 
     settings: Path
     logs: Path
 
     @staticmethod
     def usual() -> Places:
-        """Return the places of the current user."""
+        """Return the paths for the current user."""
         if sys.platform == "darwin":
             library = home() / "Library"
             return Places(library / "Preferences/nodeflow/window.ini", library / "Caches/nodeflow")
@@ -161,7 +161,7 @@ def _log(folder: Path) -> str:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file, or an empty text where there is none."""
+    """Return the text of a file, or "" if there is no such file."""
     try:
         return read_bytes(path).decode(errors="replace")
     except (OSError, FileProblem):

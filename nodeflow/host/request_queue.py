@@ -1,8 +1,8 @@
 """Requests on their way to the engine: adding one never waits, and outdated requests are dropped.
 
 Both ends use such a queue: the window until the pipe accepts the requests, the engine until it is
-free. The queue stays small even if the other side is slow. A request that only asks for the latest
-state replaces an older one of its kind, and many changes are joined into one. Requests that the
+free. The queue stays small even if the reader is slow. A request that only asks for the latest
+state replaces an older request of its kind, and many changes are joined into one. Requests that the
 user made, such as Run, Train and Save weights, keep their order.
 """
 
@@ -34,7 +34,7 @@ _LATEST = (
 
 
 class RequestQueue:
-    """A queue for several threads."""
+    """A queue of requests that several threads may use."""
 
     def __init__(self) -> None:
         self._waiting: list[p.Request] = []
@@ -47,7 +47,7 @@ class RequestQueue:
         """Add a request at the end, and drop the requests that it replaces.
 
         Raises:
-            EngineBusy: `MOST_WAITING` requests wait already.
+            EngineBusy: `MOST_WAITING` requests are waiting already.
         """
         with self._changed:
             request = self._replace(request)
@@ -82,7 +82,9 @@ class RequestQueue:
             self._waiting.clear()
 
     def _replace(self, request: p.Request) -> p.Request:
-        """Drop the older requests that a new one replaces, back to the last one to stay."""
+        """Drop older requests that a new request replaces, back to the last request that must
+        stay.
+        """
         kind, position = _kind(request), len(self._waiting)
         whole = isinstance(request, p.SyncDocument)
         if kind is None and not whole:
@@ -100,7 +102,9 @@ class RequestQueue:
         return request
 
     def _join_changes(self) -> None:
-        """Join neighbouring changes if over `MOST_CHANGES` follow the last request that stays."""
+        """Join adjacent changes if more than `MOST_CHANGES` follow the last request that must
+        stay.
+        """
         start = len(self._waiting)
         while start and not _stays(self._waiting[start - 1]):
             start -= 1
@@ -114,19 +118,21 @@ class RequestQueue:
 
 
 def _kind(request: p.Request) -> Hashable:
-    """Return a key that equals the key of replaced requests, or None for a request that stays."""
+    """Return a key that a request shares with the requests it replaces; None if it replaces
+    none.
+    """
     if isinstance(request, p.Evaluate):
         return ("live values", request.follow) if request.watch else None
     return type(request) if isinstance(request, _LATEST) else None
 
 
 def _stays(request: p.Request) -> bool:
-    """Return whether the user made the request, so that it keeps its place."""
+    """Return whether the user made the request, so that it must keep its place."""
     return _kind(request) is None and not isinstance(request, (p.SyncChange, p.SyncDocument))
 
 
 def _is_of_document(request: p.Request) -> bool:
-    """Return whether loading the whole document makes the request obsolete."""
+    """Return whether a request becomes obsolete when the whole document is loaded."""
     live = isinstance(request, p.Evaluate) and request.watch
     return live or isinstance(request, p.SyncChange)
 

@@ -1,4 +1,4 @@
-"""The messages to and from the process that compares runs."""
+"""The messages to and from the process that shows views of several runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AskRunViews:
 
 @dataclass(frozen=True)
 class RunView:
-    """The view of one run.
+    """The answer with the view of one run.
 
     Attributes:
         note: a remark about its data or weights that the user has to know.

@@ -1,8 +1,8 @@
-"""The process that shows views of kept runs side by side: ``-m nodeflow.host.run_views``.
+"""The process that computes views of kept runs side by side: ``-m nodeflow.host.run_views``.
 
 Each run has a separate graph, weights and session here. The document, its training and its values
-stay untouched, and nothing waits. Requests and answers are pickles, each preceded by its length.
-The process ends when its input ends.
+stay untouched, and nothing in the window waits. Requests and answers are pickles, each preceded by
+its length. The process ends when its input ends.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ OTHER_DATA = "on the data of the first run"
 
 
 class ComparedRuns:
-    """The compared runs, each with a separate session."""
+    """The runs being compared, each with a separate session."""
 
     def __init__(self) -> None:
         self._opened: dict[Any, Any] = {}
         self._known: dict[tuple[str, str, bool], tuple[Session, ViewSource, str]] = {}
 
     def views(self, request: AskRunViews) -> Iterator[RunView]:
-        """Yield the view of each run, in order. The view of a run that fails carries the error."""
+        """Yield the view of each run, in order. If a run fails, its view has the error."""
         first = request.runs[0] if request.runs else ""
         self._forget_others(request)
         for run in request.runs:
@@ -116,7 +116,7 @@ def same_data(document: Document, first: Document) -> bool:
     """Make the datasets of a document read the data of another document.
 
     A dataset node takes the data of the node with the same name, or of the only node. If the other
-    preparation of columns would change the types of the outputs, the node keeps its own
+    node prepares columns so that the types of the outputs would change, the node keeps its own
     preparation.
 
     Returns:
@@ -164,7 +164,7 @@ def read(stream: BinaryIO) -> Any:
 
 
 def main() -> int:
-    """Compute views of kept runs in a process of its own, as requested on standard input.
+    """Compute views of kept runs, as requested on standard input, in a separate process.
 
     Return the exit status when the input ends.
     """

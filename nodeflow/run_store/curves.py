@@ -1,4 +1,4 @@
-"""Curves of a run: how they are stored in pieces and assembled."""
+"""Curves of a run: they are stored in pieces, and joined when they are read."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def by_phase(losses: Curve, schedule: Schedule) -> dict[str, Curve]:
 
 @dataclass(frozen=True)
 class Piece:
-    """The losses of consecutive steps.
+    """The losses of consecutive steps, stored together.
 
     Attributes:
         first: number of the first step.
@@ -74,7 +74,7 @@ class Piece:
         return self.first + len(self.losses) - 1
 
     def data(self) -> bytes:
-        """Return the bytes of the losses: as float32 if that is exact, else as float64."""
+        """Return the losses as bytes: as float32 if that is exact, else as float64."""
         short = self.losses.astype("<f4")
         same = np.array_equal(short.astype("<f8"), self.losses, equal_nan=True)
         return (short if same else self.losses.astype("<f8")).tobytes()
@@ -90,7 +90,7 @@ def piece_of(first: int, count: int, data: bytes, marks: bytes) -> Piece:
 
 
 def checksum(run: str, step: int, *parts: bytes) -> int:
-    """Return a checksum of arrays, bound to their run and to a step or epoch."""
+    """Return a checksum of arrays that includes their run and a step or epoch."""
     found = zlib.crc32(f"{run} {step}".encode())
     for part in parts:
         found = zlib.crc32(part, found)
@@ -98,7 +98,7 @@ def checksum(run: str, step: int, *parts: bytes) -> int:
 
 
 def joined(pieces: Sequence[Piece]) -> list[Piece]:
-    """Join neighbouring pieces, ordered by first step."""
+    """Join adjacent pieces, which are ordered by first step."""
     found: list[list[Piece]] = []
     for piece in pieces:
         if found and piece.first == found[-1][-1].last + 1:
@@ -133,7 +133,7 @@ def loss_curve(pieces: Sequence[Piece], epochs: Curve, steps_per_epoch: int) -> 
 
 
 def epochs_at(step: np.ndarray, epochs: Curve, steps_per_epoch: int) -> np.ndarray:
-    """Return the elapsed epochs at each step, from the steps per epoch or the epochs' ends."""
+    """Return the epochs elapsed at each step, from the steps per epoch or the ends of epochs."""
     if steps_per_epoch:
         return step / steps_per_epoch
     if not len(epochs):

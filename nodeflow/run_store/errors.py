@@ -6,7 +6,7 @@ from nodeflow.errors import FileProblem
 
 
 class RunStoreProblem(FileProblem):
-    """The store of runs is damaged, full, read-only, or written by a later version of nodeflow.
+    """A store of runs that is damaged, full, read-only, or written by a later version of nodeflow.
 
     Remedy: Free some space, or name another folder in NODEFLOW_RUNS; trainings go on without it.
 
@@ -18,12 +18,12 @@ class RunStoreProblem(FileProblem):
 
 
 class UnknownRun(RunStoreProblem):
-    """No run, or more than one, has this id or name.
+    """An id or name that no run has, or more than one.
 
     Remedy: Use an id or name that nodeflow runs list prints.
 
     Attributes:
-        several: whether there is more than one.
+        several: whether more than one run has it.
     """
 
     several = False

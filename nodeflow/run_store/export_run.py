@@ -36,7 +36,9 @@ def curve_json(curve: Curve) -> dict[str, Any]:
 
 
 def curve_rows(curves: Mapping[str, Curve]) -> Iterator[list[Any]]:
-    """Yield titles, and a row for each step, with metrics in the row of an epoch's last step."""
+    """Yield a row of titles, then a row for each step; metrics are in the row of an epoch's last
+    step.
+    """
     loss = curves[LOSS]
     others = [curve for name, curve in curves.items() if name != LOSS]
     yield ["step", "epoch", "seconds", LOSS, *(curve.name for curve in others)]
@@ -64,7 +66,7 @@ def curves_csv(curves: Mapping[str, Curve]) -> str:
 def export(store: RunStore, run: Run, folder: Path) -> list[str]:
     """Write a run to a new folder and return the names of the files.
 
-    Leave out damaged parts; the store gives a notice of each.
+    Leave out damaged parts; the store has a notice about each.
 
     Raises:
         RunStoreProblem: the folder exists and is not empty, or cannot be written to.

@@ -58,7 +58,9 @@ class KeptRun(Run):
 
     @functools.cached_property
     def curves(self) -> dict[str, Curve]:
-        """The curves by name: ``training loss`` (of each step), ``epoch loss`` and metric keys."""
+        """The curves by name: ``training loss`` (of each step), ``epoch loss`` and the keys of
+        metrics.
+        """
         return self._read(lambda store: store.curves(self))
 
     @property
@@ -73,14 +75,14 @@ class KeptRun(Run):
 
     @functools.cached_property
     def events(self) -> list[RunEvent]:
-        """The events while it trained, such as pauses and edits."""
+        """The events during the training, such as pauses and edits."""
         return self._read(lambda store: store.events(self))
 
     @property
     def edits(self) -> tuple[RunEdit, ...]:
-        """Changes made while it trained and, for a branch, before it continued.
+        """Changes made during the training and, for a branch, before it continued.
 
-        Each has the last step before it, and the change in words.
+        Each has the number of the last step before it, and the change in words.
         """
         return self._read(lambda store: history(store, self).edits)
 
@@ -94,7 +96,7 @@ class KeptRun(Run):
 
     @property
     def text(self) -> str:
-        """The graph as the text of a .flow file. Raises RunStoreProblem if there is none."""
+        """The graph as the text of a .flow file; raises RunStoreProblem if there is none."""
         return self._read(lambda store: store.graph_text(self))
 
     def graph(self, allow_data: Iterable[str | os.PathLike[str]] = ()) -> Graph:
@@ -113,7 +115,7 @@ class KeptRun(Run):
         return graph_of(document)
 
     def weights(self, best: bool = False) -> dict[str, np.ndarray]:
-        """Return the variables of the final, or of the best epoch, by name.
+        """Return the variables at the end, or after the best epoch, by name.
 
         Raises:
             RunStoreProblem: they were not kept.
@@ -269,7 +271,7 @@ def recorded(begun: KeptTraining, name: str | None) -> Iterator[Event]:
 
 
 def _warning(events: Iterator[Event]) -> Iterator[Event]:
-    """Yield the events. Emit the problem of a run as a warning."""
+    """Yield the events; if the run cannot be kept, also emit a warning."""
     for event in events:
         if isinstance(event, RunKept) and event.problem:
             warnings.warn(event.problem, stacklevel=3)
@@ -277,7 +279,7 @@ def _warning(events: Iterator[Event]) -> Iterator[Event]:
 
 
 def _kept(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a training function record its trainings as runs."""
+    """Return a training function that also records its trainings as runs; a decorator."""
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

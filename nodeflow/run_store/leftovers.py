@@ -1,4 +1,6 @@
-"""Removes leftovers of killed processes from the store: temporary files, files of deleted runs."""
+"""Removal of what killed processes left in the store: temporary files, and files of deleted
+runs.
+"""
 
 from __future__ import annotations
 

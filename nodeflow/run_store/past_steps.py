@@ -1,4 +1,4 @@
-"""Access to the steps of a finished run, computed again from its graph, data and snapshots."""
+"""The steps of a finished run, computed again from its graph, data and snapshots."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RunPast:
     Attributes:
         run: the run.
         past: the input of `Replay`; for an edited training, its part with the newest graph.
-        tasks: the trained documents, built, by `Past.start`; empty where a training was given.
+        tasks: `Past.start` -> the built document of that part; empty if a training was given.
         differing: everything that has changed, in words: ``the data of x``, ``the version of
             numpy``.
     """
@@ -67,7 +67,10 @@ class RunPast:
         return found
 
     def at(self, step: int) -> tuple[Past, Task | None]:
-        """Return the part that made a step, and its built document (None for a given training)."""
+        """Return the part of the training that made a step, and its document, built.
+
+        The document is None if a training was given.
+        """
         past = self.past.at(step)
         return past, self.tasks.get(past.start)
 
@@ -90,7 +93,7 @@ class RunPast:
             )
 
     def notices(self, differs_from: int | None) -> tuple[str, ...]:
-        """Return notices about values that were computed again.
+        """Return notices for the user about values that were computed again.
 
         Args:
             differs_from: the first step whose loss differs from the recorded one, see `Replay`.
@@ -121,7 +124,7 @@ def open_past(
     allow_data: Iterable[str | Path] = (),
     threads: int | None = None,
 ) -> RunPast:
-    """Return the data for computing the steps of a run again. Reads the run's data.
+    """Read the data of a run, and return everything that is needed to compute its steps again.
 
     Args:
         training: returns the training, instead of the run's text.
@@ -153,7 +156,7 @@ def open_past(
 
 
 def _kept(store: RunStore, run: Run) -> dict[int, KeptPast]:
-    """Return the kept parts of a run, by the step before the first one of each graph."""
+    """Return the snapshots of each part of a run, by the last step before that part."""
     edits = [0, *store.edits(run)]
     paths = {after: store.checked(run, past_file(after)) for after in edits}
     if run.status == RUNNING:
@@ -173,7 +176,7 @@ def _kept(store: RunStore, run: Run) -> dict[int, KeptPast]:
 def _task(
     store: RunStore, run: Run, after: int, allow_data: Iterable[str | Path], **how: Any
 ) -> Task:
-    """Return the graph of the run after a step. Paths of data start at the place of its file."""
+    """Return the run's graph after a step; relative data paths start at the folder of its file."""
     document = flow.loads(store.graph_text(run, after))
     if run.file:
         document.path = Path(run.file)
@@ -183,7 +186,7 @@ def _task(
 
 
 def _training(task: Task, kept: KeptPast) -> Training:
-    """Return the original training, whose settings may differ from the file's settings."""
+    """Return the training as it was, with the recorded settings instead of the file's."""
     about = kept.about
     if about["stream"]:
         raise RunStoreProblem(
@@ -240,7 +243,7 @@ def _progress(store: RunStore, run: Run, kept: KeptPast) -> Progress:
 
 
 def _without_gaps(losses: Curve) -> np.ndarray:
-    """Return the losses up to the first missing step, which a failed write may leave."""
+    """Return the losses up to the first missing step. A failed write may leave such a gap."""
     gaps = np.flatnonzero(np.diff(losses.step) != 1)
     return losses.values[: gaps[0] + 1] if len(gaps) else losses.values
 
@@ -249,7 +252,7 @@ def _without_gaps(losses: Curve) -> np.ndarray:
 
 
 def _differing(store: RunStore, run: Run, training: Training) -> Iterator[str]:
-    """Yield the differences from the time when the run trained."""
+    """Yield in words what has changed since the run trained."""
     changed = [name for name, said in _fed(store, training).items() if _differs(run, name, said)]
     if changed:
         yield f"the data of {', '.join(changed)}"
@@ -282,7 +285,7 @@ def _fed(store: RunStore, training: Training) -> dict[str, Mapping[str, Any]]:
 
 
 def _run_out(steps: Any) -> tuple[str, bool]:
-    """Return the result of a computation in pieces."""
+    """Run a generator to its end, and return its result."""
     while True:
         try:
             next(steps)

@@ -1,4 +1,4 @@
-"""Runs and checkpoints: the name of a run stands for its folder of checkpoints."""
+"""Resuming by the name of a run, which stands for its folder of checkpoints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodeflow.train.saving.checkpoint_state import checkpoint_exists
 
 
 def states_of(keeping: Keeping) -> Mapping[str, Any]:
-    """Return the fields of `About` that concern the checkpoints of a training."""
+    """Return the fields of `About` about the checkpoints of a training."""
     resume, states = keeping.resume, keeping.checkpoint
     if states is None and resume is not None:
         states = resume.parent if checkpoint_exists(resume) else resume

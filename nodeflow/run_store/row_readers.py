@@ -24,7 +24,7 @@ from nodeflow.train.saving.plain_values import listed, real, table, text
 
 
 def graph_digest(graph: str) -> str:
-    """Return the key of a graph's text; empty for an empty text."""
+    """Return the digest of a graph's text, by which the text is stored; "" for an empty text."""
     data = graph.encode(errors="surrogatepass")
     return blake2b(data, digest_size=16).hexdigest() if graph else ""
 
@@ -71,7 +71,7 @@ def event_of_row(row: Mapping[str, Any]) -> RunEvent:
 
 
 def _changes(value: Any) -> None:
-    """Check that a value maps names of settings to pairs of old and new values."""
+    """Raise an error unless a value maps names of settings to pairs of old and new values."""
     for sides in table(value).values():
         _, _ = listed(sides)
 
@@ -87,12 +87,12 @@ NEEDED = frozenset({"node", "attr", "value"})
 
 
 def tier_of_row(row: Mapping[str, Any]) -> tuple[int, str]:
-    """Return a first step and its tier."""
+    """Return a step, and the tier that runs the steps from it on."""
     return integer(row["first"]), text(row["tier"])
 
 
 def epoch_of_row(row: Mapping[str, Any]) -> Epoch:
-    """Return the end of an epoch, without its tables."""
+    """Return the end of an epoch, without the tables of its metrics."""
     loss = optional(real)(row["loss"])
     return Epoch(
         integer(row["epoch"]),

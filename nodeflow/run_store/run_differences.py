@@ -1,4 +1,5 @@
-"""Differences between two runs: their last common step, the edits since then, and the final facts.
+"""Differences between two runs: their last common step, the edits after it, and the facts at the
+end.
 
 The facts are settings, data, versions and graph.
 """
@@ -18,7 +19,7 @@ from nodeflow.run_store.store import RunStore
 
 @dataclass(frozen=True)
 class Change:
-    """One difference between two runs. A value is None where a run lacks it.
+    """One difference between two runs. A value is None if a run lacks it.
 
     Attributes:
         section: ``settings``, ``data``, ``versions`` or ``machine``.
@@ -83,7 +84,9 @@ def _parted(before: History, after: History) -> tuple[Run, int] | None:
 
 
 def _ends(found: History) -> list[tuple[Run, int]]:
-    """Return each run of a lineage, with its last step before the next run branched off."""
+    """Return each run of a lineage, with its last step before the next run of the lineage
+    branched off.
+    """
     steps = [child.parent_step or 0 for child in found.runs[1:]]
     return list(zip(found.runs, [*steps, found.run.steps], strict=True))
 

@@ -1,8 +1,8 @@
-"""The settings and graph of a run at each step, and the edits that led there.
+"""The settings and graph of a run at each step, and the edits that led to them.
 
 The history of a branch consists of the parent's history up to the step where it branched, the
-changes made before it went on, and its own edits. Comparison, details, plots and the command line
-all read it here.
+changes made before the branch continued, and its own edits. Comparison, details, plots and the
+command line all read it here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MOST_PARENTS = 1000
 
 @dataclass(frozen=True)
 class RunEdit:
-    """A change made while a run trained, or before a branch went on.
+    """A change made while a run trained, or before a branch continued.
 
     Attributes:
         step: the last step before the change took effect.
@@ -106,7 +106,7 @@ def edits_of(run: str, events: Iterable[RunEvent]) -> Iterator[RunEdit]:
 
 
 def _edits(store: RunStore, run: Run) -> list[RunEvent]:
-    """Return the events that are edits, without damaged events, which lack some fields."""
+    """Return the events that are edits. Leave out damaged events, which lack some fields."""
     return [event for event in store.events(run) if _is_whole(event)]
 
 
@@ -205,7 +205,7 @@ def _name(event: RunEvent) -> str:
 
 
 def _undo(settings: dict[str, Any], event: RunEvent) -> None:
-    """Restore the settings from before an edit."""
+    """Restore the settings to their values from before an edit."""
     if event.kind == NUMBER:
         settings[_name(event)] = event.data.get("before")
         return
@@ -257,7 +257,7 @@ def _own_document(
 
 
 def _set_numbers(document: Document, events: Iterable[RunEvent]) -> None:
-    """Set the numbers in a document that were changed since it was stored."""
+    """Set the numbers in a stored document that events changed after it was stored."""
     since: dict[tuple[str, str], float] = {}
     for event in events:
         if event.kind == NUMBER:

@@ -1,4 +1,4 @@
-"""A run as read from the store: plain data."""
+"""A run as read from the store, as plain data."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class RunEvent:
 
 
 def run_of(row: sqlite3.Row) -> Run:
-    """Return the readable part of a run in a row. If its process is gone, it is interrupted."""
+    """Return the run in a row, as far as it is readable; interrupted if its process has ended."""
     cells = Cells(row)
     values: dict[str, Any] = {name: cells.get(name, *how) for name, how in COLUMNS.items()}
     values["id"] = cells.get("id", _id, shown_id(row["id"]))
@@ -151,7 +151,9 @@ def _id(value: Any) -> str:
 
 
 def shown_id(value: Any) -> str:
-    """Return the id to show for a row. A user can give it to delete even a damaged row."""
+    """Return the id to show for a row. A user can delete a row by it, even if the row is
+    damaged.
+    """
     data = value if isinstance(value, bytes) else str(value).encode(errors="backslashreplace")
     shown = data.decode(errors="backslashreplace")
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown) or "damaged"
@@ -167,7 +169,7 @@ def is_id(text: str) -> bool:
 
 
 def date_text(seconds: float) -> str:
-    """Return the date and time for seconds since 1970. A damaged row may hold any number."""
+    """Return the date and time for seconds since 1970; a damaged row may hold any number."""
     if not is_date(seconds):
         return "at an unknown time"
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
@@ -177,12 +179,12 @@ def date_text(seconds: float) -> str:
 
 
 def this_process() -> str:
-    """Return the key of a run's process: machine and process number."""
+    """Return the key of this process, stored with a run: machine and process number."""
     return f"{platform.node()} {os.getpid()}"
 
 
 def is_alive(process: str, updated: float) -> bool:
-    """Return whether the process of a run still trains, as far as known."""
+    """Return whether the process of a run still trains, as far as can be known."""
     if time.time() - updated > SILENT_SECONDS:
         return False
     machine, _, number = process.rpartition(" ")
@@ -206,7 +208,7 @@ def dumps(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a value in JSON's types. Values of other types become text."""
+    """Return a value in JSON's types; values of other types become text."""
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""A step of a run as Python reads it: `KeptRun.at`."""
+"""A step of a run, as `KeptRun.at` returns it in Python."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from nodeflow.train.rewind.stream_replay import replay_of
 class RunStep:
     """The values of one step of a run, computed again with the same bits, if nothing has changed.
 
-    Variables have their values from before the step's updates; batch, dropout and gradients belong
-    to the step. A ``with`` statement frees its memory at the end.
+    Variables have their values from before the step's updates; batch, dropout and gradients are
+    those of the step. A ``with`` statement frees the memory at its end.
 
     Attributes:
         graph: the graph of this step, which edits may have changed.
@@ -91,8 +91,9 @@ class RunStep:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """All changes since the run: data, version, processor, and the first step with another
-        loss."""
+        """All changes since the run: data, version, processor, and the first step whose loss
+        differs.
+        """
         return self._found.notices(self.differs_from)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ def table(runs: Iterable[Run]) -> list[str]:
 
 
 def row(run: Run) -> tuple[str, ...]:
-    """Return the cells of a run."""
+    """Return the cells of a run in the table."""
     metrics = "  ".join(f"{name} {figure(value)}" for name, value in run.metrics.items())
     return (
         f"{run.id}{' *' if run.star else ''}",
@@ -32,7 +32,7 @@ def row(run: Run) -> tuple[str, ...]:
 
 
 def figure(value: float) -> str:
-    """Return a number as terminals show it."""
+    """Return a number as text for terminals."""
     return plain(number(value))
 
 

@@ -1,4 +1,4 @@
-"""The size limit of the store: starred runs stay, and the newest of the others."""
+"""The size limit of the store: runs with a star stay, and the newest of the other runs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def limit(store: RunStore) -> int:
-    """Return how many bytes the runs may take."""
+    """Return how many bytes all runs together may take."""
     said = store.setting(SETTING)
     return int(said) if said and said.isdigit() else USUAL_BYTES
 
 
 def set_limit(store: RunStore, bytes: int) -> None:
-    """Set how many bytes the runs may take, and delete the excess."""
+    """Set how many bytes all runs together may take, and delete runs over the limit."""
     store.set_setting(SETTING, str(bytes))
     tidy(store)
 
@@ -53,7 +53,7 @@ def used_bytes(store: RunStore, runs: Sequence[Run]) -> int:
 
 
 def tidy(store: RunStore, keep: str = "") -> list[Run]:
-    """Delete short and old runs over the limits, and return them.
+    """Delete runs over the limits, short trainings and the oldest first; return the deleted runs.
 
     Args:
         keep: id of a run that is not deleted for its size.
@@ -74,12 +74,14 @@ def tidy(store: RunStore, keep: str = "") -> list[Run]:
 
 
 def stays(run: Run) -> bool:
-    """Return whether only the user may delete a run. The age of a damaged run is unknown."""
+    """Return whether only the user may delete a run, such as a damaged run, whose age is
+    unknown.
+    """
     return run.star or run.status in (RUNNING, DAMAGED)
 
 
 def too_short(runs: Sequence[Run]) -> list[Run]:
-    """Return the short trainings beyond the limit for their file."""
+    """Return the short trainings that exceed the limit for their file."""
     by_file: dict[str, list[Run]] = defaultdict(list)
     for run in runs:  # the newest runs come first
         if run.seconds < SHORT_SECONDS and not stays(run) and not run.tags:

@@ -1,4 +1,4 @@
-"""The store of runs, which writes, finds and reads runs."""
+"""The store of runs, which writes, finds and reads them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ PAST, STATES = "past.safetensors", "states"
 
 
 def past_file(after: int) -> str:
-    """Return the file name of the snapshots after an edit; 0 stands for the beginning."""
+    """Return the name of the file with the snapshots after an edit; 0 means the start of the
+    training.
+    """
     return f"past-{after}.safetensors" if after else PAST
 
 
@@ -86,12 +88,12 @@ EDITABLE = ("name", "star", "colour", "note", "tags")
 
 @dataclass
 class Batch:
-    """The additions to a run in one write.
+    """The records that one write adds to a run.
 
     Attributes:
         run: its current facts, without curves.
         pieces: losses, in order.
-        tiers: (first step, tier) of new stretches.
+        tiers: (first step, tier) wherever the tier changed.
         graphs: (last step before, text) of graphs after edits.
     """
 
@@ -169,7 +171,9 @@ class RunStore:
 
     @property
     def journal(self) -> str:
-        """``wal``, ``delete`` for a rollback journal, or empty where nothing was kept yet."""
+        """The journal mode: ``wal``, ``delete`` for a rollback journal, or "" if no run was ever
+        kept.
+        """
         return self._database.journal if self._database else ""
 
     def used_bytes(self) -> int:
@@ -194,7 +198,7 @@ class RunStore:
 
     @contextlib.contextmanager
     def leaving_out(self) -> Iterator[None]:
-        """Turn the error of an unreadable file in the block into a notice."""
+        """Turn the error about an unreadable file in this block into a notice."""
         try:
             yield
         except FileProblem as error:
@@ -254,7 +258,7 @@ class RunStore:
 
     @_written
     def go_on(self, run: Run, step: int) -> None:
-        """Let a run continue after a step, and delete all later records."""
+        """Let a run continue after a step; delete all its later records."""
         self.database.run(
             "UPDATE runs SET status = ?, ending = '', process = ?, updated = ? WHERE id = ?",
             (RUNNING, this_process(), run.updated, run.id),
@@ -400,7 +404,7 @@ class RunStore:
 
     @_written
     def note_file(self, run: str, name: str, owner: str) -> None:
-        """Store the owner of a file's checksums; an empty owner while it is being written."""
+        """Store the owner of a file's checksums; "" while the file is being written."""
         self.database.run("DELETE FROM files WHERE run = ? AND name = ?", (run, name))
         if owner:
             self.database.run("INSERT INTO files VALUES (?, ?, ?)", (run, name, owner))
@@ -413,7 +417,7 @@ class RunStore:
         return sorted(found, key=lambda run: (-run.created, run.id))
 
     def find(self, text: str) -> Run:
-        """Return the run that a user names: by id, ``latest``, name, or a unique beginning of the
+        """Return the run that a user names by id, ``latest``, name, or a unique beginning of the
         id.
 
         Raises:
@@ -523,17 +527,19 @@ class RunStore:
         return self._read(f"events of the run {run.id}", event_of_row, query, run.id)
 
     def tiers(self, run: Run) -> list[tuple[int, str]]:
-        """Return (first step, tier) of each stretch of steps, in order."""
+        """Return (first step, tier) for each change of the tier, in order."""
         query = "SELECT * FROM tiers WHERE run = ? ORDER BY first"
         return self._read(f"tiers of the run {run.id}", tier_of_row, query, run.id)
 
     def file(self, run: Run, name: str) -> Path | None:
-        """Return the path of a run's file (``FINAL``, ``BEST`` or a `past_file`), or None."""
+        """Return the path of a run's file (``FINAL``, ``BEST`` or a `past_file`); None if it is
+        missing.
+        """
         path = self.folder / run.id / name
         return path if path.is_file() else None
 
     def checked(self, run: Run, name: str) -> Path | None:
-        """Return the path of a run's file, if there is one and its owner is this run.
+        """Return the path of a run's file if its owner is this run; None if there is no such file.
 
         The reader of the file must compare its arrays with their checksums.
 
@@ -558,7 +564,9 @@ class RunStore:
         return path
 
     def weights(self, run: Run, name: str = FINAL) -> Path:
-        """Return the file with weights of a run; the final file if the final weights are the best.
+        """Return the file with weights of a run.
+
+        If the final weights are the best, there is only the final file.
 
         Raises:
             RunStoreProblem: the run has no weights.
@@ -575,12 +583,14 @@ class RunStore:
         return self._pieces(run.id)
 
     def _pieces(self, run: str, first: int = 0) -> list[Piece]:
-        """Return the pieces with losses from a step on, including the piece that contains it."""
+        """Return the pieces with losses from step ``first`` on, including the piece that
+        contains it.
+        """
         query = "SELECT * FROM losses WHERE run = ? AND first + count > ? ORDER BY first"
         return self._read(f"losses of the run {run}", piece_of_row(run), query, run, first)
 
     def digest(self, source: str) -> str | None:
-        """Return the kept digest of data, or None. ``source`` has their path, sizes and times."""
+        """Return the cached digest of data, or None. ``source`` has their path, sizes and times."""
         query = "SELECT digest FROM digests WHERE source = ?"
         found = self._read("digests of data", lambda row: text(row["digest"]), query, source)
         return found[0] if found else None

@@ -19,10 +19,10 @@ from nodeflow.train.events import NumberChanged
 
 
 class Fed(Protocol):
-    """An object that makes the steps of a training."""
+    """The interface of an object that makes the steps of a training."""
 
     def feed(self, tensor: Tensor, array: np.ndarray, /) -> None:
-        """Give another value to a tensor that is fed to all steps, from the next step on."""
+        """Change the value of a tensor that is fed to all steps, from the next step on."""
 
 
 class Numbers:
@@ -78,15 +78,15 @@ class Numbers:
         return float(checked)
 
     def _set_by(self, node: str, values: Mapping[str, float]) -> set[str]:
-        """Return the attributes of a node that are constants with these values."""
+        """Return the attributes of a node that the graph holds as constants with these values."""
         owner = self.owners[node]
         return {attr for attr, _ in owner.op.constants({**owner.attrs, **values}).values()}
 
     def set(self, step: int, node: str, attr: str, value: Any) -> NumberChanged | None:
-        """Record a number for all steps after ``step``. Return None if they have it already.
+        """Record a number for all steps after ``step``. Return None if it does not change.
 
         Raises:
-            AttributeProblem: as `check`.
+            AttributeProblem: the same as `check`.
         """
         value = self.check(node, attr, value)
         before = self.after(step)[node, attr]
@@ -105,12 +105,12 @@ class Numbers:
         return found
 
     def steps_to_change(self, step: int) -> int | None:
-        """Return how many steps after ``step`` have the same numbers; None for all."""
+        """Return how many steps after ``step`` use the same numbers; None if all do."""
         later = [c.step - step for c in self.changes if c.step > step]
         return min(later, default=None)
 
     def values(self, step: int) -> dict[str, float]:
-        """Return the numbers in the step after ``step`` that differ from the attributes.
+        """Return the numbers in the step after ``step`` that differ from the nodes' attributes.
 
         The keys are ``NODE.ATTR``.
         """
@@ -141,7 +141,10 @@ class Numbers:
         }
 
     def feeds_measuring(self, step: int, tensors: Iterable[Tensor]) -> dict[Tensor, np.ndarray]:
-        """Return the feeds for tensors outside steps, without numbers of optimizers and dropout."""
+        """Return the feeds to compute tensors outside training steps.
+
+        Leave out numbers of optimizers and dropout.
+        """
         needed = ancestors([tensor.node for tensor in tensors])
         return {
             tensor: value
@@ -154,13 +157,13 @@ class Numbers:
         return op.random or isinstance(op, Optimizer)
 
     def feed(self, stepper: Fed, step: int) -> None:
-        """Give a stepper the numbers of the step that follows ``step``."""
+        """Pass the numbers of the step that follows ``step`` to a stepper."""
         for tensor, value in self.feeds(step).items():
             stepper.feed(tensor, value)
 
 
 def _constant_of(owner: Node, constant: Node) -> tuple[str, str] | None:
-    """Return the name of a node's constant, and its attribute.
+    """Return the name that a constant has within its node, and the attribute that determines it.
 
     The second dtype of a constant has a numbered name: ``Adam/beta1`` and ``Adam/beta1_1``.
     """

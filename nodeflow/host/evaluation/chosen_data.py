@@ -1,4 +1,4 @@
-"""The data that nodes show: rows of a split, unless placeholders have their own rows."""
+"""The data on which node values are computed: rows of a split, or rows given to a placeholder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ChosenData:
 
     Attributes:
         request: the chosen rows.
-        overriding: the overrides, which may give placeholders their own rows.
+        overriding: the overrides, which may give rows to placeholders.
     """
 
     def __init__(self, request: ShowData | None, overriding: Overriding) -> None:
@@ -62,13 +62,15 @@ class ChosenData:
         return self._from_rows(task, [t.node if isinstance(t, Tensor) else t for t in targets])
 
     def leaves_out(self, task: Task, node: Node) -> bool:
-        """Return whether a placeholder has no value because another one has its own rows."""
+        """Return whether a placeholder has no value because another placeholder was given rows."""
         rows = self.overriding.rows
         return bool(rows) and node.name not in rows and node.name in task.build.bindings
 
     def shown(self, task: Task) -> ShownData | None:
-        """Return the data that nodes show. None if no data set feeds a placeholder and no
-        placeholder has its own rows."""
+        """Return the data that node values are computed from.
+
+        Return None if no data set feeds a placeholder and no placeholder was given rows.
+        """
         own = self.own_rows
         columns, found = {}, None
         for name, (_, column) in task.build.bindings.items():
@@ -93,12 +95,16 @@ class ChosenData:
 
     @property
     def own_rows(self) -> ShownRows | None:
-        """The name of rows that do not come from a data set, if placeholders have such rows."""
+        """The name of the rows that override data set rows of placeholders; None without such
+        rows.
+        """
         rows = self.overriding.rows
         return ShownRows("", called=next(iter(rows.values()))) if rows else None
 
     def is_of_data(self, task: Task, node: Node) -> bool:
-        """Return whether a node's value depends on rows, of a data set or a placeholder's own."""
+        """Return whether a node's value depends on rows of a data set or rows given to a
+        placeholder.
+        """
         known, stack = self._of_data, [node]
         while stack:
             at = stack[-1]
@@ -116,7 +122,7 @@ class ChosenData:
         return known[node]
 
     def forget(self, nodes: Iterable[Node] | None = None) -> None:
-        """Forget whether these nodes, or all nodes, depend on rows."""
+        """Drop the cached answers whether nodes depend on rows, for these nodes or for all."""
         if nodes is None:
             self._of_data.clear()
             return

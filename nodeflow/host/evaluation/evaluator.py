@@ -1,4 +1,4 @@
-"""Evaluates nodes on a small preview batch. A broken node does not hide the others.
+"""The evaluation of nodes on a small preview batch. A broken node does not affect the others.
 
 An evaluator follows its document edit by edit. It keeps a build, a session with the variables, the
 value of every shown node, and the preview of that value. After an edit, only dependent values are
@@ -56,7 +56,7 @@ class Evaluator(VariableAccess):
         seed: the seed of the session.
         version: increases whenever nodes are added or removed.
         iterations: the iteration to show, by the name of the loop. None for the last one.
-        measured_as: the measure in previews, see `measure_as`.
+        measured_as: the kind of measure in previews, see `measure_as`.
         overriding: the values that replace computed ones.
     """
 
@@ -102,11 +102,13 @@ class Evaluator(VariableAccess):
         self._start_session()
 
     def choose(self, choice: ShowData) -> None:
-        """Show other data from now on."""
+        """Compute previews on other data from now on."""
         self._forget(self._data.choose(choice, self.task))
 
     def override(self, request: Override) -> None:
-        """Replace computed values from now on, and show the consequences."""
+        """Replace computed values by these from now on, and recompute the nodes that depend on
+        them.
+        """
         other_rows = self.overriding.rows.keys() != request.rows.keys()
         self.overriding.request = request
         if other_rows:
@@ -115,7 +117,7 @@ class Evaluator(VariableAccess):
         self._find_overridden(self._tensor)
 
     def _find_overridden(self, tensor_of: Callable[[str], Tensor]) -> None:
-        """Find the overridden tensors in the current graph."""
+        """Find the tensors of the current graph that are overridden."""
         if not self.overriding and not self.overriding.tensors:
             return
         changed = self.overriding.find(tensor_of)
@@ -123,7 +125,7 @@ class Evaluator(VariableAccess):
         self._forget(changed)
 
     def measure_as(self, of: str) -> None:
-        """Add this measure of `host.measures` to previews from now on. Empty for no measure."""
+        """Add a measure of this kind (`host.measures`) to previews from now on; "" for none."""
         if of != self.measured_as:
             self.measured_as = of
             self._shown.clear()
@@ -142,17 +144,19 @@ class Evaluator(VariableAccess):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the nodes derived from optimizers and gradients nodes are up to date."""
+        """True if the nodes derived from optimizers and gradients nodes are up to date."""
         return self._live.is_settled
 
     def settle(self, interrupted: Callable[[], bool] | None = None) -> None:
-        """Update the derived nodes. After an interruption, the next call starts over."""
+        """Update the derived nodes. If it is interrupted, the next call starts over."""
         self._take(self._live.settle(interrupted))
         if self._live.is_settled:
             self._settle_kept()
 
     def rebuild(self) -> None:
-        """Build from scratch. Variables with an unchanged declaration keep their values."""
+        """Build the graph from scratch. Variables with an unchanged declaration keep their
+        values.
+        """
         self._live = LiveBuild(self._document, self._base_dir)
         self._start_session()
 
@@ -181,7 +185,7 @@ class Evaluator(VariableAccess):
         self._begin()
 
     def _begin(self) -> None:
-        """Start from the current build with the kept variables."""
+        """Make a session for the current build, with the kept variables."""
         built = self._live.build
         self.version += 1
         self.seed = self._seed()
@@ -202,7 +206,7 @@ class Evaluator(VariableAccess):
         self._settle_kept()
 
     def _use_data_again(self) -> None:
-        """Open data sets where needed, and update their rows and image shapes."""
+        """Open data sets again where needed, and update their rows and image shapes."""
         built = self._live.build
         self.task = Task(self._document, base_dir=self._base_dir, opened=self._opened, built=built)
         self.task.preview_bytes = self._budget and self._budget.read_bytes
@@ -240,7 +244,7 @@ class Evaluator(VariableAccess):
             self._variables.initialise(nodes, self.ids())
 
     def _initialise_large(self) -> None:
-        """Set the variables that exceed the budget. Live values can read them from now on."""
+        """Set the variables that exceed the memory budget, so that live values can read them."""
         self._forget(self._variables.initialise_large())
 
     def _forget_assigned(self) -> None:
@@ -254,25 +258,30 @@ class Evaluator(VariableAccess):
         return self._data.feed(self.task, node)
 
     def _missing(self, unfed: Iterable[Node]) -> tuple[str, ...]:
-        """Return the names of placeholders that need a feed."""
+        """Return the names of these placeholders that need a feed."""
         left_out = self._data.leaves_out
         return tuple(sorted(node.name for node in unfed if not left_out(self.task, node)))
 
     def _stream(self, node: Node) -> Stream:
-        """Return the stream of a random node: the initial one if it only makes initial values."""
+        """Return the random stream of a node.
+
+        If a node is used only for initial values, it draws the same numbers as initialization does.
+        """
         if node in self._initials:
             return self.session.stream_of("initialize", 0)(node)
         return self.session.stream_of("run", self._execution)(node)
 
     def _draw_for(self, step: int | None) -> None:
-        """Draw random numbers for this training step. Without a step, draws do not change."""
+        """Draw random numbers as in this training step; None draws the same numbers each time."""
         execution = step or 0
         if execution != self._execution:
             self._execution = execution
             self._forget([node for node in self._run.outcomes if node.op.random])
 
     def _moving(self) -> set[Node]:
-        """Return the nodes whose values differ from step to step on the same batch."""
+        """Return the nodes whose values change from step to step although the batch stays the
+        same.
+        """
         if self._moved is None:
             self.settle()
             nodes = self.task.graph.nodes
@@ -377,7 +386,7 @@ class Evaluator(VariableAccess):
         return found
 
     def _tensor(self, name: str) -> Tensor:
-        """Return the tensor of a name. Update derived nodes if needed. Raises NodeflowError."""
+        """Return the tensor of a name; update derived nodes if needed. Raise NodeflowError."""
         try:
             tensor = self.task.tensor(name)
             if tensor.node.derived_from is None:
@@ -413,11 +422,11 @@ class Evaluator(VariableAccess):
         return replace(made, is_what_if=True) if is_what_if else made
 
     def _of(self, tensor: Tensor, rows: ShownRows | None) -> ShownRows | None:
-        """Return the rows that a tensor's value depends on. None if it depends on no rows."""
+        """Return the rows that a tensor's value depends on; None if it depends on no rows."""
         return rows if rows and self._data.is_of_data(self.task, tensor.node) else None
 
     def _look_inside(self, result: Evaluation) -> None:
-        """Add previews of tensors inside the chosen loops.
+        """Add previews of tensors inside the loops whose iterations are shown.
 
         The first output of the shown iteration gets the name `NAME/`.
         """
@@ -426,7 +435,9 @@ class Evaluator(VariableAccess):
         result.values.update({key: make_preview(value) for key, value in inner_values(found)})
 
     def _inputs(self, node: Node) -> list[np.ndarray] | None:
-        """Return the values of a node's inputs. None if one is unknown or the node has no value."""
+        """Return the values of a node's inputs; None if an input is unknown or the node has no
+        value.
+        """
         self._run.compute([node, *(tensor.node for tensor in node.inputs)])
         if type(self._run.outcomes[node]) is not tuple:
             return None
@@ -440,7 +451,7 @@ class Evaluator(VariableAccess):
         return found
 
     def value(self, name: str, step: int | None = None) -> TensorValue:
-        """Return the full value of a tensor. The request number of the answer is 0.
+        """Return the full value of a tensor, with request number 0.
 
         If an assign has to run for it, the variables are restored afterwards.
 
@@ -488,11 +499,11 @@ class Evaluator(VariableAccess):
 
     @property
     def state(self) -> object:
-        """A state that changes whenever a view may have changed."""
+        """An object that changes whenever the data of a view may have changed."""
         return self.version, self.session.variables.version, self.task, self.overriding.version
 
     def view_source(self, trained: Mapping[str, np.ndarray] | None = None) -> ViewSource:
-        """Return the source of the views.
+        """Return the source from which views compute their data.
 
         Args:
             trained: values of variables in a training, used where names and shapes match.
@@ -516,7 +527,9 @@ class Evaluator(VariableAccess):
         return self._views.source((self.version, self.task), make, read, trained)
 
     def _viewable(self, name: str) -> Tensor:
-        """Return the tensor of a name; raises OverBudget if it needs a value above the budget."""
+        """Return the tensor of a name; raise OverBudget if it depends on a value above the
+        budget.
+        """
         tensor = self._tensor(name)
         for node, error in self._run.failures.items():
             if isinstance(error, OverBudget) and node in ancestors([tensor.node]):
@@ -564,7 +577,7 @@ class Evaluator(VariableAccess):
         return result
 
     def _unready(self, wanted: Iterable[Tensor], result: Evaluation) -> set[Node]:
-        """Record and return the placeholders without a feed and those whose data set fails."""
+        """Record and return the placeholders that have no feed, or whose data set fails."""
         needed = ancestors(tensor.node for tensor in wanted)
         self._compute([n for n in needed if n.op.id == "placeholder"], Evaluation())
         unfed = needed & self._run.unfed
@@ -580,7 +593,7 @@ class Evaluator(VariableAccess):
         return [t for t in tensors if t.node not in blocked]
 
     def _failed_node(self, error: NodeflowError, result: Evaluation) -> Node | None:
-        """Record the error at its node. Return None if the error names no node."""
+        """Record an error at its node and return the node; None if the error names no node."""
         if error.node is None or error.node not in self.task.graph:
             result.values[error.node or ""] = Preview("error", text=error.text("window"))
             return None
@@ -590,11 +603,13 @@ class Evaluator(VariableAccess):
         return node
 
     def cancel(self) -> None:
-        """Cancel the current computation from another thread. It raises Cancelled there."""
+        """Cancel the current computation from another thread; the computing thread raises
+        Cancelled.
+        """
         self._run.cancelled.set()
         self.session.cancel()
 
 
 def _existing(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """Return the tensors without gradients that do not exist."""
+    """Return the tensors except gradients that do not exist."""
     return [t for t in tensors if not (t.node.alias and t.node.alias[t.index] is None)]

@@ -39,12 +39,14 @@ def iterations(
 
 
 def shown_iteration(one: Iteration) -> ShownIteration:
-    """Return the numbers of an iteration for the window."""
+    """Return the number and count of an iteration, and the taken branch, for the window."""
     return ShownIteration(one.number, one.count, one.taken)
 
 
 def inner_values(found: Mapping[str, Iteration]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield values inside iterations as `NAME/INNER`, and the first outputs as `NAME/`."""
+    """Yield values inside iterations under names `NAME/INNER`, and the first outputs under
+    `NAME/`.
+    """
     for name, one in found.items():
         if one.outputs:
             yield f"{name}/", np.asarray(one.outputs[0])

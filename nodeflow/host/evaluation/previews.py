@@ -71,10 +71,11 @@ def make_preview(
         array: an array of any shape and dtype. For complex numbers, figures and pictures show
             magnitudes.
         image_shape: (height, width) if the rows are flattened images.
+        step: the training step of the value.
         data: the rows used to compute it.
         column_shape: (height, width) if the columns are flattened images, such as weights that read
             pictures.
-        measured_as: its measure, if one is wanted.
+        measured_as: the measure of the tensor, if one is wanted.
     """
     array = np.asarray(array)
     numbers = measured(array)
@@ -99,7 +100,7 @@ def make_preview(
 
 
 def no_value(node: Node, error: NodeflowError) -> Preview:
-    """Return the preview of a node without a value."""
+    """Return the preview of a node that has no value because of an error."""
     if isinstance(error, OverBudget):
         return Preview("deferred", text=error.message)
     text = error.text("window") if node.op.id == "placeholder" else error.message
@@ -144,7 +145,9 @@ def _pictures(
     low: float | None,
     high: float | None,
 ) -> Shown | None:
-    """Return a tensor as pictures, if it contains pictures: grey or colour images, or maps."""
+    """Return a tensor as grey or color images, or as feature maps; None if it contains no
+    pictures.
+    """
     is_signed = low is not None and low < 0
     array = colour_rows(array, image_shape)
     if array.ndim == 4 and is_colour(array, low, high):
@@ -188,7 +191,7 @@ def _figures(array: np.ndarray) -> tuple[float | None, float | None, float | Non
 
 
 def _figures_in_parts(values: np.ndarray) -> tuple[float | None, float | None, float | None]:
-    """Return the same figures as `_figures`, without a copy of all elements."""
+    """Return minimum, maximum and mean over the finite elements, without a copy of all elements."""
     low, high, total, count = math.inf, -math.inf, 0.0, 0
     for start in range(0, values.size, MANY):
         part = values[start : start + MANY].astype(np.float64)
@@ -200,7 +203,7 @@ def _figures_in_parts(values: np.ndarray) -> tuple[float | None, float | None, f
 
 
 def downsample(rows: np.ndarray, size: int = HEATMAP_SIZE) -> np.ndarray:
-    """Return block means, float32, at most (size, size), for a small heat map."""
+    """Return block means, float32, with at most (size, size) elements, for a small heat map."""
     if rows.size > MANY and rows.shape[0] > size:
         edges = np.linspace(0, rows.shape[0], size + 1).astype(int)
         rows = np.stack([rows[a:b].mean(0, np.float64) for a, b in pairwise(edges)])

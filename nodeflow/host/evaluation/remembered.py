@@ -1,4 +1,4 @@
-"""Variables and random nodes of an evaluator, across changes of its graph."""
+"""Values of variables, and random streams, that an evaluator keeps across changes of its graph."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _NODE_ID = re.compile(r"n[1-9][0-9]*")
 
 @dataclass
 class _Kept:
-    """The kept value of a variable that is missing from the graph.
+    """The kept value of a variable that is missing in the graph.
 
     Attributes:
         name: its last name in the graph.
         declared: its last `declaration`; None if only its value is known.
-        is_fresh: another variable may take the value by name, because the edit that removed this
-            variable is still being followed.
+        is_fresh: whether another variable may take the value by name, because the edit that removed
+            the variable is still being followed.
     """
 
     name: str
@@ -48,7 +48,7 @@ class _Kept:
 
 
 class KeptValues:
-    """Values of variables that are missing from the graph, kept for their return.
+    """Values of variables that are missing in the graph, kept until the variables return.
 
     A variable is missing while its node cannot run, such as a layer whose data are not found. Its
     value stays as long as the document has the node. The values of removed nodes stay for Undo, up
@@ -65,13 +65,13 @@ class KeptValues:
         self.is_settled = True
 
     def keep(self, known: VariableId, name: str, declared: Any, value: np.ndarray) -> None:
-        """Keep the value of a variable that leaves the graph, with its `declaration`."""
+        """Keep the value of a variable that is removed from the graph, with its `declaration`."""
         self._kept.pop(known, None)  # keeps the newest values last
         self._kept[known] = _Kept(name, declared, value)
         self.is_settled = False
 
     def learn(self, known: VariableId, name: str, value: np.ndarray) -> None:
-        """Keep the learned value of a variable that is missing from the graph."""
+        """Keep a trained value for a variable that is missing in the graph."""
         kept = self._kept.get(known)
         if kept is not None and kept.value.shape == value.shape:
             kept.value = value
@@ -79,7 +79,7 @@ class KeptValues:
             self._kept[known] = _Kept(name, None, value, is_fresh=False)
 
     def of_nodes(self, ids: Collection[str]) -> dict[VariableId, tuple[str, np.ndarray]]:
-        """Return the names and values of variables whose nodes are among these."""
+        """Return the names and values of kept variables that belong to these nodes."""
         return {
             known: (kept.name, kept.value)
             for known, kept in self._kept.items()
@@ -92,8 +92,10 @@ class KeptValues:
         ids: Mapping[Node, VariableId],
         declared: Mapping[Node, Any],
     ) -> dict[Node, np.ndarray]:
-        """Return and forget the kept values of variables. Match them by id, else by name, and only
-        if the value fits."""
+        """Return the kept values of variables, and drop them here.
+
+        Match them by id, else by name, and only if the value fits.
+        """
         found = {}
         for node in nodes:
             kept = self._kept.get(ids[node])
@@ -107,7 +109,7 @@ class KeptValues:
         return found
 
     def settle(self, there: Iterable[VariableId], ids: Collection[str]) -> None:
-        """Drop values that are no longer needed after an edit has been followed to its end.
+        """Drop values that are no longer needed, after an edit has been followed completely.
 
         Args:
             there: variables in the graph, whose kept values are dropped.
@@ -128,15 +130,17 @@ class KeptValues:
 
 
 def _nodes_of(known: VariableId) -> set[str]:
-    """Return the ids of the nodes that a variable belongs to: itself, a layer or an optimizer."""
+    """Return the ids of the nodes that a variable belongs to: its own node, a layer or an
+    optimizer.
+    """
     return {part for part in known.id.split(":") if _NODE_ID.fullmatch(part)}
 
 
 class HeldVariables:
-    """The variables of a session while the graph changes.
+    """The variables of a session whose graph changes.
 
-    Each variable keeps its value as long as its declaration stays the same. A variable that cannot
-    be initialized raises the reason when it is read.
+    Each variable keeps its value as long as its declaration stays the same. If a variable cannot be
+    initialized, reading it raises the reason.
 
     Args:
         kept: stores the values of removed variables, and returns them when variables come back.
@@ -152,7 +156,7 @@ class HeldVariables:
         self._seen_version = -1
 
     def keep(self, node: Node) -> None:
-        """Keep the value of a removed variable until it returns, under any name."""
+        """Keep the value of a removed variable until it returns, even under another name."""
         declared = self._declared.pop(node, None)
         known = self._ids.pop(node, None)
         self._wired.pop(node, None)
@@ -171,7 +175,7 @@ class HeldVariables:
         self._kept.settle(self._ids.values(), ids)
 
     def declared_anew(self, changed: Collection[Node]) -> list[Node]:
-        """Return the variables whose declaration changed since nodes of the graph changed."""
+        """Return the variables whose declaration changed with these nodes of the graph."""
         fresh = [n for n in changed if n.op.id == "variable"]
         again = [n for n in self._wired if n not in changed]
         return [n for n in (*fresh, *again) if self._declared.get(n) != declaration(n)]
@@ -179,7 +183,7 @@ class HeldVariables:
     def initialise(self, nodes: Collection[Node], ids: Mapping[str, VariableId]) -> None:
         """Set variables to their kept or initial values.
 
-        A variable that is initialized from others comes after them.
+        A variable whose initial value depends on other variables follows them.
 
         Args:
             ids: the id of each variable, by name.
@@ -209,7 +213,7 @@ class HeldVariables:
             self._unread[node] = error
 
     def initialise_large(self) -> list[Node]:
-        """Set the variables that were left out because of their size, and return them."""
+        """Set the variables that were skipped because of their size, and return them."""
         left = [n for n, error in self._unread.items() if isinstance(error, OverBudget)]
         for node in left:
             del self._unread[node]
@@ -230,7 +234,9 @@ class HeldVariables:
         return self._session.variables.read(node)
 
     def assigned(self, outcomes: Mapping[Node, object]) -> list[Node]:
-        """Return variables assigned since the last call whose values differ from ``outcomes``."""
+        """Return the variables assigned since the last call whose values differ from
+        ``outcomes``.
+        """
         variables = self._session.variables
         if variables.version == self._seen_version:
             return []
@@ -251,14 +257,14 @@ def declaration(node: Node) -> Any:
 
 
 def _drawn_from(node: Node) -> tuple[str, str, str]:
-    """Return everything besides its inputs that determines a node's value."""
+    """Return everything, besides the inputs, that determines a node's value."""
     return node.op.id, repr(dict(node.attrs)), node.stream if node.op.random else ""
 
 
 class InitialDraws:
     """The random nodes that are used only for initial values of variables.
 
-    They show the numbers that their variable starts with, not the numbers that a run would draw.
+    They show the numbers with which their variable starts, not the numbers that a run would draw.
     """
 
     def __init__(self, nodes: Iterable[Node], users: Users) -> None:

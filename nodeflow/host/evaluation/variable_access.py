@@ -1,4 +1,4 @@
-"""Reading and setting the variables of an evaluator."""
+"""Methods of an evaluator that read and set variables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Learned(NamedTuple):
 
 
 class VariableAccess:
-    """Base of `Evaluator` that reads and sets variables by id."""
+    """The base class of `Evaluator` that reads and sets variables by id."""
 
     session: Session
     version: int
@@ -64,12 +64,14 @@ class VariableAccess:
         return self._named_ids[1]
 
     def slots(self) -> set[str]:
-        """Return the names of the variables that optimizers keep for themselves."""
+        """Return the names of the variables that optimizers keep for their state."""
         return slot_names(self._live.build)
 
     def learned(self) -> Learned:
-        """Return the content of a weights file: copies of all values, including variables whose
-        nodes cannot run now."""
+        """Return copies of all values, including variables whose nodes cannot run now.
+
+        This is the content of a weights file.
+        """
         values, ids, slots = self.variables(), dict(self.ids()), self.slots()
         nodes = self._nodes()
         for known, (name, value) in self._kept.of_nodes(nodes).items():
@@ -79,7 +81,7 @@ class VariableAccess:
         return Learned(values, ids, slots)
 
     def load(self, saved: Saved) -> Match:
-        """Set variables to saved values; keep values for nodes that cannot run now."""
+        """Set variables to saved values, and keep values for nodes that cannot run now."""
         fitting = self.match(saved)
         for name, there in fitting.found.items():
             self.session.variables[name] = saved.arrays[there]
@@ -90,11 +92,11 @@ class VariableAccess:
         return fitting
 
     def match(self, saved: Saved) -> Match:
-        """Return which tensor of a file of weights fits which variable."""
+        """Return the assignment of tensors in a weights file to variables."""
         return match(saved, self.variables(), self.ids(), self.slots())
 
     def checked(self, request: CheckWeights, saved: Saved) -> WeightsChecked:
-        """Return the comparison of a file of weights with the variables."""
+        """Return the answer that compares a weights file with the variables."""
         variables, slots = self.variables(), self.slots()
         fitting = self.match(saved)
         tensors = {n: kind for n, kind in kinds(saved.arrays).items() if n not in saved.slots}
@@ -127,7 +129,7 @@ class VariableAccess:
                 self._kept.learn(ids[name], name, value)
 
     def _settle_kept(self) -> None:
-        """Drop kept values that are no longer needed, once after each edit."""
+        """Drop kept values that are no longer needed; called once after each edit."""
         if not self._kept.is_settled:
             self._variables.settle(self._nodes())
 

@@ -1,4 +1,6 @@
-"""The message about edits on their way to a training. `protocol` collects all messages."""
+"""The message about edits that are being applied to a training. `protocol` collects all
+messages.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from nodeflow.host.messages.error_data import ErrorData
 
 @dataclass(frozen=True)
 class EditState:
-    """The progress of edits on their way to the running training.
+    """The progress of edits that are being applied to the running training.
 
     Attributes:
         state: ``preparing``; ``waits`` for the next epoch; ``invalid``: the training continues

@@ -1,4 +1,4 @@
-"""An error on its way from the engine to the window."""
+"""An error as data, to be sent from the engine to the window."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ class ErrorData:
         return self.text("python")
 
     def text(self, surface: Surface) -> str:
-        """Return place, message and hint, in the terms of a surface."""
+        """Return place, message and hint, in the words of a surface such as the window."""
         error = NodeflowError(self.message, node=self.node, port=self.port, hint=self.hint)
         return error.text(surface)

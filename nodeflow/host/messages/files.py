@@ -65,7 +65,9 @@ class PredictedRows:
 
 @dataclass(frozen=True)
 class Predicted:
-    """The end of predictions: all are sent or written to ``path``, or the user ``cancelled``."""
+    """The end of predictions: all rows were sent or written to ``path``, or the user
+    ``cancelled``.
+    """
 
     request: int
     count: int
@@ -90,7 +92,7 @@ class Downloaded:
 
 @dataclass(frozen=True)
 class TrainingFilesWritten:
-    """The starting training writes files for another program into a new folder.
+    """The message that the starting training writes files for another program into a new folder.
 
     Attributes:
         kind: the kind of files (`nodeflow.train.training_files`).

@@ -1,4 +1,4 @@
-"""The messages about values that the window puts in place of computed ones.
+"""The messages about values by which the window overrides computed values.
 
 `protocol` collects all messages.
 """
@@ -13,7 +13,8 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Override:
-    """A request to show these values in place of the values of tensors, with all consequences.
+    """A request to replace the values of tensors, and to recompute all shown values that depend on
+    them.
 
     Trainings, runs and written files never use them. A later request replaces this one. Without
     values, everything is shown as computed.

@@ -1,6 +1,6 @@
 """The messages about earlier steps of a training. `protocol` collects all messages.
 
-A ``run`` is the id of a kept run. If it is empty, it is the training that runs or ran last.
+A ``run`` is the id of a kept run; "" means the training that runs or ran last.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from nodeflow.host.messages.values import Preview
 
 @dataclass(frozen=True)
 class ShowStep:
-    """A request to answer with values of this step, counted from 1. None is the current state.
+    """A request to answer with values of this step, counted from 1; None means the current state.
 
     It applies to `FetchTensor` and to an `Evaluate` that watches. A later request replaces this
-    one, even if its answers have not come.
+    one, even if its answers have not been sent.
     """
 
     step: int | None
@@ -28,7 +28,7 @@ class ShowStep:
 class OpenRun:
     """A request to prepare a kept run for showing its steps. The answer is RunOpened or Failed.
 
-    The engine reads the data and compares them with the data of the training.
+    The engine reads the data and compares them with the data that the training used.
     """
 
     run: str
@@ -50,9 +50,10 @@ class FetchStep:
 
 @dataclass(frozen=True)
 class FollowStep:
-    """A request to bring runs to a step, one after the other. RunAtStep reports each arrival.
+    """A request to replay kept runs up to a step, one after the other. RunAtStep reports each
+    result.
 
-    A later request replaces this one. Without runs, no run follows.
+    A later request replaces this one. Without runs, the replays end.
 
     Attributes:
         name: the tensor to preview. Empty for none.
@@ -76,7 +77,9 @@ StepRequest = ShowStep | OpenRun | FetchStep | FollowStep | FetchOrder
 
 @dataclass(frozen=True)
 class StepShown:
-    """A message of the engine to itself: the values of a step are ready, so draw the views."""
+    """A message that the engine sends to itself: the values of a step are ready, so update the
+    views.
+    """
 
     step: int
 
@@ -94,7 +97,7 @@ class PastSteps:
 
 @dataclass(frozen=True)
 class RunOpened:
-    """The answer that steps of a kept run can be shown.
+    """The answer that the steps of a kept run can be shown.
 
     Attributes:
         first, last: the first and the last step.
@@ -115,7 +118,7 @@ class RunOpened:
 
 @dataclass(frozen=True)
 class PastProgress:
-    """The progress of a requested step: ``done`` of ``total`` steps.
+    """The progress of the replay for a requested step: ``done`` of ``total`` steps.
 
     While ``preparing``, kernels are compiled or data are read.
     """
@@ -130,12 +133,12 @@ class PastProgress:
 
 @dataclass(frozen=True)
 class RunAtStep:
-    """The arrival of a following run at a step.
+    """The message that a run has been replayed up to a step.
 
     Attributes:
-        preview: the preview of the requested tensor. None where the run has no such tensor.
+        preview: the preview of the requested tensor. None if the run has no such tensor.
         notices: descriptions of everything that has changed since the training.
-        error: the reason why it did not arrive.
+        error: the reason why the step could not be computed.
     """
 
     request: int

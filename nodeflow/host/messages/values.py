@@ -13,7 +13,7 @@ SKETCH = "sketch pad"
 
 @dataclass(frozen=True)
 class ShownRows:
-    """The rows behind a value: ``count`` rows of a split from ``first`` (from 0).
+    """The rows that a value was computed from: ``count`` rows of a split from ``first`` (from 0).
 
     An empty split stands for rows that come from no data set; ``called`` is their name.
     """
@@ -74,7 +74,7 @@ OF_TRAINING = (GRADIENT, UPDATE)
 
 @dataclass(frozen=True)
 class Measured:
-    """A measure of a tensor, by which the window colours it.
+    """A measure of a tensor, by which the window colors it.
 
     Attributes:
         of: ``magnitude`` (root mean square), ``zeros`` or ``saturation`` (fractions of the

@@ -95,7 +95,7 @@ def _placeholder(graph: Graph, type_: TensorType) -> Tensor:
 
 
 def _written(nodes: Sequence[Node]) -> list[Node]:
-    """Return the nodes that the rule itself added, without the nodes derived from them."""
+    """Return the nodes that a gradient rule added, without nodes that its macro nodes derived."""
     return [node for node in nodes if node.derived_from is None]
 
 

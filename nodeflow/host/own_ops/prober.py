@@ -1,4 +1,4 @@
-"""Asks the process with the user's own ops, on a thread, and kills it when it takes too long."""
+"""The client of the process with the user's own ops: it asks on a thread, with a time limit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SIGNALS = {"SIGSEGV": "a segmentation fault", "SIGABRT": "an abort", "SIGKILL":
 
 
 class Gone(Exception):
-    """The process has ended, or had to be killed.
+    """The error that the process with the user's ops has ended, or had to be killed.
 
     Attributes:
         file: the file that was running at that time, if any.
@@ -39,7 +39,8 @@ class Gone(Exception):
 
 
 class Prober:
-    """A sequence of processes, one at a time, that load the same folder.
+    """The client of a process that loads a folder; after a crash, a new process loads the same
+    folder.
 
     Args:
         import_seconds, probe_seconds: the time limits of a file and of a function.
@@ -62,8 +63,8 @@ class Prober:
         """Load a folder in a fresh process.
 
         Args:
-            answered: called on the prober's thread with the loaded ops, and with the skipped files
-                that end their process, each with the way it ends.
+            answered: called on the prober's thread with the loaded ops, and with the skipped files,
+                each with a text that says how it ended the process.
         """
         self._post(lambda: answered(*self._load(folder)))
 
@@ -92,7 +93,7 @@ class Prober:
         return answer.types
 
     def close(self) -> None:
-        """End process and thread. Returns at once."""
+        """End the process and the thread. Return at once."""
         process = self._process
         if process is not None:
             process.kill()  # so that the thread does not wait for an answer
@@ -176,7 +177,7 @@ class Prober:
         raise Gone(f"it takes longer than {seconds - GRACE_SECONDS:g} seconds", file)
 
     def _how(self) -> str:
-        """Return how the process has ended, in words."""
+        """Return in words how the process ended."""
         assert self._process is not None
         try:
             code = self._process.wait(GRACE_SECONDS)

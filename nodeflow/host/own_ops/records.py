@@ -52,7 +52,7 @@ class Derive:
 
 @dataclass(frozen=True)
 class Loading:
-    """The message that a file starts running."""
+    """The message that the process starts to run a file."""
 
     file: str
 
@@ -74,7 +74,9 @@ class OpRecord:
 
 @dataclass(frozen=True)
 class Loaded:
-    """The ops of each file, the problems of the files, and the files that do not load."""
+    """The answer with the ops of each file, the problems of the files, and the files that do not
+    load.
+    """
 
     files: Mapping[str, tuple[OpRecord, ...]]
     problems: tuple[PluginProblem, ...]
@@ -109,7 +111,7 @@ class Derived:
 
 @dataclass(frozen=True)
 class Refused:
-    """The error that was raised, as data."""
+    """The answer with the error that was raised."""
 
     kind: str
     message: str

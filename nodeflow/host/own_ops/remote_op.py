@@ -1,4 +1,4 @@
-"""An op of the user's own without its function, as the window knows it."""
+"""A user's op without its function, as the window knows it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Answers:
 
     Args:
         prober: the prober that has loaded the folder.
-        came: called on the prober's thread with an op's id when its answer comes after the wait.
+        came: called on the prober's thread with an op's id when an answer arrives after the wait.
     """
 
     def __init__(self, prober: Prober, came: Callable[[str], None]) -> None:
@@ -36,7 +36,7 @@ class Answers:
         self._lock = threading.Lock()
 
     def get(self, request: r.Infer | r.Derive) -> r.Answer | None:
-        """Return the answer, or None if it has not come yet."""
+        """Return the answer, or None if it does not arrive in time."""
         grads = getattr(request, "grads", None)
         key = type(request), request.op, key_of(request.types, request.attrs), grads
         with self._lock:
@@ -62,7 +62,7 @@ class Answers:
 
 
 class RemoteOp(UserOp):
-    """An op with its declaration that asks the prober for types and gradients."""
+    """An op that has a declaration, and asks the prober for types and gradients."""
 
     def __init__(self, record: r.OpRecord, answers: Answers) -> None:
         super().__init__(_no_function, record.declared, record.fault)
@@ -100,7 +100,7 @@ class RemoteOp(UserOp):
 
 
 def _replayed(derived: r.Derived, node: Node, grads: Sequence[Any]) -> list[Tensor | None]:
-    """Return the results of the same nodes, added to the node's own graph."""
+    """Add the nodes of a gradient to the graph of a node; return the gradients of its inputs."""
     values: list[Any] = [*node.inputs, *node.outputs, *grads]
     for made in derived.nodes:
         inputs = [values[number] for number in made.inputs]
@@ -115,7 +115,9 @@ def _no_function(*_: Any, **__: Any) -> Any:
 def remote_ops(
     loaded: r.Loaded, answers: Answers, before: Mapping[str, Sequence[UserOp]]
 ) -> dict[str, list[UserOp]]:
-    """Return the ops of each file. The ops of a file that does not load stay, with the reason."""
+    """Return the ops of each file. If a file no longer loads, return its previous ops with the
+    reason.
+    """
     found: dict[str, list[UserOp]] = {
         file: [RemoteOp(record, answers) for record in records]
         for file, records in loaded.files.items()

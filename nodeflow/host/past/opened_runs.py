@@ -1,4 +1,4 @@
-"""Kept runs whose steps are shown: opened once, shared by all threads of the engine process."""
+"""A cache of kept runs whose steps are shown, shared by all threads of the engine process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMPARED = frozenset({"node", "wire", "subgraph"})
 
 
 class OpenedRuns:
-    """A cache of the last opened runs.
+    """A cache of the runs opened last.
 
     Attributes:
         threads: the number of threads that compute their steps; None for all.
@@ -49,7 +49,7 @@ class OpenedRuns:
             return self._found[run]
 
     def open(self, run: str) -> RunPast:
-        """Return a run by its id, with its data read again. Raises the errors of `get`."""
+        """Return a run by its id, after reading its data again; raise the errors of `get`."""
         with self._lock:
             self._found.pop(run, None)
             if not self._found:

@@ -1,4 +1,4 @@
-"""Everything in the engine process that shows past steps of trainings."""
+"""The parts of the engine process that show past steps of trainings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.host.past.side_steps import SideSteps
 
 
 class PastSteps:
-    """The kept runs and the two threads that compute their steps and those of the training.
+    """The kept runs, and the two threads that compute steps of these runs and of the training.
 
     Args:
         send: takes the messages. Any thread may call it.

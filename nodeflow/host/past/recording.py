@@ -1,4 +1,6 @@
-"""A recording of a run, for a page that computes nothing: its curves, and values of its steps."""
+"""A recording of a run, for a web page that computes nothing: its curves, and values of some
+steps.
+"""
 
 from __future__ import annotations
 
@@ -39,12 +41,12 @@ def record(
     report: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Recording:
-    """Compute the values of some steps of a run again.
+    """Compute the values of some steps of a run again, and return them with its curves.
 
     The first and the last step are among them, and more lie at the beginning than at the end,
     because a training learns most at first.
 
-    If the steps cannot be computed again, the recording has the curves alone, and says why.
+    If the steps cannot be computed again, the recording has only the curves and the reason.
 
     Args:
         most: the maximum number of steps.
@@ -109,7 +111,7 @@ def _main_view(specs: Mapping[str, ViewSpec]) -> str | None:
 
 
 class _Values:
-    """Computes steps in ascending order."""
+    """A replay that computes steps in ascending order."""
 
     def __init__(
         self, found: RunPast, specs: Mapping[str, ViewSpec], cancelled: Callable[[], bool]
@@ -141,7 +143,7 @@ class _Values:
         return RecordedStep(step, self._replay.epoch, previews, views)
 
     def close(self) -> None:
-        """Free the memory of the last step."""
+        """Free the memory of the last computed step."""
         if self._replay is not None:
             self._replay.close()
         if self._evaluator is not None:

@@ -29,7 +29,7 @@ def bring_to(
     given_up: Callable[[], bool],
     report: Callable[[int, int, bool], None],
 ) -> None:
-    """Compute a step, and wait until the kernels that read its values are compiled.
+    """Replay a training up to a step, and wait until the kernels that read its values are compiled.
 
     Args:
         given_up: returns whether to stop because the step is no longer wanted.
@@ -58,7 +58,7 @@ class Replayed:
     Attributes:
         task: the trained document.
         run: the id of the kept run; empty for the training that runs or ran last.
-        says: returns notices about its values.
+        says: a function that returns notices about its values.
         override: the values that replace the values of tensors.
     """
 
@@ -71,7 +71,7 @@ class Replayed:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Notices for the user if the step may differ from the original one."""
+        """The notices for the user that the step may differ from the original one."""
         differs = self.replay.differs_from
         approximate = () if self.replay.session.is_exact else (APPROXIMATE,)
         if self.says is not None:
@@ -104,7 +104,9 @@ class Replayed:
         return what_if.values(wanted), what_if
 
     def _how(self, tensor: Tensor, what_if: WhatIf | None) -> dict[str, Any]:
-        """Return the tier that computed a tensor, and whether it depends on an override."""
+        """Return further fields of a tensor's preview: its tier, and whether an override affects
+        it.
+        """
         follows = what_if is not None and tensor.node in what_if.reached
         tier = "reference" if follows else self.replay.session.tier
         return {"tier": tier, "is_what_if": follows}
@@ -165,7 +167,7 @@ class Replayed:
 
 
 def named_tensors(task: Task, names: Iterable[str] | None) -> dict[str, Tensor]:
-    """Return the tensors of the names that exist. None stands for all that the user sees."""
+    """Return the tensors of the names that exist; None means all tensors that the user sees."""
     built, found = task.build, dict[str, Tensor]()
     if names is None:
         for node in built.graph.nodes:

@@ -1,4 +1,4 @@
-"""Shows earlier steps of a training: replays them in a separate thread, beside the training.
+"""A thread that replays earlier steps of a training to show them, beside the training.
 
 Only the last requested step counts. The computation of any other step is abandoned.
 """
@@ -70,14 +70,16 @@ class Rewinder:
         return self._past
 
     def live(self, step: int) -> tuple[Past, Task] | None:
-        """Return the part of the training that made a step, with its document."""
+        """Return the part of the training, between two edits, that made a step, with its
+        document.
+        """
         with self._changed:
             past = self._past.at(step) if self._past is not None else None
             task = self._tasks.get(id(past))
             return None if past is None or task is None else (past, task)
 
     def remember(self, past: Past, task: Task) -> None:
-        """Take another training, and stop showing the previous one.
+        """Take another training whose steps can be shown, and stop showing the previous one.
 
         If the training was only edited, its earlier steps stay available.
         """
@@ -94,7 +96,7 @@ class Rewinder:
             self._send(p.PastSteps(past.snapshots.steps[0] + 1 if past.snapshots else 0))
 
     def forget(self) -> None:
-        """Forget the training."""
+        """Drop the training, so that its steps can no longer be shown."""
         with self._changed:
             known, self._past = self._past, None
             self._tasks.clear()
@@ -114,7 +116,9 @@ class Rewinder:
             self._changed.notify()
 
     def ask(self, request: Asked) -> None:
-        """Queue a request for values of the shown step, in place of an older one of its kind."""
+        """Queue a request for values of the shown step; it replaces an older request of the same
+        kind.
+        """
         with self._changed:
             key = f"fetch {request.name}" if isinstance(request, p.FetchTensor) else "previews"
             if isinstance(request, p.FetchOrder):
@@ -179,7 +183,7 @@ class Rewinder:
         return None if at is None else max(0.0, at - time.monotonic())
 
     def _use(self, past: Past | None) -> None:
-        """Keep only the replay of this training."""
+        """Keep the replay of this training and close all others."""
         if self._replay is not None and self._replay.past is not past:
             self._replay.close()
             self._replay = None
@@ -245,7 +249,7 @@ class Rewinder:
         self._on_shown(step)
 
     def _of(self, run: str, number: int, step: int) -> tuple[Past | None, Task | None, Any]:
-        """Return the past and document to replay, and the function that returns notices."""
+        """Return the past and the document for a step, and a function that returns notices."""
         if not run:
             past, task = self.live(step) or (None, None)
             return past, task, None

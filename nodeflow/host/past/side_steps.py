@@ -1,4 +1,4 @@
-"""Steps beside the shown one: steps to compare it with, and steps of runs that follow it."""
+"""A thread that computes steps beside the shown one: for comparison, and steps of other runs."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Asked = p.FetchStep | p.FollowStep
 
 @dataclass
 class _Following:
-    """The unfinished part of a request."""
+    """The part of a FollowStep request that is not done yet."""
 
     request: p.FollowStep
     left: list[str]
 
 
 class SideSteps:
-    """A separate thread that computes steps one after the other.
+    """The thread that computes these steps one after the other.
 
     Args:
         send: takes the messages, on this object's thread.
@@ -50,7 +50,7 @@ class SideSteps:
         self._replays: OrderedDict[str, Replay] = OrderedDict()
 
     def ask(self, request: Asked) -> None:
-        """Take a request, which replaces an older one of its kind."""
+        """Take a request, which replaces an older request of the same kind."""
         with self._changed:
             if isinstance(request, p.FetchStep):
                 self._fetch = request
@@ -145,7 +145,7 @@ class SideSteps:
         self._send(answer)
 
     def _at(self, run: str, step: int, request: int, given_up: Callable[[], bool]) -> Replayed:
-        """Return the step of a run.
+        """Return the computed step of a run.
 
         Raises:
             Cancelled: another request has arrived.

@@ -1,8 +1,8 @@
-"""Values of an earlier step as they would have been with overridden tensors.
+"""Values that an earlier step would have had with overridden tensors.
 
 Nodes that depend on an override are computed by the reference tier from the values of the step. All
-other values are those of the step, bit for bit. Rows that come from no data set are not a training
-batch: nodes that depend on them predict with the network of that step, so dropout is off.
+other values are those that the step had, bit for bit. Rows that come from no data set are not a
+training batch. So nodes that depend on them predict with the network of that step, without dropout.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class WhatIf:
         task: the trained document.
 
     Attributes:
-        reached: the nodes whose values depend on an override, or have none because of it.
+        reached: the nodes whose values depend on an override, or that have no value because of it.
         failures: the reason for each node without a value.
     """
 
@@ -53,7 +53,7 @@ class WhatIf:
         self.failures: Mapping[Node, NodeflowError] = {}
 
     def values(self, wanted: Collection[Tensor]) -> dict[Tensor, np.ndarray]:
-        """Return the values of those tensors that have one.
+        """Return the values of the wanted tensors that have one.
 
         Raises:
             RunError: an op fails in this step.
@@ -110,7 +110,7 @@ def _sources(node: Node) -> list[Node]:
 
 
 def _worked_out(node: Node) -> list[Tensor | None]:
-    """Return a node's outputs with aliases resolved. None for a gradient that does not exist."""
+    """Return a node's outputs with aliases resolved; None for a gradient that does not exist."""
     if not node.alias:
         return list(node.outputs)
     return [None if t is None else resolve_alias(t) for t in node.alias]

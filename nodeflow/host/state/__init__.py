@@ -1,1 +1,1 @@
-"""The state of the engine process: document, settings, asked values, work for idle times."""
+"""The state of the engine process: document, settings, values to show, work for idle times."""

@@ -9,11 +9,11 @@ from nodeflow.host import protocol as p
 
 @dataclass
 class AskedValues:
-    """Which values the window shows, and of which data.
+    """The values that the window shows, and the data that they are computed from.
 
     Attributes:
         followed: the names of the shown tensors; None for all.
-        pending: the request whose answer still lacks derived nodes.
+        pending: the request whose answer still lacks values of derived nodes.
         choice: the shown data; None for the first rows.
         override: values that replace computed ones.
         iterations: the shown iteration of each loop; None for the last.
@@ -28,6 +28,6 @@ class AskedValues:
     measure: str = ""
 
     def begin_again(self) -> None:
-        """Forget what belongs to the previous document."""
+        """Drop everything that belongs to the previous document."""
         self.followed = self.choice = None
         self.override = p.Override()

@@ -10,12 +10,12 @@ from nodeflow.engine.memory import Budget
 
 @dataclass
 class EngineSettings:
-    """How values are computed, and with how much.
+    """The settings by which values are computed, and their limits.
 
     Attributes:
         threads: the number of threads; None for the default.
-        backend: what executes trainings.
-        memory: the limit of a run's memory in bytes; None for none.
+        backend: the backend that executes trainings.
+        memory: the limit of a run's memory in bytes; None for no limit.
         budget: the limits of live values.
         history: bytes for copies of the variables; 0 for the default.
         follows: whether edits reach a running training.

@@ -12,10 +12,10 @@ from nodeflow.document.model.document import Document
 
 @dataclass(eq=False)
 class Mirror:
-    """The document as the window has it, and where it is.
+    """A copy of the window's document, with its folder and data.
 
     Attributes:
-        folder: where its relative paths start, and what it may read.
+        folder: the start of its relative paths, with the paths that it may read.
         revision: the window's number of this state of the document.
         opened: its data sets, by source and options.
     """

@@ -1,4 +1,4 @@
-"""What the engine has still to do when nobody asks it for anything."""
+"""Work that the engine does while no request waits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.free_memory import give_back
 
 @dataclass
 class PendingWork:
-    """The work of an idle engine.
+    """The work left for an idle engine.
 
     Attributes:
         is_warm: whether the code for the first values is compiled and loaded.
@@ -22,12 +22,12 @@ class PendingWork:
     has_garbage: bool = False
 
     def warm_up(self) -> None:
-        """Compile and load the code for the first values, once."""
+        """Compile and load the code for the first values, if that is not done yet."""
         self.is_warm = True
         warm_up()
 
     def clear_up(self, collects: bool) -> None:
-        """Return freed memory to the system, after a collection if there is garbage.
+        """Return freed memory to the system; first collect garbage if there is any.
 
         Args:
             collects: whether this thread may collect garbage.

@@ -1,1 +1,1 @@
-"""The engine's work around a running training: steps, edits, kept runs, event files."""
+"""The engine process's work around a running training: steps, edits, kept runs, files."""

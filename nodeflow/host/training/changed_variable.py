@@ -23,7 +23,7 @@ def change_variable(
     trained: Mapping[str, VariableId],
     allow_nonfinite: bool,
 ) -> None:
-    """Let a training take a value before its next step.
+    """Set a variable of a training before its next step.
 
     Args:
         here, trained: the ids of variables by name, in the current document and in the training.

@@ -1,6 +1,6 @@
-"""The trainings of an engine as kept runs.
+"""The recording of the engine process's trainings as kept runs.
 
-A training that continues from the weights of another becomes its branch.
+A training that continues from the weights of another run becomes a branch of that run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nodeflow.train.training import Training
 
 
 class KeptRuns:
-    """The recording of one training at a time."""
+    """The recorder of one training at a time."""
 
     def __init__(self) -> None:
         self._recording: Recording | None = None
@@ -40,7 +40,7 @@ class KeptRuns:
         request: Train,
         keeping: Keeping,
     ) -> Iterator[Event]:
-        """Return the events of a training, also recorded unless runs are switched off."""
+        """Return the events of a training; also record them, unless runs are switched off."""
         folder = runs_folder()
         if folder is None:
             return events
@@ -64,7 +64,9 @@ class KeptRuns:
         return self._events
 
     def remember(self, past: Past) -> None:
-        """Store snapshots of the variables with the run, to compute its steps again."""
+        """Store snapshots of the variables with the run, from which its steps can be computed
+        again.
+        """
         if self._recording is not None:
             self._recording.remember(past)
 
@@ -74,16 +76,16 @@ class KeptRuns:
             self._recording.take(variant)
 
     def note(self, kind: str) -> None:
-        """Record a user's action: pause, resume, or single step."""
+        """Record an action of the user: pause, resume, or single step."""
         if self._recording is not None:
             self._recording.note(kind)
 
     def end(self) -> None:
-        """End the recording after any end of the training. Wait until it is written."""
+        """End the recording, however the training ended. Wait until it is written."""
         if self._events is not None:
             self._events.close()
         self._before, self._recording, self._events = self._recording, None, None
 
     def forget(self) -> None:
-        """Forget the previous run: a training of another document is no branch of it."""
+        """Drop the previous run, because a training of another document is no branch of it."""
         self._before = None

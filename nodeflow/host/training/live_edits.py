@@ -1,4 +1,4 @@
-"""Edits of the document on their way to the running training.
+"""Edits of the document that are passed on to the running training.
 
 After a short pause without edits, the document is copied, built and compiled in a separate thread,
 and offered to the training, which takes it between two steps. Only the last edit counts.
@@ -39,10 +39,10 @@ POLL_SECONDS, CLOSE_SECONDS = 0.02, 1.0
 
 @dataclass(eq=False, kw_only=True)
 class BuiltVariant(Variant):
-    """A variant that is built from a document.
+    """A variant of a training that is built from a document.
 
     Attributes:
-        before: the document that ``what`` compares with the variant.
+        before: the document with which ``what`` compares the variant.
     """
 
     task: Task
@@ -50,7 +50,7 @@ class BuiltVariant(Variant):
 
 
 def built(task: Task, training: Training, make_session: Callable[..., Session]) -> BuiltVariant:
-    """Return the variant of a training that a document describes. Its variables are initialized."""
+    """Return the variant of a training that a document describes, with initialized variables."""
     session = make_session(task.graph, seed=training.seed)
     session.initialize()
     ids = variable_ids(task.build)
@@ -59,7 +59,7 @@ def built(task: Task, training: Training, make_session: Callable[..., Session]) 
 
 @dataclass
 class Places:
-    """The places of data, as `Task` takes them."""
+    """The folders where data are found, as arguments of `Task`."""
 
     folder: str | os.PathLike[str] | None = None
     opened: dict[Any, DataSplits] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class LiveEdits:
         send: takes `protocol.EditState` and failures; called from any thread.
 
     Attributes:
-        current: the task and settings of the training now.
+        current: the task and settings that the training has now.
         places: where the training finds its data now.
     """
 
@@ -111,7 +111,9 @@ class LiveEdits:
             self._control.prepare(True)
 
     def tick(self, document: Document) -> None:
-        """Start preparing edits after a pause. The engine calls this whenever no request waits."""
+        """Start preparing edits if none has come for a while. The engine calls this whenever it
+        is idle.
+        """
         if self._due is None:
             with self._changed:
                 if not self._is_busy and self._wanted is None:
@@ -130,7 +132,7 @@ class LiveEdits:
             self._changed.notify()
 
     def let_be(self) -> None:
-        """Stop following edits, and drop those that the training has not taken."""
+        """Stop following edits, and drop the edits that the training has not taken."""
         with self._changed:
             self._due = self._wanted = None
             self._is_abandoned = True
@@ -139,7 +141,7 @@ class LiveEdits:
         self._say(p.EditState())
 
     def taken(self, variant: BuiltVariant, document: Document) -> None:
-        """Continue from a variant that the training has taken."""
+        """Compare later edits with a variant that the training has taken."""
         if variant.before is not self.current.task.document:
             variant.what = described(self.current.task.document, variant.task.document)
         self.current = variant
@@ -151,7 +153,7 @@ class LiveEdits:
                 self._control.prepare(True)
 
     def close(self) -> None:
-        """Stop, because the training is over."""
+        """Stop following edits, because the training is over."""
         with self._changed:
             self._closed = True
             self._due = None
@@ -274,7 +276,7 @@ def _concerns(edit: Edit) -> bool:
 
 
 def _bare(record: NodeRecord) -> tuple[Any, ...]:
-    """Return a node without its name and position."""
+    """Return the parts of a node that affect a training: all except its name and position."""
     extra = {name: value for name, value in record.extra.items() if name != "stream"}
     return record.op, record.attrs, stream_of(record), extra
 

@@ -1,4 +1,4 @@
-"""Edits of numbers, passed to the running training without a build."""
+"""Numbers of optimizers that were edited, passed to the running training without a build."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LiveNumbers:
         self._has = self._numbers.after(0)
 
     def follow(self, document: Document) -> None:
-        """Set the numbers that changed in the document.
+        """Pass the numbers that changed in the document to the training.
 
         Skip numbers that are out of range, and nodes inside a subgraph or layer, which
         `follow_build` handles.
@@ -73,7 +73,10 @@ class LiveNumbers:
 
 
 def places(build: Build, numbers: Numbers) -> dict[str, Place]:
-    """Return the places of the nodes with numbers, by name."""
+    """Return the place of each node with numbers: its path in the document, and its name inside.
+
+    The name inside is empty unless another node derived it.
+    """
     own = {node.name: path for path, node in build.nodes.items()}
     found: dict[str, Place] = {}
     for name, owner in numbers.owners.items():

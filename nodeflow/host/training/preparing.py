@@ -1,4 +1,4 @@
-"""Compiles the kernels of a training while the user looks at its graph, so that Train starts fast.
+"""Compilation of a training's kernels while the user looks at its graph, so that Train starts fast.
 
 The document is built and planned as for a training, in a separate thread, and its kernels go to the
 compiler process. Nothing is initialised, and nothing runs. Errors are ignored, because Train will
@@ -20,7 +20,8 @@ MOST_NODES = 2000
 
 
 class Preparation:
-    """The preparation of one document at a time. The last of several waiting documents is next.
+    """The preparation of one document at a time. If several documents wait, only the last is
+    prepared.
 
     Args:
         make_session: takes a graph and a seed.

@@ -1,4 +1,5 @@
-"""How often a training reports: often enough to look alive, seldom enough not to slow it down.
+"""The rate at which a training reports: often enough to look alive, rarely enough not to slow it
+down.
 
 Each message wakes the window, which takes a core from a team of threads that wait for each other.
 """
@@ -43,7 +44,7 @@ class ProgressBatcher:
         self._next = 0.0
 
     def add(self, event: Steps | Epoch, at_once: bool = False) -> None:
-        """Add the next event. Send all pending ones if they are due, or ``at_once``."""
+        """Add the next event. Send all pending events if they are due, or if ``at_once``."""
         self._pending.append(event)
         if at_once or time.perf_counter() >= self._next:
             self.flush()
@@ -79,7 +80,7 @@ def _merged(events: Iterable[Steps | Epoch]) -> Iterable[Steps | Epoch]:
 
 
 class PreviewClock:
-    """The schedule of previews: a few per second, and at most a fraction of the time.
+    """The schedule of previews in a training: a few per second, and at most a fraction of the time.
 
     Attributes:
         is_paced: whether the training waits between its steps anyway.

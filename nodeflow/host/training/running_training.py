@@ -15,19 +15,19 @@ from nodeflow.train.doctor.checks import Doctor
 
 @dataclass(eq=False)
 class RunningTraining:
-    """The parts of the running training; None where none runs.
+    """The objects of the running training; None if no training runs.
 
     Attributes:
         control: steers it.
         session: has its variables.
         ids: the identities of its variables, by name.
-        edits: carries edits of the document to it.
-        doctor: looks for troubles in it.
+        edits: passes edits of the document to it.
+        doctor: looks for problems in it.
         step: its last step, once it has made one.
-        shown: what its last previews covered.
+        shown: the nodes and data of its last previews.
         viewed: the step of the last views.
-        previews: says when its previews are due.
-        epochs_done: the epochs of this and of the trainings that it continues.
+        previews: decides when its previews are due.
+        epochs_done: the epochs of this training and of the trainings that it continues.
         stops: whether the user wants it to stop, perhaps before it has begun.
     """
 
@@ -44,6 +44,6 @@ class RunningTraining:
     stops: bool = False
 
     def end(self) -> None:
-        """Note that it has ended."""
+        """Record that the training has ended."""
         self.session = self.control = self.edits = self.doctor = self.step = None
         self.previews = None

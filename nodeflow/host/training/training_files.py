@@ -1,4 +1,4 @@
-"""Files for other programs that the training in the engine writes, in folders of the user's."""
+"""Files for other programs that the engine's training writes, in folders that the user chose."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WatchedTraining:
         request: p.Train,
         variables: Callable[[], Mapping[str, np.ndarray]],
     ) -> Iterator[Event]:
-        """Return the events of a training, also written to the files that the request names."""
+        """Return the events of a training, and write them to the files that the request names."""
         self._events = []
         for kind, folder in request.files:
             try:
@@ -50,7 +50,7 @@ class WatchedTraining:
         return events
 
     def end(self) -> None:
-        """Close the files, because the training has ended in some way."""
+        """Close the files, however the training ended."""
         while self._events:
             self._events.pop().close()
 

@@ -1,4 +1,4 @@
-"""Where the events of the training in the engine process go."""
+"""The receivers of the events of the training in the engine process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TrainingOutputs:
         self.files = WatchedTraining(send)
 
     def end(self) -> None:
-        """Close files and run after any end of the training, and send what waits."""
+        """Close files and run, however the training ended, and send waiting events."""
         self.files.end()
         self.runs.end()
         self.progress.flush()

@@ -1,4 +1,4 @@
-"""Trainings in the engine: how they run, what they report, and edits that reach them."""
+"""The handler of requests about trainings: it runs them, reports events, and applies edits."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ GIVE_BACK_SECONDS = 1.0
 
 
 class TrainingRequests:
-    """Base of `Engine` that handles the running training."""
+    """The base class of `Engine` that handles the running training."""
 
     _send: Callable[[p.Message], None]
     _settings: EngineSettings
@@ -73,11 +73,11 @@ class TrainingRequests:
         raise NotImplementedError
 
     def _attempt(self, action: Callable[[], None], what: str, number: int = -1) -> None:
-        """Call an action, and send Failed if it raises."""
+        """Call an action; if it raises an error, send a Failed message."""
         raise NotImplementedError
 
     def _handle_waiting(self) -> None:
-        """Handle the requests that arrived meanwhile."""
+        """Handle the requests that arrived during the last steps."""
         raise NotImplementedError
 
     def _train(self, request: p.Train) -> None:
@@ -127,7 +127,9 @@ class TrainingRequests:
     def _run_training(
         self, variables: dict[str, np.ndarray], begun: BuiltVariant, request: p.Train
     ) -> Done:
-        """Run the training. Report all events but the last, which the caller sends once idle."""
+        """Run the training and report all events except the last, which the caller sends when
+        idle.
+        """
         assert self._training.session is not None and self._training.control is not None
         task, training = begun.task, begun.training
         for name, value in variables.items():
@@ -237,7 +239,7 @@ class TrainingRequests:
         self._send(event)
 
     def _set_pace(self) -> None:
-        """Train at the speed that the document asks for; the rest of the time is for display."""
+        """Set the training's speed to the speed that the document asks for, if it is limited."""
         speed = self._mirror.document.training.get("speed")
         if self._training.control is not None:
             self._training.control.speed = speed
@@ -262,7 +264,7 @@ class TrainingRequests:
         self._attempt(lambda: self._views.show_due(step, every=every), "WatchViews")
 
     def _take_variables(self) -> None:
-        """Copy the trained values to those variables of the evaluator that still exist."""
+        """Copy the trained values to the evaluator's variables, as far as they still exist."""
         if self._training.session is not None and self._evaluator is not None:
             values = dict(self._training.session.variables.items())
             self._evaluator.take_variables(values, self._training.ids)
@@ -270,8 +272,8 @@ class TrainingRequests:
     def _show_progress(self, step: int) -> None:
         """Send previews on the fixed batch with the current variables.
 
-        The first time, and whenever the shown nodes or data change, they cover all nodes. Otherwise
-        they cover only the nodes that a training changes.
+        The first previews, and previews after a change of the shown nodes or data, include all
+        nodes. Later previews include only the nodes that a training changes.
         """
         if self._past.rewinder.step is not None:
             return
@@ -353,6 +355,6 @@ class TrainingRequests:
         self._pass_edits_on()
 
     def _pass_edits_on(self, change: Change | None = None) -> None:
-        """Pass the document to the training, if edits are to reach it."""
+        """Pass the document to the training, if edits are to reach the training."""
         if self._settings.follows and self._training.edits is not None:
             self._training.edits.follow(self._mirror.document, change)

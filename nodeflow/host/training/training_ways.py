@@ -1,4 +1,4 @@
-"""How a training runs in the engine process: its priority, its folder, values for the doctor."""
+"""Settings of a training in the engine process: its priority, its folder, values for the doctor."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ KEPT = 2
 
 
 def lower_priority() -> None:
-    """Lower the priority of this process once, below the priority of the window."""
+    """Lower the priority of this process below the window's, once."""
     if hasattr(os, "nice") and os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))
 
 
 def keeping_of(request: p.Train) -> Keeping:
-    """Return where the state of a training is kept, and where it resumes."""
+    """Return the options for checkpoints: where the state is kept, and from where training
+    resumes.
+    """
     keep = request.keep
     if keep is None:
         return Keeping()
@@ -35,7 +37,9 @@ def keeping_of(request: p.Train) -> Keeping:
 
 
 def by_reference(task: Task, session: Session) -> Run:
-    """Return a function that computes tensors of a training by inference, without side effects."""
+    """Return a function that computes tensors of a training by the reference tier, as for
+    inference.
+    """
     read = session.variables.__getitem__
     source = ViewSource(
         task, task.tensor, lambda node: read(node.name), session.stream_of("run", 0), {}

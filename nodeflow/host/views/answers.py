@@ -1,4 +1,4 @@
-"""The tensor that predicts labels for rows of a data set, and its predictions."""
+"""The search for the tensor that predicts labels for rows of a data set, and its predictions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SPLITS = ("test", "validation", "train")
 
 @dataclass(frozen=True)
 class Answers:
-    """A prediction: a tensor, and the column of true labels."""
+    """A tensor with predictions, and the column of true labels."""
 
     tensor: Tensor
     dataset: DataSplits
@@ -90,7 +90,7 @@ def _candidates(source: ViewSource) -> list[Answers]:
 def _judge(
     source: ViewSource, tensor: Tensor, dataset: DataSplits, used: set[str]
 ) -> tuple[int, Answers] | None:
-    """Return how likely a tensor predicts labels of a data set. None if it does not."""
+    """Return a score for how likely a tensor predicts labels of a data set; None if it does not."""
     inputs = tuple(name for name in dataset.columns if name in used)
     labels = class_labels(dataset, used)
     if labels is not None:
@@ -162,7 +162,10 @@ def _elements(shape: Shape) -> float:
 
 
 def shares_of(source: ViewSource, tensor: Tensor, values: np.ndarray, count: int) -> np.ndarray:
-    """Return float64 (n, classes) from predictions: probabilities, scores or class numbers."""
+    """Return probabilities, float64 (n, classes), from predictions of any form.
+
+    Predictions are probabilities, scores or class numbers.
+    """
     if values.shape[1] == 1 and made_by(tensor) == "argmax":
         numbers = np.nan_to_num(values[:, 0], nan=0.0).astype(np.int64)
         return np.eye(count)[np.clip(numbers, 0, count - 1)]

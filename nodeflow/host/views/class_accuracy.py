@@ -38,12 +38,16 @@ class ClassAccuracyData:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """The fraction of the rows of each class that are predicted correctly; NaN without rows."""
+        """For each class, the fraction of its rows that are predicted correctly; NaN without
+        rows.
+        """
         return _shares(self.right, self.rows)
 
     @property
     def precision(self) -> np.ndarray:
-        """The fraction of correct predictions of each class; NaN without predictions."""
+        """For each class, the fraction of its predictions that are correct; NaN without
+        predictions.
+        """
         return _shares(self.right, self.answered)
 
 

@@ -1,4 +1,4 @@
-"""The distribution of the elements of a tensor, and its changes over the steps of a training.
+"""The distribution of a tensor's elements, and how it changes over the steps of a training.
 
 For a variable or activation, it shows the values or the gradient of the loss. For a variable, it
 also shows the change in a step relative to the size. All use the same rows: the first training
@@ -73,7 +73,7 @@ class DistributionData:
 
 @dataclass
 class Course:
-    """Samples at steps of a training, at most `MOST_SAMPLES`."""
+    """The samples of a tensor at steps of a training, at most `MOST_SAMPLES`."""
 
     steps: list[int] = field(default_factory=list)
     quantiles: list[np.ndarray] = field(default_factory=list)
@@ -88,7 +88,9 @@ class Course:
         self.is_reopened = True
 
     def add(self, step: int, sample: Sample) -> None:
-        """Insert a sample at its step (earlier steps may be shown), unless another is too near."""
+        """Insert a sample at its step, which may be an earlier one, unless another sample is too
+        near.
+        """
         parts = (self.steps, self.quantiles, self.ratios, self.not_finite)
         at = int(np.searchsorted(self.steps, step))
         if self.is_reopened:
@@ -109,7 +111,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Sample:
-    """The distribution at one step."""
+    """The distribution of a tensor at one step."""
 
     quantiles: np.ndarray
     ratio: float
@@ -236,7 +238,7 @@ def _data(
 
 
 def shares(quantiles: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return the fraction of the elements between neighbouring edges, from quantiles at `PARTS`.
+    """Return the fraction of the elements between adjacent edges, from quantiles at `PARTS`.
 
     Equal quantiles, as for many zeros, add their fraction to the bin that holds them.
     """

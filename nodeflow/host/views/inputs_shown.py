@@ -1,4 +1,4 @@
-"""The inputs of rows for display: pictures if possible, else words."""
+"""The inputs of rows for display: as pictures if possible, else as words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source of views, kept while graph and data stay the same."""
+"""A cache of the source of views, valid while graph and data stay the same."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Read = Callable[[Node], np.ndarray]
 
 
 class KeptSource:
-    """A cache of the last source."""
+    """A cache of the source that was used last."""
 
     def __init__(self) -> None:
         self._source: ViewSource | None = None
@@ -26,7 +26,7 @@ class KeptSource:
         read: Read,
         trained: Mapping[str, np.ndarray] | None,
     ) -> ViewSource:
-        """Return the kept source of values for views, or a new one if ``of`` is another object.
+        """Return the cached source of values for views, or a new one if ``of`` is another object.
 
         Args:
             read: returns the value of a variable.

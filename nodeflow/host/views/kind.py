@@ -1,4 +1,4 @@
-"""How a kind of view declares itself, and how the engine finds all kinds."""
+"""The declaration of a kind of view, and the discovery of all kinds by the engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ViewProblem(NodeflowError):
-    """Nothing can be drawn; the message is shown in place of the view.
+    """A view for which there is nothing to draw; the message is shown in place of the view.
 
     Remedy: Choose another view, or another tensor.
     """

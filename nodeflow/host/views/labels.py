@@ -19,7 +19,7 @@ MOST_CLASSES = 32
 
 @dataclass(frozen=True)
 class Labels:
-    """A column of classes.
+    """A column of a data set that contains classes.
 
     Attributes:
         column: its name.
@@ -66,7 +66,7 @@ def _count(column: Column) -> int:
 
 
 def classes_of(rows: np.ndarray) -> np.ndarray:
-    """Return class numbers (n,) int64 of rows: one-hot (n, k), or numbers (n,) or (n, 1)."""
+    """Return the class numbers, int64 (n,), of rows: one-hot (n, k), or numbers (n,) or (n, 1)."""
     if rows.ndim == 2 and rows.shape[1] > 1:
         return rows.argmax(axis=1).astype(np.int64)
     return rows.reshape(len(rows)).astype(np.int64)

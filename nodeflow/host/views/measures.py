@@ -1,6 +1,6 @@
 """One number for each tensor in a training: the size of its gradient, or of its update.
 
-They are computed on the rows that the nodes show, in the phase of inference, without touching the
+They are computed on the rows that the nodes show, in the phase of inference, without affecting the
 training: the gradients come from a separate build, kept while the graph stays the same.
 """
 
@@ -112,7 +112,7 @@ def _derive(source: ViewSource) -> Derived:
 
 
 def _behind(graph: Graph, error: GradientError) -> set[Node]:
-    """Return the nodes before the op without a gradient that an error names."""
+    """Return the nodes whose gradients would pass through the op that an error names."""
     if error.node is None or error.node not in graph:
         return set()
     return ancestors([tensor.node for tensor in graph.node(error.node).inputs])

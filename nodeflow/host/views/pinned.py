@@ -1,4 +1,4 @@
-"""The views on nodes, translated from node ids in the document to names for the computation."""
+"""The views on nodes, with ids of nodes converted to the names that the computation uses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def pinned_views(graph: Document) -> dict[str, ViewSpec]:
 
 
 def stored(graph: Document, option: str, value: Any, scope: str = "") -> Json:
-    """Return an option as the document keeps it: nodes by id. None where there is no such node."""
+    """Return an option as the document stores it, with ids of nodes; None if there is no such
+    node.
+    """
     if option != "x" or value == ROW or not isinstance(value, str):
         return value
     name, bracket, column = value.partition("[")
@@ -51,7 +53,7 @@ def stored(graph: Document, option: str, value: Any, scope: str = "") -> Json:
 
 
 def _name(graph: Document, kept: Json, scope: str) -> str | None:
-    """Return the name from a value that `stored` returned."""
+    """Return the name for a value that `stored` returned."""
     if not isinstance(kept, str) or kept == ROW:
         return kept if isinstance(kept, str) else None
     place, bracket, column = kept.partition("[")

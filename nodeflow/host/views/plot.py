@@ -1,4 +1,4 @@
-"""Plots of values: points, lines and bars of one tensor over another, with the data beneath.
+"""Plots of values: points, lines and bars of one tensor over another, with the data behind them.
 
 The x axis is guessed. A value with one input is a curve over that input. A prediction with several
 inputs is plotted against the labels. A variable is plotted over its index.

@@ -1,4 +1,6 @@
-"""Precision (the correct fraction of found rows) over recall (the found fraction of a class)."""
+"""Precision over recall: the correct fraction of the found rows, over the found fraction of a
+class.
+"""
 
 from __future__ import annotations
 

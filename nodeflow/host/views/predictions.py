@@ -70,7 +70,7 @@ class PredictionData:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> PredictionData:
-    """Return the predictions of a tensor, or of the likeliest where no name is given.
+    """Return the predictions of a tensor; without a name, of the likeliest tensor.
 
     Options: ``split``, ``order`` (of `ORDERS`), ``filter`` (empty, ``wrong``, or ``TRUE,PREDICTED``
     class numbers), ``page``.
@@ -129,7 +129,7 @@ def _classes(
 
 
 def _kept(chosen: object, truth: np.ndarray, answer: np.ndarray) -> np.ndarray:
-    """Return which rows pass the filter."""
+    """Return a mask of the rows that pass the filter."""
     if chosen == WRONG:
         return truth != answer
     parts = str(chosen or "").split(",")
@@ -173,7 +173,7 @@ def _names(found: list[Answers]) -> tuple[str, ...]:
 
 
 def _page(ranked: np.ndarray, spec: ViewSpec) -> tuple[int, np.ndarray]:
-    """Return the number of the page, and its rows."""
+    """Return the number of the page to show, and its rows."""
     last = max(0, (len(ranked) - 1) // PAGE)
     page = min(max(0, int(spec.option("page", 0) or 0)), last)
     return page, ranked[page * PAGE : (page + 1) * PAGE].astype(np.int64)

@@ -1,7 +1,7 @@
 """The rows of a tensor as points, placed by principal components or another method.
 
-The rows belong to data that the tensor depends on, or to a matrix itself, such as embeddings. Each
-has a label, a picture or words of its input, and its nearest rows in all dimensions.
+The rows belong to data that the tensor depends on, or to a matrix, such as embeddings. Each row has
+a label, a picture or words of its input, and the nearest other rows in all dimensions.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ class ProjectionData:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> ProjectionData:
-    """Return the points of a tensor, or of the likeliest one where no name is given.
+    """Return the points of a tensor; without a name, of the likeliest tensor.
 
     Options: ``split``, ``method`` (one of `methods`), ``metric`` (``euclidean`` or ``cosine``).
 
     Raises:
-        ViewProblem: the tensor has no rows of two numbers or more, or the method is not here.
+        ViewProblem: the tensor has no rows of two numbers or more, or the method is not installed.
     """
     names = source.memo("projected", lambda: _candidates(source))
     if not spec.name and not names:
@@ -211,7 +211,7 @@ def _of_matrix(source: ViewSource, tensor: Tensor) -> tuple[np.ndarray, _Shown]:
 
 
 def _words(source: ViewSource, count: int) -> tuple[str, ...]:
-    """Return the words for the rows of a matrix, where the data have as many class names."""
+    """Return words for the rows of a matrix, if the data have as many class names as rows."""
     for binding in source.bound().values():
         for names in binding.dataset.classes.values():
             if len(names) == count:
@@ -220,7 +220,7 @@ def _words(source: ViewSource, count: int) -> tuple[str, ...]:
 
 
 def _flat(value: np.ndarray) -> np.ndarray:
-    """Return (n, d) float64."""
+    """Return an array as rows of numbers, float64 (n, d)."""
     rows = measured(value).reshape(len(value), -1)
     return rows[:, :: max(1, -(-rows.shape[1] // MOST_SPAN))].astype(np.float64)
 
@@ -264,7 +264,7 @@ def principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _placed(source: ViewSource, rows: np.ndarray, method: str) -> np.ndarray:
-    """Return the points of a method of an integration."""
+    """Return the points that an integration's method computes for rows."""
     try:
         wanted = offer("projection", method, [PCA])
         wanted.integration.check_software()

@@ -1,7 +1,7 @@
-"""Decision regions: the answers of a graph over the plane of its two inputs, beneath the data.
+"""Decision regions: a graph's predictions over the plane of its two inputs, with the data on top.
 
-Every node that depends on a placeholder of two columns has such a picture: classes if it answers
-with classes, otherwise its value as a heat map.
+Every node that depends on a placeholder of two columns has such a picture: classes if it predicts
+classes, otherwise its value as a heat map.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ COMPARING = frozenset("equal not_equal less less_equal greater greater_equal rou
 
 @dataclass(frozen=True)
 class RegionData:
-    """Answers on a grid and points of data. The first row of a grid is at the bottom.
+    """Predictions on a grid and points of data. The first row of a grid is at the bottom.
 
     Attributes:
         extent: left, right, bottom, top of the grid.
         axes: titles of the two inputs.
         classes: uint8 (rows, columns), or None for values.
-        strength: uint8 (rows, columns), the certainty of the answer; None if unknown.
-        values: float32 (k, rows, columns) of a node that does not answer with classes, or None.
+        strength: uint8 (rows, columns), the certainty of the prediction; None if unknown.
+        values: float32 (k, rows, columns) of a node that does not predict classes, or None.
         names: names of the classes.
         points: float32 (n, 2).
         groups: int16 (n,), the class of each point; -1 if unknown.
@@ -96,7 +96,7 @@ def compute(source: ViewSource, spec: ViewSpec) -> RegionData:
 
 
 def grid(extent: tuple[float, float, float, float]) -> np.ndarray:
-    """Return the centres of the cells, (GRID * GRID, 2) float64, from the bottom left."""
+    """Return the centres of the grid's cells, float64 (GRID * GRID, 2), from the bottom left."""
     left, right, bottom, top = extent
     along = (np.arange(GRID) + 0.5) / GRID
     x, y = np.meshgrid(left + (right - left) * along, bottom + (top - bottom) * along)
@@ -109,10 +109,10 @@ def answers(
     """Return the class of each row (n, k) of a tensor's value, and its certainty from 0 to 1.
 
     Args:
-        known: number of classes of the data, 0 where there are none.
+        known: number of classes of the data; 0 if there are none.
 
     Returns:
-        None and None if the tensor does not answer with classes.
+        None and None if the tensor does not predict classes.
     """
     op = made_by(tensor)
     columns = rows.shape[1]

@@ -1,4 +1,4 @@
-"""The source of views: tensors on rows of the data or on made-up values, by the reference tier.
+"""The source of values for views: it runs tensors on rows or other inputs, by the reference tier.
 
 Nothing is assigned, no random stream of a training or run is touched, and the phase is inference,
 so that looking at a graph never changes what it computes.
@@ -72,7 +72,9 @@ class ViewSource:
         self._memo: dict[Hashable, Any] = {}
 
     def for_task(self, task: Task) -> ViewSource:
-        """Return the same values in another build of the document, found by name."""
+        """Return a source for another build of the document, whose variables have the same
+        values.
+        """
 
         def here(node: Node) -> Node:
             return self.task.graph.node(node.name)
@@ -111,7 +113,9 @@ class ViewSource:
         return bool(changed) and not changed.isdisjoint(ancestors(t.node for t in tensors))
 
     def is_what_if_of(self, name: str) -> bool:
-        """Return the same for a tensor by name; False if the name is unknown."""
+        """Return whether a tensor, given by name, depends on an override; False for an unknown
+        name.
+        """
         try:
             return bool(self._overriding) and self.is_what_if([self.tensor(name)])
         except NodeflowError:
@@ -125,7 +129,7 @@ class ViewSource:
     # ---- data -----------------------------------------------------------------------------------
 
     def bindings(self, tensors: Iterable[Tensor]) -> dict[Tensor, Binding]:
-        """Return the placeholders that tensors depend on and data feed, in the graph's order."""
+        """Return the placeholders that data feed and tensors depend on, in the graph's order."""
         chosen = tuple(tensors)
 
         def find() -> dict[Tensor, Binding]:

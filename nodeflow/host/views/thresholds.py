@@ -1,7 +1,7 @@
-"""How well the probability of a class separates its rows from others, over all thresholds.
+"""Curves of how well the probability of a class separates its rows from others, at all thresholds.
 
 Each class is compared with the rest. A row counts as a member of the class if its score is at least
-the threshold. Rows of equal score change sides together, so ties give no credit.
+the threshold. Rows of equal score pass the threshold together, so ties give no credit.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ClassCurve:
     Attributes:
         name: the name of the class.
         x, y: float64 (n,), between 0 and 1.
-        area: the area under the whole curve; NaN where a class has no rows, or no others.
+        area: the area under the whole curve; NaN if there are no rows of the class, or only those.
         rows: the number of rows of the class.
     """
 
@@ -44,7 +44,7 @@ class ClassCurve:
 
 @dataclass(frozen=True)
 class ThresholdData:
-    """The curves of all classes. With two classes, only the curve of the second.
+    """The curves of all classes; with two classes, only the curve of the second.
 
     Attributes:
         tensor: the name of the predicting tensor.
@@ -64,7 +64,7 @@ class ThresholdData:
 
 @dataclass(frozen=True)
 class Judged:
-    """Predictions for rows beside the true classes.
+    """Predictions for rows, with the true classes.
 
     Attributes:
         truth: int64 (n,).
@@ -82,7 +82,7 @@ class Judged:
 
 
 def judged(source: ViewSource, spec: ViewSpec) -> Judged:
-    """Return the predictions of a tensor, or of the likeliest where no name is given.
+    """Return the predictions of a tensor; without a name, of the likeliest tensor.
 
     Option: ``split``.
 
@@ -147,7 +147,9 @@ def curves(source: ViewSource, spec: ViewSpec, kind: str) -> ThresholdData:
 
 
 def counts(scores: np.ndarray, is_class: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count rows of the class, and others, at or above each distinct score, highest first."""
+    """Return how many rows of the class, and other rows, have at least each score, highest score
+    first.
+    """
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1) if len(ranked) else []
@@ -157,10 +159,11 @@ def counts(scores: np.ndarray, is_class: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def roc(scores: np.ndarray, is_class: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the fraction of passing other rows, the fraction of passing class rows, and the area.
+    """Return the ROC curve of a class and the area below it.
 
-    The area is the probability that a row of the class has a higher score than another row, where
-    equal scores count half.
+    Each point has a threshold: x is the fraction of other rows that pass it, y the fraction of rows
+    of the class. The area is the probability that a row of the class has a higher score than
+    another row, where equal scores count half.
     """
     right, wrong = counts(scores, is_class)
     rows = int(is_class.sum())
@@ -191,7 +194,7 @@ def precision_recall(
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return at most `MOST_POINTS`, spread evenly along the curve, with both ends."""
+    """Return at most `MOST_POINTS` points, spread evenly along the curve, including both ends."""
     if len(x) <= MOST_POINTS:
         return x, y
     along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])

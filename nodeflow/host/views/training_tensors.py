@@ -1,4 +1,6 @@
-"""The tensors that an optimizer derives for a tensor, found once while the graph stays the same."""
+"""The gradient and the next value of a tensor, derived by an optimizer, cached for the same
+graph.
+"""
 
 from __future__ import annotations
 

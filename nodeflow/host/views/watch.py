@@ -61,7 +61,7 @@ class WatchedViews:
         self._courses: dict[Hashable, Any] = {}
 
     def expect(self, request: WatchViews) -> None:
-        """Note that a request has arrived. Another thread may call this."""
+        """Record that a request has arrived. Another thread may call this."""
         self._newest = request.request
 
     def is_newest(self, request: WatchViews) -> bool:
@@ -77,7 +77,7 @@ class WatchedViews:
             watched.is_stale = True
 
     def forget(self) -> None:
-        """Watch nothing, because another document is open."""
+        """Stop watching all views, because another document is open."""
         self._watched = []
         self._state = None
         self._courses.clear()
@@ -85,8 +85,8 @@ class WatchedViews:
     def refresh(self, state: object, rows: object = None) -> None:
         """Mark the views that have to be computed again.
 
-        All views are stale if ``state`` has changed. If only ``rows`` has changed, the views that
-        follow the rows of the nodes are stale.
+        If ``state`` has changed, these are all views. If only ``rows`` has changed, these are the
+        views that follow the rows of the nodes.
         """
         changed, other_rows = state != self._state, rows != self._rows
         self._state, self._rows = state, rows
@@ -96,12 +96,12 @@ class WatchedViews:
 
     @property
     def is_stale(self) -> bool:
-        """Whether a view has to be computed now."""
+        """True if a view has to be computed now."""
         return self._next() is not None
 
     @property
     def waits(self) -> bool:
-        """Whether a view has to be computed, now or after a rest."""
+        """True if a view has to be computed, now or after its minimum interval."""
         return any(watched.is_stale for watched in self._watched)
 
     def _next(self) -> _Watched | None:
@@ -118,7 +118,7 @@ class WatchedViews:
         """Compute and send the views that are due in a training.
 
         Args:
-            every: whether to send all of them, due or not.
+            every: whether to send all views, even if they are not due.
         """
         now = self._clock()
         for watched in self._watched:
@@ -169,7 +169,7 @@ def _kind_of(watched: _Watched) -> ViewKind:
 
 
 def view_value(source: Callable[[], ViewSource], spec: ViewSpec) -> ViewValue:
-    """Return the data of a view, or the reason why there are none."""
+    """Return the data of a view, or the reason why there is nothing to draw."""
     kind = discover_kinds().get(spec.kind)
     try:
         if kind is None:
@@ -185,7 +185,9 @@ def view_value(source: Callable[[], ViewSource], spec: ViewSpec) -> ViewValue:
 
 
 def _words(problem: NodeflowError, spec: ViewSpec) -> str:
-    """Return a problem as a sentence or two, naming the node if it is not the view's node."""
+    """Return a problem as one or two sentences, with the node's name if it is not the view's
+    node.
+    """
     place = problem.node if problem.node and problem.node != spec.name.partition(":")[0] else ""
     text = full_text(place, problem.message, problem.hint, "window")
     return text[:1].upper() + text[1:]

@@ -1,1 +1,1 @@
-"""The store's SQLite database: connection, tables by version, recovery of damaged rows."""
+"""The SQLite database of the runs: connection, tables by version, recovery of damaged rows."""

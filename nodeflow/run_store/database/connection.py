@@ -36,7 +36,7 @@ NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "fuse.sshfs", "davfs")
 
 
 class Database:
-    """One connection, for one thread at a time.
+    """A connection to the database, for one thread at a time.
 
     Args:
         folder: the folder of the file; made if it is missing.
@@ -131,13 +131,15 @@ class Database:
             self._read_copy()
 
     def _read_copy(self) -> None:
-        """Read from a copy of all readable rows, in the tables of this version."""
+        """Read from now on from a copy of all readable rows, in the tables of this version."""
         before = self._open_one
         self._connection = salvaged(before)
         before.close()
 
     def _set_journal(self, mode: str) -> None:
-        """Set the journal mode. Retry, because SQLite does not wait for another process here."""
+        """Set the journal mode. Retry if another process uses the file, because SQLite does not
+        wait here.
+        """
         end = time.monotonic() + WAIT_SECONDS
         while True:
             try:
@@ -169,7 +171,7 @@ class Database:
     # ---- reading and writing ------------------------------------------------------------------
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Return the rows of a query; raise RunStoreProblem.
+        """Return the rows of a query; raise RunStoreProblem if they cannot be read.
 
         If a page is damaged, repair the database first, and return the rows that remain.
         """
@@ -185,7 +187,7 @@ class Database:
     def repair(self) -> None:
         """Continue with the readable rows of a database with damaged pages, and set `notice`.
 
-        A database that is open for writing is rewritten, and a copy of the damaged file kept.
+        A database that is open for writing is rewritten, and a copy of the damaged file is kept.
 
         Raises:
             RunStoreProblem: nothing can be read, or the file cannot be written.
@@ -217,7 +219,9 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Run the block as a transaction: write everything, or nothing. Raise RunStoreProblem."""
+        """Run the block as a transaction, which writes everything or nothing. Raise
+        RunStoreProblem.
+        """
         try:
             with self._transaction():
                 yield
@@ -249,14 +253,14 @@ class Database:
             self._open_one.execute("PRAGMA incremental_vacuum").fetchall()
 
     def _set_aside(self) -> None:
-        """Make the spare file, which gives its room to a deletion on a full disk."""
+        """Make the spare file, whose space a deletion can use on a full disk."""
         place = self.path.with_name(RESERVE)
         with contextlib.suppress(OSError):
             if not place.exists() and shutil.disk_usage(self.path.parent).free > SPARE_BYTES:
                 place.write_bytes(os.urandom(RESERVED_BYTES))  # a file of zeros may take no room
 
     def use_reserve(self) -> bool:
-        """Remove the spare file; return whether there was one."""
+        """Remove the spare file to free space; return whether there was one."""
         try:
             self.path.with_name(RESERVE).unlink()
         except OSError:
@@ -302,14 +306,16 @@ def damaged() -> sqlite3.DatabaseError:
 
 
 def cause_of(error: Exception) -> str:
-    """Return the cause of an error of SQLite; empty for any other cause."""
+    """Return the cause of an SQLite error: ``damaged``, ``full`` or ``busy``; "" for any other
+    cause.
+    """
     if isinstance(error, UnicodeDecodeError) or str(error).startswith(SCHEMA_ERRORS):
         return "damaged"
     return CAUSES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
 
 
 def problem(path: Path, error: Exception) -> RunStoreProblem:
-    """Return the description of an error of SQLite or of the system."""
+    """Return the RunStoreProblem that describes an error of SQLite or of the system."""
     if isinstance(error, OSError):
         return RunStoreProblem(f"cannot open {path}: {error.strerror or error}")
     text, cause = str(error), cause_of(error)
@@ -324,7 +330,10 @@ def problem(path: Path, error: Exception) -> RunStoreProblem:
 
 
 def shares_memory(folder: Path) -> bool:
-    """Return whether processes can share memory maps of files there, as a write-ahead log needs."""
+    """Return whether processes can share memory maps of files in a folder.
+
+    A write-ahead log needs that.
+    """
     if file_system(folder).startswith(NETWORK):
         return False
     try:
@@ -355,12 +364,12 @@ def file_system(folder: Path) -> str:
 
 
 def read_database(folder: Path) -> Database | None:
-    """Return the database for reading, or None where nothing was kept yet."""
+    """Return the database for reading, or None if no run was ever kept."""
     if not (folder / FILE).exists():
         return None
     return Database(folder, write=False)
 
 
 def _storable(values: Sequence[Any]) -> list[Any]:
-    """Return values that SQLite can store: as UTF-8, which names of files may not be."""
+    """Return values that SQLite can store: all texts in UTF-8, which file names may violate."""
     return [without_halves(value) if isinstance(value, str) else value for value in values]

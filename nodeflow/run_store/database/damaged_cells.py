@@ -1,4 +1,4 @@
-"""Reads rows that may be damaged, cell by cell, and names the unreadable cells."""
+"""Readers for rows that may be damaged: they read cell by cell, and name the unreadable cells."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class Cells:
         self.damaged = [] if damaged is None else damaged
 
     def get(self, name: str, read: Callable[[Any], T], default: T) -> T:
-        """Return ``read(cell)``. If it raises, note the name and return ``default``."""
+        """Return ``read(cell)``. If it raises, record the cell's name as damaged and return
+        ``default``.
+        """
         try:
             return read(self._row[name])
         except Exception:  # parsers may raise any error for damaged content
@@ -35,60 +37,60 @@ class Cells:
 
 
 def moment(value: Any) -> float:
-    """Return a time that falls on a date."""
+    """Return a time, after checking that it falls on a date."""
     if not is_date(real(value)):
         raise ValueError(f"{value!r:.40} is not a time")
     return real(value)
 
 
 def duration(value: Any) -> float:
-    """Return a number of seconds."""
+    """Return a number of seconds, after checking it."""
     if not abs(real(value)) < MOST_SECONDS:
         raise ValueError(f"{value!r:.40} is not a duration")
     return real(value)
 
 
 def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
-    """Return a reader that also accepts NULL."""
+    """Return a reader that also accepts NULL, for which it returns None."""
     return lambda value: None if value is None else read(value)
 
 
 def integer(value: Any) -> int:
-    """Return a whole number of up to 64 bits, such as a seed."""
+    """Return a whole number of up to 64 bits, such as a seed, after checking it."""
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 1 << 64:
         raise ValueError(f"{value!r:.40} is not a whole number")
     return value
 
 
 def flag(value: Any) -> bool:
-    """Return a truth value, which SQLite keeps as a number."""
+    """Return a truth value, which SQLite stores as a number."""
     if value not in (0, 1):
         raise ValueError(f"{value!r:.40} is neither 0 nor 1")
     return bool(value)
 
 
 def parsed(value: Any) -> Mapping[str, Any]:
-    """Return the table in a JSON cell."""
+    """Return the table that a JSON cell holds."""
     return table(json.loads(text(value)))
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """Return a list of texts."""
+    """Return the list of texts that a JSON cell holds."""
     return tuple(map(text, listed(value)))
 
 
 def texts_by_name(value: Any) -> Mapping[str, str]:
-    """Return texts by name."""
+    """Return the texts by name that a JSON cell holds."""
     return {name: text(one) for name, one in table(value).items()}
 
 
 def numbers_by_name(value: Any) -> dict[str, float]:
-    """Return numbers by name."""
+    """Return the numbers by name that a JSON cell holds."""
     return {name: real(one) for name, one in table(value).items()}
 
 
 def data_by_name(value: Any) -> Mapping[str, Any]:
-    """Return the description of a run's data."""
+    """Return the description of a run's data, by placeholder, that a JSON cell holds."""
     for said in table(value).values():
         for name, read in (("source", text), ("digest", text), ("rows", integer)):
             if name in table(said):
@@ -97,7 +99,9 @@ def data_by_name(value: Any) -> Mapping[str, Any]:
 
 
 def best_epoch(value: Any) -> Mapping[str, Any]:
-    """Return the best epoch and the value that decided; empty if there is none."""
+    """Return the best epoch and its deciding value that a JSON cell holds; empty if there is
+    none.
+    """
     if table(value):
         integer(value["epoch"])
         text(value["by"])

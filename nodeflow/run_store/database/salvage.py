@@ -1,4 +1,4 @@
-"""Copies every readable row of a damaged database into a new database.
+"""Recovery of a damaged database: every readable row is copied into a new one.
 
 SQLite stops a query at the first damaged page. So each table is read from its beginning and from
 its end, without its indexes; only rows on the damaged pages are lost. The header of the file and
@@ -25,7 +25,7 @@ HEADER = {0: MAGIC + b"\x10\0", 20: bytes([0, 64, 32, 32]), 56: bytes([0, 0, 0, 
 
 
 def readable(source: sqlite3.Connection | None, path: Path) -> sqlite3.Connection:
-    """Return a private database, in this version, with all readable rows of a damaged database.
+    """Return a private database, in the current version, with all readable rows of a damaged one.
 
     Args:
         source: a connection to the damaged database, if it can be opened.
@@ -108,7 +108,7 @@ def _mend_schema(connection: sqlite3.Connection) -> None:
 
 
 def salvaged(source: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a private database, in this version, with the readable rows of ``source``.
+    """Return a private database, in the current version, with the readable rows of ``source``.
 
     Raises:
         sqlite3.Error: nothing can be read.
@@ -126,7 +126,7 @@ def salvaged(source: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def connected(place: str, **how: Any) -> sqlite3.Connection:
-    """Return a connection that reads texts as bytes if they are not UTF-8."""
+    """Return a connection to a database that reads a text as bytes if it is not UTF-8."""
     connection = sqlite3.connect(place, isolation_level=None, check_same_thread=False, **how)
     connection.row_factory = sqlite3.Row
     connection.text_factory = _text
@@ -141,7 +141,7 @@ def _text(data: bytes) -> str | bytes:
 
 
 def _tables(target: sqlite3.Connection) -> dict[str, str]:
-    """Return the order of the rows in the file for each table.
+    """Return, for each table, the column that gives the order of its rows in the file.
 
     The runs come first, because other tables refer to them.
     """
@@ -158,7 +158,7 @@ def _columns(connection: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, order: str) -> None:
-    """Copy the rows of a table; if several have the same key, the first of them."""
+    """Copy the rows of a table; of several rows with the same key, copy only the first."""
     here = {row["name"] for row in _columns(source, table)}
     columns = [row for row in _columns(target, table) if row["name"] in here]
     names = ", ".join(row["name"] for row in columns)

@@ -1,4 +1,6 @@
-"""The tables of the store of runs, one step for each version. A released step never changes."""
+"""The tables of the database, one migration for each version. A released migration never
+changes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weights of the best epoch, also for a training without early stopping."""
+"""The weights of the best epoch of a training, even without early stopping."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHARE, FREE_SECONDS = 0.005, 0.02
 
 
 def deciding(training: Training) -> tuple[str, float]:
-    """Return the key that decides the best epoch, and 1 if lower is better, else -1.
+    """Return the key of the value that decides the best epoch, and 1 if lower is better, else -1.
 
     The key is the value that early stopping watches, or the first metric on rows outside the
     training split: higher is better for accuracies and similar metrics, lower for others. Without
@@ -39,7 +39,7 @@ class BestWeights:
     If copies would take too much time, some epochs are skipped.
 
     Attributes:
-        variables: the variables of the best epoch seen; empty before the first.
+        variables: the variables of the best epoch; empty before the first epoch.
         epoch, value: the number of that epoch, and its value.
         step: the last step of that epoch.
         key: the metric that decides.
@@ -52,7 +52,9 @@ class BestWeights:
         self._taken = 0.0
 
     def see(self, epoch: Epoch, session: Session, step: int) -> None:
-        """Compare an epoch that ended with this step, and copy the variables if it is the best."""
+        """Compare an epoch that ended with this step; copy the variables if the epoch is the
+        best so far.
+        """
         value = epoch.loss if self.key == EPOCH_LOSS else epoch.metrics.get(self.key)
         if value is None or not np.isfinite(value):
             return
@@ -66,7 +68,7 @@ class BestWeights:
         self.epoch, self.step, self.value = epoch.epoch, step, float(value)
 
     def go_on(self, run: Run | None) -> None:
-        """Continue from the best epoch of a run, whose weights are already kept."""
+        """Continue from the best epoch of an earlier run, whose weights are already kept."""
         if run is not None and run.best.get("by") == self.key:
             self.epoch, self.value = run.best["epoch"], run.best["value"]
 

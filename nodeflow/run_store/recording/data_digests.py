@@ -46,7 +46,9 @@ class Fed:
 
     @property
     def stamp(self) -> str:
-        """The key of the kept digest: path, sizes and times. Empty for data without a path."""
+        """The key for a cached digest: path, sizes and times of the files; "" for data without a
+        path.
+        """
         if self.path is None:
             return ""
         if self.is_file:
@@ -77,7 +79,7 @@ def fed_by(training: Training) -> list[Fed]:
 
 
 def digesting(fed: Fed) -> Generator[None, None, tuple[str, bool]]:
-    """Compute a digest, yielding after each piece. Return (digest, weak)."""
+    """Compute a digest, and yield after each piece. Return (digest, whether it is weak)."""
     digest = blake2b(digest_size=16)
     if fed.path is not None and fed.is_file:
         with opened(fed.path) as file:
@@ -123,6 +125,6 @@ def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def described(fed: Fed, digest: str = "", weak: bool = False) -> Mapping[str, Any]:
-    """Return the description of data in a run. An empty digest means unknown."""
+    """Return the description of data that a run stores. An empty digest means unknown."""
     found = {"source": fed.source, "feeds": list(fed.names), "rows": fed.rows, "digest": digest}
     return {**found, **({"weak": True} if weak else {})}

@@ -1,4 +1,4 @@
-"""Facts about a training to record that the training itself does not know."""
+"""Facts to record with a run that the training itself does not know."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ Ids = tuple[Mapping[str, tuple[str, str]], Collection[str]]
 
 @dataclass(frozen=True)
 class About:
-    """The facts about a training that a surface knows.
+    """Facts about a training known to the program part that started it: window, command line or
+    Python.
 
     Attributes:
-        text: the graph as .flow text; empty where there is none.
-        file: the .flow file, or the program; empty where there is none.
+        text: the graph as .flow text; empty if there is none.
+        file: the .flow file, or the program; empty if there is none.
         surface: ``window``, ``cli`` or ``python``.
         name: the name of the run; by default the file and the time.
         ids: the identities of the variables.

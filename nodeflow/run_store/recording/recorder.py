@@ -75,8 +75,8 @@ class Recording:
         folder: the folder of the store.
 
     Attributes:
-        run: the facts about the run, without its figures.
-        step: the last step.
+        run: the facts about the run, without its curves.
+        step: the number of the last recorded step.
     """
 
     def __init__(self, folder: Path, about: About) -> None:
@@ -137,17 +137,17 @@ class Recording:
     def copying(self, begun: KeptTraining, most: int = MOST) -> KeptTraining:
         """Return a training that also records at most ``most`` snapshots of the variables.
 
-        During the training, there are twice as many, dense near its end. Evenly spread ones are
-        kept.
+        While it runs, there are up to twice as many, more of them near its end. At the end, evenly
+        spread ones are kept.
         """
         return replace(begun, snapshots=Snapshots(most=2 * most), remember=self.remember)
 
     def remember(self, past: Past) -> None:
-        """Keep some snapshots of the variables at the end, to compute steps again."""
+        """Take the snapshots of the variables; some are kept at the end, to compute steps again."""
         self._pasts[past.start if past.earlier is not None else 0] = past
 
     def take(self, variant: Variant) -> None:
-        """Continue with an edit of the training.
+        """Record that the training continues with an edit.
 
         The search for the best weights starts again, unless the edit does not affect learning.
         """
@@ -194,7 +194,9 @@ class Recording:
         self._writer.begun.wait(BEGIN_SECONDS)
 
     def _news(self) -> Iterator[RunKept]:
-        """Yield an event when the run has begun, and one when a problem appears, each only once."""
+        """Yield an event when the run has begun, and another when a problem appears; each only
+        once.
+        """
         kept, problem = self._writer.kept, self._writer.problem
         if kept is not None and not self._reported:
             self._reported = True
@@ -205,7 +207,9 @@ class Recording:
             yield RunKept(self.run.id if self._reported else "", "", problem)
 
     def _take_in(self, event: Event) -> None:
-        """Record an event for the next write. Steps and epochs come often."""
+        """Collect an event for the next write, because steps and epochs come too often for
+        single writes.
+        """
         if isinstance(event, Steps):
             with self._lock:
                 self._steps.append(event)
@@ -257,7 +261,7 @@ class Recording:
             self.note("settings", changes=changes)
 
     def _keep_graph(self, step: int) -> None:
-        """Record the graph of the steps after this one. They have their own snapshots."""
+        """Record the graph for the steps after this one. These steps have separate snapshots."""
         text = self._variant.text if self._variant is not None else ""
         if text or self._about.text:
             with self._lock:
@@ -283,7 +287,7 @@ class Recording:
     # ---- the writing thread -------------------------------------------------------------------
 
     def _take(self) -> Batch:
-        """Return all records since the last call, and the current run."""
+        """Return the records collected since the last call, and the current facts about the run."""
         with self._lock:
             batch, self._batch = self._batch, Batch(self.run)
             steps, self._steps = self._steps, []

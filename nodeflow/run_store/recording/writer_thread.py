@@ -1,4 +1,4 @@
-"""The thread that writes a run: new records a few times per second, and finally its weights."""
+"""A thread that writes a run: new records a few times per second, and finally its weights."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Weights:
     Attributes:
         final: values at the end.
         best: values of the best epoch, if it is known.
-        pasts: the snapshots for computing each stretch of steps again, by the step of the edit
+        pasts: the snapshots for computing each part between edits again, by the step of the edit
             before it, or 0.
         ids: identities of the variables, if an edit has changed them.
         best_step: the last step of the best epoch.
@@ -80,7 +80,7 @@ class Writer:
         take: returns the new records since the last call.
 
     Attributes:
-        kept: the run, once it has begun; an earlier run if that continues.
+        kept: the run, once it has begun; the earlier run if the training continues that one.
         problem: why nothing can be written, in words; empty if there is no problem.
         begun: set when ``kept`` or ``problem`` is known.
     """
@@ -111,7 +111,7 @@ class Writer:
         self._thread.start()
 
     def end(self, weights: Weights) -> None:
-        """Write the weights and the final state soon."""
+        """Tell the thread to write the weights and the final state, without waiting for it."""
         self._weights = weights
         self._wake.set()
 
@@ -138,13 +138,13 @@ class Writer:
             self.begun.set()
 
     def _store(self) -> RunStore:
-        """Return the store, after waiting while it is locked or full."""
+        """Return the open store; wait while it is locked or full."""
         return self._retried(lambda: RunStore(self._folder))
 
     def _retried(self, job: Callable[[], R]) -> R:
         """Repeat a job while the store is locked or full, until the training ends.
 
-        Raise other errors at once, and the last error at the end.
+        Raise any other error at once. At the end of the training, raise the last error.
         """
         while True:
             is_over = self._wake.is_set()
@@ -161,7 +161,7 @@ class Writer:
         self.kept = self._open(store, run, resumed)
 
     def _open(self, store: RunStore, run: Run, resumed: Resumed | None) -> Run:
-        """Begin the run, or continue the run with the same checkpoints."""
+        """Begin the run; if an earlier run has the same checkpoints, continue that run."""
         about = self._about
         before = None
         if resumed is not None and about.states is not None:
@@ -183,7 +183,7 @@ class Writer:
         return kept
 
     def _begin(self, store: RunStore, run: Run) -> Run:
-        """Begin a new run, and note the branch in the run that it branches from."""
+        """Begin a new run; record the branch in the run that it branches from."""
         if run.parent and store.get(run.parent) is not None:
             branch = RunEvent(run.parent_step or 0, run.created, "branch", {"run": run.id})
             store.note_event(run.parent, branch)
@@ -201,7 +201,9 @@ class Writer:
         return step
 
     def _keep_best(self, store: RunStore, run: Run) -> None:
-        """Copy the final weights of a continued run to its best weights, if they are the best."""
+        """Copy the final weights of a continued run to its best weights, if they are the best so
+        far.
+        """
         final = store.file(run, FINAL)
         if run.best and final is not None and store.file(run, BEST) is None:
             with contextlib.suppress(OSError, FileProblem):
@@ -244,7 +246,7 @@ class Writer:
         self._finish(store)
 
     def _flush(self, store: RunStore, again: bool = False, run: Run | None = None) -> None:
-        """Write new records. If that fails, they wait for the next time.
+        """Write new records. If that fails, keep them for the next time.
 
         Args:
             again: whether to try although the last attempt has just failed.
@@ -307,7 +309,7 @@ class Writer:
     def _save_pasts(
         self, store: RunStore, folder: Path, pasts: Mapping[int, KeptPast], most: int
     ) -> None:
-        """Write as many snapshots for computing steps again as the limit allows."""
+        """Write snapshots for computing steps again, as many as the limit allows."""
         found = {after or self._edited: past for after, past in pasts.items() if past.steps}
         with contextlib.suppress(FileProblem):
             if self._edited in found:
@@ -323,7 +325,7 @@ class Writer:
             store.note_file(self.kept.id, name, owner)
 
     def _digests(self, store: RunStore, training: Training) -> Iterator[None]:
-        """Compute the digests of the data, a little at each step."""
+        """Compute the digests of the data, a small piece at each step of this generator."""
         sets = fed_by(training)
         self._facts["data"] = {name: described(fed) for fed in sets for name in fed.names}
         for fed in sets:
@@ -356,7 +358,7 @@ def _has_graph(store: RunStore, run: Run, step: int, text: str) -> bool:
 
 
 def _with_fewer_pieces(batch: Batch) -> Batch:
-    """Return the batch with neighbouring pieces joined, and one mark for each."""
+    """Return the batch with adjacent pieces joined, and one mark for each joined piece."""
     pieces = [replace(piece, marks=piece.marks[-1:]) for piece in joined(batch.pieces)]
     return replace(batch, pieces=pieces)
 

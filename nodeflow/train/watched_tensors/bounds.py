@@ -29,7 +29,7 @@ def can_bound(kind: TensorType) -> bool:
 
 @dataclass(frozen=True)
 class Bounded:
-    """A tensor whose elements must stay between ``low`` and ``high``. None is no bound."""
+    """A tensor whose elements must stay between ``low`` and ``high``; None means no bound."""
 
     tensor: Tensor
     low: float | None = None
@@ -37,7 +37,7 @@ class Bounded:
 
 
 class Bounds:
-    """The watched tensors of a training.
+    """The tensors of a training that have bounds.
 
     Attributes:
         probes: scalars to record, one for each bound.

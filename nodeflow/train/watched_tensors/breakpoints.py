@@ -1,4 +1,4 @@
-"""Breakpoints: a training pauses after the first step that makes a watched tensor hit.
+"""Breakpoints: a training pauses after the first step in which a watched tensor hits.
 
 A float hits if it is not finite, a bool if it is true, so every condition that ops can express is a
 breakpoint: `loss > 3`. Each watched tensor is reduced to a scalar, which the engine records beside
@@ -19,12 +19,14 @@ SCOPE = "breakpoints"
 
 
 def can_hit(kind: TensorType) -> bool:
-    """Return whether a value of this type can hit. Integers cannot: they are always finite."""
+    """Return whether a value of this type can hit a breakpoint. Integers cannot: they are always
+    finite.
+    """
     return kind.dtype == "bool" or kind.is_float
 
 
 class Breakpoints:
-    """The watched tensors.
+    """The tensors of a training that have breakpoints.
 
     Attributes:
         probes: for each tensor that can hit, a scalar that is 1 in a step that hits, else 0.

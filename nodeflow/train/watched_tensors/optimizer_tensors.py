@@ -23,7 +23,7 @@ def gradient(graph: Graph, tensor: Tensor) -> Tensor | None:
     """Return the gradient of the loss with respect to a tensor, or None if training derives none.
 
     For a variable, it is the gradient that its update reads. For other tensors, it is the gradient
-    that their gradient rule reads.
+    that the gradient rule of the tensor's op reads.
     """
     value = next_value(graph, tensor)
     if value is not None:

@@ -1,6 +1,6 @@
 """The layout of the words that the dispatch loop, its threads and Python share.
 
-It is separate from both sides, because the compiled side imports numba and the other side must not.
+It is a separate module, because the compiled side imports numba and the Python side must not.
 All offsets count int64 slots.
 """
 

@@ -1,7 +1,7 @@
 """Arithmetic that keeps its type: bits of floats, rounding, fused multiply-adds, wrapping integers.
 
-numba widens (int32 + int32 is int64) and contracts nothing. These functions compute exactly the
-named operation in the type of their arguments. They are for compiled code only.
+numba widens types (int32 + int32 is int64) and never fuses operations. These functions compute
+exactly the named operation in the type of their arguments. Only compiled code can call them.
 """
 
 # Intrinsics are typing functions. numba passes their first argument, the typing context.
@@ -50,7 +50,9 @@ def bits_f64(typingctx, x):
 
 
 def _float_call(name, x, count):
-    """Return LLVM's float intrinsic ``name`` on ``count`` arguments of the float type ``x``."""
+    """Return a call of LLVM's float intrinsic ``name`` with ``count`` arguments of the float
+    type ``x``.
+    """
     if x not in (types.float32, types.float64):
         raise TypingError(f"{name}: expected float32 or float64, got {x}")
 
@@ -120,11 +122,11 @@ def copysign(typingctx, x, sign):
 
 @intrinsic
 def settled(typingctx, x):
-    """Return x as a value that LLVM does not trace back to the memory it was read from.
+    """Return x in such a form that LLVM does not know that it was read from memory.
 
-    If `select` leaves an array element unchanged, LLVM would store the other elements by a mask.
-    AMD's processors are slow at masked stores with AVX2: a search for maxima took four to seven
-    times as long.
+    If `select` leaves an array element unchanged, LLVM would otherwise store only the other
+    elements, by a mask. AMD's processors are slow at masked stores with AVX2: a search for
+    maxima took four to seven times as long.
     """
 
     def codegen(context, builder, sig, args):
@@ -148,8 +150,10 @@ def select(typingctx, condition, a, b):
 
 
 def _saturating(target, x):
-    """Return a conversion toward zero that saturates and turns NaN into 0. LLVM does not vectorise
-    its own saturating conversion."""
+    """Return the code of a conversion toward zero that saturates and turns NaN into 0.
+
+    LLVM cannot vectorise its own saturating conversion.
+    """
     if not isinstance(x, types.Float):
         raise TypingError(f"saturate: expected a float, got {x}")
     low, high = target.minval, target.maxval
@@ -201,31 +205,31 @@ def _integer_operation(name, a, b):
 
 @intrinsic
 def wrap_add(typingctx, a, b):
-    """Return a + b in their own integer type, wrapping."""
+    """Return a + b in the arguments' integer type, wrapping."""
     return _integer_operation("add", a, b)
 
 
 @intrinsic
 def wrap_sub(typingctx, a, b):
-    """Return a - b in their own integer type, wrapping."""
+    """Return a - b in the arguments' integer type, wrapping."""
     return _integer_operation("sub", a, b)
 
 
 @intrinsic
 def wrap_mul(typingctx, a, b):
-    """Return a * b in their own integer type, wrapping."""
+    """Return a * b in the arguments' integer type, wrapping."""
     return _integer_operation("mul", a, b)
 
 
 @intrinsic
 def shift_left(typingctx, a, b):
-    """Return a << b in their own integer type."""
+    """Return a << b in the arguments' integer type."""
     return _integer_operation("shl", a, b)
 
 
 @intrinsic
 def shift_right(typingctx, a, b):
-    """Return a >> b in their own integer type: arithmetic if signed, logical if not."""
+    """Return a >> b in the arguments' integer type: arithmetic if signed, logical if not."""
     return _integer_operation("ashr" if a.signed else "lshr", a, b)
 
 
@@ -255,33 +259,35 @@ def left_shift(typingctx, a, b):
 
 @intrinsic
 def right_shift(typingctx, a, b):
-    """Return a >> b. If b is negative or not less than the width, only the sign is left."""
+    """Return a >> b. If b is negative or not less than the width, only the sign remains: 0 or
+    -1.
+    """
     return _safe_shift("shr", a, b)
 
 
 @intrinsic
 def bit_and(typingctx, a, b):
-    """Return a & b in their own integer type."""
+    """Return a & b in the arguments' integer type."""
     return _integer_operation("and_", a, b)
 
 
 @intrinsic
 def bit_or(typingctx, a, b):
-    """Return a | b in their own integer type."""
+    """Return a | b in the arguments' integer type."""
     return _integer_operation("or_", a, b)
 
 
 @intrinsic
 def bit_xor(typingctx, a, b):
-    """Return a ^ b in their own integer type."""
+    """Return a ^ b in the arguments' integer type."""
     return _integer_operation("xor", a, b)
 
 
 @intrinsic
 def divide_integers(typingctx, a, b):
-    """Return quotient and rest of a / b toward zero, wrapping; both are 0 if b is 0.
+    """Return quotient and remainder of a / b toward zero, wrapping; both are 0 if b is 0.
 
-    On x86 a division by zero, or of the lowest integer by -1, would end the process.
+    On x86, a division by zero, or of the lowest integer by -1, would end the process.
     """
     if a != b or not isinstance(a, types.Integer):
         raise TypingError(f"divide_integers: expected one integer type, got {a} and {b}")
@@ -306,7 +312,7 @@ def divide_integers(typingctx, a, b):
 
 @intrinsic
 def fmod(typingctx, x, y):
-    """Return C's fmod: the rest of x / y, with the sign of x."""
+    """Return C's fmod: the remainder of x / y, with the sign of x."""
     if x != y or x not in (types.float32, types.float64):
         raise TypingError(f"fmod: expected one float type, got {x} and {y}")
 
@@ -360,10 +366,13 @@ def _horner(builder, x, terms):
 
 @intrinsic
 def split_poly(typingctx, x, square, coefficients):
-    """Return `poly` with its even and odd terms computed separately in ``square``, the square of x.
+    """Return `poly`, with its even and its odd terms computed separately.
 
-    This halves the number of dependent steps, for formulas that make a processor wait for each
+    This halves the number of dependent steps, for formulas in which a processor waits for each
     step.
+
+    Args:
+        square: the square of x.
     """
     if not isinstance(coefficients, types.UniTuple) or not coefficients.dtype == x == square:
         raise TypingError(f"split_poly: expected a tuple of {x}, got {coefficients}")

@@ -1,9 +1,10 @@
-"""The BLAS that computes matrix products: how it is found, and how it is kept on one thread.
+"""The BLAS library that computes matrix products: how it is found, and how it is kept on one
+thread.
 
 Kernels call scipy's BLAS by address on the thread that runs them, and `kernels.matmul_tiling`
-splits products into tiles. OpenBLAS must not add its own threads (measured: 30 times slower), so
-during a run scipy's copy is set to one thread and restored afterwards. numpy has a separate copy,
-which is never changed.
+divides products into tiles. OpenBLAS must not add its own threads (measured: 30 times slower),
+so during a run scipy's copy is set to one thread, and restored afterwards. numpy has a separate
+copy, which is never changed.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ import numpy as np
 def _library() -> ctypes.CDLL | None:
     """Return scipy's OpenBLAS without importing scipy.linalg, which takes 0.25 s.
 
-    The extension module that uses it is opened as a plain library, which gives access to the
-    symbols of its dependencies. Return None if this does not work: another BLAS, or another
-    platform's rules.
+    The extension module that uses OpenBLAS is opened as a plain library, which gives access to
+    the symbols of its dependencies. Return None if this does not work, because BLAS is another
+    library or the platform has other rules.
     """
     import scipy
 
@@ -69,7 +70,9 @@ def gemm_address(dtype: str) -> int:
 
 
 def is_called(args: np.ndarray) -> bool:
-    """Return whether kernels with these arguments call BLAS: whether an argument is its address."""
+    """Return whether kernels with these arguments call BLAS, that is, whether an argument is
+    its address.
+    """
     if not gemm_address.cache_info().currsize:
         return False  # no kernel has asked for the address
     return bool(np.isin(args, [gemm_address(dtype) for dtype in _GEMM]).any())
@@ -83,7 +86,9 @@ def _capsule_pointer(capsule: Any) -> int:
 
 
 def _openblas(name: str, result: Any, *arguments: Any) -> Callable | None:
-    """Return an OpenBLAS function under whichever prefix this build gave it."""
+    """Return an OpenBLAS function, found with any of the prefixes that builds use; None if
+    there is none.
+    """
     function = _symbol(f"scipy_openblas_{name}", f"openblas_{name}")
     if function is not None:
         function.restype, function.argtypes = result, list(arguments)
@@ -101,8 +106,9 @@ def _thread_functions() -> tuple[Callable, Callable] | None:
 
 
 def thread_functions() -> tuple[int, int]:
-    """Return the addresses of the functions that get and set BLAS's threads; 0 with another
-    BLAS."""
+    """Return the addresses of the functions that get and set the number of BLAS's threads; 0
+    for another BLAS.
+    """
     functions = _thread_functions()
     if functions is None:
         return 0, 0
@@ -124,7 +130,7 @@ _NOTHING = contextlib.nullcontext()
 
 
 class _OneThread:
-    """A context manager that limits BLAS to one thread while any run is inside.
+    """A context manager that limits BLAS to one thread as long as any run is inside it.
 
     All runs enter the same object.
     """
@@ -158,15 +164,17 @@ def _limit() -> contextlib.AbstractContextManager[None]:
 
 @lru_cache(maxsize=1)
 def small_products() -> bool:
-    """Return whether this BLAS computes small float32 products without packing their operands
-    first."""
+    """Return whether this BLAS computes small float32 products without first packing their
+    operands.
+    """
     core = _openblas("get_corename", ctypes.c_char_p)
     return core is not None and core().decode() in ("SkylakeX", "Cooperlake", "SapphireRapids")
 
 
 def tiling_pays() -> bool:
-    """Return whether splitting products over the team pays: only if BLAS stays on the calling
-    thread. Others (Accelerate, MKL) use the cores themselves."""
+    """Return whether dividing products among the team saves time: only if BLAS stays on the
+    calling thread. Other libraries (Accelerate, MKL) use all cores themselves.
+    """
     return _thread_functions() is not None
 
 

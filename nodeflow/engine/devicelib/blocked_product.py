@@ -1,7 +1,8 @@
-"""Tiles of a large product, both of whose operands have been copied into reading order.
+"""Tiles of a large product whose operands have both been copied into the order in which they are
+read.
 
-The function, for use inside kernels, prefetches the next tile and the next panel into the second
-cache, a few lines at a time. Many lines at once would keep the processor waiting.
+While it computes, the function prefetches the next tile and the next panel into the
+second-level cache, a few lines at a time. Many lines at once would keep the processor waiting.
 """
 
 # Intrinsics are typing functions. numba passes their first argument, the typing context.
@@ -51,17 +52,17 @@ def blocked_product(
 
     Args:
         positions, vectors, lanes, masked: literals: rows of a tile; columns of the panel. If
-            ``masked`` is 1, only ``width`` columns of the results are read and written.
-        row, term, tile: literals: bytes from row to row, from term to term and from tile to tile of
-            a, which has all rows of the last tile.
+        ``masked`` is 1, only ``width`` columns of the results are read and written.
+        row, term, tile: literals: bytes from row to row, from term to term and from tile to
+        tile of a, which has all rows of the last tile.
         ahead, at_once: literals: lines of the next panel to prefetch for each ``at_once`` terms.
         first, second: literals: kinds of the operands that are added to the results in turn:
-            `MATRIX`, `ROW`, or 0 for nothing.
+        `MATRIX`, `ROW`, or 0 for nothing.
         rows: at least 1.
         a, b: addresses; b is a panel of ``terms`` contiguous rows, and the next panel follows it.
         out: address of the results, ``out_row`` bytes from row to row.
         p, q: addresses of the added operands. Rows of a matrix are as far apart as rows of out.
-        fresh: true to begin at zero instead of at the values in out.
+        fresh: true to begin at zero, false to begin with the values in out.
         final: true if these are the last terms; only then the operands are added.
     """
     tall, wide, per_vector, ragged, *layout = shape_of(

@@ -1,9 +1,9 @@
-"""The behaviour of the dispatch loop's threads on cores that other processes also want.
+"""The behaviour of the dispatch loop's threads if other processes use the same cores.
 
 The system schedules threads in time slices of a few milliseconds; a run may take a hundredth of
-that. So a helper moves off the dispatcher's core, because the scheduler often leaves both there. It
-also yields its own core between two tasks, before it is preempted within a task for which all other
-threads would wait. None of this changes a result.
+that. So a helper leaves the dispatcher's core, because the scheduler often keeps both on one
+core. A helper also yields its own core between two tasks, so that it is not preempted within a
+task for which all other threads would wait. None of this changes a result.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -39,18 +39,21 @@ from nodeflow.engine.devicelib.intrinsics import (
 _helper = njit(nogil=True, error_model="numpy")
 
 AT_ONCE_NS = 50_000
-"""A yield that returns within this time found no other thread waiting for the core."""
+"""Nanoseconds. A yield that returns within this time found no other thread waiting for the core."""
 LOST_NS = 500_000
 """A longer time between the ends of two tasks counts as a preemption."""
 SHORTEST_TURN_NS = 1_000_000
 """The shortest time that a thread works before it yields."""
 APART_NS = 20_000_000
-"""Helpers take turns only if the dispatcher was not preempted for this long."""
+"""Nanoseconds. Helpers take turns only if the dispatcher was not preempted for this long."""
 
 
 @_helper
 def note_core(control):
-    """Note the dispatcher's core. Only a change is written, because all threads read that line."""
+    """Record the dispatcher's core.
+
+    It is written only if it changed, because all threads read that cache line.
+    """
     if slot(control, FIND_CORE) != 0:
         core = call_int(slot(control, FIND_CORE))
         if core != slot(control, CORE):
@@ -59,9 +62,10 @@ def note_core(control):
 
 @_helper
 def leave_core(control):
-    """Move to another core if this is the dispatcher's, where a helper only takes time from it.
+    """Move to another core if this is the dispatcher's, where a helper only takes time from the
+    dispatcher.
 
-    Beside a busy process the scheduler may leave both on one core for seconds.
+    If another process is busy, the scheduler may leave both on one core for seconds.
     """
     if slot(control, FIND_CORE) == 0:
         return
@@ -80,11 +84,11 @@ def leave_core(control):
 
 @_helper
 def turn_is_over(control, mine):
-    """Note the end of a task. Return whether to yield the core before the system takes it.
+    """Record the end of a task. Return whether to yield the core before the system takes it.
 
-    Beside a busy process a thread is preempted every few milliseconds, mostly within a task, and
-    all other threads wait until that task runs again. A thread that is off its core between two
-    tasks holds up nobody. Each preemption shows how long the system lets a thread run.
+    If another process is busy, a thread is preempted every few milliseconds, mostly within a
+    task, and all other threads wait until that task continues. A thread that yields between two
+    tasks delays nobody. Each preemption shows how long the system lets a thread run.
     """
     if slot(control, CLOCK) == 0:
         return False
@@ -101,9 +105,9 @@ def turn_is_over(control, mine):
 
 @_helper
 def give_core_away(control, mine):
-    """Yield to another process, if one waits for this core.
+    """Yield the core to another process, if one waits for it.
 
-    The next turn is a little longer, or has no end if no process waits.
+    If one waited, the next turn of this thread is a little longer. If none waited, it has no end.
     """
     turn, before = slot(mine, TURN), slot(mine, LAST)
     call_void(slot(control, YIELD))
@@ -117,8 +121,8 @@ def give_core_away(control, mine):
 def note_long_wait(control, mine, missed):
     """Forget since when this thread has had its core.
 
-    If the dispatcher is ``missed`` within a run, it has been preempted as well. It is then best if
-    both are off their cores at the same time, so turns end.
+    If the dispatcher is ``missed`` within a run, it has been preempted as well. Then it is best
+    if both yield at the same time, so helpers stop taking turns.
     """
     set_slot(mine, LAST, 0)
     if missed and slot(control, CLOCK) != 0:

@@ -1,9 +1,10 @@
-"""Kernels' control of the floating point unit: whether denormals are flushed to zero.
+"""Control of the floating point unit by kernels: whether denormals are flushed to zero.
 
-An operation on a number below the smallest normal one (1.2e-38 in float32) takes a hundred times as
-long as any other. Between the two functions here such results and operands are zero. x86 has two
-bits for that in MXCSR, ARM has one in FPCR. On other processors nothing is set, which is slower but
-right. The mode belongs to the thread, so a kernel restores the previous mode.
+An operation on a number below the smallest normal one (1.2e-38 in float32) takes a hundred
+times as long as any other. Between the two functions here, such results and operands are
+treated as zero. x86 has two bits for that in MXCSR, ARM has one in FPCR. On other processors
+nothing is set, which is slower but right. The mode belongs to the thread, so a kernel restores
+the previous mode.
 """
 
 # Intrinsics are typing functions. numba passes their first argument, the typing context.
@@ -53,7 +54,7 @@ def _call(builder, name, result, args):
 
 @intrinsic
 def flush_denormals(typingctx):
-    """Begin to flush. Return the previous mode for `restore_denormals`."""
+    """Start flushing denormals. Return the previous mode for `restore_denormals`."""
 
     def codegen(context, builder, sig, args):
         before = _read(builder)

@@ -1,18 +1,19 @@
-"""The dispatch loop: the compiled loop that walks a program's table, for every graph.
+"""The dispatch loop: the compiled loop that executes a program's table, the same for every graph.
 
-Thread 0, the dispatcher, walks the segments. It runs serial segments itself, and publishes each
-parallel segment as *tickets*: one word per thread; an atomic addition to it takes a task. Every
-thread first takes from its own ticket, so that its cache still holds its results from the last
-level or step, and then from the others' tickets. Threads that come late, or not at all, cost
-nothing: the dispatcher waits for tasks, never for threads. So the loop works with more threads than
-cores, and results never depend on the thread that ran a task.
+Thread 0, the dispatcher, goes through the segments. It runs serial segments itself, and
+publishes each parallel segment as *tickets*: one word per thread, from which a thread takes a
+task by an atomic addition. Every thread first takes from its own ticket, so that its cache
+still holds its results from the last level or step, and then from the others' tickets. Threads
+that come late, or not at all, cost nothing: the dispatcher waits for tasks, never for threads.
+So the loop works with more threads than cores, and results never depend on the thread that ran
+a task.
 
-A launch may name another launch: each task then continues with the task of the same number there.
-Or a launch is the whole body of a loop: each task then goes through all iterations without waiting
-for others.
+A launch may name another launch: each of its tasks then continues with the task of the same
+number there. Or a launch is the whole body of a loop: each task then runs all iterations
+without waiting for others.
 
-This file's text is itself compiled and cached like a kernel (`program.dispatch_loop`). Its entry is
-``kernel(seat)``; `abi` is the layout of the words shared with Python.
+This file's text is itself compiled and cached like a kernel (`program.dispatch_loop`). Its
+entry is ``kernel(seat)``; `abi` describes the layout of the words shared with Python.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -85,8 +86,10 @@ _helper = njit(nogil=True, error_model="numpy")
 def run_chain(program, launch, task, away):
     """Run one task of a launch and of the launches that follow it. Return False at a failure.
 
-    If a kernel raises, that counts as a failure that it reports. ``away``: bytes from the args that
-    the launches name to the args to use.
+    If a kernel raises an error, this counts as a failure that it reports.
+
+    Args:
+        away: offset in bytes from the args that the launches name to the args to use.
     """
     while launch != 0:
         address, args, ntasks = slot(launch, 0), slot(launch, 1), slot(launch, 2)
@@ -103,7 +106,7 @@ def run_chain(program, launch, task, away):
 
 @_helper
 def run_iterations(program, launch, task):
-    """Run one task in all iterations of the loop whose body it is.
+    """Run one task in all iterations of a loop. The task's launch is the body of the loop.
 
     The task has its own copy of the args, because addresses in them change with the iteration.
     """
@@ -136,7 +139,7 @@ def run_task(program, launch, task):
 def run_launches(program, first, last, through):
     """Run the launches ``first`` to ``last`` (exclusive) in order, on this thread.
 
-    Return whether the program may go on: False after a failure or a request to stop.
+    Return whether the program may continue: False after a failure or a request to stop.
 
     Args:
         through: whether to run the remaining launches after a failure.
@@ -176,7 +179,8 @@ def ticket_of(control, tid):
 def take_tasks(control, tid, n):
     """Take tasks until none is left, first this thread's own, and report how many were finished.
 
-    Return this thread's own ticket as it was when empty: there is nothing to take until it changes.
+    Return this thread's own ticket in its empty state. As long as it does not change, there is
+    nothing to take.
     """
     own = LEAVE
     for offset in range(n):
@@ -213,7 +217,7 @@ def take_tasks(control, tid, n):
 
 @_helper
 def wait_a_little(control, spins):
-    """Spin; after SPINS rounds, give the core away in each round. Return the next count."""
+    """Spin; after SPINS rounds, yield the core in each round. Return the next count of rounds."""
     if spins > slot(control, SPINS):
         call_void(slot(control, YIELD))
         return spins
@@ -224,9 +228,10 @@ def wait_a_little(control, spins):
 def follow(control, tid, n):
     """Take tasks until the dispatcher lets this thread leave, then stay a little longer.
 
-    Every thread but the first runs this. It stays, because waking a thread often takes longer than
-    the time to the next run. While there is nothing to take, each thread looks only at its own
-    ticket: looking at another's takes the cache line from the thread that writes it.
+    Every thread but the first runs this function. It stays a while, because waking a thread
+    often takes longer than the time to the next run. While there is nothing to take, each
+    thread reads only its own ticket: reading another's would take the cache line from the
+    thread that writes it.
     """
     ticket, present = ticket_of(control, tid), ticket_of(control, tid) + 8 * PRESENT
     while True:
@@ -257,11 +262,15 @@ def follow(control, tid, n):
 
 @_helper
 def run_parallel(control, program, index, segment, n):
-    """Publish a segment, take part, and wait until all its tasks are finished. True to go on."""
+    """Publish a segment, take part, and wait until all its tasks are finished.
+
+    Return whether to continue.
+    """
     total, shares = slot(segment, 3), slot(segment, 7)
     atomic_store(control + 8 * FINISHED, 0)
     for back in range(n):
-        # The dispatcher's own share comes last: until then the other threads have begun.
+        # The dispatcher takes from its own share last, because by then the other threads have
+        # begun.
         tid = n - 1 - back
         share = slot(shares, tid + 1) - slot(shares, tid)
         atomic_store(ticket_of(control, tid), (index << 32) + EMPTY - share)
@@ -274,7 +283,7 @@ def run_parallel(control, program, index, segment, n):
 
 @_helper
 def run_step(control, program, n):
-    """Walk the segments once. Return whether the step was completed."""
+    """Go through the segments once. Return whether the step was completed."""
     segments, count = slot(program, SEGMENTS), slot(program, NSEGMENTS)
     index = 0
     while index < count:
@@ -312,11 +321,10 @@ def set_blas_threads(program, count):
 
 @_helper
 def all_present(control, n):
-    """Announce a program, so that no thread leaves. Return whether all threads are here."""
+    """Announce a program, so that no thread leaves. Return whether all threads are present."""
     present = True
     for tid in range(1, n):
-        # There is nothing to take yet. A thread that comes before the first tasks must not leave
-        # again.
+        # There is no task yet. A thread that comes before the first tasks must wait and not leave.
         atomic_store(ticket_of(control, tid), EMPTY)
         if atomic_load(ticket_of(control, tid) + 8 * PRESENT) == 0:
             present = False
@@ -325,9 +333,9 @@ def all_present(control, n):
 
 @_helper
 def dispatch(control, n):
-    """Run steps until COUNT are done, a failure, or a stop; then let the other threads leave.
+    """Run steps until COUNT are done, a failure, or a stop. Then let the other threads leave.
 
-    If a kernel calls BLAS, BLAS has one thread meanwhile.
+    If a kernel calls BLAS, BLAS is limited to one thread meanwhile.
     """
     program = slot(control, PROGRAM)
     set_slot(program, DONE, 0)
@@ -346,7 +354,7 @@ def dispatch(control, n):
 
 
 def kernel(seat, task, ntasks):
-    """Run a thread: thread 0 of ``n`` dispatches if all are here, others follow.
+    """Run a thread. Thread 0 of ``n`` dispatches if all are present; others follow it.
 
     Thread AT_ONCE dispatches in any case.
 

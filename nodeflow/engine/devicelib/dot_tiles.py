@@ -1,5 +1,6 @@
-"""Tiles of products whose second operand is stored transposed: sums along the rows of both
-operands."""
+"""Tiles of products whose second operand is stored transposed, computed as sums along the rows
+of both operands.
+"""
 
 # Intrinsics are typing functions. numba passes their first argument, the typing context.
 from __future__ import annotations
@@ -22,15 +23,16 @@ def dot_tile(
     typingctx, rows, columns, lanes, dtype,
     a, a_row, b, b_row, terms, out, out_row,
 ):  # fmt: skip
-    """Write the sum of products of elements for each pair of a row of a and a row of b.
+    """For each pair of a row of a and a row of b, write the sum of the products of their elements.
 
-    Term t goes to lane t % lanes, by a fused multiply-add. Then one half of the lanes is added to
-    the other until one lane is left. So a result depends on neither the tile nor its neighbours.
+    Term t goes to lane t % lanes, by a fused multiply-add. Then one half of the lanes is added
+    to the other until one lane is left. So a result depends on neither the tile nor its
+    neighbours.
 
     Args:
         rows, columns, lanes: literals: rows of a and of b; elements of a vector.
         a, b: addresses of the first rows, whose elements are contiguous. The next rows are
-            ``a_row`` and ``b_row`` bytes further.
+        ``a_row`` and ``b_row`` bytes further.
         terms: elements of a row.
         out: address of the results, ``out_row`` bytes from row to row of a.
     """

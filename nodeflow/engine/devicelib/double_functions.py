@@ -1,7 +1,8 @@
-"""exp, log and erf of float64, as polynomials that loops vectorise.
+"""exp, log and erf of float64, as polynomials in a form that LLVM can vectorise.
 
 They use neither shifts of signed integers nor conversions of 64-bit integers, which AVX2 lacks.
-Adding `MAGIC` leaves a whole number in the low bits of a float64; subtracting it gives the number.
+Adding `MAGIC` leaves a whole number in the low bits of a float64; subtracting it gives the
+number.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -78,7 +79,7 @@ def _exp_of_rest(r):
 
 @always_inlined
 def _reduced(x):
-    """Return n + `_MAGIC`, and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
+    """Return n + `_MAGIC`, and e^r - 1, where x = n ln 2 + r and |r| <= ln(2) / 2."""
     shifted = fma(x, _LOG2E, _MAGIC)
     r = _rest(shifted - _MAGIC, x)
     return shifted, fma(r * r, poly(r, _EXP), r)
@@ -94,9 +95,9 @@ _51, _EXPONENT = _i(51), _i(0x7FF << 52)
 def exp_f64(x):
     """Return e**x.
 
-    The power of two is a product of two factors, so that neither factor over- or underflows. Half
-    of the exponent is one factor. The rest is added to the exponent of e^r, which is 2^-64 times
-    too small so that no bias is left over.
+    The power of two is a product of two factors, so that neither factor over- or underflows.
+    Half of the exponent is one factor. The other half is added to the exponent of e^r. There
+    e^r is 2^-64 times too small, so that no bias is left over.
     """
     x = select(x < _LOWEST, _LOWEST, x)
     x = select(x > _HIGHEST, _HIGHEST, x)
@@ -110,12 +111,15 @@ def exp_f64(x):
 
 
 _LARGE = _d(708.0)
-"""Largest |x| with normal numbers e**x and e**-x."""
+"""Largest |x| for which e**x and e**-x are both normal numbers."""
 
 
 @always_inlined
 def near_exp_f64(x):
-    """Return the bits of `exp_f64`: the whole exponent is added to the exponent of e^r."""
+    """Return e**x with the bits of `exp_f64`, for x that is not large.
+
+    The exponent is added to that of e^r.
+    """
     shifted = fma(x, _LOG2E, _MAGIC)
     e = _exp_of_rest(_rest(shifted - _MAGIC, x))
     return bits_f64(wrap_add(f64_bits(e), shift_left(f64_bits(shifted), _52)))
@@ -127,14 +131,18 @@ def is_large_f64(x):
 
 D_RAISED, D_LOWERED = _d(1.5 * 2.0**52 + 1023 + 128), _d(2.0**-128)
 _REVERSED, _ROOT_LOWERED = _d(1.5 * 2.0**52 + 1023 - 512), _d(2.0**-512)
-"""Factors for `scaled_exp_f64` of numbers up to 600 and for `sigmoid_f64`, with their inverses,
-which reach down to denormals."""
+"""Factors for `scaled_exp_f64` of numbers up to 600 and for `sigmoid_f64`. Their inverses reach
+down to denormals.
+"""
 
 
 @always_inlined
 def scaled_exp_f64(x, magic):
-    """Return e**x times a power of two. ``magic``: 1.5 * 2**52 + 1023 plus the exponent of that
-    power."""
+    """Return e**x times a power of two.
+
+    Args:
+        magic: 1.5 * 2**52 + 1023 plus the exponent of that power.
+    """
     shifted = fma(x, _LOG2E, magic)
     e = _exp_of_rest(_rest(shifted - magic, x))
     return e * bits_f64(shift_left(f64_bits(shifted), _52))
@@ -142,7 +150,7 @@ def scaled_exp_f64(x, magic):
 
 @always_inlined
 def exp_to_one_f64(x):
-    """Return the bits of `exp_f64` for x that is not above 0, with one factor less."""
+    """Return e**x with the bits of `exp_f64`, for x not above 0. This takes one factor less."""
     return scaled_exp_f64(select(x < _LOWEST, _LOWEST, x), D_RAISED) * D_LOWERED
 
 
@@ -168,8 +176,10 @@ _SIGN = _i(-(2**63))
 
 @always_inlined
 def tanh_f64(x):
-    """Return tanh by 1 - e^t with t = -2|x|, which does not overflow, and never is 0 with the wrong
-    sign."""
+    """Return tanh, computed as 1 - e^t with t = -2|x|.
+
+    This does not overflow, and 0 gets the right sign.
+    """
     size = fabs(x)
     size = select(size > _TANH_END, _TANH_END, size)
     shifted = fma(size, _MINUS_2LOG2E, _BIASED)
@@ -185,7 +195,9 @@ _FALLING_EXP = tuple(c * _d((-1.0) ** k) for k, c in enumerate(_WHOLE_EXP, 1))  
 
 @always_inlined
 def sigmoid_f64(x):
-    """Return 1 / (1 + e^-x), with both terms of the sum times 2^-512, so that neither overflows."""
+    """Return 1 / (1 + e^-x). Both terms of the sum are multiplied by 2^-512, so that neither
+    overflows.
+    """
     x = select(x < _SIGMOID_LOWEST, _SIGMOID_LOWEST, x)
     x = select(x > _SIGMOID_HIGHEST, _SIGMOID_HIGHEST, x)
     shifted = fma(x, -_LOG2E, _REVERSED)
@@ -219,7 +231,7 @@ _LOG = tuple(
 
 @always_inlined
 def power_and_rest(x, bias):
-    """Return k and f of x = 2^k (1 + f) with f between sqrt(1/2) - 1 and sqrt(2) - 1.
+    """Return k and f such that x = 2^k (1 + f), with f between sqrt(1/2) - 1 and sqrt(2) - 1.
 
     x is positive and not denormal. Its exponent is biased by ``bias``.
     """
@@ -230,7 +242,9 @@ def power_and_rest(x, bias):
 
 @always_inlined
 def logarithm_or_end(x, y):
-    """Return y, the logarithm of x, if x is positive and finite; else the logarithm at its ends."""
+    """Return y, the logarithm of x, if x is positive and finite; else the logarithm of 0,
+    infinity or NaN.
+    """
     y = select(x < _INF, y, x)  # infinity and NaN are their own logarithms
     y = select(x == _ZERO, -_INF, y)
     return select(x < _ZERO, _NAN, y)
@@ -238,7 +252,7 @@ def logarithm_or_end(x, y):
 
 @always_inlined
 def _log_of(x, bias):
-    """Return the logarithm of x, as `power_and_rest` takes it."""
+    """Return the logarithm of a positive normal number x, whose exponent is biased by ``bias``."""
     k, f = power_and_rest(x, bias)
     s = f / (_TWO + f)
     z = s * s
@@ -264,10 +278,10 @@ _NORMAL, _LAST_NORMAL = _i(0x7FF << 52), _i(-(0x20 << 48) - 1)
 
 
 def is_unusual_f64(x):
-    """Return whether x is no positive normal number.
+    """Return whether x is not a positive normal number.
 
-    The bits of positive normal numbers are consecutive integers; they are shifted to begin at the
-    lowest.
+    The bits of positive normal numbers are consecutive integers; they are shifted to begin at
+    the lowest integer.
     """
     return wrap_add(f64_bits(x), _NORMAL) > _LAST_NORMAL
 
@@ -286,7 +300,9 @@ _ROOT_LESS_ONE, _LN2 = _d(math.sqrt(2) - 1), _d(math.log(2))
 
 @always_inlined
 def _log1p_to_one(x):
-    """Return log(1 + x) for x from 0 to 1: of 1 + x, or of its half if that is nearer to 1."""
+    """Return log(1 + x) for x from 0 to 1, computed from 1 + x, or from half of it if that is
+    nearer to 1.
+    """
     above = x > _ROOT_LESS_ONE
     f = select(above, (x - _ONE) * _HALF, x)
     s = f / (_TWO + f)
@@ -350,8 +366,9 @@ def _erfc_tail(t):
 
 @always_inlined
 def erfc_over_exp(t):
-    """Return erfc(t) / e^(-t^2) for t from 0 to 27.3, by one division where `_erfc_tail`
-    has two."""
+    """Return erfc(t) / e^(-t^2) for t from 0 to 27.3, with one division where `_erfc_tail`
+    needs two.
+    """
     far, near = fma(_TWO, t, _ONE), t + _TWO
     both = _ONE / (far * near)
     v = (t - _TWO) * (both * far)

@@ -74,7 +74,7 @@ def _pow2(n):
 
 @register_jitable
 def _reduce_exp(x):
-    """Return n and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
+    """Return n and e^r - 1, where x = n ln 2 + r and |r| <= ln(2) / 2."""
     shifted = fma(x, _LOG2E, _MAGIC)
     n = wrap_sub(f32_bits(shifted), _MAGIC_BITS)
     whole = shifted - _MAGIC
@@ -109,12 +109,15 @@ def exp(x):
 
 
 _LARGE = _f(87.0)
-"""Largest |x| with normal numbers e**x and e**-x."""
+"""Largest |x| for which e**x and e**-x are both normal numbers."""
 
 
 @always_inlined
 def _near_exp_f32(x):
-    """Return the bits of `_exp_f32`: the power of two is added to the exponent."""
+    """Return e**x with the bits of `_exp_f32`, for x that is not large.
+
+    The power of two is added to the exponent.
+    """
     shifted = fma(x, _LOG2E, _MAGIC)
     whole = shifted - _MAGIC
     r = fma(whole, -_LN2_LOW, fma(whole, -_LN2_HIGH, x))
@@ -143,8 +146,10 @@ _RAISED, _LOWERED = _f(1.5 * 2**23 + 127 + 64), _f(2.0**-64)
 
 @always_inlined
 def _exp_to_one_f32(x):
-    """Return the bits of `_exp_f32`. The power of two, 2^64 too large until the end, is one
-    factor."""
+    """Return e**x with the bits of `_exp_f32`, for x not above 0.
+
+    The power of two is one factor, which is 2^64 too large until the end.
+    """
     x = select(x < _EXP_LOWEST, _EXP_LOWEST, x)
     shifted = fma(x, _LOG2E, _RAISED)
     whole = shifted - _RAISED
@@ -185,8 +190,10 @@ _TANH = tuple(c * _f(-((-2) ** k)) for k, c in enumerate(_WHOLE_EXP, 1))
 
 
 def _tanh_f32(x):
-    """Return tanh by 1 - e^t with t = -2|x|, which does not overflow, and never is 0 with the wrong
-    sign."""
+    """Return tanh, computed as 1 - e^t with t = -2|x|.
+
+    This does not overflow, and 0 gets the right sign.
+    """
     size = fabs(x)
     size = select(size > _TANH_END, _TANH_END, size)
     shifted = fma(size, _MINUS_2LOG2E, _BIASED)
@@ -209,9 +216,9 @@ _FALLING_EXP = tuple(c * _f((-1) ** k) for k, c in enumerate(_WHOLE_EXP, 1))
 
 
 def _sigmoid_f32(x):
-    """Return 1 / (1 + e^-x), with both terms of the sum times 2^-64.
+    """Return 1 / (1 + e^-x). Both terms of the sum are multiplied by 2^-64.
 
-    So no exponential leaves the normal numbers, and the power of two is one factor.
+    So all exponentials are normal numbers, and the power of two is one factor.
     """
     x = select(x < _SIGMOID_LOWEST, _SIGMOID_LOWEST, x)
     x = select(x > _SIGMOID_HIGHEST, _SIGMOID_HIGHEST, x)
@@ -251,8 +258,11 @@ _LOG = (
 
 @always_inlined
 def _log_of(x, less):
-    """Return the logarithm of a positive normal number. ``less``: 2^23 times a number to add to its
-    exponent."""
+    """Return the logarithm of a positive normal number.
+
+    Args:
+        less: 2^23 times a number to add to its exponent.
+    """
     bits = f32_bits(x)
     at = bit_and(wrap_sub(bits, _SQRT_HALF_BITS), _EXPONENT)
     exponent = _f(at) + less
@@ -292,17 +302,17 @@ _NORMAL, _LAST_NORMAL = _i(0xFF << 23), _i(-(0x200 << 15) - 1)
 
 
 def _is_unusual_f32(x):
-    """Return whether x is no positive normal number.
+    """Return whether x is not a positive normal number.
 
-    The bits of positive normal numbers are consecutive integers; they are shifted to begin at the
-    lowest.
+    The bits of positive normal numbers are consecutive integers; they are shifted to begin at
+    the lowest integer.
     """
     return wrap_add(f32_bits(x), _NORMAL) > _LAST_NORMAL
 
 
 @floats(_is_unusual_f32, is_unusual_f64, inlined=True)
 def is_unusual(x):
-    """Return whether x is no positive normal number."""
+    """Return whether x is not a positive normal number."""
     compiled_only()
 
 
@@ -344,7 +354,9 @@ _LOG_TO_HALF = tuple(
 
 @register_jitable
 def _log1p_to_one(x):
-    """Return log(1 + x) for x from 0 to 1: of 1 + x, or of its half if that is nearer to 1."""
+    """Return log(1 + x) for x from 0 to 1, computed from 1 + x, or from half of it if that is
+    nearer to 1.
+    """
     above = x > HALF
     f = select(above, (x - ONE) * HALF, x)
     s = f * f

@@ -1,10 +1,12 @@
-"""gelu and its slope: the probability that a normal variable is less than x, and its density.
+"""gelu and its derivative, from the probability that a normal variable is less than x, and its
+density.
 
 Both come from one exponential, because the probability of less than -t is e^(-t^2 / 2) times a
-slowly varying function of t. By the complement of the error function, gelu would take one more
-division, and the slope a second exponential. The slow function is a quotient of two polynomials of
-the fourth degree, fitted by least squares iterations whose weights follow the errors (Lawson's
-algorithm). t^2 is never rounded: at t = 13 that would be 2^-18 of the result.
+slowly varying function of t. Computed by the complement of the error function, gelu would need
+one more division, and the derivative a second exponential. The slowly varying function is a
+quotient of two polynomials of the fourth degree, fitted by least squares iterations whose
+weights follow the errors (Lawson's algorithm). t^2 is never rounded: at t = 13 that would be
+2^-18 of the result.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -37,17 +39,19 @@ from nodeflow.engine.devicelib.typed_constants import I23, ONE
 _f, _d = np.float32, np.float64
 _LOWERED, _I0 = 2.0**-64, np.int32(0)
 _RAISED, _MINUS_HALF_LOG2E = _f(1.5 * 2**23 + 64), _f(-0.5 / math.log(2))
-"""Adding ``_RAISED`` leaves a whole number in the low bits, plus 64."""
+"""Adding ``_RAISED`` leaves a whole number plus 64 in the low bits."""
 _2LN2 = _f(round(2 * math.log(2) * 2**14) / 2**14)
 _2LN2_LOW = _f(2 * math.log(2) - _d(_2LN2))
-"""``_2LN2`` has so few digits that its product with a small whole number is exact."""
+"""The low part of 2 ln 2. ``_2LN2`` has so few digits that its product with a small whole
+number is exact.
+"""
 # (e^(-s / 2) - 1) / s on |s| <= ln(2)
 _EXP = tuple(
     _f(c * (-0.5) ** k)
     for k, c in enumerate((0.9999997, 0.49999143, 0.16667644, 0.04189885, 0.008290144), 1)
 )
 _END, _ZERO = _f(14.7), _f(0)
-"""From 14.7 on, the probability of less than -t is 0."""
+"""From t = 14.7 on, the probability of less than -t counts as 0."""
 # 2^-64 e^(t^2 / 2) times that probability is _ABOVE by _BELOW: 1.7e-7, and a half at 0
 _ABOVE = tuple(
     _f(c * _LOWERED)
@@ -72,7 +76,10 @@ def _raised_f32(t):
 
 @always_inlined
 def _tail_f32(x):
-    """Return |x|, at most 14.7, the probability of less than -|x|, and e^(-x^2 / 2) times 2^64."""
+    """Return three numbers: |x|, at most 14.7; the probability of less than -|x|; and e^(-x^2 / 2).
+
+    The last two are multiplied by 2^64.
+    """
     t = fabs(x)
     t = select(t > _END, _END, t)
     e = _raised_f32(t)
@@ -98,7 +105,7 @@ _DEND, _DDENSITY = _d(38.6), _d(D_LOWERED / math.sqrt(2 * math.pi))
 
 @always_inlined
 def _tail_f64(x):
-    """Return tail and exponential as `_tail_f32` does, with 2^128."""
+    """Return the same numbers as `_tail_f32`, multiplied by 2^128."""
     t = fabs(x)
     t = select(t > _DEND, _DEND, t)
     e = scaled_exp_f64(_DHALF * t * t, D_RAISED)

@@ -1,7 +1,8 @@
-"""The call of BLAS's matrix product from a kernel, by the address in the kernel's arguments.
+"""The call of BLAS's matrix product from a kernel, by an address in the kernel's arguments.
 
 numba does not cache code that contains a library's address, so the address is an argument
-(`blas.gemm_address`). Arrays are row-major and BLAS is column-major, so the operands are exchanged.
+(`blas.gemm_address`). Arrays are row-major and BLAS is column-major, so the operands are
+exchanged.
 """
 
 # Intrinsics are typing functions. numba passes their first argument, the typing context.

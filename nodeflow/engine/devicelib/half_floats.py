@@ -1,9 +1,9 @@
-"""Conversions between half floats and float32, by their bits. Kernels hold a half float as uint16.
+"""Conversions between half floats and float32, by their bits. In kernels, a half float is a uint16.
 
-On processors without the instructions, LLVM's own conversions call a library that kernels are not
-linked with. Rounding is to the nearest, halves to even. Infinities, zeros of both signs and
-denormals are exact, and NaN stays NaN. After Fabian Giesen, "float->half variants" (2012). Loops
-over these functions vectorise.
+On processors without conversion instructions, LLVM's own conversions call a library with which
+kernels are not linked. Rounding is to the nearest, halves to even. Infinities, zeros of both
+signs and denormals are exact, and NaN stays NaN. After Fabian Giesen, "float->half variants"
+(2012). Loops over these functions can be vectorised.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -37,7 +37,7 @@ _POSITIVE = _i(0x7FFFFFFF)
 _INFINITY32, _INFINITY16, _NAN16 = _i(0x7F800000), _i(0x7C00), _i(0x7E00)
 _TOO_LARGE = _i((127 + 16) << 23)
 _DENORMAL_UNIT = _i(((127 - 15) + (23 - 10) + 1) << 23)
-"""The float32 whose last place has the weight of float16's smallest denormal."""
+"""The float32 whose last bit has the weight of float16's smallest denormal."""
 _ROUND13 = _i(0xFFF)
 
 

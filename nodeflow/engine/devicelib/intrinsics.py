@@ -1,9 +1,11 @@
-"""Memory, atomic words and calls by address, which kernels need and numba does not offer.
+"""Functions for memory, atomic words and calls by address, which kernels need and numba does not
+offer.
 
-A kernel is a numba function ``kernel(args, task, ntasks)`` of three int64. ``args`` is the address
-of consecutive int64 slots (pointers, dimensions, scalars as bits). ``task`` of ``ntasks`` is the
-share of the work to do. A kernel allocates nothing, because it is compiled without numba's runtime;
-its arrays are views made here from addresses. All these functions are for compiled code only.
+A kernel is a numba function ``kernel(args, task, ntasks)`` of three int64. ``args`` is the
+address of consecutive int64 slots (pointers, dimensions, scalars as bits). ``task`` of
+``ntasks`` is the share of the work to do. A kernel allocates nothing, because it is compiled
+without numba's runtime; its arrays are views made here from addresses. Only compiled code can
+call these functions.
 
 This module imports numba; loading cached kernels does not need it.
 """
@@ -103,30 +105,34 @@ def store(typingctx, address, value):
 
 @njit
 def interleaved(n):
-    """Return ``n``, as the end of a loop that computes some vectors at a time.
+    """Return ``n``, as the end of a loop that should compute several vectors at a time.
 
-    The steps of a long formula wait for each other most of the time. A processor looks ahead for
-    other work, but not past a whole formula of some twenty steps. If the steps of four vectors are
-    interleaved, it need not. With 16 registers that costs loads of constants, which are cheap. Only
-    the front end (`compiler.frontend`) knows this wish.
+    The steps of a long formula wait for each other most of the time. A processor looks ahead
+    for other work, but not beyond a whole formula of some twenty steps. If the steps of four
+    vectors are interleaved, it need not. With 16 registers this needs additional loads of
+    constants, which take little time. Only the front end (`compiler.frontend`) recognizes this
+    function.
     """
     return n
 
 
 @njit
 def independent(n):
-    """Return ``n``, as the end of a loop whose iterations write no element that others touch.
+    """Return ``n``, as the end of a loop whose iterations write no element that other iterations
+    use.
 
-    LLVM then neither tests at each run whether arrays overlap, nor makes a second loop for arrays
-    that do. An iteration may overwrite an element that it has read. Only the front end
-    (`compiler.frontend`) knows this.
+    LLVM then neither tests at each run whether arrays overlap, nor makes a second loop for
+    arrays that do. An iteration may overwrite an element that it has read. Only the front end
+    (`compiler.frontend`) recognizes this function.
     """
     return n
 
 
 @intrinsic
 def prefetch(typingctx, address):
-    """Begin to load the 64 bytes around ``address``, which may be any, into the first cache."""
+    """Start to load the 64 bytes around ``address``, which may be any address, into the
+    first-level cache.
+    """
 
     def codegen(context, builder, sig, args):
         pointer = I8.as_pointer()
@@ -142,7 +148,7 @@ def prefetch(typingctx, address):
 
 
 def _make_view(context, builder, array_type, address, n):
-    """Return the record of numba's array of ``n`` elements, put together in registers."""
+    """Return the record of numba's array of ``n`` elements, assembled in registers."""
     model = context.data_model_manager[array_type]
     size = I64(as_dtype(array_type.dtype).itemsize)
     record = ir.Constant(context.get_value_type(array_type), None)
@@ -166,8 +172,9 @@ def view1(typingctx, address, n, dtype):
 
 @intrinsic
 def unaligned_view1(typingctx, address, n, dtype):
-    """Return an array of shape (n,) at an unaligned ``address``, such as elements in a file
-    have."""
+    """Return an array of shape (n,) at an unaligned ``address``, such as that of elements in a
+    file.
+    """
     return _view1(types.Array(dtype.dtype, 1, "C", aligned=False), dtype)
 
 
@@ -180,9 +187,10 @@ def _view1(array_type, dtype):
 
 @intrinsic
 def local_array(typingctx, n, dtype):
-    """Return an uninitialised array of shape (n,) on the *enclosing compiled function's* stack.
+    """Return an uninitialised array of shape (n,) on the stack of the *enclosing compiled
+    function*.
 
-    ``n`` is a literal. Only for use in the kernel itself; a helper must never return it.
+    ``n`` is a literal. Only the kernel itself may use this; a helper must never return the array.
     """
     if not isinstance(n, types.IntegerLiteral):
         raise TypingError("local_array: the length must be a literal")
@@ -201,10 +209,10 @@ def local_array(typingctx, n, dtype):
 
 @intrinsic
 def local_memory(typingctx, size):
-    """Return the address of ``size`` uninitialised bytes, at a multiple of 64.
+    """Return the address of ``size`` uninitialised bytes, a multiple of 64.
 
-    They are on the stack of the *enclosing compiled function*. ``size`` is a literal. Only for use
-    in the kernel itself.
+    They are on the stack of the *enclosing compiled function*. ``size`` is a literal. Only the
+    kernel itself may use this.
     """
     if not isinstance(size, types.IntegerLiteral):
         raise TypingError("local_memory: the size must be a literal")
@@ -220,8 +228,10 @@ def local_memory(typingctx, size):
 
 @intrinsic
 def copy_bytes(typingctx, target, source, size):
-    """Copy ``size`` bytes, a literal, between addresses that do not overlap, by a few
-    instructions."""
+    """Copy ``size`` bytes between addresses that do not overlap, by a few instructions.
+
+    ``size`` is a literal.
+    """
     if not isinstance(size, types.IntegerLiteral):
         raise TypingError("copy_bytes: the size must be a literal")
     length = size.literal_value
@@ -305,7 +315,7 @@ def call_int(typingctx, address):
 
 @intrinsic
 def call_with_int(typingctx, address, value):
-    """Call a C function that takes an int, and drop its result."""
+    """Call a C function that takes an int, and discard its result."""
 
     def codegen(context, builder, sig, args):
         callee = builder.inttoptr(args[0], ir.FunctionType(ir.VoidType(), [I32]).as_pointer())
@@ -317,7 +327,7 @@ def call_with_int(typingctx, address, value):
 
 @intrinsic
 def call_void(typingctx, address):
-    """Call a C function without arguments and drop its result (``sched_yield``)."""
+    """Call a C function without arguments and discard its result (``sched_yield``)."""
 
     def codegen(context, builder, sig, args):
         callee = builder.inttoptr(args[0], ir.FunctionType(I32, []).as_pointer())

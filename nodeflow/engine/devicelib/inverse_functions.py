@@ -1,7 +1,8 @@
 """Inverse and hyperbolic functions, logarithms, powers and roots.
 
-For float32 they are computed in float64, by formulas that loops vectorise and that err by 1e-11,
-and rounded: nearly always the correctly rounded result. For float64 they call the C library.
+For float32 they are computed in float64, by formulas that can be vectorised and have errors of
+1e-11, and then rounded: nearly always to the correctly rounded result. For float64 they call
+the C library.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -78,7 +79,9 @@ _EXP2 = tuple(
 
 
 def _unary(wide, function):
-    """Return implementations for float32, which computes ``wide`` in float64, and for float64."""
+    """Return implementations for float32, which computes ``wide`` in float64, and for float64,
+    which calls C's ``function``.
+    """
 
     def single(x):
         return np.float32(wide(np.float64(x)))
@@ -90,7 +93,7 @@ def _unary(wide, function):
 
 
 def _binary(wide, function):
-    """Return the same as `_unary` for two arguments."""
+    """Return the same as `_unary`, for functions of two arguments."""
 
     def single(x, y):
         return np.float32(wide(np.float64(x), np.float64(y)))
@@ -106,7 +109,8 @@ def _binary(wide, function):
 
 @always_inlined
 def _arc(opposite, adjacent):
-    """Return the angle, up to a quarter turn, in a right triangle with these non-negative sides.
+    """Return the angle, up to a quarter turn, in a right triangle whose sides have these
+    non-negative lengths.
 
     Angles far from 0 are rotated by an eighth or a quarter of a turn (Moshier, Cephes).
     """
@@ -141,8 +145,8 @@ def _atan2(x, y):
 def _asin_to_half(size):
     """Return the arc sine of a size up to 1/2.
 
-    For a larger size, return the arc sine of sqrt((1 - size) / 2): half of the angle to a quarter
-    turn.
+    For a larger size, return the arc sine of sqrt((1 - size) / 2), which is half of the angle
+    that is missing to a quarter turn.
     """
     z = select(size > _HALF, (_ONE - size) * _HALF, size * size)
     s = select(size > _HALF, sqrt(z), size)
@@ -191,7 +195,7 @@ def atan2(x, y):
 # ---- hyperbolic functions -----------------------------------------------------------------------
 
 _FAR = _d(100.0)
-"""Smallest size whose hyperbolic functions count as infinite in float32."""
+"""Smallest |x| from which hyperbolic functions count as infinite in float32."""
 
 
 @always_inlined
@@ -277,7 +281,7 @@ _LOG10_OF_2 = _d(math.log10(2))
 
 @always_inlined
 def _log2(x):
-    """Return log2 of a float32 in float64, where no float32 is denormal."""
+    """Return log2 of a float32, computed in float64, where no float32 is denormal."""
     k, f = power_and_rest(x, EXPONENT_OF_1)
     return logarithm_or_end(x, fma(f, split_poly(f, f * f, _LOG2), k))
 
@@ -307,7 +311,7 @@ def log10(x):
 
 @floats(*_binary(_hypot, math.hypot), inlined=True)
 def hypot(x, y):
-    """Return sqrt(x * x + y * y) without overflow on the way."""
+    """Return sqrt(x * x + y * y), without overflow of the squares."""
     compiled_only()
 
 
@@ -336,8 +340,9 @@ def exp2(x):
 
 @register_jitable
 def _cube_root(x):
-    """Return the cube root by one step of Newton's method after a power, which is off by some units
-    of the last place."""
+    """Return the cube root: a power, which is off by some units of the last place, and one step
+    of Newton's method.
+    """
     size = fabs(x)
     root = math.pow(size, 1.0 / 3.0)
     better = root - (root * root * root - size) / (3.0 * root * root)
@@ -357,7 +362,9 @@ def _closer(root, x):
 
 
 def _cbrt_f32(x):
-    """Return the cube root, beginning with a third of the bits, which are about the logarithm."""
+    """Return the cube root. It starts with a third of the bits of x, which are roughly its
+    logarithm.
+    """
     size = fabs(x)
     tiny = size < _TINY
     near = select(tiny, size * _TWO24, size)

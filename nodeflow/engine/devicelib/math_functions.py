@@ -1,14 +1,14 @@
-"""The scalar functions that formulas of generated kernels call; loops over them vectorise.
+"""The scalar functions that formulas of generated kernels call, in a form that LLVM can vectorise.
 
 numba's own exp, log and similar functions call the C library element by element. The float32
-functions here are polynomials with explicit fused multiply-adds, operations on the bits of floats,
-and selects instead of branches, so that LLVM turns a loop over them into vector code. Coefficients
-are minimax fits made for nodeflow (relative weight, rounded one by one);
-`tests/engine/test_math_functions.py` states the errors reached. Functions of float64 that are in
-neither `double_functions` nor `near_angles` call the C library.
+functions here are polynomials with explicit fused multiply-adds, operations on the bits of
+floats, and selections without branches, so that LLVM turns a loop over them into vector code.
+Coefficients are minimax fits made for nodeflow (relative weight, rounded one by one);
+`tests/engine/test_math_functions.py` states the errors reached. Functions of float64 that are
+in neither `double_functions` nor `near_angles` call the C library.
 
 In all functions NaN stays NaN, overflow gives infinity, and underflow goes through denormals to
-zero. Each function takes the type of its argument and returns it.
+zero. Each function returns the type of its argument.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Sine and cosine of angles that are not far from 0, in at most half the steps of `trigonometry`.
 
-Only far angles need pi to hundreds of bits, and they are rare: a loop first tests whether any angle
-`is_far`. Whole multiples of pi are subtracted in three parts of pi. The last bit of the first part
-has the same weight as the last bit of the remainder, so that its step is exact.
+Only far angles need pi to hundreds of bits, and they are rare: a loop first tests whether any
+angle `is_far`. Whole multiples of pi are subtracted in three parts of pi. The last bit of the
+first part has the same weight as the last bit of the remainder, so that its step is exact.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -43,7 +43,7 @@ _SIN = tuple(map(_f, (-0.1666666, 0.008333069, -0.00019809774, 2.6060814e-06)))
 
 @always_inlined
 def _sine_f32(r, shifted):
-    """Return sin r, at most 1 in spite of rounding.
+    """Return sin r, at most 1 even after rounding.
 
     The sign changes if the whole number that was added to ``shifted`` is odd.
     """
@@ -88,7 +88,7 @@ _DSIN = tuple(
 
 @always_inlined
 def _sine_f64(r, shifted):
-    """Return sin r as `_sine_f32` does."""
+    """Return sin r, like `_sine_f32`."""
     s = r * r
     y = fma(r * s, split_poly(s, s * s, _DSIN), r)
     y = select(y > _DONE, _DONE, y)

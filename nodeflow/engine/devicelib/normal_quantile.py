@@ -1,4 +1,4 @@
-"""Coefficients of the normal distribution's inverse, for the reference and for kernels."""
+"""Coefficients of the inverse of the normal distribution, for the reference and for kernels."""
 
 from __future__ import annotations
 

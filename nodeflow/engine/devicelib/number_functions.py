@@ -98,7 +98,7 @@ def _floor_divide_integer(x, y):
 
 @always_inlined
 def _floor_of_rest(x, y, rest):
-    """Return floor(x / y), given the rest of the division."""
+    """Return floor(x / y), given the remainder of the division."""
     quotient = (x - rest) / y
     quotient = select((rest != 0) & ((rest < 0) != (y < 0)), quotient - float_one(x), quotient)
     nearest = floor(quotient)
@@ -114,8 +114,10 @@ def _floor_divide_float(x, y):
 
 @numbers(_floor_divide_float, _floor_divide_integer)
 def floor_divide(x, y):
-    """Return the largest whole number not above x / y. Integers by zero give 0; kernels
-    report it."""
+    """Return the largest whole number not above x / y.
+
+    For integers and y = 0, return 0, and kernels report it.
+    """
     compiled_only()
 
 
@@ -136,8 +138,10 @@ def _modulo_float(x, y):
 
 @numbers(_modulo_float, _modulo_integer)
 def modulo(x, y):
-    """Return x - y * floor_divide(x, y), with the sign of y. Integers by 0 give 0; kernels
-    report it."""
+    """Return x - y * floor_divide(x, y), with the sign of y.
+
+    For integers and y = 0, return 0, and kernels report it.
+    """
     compiled_only()
 
 
@@ -146,10 +150,10 @@ def modulo(x, y):
 
 @always_inlined
 def _near_rest(x, y):
-    """Return fmod(x, y) for x and y that are not far apart; a zero may have either sign.
+    """Return fmod(x, y) for x and y that are not far apart. A zero may have either sign.
 
-    The rounded quotient may be the next whole number. In both cases the remainder is a multiple of
-    the weight of y's last bit and not larger than y, so that each step is exact.
+    The rounded quotient may be the next whole number. In both cases the remainder is a multiple
+    of the weight of y's last bit and not larger than y, so that each step is exact.
     """
     rest = fma(-trunc(x / y), y, x)
     rest = select((rest != 0) & ((rest < 0) != (x < 0)), rest + copysign(y, x), rest)
@@ -168,13 +172,13 @@ def _near_modulo(x, y):
 
 @floats(_near_floor_divide, _near_floor_divide, inlined=True)
 def near_floor_divide(x, y):
-    """Return the bits of `floor_divide`, for floats that are not far apart."""
+    """Return the same bits as `floor_divide`, for floats that are not far apart."""
     compiled_only()
 
 
 @floats(_near_modulo, _near_modulo, inlined=True)
 def near_modulo(x, y):
-    """Return the bits of `modulo`, for floats that are not far apart."""
+    """Return the same bits as `modulo`, for floats that are not far apart."""
     compiled_only()
 
 
@@ -200,7 +204,7 @@ def are_far_apart(x, y):
 
 @register_jitable
 def bit_not(x):
-    """Return an integer with every bit changed: -1 - x."""
+    """Return an integer with every bit inverted: -1 - x."""
     return wrap_sub(wrap_sub(wrap_sub(x, x), integer_one(x)), x)
 
 
@@ -214,7 +218,7 @@ def _sign_bit_integer(x):
 
 @numbers(_sign_bit_float, _sign_bit_integer)
 def sign_bit(x):
-    """Return whether the sign is minus, also for -0 and for NaN."""
+    """Return whether the sign bit is set, also for -0 and for NaN."""
     compiled_only()
 
 
@@ -224,7 +228,8 @@ def sign_bit(x):
 def _cast(target, convert, from_float=None):
     """Return a decorator that overloads a stub by conversions to ``target``.
 
-    Each conversion needs a separate line, because `helper_functions` finds its text by the line.
+    Each conversion must be on a separate line, because `helper_functions` finds its text by the
+    line.
     """
 
     def attach(stub):

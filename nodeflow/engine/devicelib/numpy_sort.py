@@ -1,8 +1,8 @@
-"""The address of numpy's sort, which uses the processor's vectors and which kernels call.
+"""The address of numpy's vectorised sort, which kernels call.
 
-The addresses are in numpy's public table of functions (`PyDataType_GetArrFuncs`, since numpy 2.0),
-and are arguments of kernels, like the addresses of BLAS. Nothing here imports numba, because
-planning needs this module.
+The addresses are in numpy's public table of functions (`PyDataType_GetArrFuncs`, since numpy
+2.0), and are arguments of kernels, like the addresses of BLAS. Nothing here imports numba,
+because the planner needs this module.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 
 _GET_ARR_FUNCS = 365
-"""Index of `PyDataType_GetArrFuncs` in numpy's table, which only ever grows."""
+"""Index of `PyDataType_GetArrFuncs` in numpy's table. New functions are only appended to the
+table.
+"""
 _SORT = 33
 """Index, in pointers, of `sort` in the table that this function returns."""
 
 
 @cache
 def sort_address(dtype: str) -> int:
-    """Return the address of numpy's sort in place for a dtype; 0 if numpy does not have it."""
+    """Return the address of numpy's in-place sort for a dtype; 0 if numpy does not have it."""
     if np.__version__.partition(".")[0] != "2":
         return 0
     try:

@@ -1,7 +1,7 @@
 """Functions of generated kernels whose implementation depends on the type of their arguments.
 
-Such a function is a stub that only compiled code can call. A decorator gives it an implementation
-for each type.
+Such a function is a stub that only compiled code can call. A decorator gives it an
+implementation for each type.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -41,7 +41,7 @@ def overloaded(implementation_for, inlined=False):
 def floats(single, double, inlined=False):
     """Return a decorator that overloads a stub by its float32 and float64 implementations.
 
-    ``inlined``: whether they become part of their callers, however long they are.
+    ``inlined``: whether they are inlined into their callers, regardless of their length.
     """
     return overloaded({types.float32: single, types.float64: double}.get, inlined)
 
@@ -58,7 +58,7 @@ def numbers(floating, integer):
 
 
 def always_inlined(function):
-    """Let a function become part of its callers, however long it is, and return it.
+    """Mark a function to be inlined into its callers, regardless of its length, and return it.
 
     Otherwise LLVM may not vectorise loops over it.
     """

@@ -1,6 +1,6 @@
-"""Copies of rows and of squares as vectors, which bring an operand into the panels of a product.
+"""Vectorised copies of rows and squares, which bring an operand into the panels of a product.
 
-All functions are for use inside kernels.
+Only kernels can call these functions.
 """
 
 # Intrinsics are typing functions. numba passes their first argument, the typing context.
@@ -18,7 +18,7 @@ from nodeflow.engine.devicelib.result_tile import prefetch_line, splat
 
 @intrinsic
 def copied_row(typingctx, count, dtype, source, target):
-    """Copy ``count`` (a literal) floats."""
+    """Copy ``count`` floats, a literal number."""
     (length,) = shape_of(count)
     scalar = scalar_of(dtype)
 
@@ -33,7 +33,7 @@ def copied_row(typingctx, count, dtype, source, target):
 
 @intrinsic
 def filled_row(typingctx, count, dtype, source, target, wide):
-    """Copy ``wide`` floats, and write zeros after them, up to ``count`` (a literal)."""
+    """Copy ``wide`` floats, and write zeros after them, up to ``count``, a literal number."""
     (length,) = shape_of(count)
     scalar = scalar_of(dtype)
 
@@ -83,7 +83,8 @@ def turned_block(typingctx, lanes, dtype, source, source_step, target, target_st
             return builder.shuffle_vector(x, y, wanted)
 
         rows = [builder.load(pointer(source, source_step, r), align=align) for r in range(count)]
-        # Transpose within 16 bytes by interleaving, then exchange these: one instruction each.
+        # Transpose within 16 bytes by interleaving, then exchange groups of 16 bytes. Each step is
+        # one instruction.
         low = [
             first + half + place
             for first in range(0, count, together)
@@ -115,7 +116,9 @@ def turned_block(typingctx, lanes, dtype, source, source_step, target, target_st
 
 @intrinsic
 def fetched_line(typingctx, address):
-    """Begin to load the cache line around ``address``, which may be any, into the second cache."""
+    """Start to load the cache line around ``address``, which may be any address, into the
+    second-level cache.
+    """
 
     def codegen(context, builder, sig, args):
         prefetch_line(builder, args[0], cache=2)

@@ -1,4 +1,4 @@
-"""The random numbers of `rng` inside kernels: the same bits, the same uniforms."""
+"""The random numbers of `rng` inside kernels, with the same bits and the same uniform numbers."""
 
 # Intrinsics are called without the typing context that their definitions show.
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
@@ -26,8 +26,8 @@ from nodeflow.engine.devicelib.math_functions import log
 from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
 
 _PARITY = np.uint32(0x1BD11BDA)
-# Not in a tuple: indexing a tuple may raise, which our front end cannot compile, and numba would
-# take a second to compile it.
+# These are not in a tuple, because indexing a tuple may raise an error, which our front end cannot
+# compile, and numba would take a second to compile it.
 _U1, _U2, _U3, _U4, _U5 = (np.uint32(i) for i in range(1, 6))
 _U6, _U13, _U15, _U16, _U17, _U24, _U26, _U29 = (
     np.uint32(i) for i in (6, 13, 15, 16, 17, 24, 26, 29)
@@ -101,7 +101,9 @@ def open_float64(first, second):
 
 @_helper
 def centred_float32(first, second):
-    """Return `open_float32` minus 1/2, exactly, by the processor's conversion of signed numbers."""
+    """Return `open_float32` minus 1/2, exactly, by the processor's conversion of signed
+    integers.
+    """
     return fma(np.float64(np.int32(bit_xor(first, _HIGHEST_BIT))), _2M32, _2M33)
 
 
@@ -116,9 +118,11 @@ def centred_float64(first, second):
 # smaller tail, 1/2 - |q|.
 
 CENTRAL = 0.425
-"""Largest |q| for the formula of the centre."""
+"""Largest |q| for which the formula of the centre applies."""
 REMOTE = math.exp(-25)
-"""Largest tail for the formula `remote_normal`. 32 random bits do not reach that far."""
+"""Largest tail for which the formula of `remote_normal` applies. 32 random bits do not reach
+that far.
+"""
 
 
 @_helper
@@ -141,13 +145,13 @@ def remote_normal(distance, q):
 
 @_helper
 def distance(tail):
-    """Return the distance of any tail."""
+    """Return sqrt(-log(tail)), the argument of the two outer formulas of AS 241."""
     return sqrt(-log(tail))
 
 
 @_helper
 def plain_distance(tail):
-    """Return the distance of a tail that is neither denormal nor 0, in fewer steps."""
+    """Return `distance` of a tail that is neither denormal nor 0, in fewer steps."""
     return sqrt(-plain_log_f64(tail))
 
 

@@ -1,10 +1,11 @@
-"""Tiles of products that stay in vector registers: the inner loops of convolution and products.
+"""Tiles of products that stay in vector registers: the inner loops of convolutions and matrix
+products.
 
 A tile is a few positions by a few vectors of results. Each iteration of the innermost loop
-multiplies one number of each position with the vectors and adds, fused. The order of additions is
-fixed here, so a result depends on neither the tile's size nor its neighbours. LLVM does not make
-such loops from scalar code, so they are built from vectors by hand. All functions are for use
-inside kernels.
+multiplies one number of each position with the vectors and adds, fused. The order of additions
+is fixed here, so a result depends on neither the tile's size nor its neighbours. LLVM does not
+make such loops from scalar code, so they are built from vectors by hand. Only kernels can call
+these functions.
 """
 
 # Intrinsics are typing functions. numba passes their first argument, the typing context.
@@ -46,19 +47,20 @@ def gathered_tile(
     typingctx, positions, vectors, lanes, dtype, masked, narrow, apart, spans,
     x, step, panel, panel_row, rows, nrows, columns, ncolumns, out, out_step, width, first, end,
 ):  # fmt: skip
-    """Write, for each position, the sum of numbers times rows of a panel over the runs of a window.
+    """Write, for each position, the sum over the runs of a window of numbers times rows of a panel.
 
     Args:
         positions, vectors, lanes, masked, narrow, apart: literals. If ``masked`` is 1, only
-            ``width`` elements of each result are written; if ``narrow`` is also 1, only as many of
-            each row of the panel are read. If ``apart`` is 1, each element of a row has its own
-            number.
+        ``width`` elements of each result are written; if ``narrow`` is also 1, only as many of
+        each row of the panel are read. If ``apart`` is 1, each element of a row has its own
+        number.
         spans: literal: bit set of the spans of positions that runs name (`span_of`).
-        x: address of the first position's picture; the next one's is ``step`` bytes further.
+        x: address of the first position's picture; the next position's picture is ``step``
+        bytes further.
         panel: address of rows of vectors * lanes weights, ``panel_row`` bytes from row to row.
-        rows, columns: addresses of (bytes to add to x, rows of the panel to skip) for each of the
-            ``nrows`` rows of the window, and of (bytes, rows, length, span) for each of the
-            ``ncolumns`` runs in a row.
+        rows, columns: addresses of (bytes to add to x, rows of the panel to skip) for each of
+        the ``nrows`` rows of the window, and of (bytes, rows, length, span) for each of the
+        ``ncolumns`` runs in a row.
         out: address of the first position's results; ``out_step`` bytes to the next.
         first, end: the positions whose results are written.
     """
@@ -119,7 +121,7 @@ def gathered_tile(
 def span_of(number: int, positions: int) -> tuple[int, int]:
     """Return a span of a tile's positions by its number: the first position and the end.
 
-    0 is all positions. Then come the spans that begin later, then those that end earlier.
+    Number 0 is all positions. Then come the spans that begin later, then those that end earlier.
     """
     return (number, positions) if number < positions else (0, number - positions + 1)
 
@@ -129,19 +131,20 @@ def outer_tile(
     typingctx, positions, vectors, lanes, dtype, masked, lines,
     x, x_row, x_column, g, g_row, g_column, nrows, ncolumns, out, out_step, width, fresh, later,
 ):  # fmt: skip
-    """Add, over a rectangle of places, numbers of one picture times a vector of another.
+    """Sum, over a rectangle of places, the products of numbers of one picture and a vector of
+    another.
 
     Args:
-        positions, vectors, lanes, masked: literals. If ``masked`` is 1, only ``width`` elements of
-            each row of g and out are touched.
+        positions, vectors, lanes, masked: literals. If ``masked`` is 1, only ``width`` elements
+        of each row of g and out are touched.
         lines: literal: cache lines that are prefetched for each row of the rectangle.
-        x: address of ``positions`` neighbouring numbers at the first place. The numbers of the next
-            place down and across are ``x_row`` and ``x_column`` bytes further.
+        x: address of ``positions`` neighbouring numbers at the first place. The numbers of the
+        next place down and across are ``x_row`` and ``x_column`` bytes further.
         g: the same for vectors * lanes elements.
         nrows, ncolumns: sizes of the rectangle.
         out: address of the results, a row for each number, ``out_step`` bytes from row to row.
-        fresh: true to begin at zero instead of at the values in out.
-        later: address of the lines to prefetch, which may be any.
+        fresh: true to begin at zero, false to begin with the values in out.
+        later: address of the lines to prefetch, which may be any address.
     """
     count, wide, per_vector, ragged, ahead = shape_of(positions, vectors, lanes, masked, lines)
     scalar = scalar_of(dtype)
@@ -221,18 +224,18 @@ def tiled_product(
     typingctx, positions, vectors, lanes, dtype,
     rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh,
 ):  # fmt: skip
-    """Write a product of any size in tiles. A result adds up all terms in order, whatever its tile.
+    """Write a product of any size in tiles. A result sums all terms in order, whatever its tile.
 
     Args:
-        positions, vectors, lanes: literals: most rows of a tile; its columns are ``vectors`` by
-            ``lanes``.
-        rows, columns: of the result; rows are at least 1.
-        a: address of the first number. The next row's is ``a_row`` bytes further, the next term's
-            ``a_term`` bytes.
+        positions, vectors, lanes: literals: maximum number of rows of a tile; its columns are
+        ``vectors`` times ``lanes``.
+        rows, columns: sizes of the result; rows are at least 1.
+        a: address of the first number. The next row's number is ``a_row`` bytes further, the
+        next term's ``a_term`` bytes.
         b: address of the first of ``terms`` rows, ``b_term`` bytes to the next. The next tile's
-            columns are ``b_panel`` bytes further. In the last tile only existing columns are read.
+        columns are ``b_panel`` bytes further. In the last tile only existing columns are read.
         out: address of the results, ``out_row`` bytes from row to row.
-        fresh: true to begin at zero instead of at the values in out.
+        fresh: true to begin at zero, false to begin with the values in out.
     """
     (tall, wide, per_vector), scalar = shape_of(positions, vectors, lanes), scalar_of(dtype)
 
@@ -252,16 +255,16 @@ def panel_product(
 ):  # fmt: skip
     """Write a product like `tiled_product`, with only as many columns as a tile has.
 
-    If ``masked`` is 1, only ``width`` columns are written. All are read, because masks for reading
-    would take registers from results.
+    If ``masked`` is 1, only ``width`` columns are written. All are read, because masks for
+    reading would need registers that results use.
 
     Args:
-        lowest: literal: rows of the lowest tile into which ``rows`` are cut
-            (`tile_heights.lowest_tile`). Each height has its own code, which takes long to compile.
+        lowest: literal: rows of the lowest tile into which ``rows`` are divided
+        (`tile_heights.lowest_tile`). Each height has its own code, which takes long to compile.
         first, second: literals: kinds of the operands that are added in turn to the results in
-            registers: `MATRIX`, `ROW`, or 0 for nothing.
-        p, q: addresses of these operands' numbers for the first column. Only ``width`` columns are
-            read, and rows of a matrix are as far apart as rows of out.
+        registers: `MATRIX`, `ROW`, or 0 for nothing.
+        p, q: addresses of these operands' numbers for the first column. Only ``width`` columns
+        are read, and rows of a matrix are as far apart as rows of out.
         final: true if these are the last terms; only then the operands are added.
     """
     wide, per_vector, ragged, low, *added = shape_of(vectors, lanes, masked, lowest, first, second)
@@ -279,7 +282,7 @@ def panel_product(
 def _tiled_product(
     module: ir.Module, scalar: ir.Type, positions: int, vectors: int, lanes: int
 ) -> ir.Function:
-    """Return the function for a product of any size, one per module."""
+    """Return the function for a product of any size. A module has only one."""
     function, builder = function_of(module, f"tiled.{positions}.{vectors}.{lanes}", scalar, 11, 1)
     if builder is None:
         return function
@@ -322,7 +325,7 @@ def _panel_product(
     lowest: int,
     added: Sequence[int],
 ) -> ir.Function:
-    """Return the function for a product of some columns, one per module."""
+    """Return the function for a product of some columns. A module has only one."""
     kinds = "".join(map(str, added))
     name = f"panel.{vectors}.{lanes}.{lowest}.{kinds}{'.masked' if masked else ''}"
     function, builder = function_of(module, name, scalar, 12, 2)
@@ -365,7 +368,8 @@ def _panel_product(
 def function_of(
     module: ir.Module, name: str, scalar: ir.Type, words: int, flags: int
 ) -> tuple[Any, Any]:
-    """Return an internal function of int64 arguments followed by booleans, and its body's builder.
+    """Return an internal function of int64 arguments followed by booleans, and a builder for its
+    body.
 
     The builder is None if the module already has the function.
     """
@@ -381,11 +385,11 @@ def function_of(
 def _cut_rows(
     builder: Any, rows: Any, heights: Sequence[int]
 ) -> Callable[[Callable[[int, Any], None]], None]:
-    """Cut rows into tiles of about the same height, one of the ascending ``heights``.
+    """Divide rows into tiles of about the same height, one of the ascending ``heights``.
 
-    Return a function that writes the loop over the tiles: it calls its argument with the height of
-    a tile and its first row. It may be called inside another loop; the divisions stay outside that
-    loop.
+    Return a function that writes the loop over the tiles: it calls its argument with the height
+    of a tile and its first row. It may be called inside another loop; the divisions stay
+    outside that loop.
     """
     most = ir.Constant(I64, heights[-1])
     tiles = builder.sdiv(builder.add(rows, ir.Constant(I64, heights[-1] - 1)), most)

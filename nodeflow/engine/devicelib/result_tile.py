@@ -1,5 +1,6 @@
-"""Results of a product that stay in vector registers: the operations of tiles of
-`register_tiles`."""
+"""Results of a product that stay in vector registers, with the operations of the tiles in
+`register_tiles`.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +14,19 @@ from nodeflow.engine.devicelib.intrinsics import F32, I1, I8, I32, I64
 from nodeflow.engine.devicelib.tile_heights import TALL
 
 TOGETHER = 4
-"""Terms of a round of a loop over terms, in tall tiles. With AVX2, a loop of single terms has 29
-instructions for 12 multiplications, which take 6 cycles. That is more than processors with
-hyperthreads issue for each of two threads, and some issue for one. Rounds have 22 instructions per
-term. On Sapphire Rapids, products take 0.95 to 0.98 of the time, and 0.81 to 0.87 in minutes when
-OpenBLAS is also slow. With AVX-512, whose multiplications wait for less, products of 100 and more
-terms take 0.82 to 1.0. A product has few lower tiles. They have no rounds, because unrolled code
-takes time to compile. Tiles of ARM have none, because rounds would put vectors on the stack."""
+"""Number of terms in one round of a loop over terms, in tall tiles. With AVX2, a loop of single
+terms has 29 instructions for 12 multiplications, which take 6 cycles. That is more than
+processors with hyperthreads issue for each of two threads, and more than some issue for one.
+Rounds have 22 instructions per term. On Sapphire Rapids, products take 0.95 to 0.98 of the
+time, and 0.81 to 0.87 in minutes when OpenBLAS is also slow. With AVX-512, whose
+multiplications wait for less, products of 100 and more terms take 0.82 to 1.0. A product has
+few lower tiles. They have no rounds, because unrolled code takes time to compile. Tiles on
+ARM have none, because rounds would put vectors on the stack.
+"""
 _LOWEST = {64: TALL, 32: TALL - 1}
-"""By the bytes of a vector: rows of the lowest tile whose loop over terms has rounds."""
+"""By the bytes of a vector, the number of rows of the lowest tile whose loop over terms has
+rounds.
+"""
 
 
 class Tile:
@@ -95,16 +100,17 @@ class Tile:
     ) -> None:
         """Add, for each position, a number times vectors of a row.
 
-        accumulator[p][v] += number at ``numbers(p)`` * vector v, for all p, or for the p of a span.
-        ``apart``: whether each element of the row has its own number; they are contiguous.
+        This computes accumulator[p][v] += number at ``numbers(p)`` * vector v, for all p, or
+        for the p of a span. ``apart``: whether each element of the row has its own number; they
+        are contiguous.
 
         Args:
             folded: whether, with AVX-512, the multiplications of every other position read the
-                number themselves, if the addresses are literals apart. (With an index in each
-                instruction nothing is gained.) A term of 14 positions and two vectors then has 37
-                instructions instead of 44, for 28 multiplications that take 14 cycles. Processors
-                whose cores are shared by two threads issue some 3 instructions a cycle for each. If
-                all positions did so, reading would take longer than multiplying.
+            number from memory themselves, if the addresses are literals apart. (With an index
+            in each instruction nothing is gained.) A term of 14 positions and two vectors then
+            has 37 instructions instead of 44, for 28 multiplications that take 14 cycles.
+            Processors whose cores are shared by two threads issue some 3 instructions a cycle
+            for each. If all positions did so, reading would take longer than multiplying.
         """
         builder = self.builder
         masks, self.masks = self.masks, self.masks if masked else None
@@ -129,8 +135,10 @@ class Tile:
         self.builder.store(self.builder.call(self._fma, [x, y, self.builder.load(place)]), place)
 
     def _add_from_memory(self, place: Any, number: Any, vector: Any) -> None:
-        """Add a product by one instruction of AVX-512. LLVM chooses it only for a number that is
-        needed once."""
+        """Add a product by one AVX-512 instruction that reads the number from memory.
+
+        LLVM chooses it only for a number that is needed once.
+        """
         suffix = "ps" if self.bytes == 4 else "pd"
         text = f"vfmadd231{suffix} $2{{1to{self.lanes}}}, $1, $0"
         kind = ir.FunctionType(self.vector, [self.vector, number.type, self.vector])
@@ -141,8 +149,10 @@ class Tile:
         self.builder.store(made, place)
 
     def _row(self, address: Any, step: Any, p: int, last: Any | None) -> Any:
-        """Return the address of row ``p``. Rows after the ``last`` one, if given, have its
-        address."""
+        """Return the address of row ``p``.
+
+        If ``last`` is given, rows after it have the address of row ``last``.
+        """
         number = ir.Constant(I64, p)
         if last is not None:
             inside = self.builder.icmp_signed("<", number, last)
@@ -191,7 +201,7 @@ class Tile:
                 add(builder.add(done, loop.index))
 
     def begin(self, fresh: Any, address: Any, step: Any, last: Any | None = None) -> None:
-        """Begin at zero if ``fresh`` is true, else with the values at ``address``."""
+        """Set the accumulators to zero if ``fresh`` is true, else to the values at ``address``."""
         with self.builder.if_else(fresh) as (new, old):
             with new:
                 self.clear()
@@ -223,7 +233,7 @@ class Tile:
     def add_rows(
         self, address: Any | None, step: Any, each: Any | None, last: Any | None = None
     ) -> None:
-        """Add to all results the rows of a matrix, one row to each, or the sum of both."""
+        """Add to the results the rows of a matrix, the same row to each, or the sum of both."""
         builder = self.builder
         for p, places in enumerate(self.accumulators):
             for v, place in enumerate(places):
@@ -250,8 +260,8 @@ class Tile:
     def store_up_to(self, address: Any, step: Any, last: Any) -> None:
         """Write the results of the positions up to ``last``.
 
-        Positions after it write to the row of ``last`` before it does. So no branch is needed for
-        each.
+        Positions after ``last`` write to the row of ``last`` before that position does. So no
+        branch is needed for each position.
         """
         for p in reversed(range(len(self.accumulators))):
             self._store_row(self._row(address, step, p, last), self.accumulators[p])
@@ -268,7 +278,7 @@ class Tile:
 
 
 def prefetch_line(builder: Any, address: Any, cache: int) -> None:
-    """Prefetch a line into a cache and into the caches behind it."""
+    """Prefetch a cache line into a level of the cache and into the further levels."""
     kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
     fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     place = builder.inttoptr(address, I8.as_pointer())

@@ -1,4 +1,7 @@
-"""Running sums of eight numbers at a time, in vectors. `ops.math.cumsum` defines their order."""
+"""Running sums of eight numbers at a time, in vectors.
+
+`ops.math.cumsum` defines the order of additions.
+"""
 
 # Intrinsics are typing functions. numba passes their first argument, the typing context.
 from __future__ import annotations
@@ -17,7 +20,7 @@ _EIGHT = range(8)
 def add_eight(typingctx, source, target, total, exclusive, reverse):
     """Write ``total`` plus the running sums of the eight float32 at ``source`` to ``target``.
 
-    Return the total of all (float64). ``exclusive`` and ``reverse`` are literals: whether sums
+    Return the new total (float64). ``exclusive`` and ``reverse`` are literals: whether sums
     leave out their own element, and whether they begin at the last one.
     """
     if not all(isinstance(t, types.BooleanLiteral) for t in (exclusive, reverse)):
@@ -32,7 +35,7 @@ def add_eight(typingctx, source, target, total, exclusive, reverse):
             return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, 8), list(lanes)))
 
         def moved(value, by):
-            """Return a vector with each lane's value ``by`` lanes further."""
+            """Return a vector with each lane's value moved by ``by`` lanes."""
             return chosen(value, nothing, (k - by if k >= by else 8 for k in _EIGHT))
 
         pointer = numbers.as_pointer()

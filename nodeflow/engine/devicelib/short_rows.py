@@ -20,12 +20,12 @@ from nodeflow.engine.devicelib.register_tiles import scalar_of, shape_of
 from nodeflow.engine.devicelib.vector_reduce import LANES, add, larger, smaller
 
 TOGETHER = 8
-"""Rows whose elements are arranged as columns of vectors."""
+"""Number of rows whose elements are arranged as columns of vectors."""
 
 
 @intrinsic
 def sum_rows(typingctx, n, dtype, source, target, rows):
-    """Write the sum of each of some contiguous rows, added up in the order of `sum_lanes`.
+    """Write the sum of each of some contiguous rows, added in the order of `sum_lanes`.
 
     Args:
         n: literal, elements of a row, from 1 to `LANES`.
@@ -36,8 +36,10 @@ def sum_rows(typingctx, n, dtype, source, target, rows):
 
 @intrinsic
 def prod_rows(typingctx, n, dtype, source, target, rows):
-    """Write the product of each row, from the first element to the last. Arguments: as
-    `sum_rows`."""
+    """Write the product of each row, from the first element to the last.
+
+    Arguments: as for `sum_rows`.
+    """
 
     def multiplied(builder: Any, columns: Sequence[Any]) -> Any:
         total = columns[0]
@@ -50,36 +52,41 @@ def prod_rows(typingctx, n, dtype, source, target, rows):
 
 @intrinsic
 def max_rows(typingctx, n, dtype, source, target, rows):
-    """Write the maximum of each row, NaN if any is NaN. Arguments: as `sum_rows`."""
+    """Write the maximum of each row, NaN if any is NaN. Arguments: as for `sum_rows`."""
     return _rows(n, dtype, lambda builder, columns: _extreme(builder, columns, larger))
 
 
 @intrinsic
 def min_rows(typingctx, n, dtype, source, target, rows):
-    """Write the minimum of each row, NaN if any is NaN. Arguments: as `sum_rows`."""
+    """Write the minimum of each row, NaN if any is NaN. Arguments: as for `sum_rows`."""
     return _rows(n, dtype, lambda builder, columns: _extreme(builder, columns, smaller))
 
 
 @intrinsic
 def argmax_rows(typingctx, n, dtype, source, target, rows):
-    """Write the place (int64) of each row's first maximum, or of its first NaN. Arguments: as
-    `sum_rows`."""
+    """Write the index (int64) of each row's first maximum, or of its first NaN.
+
+    Arguments: as for `sum_rows`.
+    """
     return _rows(n, dtype, lambda builder, columns: _place(builder, columns, ">"))
 
 
 @intrinsic
 def argmin_rows(typingctx, n, dtype, source, target, rows):
-    """Write the place (int64) of each row's first minimum, or of its first NaN. Arguments: as
-    `sum_rows`."""
+    """Write the index (int64) of each row's first minimum, or of its first NaN.
+
+    Arguments: as for `sum_rows`.
+    """
     return _rows(n, dtype, lambda builder, columns: _place(builder, columns, "<"))
 
 
 def _rows(
     n: Any, dtype: Any, reduced: Callable[[Any, Sequence[Any]], Any]
 ) -> tuple[Any, Callable[..., Any]]:
-    """Return signature and code of a reduction.
+    """Return the signature and the code of a reduction.
 
-    ``reduced`` combines the columns of some rows into one, or the numbers of a single row.
+    Args:
+        reduced: combines the columns of some rows into one, or the numbers of a single row.
     """
     (length,), scalar = shape_of(n), scalar_of(dtype)
     size = dtype.dtype.bitwidth // 8
@@ -146,8 +153,10 @@ def _halved(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, A
 
 
 def _extreme(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, Any], Any]) -> Any:
-    """Return the columns combined as by `_halved`, NaN if any is NaN. One comparison tests two
-    columns."""
+    """Return the columns combined as by `_halved`, NaN if any is NaN.
+
+    One comparison tests two columns for NaN.
+    """
     result = _halved(builder, columns, combine)
     found = builder.fcmp_unordered("uno", columns[0], columns[-1])
     for x, y in zip(columns[1:-1:2], columns[2::2], strict=False):
@@ -158,7 +167,10 @@ def _extreme(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, 
 
 
 def _place(builder: Any, columns: Sequence[Any], sign: str) -> Any:
-    """Return the number of the first column with the extreme; NaN exceeds any number."""
+    """Return the index of the first column with the extreme.
+
+    NaN counts as larger than any number.
+    """
     many = isinstance(columns[0].type, ir.VectorType)
     kind = ir.VectorType(I64, TOGETHER) if many else I64
     numbers = [ir.Constant(kind, [j] * TOGETHER if many else j) for j in range(len(columns))]

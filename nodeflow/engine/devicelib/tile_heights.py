@@ -1,11 +1,12 @@
-"""The heights of the tiles into which `register_tiles` cuts rows, shared by planner and kernels."""
+"""The heights of the tiles into which `register_tiles` divides rows, for planner and kernels."""
 
 TALL = 6
-"""Most rows of a tile: with two vectors, as many results as 16 registers hold."""
+"""Maximum number of rows of a tile: with two vectors, as many results as fit into 16 registers."""
 
 
 def lowest_tile(rows: int) -> int:
-    """Return the rows of the lowest tile that ``rows``, or more of them, may be cut into.
+    """Return the number of rows of the lowest tile into which ``rows``, or more rows, may be
+    divided.
 
     Tiles of `TALL` rows and of one row less can fill every number of rows from (`TALL` - 1) *
     (`TALL` - 2) on.

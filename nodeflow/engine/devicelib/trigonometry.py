@@ -1,7 +1,7 @@
 """Sine, cosine and tangent of every finite number.
 
-Near numbers are computed by `near_angles`, so that an element has the same bits whatever is beside
-it.
+Near numbers are computed by `near_angles`, so that an element has the same bits whether or not
+far numbers are beside it.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -77,10 +77,10 @@ def _funnel(high, low, shift):
 
 @register_jitable
 def _reduce_large(bits):
-    """Return quadrant and rest in radians of |x| >= 2**24, exactly (Payne and Hanek).
+    """Return quadrant and remainder in radians for |x| >= 2**24, exactly (Payne and Hanek).
 
-    The size of x is a whole number m times 2**e. The turns are m times 1/(2 pi) shifted left by e.
-    Their whole part, the bits that fall off, does not matter.
+    |x| is a whole number m times 2**e. The number of turns is m times 1/(2 pi), shifted left by
+    e. Its whole part, the bits that are shifted out, does not matter.
     """
     m = np.uint64(bit_or(bit_and(bits, _WHOLE), _HIDDEN))
     e = wrap_sub(np.uint64(bit_and(shift_right(bits, I23), _I255)), _U150)
@@ -100,7 +100,7 @@ def _reduce_large(bits):
 
 @register_jitable
 def _quadrant(x):
-    """Return q, sin r and cos r with |x| = q pi/2 + r, |r| <= pi/4, for every finite x."""
+    """Return q, sin r and cos r, where |x| = q pi/2 + r and |r| <= pi/4, for every finite x."""
     size = fabs(x)
     wide = _d(size)
     shifted = fma(wide, _TWO_OVER_PI, D_MAGIC)

@@ -1,4 +1,4 @@
-"""Typed constants that several functions of kernels share: a Python literal would widen float32."""
+"""Typed constants that several functions of kernels share. A Python literal would widen float32."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Reductions of contiguous floats in four vectors of 16 lanes, combined pairwise, for kernels.
 
-LLVM does not reorder float additions without fastmath, so a plain loop adds one element per four
-cycles. Here the order is fixed. Element i goes to lane i % 64. After the last multiple of 64,
-whole vectors of 16 go to the first vector, and the remaining elements to the second. A fixed tree
-combines the 64 lanes. The result depends on the number of elements alone, never on threads or the
-machine.
+LLVM does not reorder float additions without fastmath, so a plain loop adds one element per
+four cycles. Here the order is fixed. Element i goes to lane i % 64. After the last multiple of
+64, whole vectors of 16 go to the first vector, and the remaining elements to the second. A
+fixed tree combines the 64 lanes. The result depends only on the number of elements, never on
+threads or the machine.
 """
 
 # Intrinsics are typing functions. numba passes their first argument, the typing context.
@@ -30,7 +30,7 @@ def add(builder, a, b):
 
 
 def larger(builder, a, b):
-    """Return b if it is larger, else a, by one instruction. `_Unordered` handles NaN."""
+    """Return b if it is larger, else a, by one instruction. `_Unordered` handles NaN separately."""
     return builder.select(builder.fcmp_ordered(">", b, a), b, a)
 
 
@@ -39,7 +39,7 @@ def smaller(builder, a, b):
 
 
 class _Unordered:
-    """A record whether any vector had a NaN. One comparison tests two vectors."""
+    """A record of whether any vector contained NaN. One comparison tests two vectors."""
 
     def __init__(self, builder, vector):
         self.builder = builder
@@ -54,7 +54,9 @@ class _Unordered:
         self.builder.store(self.builder.or_(self.builder.load(self.seen), found), self.seen)
 
     def applied(self, result):
-        """Return NaN instead of a result, or of all elements of a vector, if any NaN was seen."""
+        """Return NaN in place of a result, or in place of all elements of a vector, if any NaN
+        was seen.
+        """
         found = self.builder.icmp_unsigned("!=", self.builder.load(self.seen), self.none)
         mask = self.builder.bitcast(found, ir.IntType(LANES))
         any_ = self.builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0))
@@ -72,7 +74,7 @@ def _scalar(dtype):
 
 
 def _lanes(dtype, combine, identity):
-    """Return signature and code of a reduction of ``n`` elements at an address."""
+    """Return the signature and the code of a reduction of ``n`` elements at an address."""
     scalar_type, scalar = _scalar(dtype)
 
     def codegen(context, builder, sig, args):
@@ -88,7 +90,9 @@ def _lanes(dtype, combine, identity):
 
 
 def _more(dtype, combine, identity):
-    """Return signature and code that combine ``n`` elements at an address with partial results."""
+    """Return the signature and the code that combine ``n`` elements at an address with partial
+    results.
+    """
     _, scalar = _scalar(dtype)
 
     def codegen(context, builder, sig, args):
@@ -107,7 +111,7 @@ def _more(dtype, combine, identity):
 
 
 def _all(dtype, combine):
-    """Return signature and code that combine all partial results."""
+    """Return the signature and the code that combine all partial results."""
     scalar_type, scalar = _scalar(dtype)
 
     def codegen(context, builder, sig, args):
@@ -217,7 +221,10 @@ def halved(builder, total, combine):
 
 @intrinsic
 def sum_lanes(typingctx, address, n, dtype):
-    """Return the sum of ``n`` floats at ``address``; for none -0, which changes no number."""
+    """Return the sum of ``n`` floats at ``address``.
+
+    The sum of none is -0, which changes no number when added.
+    """
     return _lanes(dtype, add, -0.0)
 
 
@@ -237,23 +244,27 @@ def min_lanes(typingctx, address, n, dtype):
 def sum_more(typingctx, parts, address, n, dtype):
     """Add ``n`` floats at ``address`` to 64 partial sums.
 
-    If every ``n`` but the last is a multiple of 64, `sum_of_parts` is then `sum_lanes` of all
-    elements.
+    If every ``n`` but the last is a multiple of 64, `sum_of_parts` then equals `sum_lanes` of
+    all elements.
     """
     return _more(dtype, add, -0.0)
 
 
 @intrinsic
 def max_more(typingctx, parts, address, n, dtype):
-    """Combine ``n`` floats with 64 partial maxima, as `sum_more` does. After a NaN all parts
-    are NaN."""
+    """Combine ``n`` floats with 64 partial maxima, in the same way as `sum_more`.
+
+    After a NaN, all parts are NaN.
+    """
     return _more(dtype, larger, -math.inf)
 
 
 @intrinsic
 def min_more(typingctx, parts, address, n, dtype):
-    """Combine ``n`` floats with 64 partial minima, as `sum_more` does. After a NaN all parts
-    are NaN."""
+    """Combine ``n`` floats with 64 partial minima, in the same way as `sum_more`.
+
+    After a NaN, all parts are NaN.
+    """
     return _more(dtype, smaller, math.inf)
 
 

@@ -10,12 +10,14 @@ from nodeflow.engine.devicelib.tile_heights import TALL
 from nodeflow.graph.types import numpy_dtype
 
 MOST_POSITIONS = 14
-"""Most positions of a tile: its loop is unrolled for each position."""
+"""Maximum number of positions of a tile, because its loop is unrolled for each position."""
 
 
 @dataclass(frozen=True)
 class TileShape:
-    """The largest tile of products that stays in registers: positions times vectors of lanes."""
+    """The largest tile of products that stays in registers: a number of positions, times
+    vectors, times lanes.
+    """
 
     positions: int
     vectors: int
@@ -23,7 +25,7 @@ class TileShape:
 
     @property
     def columns(self) -> int:
-        """Results of a position."""
+        """Number of results of a position."""
         return self.vectors * self.lanes
 
 
@@ -42,8 +44,9 @@ def vector_registers() -> tuple[int, int]:
 def product_tile_shape(dtype: str, rows: int, columns: int) -> TileShape:
     """Return the largest tile of a product whose second operand is in panels of the tile's width.
 
-    With one or two rows a tile has more vectors, or additions would wait for each other. On Zen 5,
-    6 x 4 vectors with AVX-512 and 6 x 2 with AVX2 reach 98 % of the multipliers' peak.
+    With one or two rows a tile has more vectors, because otherwise additions would wait for
+    each other. On Zen 5, 6 x 4 vectors with AVX-512 and 6 x 2 with AVX2 reach 98 % of the
+    multipliers' peak.
     """
     size, registers = vector_registers()
     lanes = size // numpy_dtype(dtype).itemsize
@@ -58,8 +61,8 @@ def product_tile_shape(dtype: str, rows: int, columns: int) -> TileShape:
 def tall_tile_shape(dtype: str) -> TileShape:
     """Return the tile of a large product.
 
-    Its panels of two vectors are so narrow that many terms of a panel stay in the first cache. It
-    has as many positions as the other registers hold.
+    Its panels of two vectors are so narrow that many terms of a panel stay in the first-level
+    cache. It has as many positions as fit into the other registers.
     """
     size, registers = vector_registers()
     positions = MOST_POSITIONS if registers >= 32 else 6
@@ -83,9 +86,9 @@ def tile_shape(dtype: str, columns: int) -> TileShape:
 
 
 def positions_of_one_picture(tile: TileShape) -> int:
-    """Return the most neighbouring positions whose results stay in registers.
+    """Return the maximum number of neighbouring positions whose results stay in registers.
 
-    A row of weights and one number also stay there. More positions read weights less often, which
-    no other picture shares.
+    A row of weights and one number also stay there. More positions mean fewer reads of weights,
+    which no other picture shares.
     """
     return min(MOST_POSITIONS, (vector_registers()[1] - tile.vectors - 1) // tile.vectors)

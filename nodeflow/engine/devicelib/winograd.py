@@ -1,13 +1,14 @@
 """Winograd's transforms of pictures, gradients, filters and results, for square windows.
 
-A square of a picture has one place more along each side than the window. If the square and a filter
-are transformed, one product for each element gives 2 x 2 neighbouring results. `winograd_matrices`
-defines this for one axis; here both axes are transformed, first columns, then rows. The gradient by
-a filter follows in the same way from a square and the 2 x 2 places of the result's gradient.
+A square of a picture is one place larger along each side than the window. If the square and a
+filter are transformed, one product for each element gives 2 x 2 neighbouring results.
+`winograd_matrices` defines this for one axis; here both axes are transformed, first columns,
+then rows. The gradient with respect to a filter follows in the same way from a square and the 2
+x 2 places of the result's gradient.
 
 A picture is (rows, columns, channels), and its channels are processed vector by vector. Each
-element of a transformed square, row by row, is in its own matrix. All functions are for use inside
-kernels; ``taps`` is the literal side of the window.
+element of a transformed square, row by row, is in its own matrix. Only kernels can call these
+functions. ``taps``, a literal, is the side of the window.
 """
 
 # Intrinsics are typing functions. numba passes their first argument, the typing context.
@@ -30,7 +31,7 @@ Vectors = list[list[Any]]
 
 
 class _Memory:
-    """Vectors of floats in memory, by address, and computations with them."""
+    """Vectors of floats in memory, given by address, and computations with them."""
 
     def __init__(self, builder: Any, scalar: ir.Type, lanes: int) -> None:
         self.builder = builder
@@ -62,7 +63,7 @@ class _Memory:
         return cgutils.for_range(self.builder, self.builder.sdiv(depth, _number(self.bytes)))
 
     def load_all(self, side: int, first: Any, step: Any) -> Vectors:
-        """Return a square of vectors that lie ``step`` bytes apart."""
+        """Return a square of vectors that are ``step`` bytes apart."""
         return [
             [self.load(self._at(first, step, i * side + j)) for j in range(side)]
             for i in range(side)
@@ -82,8 +83,10 @@ class _Memory:
         return [self._sum(row, values) for row in matrix]
 
     def _sum(self, factors: Sequence[Any], values: Sequence[Any]) -> Any:
-        """Return the sum of products. It begins with a factor of 1, if there is one, which costs
-        nothing."""
+        """Return the sum of products.
+
+        It begins with a factor of 1, if there is one, which needs no instruction.
+        """
         builder = self.builder
         terms = [(f, v) for f, v in zip(factors, values, strict=True) if f]
         terms.sort(key=lambda term: term[0] != 1)
@@ -98,7 +101,7 @@ class _Memory:
         return total
 
     def on_both_sides(self, matrix: Matrix, values: Vectors) -> Vectors:
-        """Return a matrix times columns, and then times rows."""
+        """Return a matrix times the columns of a square, and then times its rows."""
         columns = [self.times(matrix, column) for column in _turned(values)]
         return [self.times(matrix, row) for row in _turned(columns)]
 
@@ -112,11 +115,11 @@ def _number(value: int) -> ir.Constant:
 
 
 class _Window:
-    """Some rows of a picture. Rows and columns may lie outside it.
+    """Some rows of a picture. Rows and columns may be outside of it.
 
     Args:
-        place: picture, bytes from row to row, first row, rows; bytes from column to column, first
-            column, columns.
+        place: picture, bytes from row to row, first row, rows; bytes from column to column,
+        first column, columns.
         count: number of rows.
     """
 
@@ -130,9 +133,9 @@ class _Window:
             self._rows.append((builder.add(picture, builder.mul(row, row_step)), inside))
 
     def column(self, number: Any, along: Any, outside: Any) -> list[Any]:
-        """Return the addresses of a column, counted from the first, ``along`` bytes further.
+        """Return the addresses of a column, counted from the first, plus ``along`` bytes.
 
-        The address of places outside the picture is ``outside``.
+        For places outside the picture, the address is ``outside``.
         """
         builder = self._builder
         column = builder.add(self._left, number)
@@ -147,10 +150,10 @@ class _Window:
 def _intrinsic(
     name: str, literals: Sequence[Any], words: int, body: Callable[..., None]
 ) -> tuple[Any, Any]:
-    """Return signature and code of an intrinsic of three literals and ``words`` integers.
+    """Return the signature and the code of an intrinsic of three literals and ``words`` integers.
 
-    The literals are taps, lanes and a dtype. The intrinsic calls a function that ``body(taps,
-    memory, *words)`` fills, one per module.
+    The literals are taps, lanes and a dtype. The intrinsic calls a function whose body
+    ``body(taps, memory, *words)`` writes; a module has only one.
     """
     taps, lanes, dtype = literals
     (side, count), scalar = shape_of(taps, lanes), scalar_of(dtype)
@@ -195,7 +198,7 @@ def square_tiles(
         ]
         with memory.over(depth) as loop:
             along = own.mul(loop.index, _number(memory.bytes))
-            # Additional rounds read the columns before the first square's last two.
+            # Additional rounds read the columns before the last two of the first square.
             with cgutils.for_range(own, own.add(count, _number(before))) as number:
                 columns = [[own.load(place) for place in places] for places in kept]
                 for n in range(2):
@@ -219,8 +222,10 @@ def gradient_tiles(
     typingctx, taps, lanes, dtype,
     picture, row_step, top, height, step, left, width, count, depth, out, tile_step, matrix_step,
 ):  # fmt: skip
-    """Transform the 2 x 2 places of a result's gradient, which lie side by side, as
-    `square_tiles`."""
+    """Transform squares of 2 x 2 places of a result's gradient, which lie side by side.
+
+    Arguments: as for `square_tiles`.
+    """
 
     def body(taps, memory, *words):
         *place, count, depth, out, tile_step, matrix_step = words
@@ -269,8 +274,8 @@ def result_tiles(
                 along = own.mul(loop.index, _number(memory.bytes))
                 read = memory.load_all(taps + 1, own.add(begin, along), matrix_step)
                 made = _turned(memory.on_both_sides(result, read))
-                # Results outside are written to the first result's place, before the first result
-                # is.
+                # Results outside of the picture are written to the first result's place before the
+                # first result itself.
                 corner = window.column(first, along, _number(0))[0]
                 for n in (1, 0):
                     places = window.column(own.add(first, _number(n)), along, corner)
@@ -304,8 +309,10 @@ def filter_tiles(typingctx, taps, lanes, dtype, filters, step, depth, out, matri
 
 @intrinsic
 def window_tiles(typingctx, taps, lanes, dtype, filters, step, depth, sums, matrix_step):
-    """Write the gradients of filters, side by side, of matrices of sums. Words: as
-    `filter_tiles`."""
+    """Write the gradients of filters, side by side, from matrices of sums.
+
+    Arguments: as for `filter_tiles`.
+    """
 
     def body(taps, memory, filters, step, depth, sums, matrix_step):
         own, result = memory.builder, matrices(taps, 2).result

@@ -1,17 +1,18 @@
-"""The matrices of Winograd's transforms, from the evaluation points of polynomials.
+"""The matrices of Winograd's transforms, computed from the evaluation points of polynomials.
 
-A convolution multiplies polynomials. Their product follows from its values at as many points as it
-has coefficients, one of them infinity, and each value is one product. In the transposed algorithm
-the interpolation matrix evaluates. It gives ``outputs`` neighbouring sums of ``taps`` products each
-from ``outputs + taps - 1`` products:
+A convolution multiplies polynomials. Their product follows from its values at as many points as
+it has coefficients, one of them infinity, and each value is one product. In the transposed
+algorithm, the interpolation matrix does the evaluation. It gives ``outputs`` neighbouring sums
+of ``taps`` products each from ``outputs + taps - 1`` products:
 
     sums = result @ ((taps_matrix @ filter) * (signal_matrix @ signal))
 
-Small points lose few digits: with 2 and -1/2, errors are half as large as with 2 and -2. Divisors
-are in the filter's matrix, which is applied least often; other numbers have few bits.
+Small points lose few digits: with 2 and -1/2, errors are half as large as with 2 and -2.
+Divisors are in the filter's matrix, which is applied least often; other numbers have few bits.
 
 Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016; Barabasz and others,
-"Error analysis and improving the accuracy of Winograd convolution for deep neural networks", 2020.
+"Error analysis and improving the accuracy of Winograd convolution for deep neural networks",
+2020.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from fractions import Fraction
 from functools import cache
 
 POINTS = {4: (0, 1, -1), 6: (0, 1, -1, 2, Fraction(-1, 2))}
-"""Number of products -> the points of their values; the last point is infinity."""
+"""For each number of products, the points at which values are taken. The last point is infinity."""
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 

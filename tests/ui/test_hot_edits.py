@@ -53,7 +53,7 @@ def test_relu_becomes_tanh_while_it_trains(training, qtbot):
     qtbot.waitUntil(lambda: panel.edits.text().startswith("Since step"), timeout=60_000)
     panel.draw()
     assert panel.record.changes == [(event.step, "hidden: relu -> tanh")]
-    lines = [line for cell in panel.plots.grid.cells for line in cell.plot._changes]
+    lines = [line for cell in panel.plots.grid.cells for line in cell.plot.changes.lines]
     shown = [line.label.toPlainText() for line in lines if line.isVisible()]
     assert shown and set(shown) == {"hidden: relu -> tanh"}
     assert panel.edits.text() == f"Since step {event.step + 1:,}: hidden: relu -> tanh."

@@ -84,7 +84,7 @@ def test_a_change_is_a_line_in_the_plots(training, qtbot):
     training.stop()
     panel = training.window.panels["training"]
     panel.draw()
-    lines = [line for cell in panel.plots.grid.cells for line in cell.plot._changes]
+    lines = [line for cell in panel.plots.grid.cells for line in cell.plot.changes.lines]
     assert any(line.isVisible() for line in lines)
     (change,) = panel.record.changes
     shown = next(line for line in lines if line.isVisible())
@@ -114,7 +114,7 @@ def test_a_branch_marks_the_edits_from_before_it(training, qtbot):
     qtbot.waitUntil(lambda: training.count(Done) == 2, timeout=60_000)
     assert panel.record.changes == [first]
     panel.draw()
-    lines = [line for cell in panel.plots.grid.cells for line in cell.plot._changes]
+    lines = [line for cell in panel.plots.grid.cells for line in cell.plot.changes.lines]
     shown = {line.label.toPlainText() for line in lines if line.isVisible()}
     assert shown == {"train.learning_rate 0.0025"}
 

@@ -219,7 +219,7 @@ def test_what_was_changed_in_a_drawn_run_is_marked_in_its_colour(panel, window, 
     grid = window.panels["training"].plots.grid
     grid.set_arrangement(replace(grid.arrangement, x="seconds"))
     curve = grid.overlays[0]
-    lines = [line for line in grid.cells[0].plot._changes if line.isVisible()]
+    lines = [line for line in grid.cells[0].plot.changes.lines if line.isVisible()]
     shown = {line.label.toPlainText(): line for line in lines}
     assert list(shown) == ["train.learning_rate 0.1", "h: relu -> tanh +1"]
     assert [line.value() for line in lines] == list(curve.seconds[[1, 2]])

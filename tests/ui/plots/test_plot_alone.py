@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from nodeflow.ui.panels.plots.arrangement import Arrangement, PlotPlace
+from nodeflow.ui.panels.plots.curve import Curve
 from tests.ui.plots.test_plot_grid import grid, shown, training  # noqa: F401  a fixture
 
 
@@ -48,5 +50,62 @@ def test_every_axis_has_three_to_eight_ticks(qapp, orientation, is_log) -> None:
             found = axis.tickValues(low, high, size)
             values = found[0][1] if found else []
             assert len(values) <= 8, (low, high, size)
-            if not is_log:
-                assert len(values) >= 3, (low, high, size)
+            assert len(values) >= 3, (low, high, size)
+            texts = axis.tickStrings(values, 1.0, 1.0)
+            assert all(texts) and len(set(texts)) == len(texts), (low, high, size)
+            if is_log:
+                read = [float(text.replace("−", "-").replace("\u202f", "")) for text in texts]
+                np.testing.assert_allclose(np.log10(read), values, atol=0.01)
+
+
+CHANGES = [
+    (0.25, "learning_rate 0.1 → 0.01", ""),
+    (0.26, "learning_rate 0.01 → 0.02", ""),
+    (0.27, "dropout.rate 0.5 → 0.3", "#d55e00"),
+    (0.275, "batch_size 50 → 100", ""),
+    (0.28, "seed 1 → 2", ""),
+    (0.29, "{braces}", ""),
+    (0.95, "noise 0.1 → 0.2", ""),
+]
+
+
+@pytest.mark.parametrize("size", [(400, 140), (700, 260), (1500, 500)])
+def test_texts_at_changes_never_overlap_and_a_hover_tells_all(qtbot, grid, size) -> None:  # noqa: F811
+    grid.resize(*size)
+    shown(grid, training()[:1])
+    (cell,) = grid.visible_cells
+    end = cell.plot.box.span[1]
+    cell.plot.show_changes([(part * end, text, color) for part, text, color in CHANGES])
+    QApplication.processEvents()
+    lines = [line for line in cell.plot.changes.lines if line.isVisible()]
+    texts = [line.label for line in lines if line.label.isVisible()]
+    assert len(lines) == len(CHANGES) and texts
+    boxes = [text.mapRectToScene(text.boundingRect()) for text in texts]
+    boxes = [box.adjusted(4, 4, -4, -4) for box in boxes]  # without the margin of Qt's texts
+    area = cell.plot.box.sceneBoundingRect().adjusted(-4, -4, 4, 4)
+    for index, box in enumerate(boxes):
+        assert area.contains(box), texts[index].textItem.toPlainText()
+        assert not any(box.intersects(other) for other in boxes[:index])
+    scene = cell.plot.box.mapViewToScene(QPointF(0.27 * end, 0.0))
+    at = cell.plot.mapFromScene(scene)
+    middle = cell.plot.mapFromScene(area.center())
+    QTest.mouseMove(cell.plot.viewport(), QPoint(at.x() + 1, middle.y()))
+    QTest.mouseMove(cell.plot.viewport(), QPoint(at.x(), middle.y()))
+    qtbot.waitUntil(cell.plot.readout.isVisible)
+    assert "dropout.rate 0.5 → 0.3" in cell.plot.readout.text()
+    assert "noise" not in cell.plot.readout.text()
+
+
+def test_titles_are_whole_where_there_is_room_and_else_in_the_tooltip(qtbot, grid) -> None:  # noqa: F811
+    names = ["validation/a_metric_with_quite_a_long_name", "test/another_metric_of_this_graph"]
+    shown(grid, [Curve(name) for name in names])
+    grid.set_arrangement(Arrangement((PlotPlace(tuple(names)),)))
+    (cell,) = grid.visible_cells
+    grid.resize(1200, 240)
+    QApplication.processEvents()
+    assert all(name in cell.legend.text() for name in names) and "…" not in cell.legend.text()
+    grid.resize(260, 240)
+    QApplication.processEvents()
+    assert cell.legend.text().count("…") == 2 and "test/" in cell.legend.text()
+    assert all(name in cell.legend.toolTip() for name in names)
+    assert cell.legend.sizeHint().width() <= cell.legend.width() + 4

@@ -14,6 +14,7 @@ from nodeflow.drawing.views.palette import class_color
 from nodeflow.number_text import count, number
 from nodeflow.ui.core.theming.theme import TYPE, Theme, font
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.panels.plots.change_marks import ChangeMarks
 from nodeflow.ui.panels.plots.curve import AXES, Curve
 from nodeflow.ui.panels.plots.curve_item import CurveItem
 from nodeflow.ui.panels.plots.number_axis import NumberAxis
@@ -70,8 +71,7 @@ class CurvePlot(pg.PlotWidget):
         for line in (self.cross, self.line, self.cursor_line):
             line.hide()
             self.plot.addItem(line, ignoreBounds=True)
-        self._changes: list[pg.InfiniteLine] = []
-        self._change_colors: list[str] = []
+        self.changes = ChangeMarks(self.plot, self.box, self._to_view)
         self._height: tuple[float, float] | None = None
         self._colors: dict[str, int] = {}
         self._is_whole = True
@@ -94,8 +94,7 @@ class CurvePlot(pg.PlotWidget):
         self.line.setPen(pg.mkPen(theme.color("error"), width=1.5))
         self.line.label.setColor(theme.color("error"))
         self.line.label.setFont(font(TYPE["caption"]))
-        for line, color in zip(self._changes, self._change_colors, strict=False):
-            self._style_change(line, color)
+        self.changes.set_theme(theme)
         self.box.stretch.setPen(pg.mkPen(theme.color("accent", 0.7), width=1, cosmetic=True))
         self.box.stretch.setBrush(theme.color("accent", 0.15))
         self.readout.set_theme(theme)
@@ -191,24 +190,7 @@ class CurvePlot(pg.PlotWidget):
 
     def show_changes(self, changes: list[tuple[float, str, str]]) -> None:
         """Draw a line for each change during a training: (x, text, colour or empty)."""
-        while len(self._changes) < len(changes):
-            options = {"position": 0.94 - 0.08 * (len(self._changes) % 4), "movable": False}
-            line = pg.InfiniteLine(angle=90, label="", labelOpts=options)
-            self._changes.append(line)
-            self.plot.addItem(line, ignoreBounds=True)
-        for line in self._changes[len(changes) :]:
-            line.hide()
-        self._change_colors = [color for _, _, color in changes]
-        for line, (x, text, color) in zip(self._changes, changes, strict=False):
-            self._style_change(line, color)
-            self._place(line, x)
-            line.label.setFormat(text.replace("{", "{{").replace("}", "}}"))
-
-    def _style_change(self, line: pg.InfiniteLine, color: str) -> None:
-        shown = QColor(color) if color else self.theme.color("ink_muted")
-        line.setPen(pg.mkPen(shown, width=1, style=Qt.PenStyle.DotLine))
-        line.label.setColor(shown)
-        line.label.setFont(font(TYPE["caption"]))
+        self.changes.show(changes)
 
     def show_cursor(self, x: float | None) -> None:
         """Draw a line at the selected step; None removes it."""
@@ -302,8 +284,12 @@ class CurvePlot(pg.PlotWidget):
 
     # ---- crosshair ----------------------------------------------------------------------------
 
-    def point_at(self, x: float | None, head: str = "") -> None:
-        """Draw the crosshair at a position of the x axis, with the values of the curves there."""
+    def point_at(self, x: float | None, head: str = "", pointer: float | None = None) -> None:
+        """Draw the crosshair at a position of the x axis, with the values of the curves there.
+
+        Args:
+            pointer: the position of the pointer, which also shows the changes near it.
+        """
         placed = None if x is None else self._to_view(x)
         if x is None or placed is None:
             self.cross.hide()
@@ -312,6 +298,8 @@ class CurvePlot(pg.PlotWidget):
         self.cross.setValue(placed)
         self.cross.show()
         rows = self.values_at(x)
+        if pointer is not None:
+            rows += [(color, text, "") for color, text in self.changes.at(pointer)]
         if not rows:
             self.readout.hide()
             return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PySide6.QtGui import QFontMetricsF
@@ -101,35 +103,50 @@ class NumberAxis(pg.AxisItem):
         return count(round(value)) if self.is_whole else tick_text(value, step)
 
     def _log_ticks(self, low: float, high: float, size: float) -> list[tuple[float, str]]:
-        """Return ticks at powers of ten, with 2 and 5 between them if there is space.
+        """Return the first set of ticks with `FEWEST` to `MOST` of them and room for their texts.
 
-        A narrow range gets linear ticks.
+        Powers of ten come first, then powers and multiples, then ticks of a linear axis. If none
+        fits, multiples without room are left out.
         """
-        first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
         pixels = size / (high - low)
-        room = max(self._room(_power(n)) for n in (first, last))
-        if first <= last and (last > first or high - low > 1.3):
-            powers = last - first + 1
-            every = max(1, math.ceil(room / pixels), math.ceil(powers / MOST))
-            detailed = 0.3 * pixels >= room and 3 * (high - low) + 1 <= MOST
-            factors = (1, 2, 5) if detailed else (1,)
-            found = [
-                (n + math.log10(factor), _power(n, factor))
-                for n in range(first - 1, last + 1)
-                if n % every == 0
-                for factor in factors
-            ]
-            return [(at, text) for at, text in found if low <= at <= high]
-        if abs(low) > 300 or abs(high) > 300:
-            return []
-        values = self._ticks(10.0**low, 10.0**high, size)
-        placed, end = [], -math.inf
-        for value, text in values:
-            at = math.log10(value) if value > 0 else -math.inf
-            if math.isfinite(at) and (at - end) * pixels >= self._room(text):
-                placed.append((at, text))
-                end = at
-        return placed
+        sets = [self._placed(found, low, high) for found in _log_sets(low, high)]
+        for is_tight in (False, True):
+            for found in sets:
+                fits = len(self._thinned(found, pixels, is_tight)) == len(found)
+                if FEWEST <= len(found) <= MOST and fits:
+                    return found
+        thinned = (self._thinned(found, pixels, True)[:MOST] for found in sets)
+        return max(thinned, key=len, default=[])
+
+    def _placed(self, values: list[tuple[float, str]], low: float, high: float) -> list[Any]:
+        return [(at, text) for at, text in values if low - 1e-9 <= at <= high + 1e-9]
+
+    def _thinned(self, found: list[Any], pixels: float, is_tight: bool) -> list[Any]:
+        """Leave out ticks whose text would touch the one before."""
+        kept: list[tuple[float, str]] = []
+        for at, text in found:
+            if not kept or (at - kept[-1][0]) * pixels >= max(
+                self._room(text, is_tight), self._room(kept[-1][1], is_tight)
+            ):
+                kept.append((at, text))
+        return kept
+
+
+def _log_sets(low: float, high: float) -> Iterator[list[tuple[float, str]]]:
+    """Yield sets of ticks on a logarithmic axis, from those preferred on."""
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    wide = [[n for n in powers if n % every == 0] for every in (5, 2, 1)]
+    if high - low > 3 * MOST:
+        step = max(5, 5 * math.ceil((high - low) / (5 * (MOST - 1))))
+        wide = [[n for n in powers if n % step == 0], *wide]
+    factors = ((1, 2, 5), (1, 3), range(1, 10)) if high - low < 2 * MOST else ()
+    yield from ([(float(n), _power(n)) for n in ns] for ns in reversed(wide))
+    for each in factors:
+        yield [(n + math.log10(f), _power(n, f)) for n in powers for f in each]
+    if high - low < 3 and max(abs(low), abs(high)) < 300:
+        for most in range(MOST, 2 * MOST):
+            values = [(v, step) for v, step in ticks(10.0**low, 10.0**high, most) if v > 0]
+            yield [(math.log10(v), tick_text(v, step)) for v, step in values]
 
 
 def _power(power: int, factor: int = 1) -> str:

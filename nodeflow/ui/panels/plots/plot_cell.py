@@ -7,8 +7,10 @@ from functools import partial
 from html import escape
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QToolButton, QWidget
 
+from nodeflow.ui.core.painting import text_metrics
 from nodeflow.ui.core.theming.theme import Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import column, row, switch
@@ -22,6 +24,8 @@ EXPORTS = (
     (".svg", "Export as a drawing (SVG)…"),
     (".csv", "Export the values (CSV)…"),
 )
+MARK, SHORTEST = 26.0, 40.0
+"""Width of a curve's mark with the space around it, and of the shortest title, in pixels."""
 LOWEST = 110
 """Minimum height of a legible plot, in pixels."""
 
@@ -97,17 +101,34 @@ class PlotCell(QWidget):
         """List the names of the curves, in their colours."""
         plot = self.plot
         named = [curve.title for curve in plot.curves]
+        titles = self._fitting([plot.common_name, *map(plot.title_of, plot.curves)])
         texts = [
             f"<span style='color:{plot.color_of(c).name()}'>{DASHED if plot.is_dashed(c) else '●'}"
-            f"</span> {escape(plot.title_of(c))}"
-            for c in plot.curves
+            f"</span> {escape(title)}"
+            for c, title in zip(plot.curves, titles[1:], strict=True)
         ]
         if plot.common_name:
-            texts.insert(0, escape(plot.common_name))
+            texts.insert(0, escape(titles[0]))
         text = "&nbsp;&nbsp; ".join(texts) or escape(", ".join(self.place.curves)) or "No curves"
         if text != self.legend.text():
             self.legend.setText(text)
             self.legend.setToolTip(plain_tip("\n".join(named)))
+
+    def _fitting(self, titles: list[str]) -> list[str]:
+        """Return titles, the longest of them shortened if all together are wider than the head."""
+        style = text_metrics.CAPTION
+        widths = [text_metrics.width(title, style) for title in titles]
+        room, most = self.legend.width() - MARK * sum(map(bool, titles)), max(widths)
+        while most > SHORTEST and sum(min(width, most) for width in widths) > room:
+            most -= 8
+        return [
+            title if width <= most else text_metrics.elide(title, style, most)
+            for title, width in zip(titles, widths, strict=True)
+        ]
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.show_legend()
 
     # ---- menu ---------------------------------------------------------------------------------
 

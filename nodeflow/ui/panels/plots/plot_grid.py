@@ -313,7 +313,7 @@ class PlotGrid(QWidget):
         found = None if x is None or math.isnan(x) else self._snapped(x)
         at, head = (None, "") if found is None else found
         for cell in self.cells:
-            cell.plot.point_at(at, head)
+            cell.plot.point_at(at, head, x)
         self.pointed.emit(at)
 
     def _snapped(self, x: float) -> tuple[float, str] | None:

@@ -1,4 +1,4 @@
-"""The parts of the process that commands use: streams and working folder, for tests to replace."""
+"""The parts of the process that commands use: streams and working folder, which tests replace."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DONE, PROBLEM, SYNTAX, INTERRUPTED = 0, 1, 2, 130
 
 @dataclass
 class Environment:
-    """Streams and working folder of one call of the command line.
+    """The streams and the working folder of one call of the command line.
 
     Control characters are written as visible text, so that a file's text never steers the terminal.
     """
@@ -37,7 +37,7 @@ class Environment:
         self.stdout.flush()
 
     def message(self, text: str) -> None:
-        """Print a message for people on standard error."""
+        """Print a message for the user on standard error."""
         self.stderr.write(encodable(visible(text), self.stderr.encoding) + "\n")
         self.stderr.flush()
 
@@ -49,7 +49,7 @@ class Environment:
 
     @property
     def interactive(self) -> bool:
-        """Whether standard error is a terminal, where a progress bar can redraw its line."""
+        """True if standard error is a terminal, where a progress bar can redraw its line."""
         return bool(getattr(self.stderr, "isatty", lambda: False)())
 
     def path(self, name: str) -> Path:

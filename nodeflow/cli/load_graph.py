@@ -1,4 +1,4 @@
-"""Loads the graph of a command, with its settings, data and feeds."""
+"""Loading the graph of a command, with its settings, data and feeds."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _dataset_choice(document: Document, choice: str, environment: Environment) -
 def load_task(
     arguments: argparse.Namespace, environment: Environment, *, whole: bool = False
 ) -> Task:
-    """Return the built document, with ``--feed`` and ``--data-dir``; ``whole`` as in `Task`."""
+    """Return the built document, with ``--feed`` and ``--data-dir``; `Task` describes ``whole``."""
     document = load_document(arguments, environment)
     data_dir = environment.path(arguments.data_dir) if arguments.data_dir else None
     task = Task(document, data_dir=data_dir, whole=whole)
@@ -136,7 +136,9 @@ def open_session(task: Task, arguments: argparse.Namespace, environment: Environ
 
 
 def tier_of(tier: Tier, backend: str) -> Tier:
-    """Return the tier of a session: ``auto`` for another backend, which always compiles."""
+    """Return the tier of a session: the given one, but ``auto`` for another backend, which always
+    compiles.
+    """
     return "auto" if backend != NUMBA and tier == "compiled" else tier
 
 

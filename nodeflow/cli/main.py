@@ -1,4 +1,6 @@
-"""Entry point: parses arguments, runs the command, turns errors into messages and exit codes."""
+"""The entry point: it parses arguments, runs the command, turns errors into messages and exit
+codes.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,7 @@ def _given(arguments: argparse.Namespace, name: str) -> Any:
 
 
 def _load_plugins(folder: str | None, environment: Environment) -> None:
-    """Register the user's own ops. A file that does not load is a warning."""
+    """Register the user's own ops. Warn about a file that does not load."""
     from nodeflow.ops.user import PLUGINS, load_plugins
 
     load_plugins(environment.path(folder) if folder else None)
@@ -93,14 +95,18 @@ def _open_window(argv: list[str], environment: Environment, *, safe: bool = Fals
 
 
 def show_window(path: Path | None, *, safe: bool = False, is_new: bool = False) -> int:
-    """Open the window, and return its exit code when it is closed; arguments as in `ui.app.run`."""
+    """Open the window, and return its exit code when it is closed; `ui.app.run` has the
+    arguments.
+    """
     from nodeflow.ui.app import run
 
     return run(path, safe=safe, is_new=is_new)
 
 
 def no_display() -> str | None:
-    """Return why no window can open, or None. Without a display Qt would abort the process."""
+    """Return the reason why no window can open, or None. Without a display, Qt would abort the
+    process.
+    """
     names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names):
         return None

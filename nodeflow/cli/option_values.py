@@ -1,4 +1,4 @@
-"""Parses the values of ``--feed NAME=VALUE`` and ``--set NODE.ATTR=VALUE``."""
+"""Parsing the values of ``--feed NAME=VALUE`` and ``--set NODE.ATTR=VALUE``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nodeflow.graph.types import TensorType, literal
 
 
 class ArgumentProblem(NodeflowError):
-    """A command-line argument is not valid.
+    """A command-line argument that is not valid.
 
     Remedy: Write the argument as the message says.
     """
 
 
 class ArgumentSyntax(ArgumentProblem):
-    """An argument does not have the form that its option requires.
+    """An argument that does not have the form that its option requires.
 
     Remedy: Write the argument as nodeflow COMMAND --help shows.
     """
@@ -62,7 +62,7 @@ def read_feed(
     Args:
         text: JSON, ``@x.npy``, ``@x.npz:KEY``, ``@x.csv`` or ``@digit.png``.
         type_: type of the placeholder; literals, csv files and pictures take its dtype.
-        invert: pictures are dark on light.
+        invert: whether pictures are dark on light.
         prepare: how pictures are prepared, one of `preparation.WAYS`.
 
     Raises:

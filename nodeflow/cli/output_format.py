@@ -1,4 +1,4 @@
-"""Formats values, as JSON for programs and as text for people."""
+"""Formatting of values: as JSON for programs and as text for people."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from nodeflow.graph.types import complex_text
 def jsonable(value: Any) -> Any:
     """Convert a value to JSON data.
 
-    Arrays become nested lists; NaN, infinities and complex numbers strings, as in ``.flow`` files;
-    bytes, such as summaries, base 64.
+    Arrays become nested lists. NaN, infinities and complex numbers become strings, as in ``.flow``
+    files. Bytes, such as summaries, become base 64.
     """
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
@@ -56,7 +56,7 @@ def show_notices(notices: Iterable[str], environment: Environment) -> None:
 
 
 def say_needs(needs: Needs, limit: int, environment: Environment) -> None:
-    """Print the memory that a run or step will take, on standard error."""
+    """Print on standard error how much memory a run or step will take."""
     text = f"{needs.text}; the limit is {number_text.bytes_text(limit)}"
     environment.message(f"nodeflow: memory: {number_text.plain(text)}")
 
@@ -67,7 +67,9 @@ def json_line(value: Any) -> str:
 
 
 def value_text(name: str, value: np.ndarray | bytes | None) -> str:
-    """Format ``a = 9.0``; arrays on their own lines, abbreviated by numpy if they are long."""
+    """Return a named value as text: ``a = 9.0``. Arrays start on a new line; numpy abbreviates
+    long ones.
+    """
     if value is None:
         return f"{name}: done"
     if isinstance(value, bytes):
@@ -80,17 +82,17 @@ def value_text(name: str, value: np.ndarray | bytes | None) -> str:
 
 
 def number(value: float) -> str:
-    """Format a number as in the window, for terminals."""
+    """Return a number as text, in the window's notation."""
     return number_text.plain(number_text.number(value))
 
 
 def plural(count: int, noun: str) -> str:
-    """Format a count: ``1 epoch``, ``10 epochs``."""
+    """Return a count with its noun: ``1 epoch``, ``10 epochs``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def duration(seconds: float) -> str:
-    """Format a duration: ``12 s``, ``3 min 05 s``, ``1 h 02 min``."""
+    """Return a duration as text: ``12 s``, ``3 min 05 s``, ``1 h 02 min``."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"

@@ -12,7 +12,7 @@ REDRAW_SECONDS = 0.1
 
 
 class Progress:
-    """A line on standard error, redrawn at most ten times per second; silent when piped."""
+    """A line on standard error, redrawn at most ten times per second; not shown if piped."""
 
     def __init__(self, environment: Environment, unit: str = "steps") -> None:
         self._environment = environment

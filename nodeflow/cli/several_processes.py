@@ -13,16 +13,17 @@ from nodeflow.manifests import offers
 
 
 class Launcher(Protocol):
-    """Starts the processes of a training, and connects them.
+    """The interface of an object that starts and connects the processes of a training.
 
     Each process runs the same command. The first one reports and keeps the results.
     """
 
     def start(self, arguments: argparse.Namespace, environment: Environment) -> int | None:
-        """Train in other processes and return the exit code; None: this process trains.
+        """Train in other processes and return the exit code; return None if this process is to
+        train.
 
         Raises:
-            NodeflowError: the options contradict each other, or cannot be met here.
+            NodeflowError: the options contradict each other, or cannot be met on this machine.
         """
         ...
 
@@ -31,12 +32,12 @@ class Launcher(Protocol):
         ...
 
     def words(self, arguments: argparse.Namespace) -> Sequence[str]:
-        """Return the options to repeat in a command that resumes the training."""
+        """Return the options that a command to resume the training has to repeat."""
         ...
 
 
 def launcher_of(arguments: argparse.Namespace) -> Launcher | None:
-    """Return the launcher of which the command has an option; None if there is none."""
+    """Return the launcher whose option the command has; None if there is none."""
     for each in offers("processes"):
         names = (flag.lstrip("-").replace("-", "_") for flag in each.fields["options"])
         if any(getattr(arguments, name, None) is not None for name in names):

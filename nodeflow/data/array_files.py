@@ -1,4 +1,4 @@
-"""Reads arrays from numpy's files, after checking the sizes in their headers.
+"""Reading arrays from numpy's files, after checking the sizes in their headers.
 
 The header of an array may announce any size. So the size is compared with the size of the file, and
 with the limit of `file_reading`, before memory is allocated. Pickled objects are never loaded.
@@ -47,24 +47,24 @@ class Header:
 
     @property
     def nbytes(self) -> int:
-        """The bytes of its elements."""
+        """The number of bytes of the array's elements."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     @property
     def is_mappable(self) -> bool:
-        """Whether it is large, and stored in the layout that kernels read."""
+        """True if the array is large and stored in the layout that kernels read."""
         plain = self.dtype.isnative and self.dtype.kind in "biuf" and bool(self.shape)
         by_rows = not self.fortran or len(self.shape) == 1
         return self.nbytes > mapped_rows.LARGE_BYTES and plain and by_rows
 
     @property
     def cost(self) -> int:
-        """The bytes to allow for it. Empty rows count as well."""
+        """The number of bytes to allow for the array. Rows without elements count as well."""
         return math.prod(max(1, size) for size in self.shape) * max(1, self.dtype.itemsize)
 
 
 def read_header(stream: Any) -> Header:
-    """Return the header of an array. The stream is then at its elements.
+    """Return the header of an array, and leave the stream at the first element.
 
     Raises:
         ValueError: the header is damaged; other exceptions are possible.
@@ -180,7 +180,8 @@ class Archive:
         return found
 
     def map(self, key: str) -> FileMap:
-        """Return an array that stays in a file: in the archive, or unpacked in the cache.
+        """Return an array mapped from a file: from the archive, or from an unpacked copy in the
+        cache.
 
         Its header must be mappable.
         """

@@ -47,7 +47,7 @@ def survey_arrays(
 
 
 def survey_array(name: str, array: np.ndarray) -> ColumnSurvey:
-    """Return the survey of one array. Of a very large one, use a part spread over it."""
+    """Return the survey of one array; of a very large array, survey a part spread over it."""
     size = int(np.prod(array.shape[1:], dtype=np.int64))
     step = max(1, len(array) * size // MOST_MEASURED)
     allow(-(-len(array) // step) * size * MEASURED_BYTES, f"a look at {name}")
@@ -95,7 +95,7 @@ def _kind(array: np.ndarray) -> Kind:
 
 
 def _cell(array: np.ndarray, row: int) -> str:
-    """Return the text of one row for a cell."""
+    """Return the value of an array in one row as text."""
     if row >= len(array):
         return ""
     value: Any = array[row]

@@ -72,7 +72,9 @@ def source_options(source: str) -> tuple[Attr, ...]:
 
 
 def known_options(source: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes that this source has as options, for a node with a replaced source."""
+    """Return the attributes that are options of this source, for a node whose source was
+    replaced.
+    """
     names = {option.name for option in source_options(source)}
     return {name: value for name, value in attrs.items() if name in names}
 
@@ -88,7 +90,7 @@ def open_dataset(
 
     Args:
         source: the id of a source, or ``id:PATH`` for a source that reads a file.
-        data_dir: the folder with downloaded files; files missing there are an error.
+        data_dir: the folder with downloaded files; it is an error if a file is missing there.
         base_dir: the start of relative paths (the folder of the document).
         options: see ``source_options``.
 
@@ -108,10 +110,11 @@ def dataset_columns(
     *,
     base_dir: str | os.PathLike | None = None,
 ) -> dict[str, TensorType]:
-    """Return the type of a batch by column, for wiring before the data are loaded. Fast.
+    """Return the type of a batch by column, quickly, for wiring before the data are loaded.
 
     Raises:
-        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
+        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: the same as
+            ``open_dataset``.
     """
     kind, path = parse_source(source)
     bound = bind(kind.options, options or {}, kind.id)
@@ -130,7 +133,8 @@ def pinned_options(
     If a source guesses nothing, return the given options.
 
     Raises:
-        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
+        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: the same as
+            ``open_dataset``.
     """
     kind, path = parse_source(source)
     bound = bind(kind.options, options or {}, kind.id)
@@ -155,7 +159,8 @@ def all_rows(
     The notice mentions omitted rows, such as rows with unknown categories.
 
     Raises:
-        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
+        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: the same as
+            ``open_dataset``.
     """
     kind, path = parse_source(source)
     bound = bind(kind.options, options, kind.id)
@@ -174,10 +179,11 @@ def row_texts(
 ) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
     """Return column names, and every row of a file as text, in order.
 
-    A source without texts has no names and no rows.
+    For a source without texts, both are empty.
 
     Raises:
-        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
+        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: the same as
+            ``open_dataset``.
     """
     kind, path = parse_source(source)
     if kind.texts is None:

@@ -74,7 +74,9 @@ def _resolved(path: str, base_dir: str | os.PathLike | None, folder: bool) -> Pa
 def _allowed(
     folder: DocumentFolder, path: str, candidates: list[Path], kind: str
 ) -> tuple[list[Path], OutsideData | None]:
-    """Return the places that a document may read, and the error if the first is not among them."""
+    """Return the paths among candidates that a document may read; also an error if the first is
+    forbidden.
+    """
     meant = folder.place(path)
     if folder.may_read(meant):
         return [place for place in candidates if folder.may_read(str(place))], None

@@ -20,8 +20,8 @@ Columns = Mapping[str, Column]
 
 @dataclass(frozen=True)
 class DataSplits:
-    """Splits of one data set. All splits have the same columns, and the columns of a split equally
-    many rows.
+    """The splits of one data set. All splits have the same columns, and all columns of a split have
+    the same number of rows.
 
     Attributes:
         name: its title on screen, such as ``MNIST``.
@@ -32,8 +32,8 @@ class DataSplits:
         classes: for label columns, the name of each class in the order of its number.
         images: for columns of images, their (height, width).
         feature_names: for columns of features, the name of each feature.
-        rows: the numbers of each split's rows in the file, from 0; empty where rows have no place
-            in a file.
+        rows: the numbers of each split's rows in the file, from 0; empty if rows have no place in a
+            file.
         text: the vocabulary and the windows of a text; None for other data.
     """
 
@@ -111,7 +111,7 @@ def joined(dataset: DataSplits) -> DataSplits:
 
 
 def _joined(parts: list[Column]) -> Column:
-    """Return the rows of the splits of a column, one split after another."""
+    """Return the column's rows of all splits, one split after another."""
     first = parts[0]
     lazy = [part for part in parts if isinstance(part, LazyColumn)]
     if len(lazy) < len(parts):
@@ -126,7 +126,7 @@ def _joined(parts: list[Column]) -> Column:
 
 
 class _Readers:
-    """A reader of rows of columns in different files, numbered one column after another."""
+    """A reader of rows from columns in different files; rows are numbered through all columns."""
 
     def __init__(self, parts: list[LazyColumn], edges: np.ndarray) -> None:
         self.parts, self.edges = parts, edges

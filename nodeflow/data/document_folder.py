@@ -1,8 +1,8 @@
 """The files that a document may read: the files of its folder, and files that its user allowed.
 
-A document may come from anywhere, and the files that it names are read when it is opened. So a path
-out of the document's folder is not touched in any way before the user agrees: even looking up a
-path on another computer can send the user's credentials there.
+A document may come from an untrusted sender, and the files that it names are read when it is
+opened. So a path out of the document's folder is not touched in any way before the user agrees:
+even looking up a path on another computer can send the user's credentials there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_LINKS = 40
 
 @dataclass(frozen=True)
 class DocumentFolder(os.PathLike[str]):
-    """The start of a document's relative paths, and the files outside that it may read.
+    """The folder where a document's relative paths start, and the files outside that it may read.
 
     Attributes:
         path: the folder; empty for a document without a file, which needs consent for everything.
@@ -42,7 +42,7 @@ class DocumentFolder(os.PathLike[str]):
         return self.path
 
     def place(self, written: str) -> str:
-        """Return the absolute path for a path in a document, without touching it."""
+        """Return the absolute path for a path in a document, without accessing the file."""
         local = local_path(written)
         return local if is_remote(local) else os.path.join(os.getcwd(), self.path, local)
 
@@ -52,18 +52,22 @@ class DocumentFolder(os.PathLike[str]):
         return DocumentFolder(self.path, tuple(dict.fromkeys((*self.allowed, *more))))
 
     def may_read(self, place: str) -> bool:
-        """Return whether the document may read a file or folder. Touch only permitted places."""
+        """Return whether the document may read a file or folder. Access only permitted paths for
+        this.
+        """
         return may_read(self.path, place, self.allowed)
 
     def leaves(self, place: str) -> str | None:
-        """Return the place where a path, following its links, leaves the allowed ones, or None."""
+        """Return the path where a path's links lead out of the allowed folders; None if they do
+        not.
+        """
         return _way_out(place, _roots(self.path, self.allowed))
 
     def check(self, place: str) -> None:
-        """Refuse a file or folder that the document may not read.
+        """Raise an error if the document may not read a file or folder.
 
         Raises:
-            OutsideData: the document may not read it. The message names its place.
+            OutsideData: the document may not read it. The message names its path.
         """
         if not self.may_read(place):
             raise self.refusal(place)
@@ -176,9 +180,10 @@ def _plain(place: str) -> str:
 
 
 def _way_out(place: str, roots: tuple[str, ...]) -> str | None:
-    """Return where a path leaves the roots, followed link by link like the system does, or None.
+    """Return the path where a path leaves the allowed roots, or None if it stays inside.
 
-    Links are read only in the roots and in the folders above them.
+    The path is followed link by link, as the system does. Links are read only in the roots and in
+    the folders above them.
     """
     links = 0
     current, rest = _split(place if is_remote(place) else os.path.join(os.getcwd(), place))
@@ -229,6 +234,6 @@ def _is_within(place: str, roots: tuple[str, ...]) -> bool:
 
 
 def _is_in_sight(place: str, roots: tuple[str, ...]) -> bool:
-    """Return whether a step of a path may be touched: in a root, or on the way to one."""
+    """Return whether a path may be accessed: it is in an allowed root, or above one."""
     above = _plain(place).rstrip(os.sep) + os.sep
     return _is_within(place, roots) or any(root.startswith(above) for root in roots)

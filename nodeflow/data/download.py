@@ -1,9 +1,9 @@
-"""Downloading a file atomically: the result is the published file or nothing.
+"""Downloading a file atomically: the result is the complete published file, or no file.
 
 Bytes are written to a hidden ``.NAME.part`` beside the target, which is renamed after its check. A
-part survives a broken connection, a cancellation and the end of the program, and is resumed with
-an HTTP range request. The SHA-256 of the *unpacked* content is checked: mirrors may compress the
-same data differently, and a part resumed from another mirror is detected as well.
+part survives a broken connection, a cancellation and the end of the program, and is resumed with an
+HTTP range request. The SHA-256 of the *unpacked* content is checked, because mirrors may compress
+the same data differently. It also detects errors in a part that was resumed from another mirror.
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ def is_published(path: Path, file: RemoteFile) -> bool:
 
 
 def _from_mirror(url: str, file: RemoteFile, folder: Path, transfer: Transfer) -> None:
-    """Download from one mirror. Resume after breaks. Restart once if a resumed file is wrong."""
+    """Download from one mirror, and resume after breaks. If a resumed file is wrong, restart
+    once.
+    """
     part = folder / f".{file.name}.part"
     continued = part.exists()
     if not is_published(part, file):
@@ -140,7 +142,7 @@ def _from_mirror(url: str, file: RemoteFile, folder: Path, transfer: Transfer) -
 
 
 def _receive_all(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> None:
-    """Receive until the part is complete.
+    """Receive data until the partial file is complete.
 
     Raises:
         NetworkProblem: the mirror does not respond, refuses, or breaks the connection too often.
@@ -164,7 +166,7 @@ def _receive_all(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> 
 
 
 def _receive(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> None:
-    """Request the rest of the part. A mirror without ranges restarts it."""
+    """Request the rest of a partial file. If the mirror lacks range requests, start again."""
     _stop_if_cancelled(file, transfer)
     start = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "nodeflow", "Accept-Encoding": "identity"}
@@ -208,7 +210,7 @@ def _stop_if_cancelled(file: RemoteFile, transfer: Transfer) -> None:
 
 @contextmanager
 def _opened(part: Path, *, append: bool) -> Iterator[Callable[[bytes], None]]:
-    """Yield a function that writes to the part. The bytes are on disk when the block ends."""
+    """Yield a function that writes to a partial file. The bytes are on disk when the block ends."""
     with _writing(part.parent):
         stream = part.open("ab" if append else "wb")
 
@@ -231,7 +233,9 @@ def _opened(part: Path, *, append: bool) -> Iterator[Callable[[bytes], None]]:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Distinguish a full or protected disk from a network error: both are OSErrors."""
+    """Convert errors of a full or protected disk in this block, so that they do not look like
+    network errors, which are OSErrors as well.
+    """
     try:
         yield
     except OSError as error:

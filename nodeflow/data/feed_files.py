@@ -1,4 +1,4 @@
-"""Reads the array of one tensor from a file: npy, npz, csv or a picture."""
+"""Reading the array of one tensor from a file: npy, npz, csv or a picture."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ def _read_npz(path: Path, key: str | None) -> np.ndarray:
 
 
 def _read_csv(path: Path, type_: TensorType) -> np.ndarray:
-    """Return numbers, with or without a header line. A single column fits (n,) or (n, 1)."""
+    """Return the numbers of a csv file, with or without a header line.
+
+    A single column fits the shapes (n,) and (n, 1).
+    """
     from nodeflow.data.tables.table import read_table
 
     table = read_table(path)
@@ -91,7 +94,7 @@ def _read_csv(path: Path, type_: TensorType) -> np.ndarray:
 
 
 def _whole(table: np.ndarray, type_: TensorType) -> np.ndarray:
-    """Return floats converted to integers. A fraction is an error."""
+    """Return floats converted to integers; raise an error for a fraction."""
     whole = table.astype(np.int64)
     return literal((whole if np.array_equal(whole, table) else table).tolist(), type_.dtype)
 

@@ -51,12 +51,14 @@ def read_idx(path: Path, rank: int) -> np.ndarray:
 
 
 def map_idx(path: Path, rank: int) -> FileMap | None:
-    """Return the array in an IDX file as a map of the file. Unpack a compressed file once.
+    """Return the array in an IDX file as a map of the file. A compressed file is unpacked only
+    once.
 
     Return None for a small file (`mapped_rows.LARGE_BYTES`), which should be read instead.
 
     Raises:
-        As `read_idx`; DataError: there is no room to unpack it.
+        ReadRefused, DataFormatError, OSError: the same as `read_idx`.
+        DataError: there is no room to unpack the file.
     """
     start = 4 + 4 * rank
     with opened(path) as file:
@@ -105,7 +107,7 @@ def _shape(path: Path, head: bytes, rank: int) -> tuple[int, ...]:
 
 
 def _unpacked(path: Path, file: BinaryIO, rank: int) -> np.ndarray:
-    """Return the array of a compressed file. Unpack no more than its header announces."""
+    """Return the array of a compressed file; unpack no more bytes than its header announces."""
     packed = size_of(file)
     allow(packed, path)
     unpacker = zlib.decompressobj(wbits=31)

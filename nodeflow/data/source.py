@@ -51,7 +51,9 @@ class Location:
 
     @property
     def reach(self) -> DocumentFolder | None:
-        """The folder of the document that names the source, to limit access. None for the user."""
+        """The folder of the document that names the source, which limits access; None for a
+        user's path.
+        """
         return self.base_dir if isinstance(self.base_dir, DocumentFolder) else None
 
 
@@ -93,14 +95,15 @@ class Source:
         doc: its description in one line.
         options: its options, declared like an op's attributes.
         open: loads the data, given the location and every option by keyword.
-        columns: returns the type of a batch by column, given the same; reads as little as it can.
+        columns: like ``open``, but returns the type of a batch by column, and reads as little as it
+            can.
         takes_path: whether it is written ``id:PATH``.
         ending: the ending of its files; "" for a folder.
         more_endings: further endings.
         folder: whether it reads a folder.
-        pin: returns the options with the values guessed from the data, given the same.
-        rows: returns every row in the order of the file as the split ``all``, given the same.
-        texts: returns column names and every row as text, given the same.
+        pin: like ``open``, but returns the options with the values guessed from the data.
+        rows: like ``open``, but returns every row in the order of the file as the split ``all``.
+        texts: like ``open``, but returns column names and every row as text.
         stamp: returns a value that changes when the data change, given the location; by default the
             time when the file was changed.
         survey: returns a survey of a file or folder, given its path and a limit of rows or None.

@@ -232,7 +232,9 @@ def split_rows(
 def split_by(
     options: Mapping[str, Any], rows: int, classes: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Return `split_rows` for a source's options: `SPLIT_OPTIONS`, and `SPLIT_KIND` if present."""
+    """Return the row numbers of each split by a source's options (`SPLIT_OPTIONS`,
+    `SPLIT_KIND`).
+    """
     return split_rows(
         rows,
         options["splits"],
@@ -244,7 +246,7 @@ def split_by(
 
 
 def _spread(order: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return the rows in an order whose beginnings all have nearly the same fraction of every
+    """Return the rows in an order in which every beginning has nearly the same fraction of each
     class.
 
     The k-th of n rows of a class goes to (k + 1/2) / n.

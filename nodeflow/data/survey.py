@@ -52,10 +52,10 @@ def dataset_statistics(
 
     There is one number for each feature, or one for all pixels of pictures. Features that are only
     0 and 1, such as categories, have mean 0 and deviation 1, so that they do not change; constant
-    ones have deviation 1. Classes are left out.
+    features have deviation 1. Classes are left out.
 
     Raises:
-        DataError, AttributeProblem: as ``open_dataset``.
+        DataError, AttributeProblem: the same as ``open_dataset``.
     """
     dataset = open_dataset(source, base_dir=base_dir, **(options or {}))
     split = "train" if "train" in dataset.splits else next(iter(dataset.splits))

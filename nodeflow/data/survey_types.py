@@ -23,7 +23,7 @@ class ColumnSurvey:
     Attributes:
         missing: number of rows without a value.
         distinct: number of different values.
-        minimum: smallest number (for dates, in days since 1970); None where there are no numbers.
+        minimum: smallest number (for dates, in days since 1970); None if there are no numbers.
         deviation: standard deviation, divided by the count.
         counts: counts of the histogram's bins.
         edges: edges of the histogram's bins, one more than ``counts``.

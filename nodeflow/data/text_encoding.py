@@ -19,7 +19,10 @@ _BOMS = (
 
 
 def encoding_of(path: Path, sample: bool) -> tuple[str, str | None]:
-    """Return UTF-8 or UTF-16 if the bytes fit, else the Windows encoding for western languages."""
+    """Return the encoding of a file, and a notice for the user or None.
+
+    It is UTF-8 or UTF-16 if the bytes fit, else the Windows encoding for western languages.
+    """
     with opened(path) as stream:
         start = stream.read(4096)
         for bom, name in _BOMS:
@@ -39,7 +42,7 @@ def encoding_of(path: Path, sample: bool) -> tuple[str, str | None]:
 
 
 def _decodes(stream: BinaryIO, encoding: str, most: int | None) -> bool:
-    """Return whether a file is text; with ``most``, whether so many bytes of it are."""
+    """Return whether a file, or its first ``most`` bytes, can be decoded by an encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         if most is not None:

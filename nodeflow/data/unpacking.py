@@ -1,6 +1,6 @@
 """Compressed arrays, unpacked once into files of the cache folder, which are then mapped.
 
-The key of an unpacked file is its origin, with size and time. The least recently used files are
+An unpacked file is identified by its origin, with size and time. The least recently used files are
 deleted if all files exceed a limit. Unpacking reports its progress, and can be stopped.
 """
 
@@ -87,7 +87,7 @@ def _write(file: Any, size: int, read: Callable[[int], Any], source: Path) -> No
 
 
 def _make_room(folder: Path, size: int, source: Path) -> None:
-    """Delete the least recently used files until the new one is within the limit.
+    """Delete the least recently used files until a new file of this size fits the limit.
 
     Raises:
         DataError: the file is larger than the limit, or than the free space.

@@ -1,7 +1,7 @@
-"""One description of a drawn graph without Qt, from which pictures, pages and notebooks are made.
+"""A drawn graph described without Qt, from which pictures, pages and notebooks are made.
 
-`cards`, `wires` and `frames` have contents and geometry, which the canvas uses, too. `colors`,
-`text_layout` and `geometry` have colours by role, widths of text, and rectangles. Values and
+`cards`, `wires` and `frames` have contents and geometry, which the canvas also uses. `colors`,
+`text_layout` and `geometry` have colors by role, widths of text, and rectangles. Values and
 `views` are drawn on a `sheet`. `graph_drawing` draws a whole graph as `shapes`, and `formats`
 writes them as SVG, as a page, or for a notebook.
 """

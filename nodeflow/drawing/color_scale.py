@@ -1,7 +1,7 @@
-"""The colours of numbers: one scale for nodes, panels, pictures and pages.
+"""The colors of numbers: one scale for nodes, panels, pictures and pages.
 
-Values of both signs are drawn in two colours that meet at zero in the background colour; values of
-one sign from least to largest.
+Values of both signs are drawn in two colors, which meet at zero in the background color. Values of
+one sign are drawn from the least to the largest.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ NOT_FINITE = "#dc3c3c"
 
 @dataclass(frozen=True)
 class HeatScale:
-    """The values at the two ends of the colours; ``is_signed``: zero is in the middle.
+    """The values at the two ends of a color scale; ``is_signed``: zero is in the middle.
 
     Attributes:
-        is_clipped: some values lie beyond the ends.
+        is_clipped: whether some values lie beyond the ends.
     """
 
     low: float
@@ -74,7 +74,7 @@ def heat_pixels(array: np.ndarray, scale: HeatScale, palette: Palette) -> np.nda
 
 @lru_cache(maxsize=8)
 def _table(colors: tuple[str, ...]) -> np.ndarray:
-    """Interpolate colours: 256 rows of red, green, blue."""
+    """Return 256 interpolated colors, with red, green and blue in each row."""
     stops = np.array([channels(color) for color in colors], float)
     at = np.linspace(0, len(stops) - 1, 256)
     columns = [np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)]

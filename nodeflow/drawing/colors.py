@@ -1,7 +1,7 @@
-"""The colours of both themes, and colours named by role.
+"""The colors of both themes, and colors named by role.
 
-A description of a drawing names its colours by role, so that one description serves both themes. A
-role is a field of `Palette`, ``dtype:NAME``, ``category:NAME``, ``class:NUMBER``, a colour
+The description of a drawing names its colors by role, so that one description serves both themes. A
+role is a field of `Palette`, ``dtype:NAME``, ``category:NAME``, ``class:NUMBER``, a color
 ``#rrggbb``, or a mixture of two roles that `mixed` returns.
 """
 
@@ -102,7 +102,7 @@ def mixed(first: str, second: str, part: float) -> str:
 
 
 def mix_hex(first: str, second: str, part: float) -> str:
-    """Mix two colours: ``part`` 0 gives the first, 1 the second."""
+    """Return a mixture of two colors: ``part`` 0 gives the first, 1 the second."""
     pairs = zip(channels(first), channels(second), strict=True)
     return "#" + "".join(f"{round(x + (y - x) * part):02x}" for x, y in pairs)
 

@@ -36,7 +36,7 @@ class Rect(NamedTuple):
         return Rect(self.left + left, self.top + top, width, height)
 
     def at(self, left: float, top: float) -> Rect:
-        """Return a rectangle of this size at another place."""
+        """Return a rectangle of the same size at another position."""
         return Rect(left, top, self.width, self.height)
 
     def contains(self, point: Point) -> bool:
@@ -44,7 +44,7 @@ class Rect(NamedTuple):
         return inside and self.top <= point.y <= self.bottom
 
     def united(self, other: Rect) -> Rect:
-        """Return the rectangle around both."""
+        """Return the smallest rectangle that contains both."""
         left, top = min(self.left, other.left), min(self.top, other.top)
         right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
         return Rect(left, top, right - left, bottom - top)

@@ -1,4 +1,4 @@
-"""Draws a whole graph: frames, wires and cards as shapes at their places.
+"""The drawing of a whole graph: frames, wires and cards as shapes at their positions.
 
 The canvas paints the same with Qt; a test compares both.
 """
@@ -35,7 +35,7 @@ MARGIN = 48.0
 
 @dataclass(frozen=True)
 class DrawnNode:
-    """A card with its place."""
+    """The shapes of a card, with its position."""
 
     id: str
     card: CardData
@@ -45,7 +45,7 @@ class DrawnNode:
 
 @dataclass(frozen=True)
 class DrawnWire:
-    """A wire with the nodes that it joins."""
+    """The shapes of a wire, with the nodes that it connects."""
 
     wire: Wire
     shapes: tuple[Shape, ...]
@@ -53,7 +53,7 @@ class DrawnWire:
 
 @dataclass(frozen=True)
 class DrawnFrame:
-    """A frame with its title and note."""
+    """The shapes of a frame, with its title and note."""
 
     frame: FrameRecord
     shapes: tuple[Shape, ...]
@@ -78,9 +78,9 @@ def draw_graph(
     """Draw a document, or the inside of a subgraph.
 
     Args:
-        analysis: an analysis that knows more than the document, such as the types of inputs.
+        analysis: an analysis that knows types which the document alone does not determine.
         values: previews by the names of nodes, to be shown in the cards.
-        views: contents of views on nodes, by their names.
+        views: contents of views on nodes, by the names of nodes.
     """
     builder = CardBuilder(document, analysis or Analysis(document))
     ids = {record.name: node_id for node_id, record in document.nodes.items()}
@@ -103,7 +103,9 @@ def draw_graph(
 def _draw_wires(
     document: Document, cards: Mapping[str, CardData], places: Mapping[str, Rect]
 ) -> tuple[tuple[DrawnWire, ...], dict[str, float], Rect | None]:
-    """Return the wires, how far titles of frames move right, and the area of the wires."""
+    """Return the wires, how far each frame's title moves to the right, and the area of the
+    wires.
+    """
     found = [w for i in document.nodes for w in document.incoming.at(i) if w.source in cards]
     if not found:
         return (), {}, None

@@ -1,4 +1,4 @@
-"""Messages as texts of a drawing: shortened, without marks for a terminal."""
+"""Messages as texts of a drawing: shortened, without the marks used in a terminal."""
 
 from __future__ import annotations
 

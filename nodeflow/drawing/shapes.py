@@ -27,7 +27,7 @@ class Pen:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle, maybe with round corners."""
+    """A rectangle, possibly with rounded corners."""
 
     rect: Rect
     fill: Ink | None = None
@@ -76,7 +76,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Clipped:
-    """Shapes of which only the part inside a rectangle is visible."""
+    """Shapes of which only the parts inside a rectangle are drawn."""
 
     rect: Rect
     shapes: tuple[Shape, ...]
@@ -95,7 +95,7 @@ Shape = Box | Path | Text | Icon | Picture | Clipped | Faded
 
 @dataclass
 class Shapes(Sheet):
-    """A sheet that records what is drawn on it."""
+    """A sheet that records its drawing as shapes."""
 
     found: list[Shape] = field(default_factory=list)
     note: str = ""
@@ -148,7 +148,7 @@ class Shapes(Sheet):
 
     @contextmanager
     def faded(self, opacity: float) -> Iterator[None]:
-        """Draw translucent shapes in this context."""
+        """Draw translucent shapes in this block."""
         with self._inside() as inner:
             yield
         if opacity == 1.0:

@@ -1,4 +1,4 @@
-"""The sheet that views of tensors are drawn on: text, lines, boxes, dots and pictures.
+"""The interface of sheets, on which views of tensors draw text, lines, boxes, dots and pictures.
 
 The window implements it with a painter, `nodeflow.drawing.shapes` with shapes that become SVG.
 """
@@ -26,12 +26,12 @@ Pixels = Callable[[Palette], np.ndarray]
 
 
 class Sheet(ABC):
-    """Something to draw on.
+    """A surface to draw on.
 
     Attributes:
-        is_small: draw no text, because it would be too small to read.
+        is_small: whether to draw no text, because it would be too small to read.
         note: text at the top right, beside the legend.
-        scale: pixels of the screen per unit, which makes text larger where it would be illegible.
+        scale: pixels of the screen per unit, by which text is enlarged if it would be illegible.
     """
 
     is_small: bool = False
@@ -64,7 +64,7 @@ class Sheet(ABC):
     def dots(
         self, points: np.ndarray, ink: Ink, radius: float, edge: Ink, hollow: bool = False
     ) -> None:
-        """Draw dots at points (n, 2), filled with a thin edge or hollow."""
+        """Draw dots at points (n, 2), either filled with a thin edge, or hollow."""
 
     @abstractmethod
     def image(self, rect: Rect, pixels: Pixels, smooth: bool = True) -> None:
@@ -76,7 +76,7 @@ class Sheet(ABC):
 
     @abstractmethod
     def noted(self, note: str, is_small: bool = False) -> Sheet:
-        """Return a sheet on the same ground with a note, or for small drawings without text."""
+        """Return a sheet on the same surface, with a note, or without text for a small drawing."""
 
     def text(
         self, x: float, y: float, text: str, role: str = "ink_muted", align: str = "left"
@@ -135,7 +135,9 @@ def legend(sheet: Sheet, rect: Rect, entries: Sequence[tuple[str, Ink, str]]) ->
 
 
 def fair_share(widths: Sequence[float], room: float) -> float:
-    """Return the width limit at which all names fit; short names leave their rest to the others."""
+    """Return a limit for the width of names in a line; short names leave their unused width to
+    others.
+    """
     for index, width in enumerate(sorted(widths)):
         share = room / (len(widths) - index)
         if width > share:

@@ -1,4 +1,4 @@
-"""Text in scene units: its styles, widths, elision and wrapping; without Qt."""
+"""Text in scene units, without Qt: styles, widths, elision and wrapping."""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ def legible(style: Style, scale: float) -> Style:
 
 
 def least_size(scale: float) -> float:
-    """Return the smallest legible size in scene units, in quarters, as fonts have whole pixels at
-    four times the size."""
+    """Return the smallest legible font size in scene units.
+
+    It is a multiple of a quarter, because fonts have whole pixels at four times the size.
+    """
     return math.ceil(4 * LEAST / scale - 1e-6) / 4
 
 
@@ -72,7 +74,7 @@ def elide(text: str, style: Style, room: float) -> str:
 
 @lru_cache(maxsize=2048)
 def wrap(text: str, style: Style, room: float, most: int = 100) -> tuple[str, ...]:
-    """Break text into lines no wider than ``room``, at most ``most``. Keep paragraphs."""
+    """Break text into at most ``most`` lines no wider than ``room``; keep its line breaks."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""

@@ -1,1 +1,3 @@
-"""What integrations offer for other programs: models as files, graphs as code, comparisons."""
+"""Exchange with other programs, offered by integrations: models as files, graphs as code,
+comparisons.
+"""

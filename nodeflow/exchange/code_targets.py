@@ -1,7 +1,7 @@
 """Documents as programs, written to a folder, for ``nodeflow export`` and the window.
 
-Integrations write programs for other libraries, by the purpose ``code``. For nodeflow itself, the
-module builds the document again.
+Integrations write programs for other libraries (purpose ``code``). For nodeflow, the program builds
+the document again.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ class Target(Protocol):
 
         Args:
             name: the name of the module.
-            variables, fetches: as for `code_of`.
+            variables, fetches: the same as for `code_of`.
 
         Raises:
-            NodeflowError: the library lacks something; the message names all of it.
+            NodeflowError: the library lacks something; the message names everything that it lacks.
         """
         ...
 
@@ -99,10 +99,10 @@ def titles() -> dict[str, str]:
 
 
 def target_named(name: str) -> Target:
-    """Return a target.
+    """Return the target with this name.
 
     Raises:
-        NotOffered: no integration here offers it.
+        NotOffered: no installed integration offers it.
     """
     if name == DOCUMENT:
         return _document
@@ -125,7 +125,7 @@ def code_of(
             for nodeflow always contains the whole document.
 
     Raises:
-        NotInCode: the library lacks something; the message names all of it.
+        NotInCode: the library lacks something; the message names everything that it lacks.
         NodeflowError: the document cannot run, or has no tensor of a name.
     """
     return target_named(target)(task, name, variables, fetches)

@@ -1,12 +1,11 @@
-"""Comparison of every value of a graph with a peer's value.
+"""A comparison of every value of a graph with the value that another program computes.
 
-A peer (`peers`) is another program that computes a graph's values from its feeds, such as ONNX's
+The other program is a peer (`peers`): it computes a graph's values from its feeds, such as ONNX's
 numpy evaluator, which shares no code with nodeflow. Nodes that it cannot compute are left out, with
 their dependents.
 
-If a difference is larger than rounding explains, both compute the node again by itself from the
-same inputs. This shows whether the difference arises at the node, or was in its inputs and only
-grew.
+If a difference is larger than rounding explains, both programs compute the node again from the same
+inputs. This shows whether the difference arises at the node, or was in its inputs and only grew.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ Fed = Mapping[Tensor, np.ndarray]
 
 
 class NotVerified(NodeflowError):
-    """Another program computes different values, or could not be asked.
+    """A comparison in which another program computes different values, or cannot compute any.
 
     Remedy: Look at the node that the message names: where the first difference arises.
     """
 
 
 class Lacks(Exception):
-    """A peer cannot compute some nodes.
+    """The error that a peer cannot compute some nodes.
 
     Args:
         nodes: the reason for each node name; empty if no node is the cause.
@@ -60,7 +59,7 @@ class Lacks(Exception):
 
 @dataclass(frozen=True)
 class Taken:
-    """Tensors that a peer computes.
+    """The tensors that a peer computes.
 
     Attributes:
         inputs: placeholders whose values it needs.
@@ -84,16 +83,16 @@ class Peer(Protocol):
     def take(self, task: Task, session: Session, tensors: Sequence[Tensor]) -> Taken:
         """Prepare to compute tensors with the variables and random numbers of a session.
 
-        The session runs the tensors next.
+        The session must run the same tensors next.
 
         Raises:
             Lacks: the peer cannot compute some tensors.
-            NodeflowError: it is not installed.
+            NodeflowError: the peer is not installed.
         """
         ...
 
     def alone(self, task: Task, session: Session, tensor: Tensor, fed: Fed) -> np.ndarray | None:
-        """Return a tensor computed by its node alone from these inputs; None if impossible."""
+        """Return a tensor that its node alone computes from these inputs; None if impossible."""
         ...
 
     def ends(self, task: Task) -> Mapping[str, Tensor]:
@@ -122,16 +121,16 @@ class Difference:
 
     @property
     def arises(self) -> bool:
-        """Whether a larger difference arises at this node, as far as known."""
+        """True if a larger difference arises at this node, as far as known."""
         return self.is_larger and not (self.alone is not None and self.alone <= self.allowed)
 
 
 @dataclass(frozen=True)
 class Verified:
-    """The result of a check.
+    """The result of a comparison.
 
     Attributes:
-        nodes: in the order of the graph.
+        nodes: the differences, in the order of the graph.
         left_out: the reason for each node that the peer cannot compute.
     """
 
@@ -172,7 +171,7 @@ def verify(
 
     Args:
         names: tensors to compare, with their dependencies; default: `Peer.ends`.
-        said: gets a line before each long step.
+        said: called with a line of text before each long step.
 
     Raises:
         MissingFeed: a placeholder has no value; it can be fed.
@@ -210,7 +209,8 @@ def _by_themselves(
     values: Fed,
     said: Callable[[str], None],
 ) -> list[Difference]:
-    """Compute nodes with large differences by themselves, until the first where one arises.
+    """Compute nodes with large differences again from equal inputs, up to the first where one
+    arises.
 
     Return the differences with these results.
     """
@@ -227,7 +227,7 @@ def _by_themselves(
 
 
 def _alone(task: Task, session: Session, peer: Peer, tensor: Tensor, values: Fed) -> float | None:
-    """Return the difference of a node computed by itself; None if impossible."""
+    """Return the difference of a node that both compute from equal inputs; None if impossible."""
     node = tensor.node
     if node.op.random or node.op.macro or not node.inputs:
         return None
@@ -255,7 +255,7 @@ def _asked(peer: Peer, taken: Taken, fed: Arrays) -> Sequence[np.ndarray]:
 
 
 def _compared(ends: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Yield the computed tensors that the ends depend on."""
+    """Yield the tensors that the ends depend on and that a run computes."""
     ends = list(ends)
     needed = ancestors({t.node for t in ends})
     for node in ends[0].graph.nodes if ends else ():
@@ -266,9 +266,9 @@ def _compared(ends: Iterable[Tensor]) -> Iterator[Tensor]:
 
 
 def _without(tensors: Sequence[Tensor], error: Lacks, left_out: dict[str, str]) -> list[Tensor]:
-    """Return the tensors that a peer can compute, despite the nodes that it lacks.
+    """Return the tensors that a peer can compute without the nodes that it lacks.
 
-    Add the names of the others to ``left_out``, with the reason.
+    Add the names of all other tensors to ``left_out``, with the reason.
     """
     owners = (_owner(tensors[0].graph, name) for name in error.nodes)
     broken = {node for node in owners if node is not None}

@@ -1,6 +1,6 @@
-"""Graphs as files of other programs, for ``nodeflow export`` and the window.
+"""Graphs written as files of other programs, for ``nodeflow export`` and the window.
 
-Integrations write the files, by the purpose ``exporter``.
+Integrations write the files (purpose ``exporter``).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Exported:
     """A graph as the content of a file.
 
     Attributes:
-        text: what the file has, for people.
+        text: a description of the content, for people.
         inputs: names of the inputs in the file.
         outputs: names of the tensors that it computes.
-        facts: what ``--json`` tells besides.
+        facts: further facts for the output of ``--json``.
     """
 
     content: bytes
@@ -35,7 +35,7 @@ class Exported:
 
 
 class Exporter(Protocol):
-    """Writes graphs as files of another program."""
+    """The interface of an object that writes graphs as files of another program."""
 
     def reading(self, document: Document) -> AbstractContextManager[None]:
         """Return a context in which a document is built and exported.
@@ -47,13 +47,13 @@ class Exporter(Protocol):
     def exported(
         self, task: Task, session: Session, fetches: Sequence[str], options: Mapping[str, Json]
     ) -> Exported:
-        """Return the graph that predicts, with the variables of a session.
+        """Return the graph for predictions, with the variables of a session.
 
         Args:
             fetches: names of the tensors to compute; default: the predictions.
             options: values of the options in the manifest; None for an option that is not given.
 
         Raises:
-            NodeflowError: something cannot be written; the message names all of it.
+            NodeflowError: some nodes cannot be written; the message names all of them.
         """
         ...

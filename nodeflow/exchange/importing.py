@@ -1,8 +1,8 @@
-"""Models of other programs as documents, for ``nodeflow import`` and the window.
+"""Models of other programs converted to documents, for ``nodeflow import`` and the window.
 
-Integrations read the files, by the purpose ``importer``. What they return becomes a document with
-its weights here. Weights become variables, whose initial values are in a file beside the document.
-Layers that have their own initializers keep them, and their weights also go into a file of weights.
+Integrations read the files (purpose ``importer``) and return graphs. This module makes a document
+with weights. Weights become variables, whose initial values are in a file beside the document.
+Layers that have initializers keep them, and their weights also go into a file of weights.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Imported:
         inputs: placeholders by name in the file.
         outputs: tensors by name in the file.
         weights: values by variable.
-        missing: the reason for each node without a counterpart.
-        folded: names of the subgraphs by scope that becomes one.
+        missing: the reason for each node that nodeflow has no op for.
+        folded: scopes that become subgraphs -> names of the subgraphs.
     """
 
     graph: Graph
@@ -56,7 +56,7 @@ class Imported:
 
 
 class Importer(Protocol):
-    """A function that reads a model. Nothing in the file may be executed."""
+    """A function that reads a model. It must not execute anything in the file."""
 
     def __call__(self, path: Path, *, trainable: bool) -> Imported:
         """Return the model in a file.
@@ -65,7 +65,7 @@ class Importer(Protocol):
             trainable: whether trainings may change its weights.
 
         Raises:
-            FileProblem: it cannot be read.
+            FileProblem: the file cannot be read.
         """
         ...
 
@@ -74,7 +74,7 @@ def importer_of(path: Path) -> Offer:
     """Return the offer that reads files with this ending.
 
     Raises:
-        FileProblem: there is none.
+        FileProblem: no offer reads such files.
     """
     found = {ending: each for each in offers("importer") for ending in each.fields["endings"]}
     if path.suffix.lower() not in found:
@@ -127,7 +127,9 @@ def write_document(imported: Imported, target: Path) -> None:
 
 
 def beside(target: Path, suffix: str) -> Path:
-    """Return the path for a document's arrays. Its name is UTF-8, so the document can hold it."""
+    """Return the path for a document's arrays, with a name in UTF-8, so that the document can
+    store it.
+    """
     stem = without_halves(target.stem)
     if stem != target.stem:
         stem = re.sub(r"^(?=\d)|[^A-Za-z0-9_]", "_", stem)
@@ -135,7 +137,9 @@ def beside(target: Path, suffix: str) -> Path:
 
 
 def _by_stream(document: Document, imported: Imported) -> tuple[dict[str, np.ndarray], bool]:
-    """Return initial values by the streams of variables, and whether layers have other values."""
+    """Return initial values by the random streams of variables, and whether layers have other
+    values.
+    """
     found, inner = {}, False
     for tensor in build(document, partial=True).graph.variables:
         node = tensor.node

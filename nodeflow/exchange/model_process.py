@@ -1,8 +1,8 @@
 """The window's process for models of other programs: ``python -m nodeflow.exchange.model_process``.
 
 Its input is one pickled request of `model_requests`; its output is the pickled answer, or the
-error. It reads, writes and compares models in a process of its own because that takes seconds and
-may need much memory, and because the user can end it at any time. Only exports and comparisons
+error. It reads, writes and compares models. It is a separate process because the work takes seconds
+and may need much memory, and so that the user can end it at any time. Only exports and comparisons
 import the engine, so a file opens sooner.
 """
 
@@ -30,11 +30,11 @@ from nodeflow.ops.user import load_plugins
 
 @singledispatch
 def answer(request: Request) -> Answer:
-    """Do what a request asks.
+    """Do the work that a request asks for, and return the answer.
 
     Raises:
-        NodeflowError: the file, graph or weights have an error, software is missing, or something
-            cannot be written; names all of it. No part of a file is left.
+        NodeflowError: the file, graph or weights have an error, software is missing, or nodes
+            cannot be written; the error names all of them. No part of a file is left.
     """
     raise TypeError(type(request).__name__)
 

@@ -1,4 +1,4 @@
-"""What the window asks of the process that reads, writes and compares models, and its answers."""
+"""The window's requests to the process that reads, writes and compares models, and the answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ImportModel:
-    """Write a model as a document, with its weights beside it; answered by `ModelImported`."""
+    """A request to write a model as a document, with its weights beside it. Answer:
+    `ModelImported`.
+    """
 
     source: Path
     target: Path
@@ -18,10 +20,10 @@ class ImportModel:
 
 @dataclass(frozen=True)
 class ModelImported:
-    """A written document.
+    """The answer that a document was written.
 
     Attributes:
-        missing: the reason for each node without a counterpart.
+        missing: the reason for each node that nodeflow has no op for.
     """
 
     missing: Mapping[str, str]
@@ -43,7 +45,7 @@ class StoredGraph:
 
 @dataclass(frozen=True)
 class ExportModel:
-    """Write the graph that predicts for another program; answered by `ModelExported`.
+    """A request to write the graph for predictions for another program. Answer: `ModelExported`.
 
     Attributes:
         to: the name of the exporter.
@@ -56,10 +58,10 @@ class ExportModel:
 
 @dataclass(frozen=True)
 class ModelExported:
-    """A written file.
+    """The answer that a file was written.
 
     Attributes:
-        text: what the file has, for people.
+        text: a description of the file's content, for people.
         outputs: names of the tensors that it computes.
     """
 
@@ -70,7 +72,7 @@ class ModelExported:
 
 @dataclass(frozen=True)
 class CompareModel:
-    """Compare every value with another program's; answered by `ModelCompared`.
+    """A request to compare every value with another program's. Answer: `ModelCompared`.
 
     Attributes:
         peer: the name of the program.

@@ -7,10 +7,10 @@ from nodeflow.manifests import offer
 
 
 def peer(name: str) -> Peer:
-    """Return the peer with this name, the word after ``--against``.
+    """Return the program with this name, which follows ``--against``.
 
     Raises:
-        NotOffered: there is none with this name.
+        NotOffered: no integration offers this name.
         SoftwareMissing: its software is not installed.
     """
     found = offer("peer", name)

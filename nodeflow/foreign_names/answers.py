@@ -1,4 +1,4 @@
-"""Counterparts here of names of other libraries, and the hint for a wrong name."""
+"""The counterparts in nodeflow of other libraries' names, and the hint for a wrong name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from nodeflow.manifests import offers
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a name.
+    """The counterpart of another library's name.
 
     Attributes:
-        here: the name here, without ``nf.``; None if there is none.
+        here: the name in nodeflow, without ``nf.``; None if there is none.
         reason: why there is none, and what to do instead.
     """
 
@@ -31,14 +31,14 @@ class Library:
 
     Attributes:
         title: its name: ``TensorFlow 1``.
-        alias: what programs call it: ``tf``.
+        alias: the usual name of its import in programs: ``tf``.
         statement: imports its names from nodeflow: ``import nodeflow.tensorflow1 as tf``.
         has: whether a name, without alias, is in the module that `statement` imports and has no
             counterpart in `nf`.
         renamed: its name -> the name in `nf`.
-        absent: why names are missing -> patterns of them; the first that fits counts.
+        absent: why names are missing -> patterns of these names; the first that fits counts.
         namespaces: its namespaces whose names are at the root of `nf`.
-        other_things: its names that mean something else than the name at the root.
+        other_things: its names that mean something else than the same name at the root of `nf`.
     """
 
     title: str
@@ -72,7 +72,7 @@ class Library:
         return Answer(None)
 
     def where(self, name: str) -> str:
-        """Return a sentence that says how to import a name that `has` knows."""
+        """Return a sentence how to import a name that only the library's module has."""
         written = f"`{self.statement}` and `{self.alias}.{name}`"
         return f"It is one of {self.title}'s names: write {written}."
 
@@ -110,20 +110,25 @@ def hint(name: str, exists: Callable[[str], bool], namespace: str = "") -> str |
 
 
 def _elsewhere(name: str, exists: Callable[[str], bool], known: tuple[Library, ...]) -> str | None:
-    """Return a name of numpy and others here, or the same name in another namespace."""
+    """Return the counterpart of a name of numpy and others, or the same name in another
+    namespace.
+    """
     renamed = (library.answer(name, exists).here for library in known)
     same = (name, *_spaced(name))
     return next((n for n in (OTHERS.get(name), *renamed, *same) if n and exists(n)), None)
 
 
 def _spaced(name: str) -> list[str]:
-    """Return a name as it may be called in a namespace."""
+    """Return the forms that a name may have inside a namespace."""
     spaces = ("nn", "layers", "losses", "train", "summary", "data", "image", "linalg", "random")
     return [*(f"{space}.{name}" for space in spaces), f"train.{name}Optimizer"]
 
 
 def exists_in(module: Any) -> Callable[[str], bool]:
-    """Return whether a dotted name is in a module, by what ``dir`` lists, importing no more."""
+    """Return a function that tells whether a module has a dotted name.
+
+    It looks at what ``dir`` lists, and imports no further modules.
+    """
     listed = cache(lambda found: frozenset(dir(found)))
 
     def exists(path: str) -> bool:

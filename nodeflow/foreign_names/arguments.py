@@ -1,4 +1,4 @@
-"""Other spellings of arguments and of their values: TensorFlow's, numpy's and PyTorch's."""
+"""Other spellings of arguments and of their values, in TensorFlow, numpy and PyTorch."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _WINDOWS = ("strides", "dilations", "size", "pads")
 
 
 def spelled_here(given: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """The arguments under the names that a function has; unknown ones stay as they are.
+    """Return arguments under the names that a function of nodeflow has; unknown names stay.
 
     >>> spelled_here({"keep_dims": True, "reduction_indices": 1}, ("x", "axis", "keepdims"))
     {'keepdims': True, 'axis': 1}
@@ -75,17 +75,18 @@ def spelled_here(given: Mapping[str, Any], known: Collection[str]) -> dict[str, 
 
 
 def here(name: str, known: Iterable[str]) -> str:
-    """What an argument is called here; its own name where nothing is known about it."""
+    """Return the name that an argument has in nodeflow; the given name if no other is known."""
     known = list(known)
     return next((own for own in SPELLINGS.get(name, ()) if own in known), name)
 
 
 def valued_here(name: str, value: Any, choices: Collection[str], layout: str | None) -> Any:
-    """A value as it is written here: ``"SAME"`` is ``"same"``, ``[1, 2, 2, 1]`` is ``[2, 2]``.
+    """Return a value in nodeflow's spelling: ``"same"`` for ``"SAME"``, ``[2, 2]`` for ``[1, 2, 2,
+    1]``.
 
     Args:
-        choices: the values that the attribute takes, if it takes some only.
-        layout: where the op has axes of rows, channels and space, in which order.
+        choices: the values that the attribute takes, if it takes only some.
+        layout: the order of an op's axes of rows, channels and space.
 
     >>> valued_here("padding", "SAME", ("same", "valid"), None)
     'same'

@@ -1,4 +1,4 @@
-"""Names of numpy, PyTorch, JAX and Keras, and their names here."""
+"""Names of numpy, PyTorch, JAX and Keras, and their counterparts in nodeflow."""
 
 from __future__ import annotations
 

@@ -37,7 +37,12 @@ def scalar(
 def histogram(
     name: str, values: Any, collections: Iterable[str] | None = None, family: str | None = None
 ) -> Node:
-    """Record the distribution of values of any shape; arguments as of `scalar`."""
+    """Record the distribution of values of any shape.
+
+    Args:
+        values: a tensor of any shape.
+        collections, family: the same as for `scalar`.
+    """
     return _summary("summary/histogram", name, (values,), collections, family)
 
 
@@ -131,7 +136,7 @@ def _summary(
 
 
 def _cleaned(name: str) -> str:
-    """Return a name with characters that TensorBoard accepts."""
+    """Return a name in which characters that TensorBoard rejects are replaced."""
     return re.sub(r"[^-/\w.]", "_", name).lstrip("/")
 
 

@@ -15,9 +15,9 @@ def check_spec(doc: Document, spec: Spec) -> None:
     """Check that an attribute exists and takes all values to try.
 
     Raises:
-        UnknownName, AttributeProblem: it does not exist, or a value does not fit.
-        WiredAttribute: a wire overrides it.
-        SpecProblem: it takes whole numbers, and the range has others.
+        UnknownName, AttributeProblem: the attribute does not exist, or a value does not fit.
+        WiredAttribute: a wire overrides the attribute.
+        SpecProblem: the attribute takes whole numbers, and the range has others.
     """
     attr = settable_attr(doc, spec.name)
     if attr.kind in WHOLE and spec.kind in ("range", "log"):

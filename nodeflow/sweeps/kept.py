@@ -16,7 +16,7 @@ MOST_KEPT = 200
 
 @dataclass(frozen=True)
 class KeptSweep:
-    """One sweep.
+    """A sweep as stored.
 
     Attributes:
         id: id of its table row.
@@ -25,8 +25,8 @@ class KeptSweep:
         created: seconds since 1970.
         plan: the plan as in `Plan.plain`.
         results: results of the trials that began.
-        order: events in order, as ``("ask", 3)`` and ``("tell", 3)``.
-        ended: whether it is over.
+        order: events in order: ``("ask", 3)`` when trial 3 began, ``("tell", 3)`` when it ended.
+        ended: whether the sweep has ended.
     """
 
     id: str
@@ -40,7 +40,7 @@ class KeptSweep:
 
 
 def keep(store: RunStore, sweep: KeptSweep) -> None:
-    """Write the current state of a sweep. The oldest sweeps are deleted beyond a limit."""
+    """Write the current state of a sweep; delete the oldest sweeps over a limit."""
     data = {
         "plan": sweep.plan,
         "results": [plain(result) for result in sweep.results],
@@ -70,7 +70,7 @@ def _sweep_of(row: Any) -> KeptSweep:
 
 
 def free_name(store: RunStore, wanted: str) -> str:
-    """Return a name that no sweep and no tag has, because runs are found by it.
+    """Return a name that no sweep and no tag has, so that the sweep's runs can be found by it.
 
     Sweeps of one graph are numbered: ``sweep net``, ``sweep net 2``.
     """

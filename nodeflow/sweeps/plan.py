@@ -20,16 +20,16 @@ def pruning() -> list[str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """The values, the order and the number of a sweep's trials.
+    """The values to try in a sweep, the order of its trials, and their number.
 
     Attributes:
         specs: the values to vary.
-        sampler: ``grid`` tries every combination, ``random`` draws, others learn from earlier
+        sampler: ``grid`` tries every combination, ``random`` draws; others learn from earlier
             trials.
         count: number of trials; ignored by a grid.
         seed: seed of the draws.
         parallel: number of trials that train at once.
-        prune: end trials that are worse than others; only with a sampler of `pruning`.
+        prune: whether to end trials that are worse than others; only with a sampler of `pruning`.
     """
 
     specs: tuple[Spec, ...]

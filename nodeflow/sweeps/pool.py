@@ -1,6 +1,6 @@
 """The processes that train the trials of a sweep, one for each parallel trial.
 
-Their messages come through a queue, so that the program that started them never waits for them.
+Their messages arrive through a queue, so that the program that started them never waits for them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LAST_WORDS = 20
 
 
 class Process:
-    """A process, started by its first trial.
+    """A process that trains trials. Its first trial starts it.
 
     Args:
         inbox: takes its messages, from a thread of this object.
@@ -56,16 +56,16 @@ class Process:
         self._write(json.dumps({"trial": trial.number, "values": dict(trial.values)}))
 
     def stop(self) -> None:
-        """Stop its trial after the current step."""
+        """Stop the trial of this process after the current step."""
         self._write(json.dumps({"stop": self.number}))
 
     def kill(self) -> None:
-        """Kill the process. Its run so far is kept."""
+        """Kill the process. The records of its run so far are kept."""
         if self._process is not None:
             self._process.kill()
 
     def close(self, seconds: float) -> None:
-        """End the process; kill it after so many seconds."""
+        """End the process; kill it after ``seconds``."""
         process = self._process
         if process is None:
             return

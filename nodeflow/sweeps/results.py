@@ -20,7 +20,7 @@ OVER = (DONE, FAILED, PRUNED, CANCELLED)
 
 @dataclass(frozen=True)
 class Result:
-    """The known result of a trial.
+    """The result of a trial, as far as known.
 
     Attributes:
         state: ``waiting``, ``training``, ``done``, ``failed``, ``pruned`` or ``cancelled``.
@@ -30,7 +30,7 @@ class Result:
         best_epoch: the epoch with that value; 0 if there is none.
         epoch, epochs: number of ended epochs, and of all epochs.
         part: finished fraction of the training, 0 to 1.
-        run: id of its run; empty if it did not get so far.
+        run: id of its run; empty if the run never began.
         problem: the reason of a failure; empty without one.
         seconds: duration so far.
     """
@@ -59,7 +59,7 @@ class Result:
 
 
 def ranked(results: Iterable[Result]) -> list[Result]:
-    """Rank the results, best first, those without a value last."""
+    """Return the results, the best first, results without a value last."""
 
     def place(result: Result) -> tuple[bool, float, int]:
         unknown = math.isnan(result.value)
@@ -71,8 +71,8 @@ def ranked(results: Iterable[Result]) -> list[Result]:
 def correlations(results: Sequence[Result]) -> dict[str, float]:
     """Return Spearman's rank correlation of each varying number with the compared value.
 
-    Parameters with other values, or without variation, are left out. Below three results there is
-    none.
+    Leave out parameters with other values, or without variation. For fewer than three results,
+    return an empty dict.
     """
     known = [result for result in results if not math.isnan(result.value)]
     if len(known) < 3:

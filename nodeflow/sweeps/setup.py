@@ -1,4 +1,4 @@
-"""The common setup of all trials of a sweep, as sent to the processes that train them."""
+"""The setup that all trials of a sweep share, as sent to the processes that train them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Setup:
-    """A graph to train with many values.
+    """A graph to train with many values, and how to train it.
 
     Attributes:
         text: the graph as .flow text.
         name: name of the sweep, which tags its runs.
         file: file of the graph; empty without one.
-        allowed: places that it may read outside that file's folder.
+        allowed: paths outside that file's folder that it may read.
         surface: ``window``, ``cli`` or ``python``: where the sweep was started.
         tier: execution tier.
         threads: threads of each process.

@@ -13,7 +13,7 @@ from nodeflow.sweeps.trials import Trial, trials
 
 
 class Source(Protocol):
-    """A source of trials.
+    """The interface of a source of trials.
 
     Attributes:
         count: number of all trials.
@@ -26,16 +26,18 @@ class Source(Protocol):
         ...
 
     def sees(self, result: Result, value: float) -> bool:
-        """Take the value of an epoch. Return whether the trial continues."""
+        """Record the value of an epoch of a trial. Return whether the trial is to continue."""
         ...
 
     def ended(self, result: Result) -> None:
-        """Take the final result of a trial."""
+        """Record the final result of a trial."""
         ...
 
 
 class Listed:
-    """Trials that are known from the beginning and do not depend on results."""
+    """A source of trials that are known from the beginning, because they do not depend on
+    results.
+    """
 
     def __init__(self, listed: Sequence[Trial]) -> None:
         self.count = len(listed)
@@ -55,9 +57,9 @@ def source_of(plan: Plan) -> Source:
     """Return the source of a plan's trials.
 
     Raises:
-        SpecProblem: nothing varies, or the combinations have no end.
+        SpecProblem: nothing varies, or there are infinitely many combinations.
         NotOffered: no integration offers the sampler.
-        SoftwareMissing: its software is not installed.
+        SoftwareMissing: the sampler's software is not installed.
     """
     if plan.prune and plan.sampler in (GRID, RANDOM):
         able = " or ".join(pruning())

@@ -22,7 +22,7 @@ _RANGE = re.compile(rf"(?:(log|int):)?({_NUMBER})\.\.({_NUMBER})")
 
 
 class SpecProblem(GraphError):
-    """The values of a sweep cannot be understood.
+    """Values of a sweep that cannot be understood.
 
     Remedy: Write a list ``[1, 2, 3]``, or a range such as ``0.1..0.5``, ``log:1e-4..1e-1`` or
     ``int:1..8``.
@@ -57,7 +57,7 @@ class Spec:
 
     @property
     def text(self) -> str:
-        """The values as a user writes them, see `spec_of`."""
+        """The values in the form that a user writes, see `spec_of`."""
         if self.kind == "list":
             return json.dumps(list(self.values))
         low, high = ((f"{n:.0f}" if self.kind == "int" else f"{n:.17g}") for n in self.ends)
@@ -70,7 +70,7 @@ class Spec:
 
     @property
     def extremes(self) -> tuple[Any, ...]:
-        """Values such that all others fit if these do."""
+        """The extreme values: if an attribute takes these, it takes all others."""
         if self.kind == "list":
             return self.values
         return tuple(map(int, self.ends)) if self.kind == "int" else self.ends
@@ -89,10 +89,10 @@ class Spec:
 
 
 def spec_of(name: str, text: str) -> Spec | None:
-    """Parse a user's text: ``[1, 2, 3]``, ``0.1..0.5``, ``log:1e-4..1e-1`` or ``int:1..8``.
+    """Return the values that a user's text describes.
 
-    Returns:
-        None for a single value.
+    The text is ``[1, 2, 3]``, ``0.1..0.5``, ``log:1e-4..1e-1`` or ``int:1..8``; for a single value,
+    return None.
 
     Raises:
         SpecProblem: the list or range is malformed or empty.
@@ -126,7 +126,7 @@ def spec_of(name: str, text: str) -> Spec | None:
 
 
 def words(text: str) -> str:
-    """Describe the values to try for people.
+    """Return the values to try in words.
 
     >>> words("[0.1, 1]"), words("log:0.001..1"), words("int:1..8"), words("0..1")
     ('0.1, 1', '0.001 to 1, log', '1 to 8, whole', '0 to 1')

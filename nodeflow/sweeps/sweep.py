@@ -1,4 +1,4 @@
-"""A running sweep: it distributes trials to processes, collects and stores their results."""
+"""A running sweep: it distributes trials to processes, and collects and stores their results."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ KEEP_SECONDS = 1.0
 
 
 class Sweep:
-    """A sweep of the trials of a plan. `run` trains them on a thread of the caller.
+    """A sweep over the trials of a plan. The caller's thread trains them by `run`.
 
     Args:
         changed: takes each changed result, on the thread of `run`.
 
     Raises:
-        SpecProblem, NotOffered, SoftwareMissing: as `source_of`.
+        SpecProblem, NotOffered, SoftwareMissing: the same as `source_of`.
         RunStoreProblem: runs are switched off.
 
     Attributes:
@@ -73,13 +73,13 @@ class Sweep:
         return self._record.id
 
     def listen(self, changed: Callable[[Result], None]) -> None:
-        """Let another function take the results. Call it before `run`."""
+        """Set another function that takes changed results. Call this before `run`."""
         self._changed = changed
 
     # ---- any thread ---------------------------------------------------------------------------
 
     def cancel(self, number: int | None = None) -> None:
-        """End one trial, or the whole sweep. Return at once."""
+        """Tell one trial, or the whole sweep, to end. Return at once."""
         with self._lock:
             if number is None:
                 self._ends = True
@@ -124,7 +124,7 @@ class Sweep:
         process.give(trial)
 
     def _listen(self) -> None:
-        """Wait for a message of a process, and apply cancellations."""
+        """Wait for a message of a process, and carry out cancellations."""
         try:
             said = self._inbox.get(timeout=KEEP_SECONDS)
         except queue.Empty:
@@ -218,7 +218,7 @@ class Sweep:
 
 
 def threads_each(parallel: int) -> int:
-    """Return the number of threads of each process if so many trials train in parallel."""
+    """Return the number of threads of each process, if ``parallel`` trials train at once."""
     return max(1, cores() // max(1, parallel))
 
 

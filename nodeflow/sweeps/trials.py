@@ -1,4 +1,4 @@
-"""The trials of a sweep: a grid of all values, or draws."""
+"""The trials of a sweep: a grid of all combinations, or random draws."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST = 100_000
 
 @dataclass(frozen=True)
 class Trial:
-    """One training.
+    """One training of a sweep.
 
     Attributes:
         number: counted from 1.
@@ -33,7 +33,7 @@ def trials(specs: Sequence[Spec], count: int | None = None, seed: int = 1) -> li
         count: number of draws; None for every combination.
 
     Raises:
-        SpecProblem: nothing varies, or the combinations have no end.
+        SpecProblem: nothing varies, or there are infinitely many combinations.
     """
     if not specs:
         raise SpecProblem(

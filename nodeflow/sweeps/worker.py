@@ -2,8 +2,8 @@
 
 The first line of standard input is a `Setup`. Every other line is a trial ``{"trial": 3, "values":
 {...}}``, or ``{"stop": 3}``, which ends that trial after its current step. Standard output has the
-events, one JSON object per line; output of ops goes to standard error. The process ends with its
-input, so that none outlives the program that started it.
+events, one JSON object per line; output of ops goes to standard error. The process ends when its
+input ends, so that it does not outlive the program that started it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TELL_SECONDS = 0.2
 
 
 class Worker:
-    """The trainer of the trials that it is given.
+    """The trainer of a sequence of trials.
 
     Args:
         tell: takes the events.
@@ -58,7 +58,9 @@ class Worker:
         self._lock = threading.Lock()
 
     def stop(self, number: int | None = None) -> None:
-        """End a trial after its current step, even a later one; None: the current one."""
+        """End a trial, even one that begins later, after its current step; None means the
+        current trial.
+        """
         with self._lock:
             if number is not None:
                 self._stopped.add(number)
@@ -115,7 +117,7 @@ class Worker:
 
 
 class _Teller:
-    """The translation of a trial's events for the sweep."""
+    """A converter of a trial's events to messages for the sweep."""
 
     def __init__(
         self, number: int, key: str, higher: bool, tell: Callable[[Mapping[str, Any]], None]
@@ -181,7 +183,9 @@ def main() -> int:
 
 
 def _own_output() -> TextIO:
-    """Return standard output for this module alone. All other output goes to standard error."""
+    """Return standard output for messages. All other output of the process goes to standard
+    error.
+    """
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.stdout = sys.stderr

@@ -1,4 +1,7 @@
-"""The commands for files and programs of others, as data; integrations offer what they can do."""
+"""The commands for files and programs of other software, as data.
+
+Integrations offer the formats and programs.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ from nodeflow.manifests import offers
 
 
 def _export_help() -> str:
-    """Return what ``nodeflow export`` does."""
+    """Return the help of ``nodeflow export``."""
     made = [f"inference as {each.label}" for each in offers("exporter")]
     if offers("code"):
         made.append("stand-alone code that runs and trains it, with its weights")
@@ -40,7 +43,9 @@ def _export_help() -> str:
 
 
 def _export_options() -> tuple[Option, ...]:
-    """Return the target of an export, and the options that only some targets have."""
+    """Return the option for the target of an export, and the options that only some targets
+    have.
+    """
     exporters = offers("exporter")
     target = option(
         "--to",

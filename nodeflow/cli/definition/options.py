@@ -29,8 +29,8 @@ class Command:
 
     Attributes:
         handler: ``module:function``; the module is imported when the command runs.
-        listed: its options; a function returns several, once they are needed.
-        purpose: what integrations must offer for it; empty if it needs none.
+        listed: its options; a function in place of an option returns several when they are needed.
+        purpose: the purpose for which an integration must have an offer; empty if it needs none.
     """
 
     name: str
@@ -104,7 +104,7 @@ def training_file_options() -> tuple[Option, ...]:
 
 
 def setting_option(setting: Setting) -> Option:
-    """Return the option of ``nodeflow train`` for a training setting, with a text value."""
+    """Return the option of ``nodeflow train`` for a training setting; its value is parsed later."""
     name = setting.name.replace("_", "-")
     help = setting.help[0].lower() + setting.help[1:].removesuffix(".")
     if setting.kind == "bool":
@@ -130,7 +130,7 @@ def backend_options() -> tuple[Option, ...]:
 
 
 def processes_options() -> tuple[Option, ...]:
-    """Return the options of trainings in several processes, which integrations offer."""
+    """Return the options for training in several processes, which integrations offer."""
     from nodeflow.manifests import offers
 
     described = (each.fields["options"].items() for each in offers("processes"))
@@ -138,7 +138,9 @@ def processes_options() -> tuple[Option, ...]:
 
 
 def offered_option(flag: str, about: Mapping[str, Any]) -> Option:
-    """Return the option that a manifest describes by help, metavar and least whole number."""
+    """Return the option that a manifest describes by its help, metavar and smallest whole
+    number.
+    """
     settings = {} if about.get("least") is None else {"type": whole_number(about["least"])}
     return option(flag, help=about["help"], metavar=about["metavar"], **settings)
 

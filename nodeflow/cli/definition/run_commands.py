@@ -88,7 +88,7 @@ DATA = Command(
 
 
 def _sampler_options() -> tuple[Option, ...]:
-    """Return how trials are chosen, with the samplers of integrations."""
+    """Return the option that chooses the sampler of trials, with the samplers of integrations."""
     found = offers("sampler")
     known = ["grid tries every combination", "random draws"]
     known += [f"{each.name} {each.fields['help']}" for each in found]
@@ -161,7 +161,7 @@ SWEEP = Command(
 
 
 def _run_files() -> tuple[Command, ...]:
-    """Return the commands that write runs for other programs, and read theirs."""
+    """Return the commands that write runs for other programs, and read files of other programs."""
     written = (
         Command(
             each.name,

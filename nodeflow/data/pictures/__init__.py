@@ -1,1 +1,1 @@
-"""Pictures: files in folders, a survey of them, and preparing one picture for a graph."""
+"""Pictures: files in folders, a survey of them, and the preparation of one picture for a graph."""

@@ -1,4 +1,5 @@
-"""A process that decodes pictures for another one: ``python -m nodeflow.data.pictures.decoder``.
+"""A process that decodes pictures for another process: ``python -m
+nodeflow.data.pictures.decoder``.
 
 It reads jobs from its input, each pickled and preceded by its length. It answers each with a byte:
 1, followed by the pixels of all pictures; or 0 if a picture cannot be read. In that case, the other

@@ -1,7 +1,7 @@
-"""Processes that decode pictures ahead, one per core, started on demand.
+"""Processes that decode pictures in advance, one per core, started on demand.
 
-A process gets one job at a time, and the next after its answer, so only the requested pixels are in
-memory. If a process ends, or cannot read a picture, this process reads it.
+A process gets one job at a time, and the next job after its answer, so only the requested pixels
+are in memory. If a process ends, or cannot read a picture, the calling process reads the picture.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Decoders:
 
     @property
     def are_ready(self) -> bool:
-        """Whether a process is ready for jobs. Starts the processes if there are none."""
+        """True if a process is ready for jobs. Starts the processes if there are none."""
         with self._lock:
             if not self._processes:
                 for _ in range(self._count):
@@ -73,7 +73,7 @@ class Decoders:
         threading.Thread(target=self._wait, args=(process,), daemon=True).start()
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Add a process to the idle ones when it is ready."""
+        """Wait until a process is ready, then add it to the idle processes."""
         assert process.stdout is not None
         if process.stdout.read(1) == READY:
             self._idle.put(process)

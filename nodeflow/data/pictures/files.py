@@ -79,11 +79,11 @@ def list_pictures(place: Path, reach: DocumentFolder | None = None) -> Listing:
     classes.
 
     Args:
-        reach: the folder of the document that names the path; None if the user names it.
+        reach: the folder of the document that names the path; None if the user wrote the path.
 
     Raises:
         DataNotFound: there is no picture.
-        OutsideData: a symbolic link leads to a place that the document may not read.
+        OutsideData: a symbolic link leads to a path that the document may not read.
     """
     if not place.is_dir():
         return Listing(place.parent, (place.name,), (), np.zeros(0, np.int64), {})
@@ -150,7 +150,7 @@ def _folders(folder: Path, reach: DocumentFolder | None) -> list[str]:
 def _followed(
     entries: Iterable[os.DirEntry], reach: DocumentFolder | None
 ) -> Iterator[os.DirEntry]:
-    """Yield the entries of a folder, checking each link before its target is touched."""
+    """Yield the entries of a folder; check each link before accessing its target."""
     for entry in entries:
         if reach is not None and entry.is_symlink():
             reach.check(entry.path)
@@ -194,7 +194,7 @@ def _inside(place: Path, reach: DocumentFolder | None, changed: int, moment: int
 
 
 def broken_pictures(listing: Listing) -> Iterator[DataError | None]:
-    """Yield for each picture the error if it cannot be read, or None if it can."""
+    """Yield, for each picture, None if it can be read, else the error."""
 
     def check(number: int) -> DataError | None:
         try:
@@ -209,10 +209,10 @@ def broken_pictures(listing: Listing) -> Iterator[DataError | None]:
 
 
 class PictureReader:
-    """A reader of pictures by their index, which keeps the first ones in memory up to a bound.
+    """A reader of pictures by their index, which keeps the first ones in memory up to a limit.
 
-    Epochs come in random order, so the pictures that are read first stay and none is evicted: of a
-    folder twice as large as the bound, half of each epoch is in memory.
+    Pictures are read in random order in each epoch, so the first ones stay and none is evicted: of
+    a folder twice as large as the limit, half of each epoch is in memory.
     """
 
     def __init__(self, listing: Listing, look: Look, kept_bytes: int = KEPT_BYTES) -> None:

@@ -1,4 +1,4 @@
-"""Opens pictures of known formats only, after checking the sizes in their headers.
+"""Opening of pictures in known formats only, after checking the sizes in their headers.
 
 A picture of a kilobyte may unpack to gigabytes. So its size is compared with the limit of
 `file_reading` before its pixels are read.
@@ -53,10 +53,10 @@ def opened_picture(path: Path) -> Iterator[Image]:
 
 
 def allow_pixels(image: Image, path: Path) -> None:
-    """Refuse a picture whose pixels take more than the limit.
+    """Raise an error if a picture's pixels take more memory than the limit.
 
     Raises:
-        ReadRefused: the message has the need of memory and the limit.
+        ReadRefused: the message has the needed memory and the limit.
     """
     width, height = image.size
     allow(width * height * PIXEL_BYTES, path)

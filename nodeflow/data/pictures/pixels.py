@@ -1,4 +1,4 @@
-"""Reads one picture: its size from its header, and its pixels in the form for a graph."""
+"""Reading one picture: its size from its header, and its pixels in the form for a graph."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_SIDE = 64
 
 @dataclass(frozen=True)
 class Look:
-    """The target format of pictures.
+    """The format to which pictures are converted.
 
     Attributes:
         fit: how to change the proportions: stretch, crop or pad.
@@ -34,7 +34,7 @@ class Look:
 
 
 def look_of(path: Path) -> tuple[int, int, bool]:
-    """Return height, width and whether it has colours, from the header of a picture.
+    """Return height, width and whether a picture has color, from its header.
 
     Raises:
         ReadRefused: the path is not a regular file, or takes more than the limit.

@@ -1,4 +1,4 @@
-"""Prepares a picture for a graph, above all a drawn digit like the digits of MNIST.
+"""The preparation of a picture for a graph, mainly of a drawn digit, like the digits of MNIST.
 
 A grey picture is a float array of two axes, 0 for black to 1 for white. Ink is light on dark, as in
 MNIST; `light_on_dark` converts other pictures.
@@ -94,7 +94,9 @@ def prepare_mnist(
 
 
 def _cropped(grey: np.ndarray) -> np.ndarray | None:
-    """Return the box around the ink, without faint background; None if there is no ink."""
+    """Return the part of a picture that has ink, without faint background; None if there is no
+    ink.
+    """
     top = grey.max(initial=0.0)
     if not top > 0:
         return None
@@ -117,7 +119,9 @@ def resize(grey: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _weights(old: int, new: int) -> np.ndarray:
-    """Return (new, old) weights of the old pixels in each new one: a triangle around it."""
+    """Return the weights, (new, old), of old pixels in each new pixel: a triangle around its
+    centre.
+    """
     if old == new:
         return np.eye(old)
     scale = old / new
@@ -149,8 +153,8 @@ def is_dark_on_light(grey: np.ndarray) -> bool:
 
 
 def light_on_dark(grey: np.ndarray, invert: bool | None = None) -> np.ndarray:
-    """Return a picture with background 0 and ink 1. A picture with a light background stays as it
-    is.
+    """Return a picture with background 0 and ink 1; one that is already light on dark stays
+    unchanged.
 
     Args:
         invert: whether it is dark on light; None applies `is_dark_on_light`.
@@ -166,7 +170,9 @@ def light_on_dark(grey: np.ndarray, invert: bool | None = None) -> np.ndarray:
 
 
 def _ground(values: np.ndarray) -> np.ndarray | float:
-    """Return the brightness of the background: in a photo, a curved surface fitted beside ink."""
+    """Return the brightness of the background; in a photo, fit a curved surface to the area
+    without ink.
+    """
     if min(values.shape) < SMALLEST_PHOTO:
         return float(np.median(_border(values)))
     rows, columns = (np.arange(0, side, max(1, side // GROUND_SAMPLES)) for side in values.shape)

@@ -1,4 +1,6 @@
-"""Pictures in data in the form for display: their columns and the bytes of their pixels."""
+"""Pictures in data sets, converted for display: which columns have pictures, and their pixels as
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,8 @@ def shown_size(dataset: DataSplits, column: str) -> tuple[int, int] | None:
 def shown_pixels(rows: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return pictures as bytes, uint8 (n, height, width) or (n, height, width, 3), 0 for black.
 
-    Values from 0 to 1 become 0 to 255. Colours in the range of bytes stay unchanged. All other
-    values are stretched over the range of these rows.
+    Values from 0 to 1 become 0 to 255. Colors in the range of bytes stay unchanged. All other
+    values are scaled by the range of these rows.
     """
     channels = math.prod(rows.shape[1:]) // math.prod(size)
     values = np.asarray(rows, np.float64).reshape(len(rows), *size, channels)

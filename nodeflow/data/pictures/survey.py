@@ -68,7 +68,7 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def _head(listing: Listing) -> tuple[tuple[str, ...], ...]:
-    """Return file and class of some pictures, spread over all classes."""
+    """Return the file name and class of some pictures, spread over all classes."""
     places = _spread(len(listing), HEAD_ROWS)
     if not listing.classes:
         return tuple((listing.files[n],) for n in places)

@@ -1,4 +1,4 @@
-"""The elements of a data set in a file, which later passes and programs read.
+"""The elements of a data set stored in a file, from which later passes and programs read them.
 
 The file has a line of JSON with the types of the components. Then follow, for each element, a byte
 1 and its components as numpy's arrays (``.npy``, a string as its UTF-8 bytes). The last byte is 0.
@@ -27,7 +27,7 @@ LONGEST = 1 << 20
 
 
 class CacheFile(Derived):
-    """A stage that stores the elements of the first whole pass in a file, or reads such a file."""
+    """A stage that writes the elements of the first whole pass to a file, or reads such a file."""
 
     def __init__(self, source: Elements, path: Path) -> None:
         super().__init__(source)
@@ -37,7 +37,7 @@ class CacheFile(Derived):
         return self._read() if self.path.exists() else self._written(iteration)
 
     def _head(self) -> bytes:
-        """Return the first line of the file: a description of its content."""
+        """Return the first line of the file, which describes its content."""
         types = [
             [t.dtype, list(t.shape) if t.has_rank else None, path]
             for t, path in zip(self.types, paths(self.template), strict=True)

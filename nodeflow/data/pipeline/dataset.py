@@ -69,7 +69,7 @@ class Dataset:
 
     @staticmethod
     def from_tensors(tensors: Any) -> Dataset:
-        """Return a data set with one element: the arrays unchanged."""
+        """Return a data set with one element, the arrays unchanged."""
         return Dataset(Single(tensors))
 
     @staticmethod
@@ -95,8 +95,10 @@ class Dataset:
 
     @staticmethod
     def range(*args: int) -> Dataset:
-        """Return int64 numbers; the arguments are ``stop``, or ``start, stop``, or ``start, stop,
-        step``."""
+        """Return int64 numbers, like Python's range.
+
+        The arguments are ``stop``, or ``start, stop``, or ``start, stop, step``.
+        """
         return Dataset(Numbers(*args))
 
     @staticmethod
@@ -235,18 +237,21 @@ class Dataset:
         block_length: int = 1,
         num_parallel_calls: int | None = None,
     ) -> Dataset:
-        """Return elements as `flat_map`, ``block_length`` from each of ``cycle_length`` in turn."""
+        """Return elements like `flat_map`, but from several data sets in turn.
+
+        Take ``block_length`` elements from each of ``cycle_length`` data sets in turn.
+        """
         cycle = _count("cycle_length", cycle_length, 1)
         block = _count("block_length", block_length, 1)
         return Dataset(FlatMap(self.stage, map_func, cycle, block))
 
     def take(self, count: int) -> Dataset:
-        """Return the first ``count`` elements; -1 is all."""
+        """Return the first ``count`` elements; -1 returns all."""
         stop = None if count == -1 else _count("count", count, 0)
         return Dataset(Part(self.stage, 0, stop))
 
     def skip(self, count: int) -> Dataset:
-        """Return all but the first ``count`` elements; -1 is none."""
+        """Return all elements except the first ``count``; -1 returns none."""
         if count == -1:
             return self.take(0)
         return Dataset(Part(self.stage, _count("count", count, 0), None))
@@ -259,11 +264,13 @@ class Dataset:
         return Dataset(Part(self.stage, index, None, shards))
 
     def concatenate(self, dataset: Dataset) -> Dataset:
-        """Return these elements, then those in a data set with the same structure and dtypes."""
+        """Return the elements of this data set, then those of another with the same structure
+        and dtypes.
+        """
         return Dataset(Concatenate(self.stage, dataset.stage))
 
     def enumerate(self, start: int = 0) -> Dataset:
-        """Return pairs of a number and an element."""
+        """Return pairs of a number, counted from ``start``, and an element."""
         return Dataset(Enumerate(self.stage, _count("start", start, None)))
 
     def window(
@@ -287,10 +294,10 @@ class Dataset:
         return Dataset(Window(self.stage, size, shift, stride, bool(drop_remainder), Dataset))
 
     def cache(self, filename: str = "") -> Dataset:
-        """Keep the elements of the first whole pass for the next ones, in memory or in a file.
+        """Keep the elements of the first whole pass for later passes, in memory or in a file.
 
         Args:
-            filename: the file. If it exists, the data set has its elements, also in another
+            filename: the file. If it exists, the data set has its elements, even in another
                 program: delete it if the data set changes.
 
         Raises (when elements are taken):
@@ -305,7 +312,7 @@ class Dataset:
         return Dataset(CacheFile(self.stage, Path(os.fspath(filename))))
 
     def prefetch(self, buffer_size: int = 1) -> Dataset:
-        """Produce up to ``buffer_size`` elements ahead, in a separate thread."""
+        """Produce up to ``buffer_size`` elements in advance, in a separate thread."""
         size = 2 if buffer_size == -1 else _count("buffer_size", buffer_size, 0)
         return self if size == 0 else Dataset(Prefetch(self.stage, size))
 

@@ -1,4 +1,4 @@
-"""The contract of the stages of a data set: elements that can be iterated again and again."""
+"""The interface of the stages of a data set, whose elements can be iterated any number of times."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Iteration:
     """The state that one consumer of a data set (a session, a loop in Python) keeps between passes.
 
     Attributes:
-        values: the values of the tensors in the data set's definition, for the next passes.
+        values: the values, for the next passes, of graph tensors that the data set's definition
+            uses.
         passes: how many passes over each stage have begun; shuffling depends on it.
         kept: the runners of the stages' functions.
     """
@@ -57,7 +58,7 @@ class Iteration:
     _runs_before: Counter[Elements] = field(default_factory=Counter)
 
     def next_pass(self, stage: Elements) -> int:
-        """Return the number of the pass that begins, from 0."""
+        """Return the number, from 0, of the pass of a stage that begins now."""
         self.passes[stage] += 1
         return self.passes[stage] - 1
 
@@ -69,7 +70,7 @@ class Iteration:
         return self.kept[stage]
 
     def runs(self, stage: Elements) -> int:
-        """Return how often the function of a stage was called. Its random numbers depend on it."""
+        """Return how often a stage's function was called, on which its random numbers depend."""
         kept = self.kept.get(stage)
         return self._runs_before[stage] if kept is None else kept.runs
 
@@ -80,7 +81,9 @@ class Iteration:
 
 @dataclass(frozen=True)
 class Rows:
-    """Elements that are rows of columns, by number: whole batches can be gathered at once."""
+    """Elements that are rows of columns, accessed by number, so that whole batches can be
+    gathered.
+    """
 
     columns: tuple[Column, ...]
     order: np.ndarray
@@ -116,17 +119,20 @@ class Elements:
             yield from zip(*block, strict=True)
 
     def rows(self, iteration: Iteration) -> Rows | None:
-        """Return a pass as rows of columns, or None. A stage defines ``elements`` or ``rows``."""
+        """Return a pass as rows of columns, or None if it has another form.
+
+        Each stage defines ``elements`` or ``rows``.
+        """
         return None
 
     @property
     def captured(self) -> tuple[Tensor, ...]:
-        """The tensors that the elements depend on."""
+        """The graph tensors that the elements depend on."""
         return tuple(dict.fromkeys(t for stage in self.inputs for t in stage.captured))
 
 
 class Derived(Elements):
-    """A stage on one other stage, with elements of the same structure and types."""
+    """A stage that reads one other stage and keeps its structure and types."""
 
     def __init__(self, source: Elements) -> None:
         self.source = source

@@ -1,4 +1,6 @@
-"""Stages that apply a function: one of ops, traced once into a graph, or any Python function."""
+"""Stages that apply a function: a function of ops, traced once into a graph, or a Python
+function.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ Function = Callable[..., Any]
 
 
 def called(function: Function, value: Any) -> Any:
-    """Call a function with an element. As in TensorFlow, the parts of a tuple are its arguments."""
+    """Call a function with an element; if the element is a tuple, its parts are the arguments."""
     return function(*value) if isinstance(value, tuple) else function(value)
 
 
@@ -121,7 +123,7 @@ def _tensors(value: Any, graph: Graph) -> Any:
 
 
 class Map(Elements):
-    """A stage with the results of a function of ops."""
+    """A stage with the results that a function of ops returns for the elements."""
 
     def __init__(self, source: Elements, function: Function) -> None:
         self.inputs = (source,)
@@ -139,7 +141,7 @@ class Map(Elements):
 
 
 class PythonMap(Elements):
-    """A stage with the results of a Python function for numpy arrays.
+    """A stage with the results that a Python function of numpy arrays returns for the elements.
 
     Their types follow from the first element, unless they are declared.
     """
@@ -166,7 +168,7 @@ class PythonMap(Elements):
 
     @cached_property
     def _first(self) -> tuple[Any, tuple[TensorType, ...]]:
-        """Structure and types of the first element."""
+        """The structure and the types of the first element."""
         if self.captured:
             raise DataError(
                 "the types of the function's results are not known",
@@ -202,7 +204,7 @@ class PythonMap(Elements):
 
 
 class Filter(Derived):
-    """A stage with the elements that a function accepts with True."""
+    """A stage with the elements for which a function returns True."""
 
     def __init__(self, source: Elements, predicate: Function, python: bool) -> None:
         super().__init__(source)

@@ -28,7 +28,7 @@ from nodeflow.graph.types import TensorType, dtype_name
 
 
 class StageElements:
-    """A stage as the source of elements for a stream of a session."""
+    """The elements of a stage, as the source of a session's stream."""
 
     def __init__(self, stage: Elements) -> None:
         self.stage = stage
@@ -72,7 +72,9 @@ class Iterator:
 
     @staticmethod
     def from_structure(output_types: Any, output_shapes: Any = None) -> Iterator:
-        """Return an iterator for data sets of one structure, each started by `make_initializer`."""
+        """Return an iterator for any data set of one structure; `make_initializer` starts it
+        with one.
+        """
         dtypes = [dtype_name(dtype) for dtype in flatten(output_types)]
         types = typed(output_types, dtypes, output_shapes)
         return Iterator(None, one_shot=False, template=output_types, types=types)
@@ -81,7 +83,7 @@ class Iterator:
     def from_string_handle(
         string_handle: Tensor, output_types: Any, output_shapes: Any = None
     ) -> Iterator:
-        """Return an iterator that stands, in each run, for the iterator whose handle is fed.
+        """Return an iterator that, in each run, uses the iterator whose handle is fed.
 
         Args:
             string_handle: a placeholder of int64 without axes, fed with the result of
@@ -117,11 +119,11 @@ class Iterator:
 
     @property
     def _components(self) -> dict[str, TensorType]:
-        """The type of each component, by its path in an element."""
+        """The type of each component, by the component's path in an element."""
         return dict(zip(paths(self._template), self._types, strict=True))
 
     def get_next(self, name: str | None = None) -> Any:
-        """Return tensors of the next element, in its structure.
+        """Return tensors with the next element, in its structure.
 
         They are placeholders that take another element in each run. A fed value has priority.
 
@@ -184,7 +186,7 @@ class Iterator:
 
 
 def connect(graph: Graph, stream: Stream | Chosen, places: Sequence[Tensor]) -> None:
-    """Connect placeholders to the components of the next element of a stream."""
+    """Connect placeholders to the components of a stream's next element."""
     following = Next(stream)
     for index, place in enumerate(places):
         graph.streams[place] = Component(following, index)
@@ -192,7 +194,7 @@ def connect(graph: Graph, stream: Stream | Chosen, places: Sequence[Tensor]) -> 
 
 @dataclass(frozen=True)
 class Connection:
-    """One ``get_next`` or ``bind`` of a graph.
+    """One call of ``get_next`` or ``bind`` in a graph.
 
     Attributes:
         places: the placeholder of each component, by number of the component.

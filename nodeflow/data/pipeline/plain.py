@@ -1,7 +1,7 @@
 """Plain data sets: rows in memory or of a source, optionally shuffled as a whole and in batches.
 
-A training gathers the batches of such a data set inside the engine, and a file can hold it if its
-rows come from a data source.
+A training gathers the batches of such a data set inside the engine. A file can store it if its rows
+come from a data source.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST = 10_000_000
 
 @dataclass(frozen=True)
 class Plain:
-    """Rows, shuffled or not, in batches or not.
+    """Rows, optionally shuffled, and optionally in batches.
 
     Attributes:
         source: the stage of the rows.
@@ -115,14 +115,14 @@ def whole_columns(stage: Elements) -> tuple[Column, ...]:
 
 
 def _ends_in_batches(stage: Elements) -> bool:
-    """Return whether elements are batches that a function has changed since."""
+    """Return whether elements are batches that a function has changed."""
     while stage.inputs and not isinstance(stage, Batch):
         stage = stage.inputs[0]
     return isinstance(stage, Batch)
 
 
 def endless(stage: Elements) -> bool:
-    """Return whether a data set repeats without end. One cut by `take` does not."""
+    """Return whether a data set repeats without end; one that `take` limits does not."""
     if isinstance(stage, Part) and stage.part.stop is not None:
         return False
     return (isinstance(stage, Repeat) and stage.count is None) or any(map(endless, stage.inputs))

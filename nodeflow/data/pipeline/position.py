@@ -1,8 +1,8 @@
-"""The position of an iteration over a data set as plain data, and how another one goes there.
+"""The position of an iteration over a data set as plain data, from which another can continue.
 
 A pass is a pure function of the counters of its stages, so the counters and the number of elements
-taken determine the position. Python functions and generators give the same elements again only if
-they are pure.
+taken determine the position. Python functions and generators produce the same elements again only
+if they are pure.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def position(stage: Elements, iteration: Iteration) -> dict[str, Any]:
 
 
 def go_to(stage: Elements, iteration: Iteration, there: dict[str, Any]) -> None:
-    """Make a new iteration continue from a position.
+    """Set a new iteration to a position, so that it continues from there.
 
-    A filled cache is filled again, so its stages count from 0 as they did before.
+    A filled cache is filled again, so its stages count from 0, as in the first iteration.
 
     Raises:
         DataError: the position belongs to another data set.

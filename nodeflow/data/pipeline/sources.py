@@ -30,7 +30,7 @@ from nodeflow.graph.types import (
 
 
 class Slices(Elements):
-    """The rows of arrays, or of tensors of a graph, counted by their first axis."""
+    """The rows of arrays, or of tensors of a graph, along their first axis."""
 
     def __init__(self, tensors: Any) -> None:
         self.template = tensors
@@ -77,7 +77,7 @@ class Slices(Elements):
 
 
 class Single(Elements):
-    """One element: the arrays or tensors unchanged."""
+    """A single element: the arrays or tensors unchanged."""
 
     def __init__(self, tensors: Any) -> None:
         self.template = tensors
@@ -227,7 +227,7 @@ def typed(template: Any, dtypes: Sequence[str], shapes: Any) -> tuple[TensorType
 
 
 def flatten_shapes(shapes: Any, template: Any) -> list[Any]:
-    """Return the shapes of a nested structure. A tuple of sizes stands for one component."""
+    """Return the shapes of a nested structure as a list. A tuple of sizes is one shape."""
     if isinstance(template, Mapping):
         return [s for k in sorted(template) for s in flatten_shapes(shapes[k], template[k])]
     if isinstance(template, tuple):
@@ -236,7 +236,9 @@ def flatten_shapes(shapes: Any, template: Any) -> list[Any]:
 
 
 def flatten_one(value: Any, template: Any) -> list[Any]:
-    """Return the components of an element with one component; a bare tuple is a list of numbers."""
+    """Return the components of an element; if it has only one, a bare tuple counts as its
+    numbers.
+    """
     if isinstance(template, (tuple, Mapping)):
         return flatten(value)
     return [list(value) if isinstance(value, tuple) else value]
@@ -336,5 +338,5 @@ def _value(leaf: Any, iteration: Iteration) -> Any:
 
 
 def packed(stage: Elements, element: Element) -> Any:
-    """Return an element in the structure for users."""
+    """Return an element with its components in the structure that users see."""
     return pack(stage.template, element)

@@ -1,4 +1,4 @@
-"""Stages that reorder, group, repeat and join the elements of others."""
+"""Stages that reorder, group, repeat and join the elements of other stages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ DRAWN = 1024
 
 
 class Shuffle(Derived):
-    """Elements in random order: each is drawn from a buffer that the next ones fill up.
+    """Elements in random order: each is drawn from a buffer that is refilled with the next
+    elements.
 
     A buffer that holds all elements gives the same order as a training's shuffling
     (`data.shuffling`).
@@ -76,7 +77,7 @@ class Shuffle(Derived):
 
 
 def _draws(seed: int, epoch: int) -> Iterator[int]:
-    """Yield random words of 32 bits."""
+    """Yield random 32-bit numbers for a seed and an epoch."""
     mask = 0xFFFFFFFF
     keys = threefry2x32(seed & mask, (seed >> 32) & mask, SHUFFLE ^ 1, epoch & mask)
     for block in itertools.count():
@@ -222,7 +223,7 @@ class Repeat(Derived):
 
 
 class Part(Derived):
-    """Elements ``start`` to ``stop``, every ``step``-th."""
+    """The elements from ``start`` to ``stop``, every ``step``-th of them."""
 
     def __init__(self, source: Elements, start: int, stop: int | None, step: int = 1) -> None:
         super().__init__(source)
@@ -256,7 +257,7 @@ class Cache(Derived):
 
 
 class Prefetch(Derived):
-    """The same elements, produced ahead by a separate thread."""
+    """The same elements, produced in advance by a separate thread."""
 
     def __init__(self, source: Elements, size: int) -> None:
         super().__init__(source)

@@ -1,4 +1,4 @@
-"""Windows over the elements of a data set. Each window is a data set."""
+"""Windows over the elements of a data set; each window is a data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.graph.types import TensorType
 
 
 class Held(Elements):
-    """One component of elements in memory."""
+    """One component of the elements of a window, in memory."""
 
     template = 0
 
@@ -28,8 +28,8 @@ class Held(Elements):
 
 
 class Window(Derived):
-    """Windows: window k has the elements k * shift, k * shift + stride and so on, ``size`` in
-    total.
+    """A stage of windows: window k has ``size`` elements, number k * shift, k * shift + stride and
+    so on.
 
     Args:
         make: returns a data set for a stage.

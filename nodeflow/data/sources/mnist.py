@@ -80,7 +80,7 @@ FETCH = "nodeflow data fetch mnist"
 
 @dataclass(frozen=True)
 class Place:
-    """One place where MNIST is searched.
+    """One folder where MNIST is searched.
 
     Attributes:
         kind: ``--data-dir``, ``NODEFLOW_DATA_DIR``, ``cache`` or ``embedded``.
@@ -103,7 +103,7 @@ def cache() -> Path:
 
 
 def places(data_dir: str | os.PathLike | None = None) -> list[Place]:
-    """Return all places in the order of the search. The first complete one is used."""
+    """Return all folders in the order of the search. The first complete one is used."""
     wanted = []
     if data_dir is not None:
         wanted.append(("--data-dir", Path(data_dir).expanduser()))
@@ -115,7 +115,7 @@ def places(data_dir: str | os.PathLike | None = None) -> list[Place]:
 
 
 def find(data_dir: str | os.PathLike | None = None) -> Place:
-    """Return the place that is used.
+    """Return the folder that is used.
 
     Raises:
         DataNotFound: ``data_dir`` is given and files are missing in it.
@@ -181,7 +181,7 @@ def _images(images: np.ndarray | LazyColumn, scale: float) -> Column:
 
 
 def _look(kind: str, folder: Path) -> Place:
-    """Return the state of a folder. The files may also be in its subfolder ``mnist``."""
+    """Return which files a folder lacks. The files may also be in its subfolder ``mnist``."""
     inside = folder / "mnist"
     best = folder if any(_file(folder, name) for name in FILES.values()) else inside
     missing = tuple(name for name in FILES.values() if _file(best, name) is None)
@@ -213,7 +213,7 @@ def _full_arrays(folder: Path) -> Arrays:
 
 @lru_cache(maxsize=2)  # the window opens the set again after each edit of its node
 def _read_full(stamps: tuple[tuple[str, int, int], ...]) -> Arrays:
-    """Return the splits from four files. Time and size invalidate the cache for a changed file."""
+    """Return the splits from four files, cached. Their times and sizes are part of the key."""
     paths = [Path(path) for path, _, _ in stamps]
     try:
         train_images, test_images = _images_in(paths[0]), _images_in(paths[2])

@@ -45,7 +45,7 @@ ROW_BYTES = 24
 
 
 class Rows:
-    """A reader of rows of a mapped array whose layout differs from the layout of kernels."""
+    """A reader of rows from a mapped array that kernels cannot read because of its layout."""
 
     def __init__(self, path: Path, width: int | None) -> None:
         self.path = path
@@ -91,7 +91,9 @@ def open_npy(location: Location, **options: Any) -> DataSplits:
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
-    """Return column types, from the header. Only classes are read, to count them."""
+    """Return column types, from the header. Only class labels are read, because they must be
+    counted.
+    """
     file = location.file()
     array = mapped(file)
     width = _width(file, array, options)

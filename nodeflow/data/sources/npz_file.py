@@ -88,7 +88,9 @@ def open_npz(location: Location, **options: Any) -> DataSplits:
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
-    """Return column types, from the arrays' headers. Only labels are read, to count classes."""
+    """Return column types, from the arrays' headers. Only labels are read, because they must be
+    counted.
+    """
     file = location.file()
     with opened_npz(file) as archive:
         groups = _groups(file, archive.keys, options["arrays"])
@@ -156,7 +158,7 @@ def _open(source: str, file: Path, stamp: tuple[int, int], text: str) -> DataSpl
 def _groups(
     file: Path, keys: tuple[str, ...], wanted: tuple[str, ...] | None
 ) -> dict[str, dict[str, str]]:
-    """Return the array name of each column, by split. The split is "" if no name contains one.
+    """Return the array name of each column, by split; if no name contains a split, the split is "".
 
     Raises:
         DataFormatError: an array is missing, or a split lacks a column that another has.
@@ -187,7 +189,7 @@ def _groups(
 
 
 def _depth(arrays: list[np.ndarray]) -> int:
-    """Return the number of classes of a column over all splits, or 0 if it has no integers."""
+    """Return the number of classes of a column over all splits, or 0 if it is not of integers."""
     tops = [int(a.max()) for a in arrays if a.ndim == 1 and a.dtype.kind in "iu" and a.size]
     return max(tops) + 1 if tops else 0
 
@@ -216,7 +218,9 @@ def _column(
 
 
 def _stays_in_file(header: Header, options: Mapping[str, Any]) -> bool:
-    """Return whether rows of an array are read on demand. Labels are not: they must be counted."""
+    """Return whether an array's rows are read on demand. Labels are not, because they must be
+    counted.
+    """
     labels = len(header.shape) == 1 and header.dtype.kind in "iu" and options["labels"] != "stored"
     name = _SMALL.get(header.dtype.name, header.dtype.name)
     return header.is_mappable and not labels and name in REALS
@@ -258,7 +262,7 @@ def _check_lengths(file: Path, group: Mapping[str, str], columns: Mapping[str, C
 
 
 def _images(splits: Mapping[str, Mapping[str, Column]]) -> dict[str, tuple[int, int]]:
-    """Return the columns of images: rows of rank 2, both sides at least 8."""
+    """Return the columns whose rows are images: rank 2, both sides at least 8."""
     first = next(iter(splits.values()))
     shapes = {name: column.array.shape[1:] for name, column in first.items()}
     return {n: (s[0], s[1]) for n, s in shapes.items() if len(s) == 2 and min(s) >= 8}

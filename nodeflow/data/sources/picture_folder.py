@@ -121,7 +121,7 @@ def rows(location: Location, **options: Any) -> DataSplits:
 
 
 def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
-    """Return the name of each file and its folder."""
+    """Return, for each picture, its file name and its folder as text."""
     listing = _listing(location)
     if not len(listing.labels):
         return ("file",), ((file,) for file in listing.files)

@@ -85,7 +85,7 @@ def _open(path: str, file: Path, _: Any, given: tuple[tuple[str, Any], ...]) -> 
 
 
 def words_that_count(lines: list[list[str]], most: int) -> dict[str, int]:
-    """Return the numbers of the ``most`` most frequent words, ordered by first appearance."""
+    """Return the ``most`` most frequent words, each with its number by first appearance."""
     counts = Counter(word for line in lines for word in line)
     kept = {word for word, _ in counts.most_common(most)}
     return {word: i for i, word in enumerate(word for word in counts if word in kept)}

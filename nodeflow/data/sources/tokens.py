@@ -1,7 +1,7 @@
 """A text as a data set: windows of numbered tokens, and the tokens that follow them.
 
-The text is split by position. The vocabulary comes from its training part alone, so what occurs
-only later is unknown: counted, and said.
+The text is split by position. The vocabulary comes only from its training part, so a token that
+occurs only later is unknown. A notice tells how many tokens are unknown.
 """
 
 from __future__ import annotations
@@ -116,10 +116,10 @@ class Tokens:
 
     Attributes:
         numbers: the number of each token.
-        ends: the positions of line ends, if every line is a text; else None.
-        parts: for each split, the numbers of its lines, or the first position and the one after
-            the last.
-        notice: what is unknown, in words, or None.
+        ends: the positions of line ends, if every line is a separate text; else None.
+        parts: for each split, the numbers of its lines, or its first position and the position
+            after its last.
+        notice: a notice about unknown tokens, or None.
     """
 
     vocabulary: Vocabulary
@@ -142,7 +142,7 @@ def open_tokens(location: Location, **options: Any) -> DataSplits:
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
-    """Return the type of each column, which the options alone decide."""
+    """Return the type of each column, which depends only on the options."""
     location.file()
     row = (options["window"],)
     targets = row if options["targets"] == EVERY else ()
@@ -152,7 +152,7 @@ def columns(location: Location, **options: Any) -> dict[str, TensorType]:
 
 
 def pin(location: Location, **options: Any) -> dict[str, Any]:
-    """Return the options with the tokens of this text."""
+    """Return the options with the tokens of this text as explicit vocabulary."""
     file = location.file()
     found = _read(file, file_stamp(file), json.dumps(options))
     return {**options, "tokens": list(found.vocabulary.tokens) or None}
@@ -194,7 +194,7 @@ def _open(source: str, file: Path, stamp: Any, given: str) -> DataSplits:
 
 
 def _windows(file: Path, given: str, later: int) -> Windows:
-    """Return the reader of windows of inputs, or of targets, which are one token ``later``."""
+    """Return the reader of windows of inputs, or of targets, which lie one token ``later``."""
     options = json.loads(given)
     found = _read(file, file_stamp(file), given)
     first = -1 if options["targets"] == EVERY else -options["window"]
@@ -204,7 +204,7 @@ def _windows(file: Path, given: str, later: int) -> Windows:
 
 @lru_cache(maxsize=2)
 def _read(file: Path, stamp: Any, given: str) -> Tokens:
-    """Read, split and number a text.
+    """Read a text, split it into parts, and number its tokens.
 
     Raises:
         DataFormatError: the file has no text.
@@ -263,7 +263,9 @@ def _chunks(file: Path, column: str | None) -> Iterator[str]:
 def _split(
     atoms: Atoms, options: dict[str, Any], lines: bool, file: Path
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray | None]:
-    """Return the parts of the splits (see `Tokens`), the atoms for training, and the line ends."""
+    """Return the parts of the splits (see `Tokens`), the training part's atoms, and the line
+    ends.
+    """
     if lines:
         ends = np.flatnonzero(atoms.numbers == atoms.number(NEWLINE))
         parts = split_rows(len(ends) - 1, options["splits"], options["shuffle"], options["seed"])
@@ -278,9 +280,10 @@ def _split(
 
 
 def _encoded(atoms: Atoms, vocabulary: Vocabulary) -> tuple[np.ndarray, Any]:
-    """Return the numbers of all tokens, and a function from positions of atoms to those of tokens.
+    """Return the numbers of all tokens, and a function from positions of atoms to positions of
+    tokens.
 
-    The function is None where every atom is one token.
+    The function is None if every atom is one token.
     """
     dtype = np.min_scalar_type(len(vocabulary) - 1)
     dtype = np.int32 if dtype.itemsize > 2 else dtype
@@ -301,7 +304,9 @@ def _encoded(atoms: Atoms, vocabulary: Vocabulary) -> tuple[np.ndarray, Any]:
 
 
 def _unknown(file: Path, atoms: Atoms, vocabulary: Vocabulary) -> str | None:
-    """Return the number of unknown tokens with examples, as a sentence, or None."""
+    """Return a sentence with the number of unknown tokens and examples, or None if all are
+    known.
+    """
     known = np.array([vocabulary.numbers_of(text) != [UNKNOWN] for text in atoms.texts])
     counts = np.bincount(atoms.numbers, minlength=len(known))
     total = int(counts[~known].sum())
@@ -341,7 +346,7 @@ def survey(path: Path, limit: int | None = None) -> Survey:
 
 
 def _guess(head: list[str]) -> dict[str, Any]:
-    """Return the options that fit a text with these first lines: a list of words, or a text."""
+    """Return options for a text with these first lines: as a list of words, or as a text."""
     words = [line for line in head if line.strip()]
     if len(words) < LEAST_LIST or any(len(line.split()) > 1 for line in words):
         return {"unit": CHARACTERS, "window": OPTIONS[1].default}

@@ -97,7 +97,7 @@ def numbers(cells: Sequence[str], decimal: str = ".") -> np.ndarray:
 
 
 def shortest(value: float) -> str:
-    """Return a number as a cell: ``3``, ``2.5``; empty for NaN."""
+    """Return a number as the shortest text of a cell: ``3``, ``2.5``; empty for NaN."""
     value = float(value)
     if math.isnan(value):
         return ""
@@ -194,7 +194,7 @@ class _Pattern:
 
 
 def date_order(read: Callable[[str], datetime] | None) -> str:
-    """Return ``day_first`` or ``month_first`` if a reader of dates had to decide, else ``auto``."""
+    """Return ``day_first`` or ``month_first`` if a reader of dates had to choose, else ``auto``."""
     if not isinstance(read, _Pattern):
         return "auto"
     numeric = read.text[3:].startswith(("%m", "%d"))
@@ -218,7 +218,8 @@ def days(moment: datetime) -> float:
 
 
 def day(value: float) -> str:
-    """Return days since the beginning of 1970 as a date, with the time of the day if it has one.
+    """Return days since the beginning of 1970 as a date, and the time of the day if it is not
+    midnight.
 
     >>> day(0), day(18262.5)
     ('1970-01-01', '2020-01-01 12:00')
@@ -234,7 +235,7 @@ def column_kind(counts: dict[str, int], *, decimal: str = ".", day_first: bool =
     """Return one of `TABLE_KINDS` for a column with these cells.
 
     Args:
-        counts: the number of each distinct cell, without missing ones.
+        counts: the number of each distinct cell, without missing cells.
     """
     total = sum(counts.values())
     if not total:

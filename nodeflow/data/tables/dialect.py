@@ -1,6 +1,6 @@
 """The format of a CSV file: its encoding, its delimiter, and its comments.
 
-Spreadsheets of the world write CSV in a dozen formats. All of them are recognised from the text. An
+Spreadsheet programs write CSV in a dozen formats. All of them are recognised from the text. An
 option of the source overrides a wrong guess.
 """
 
@@ -107,8 +107,9 @@ def is_table(path: Path) -> bool:
 def guess_delimiter(lines: list[str]) -> str:
     """Return the delimiter that makes rows of equal length.
 
-    A comma in front of semicolons or tabs may be a decimal mark, so these win if the commas are in
-    numbers. If no delimiter makes equal rows, return the most frequent one in the first line.
+    A comma may be a decimal mark if there are semicolons or tabs too, so these are chosen if the
+    commas are in numbers. If no delimiter makes equal rows, return the most frequent one in the
+    first line.
     """
     lines = [line for line in lines if not line.startswith(COMMENT)] or lines
     fitting = [mark for mark in ",;\t|" if _is_table(lines, mark)]
@@ -162,10 +163,11 @@ def records(path: Path, dialect: Dialect) -> Iterator[Record]:
     """Yield the rows of a file that have any cell, without comments.
 
     Lines that begin with # are comments, unless they have as many cells as the first row. The last
-    such line before that row is its header (as numpy writes it), and later ones are ``doubtful``.
+    such line before the first row is the table's header (as numpy writes it), and later ones are
+    ``doubtful``.
 
     Raises:
-        DataFormatError: the file is damaged; names the line.
+        DataFormatError: the file is damaged; the error names the line.
     """
     with reading(path), _text(path, dialect.encoding) as stream:
         yield from _resolved(_parsed(path, stream, dialect))
@@ -224,7 +226,7 @@ def _parsed(path: Path, stream: TextIO, dialect: Dialect) -> Iterator[Record]:
 
 
 def _check_line(path: Path, text: str, line: int, mark: str) -> None:
-    """Refuse a line with more cells than fit into memory, or without an end."""
+    """Raise an error for a line that has more cells than fit into memory, or that does not end."""
     allow(len(text) + CELL_BYTES * text.count(mark), path)
     if len(text) == LONGEST_CELL:
         raise DataFormatError(
@@ -234,7 +236,7 @@ def _check_line(path: Path, text: str, line: int, mark: str) -> None:
 
 
 def _resolved(parsed: Iterator[Record]) -> Iterator[Record]:
-    """Yield the records without certain comments."""
+    """Yield the records except those that are certainly comments."""
     leading: list[Record] = []
     first = None
     for record in parsed:

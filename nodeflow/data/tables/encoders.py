@@ -56,7 +56,7 @@ class Encoder:
         """Return float64 (rows, columns), with NaN for rows with a missing value.
 
         Raises:
-            DataFormatError: a cell does not fit; names line and column.
+            DataFormatError: a cell does not fit; the error names line and column.
         """
         values, wrong = self.encode_leniently(table)
         if wrong is not None:
@@ -64,7 +64,9 @@ class Encoder:
         return values
 
     def encode_leniently(self, table: Table) -> tuple[np.ndarray, DataFormatError | None]:
-        """Encode with NaN for rows that do not fit, and return the error about the first one."""
+        """Return the numbers with NaN for rows that do not fit, and the error about the first
+        such row.
+        """
         column = table.columns[self.index]
         if self.kind in ("number", "integer"):
             values = column.values[:, None]
@@ -134,7 +136,7 @@ def _boolean(text: str) -> float:
 
 
 def class_codes(column: TableColumn, names: Iterable[str]) -> np.ndarray:
-    """Return the number of each cell among the names, float64 (rows,); NaN if it is not among them.
+    """Return the index of each cell in ``names``, float64 (rows,); NaN if it is not among them.
 
     Numbers are compared by value, and words for yes and no without regard to case.
     """
@@ -201,7 +203,7 @@ def make_encoder(
 
 
 def column_type(table: Table, index: int, options: Mapping[str, Any]) -> str:
-    """Return the declared type of a column, else a guess.
+    """Return the declared type of a column, or else a guess.
 
     If the first rows of a column are mostly numbers, it is numeric, so that its type is known
     without reading all of a large file. Any other type follows from all rows.

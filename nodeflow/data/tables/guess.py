@@ -1,4 +1,4 @@
-"""Guesses the use of a table: the label, the features, and the split."""
+"""Guesses about the use of a table: the label, the features, and the split."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WIDE = 64
 
 
 def guess_table(table: Table, columns: tuple[ColumnSurvey, ...]) -> tuple[Guess, tuple[str, ...]]:
-    """Return fitting task and options, and the names of the label's classes."""
+    """Return the likely task and options, and the names of the label's classes."""
     rows = len(table)
     date = _date_column(table, columns)
     if date is not None or (len(columns) == 1 and _is_series(columns[0], rows)):
@@ -65,7 +65,10 @@ def guess_table(table: Table, columns: tuple[ColumnSurvey, ...]) -> tuple[Guess,
 
 
 def _label(columns: tuple[ColumnSurvey, ...]) -> ColumnSurvey:
-    """Return the last column or the first of `LABEL_NAMES`, else the last that can be a label."""
+    """Return the likely label column.
+
+    It is the last column or the first of `LABEL_NAMES`, else the last column that can be a label.
+    """
     able = [c for c in columns if c.kind not in ("text", "date") and c.distinct > 1]
     if columns[-1] in able and columns[-1].name.strip().lower() in LABEL_NAMES:
         return columns[-1]
@@ -88,7 +91,9 @@ def _is_class(column: ColumnSurvey, rows: int) -> bool:
 
 
 def _is_feature(column: ColumnSurvey, index: int, rows: int, wide: bool) -> bool:
-    """Return whether a column is informative: no text, row number, constant, or mostly gaps."""
+    """Return whether a column is informative: neither text, row number, constant, nor mostly
+    empty.
+    """
     if column.kind == "text" or (column.distinct < 2 and not wide) or 2 * column.missing > rows:
         return False
     if column.kind == "category":
@@ -110,7 +115,7 @@ def _is_row_number(column: ColumnSurvey, index: int, rows: int) -> bool:
 def _share_with_gaps(
     table: Table, columns: tuple[ColumnSurvey, ...], features: list[ColumnSurvey]
 ) -> float:
-    """Return the fraction of rows that lack a feature."""
+    """Return the fraction of rows in which a feature is missing."""
     gaps = np.zeros(len(table), bool)
     names = {feature.name for feature in features}
     for index, column in enumerate(columns):
@@ -123,7 +128,7 @@ def _share_with_gaps(
 
 
 def _date_column(table: Table, columns: tuple[ColumnSurvey, ...]) -> int | None:
-    """Return the column of dates, one per row and in order, if there are numbers to measure."""
+    """Return the column of ordered dates, one per row, if there are also numbers to forecast."""
     numeric = [c for c in columns if c.kind in ("number", "integer") and c.distinct > 1]
     others = [c for c in columns if c.kind in ("category", "boolean")]
     for index, column in enumerate(columns):
@@ -166,7 +171,7 @@ def _series(table: Table, columns: tuple[ColumnSurvey, ...], date: int | None) -
 
 
 def _season(step: float) -> int:
-    """Return how many steps of so many days make a day, week, or year."""
+    """Return how many steps of this many days make a day, week, or year."""
     if step < 0.9:
         return min(48, max(2, round(1 / step)))
     if step < 2:

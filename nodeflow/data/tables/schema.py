@@ -1,4 +1,4 @@
-"""The choice of a table's feature and label columns, and their numbers.
+"""The choice of a table's feature and label columns, and their conversion to numbers.
 
 `choose` applies the options of a CSV source to a table. A `Schema` holds the result: the rows that
 are kept, and everything that `pin` returns so that a second file is interpreted in the same way.
@@ -79,12 +79,12 @@ class Schema:
 
     @property
     def strata(self) -> np.ndarray | None:
-        """The class numbers of the kept rows, or None."""
+        """The class numbers of the kept rows, for a stratified split, or None."""
         return self.labels if self.classes else None
 
     @property
     def class_names(self) -> dict[str, tuple[str, ...]]:
-        """The class names of the labels for display, even where declared labels are missing."""
+        """The class names of the labels for display, even if the file lacks the declared labels."""
         names = self.options["class_names"]
         wanted = self.options["labels"] or ()
         known = self.options["categories"] or {}
@@ -99,8 +99,10 @@ class Schema:
         return tuple(name for encoder in self.encoders for name in encoder.names)
 
     def features(self, parts: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return float64 (n, k), or (n, window, k) for a series, filled and scaled by train
-        rows."""
+        """Return float64 (n, k), or (n, window, k) for a series, filled and scaled.
+
+        Filling values and scales come from the training rows.
+        """
         statistics = self.statistics(parts)
         values = self.values
         if self.options["missing"] == "fill":
@@ -114,7 +116,7 @@ class Schema:
 
     @cached_property
     def _windows(self) -> np.ndarray:
-        """The rows in each kept row's window, int64 (n, window)."""
+        """Return the rows in the window of each kept row, int64 (n, window)."""
         window, horizon = self.options["window"], self.options["horizon"]
         line = _and_future(self.sequence, len(self.table), horizon)
         place = np.empty(len(self.table) + horizon, np.int64)
@@ -123,7 +125,10 @@ class Schema:
         return line[last[:, None] + np.arange(1 - window, 1)]
 
     def statistics(self, parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return each feature's mean, deviation and filling value: given, or of the train rows."""
+        """Return each feature's mean, deviation and filling value.
+
+        A figure is the one in the options, or computed from the training rows.
+        """
         rows = self.kept[parts.get("train", np.arange(len(self.kept)))]
         train = self.values[rows[rows < len(self.table)]]
         found: dict[str, np.ndarray] = {}
@@ -137,7 +142,9 @@ class Schema:
         return found
 
     def _given(self, figure: str, computed: Any) -> np.ndarray:
-        """Return the given figures of features, and computed figures for the other features."""
+        """Return the figures of features that the options give, and computed figures for the
+        others.
+        """
         given = self.options["statistics"] or {}
         return np.array(
             [
@@ -148,7 +155,9 @@ class Schema:
         )
 
     def _filling(self, train: np.ndarray) -> list[float]:
-        """Return the mean of numbers, and the most frequent value of any other kind."""
+        """Return the filling value of each feature: the mean of numbers, else the most frequent
+        value.
+        """
         fill: list[float] = []
         for encoder in self.encoders:
             part = train[:, len(fill) : len(fill) + len(encoder.names)]
@@ -192,7 +201,9 @@ class Schema:
         }
 
     def _date_order(self) -> str:
-        """Return how dates are read, if that had to be decided and all columns agree."""
+        """Return the order of day and month that all columns of dates agree on, if there was a
+        choice.
+        """
         if self.options["date_order"] != "auto":
             return self.options["date_order"]
         found = {date_order(column.read_date) for column in self.table.columns} - {"auto"}
@@ -277,9 +288,9 @@ def _chosen(table: Table, options: Mapping[str, Any], lenient: bool = False) -> 
 def _encoders(
     table: Table, chosen: _Chosen, options: Mapping[str, Any]
 ) -> tuple[tuple[Encoder, ...], list[str]]:
-    """Return an encoder for each feature, and the names of omitted free texts.
+    """Return an encoder for each feature, and the names of omitted columns of free text.
 
-    Texts are left out if the options name no features, unless there is nothing else.
+    Columns of free text are left out if the options name no features, unless there are no others.
     """
     features, dropped = chosen.features, []
     if options["features"] is None:
@@ -311,7 +322,9 @@ def _types(
 
 
 def _absent_labels(table: Table, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the labels if a file has all features but no labels, so that it needs predictions."""
+    """Return the names of the labels that a file lacks, if it has all features; such a file needs
+    predictions.
+    """
     wanted = options["labels"]
     if not wanted or not options["features"] or options["label_kind"] == "none":
         return ()
@@ -357,7 +370,7 @@ def _holds_numbers(table: Table, index: int, options: Mapping[str, Any]) -> bool
 
 
 def _sample_settles(table: Table, chosen: _Chosen, options: Mapping[str, Any]) -> bool:
-    """Return whether the first rows decide the types of all rows."""
+    """Return whether the first rows decide the types of the columns."""
     known, types = options["categories"] or {}, options["types"] or {}
     if table.trimmed:
         return False
@@ -454,7 +467,7 @@ def _kept(
     *,
     future: bool,
 ) -> np.ndarray:
-    """Return the rows of the data set: rows without gaps, or rows whose window has none.
+    """Return the rows of the data set: rows without gaps, or rows whose window has no gap.
 
     Args:
         future: whether to include the rows after the end of a series that its last windows predict.
@@ -479,7 +492,9 @@ def _and_future(sequence: np.ndarray, rows: int, horizon: int) -> np.ndarray:
 def _label_values(
     table: Table, labels: tuple[int, ...], kind: str, options: Mapping[str, Any]
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Return numbers (rows, columns) or class numbers (rows,), float64; NaN for missing ones."""
+    """Return numbers (rows, columns) or class numbers (rows,), float64, NaN where missing; also
+    class names.
+    """
     if kind == "none":
         return None, ()
     if kind == "number":
@@ -526,7 +541,7 @@ def _notice(
     dropped: list[str],
     wrong: list[tuple[int, DataFormatError]],
 ) -> str | None:
-    """Return notices for the user, in one or more sentences, or None."""
+    """Return a notice for the user about omitted rows and columns, or None."""
     said = [f"{table.dialect.notice}."] if table.dialect.notice else []
     count = int(gone.sum())
     if count:

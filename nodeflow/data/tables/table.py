@@ -1,4 +1,4 @@
-"""Reads a CSV file into columns. Every error names file, line and column.
+"""Reading a CSV file into columns. Every error names file, line and column.
 
 Columns are stored compactly: numbers as float64, all other cells as an index into their distinct
 texts. So typing, parsing and counting a column only visits its distinct texts.
@@ -91,19 +91,21 @@ class TableColumn:
         return sum(map(len, self._chunks))
 
     def map(self, plain: Callable[[np.ndarray], np.ndarray], by_text: np.ndarray) -> np.ndarray:
-        """Return one value per row: ``plain`` of plain numbers, else ``by_text`` of its text."""
+        """Return one value per row: from ``plain`` for plain numbers, else from ``by_text`` for
+        its text.
+        """
         parts = [plain(c) if c.dtype == np.float64 else by_text[c] for c in self._chunks]
         return np.concatenate(parts) if parts else by_text[:0]
 
     @cached_property
     def missing(self) -> np.ndarray:
-        """Whether each cell has no value, bool (rows,)."""
+        """The mask of cells without a value, bool (rows,)."""
         gone = np.fromiter(map(is_missing, self.texts), bool, len(self.texts))
         return self.map(np.isnan, gone)
 
     @cached_property
     def values(self) -> np.ndarray:
-        """Numbers as float64 (rows,); NaN where a cell is missing or not a number."""
+        """The numbers as float64 (rows,); NaN where a cell is missing or not a number."""
         return self.map(lambda chunk: chunk, self._parse(lambda text: number(text, self.decimal)))
 
     def cells(self) -> list[str]:
@@ -146,7 +148,9 @@ class TableColumn:
         return boolean_words([text for text in self.texts if not is_missing(text)])
 
     def by_text(self, parse: Callable[[str], float]) -> np.ndarray:
-        """Return ``parse`` of each cell as float64 (rows,); NaN if it is missing or not parsed."""
+        """Return the result of ``parse`` for each cell, float64 (rows,); NaN if missing or not
+        parsed.
+        """
 
         def plain(chunk: np.ndarray) -> np.ndarray:
             different, where = np.unique(chunk, return_inverse=True)
@@ -158,7 +162,7 @@ class TableColumn:
         return np.array([_parsed(parse, text) for text in self.texts], np.float64)
 
     def keep(self, rows: np.ndarray) -> None:
-        """Keep only these rows."""
+        """Keep only these rows of the column."""
         cells = self.cells()
         again = TableColumn(self.decimal, self.day_first)
         again.extend([cells[row] for row in rows])
@@ -166,7 +170,9 @@ class TableColumn:
         self.__dict__ = again.__dict__
 
     def text_at(self, row: int) -> str:
-        """Return the cell of a row, unchanged if it is one of the first or not a plain number."""
+        """Return the cell of a row as text; only a plain number beyond the first cells may look
+        different.
+        """
         if row < len(self.start):
             return self.start[row]
         for chunk in self._chunks:
@@ -216,7 +222,7 @@ class Table:
         return (r.cells[:width] for r in records(self.path, self.dialect) if r.line in lines)
 
     def index(self, column: str) -> int:
-        """Return the position of a column given by name or, if none has that name, by number.
+        """Return the position of a column given by name, or by number if no column has that name.
 
         Raises:
             DataFormatError: there is no such column.
@@ -319,10 +325,10 @@ def read_table(
 
 
 def _refuse_large(path: Path, delimiter: str) -> None:
-    """Refuse a file that would take twice the limit as numbers alone, estimated from the first
-    rows.
+    """Raise an error for a file that would take twice the limit as numbers alone.
 
-    The memory of other files is counted while they are read.
+    The size is estimated from the first rows. The memory of smaller files is counted while they are
+    read.
     """
     with reading(path), opened(path) as file:
         size = size_of(file)
@@ -351,7 +357,8 @@ def kept_table(
     date_order: str = "auto",
     limit: int | None = None,
 ) -> Table:
-    """Return the table of `read_table`. Keep the last tables, because options change more often.
+    """Return the table of `read_table`, from a cache of the last tables, because options change
+    often.
 
     A table with fewer rows than its limit is complete.
     """
@@ -394,13 +401,13 @@ def _trimmed(table: Table) -> Table:
 
 
 def _needs_comma(column: TableColumn) -> bool:
-    """Return whether a column has only decimal commas."""
+    """Return whether a column has numbers with a decimal comma, and none with a decimal point."""
     evidence = [decimal_evidence(text) for text in column.texts if "," in text]
     return 1 in evidence and -1 not in evidence and len(evidence) * 2 >= len(column.texts)
 
 
 def _decimal(dialect: Dialect, rows: list[Record]) -> str:
-    """Return the mark before fractions that most cells need."""
+    """Return the decimal mark that most cells need."""
     cells = [cell for row in rows for cell in row.cells if "," in cell or "." in cell]
     balance = sum(map(decimal_evidence, cells))
     if balance:
@@ -430,7 +437,9 @@ def _header(
 
 
 def _is_header(top: tuple[str, ...], below: tuple[str, ...]) -> bool:
-    """Return whether no cell is a number or date, or a text stands above a number."""
+    """Return whether the first row is a header: it has no number or date, or a text above a
+    number.
+    """
     valued = [_is_value(cell) for cell in top]
     if not any(valued):
         return True
@@ -492,7 +501,7 @@ def _fill(
 
 
 def _fitted(path: Path, row: Record, width: int) -> tuple[str, ...]:
-    """Return the cells of a row, without empty cells behind the last column."""
+    """Return the cells of a row, without empty cells beyond the last column."""
     cells = row.cells
     while len(cells) > width and cells[-1] == "":
         cells = cells[:-1]
@@ -505,7 +514,7 @@ def _fitted(path: Path, row: Record, width: int) -> tuple[str, ...]:
 
 
 def _without_comments(table: Table, doubtful: list[int]) -> Table:
-    """Remove rows that begin with #: they are comments if the first column is numeric."""
+    """Remove doubtful rows that begin with #; they are comments if the first column is numeric."""
     if not doubtful or table.columns[0].kind not in ("number", "integer", "date"):
         return table
     kept = np.delete(np.arange(len(table)), doubtful)

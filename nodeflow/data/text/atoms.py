@@ -48,14 +48,14 @@ class Atoms:
 
 
 def split_text(text: str, unit: str) -> list[str]:
-    """Return the parts of a text."""
+    """Return the parts of a text: characters, words and marks, or pieces, by ``unit``."""
     return list(text) if unit == CHARACTERS else _PATTERNS[unit].findall(text)
 
 
 def read_chunks(path: Path) -> Iterator[str]:
-    """Yield a text file in pieces that end with a line, if lines are not very long.
+    r"""Yield a text file in pieces that end at line ends, unless lines are very long.
 
-    Line ends become ``\\n``.
+    Line ends become ``\n``.
 
     Raises:
         DataFormatError: the file is not text.
@@ -85,7 +85,7 @@ def text_start(path: Path) -> str:
 
 
 def as_lines(chunks: Iterable[str]) -> Iterator[str]:
-    """Yield a text as lines, none of them empty, with a line end before the first."""
+    """Yield a text as lines; skip empty ones, and begin with a line end."""
     last = ""
     for chunk in chunks:
         kept = re.sub(r"\s*\n\s*", NEWLINE, chunk)
@@ -101,7 +101,7 @@ def as_lines(chunks: Iterable[str]) -> Iterator[str]:
 
 
 def read_atoms(chunks: Iterable[str], unit: str, *, lower_case: bool, path: Path) -> Atoms:
-    """Return the parts of a text.
+    """Return the parts of a text, numbered.
 
     Raises:
         ReadRefused: it has so many different words that they take more memory than the limit.
@@ -121,8 +121,8 @@ def _number_characters(text: str, _: str, known: dict[str, int], table: np.ndarr
     """Return the numbers of characters.
 
     Args:
-        known: the number of each character so far; new ones are added.
-        table: the same by code point; -1 for characters that are not known.
+        known: the number of each character so far; new characters are added.
+        table: the same numbers by code point; -1 for unknown characters.
     """
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
     if (table[points] < 0).any():

@@ -1,7 +1,7 @@
 """Byte pairs: tokens that are frequent sequences of bytes, after Sennrich and others, 2016.
 
 A text is cut into pieces (words with the space before them, marks, line ends). Inside a piece, the
-learned pair that comes first is joined, until no learned pair is left. So every text has tokens,
+pair that was learned first is joined, until no learned pair is left. So every text has tokens,
 and none is unknown. An integration learns the pairs; joining them needs no other software.
 """
 
@@ -27,7 +27,7 @@ _BYTES = {letter: byte for byte, letter in enumerate(LETTERS)}
 
 
 def letters_of(text: str) -> str:
-    """Return the letters of a text's UTF-8 bytes."""
+    """Return a visible character for each byte of a text's UTF-8."""
     return "".join(LETTERS[byte] for byte in text.encode("utf-8", "replace"))
 
 
@@ -44,9 +44,9 @@ def join_pairs(piece: str, ranks: Mapping[str, int]) -> list[str]:
     """Return the tokens of one piece.
 
     Args:
-        piece: the letters of its bytes.
-        ranks: the position of each learned token. A lower one is joined first, and of equal ones
-            the leftmost.
+        piece: the visible characters of its bytes (`letters_of`).
+        ranks: the position of each learned token. The pair with the lowest position is joined
+            first; of equal ones, the leftmost.
     """
     parts = list(piece)
     while len(parts) > 1:

@@ -48,7 +48,7 @@ class GrowingArray:
             ) from error
 
     def array(self) -> np.ndarray:
-        """Return all numbers, read-only; those in a file are mapped into memory."""
+        """Return all numbers, read-only; numbers in a file are mapped into memory."""
         if self._file is not None:
             self._file.flush()
             return np.memmap(self._file, self.dtype, "r")

@@ -1,4 +1,4 @@
-"""What a graph that writes text needs to know about its data set."""
+"""Facts about a text data set that a graph needs to generate text."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from nodeflow.data.text.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class TextFacts:
-    """The form of a text's windows.
+    """The vocabulary and the windows of a text data set.
 
     Attributes:
         vocabulary: the tokens by number.
         window: the number of tokens in a window.
-        by_line: whether every line is a text of its own: a window then begins with line ends.
+        by_line: whether every line is a separate text, so that a window begins with line ends.
     """
 
     vocabulary: Vocabulary

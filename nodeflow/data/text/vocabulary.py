@@ -1,4 +1,4 @@
-"""The tokens of a text by number, and text from numbers."""
+"""The vocabulary of a text: conversion of text to token numbers and back."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class Vocabulary:
 
     @property
     def has_unknown(self) -> bool:
-        """Whether a text may have unknown tokens."""
+        """True if a text may have unknown tokens."""
         return self.unit != BYTE_PAIRS
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """A name to show for each number, such as ``\\n`` for a line end."""
+        r"""A displayed name for each number, such as ``\n`` for a line end."""
         if self.unit == BYTE_PAIRS:
             return tuple(_shown(bytes_of(token)) for token in (*LETTERS, *self.tokens))
         unknown = "�" if self.unit == CHARACTERS else "<unknown>"
@@ -78,7 +78,7 @@ class Vocabulary:
         return {token: rank for rank, token in enumerate(self.tokens)}
 
     def numbers_of(self, part: str) -> list[int]:
-        """Return the numbers of one part of a text (see ``atoms``)."""
+        """Return the token numbers of one part of a text (see ``atoms``)."""
         if self.unit == BYTE_PAIRS:
             return [self._numbers[t] for t in join_pairs(letters_of(part), self._ranks)]
         return [self._numbers.get(part, UNKNOWN)]
@@ -90,7 +90,7 @@ class Vocabulary:
         return np.array([n for part in parts for n in self.numbers_of(part)], np.int64)
 
     def decode(self, numbers: Iterable[int]) -> str:
-        """Return the text of tokens.
+        """Return the text for token numbers.
 
         Words are joined by spaces, but not before marks such as a comma.
         """
@@ -106,7 +106,7 @@ class Vocabulary:
 
 
 class Writer:
-    """Text from tokens, one by one.
+    """A converter of tokens to text, one token at a time.
 
     A character of several bytes appears with its last byte.
     """
@@ -136,7 +136,7 @@ class Writer:
         return token if joins else f" {token}"
 
     def end(self) -> str:
-        """Return the text of bytes that no further token completes."""
+        """Return the text for bytes of an incomplete character at the end."""
         return self._bytes.decode(b"", final=True)
 
 
@@ -147,11 +147,11 @@ def learn_vocabulary(
 
     Args:
         counts: how often each part occurs.
-        most: the largest number of tokens, with the one for unknown tokens.
+        most: the largest number of tokens, including the one for unknown tokens.
         needed: a part that is in the vocabulary in any case.
 
     Raises:
-        SoftwareMissing, NotOffered: nothing here learns byte pairs.
+        SoftwareMissing, NotOffered: no installed integration learns byte pairs.
     """
     if unit == BYTE_PAIRS:
         return Vocabulary(unit, tuple(learn_pairs(counts, most - BYTES)), lower_case)
@@ -160,7 +160,7 @@ def learn_vocabulary(
 
 
 def _shown(content: bytes) -> str:
-    """Return a name for bytes."""
+    """Return a displayed name for a token's bytes."""
     try:
         text = content.decode()
     except UnicodeDecodeError:

@@ -21,9 +21,9 @@ class Windows:
         numbers: the tokens of the text.
         width: tokens of a window.
         first: the position of a window's first token, relative to its first target.
-        ends: the positions of line ends, if no window crosses them; None if windows may. The text
-            then begins with a line end. Places before or after the line hold line ends.
-        again: returns this reader in another process.
+        ends: the positions of line ends, if no window may cross them; else None. The text then
+            begins with a line end, and positions of a window outside its line hold line ends.
+        again: a function that returns this reader in another process.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Builds the content of a card from a node: ports, types, problems, value."""
+"""The content of a card, built from a node: ports, types, problems, value."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ class _Sides(NamedTuple):
 class CardBuilder:
     """A builder of card contents; a card is the box that represents a node on the canvas.
 
-    Besides the document, it keeps what cards show but files do not contain: the current value and
-    the run state of each node, by node id.
+    It keeps what cards show in addition to the document: the current value and the run state of
+    each node, by node id.
     """
 
     def __init__(self, document: Document, analysis: Analysis) -> None:
@@ -124,7 +124,7 @@ class CardBuilder:
         self.views.update(values)
 
     def _value(self, node_id: str) -> tuple[Any, int]:
-        """Return a node's shown value (its view or else its value) and the serial number."""
+        """Return the value that a node shows, a view or a preview, with its serial number."""
         record = self.document.nodes.get(node_id)
         view = view_of(record) if record is not None and record.extra else None
         if view is None:
@@ -230,7 +230,9 @@ class CardBuilder:
         return f"Iteration {number} of 0–{count - 1}" if number < count - 1 else ""
 
     def _sharing(self, record: NodeRecord, sides: _Sides) -> str:
-        """Return the subtitle of a card; of a node that shares weights, with their owner."""
+        """Return the subtitle of a card; for a node that shares weights, name the owner of the
+        weights.
+        """
         if not share_of(record):
             return sides.subtitle
         owner = owner_of(self.document, record)
@@ -392,7 +394,9 @@ def _is_short_list(value: Any) -> bool:
 
 
 def _bare(value: object) -> str:
-    """Format an attribute's value without the attribute's name; a list of sizes becomes `3×3`."""
+    """Return an attribute's value as text without the attribute's name; a list of sizes becomes
+    `3×3`.
+    """
     if isinstance(value, (list, tuple)):
         return "×".join(map(str, value))
     return str(value)

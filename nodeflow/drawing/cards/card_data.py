@@ -1,7 +1,7 @@
 """The content of a node's card as immutable data, and its geometry.
 
-Nothing here paints. A card's key is its content, so that equal cards are painted once; sizes and
-port positions follow from the content alone, so that layout, hit testing and export agree.
+This module does not paint. A card's key is its content, so that equal cards are painted once. Sizes
+and port positions depend only on the content, so that layout, hit testing and export agree.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class CardData:
     ``stops``: it has a breakpoint; ``is_plotted``: a training plots it; ``bounds``: the bounds of
     its values as text; ``is_overridden``: its value is overridden. The window paints the signs of
     these four over the card. ``form`` is card, title (collapsed) or dot (on a wire). ``passes`` are
-    pairs of an input and an output that a bypassed node joins.
+    pairs of an input and an output that a bypassed node connects.
     """
 
     title: str
@@ -99,7 +99,7 @@ class CardData:
 
     @cached_property
     def key(self) -> tuple:
-        """The content without the value, which its serial number represents."""
+        """The content of the card, with a serial number in place of the value."""
         return (
             self.title,
             self.subtitle,
@@ -127,7 +127,9 @@ class CardData:
         return rest and self.value_height == other.value_height
 
     def showing(self, value: Any, serial: int, status: str) -> CardData:
-        """Return the card with another value or state, fast, because thousands change at once."""
+        """Return a copy of the card with another value or state; fast, because thousands change
+        at once.
+        """
         other = object.__new__(CardData)
         other.__dict__.update(self.__dict__, value=value, value_serial=serial, status=status)
         for made in ("key", "_hash"):
@@ -165,7 +167,9 @@ class CardData:
         return texts.wrap(self.problem, texts.CAPTION, self.width - 42, 3)
 
     def legible_problem(self, style: texts.Style) -> tuple[str, ...]:
-        """Return the problem in as many lines as there is room for, in a perhaps larger style."""
+        """Return the problem as lines of text, as many as fit; the style may be larger than
+        usual.
+        """
         lines = self.problem_lines
         return texts.wrap(self.problem, style, self.width - 42, len(lines)) if lines else ()
 
@@ -187,7 +191,7 @@ class CardData:
         return self.height - self.value_height + (room if self.value_height else 0.0)
 
     def port_y(self, index: int, side: str) -> float:
-        """Return the place below the card's top of a port of a side (``in``, ``out``)."""
+        """Return the distance of a port from the card's top; the side is ``in`` or ``out``."""
         if self.form == CARD_FORM:
             return row_y(index)
         count = len(self.inputs if side == "in" else self.outputs)
@@ -195,7 +199,7 @@ class CardData:
 
 
 def row_y(index: int) -> float:
-    """Return the position of the index-th port of either side, below the card's top."""
+    """Return the distance of the index-th port of either side from the card's top."""
     return HEADER + ROW * index + ROW / 2
 
 

@@ -1,4 +1,4 @@
-"""Draws a card as shapes, with its top left corner at the origin.
+"""The drawing of a card as shapes, with its top left corner at the origin.
 
 The canvas paints the same card faster with Qt (`ui.canvas.paint.card_painter`); a test compares
 both.
@@ -206,7 +206,9 @@ def _draw_dot(sheet: Shapes, card: CardData) -> None:
 def _port_shape(
     port: PortData, x: float, y: float, radius: float, fill: Ink, pen: Pen | None
 ) -> Shape:
-    """Return the outline of a port by its dtype, so that shape repeats the colour's meaning."""
+    """Return the outline of a port; its form shows the kind of its dtype, in addition to its
+    color.
+    """
     if port.dtype == "bool":
         reach = radius * 1.2
         return Path(f"M{x:g} {y - reach:g}l{reach:g} {reach:g}l{-reach:g} {reach:g}"
@@ -221,7 +223,7 @@ def _port_shape(
 
 
 def _draw_signs(sheet: Shapes, card: CardData) -> None:
-    """Draw the signs of breakpoints, plots and bounds on the corners."""
+    """Draw the signs of breakpoints, plots and bounds at the corners of a card."""
     r = SIGN_RADIUS
     edge = Pen(Ink("canvas"), r / 4)
     if card.stops:

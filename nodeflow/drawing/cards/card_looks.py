@@ -1,4 +1,6 @@
-"""The looks of cards, shared by the canvas and by drawings: radii, colours and icons by state."""
+"""The appearance of cards, shared by the canvas and by drawings: radii, colors and icons by
+state.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inactive nodes: those that do not run because a node they need is muted."""
+"""Inactive nodes: nodes that do not run because a node that they need is muted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nodeflow.document.model.records import Change
 
 
 class InactiveNodes:
-    """The ids of the inactive nodes, updated edit by edit, without the muted nodes themselves."""
+    """The ids of the inactive nodes, except the muted nodes, kept up to date edit by edit."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -17,7 +17,7 @@ class InactiveNodes:
         self.ids: set[str] = self._find()
 
     def follow(self, change: Change) -> set[str]:
-        """Apply a change. Return the nodes that it makes inactive or active."""
+        """Apply a change, and return the nodes that became inactive or active."""
         for edit in change.of("node"):
             self._muted.discard(edit.key)
             if edit.after is not None and mode_of(edit.after) == MUTED:

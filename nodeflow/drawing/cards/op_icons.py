@@ -172,9 +172,9 @@ _SIZES = {1: 20.0, 2: 14.5, 3: 11.0}
 
 
 def glyph_of(op: str, side: float, scale: float = 1.0) -> tuple[str, texts.Style] | None:
-    """Return an op's glyph and its style in a square of this side.
+    """Return the glyph of an op, and the style in which it fits a square of this side.
 
-    Return None for an icon: if the op has no glyph, or a legible one is too large for the square.
+    Return None to draw an icon instead: if the op has no glyph, or a legible glyph is too large.
 
     Args:
         scale: pixels of the screen per unit of the side.

@@ -1,4 +1,4 @@
-"""Draws the value of a node: a number, a small table, or a picture with its range and mean.
+"""The drawing of a node's value: a number, a small table, or a picture with its range and mean.
 
 Reads ``nodeflow.host.protocol.Preview`` objects: ``kind`` (scalar, table, image, images, maps,
 heatmap, summary, text, error, deferred), ``text``, ``array``, ``dtype``, ``shape``, ``minimum``,
@@ -128,7 +128,9 @@ def far_area(
 
 
 def draw_far(sheet: Sheet, area: Rect, preview: Any) -> None:
-    """Draw a value large enough for a zoomed-out card: the number, or pictures alone."""
+    """Draw a value so large that it can be read on a zoomed-out card: a number, or only
+    pictures.
+    """
     if preview.kind == "view":
         draw_shown(sheet.noted("", is_small=True), area, preview)
         return
@@ -153,13 +155,13 @@ def draw_far(sheet: Sheet, area: Rect, preview: Any) -> None:
 
 
 def _is_number(preview: Any) -> bool:
-    """Return whether a value is a single number, also as the only element of a table."""
+    """Return whether a value is a single number, possibly as the only element of a table."""
     kind = getattr(preview, "kind", None)
     return kind == "scalar" or (kind == "table" and preview.array.size == 1)
 
 
 def _shorter(preview: Any) -> tuple[str, ...]:
-    """Return a number with fewer and fewer digits."""
+    """Return the texts of a number with decreasing numbers of digits."""
     if preview.array is None:
         return (preview.text,)
     return tuple(number(preview.array.item(), digits) for digits in (3, 2, 1))
@@ -198,7 +200,7 @@ def _draw_scalar(sheet: Sheet, rect: Rect, preview: Any) -> None:
 def beside(
     number: str, words: str, room: float, scale: float = 1.0
 ) -> tuple[str, texts.Style, str]:
-    """Return a number, its style, and the words at its right, dropped if there is no room."""
+    """Return a number, its style, and the words to its right, or no words if there is no room."""
     caption = texts.legible(texts.CAPTION, scale)
     left = room - texts.width(words, caption) - 6 if words else room
     shown, style = fitting(number, left, scale)
@@ -206,7 +208,7 @@ def beside(
 
 
 def fitting(number: str, room: float, scale: float = 1.0) -> tuple[str, texts.Style]:
-    """Return a number and a style in which it fits uncut, because a cut number misleads."""
+    """Return a number and a style in which it fits completely, because a cut number misleads."""
     known = (texts.VALUE, texts.SMALL_VALUE, texts.TABLE)
     styles = [texts.legible(style, scale) for style in known]
     style = next((style for style in styles if texts.width(number, style) <= room), styles[-1])
@@ -269,7 +271,9 @@ def _draw_table(sheet: Sheet, rect: Rect, preview: Any) -> None:
 def _cells(
     grid: np.ndarray, room: float, style: texts.Style = texts.TABLE
 ) -> tuple[list[list[str]], float]:
-    """Return a table's numbers with as many digits as fit into a cell, and the largest width."""
+    """Return the texts of a table's numbers, with as many digits as fit into a cell, and their
+    largest width.
+    """
     shown: list[list[str]] = []
     widest = 0.0
     for digits in (3, 2, 1):
@@ -328,7 +332,7 @@ def _draw_images(sheet: Sheet, rect: Rect, preview: Any) -> None:
 
 
 def _draw_one_line(sheet: Sheet, rect: Rect, y: float, preview: Any) -> None:
-    """Draw range and mean beneath pictures, the baseline at ``y``."""
+    """Draw range and mean in one line below pictures, with the baseline at ``y``."""
     style, room = sheet.legible(texts.CAPTION), rect.width - 2 * PAD
     lines = [_one_line(preview, digits, most) for most in (3, 2, 1) for digits in (3, 2)]
     line = next((line for line in lines if texts.width(line, style) <= room), "")
@@ -369,7 +373,9 @@ def _draw_grid(sheet: Sheet, area: Rect, preview: Any, most_rows: int = 0) -> No
 
 
 def grid_of(count: int, aspect: float, width: float, height: float) -> tuple[int, int, float]:
-    """Return columns, rows and height of each of ``count`` pictures, as large as fits."""
+    """Return the columns, the rows and the height of each of ``count`` pictures, as large as
+    they fit.
+    """
     best = (1, 1, 0.0)
     for rows in range(1, max(1, count) + 1):
         columns = -(-count // rows)
@@ -406,7 +412,7 @@ _DRAWERS = {
 
 
 def facts(preview: Any, digits: int = 3) -> list[tuple[str, str]]:
-    """Return names and texts of shape, range and mean."""
+    """Return the names and texts of a value's shape, range and mean."""
     found = [("shape", "×".join(str(d) for d in preview.shape) or "scalar")]
     for name, label in (("minimum", "min"), ("maximum", "max"), ("mean", "mean")):
         value = getattr(preview, name, None)
@@ -416,7 +422,7 @@ def facts(preview: Any, digits: int = 3) -> list[tuple[str, str]]:
 
 
 def _one_line(preview: Any, digits: int, most: int) -> str:
-    """Return range and mean, at most so many figures, in one line."""
+    """Return range and mean in one line, with at most ``most`` figures."""
     return "  ".join(f"{name} {value}" for name, value in facts(preview, digits)[1 : 1 + most])
 
 
@@ -435,7 +441,7 @@ def _table_lines(array: np.ndarray) -> int:
 
 
 def _fit(aspect: float, box: Rect) -> Rect:
-    """Return the largest rectangle of limited ``aspect`` (width / height) at ``box``'s left."""
+    """Return the largest rectangle with this aspect ratio, within limits, at the left of a box."""
     aspect = min(max(aspect, 0.25), 4.0)
     width = min(box.width, box.height * aspect)
     height = width / aspect
@@ -449,7 +455,7 @@ def _draw_image(sheet: Sheet, rect: Rect, array: np.ndarray, preview: Any) -> No
 
 
 def _pixels(array: np.ndarray, preview: Any, palette: Palette) -> np.ndarray:
-    """Return the colours of a preview: the image's own, or heat colours for maps of values."""
+    """Return the colors of a preview: those of an image, or a color scale for maps of values."""
     if preview.kind in ("heatmap", "maps"):
         limits = preview.limits or (preview.minimum, preview.maximum)
         return heat_pixels(array, HeatScale.of(*limits), palette)

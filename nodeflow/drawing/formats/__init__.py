@@ -1,1 +1,1 @@
-"""Drawings as files and pages: SVG, HTML, notebooks."""
+"""Drawings written as files and pages: SVG, HTML, notebooks."""

@@ -1,4 +1,6 @@
-"""Draws a document into a file without Qt: a picture in SVG that carries the graph."""
+"""The drawing of a document written as an SVG file, without Qt; the file also contains the
+graph.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ def svg_file(
         theme: ``light`` or ``dark``.
         values: previews by node name, to be shown in the nodes.
         views: contents of views on nodes, by node name.
-        analysis: an analysis that knows more than the document.
+        analysis: an analysis that knows types which the document alone does not determine.
     """
     drawing = draw_graph(document, analysis, values, views)
     svg = graph_svg(drawing, PALETTES[theme])

@@ -1,8 +1,8 @@
-"""Writes a page that carries a graph: one HTML file that works offline and computes nothing.
+"""The page of a graph: one HTML file that works offline and computes nothing.
 
-The page has the drawing as inline SVG, the facts about nodes as JSON, and the graph itself, which
-its reader can save as a file for nodeflow. Its script and style are `resources/page`. A content
-security policy allows this script alone, and nothing from the network.
+The page has the drawing as inline SVG, the facts about nodes as JSON, and the graph, which the
+reader can save as a file for nodeflow. Its script and style are in `resources/page`. A content
+security policy allows only this script, and nothing from the network.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _PAGE_ROLES = (
 
 @dataclass
 class _Scope:
-    """A drawn graph: the whole, or the inside of a group."""
+    """A drawn graph of the page: the whole graph, or the inside of a group."""
 
     title: str
     parent: int | None
@@ -94,8 +94,8 @@ def page_file(
         theme: ``light`` or ``dark``; None for the theme that the reader's system prefers.
         values: previews by node name, to be shown in the nodes.
         views: contents of views on nodes, by node name.
-        analysis: an analysis that knows more than the document.
-        recording: a run of the document, whose last step takes the place of values and views.
+        analysis: an analysis that knows types which the document alone does not determine.
+        recording: a run of the document, whose last step replaces values and views.
     """
     steps = recording.steps if recording is not None else ()
     if steps:
@@ -177,7 +177,7 @@ def _scopes(
     views: Mapping[str, ViewValue],
     steps: Sequence[RecordedStep] = (),
 ) -> list[_Scope]:
-    """Draw the graph and the inside of each group, and link the groups to their insides."""
+    """Draw the graph and the inside of each group, with a link from each group to its inside."""
     scopes: list[_Scope] = []
     shared: dict[str, int] = {}
     waiting: list[tuple[Document, Analysis, str, int | None, Facts | None, str]] = [
@@ -217,7 +217,7 @@ def _data(scope: _Scope) -> Facts:
 
 
 def _world(writer: _PageWriter, index: int, scope: _Scope) -> str:
-    """Return a scope's drawing; all but the first are hidden."""
+    """Return the drawing of a scope; all scopes except the first are hidden."""
     writer.scope, writer.cards = index, scope.cards
     area = scope.drawing.area
     size = f'width="{area.width:.0f}" height="{area.height:.0f}"'
@@ -233,15 +233,15 @@ def _world(writer: _PageWriter, index: int, scope: _Scope) -> str:
 
 
 class _PageWriter(SvgWriter):
-    """A writer of shapes whose colours are variables of the page's style.
+    """A writer of shapes whose colors are CSS variables of the page.
 
     Attributes:
         roles: the used roles with the names of their variables.
-        rules: the used looks with the names of their classes.
-        scope: the number of the graph that is written.
+        rules: the used styles with the names of their classes.
+        scope: the number of the graph that is being written.
         cards: the cards of that graph in each step of a recording.
         slots: the places that change from step to step.
-        in_both_themes: whether pictures have the colours of both themes, or of the light one.
+        in_both_themes: whether pictures have the colors of both themes, or of the light one.
     """
 
     def __init__(self, pictures: int, room: int = PICTURES) -> None:
@@ -269,7 +269,9 @@ class _PageWriter(SvgWriter):
         return "".join(f" {n}={v}" if _BARE.fullmatch(v) else f' {n}="{v}"' for n, v in pairs)
 
     def looks(self, style: Style) -> str:
-        """Return the class that has these looks, because most elements share theirs."""
+        """Return the CSS class for a style; a class saves space, because most elements share
+        their style.
+        """
         rules = ";".join(f"{name}:{value}" for name, value in style.items())
         # the space keeps the slash of an empty element out of the value
         return f" class={self.rules.setdefault(rules, f'k{len(self.rules)}')} "
@@ -306,7 +308,7 @@ class _PageWriter(SvgWriter):
         return self.slots.drawn(card_shapes(cards)) if cards else self.shapes(node.shapes)
 
     def _far(self, node: DrawnNode) -> str:
-        """Return a card for small scales: its colour and its name, as large as it fits."""
+        """Return a card for small scales: its color, and its name as large as it fits."""
         sheet, card = Shapes(), node.card
         ground = Ink(mixed("raised", f"category:{card.category}", 0.2))
         sheet.add(Box(Rect(0, 0, card.width, card.height), ground, radius=RADIUS))
@@ -319,7 +321,7 @@ class _PageWriter(SvgWriter):
 
 
 def _chosen(count: int, most: int) -> np.ndarray:
-    """Return the rows of a picture that a smaller one shows."""
+    """Return the indices of the picture's rows that a smaller picture keeps."""
     shown = min(count, most)
     return ((np.arange(shown) + 0.5) * count / shown).astype(np.intp)
 
@@ -329,7 +331,7 @@ def _pictures(drawing: Drawing) -> int:
 
 
 def _colors(roles: Mapping[str, str]) -> str:
-    """Return the variables of both themes."""
+    """Return the CSS variables of the colors in both themes."""
 
     def of(palette: Palette, shown: str, other: str) -> str:
         pairs = ";".join(f"--{name}:{palette.hex(role)}" for role, name in roles.items())
@@ -344,7 +346,7 @@ def _colors(roles: Mapping[str, str]) -> str:
 
 
 def _in_script(data: object) -> str:
-    """Return JSON that cannot end the script element that holds it."""
+    """Return data as JSON that cannot end the script element around it."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

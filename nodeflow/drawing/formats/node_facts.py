@@ -23,7 +23,8 @@ Facts = dict[str, Any]
 
 
 def node_facts(document: Document, node: DrawnNode) -> Facts:
-    """Return what a page says about a node; every text is shortened and without control characters.
+    """Return the facts that a page shows about a node; texts are shortened, without control
+    characters.
 
     Args:
         document: the graph, or the inside of a subgraph, that holds the node.
@@ -46,7 +47,7 @@ def node_facts(document: Document, node: DrawnNode) -> Facts:
 
 
 def value_facts(preview: Any | None) -> Facts:
-    """Return what a page says about the value of a node."""
+    """Return the facts that a page shows about the value of a node."""
     return {"value": _said(value_preview.plain_text(preview)), "figures": _figures(preview)}
 
 

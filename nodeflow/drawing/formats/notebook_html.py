@@ -1,4 +1,4 @@
-"""Objects as HTML for notebooks: small, without scripts and without a network."""
+"""HTML of objects for notebooks: small, without scripts and without network access."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def html_of(shown: object) -> str | None:
 
 
 def graph_html(graph: Graph) -> str:
-    """Return the drawing of a graph; of a large graph, and one that no file can hold, its ops."""
+    """Return the drawing of a graph; if it is large or no file can hold it, return a table of
+    its ops.
+    """
     try:
         document = from_graph(graph) if len(graph.nodes) <= MOST_NODES else None
     except NodeflowError:

@@ -1,8 +1,8 @@
 """The window's process for recorded pages: ``python -m nodeflow.drawing.formats.page_process``.
 
-Its input is one pickled request of `page_requests`. Its output is a pickled pair of the finished
-and all steps now and then, and at last the pickled answer or error. It computes up to 60 steps of a
-run again, in a process of its own because the user can end it at any time.
+Its input is one pickled request of `page_requests`. Its output is a pickled pair (finished steps,
+all steps) from time to time, and finally the pickled answer or error. It computes up to 60 steps of
+a run again. It is a separate process, so that the user can end it at any time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Report = Callable[[int, int], None]
 
 @singledispatch
 def answer(request: Request, report: Report) -> Answer:
-    """Do what a request asks.
+    """Return the answer to a request.
 
     Raises:
         NodeflowError: the run is gone or damaged, or a step fails.
@@ -44,7 +44,7 @@ def answer(request: Request, report: Report) -> Answer:
 
 @answer.register
 def _estimate(request: EstimatePage, report: Report) -> PageEstimate:
-    """Draw the first and the last step in place of all steps between them."""
+    """Estimate the size of a page by drawing the first and the last step, instead of all steps."""
     recording = _recorded(request.run, 2)
     count = 0
     if recording.steps:

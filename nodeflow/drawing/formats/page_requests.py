@@ -1,4 +1,4 @@
-"""What the window asks of the process that draws pages of recordings, and its answers."""
+"""The window's requests to the process that draws pages of recordings, and the answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EstimatePage:
-    """Tell the size of the page of a run, without all of its steps; answered by `PageEstimate`."""
+    """A request for the size of a run's page, without drawing all its steps. Answer:
+    `PageEstimate`.
+    """
 
     run: str
 
@@ -18,7 +20,7 @@ class PageEstimate:
 
     Attributes:
         size: bytes of the page.
-        steps: the number of steps on the page; 0 if it has the curves alone.
+        steps: the number of steps on the page; 0 if it has only the curves.
         notices: facts that its readers have to know.
     """
 
@@ -29,7 +31,7 @@ class PageEstimate:
 
 @dataclass(frozen=True)
 class DrawPage:
-    """Draw the page of a run; answered by `DrawnPage`."""
+    """A request for the page of a run. Answer: `DrawnPage`."""
 
     run: str
     title: str

@@ -1,7 +1,7 @@
-"""The recording of a run on a page: what changes from step to step, and the curves.
+"""The recording of a run on a page: the contents that change from step to step, and the curves.
 
-All steps are drawn when the page is written. What is the same in every step is written once; the
-rest is in a ``template`` element for each step, and the script of the page puts it into its places.
+All steps are drawn when the page is written. Contents that are equal in all steps are written once.
+All others are in a ``template`` element for each step, from which the page's script copies them.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class Slots:
         self.contents: list[list[str]] = []
 
     def drawn(self, steps: Sequence[Sequence[Shape]]) -> str:
-        """Return one drawing for all steps, with the last step shown."""
+        """Return one drawing for all steps. It shows the last step; the parts that change are
+        slots.
+        """
         texts = [[self._writer.shape(shape) for shape in shapes] for shapes in steps]
         if len({len(shapes) for shapes in texts}) > 1:
             return self._slot(["".join(shapes) for shapes in texts])
@@ -71,7 +73,7 @@ class Slots:
         return f"<g id=slot{len(self.contents) - 1}>{contents[-1]}</g>"
 
     def templates(self, steps: int) -> str:
-        """Return the contents of all places as one inert element for each step."""
+        """Return the contents of all slots as one inert element for each step."""
         return "".join(
             f"<template id=step{step}><svg>"
             + "".join(f"<g data-slot={i}>{c[step]}</g>" for i, c in enumerate(self.contents))
@@ -87,7 +89,7 @@ def recorded_cards(
     steps: Sequence[RecordedStep],
     prefix: str,
 ) -> Cards:
-    """Return the cards of a graph in each step, of the size in the drawing.
+    """Return the cards of a graph in each step, with the same size as in the drawing.
 
     Args:
         prefix: the prefix of the names of the graph's nodes in the recording.
@@ -111,7 +113,7 @@ def card_shapes(cards: Sequence[CardData]) -> list[list[Shape]]:
 
 
 def recorded_facts(cards: Cards) -> dict[str, list[dict[str, Any]]]:
-    """Return the value of each node in words in each step, of the nodes where it changes."""
+    """Return, for each node whose value changes, the value in words in each step."""
     found = {}
     for node_id, each in cards.items():
         facts = [value_facts(card.value) for card in each]
@@ -146,7 +148,7 @@ _CONTROLS = """<div id="player">
 
 
 def recording_data(recording: Recording, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the script of the page knows about a recording.
+    """Return the data about a recording that the page's script reads.
 
     Args:
         facts: the result of `recorded_facts` for each drawn graph.
@@ -201,7 +203,7 @@ class _Curves:
 
     @property
     def place(self) -> list[float]:
-        """The left and right edge of the chart in its picture, and their steps."""
+        """The left and right edge of the chart in its picture, and the steps at these edges."""
         area, extent = self.chart.area, self.chart.extent
         return [round(area.left, 1), round(area.right, 1), extent[0], extent[1]]
 
@@ -261,7 +263,7 @@ def _charts(recording: Recording) -> list[_Curves]:
 
 
 def _drawn(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """Return at most `MOST_POINTS` steps and finite values: the means of equal parts."""
+    """Return at most `MOST_POINTS` steps and finite values of a curve: the means of equal parts."""
     keep = np.isfinite(curve.values)
     steps, values = curve.step[keep].astype(float), curve.values[keep]
     if len(values) <= MOST_POINTS:

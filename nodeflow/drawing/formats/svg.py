@@ -1,6 +1,6 @@
-"""Writes drawings as SVG: text as text, colours of one theme, pictures inside.
+"""Drawings written as SVG: text stays text, colors are of one theme, pictures are embedded.
 
-Texts from files are escaped here, and nowhere else.
+Texts from files are escaped only here.
 """
 
 from __future__ import annotations
@@ -108,18 +108,18 @@ class SvgWriter:
         return self._palette.hex(ink.role)
 
     def attributes(self, places: Style) -> str:
-        """Return the attributes of an element that are not its looks."""
+        """Return the attributes of an element that give its position and size."""
         return "".join(f' {name}="{value}"' for name, value in places.items())
 
     def looks(self, style: Style) -> str:
-        """Return the looks of an element as attributes."""
+        """Return the attributes of an element that give its appearance."""
         return self.attributes(style)
 
     def picture(self, shape: Picture) -> str:
         return self.image(shape, data_uri(shape.pixels(self._palette)))
 
     def image(self, shape: Picture, uri: str, kind: str = "") -> str:
-        """Return a picture; ``kind`` is its class."""
+        """Return an embedded picture; ``kind`` is its CSS class."""
         places = box(shape.rect) | {"preserveAspectRatio": "none", "xlink:href": uri}
         if not shape.smooth:
             places["image-rendering"] = "pixelated"
@@ -180,7 +180,7 @@ def _paint(shape: Box | Path) -> Inks:
 
 
 def grid(name: str, color: str) -> str:
-    """Return the pattern of the dots of the background."""
+    """Return the pattern for the dots of the background."""
     corner = f"{-GRID_DOT / 2:g}"
     square = f'<rect width="{GRID_DOT}" height="{GRID_DOT}" fill="{color}"/>'
     size = f'x="{corner}" y="{corner}" width="{GRID:g}" height="{GRID:g}"'
@@ -188,17 +188,17 @@ def grid(name: str, color: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text for the content of an element: escaped, without characters that XML forbids."""
+    """Return a text as the content of an element: escaped, without characters that XML forbids."""
     return escape(_NOT_XML.sub("\ufffd", visible(text)))
 
 
 def box(rect: Rect) -> Style:
-    """Return the place of a rectangle."""
+    """Return the position and size of a rectangle as attributes."""
     return dict(zip(("x", "y", "width", "height"), map(number, rect), strict=True))
 
 
 def rect_of(rect: Rect) -> str:
-    """Return the beginning of a rectangle's element."""
+    """Return the start of the SVG element for a rectangle."""
     return "<rect" + "".join(f' {name}="{value}"' for name, value in box(rect).items())
 
 

@@ -1,6 +1,6 @@
-"""Titles of frames as labels, from a scale on at which the strips of frames are too low for them.
+"""Labels with the titles of frames, for small scales at which the frames' title strips are too low.
 
-A label is at an edge of its frame where it covers no card. It may stick out of the frame.
+A label is at an edge of its frame, where it covers no card. It may extend beyond the frame.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Box = tuple[float, float, float, float]
 
 
 class FrameLabel(NamedTuple):
-    """A label: its frame, text and style, and its place in scene units."""
+    """A label: its frame, its text and style, and its rectangle in scene units."""
 
     frame: FrameRecord
     text: str
@@ -40,7 +40,7 @@ class FrameLabel(NamedTuple):
 def frame_labels(
     frames: Iterable[FrameRecord], cards: np.ndarray, scale: float
 ) -> list[FrameLabel]:
-    """Place the labels of frames. A frame without a free place has none.
+    """Return the labels of frames. A frame without free space gets none.
 
     Args:
         cards: (m, 4) left, top, right, bottom of all cards in scene units.
@@ -61,7 +61,9 @@ def frame_labels(
 
 
 def _free_places(frame: FrameRecord, taken: np.ndarray, scale: float) -> Iterator[FrameLabel]:
-    """Yield labels that cover nothing, the best first: whole titles, large text, top left."""
+    """Yield possible labels that cover no card, the best first: whole titles, large text, top
+    left.
+    """
     room = frame.rect[2] * scale - 2 * PAD
     for whole in (True, False):
         for style, height in STYLES:
@@ -75,7 +77,7 @@ def _free_places(frame: FrameRecord, taken: np.ndarray, scale: float) -> Iterato
 def _places(
     frame: FrameRecord, taken: np.ndarray, width: float, height: float, gap: float
 ) -> Iterator[Box]:
-    """Yield free places along the top of a frame, then along its bottom."""
+    """Yield free rectangles for a label along the top of a frame, then along its bottom."""
     left, top, right, bottom = _grown(frame, 0.0)
     last = max(left, right - width)
     starts = [left, *sorted(x for x in (taken[:, 2] + gap).tolist() if left < x < last), last]
@@ -101,7 +103,7 @@ def _grown(frame: FrameRecord, by: float) -> Box:
 
 
 def _touching(boxes: np.ndarray, box: Box) -> np.ndarray:
-    """Return (m,) whether boxes overlap a box."""
+    """Return which boxes overlap a box, bool (m,)."""
     left, top, right, bottom = box
     return (
         (boxes[:, 0] < right) & (boxes[:, 2] > left) & (boxes[:, 1] < bottom) & (boxes[:, 3] > top)

@@ -1,6 +1,7 @@
-"""The lines of a frame's note: a plain reading of its Markdown, for drawings.
+"""The lines of a frame's note: its Markdown simplified, for drawings.
 
-Headings and lists keep their form, emphasis loses its marks. There is no HTML and no picture.
+Headings and lists keep their form, and emphasis loses its marks. HTML and pictures are not
+rendered.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
 class NoteLine(NamedTuple):
-    """A line below the top of its note: baseline, indent, text, style, and the item's mark."""
+    """A line of a note: baseline below the note's top, indent, text, style, and the list item's
+    mark.
+    """
 
     y: float
     x: float

@@ -1,4 +1,4 @@
-"""Frames: order, colour, and the places of titles and notes, which wires avoid."""
+"""Frames: their order and color, and the positions of titles and notes, which wires avoid."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ APART = 10.0
 
 
 def title_style(scale: float) -> texts.Style:
-    """Return the style of titles at a scale of the view."""
+    """Return the text style of frame titles at a scale of the view."""
     size = min(max(SMALLEST, round(TITLE_PIXELS / scale)), LARGEST)
     return (size, *texts.FRAME_TITLE[1:])
 
 
 def note_style(scale: float) -> texts.Style:
-    """Return the style of notes at a scale of the view."""
+    """Return the text style of frame notes at a scale of the view."""
     size = min(max(texts.NOTE[0], round(NOTE_PIXELS / scale)), LARGEST)
     return (size, *texts.NOTE[1:])
 
 
 def obstacles(frames: Iterable[FrameRecord], cards: np.ndarray) -> np.ndarray:
-    """Return (k, 4) left, top, right, bottom of places that wires should avoid.
+    """Return areas that wires should avoid, (k, 4): left, top, right, bottom.
 
     They are titles, and notes down to the first card in their frame. ``cards``: (m, 4) in the same
     form.
@@ -100,7 +100,9 @@ _HEX, _SHORT = re.compile(r"#[0-9a-fA-F]{6}"), re.compile(r"#[0-9a-fA-F]{3}")
 
 
 def frame_role(name: str) -> str:
-    """Return the role of the colour with this name: ``#rrggbb``, a category, or the default."""
+    """Return the role of the color with this name: a color ``#rrggbb``, a category, or the
+    default.
+    """
     if _SHORT.fullmatch(name):
         return "#" + "".join(2 * digit for digit in name[1:])
     if _HEX.fullmatch(name):

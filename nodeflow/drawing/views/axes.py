@@ -30,7 +30,9 @@ class Chart:
     extent: Extent
 
     def to_sheet(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return sheet positions (n, 2) of data, clipped two area sizes beyond the edges."""
+        """Return the sheet positions (n, 2) of data, limited to two sizes of the area beyond its
+        edges.
+        """
         left, right, bottom, top = self.extent
         across = (np.asarray(x, np.float64) - left) / (right - left)
         up = (np.asarray(y, np.float64) - bottom) / (top - bottom)
@@ -115,7 +117,7 @@ def ticks(low: float, high: float, most: int) -> list[tuple[float, float]]:
 
 
 def tick_text(value: float, step: float) -> str:
-    """Return a tick's label with the decimals that the step requires."""
+    """Return the label of a tick, with as many decimals as the step requires."""
     if value == 0 or abs(value) < step * 1e-9:
         return "0"
     if step >= 1e5 or step < 1e-4:

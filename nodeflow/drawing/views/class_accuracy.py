@@ -29,7 +29,9 @@ def _rows(rect: Rect, data: ClassAccuracyData) -> tuple[float, float]:
 
 
 def draw(sheet: Sheet, rect: Rect, data: ClassAccuracyData) -> None:
-    """Draw a bar from 0 to 1 for each class: its recall, crossed by a line at its precision."""
+    """Draw, for each class, a bar from 0 to 1 for its recall, crossed by a line at its
+    precision.
+    """
     top, each = _rows(rect, data)
     names = [texts.elide(name, texts.CAPTION, 110) for name in data.names]
     wide = max((texts.width(name, texts.CAPTION) for name in names), default=0) + 10
@@ -58,7 +60,7 @@ def draw(sheet: Sheet, rect: Rect, data: ClassAccuracyData) -> None:
 
 
 def words(data: ClassAccuracyData) -> str:
-    """Return ``97.2% of 1 000 test rows right; the worst class is 5 with 93.0%``."""
+    """Return a summary: ``97.2% of 1 000 test rows right; the worst class is 5 with 93.0%``."""
     seen, right = int(data.rows.sum()), int(data.right.sum())
     text = f"{right / seen:.1%} of {count(seen)} {SPLITS[data.split].lower()} right" if seen else ""
     known = [(share, name) for share, name in zip(data.accuracy, data.names, strict=True)
@@ -74,7 +76,7 @@ def choices(data: ClassAccuracyData) -> tuple[Choice, ...]:
 
 
 def at(data: ClassAccuracyData, rect: Rect, point: Point) -> str:
-    """Return the numbers of the class under a point."""
+    """Return the numbers of the class at a point, in words."""
     top, each = _rows(rect, data)
     index = math.floor((point.y - top) / each) if each else -1
     if not 0 <= index < len(data.names):

@@ -28,7 +28,7 @@ AXES = {VALUE: "value", GRADIENT: "gradient", UPDATE: "log10 of |update| / |weig
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Return why a node has no distribution: its value is a single number."""
+    """Return the reason why a node has no distribution (a single number), or ""."""
     first = next(iter((analysis.out_types(node_id) or {}).values()), None)
     if first is not None and first.shape == ():
         return "A single number has no distribution. Use a plot instead."
@@ -68,7 +68,7 @@ def _chart(sheet: Sheet | None, rect: Rect, data: DistributionData, titled: bool
 
 
 def _image(data: DistributionData, chart: Chart, palette: Palette) -> np.ndarray:
-    """Return (bins, columns, 3) colours; each column shows the last sample up to its step."""
+    """Return colors (bins, columns, 3). Each column shows the last sample at or before its step."""
     columns = int(min(MOST_COLUMNS, max(2, chart.area.width)))
     left, right = chart.extent[:2]
     at = left + (np.arange(columns) + 0.5) / columns * (right - left)
@@ -78,7 +78,7 @@ def _image(data: DistributionData, chart: Chart, palette: Palette) -> np.ndarray
 
 
 def _table(palette: Palette) -> np.ndarray:
-    """Return (SHADES, 3) uint8 red, green, blue: from the background to a series colour."""
+    """Return a color table, uint8 (SHADES, 3), from the background to the color of a series."""
     ground, color = palette.raised, palette.hex(class_color(0).role)
     mixed = (mix_hex(ground, color, shade / (SHADES - 1) * 0.92) for shade in range(SHADES))
     return np.array([channels(color) for color in mixed], np.uint8)
@@ -112,12 +112,12 @@ def _number(data: DistributionData, value: float) -> str:
 
 
 def choices(data: DistributionData) -> tuple[Choice, ...]:
-    """Offer values, gradients or updates as the quantity to show."""
+    """Return the choice of the quantity to show: values, gradients or updates."""
     return (Choice("of", "Of", tuple((of, TITLES[of]) for of in data.choices), data.of),)
 
 
 def at(data: DistributionData, rect: Rect, point: Point) -> str:
-    """Return the step under a point with the median and the middle 80 % of its elements."""
+    """Return the step at a point in words, with the median and the middle 80 % of its elements."""
     found = _chart(None, rect, data, rect.height >= TITLED).to_data(point)
     if found is None:
         return ""

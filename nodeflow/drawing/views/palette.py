@@ -1,7 +1,7 @@
-"""Colours of classes, series and signed values that colour-blind people can distinguish.
+"""Colors of classes, series and signed values that color-blind people can distinguish.
 
-Light colours are darkened on a light background. Signed values run from blue through the background
-colour to orange.
+Light colors are darkened on a light background. Signed values run from blue through the background
+color to orange.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def point_color(index: int) -> Ink:
 
 
 def region_table(palette: Palette, count: int) -> np.ndarray:
-    """Return backgrounds of classes, unsure to sure: (count, SHADES, 3) uint8."""
+    """Return the background colors of classes by certainty, uint8 (count, SHADES, 3)."""
     return _region_table(palette.classes, palette.raised, count)
 
 

@@ -1,4 +1,4 @@
-"""The plot of values: points, lines and bars, with the data under a prediction."""
+"""The plot of values: points, lines and bars, with the data below a prediction."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STYLES = (("line", "Line"), ("scatter", "Points"), ("bars", "Bars"))
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Accept every node: a single number is plotted over the steps of a training."""
+    """Return "", because every node has a plot: a single number is plotted over training steps."""
     return ""
 
 
@@ -109,7 +109,10 @@ def _bar_step(x: np.ndarray) -> float:
 
 
 def extent_of(data: PlotData) -> Extent:
-    """Return the extent of the chart: all data, and predictions up to `REACH` data heights away."""
+    """Return the extent of the chart.
+
+    It includes all data, and predictions up to `REACH` times the data's height away.
+    """
     xs, ys, near = [], [], []
     for series in data.series:
         finite = np.isfinite(series.x) & np.isfinite(series.y)
@@ -176,7 +179,7 @@ def words(data: PlotData) -> str:
 
 
 def choices(data: PlotData) -> tuple[Choice, ...]:
-    """Offer the tensor of the x axis and the style."""
+    """Return the choices of the tensor on the x axis and of the style."""
     return (
         Choice("x", "Over", data.choices, data.x),
         Choice("style", "Drawn as", STYLES, data.style),
@@ -184,7 +187,7 @@ def choices(data: PlotData) -> tuple[Choice, ...]:
 
 
 def at(data: PlotData, rect: Rect, point: Point) -> str:
-    """Return the series and coordinates of the data point nearest to a position."""
+    """Return the series and coordinates of the data point nearest to a position, in words."""
     chart = make_chart(rect, extent_of(data), titled=rect.height >= TITLED)
     if chart.to_data(point) is None:
         return ""

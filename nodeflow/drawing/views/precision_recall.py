@@ -14,7 +14,7 @@ TITLES = ("recall", "precision")
 def draw(sheet: Sheet, rect: Rect, data: ThresholdData) -> None:
     """Draw all curves.
 
-    With one class, add the precision of random answers: its share of the rows.
+    With one class, also draw the precision of random predictions: the class's fraction of the rows.
     """
     chance = None
     if len(data.curves) == 1 and data.seen:

@@ -25,7 +25,7 @@ NEAR = 12.0
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Return why a node's rows cannot be points: each needs two numbers or more."""
+    """Return the reason why a node's rows cannot be points (fewer than two numbers each), or ""."""
     first = next(iter((analysis.out_types(node_id) or {}).values()), None)
     if first is None:
         return ""
@@ -90,7 +90,9 @@ def entries(data: ProjectionData) -> list[tuple[str, Ink, str]]:
 
 
 def axes_words(data: ProjectionData) -> str:
-    """Return ``Components 1 and 2: 34 % and 12 % of the variance of 300 dimensions``."""
+    """Return the axes in words: ``Components 1 and 2: 34 % and 12 % of the variance of 300
+    dimensions``.
+    """
     if not data.explained:
         return f"{methods().get(data.method, data.method)} of {count(data.dims)} dimensions"
     shares = " and ".join(f"{100 * share:.0f} %" for share in data.explained[:2])
@@ -120,7 +122,7 @@ def words(data: ProjectionData) -> str:
 
 
 def choices(data: ProjectionData) -> tuple[Choice, ...]:
-    """Offer the split, the method and the distance measure."""
+    """Return the choices of split, method and distance measure."""
     found = [Choice("metric", "Distance", METRICS, data.metric)]
     if len(methods()) > 1:
         found.insert(0, Choice("method", "By", tuple(methods().items()), data.method))
@@ -131,7 +133,7 @@ def choices(data: ProjectionData) -> tuple[Choice, ...]:
 
 
 def at(data: ProjectionData, rect: Rect, point: Point) -> str:
-    """Return the point under the pointer and its nearest rows."""
+    """Return the point at a position and its nearest rows, in words."""
     index = index_at(chart_of(rect, data), data, point)
     if index is None:
         return ""

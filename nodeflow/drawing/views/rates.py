@@ -33,7 +33,10 @@ Ends = tuple[tuple[float, float], tuple[float, float]]
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Return why a node has no such view: it must output class probabilities or their scores."""
+    """Return the reason why a node has no such view, or "".
+
+    A node with such a view outputs class probabilities or scores.
+    """
     record = document.nodes[node_id]
     first = next(iter((analysis.out_types(node_id) or {}).values()), None)
     reason = "This view needs a node that outputs class probabilities or scores."
@@ -54,7 +57,7 @@ def draw_rates(
     """Draw the curves of all classes, with their areas in the legend.
 
     Args:
-        chance: the ends of the line of random answers, if there is one.
+        chance: the ends of the line for random predictions, if there is one.
     """
     titled = rect.height >= TITLED
     chart = make_chart(rect, EXTENT, small=sheet.is_small, square=True, titled=titled)
@@ -72,7 +75,7 @@ def draw_rates(
 
 
 def _draw_names(sheet: Sheet, rect: Rect, chart: Chart, data: ThresholdData) -> None:
-    """List the classes with their areas beside the chart; above it if space is short."""
+    """List the classes with their areas beside the chart, or above it if there is little space."""
     left = chart.area.right + 14
     if rect.right - left < BESIDE or sheet.is_small:
         entries = [(curve.name, class_color(i), "line") for i, curve in enumerate(data.curves)]
@@ -127,5 +130,5 @@ def _away(chart: Chart, curve: ClassCurve, point: Point) -> float:
 
 
 def split_choice(split: str, splits: Sequence[str]) -> tuple[Choice, ...]:
-    """Offer the splits whose rows can be shown."""
+    """Return the choice of the split whose rows are shown."""
     return (Choice("split", "Rows", tuple((s, SPLITS[s]) for s in splits), split),)

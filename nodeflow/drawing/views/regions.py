@@ -32,7 +32,10 @@ TITLED = 230.0
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Return why a node has no regions: it must depend on a placeholder with two columns."""
+    """Return the reason why a node has no regions, or "".
+
+    A node with regions depends on a placeholder with two columns.
+    """
     types = analysis.out_types(node_id) or {}
     first = next(iter(types.values()), None)
     if first is not None and first.shape == ():
@@ -90,7 +93,7 @@ def _draw_maps(sheet: Sheet, rect: Rect, data: RegionData) -> None:
 
 
 def _ground(data: RegionData, palette: Palette, unit: int = 0) -> np.ndarray:
-    """Return the colours of the cells, (rows, columns, 3), the topmost row first."""
+    """Return the colors of the grid's cells, (rows, columns, 3), the topmost row first."""
     if data.classes is None:
         assert data.values is not None
         scaled = np.nan_to_num(data.values[unit] / (_limit(data.values) or 1.0))
@@ -147,7 +150,7 @@ def words(data: RegionData) -> str:
 
 
 def at(data: RegionData, rect: Rect, point: Point) -> str:
-    """Return the answer at a point."""
+    """Return the graph's prediction at a point, in words."""
     if data.classes is None and data.values is not None and len(data.values) > 1:
         return ""
     titled = rect.height >= TITLED

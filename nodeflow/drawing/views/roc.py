@@ -13,7 +13,7 @@ CHANCE = ((0.0, 0.0), (1.0, 1.0))
 
 
 def draw(sheet: Sheet, rect: Rect, data: ThresholdData) -> None:
-    """Draw all curves and the diagonal of random answers."""
+    """Draw all curves, and the diagonal of random predictions."""
     draw_rates(sheet, rect, data, TITLES, CHANCE)
 
 

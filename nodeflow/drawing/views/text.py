@@ -1,4 +1,4 @@
-"""The view of text: what a node Generate writes, after its prompt."""
+"""The view of text that a Generate node writes after its prompt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
 
 
 def draw(sheet: Sheet, rect: Rect, data: TextData) -> None:
-    """Draw the lines of the text, the last ones if they are too many."""
+    """Draw the lines of the text; if there are too many, only the last ones."""
     if sheet.is_small:
         return
     lines = text_lines(data, rect.width - 2 * PAD)
@@ -37,8 +37,7 @@ def draw(sheet: Sheet, rect: Rect, data: TextData) -> None:
 
 
 def text_lines(data: TextData, room: float) -> list[tuple[str, str]]:
-    """Return the lines that fit into a width, each with its beginning that belongs to the
-    prompt."""
+    """Return the lines that fit a width, each with the part of it that belongs to the prompt."""
     left, found = len(data.prompt), []
     for paragraph in (data.prompt + data.written).split("\n"):
         for line in _wrapped(paragraph, room):
@@ -66,7 +65,7 @@ def _wrapped(text: str, room: float) -> list[str]:
 
 
 def words(data: TextData) -> str:
-    """Return the end of the text, and how much of it is written."""
+    """Return the end of the text, and how much of the text is written."""
     text = " ".join((data.prompt + data.written).split())
     state = f"{data.count} of {data.length} tokens: " if data.continues else ""
     return f"{state}{text[-200:]}"

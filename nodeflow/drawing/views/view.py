@@ -35,12 +35,12 @@ class Choice:
 
 
 def no_choices(_: Any) -> tuple[Choice, ...]:
-    """Return no choices, for views without options."""
+    """Return no choices; the default for views without options."""
     return ()
 
 
 def nothing_there(_: Any, __: Rect, ___: Point) -> str:
-    """Return no description of the pointed place."""
+    """Return no description; the default for views that describe no points."""
     return ""
 
 
@@ -49,7 +49,7 @@ class ViewDrawing:
     """The declaration of a view.
 
     Attributes:
-        id: as in `nodeflow.host.views`.
+        id: the same as in `nodeflow.host.views`.
         title: the label of its tab in the Viewer and in menus.
         icon: name of a bundled icon.
         order: sort key of its tab, ascending.
@@ -58,7 +58,7 @@ class ViewDrawing:
         words: describes the data for tooltips and screen readers.
         choices: returns the options for the data.
         at: describes the data at a point of the rectangle passed to `draw`.
-        is_rare: hides the tab, rather than disabling it, on nodes without this view.
+        is_rare: whether to hide the tab, rather than disable it, on nodes without this view.
     """
 
     id: str

@@ -1,1 +1,1 @@
-"""Wires between cards: their ends, their ways around cards, and their curves."""
+"""Wires between cards: their ends, their routes around cards, and their curves."""

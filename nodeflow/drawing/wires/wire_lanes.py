@@ -1,6 +1,6 @@
-"""Finds lanes that let wires pass between cards instead of behind them.
+"""A search for lanes, in which wires pass between cards instead of behind them.
 
-This is for graphs small enough that single wires matter; larger ones keep plain curves.
+It is for graphs small enough that single wires matter; larger graphs keep plain curves.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ SAMPLES = 32
 
 
 def find(ends: np.ndarray, sources: np.ndarray, cards: np.ndarray) -> np.ndarray:
-    """Return (n,) heights of lanes, NaN for wires that need none.
+    """Return the heights of lanes, (n,); NaN for wires that need no lane.
 
     Args:
         ends: (n, 4) in scene units.
-        sources: (n,) equal numbers for wires that may share a lane, as those from one output.
+        sources: (n,) equal numbers for wires that may share a lane, such as wires from one output.
         cards: (m, 4) left, top, right, bottom.
     """
     found = np.full(len(ends), np.nan)
@@ -59,7 +59,7 @@ def find(ends: np.ndarray, sources: np.ndarray, cards: np.ndarray) -> np.ndarray
 
 
 def _hidden(points: np.ndarray, cards: np.ndarray) -> np.ndarray:
-    """Return (n,) the number of cards that each line of (n, k, 2) points passes behind."""
+    """Return how many cards each line passes behind, (n,), for lines of (n, k, 2) points."""
     x, y = points[:, :, None, 0], points[:, :, None, 1]
     left, top, right, bottom = (cards + [2, 2, -2, -2]).T
     inside = (x > left) & (x < right) & (y > top) & (y < bottom)
@@ -67,10 +67,9 @@ def _hidden(points: np.ndarray, cards: np.ndarray) -> np.ndarray:
 
 
 def _best(end: np.ndarray, cards: np.ndarray, own: list[float], least: float) -> float | None:
-    """Return the cheapest lane, by length and crossed cards, or None if none costs less than
-    ``least``.
+    """Return the lane with the lowest cost, by length and crossed cards.
 
-    ``own`` are lanes of the same output, which get a bonus.
+    Return None if none costs less than ``least``. Lanes of the same output, ``own``, get a bonus.
     """
     x0, y0, x1, y1 = end.tolist()
     right, left = x0 + REACH, x1 - REACH
@@ -87,9 +86,10 @@ def _best(end: np.ndarray, cards: np.ndarray, own: list[float], least: float) ->
 def _gaps(
     cards: np.ndarray, left: float, right: float, ends: tuple[float, float], own: list[float]
 ) -> Iterable[tuple[float, float]]:
-    """Yield heights where a level line from ``left`` to ``right`` meets no card, with their gain.
+    """Yield heights at which a horizontal line from ``left`` to ``right`` meets no card, with a
+    bonus.
 
-    The gain grows with the width of the gap; it is highest for lanes in ``own``.
+    The bonus grows with the width of the gap; it is highest for lanes in ``own``.
     """
     passed = (cards[:, 0] < right + CLEAR) & (cards[:, 2] > left - CLEAR)
     tops, bottoms = cards[passed, 1] - CLEAR, cards[passed, 3] + CLEAR
@@ -110,7 +110,7 @@ _END = (np.inf, np.inf)
 
 
 def _within(low: float, high: float, wish: float) -> float:
-    """Return the middle of a gap, or in a wide one a height near the wire's origin ``wish``."""
+    """Return a height in a gap: its middle, or in a wide gap a height near ``wish``."""
     if high - low <= 4 * BESIDE:
         return (low + high) / 2
     return min(max(wish, low + BESIDE), high - BESIDE)

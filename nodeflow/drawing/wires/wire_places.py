@@ -1,4 +1,4 @@
-"""Where wires end on their cards, and how they pass between cards and frame titles."""
+"""The ends of wires on their cards, and the routes of wires between cards and frame titles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodeflow.drawing.wires import wire_lanes, wire_shape
 def port_place(card: CardData, side: str, name: str) -> tuple[float, PortData | None]:
     """Return a port's distance from the top of its card, and the port.
 
-    Without such a port, return the middle of the card's header, and None.
+    If the card has no such port, return the middle of its header, and None.
     """
     for index, port in enumerate(card.inputs if side == "in" else card.outputs):
         if port.name == name:
@@ -42,14 +42,14 @@ def route(
     cards: np.ndarray,
     frames: Collection[FrameRecord],
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Return (n,) lanes of wires, NaN for the usual way, and how far frame titles move right.
+    """Return the lanes of wires, (n,), NaN for a plain curve, and how far frame titles move right.
 
     Args:
         ends: (n, 4) in scene units.
         sources: (n,) equal numbers for wires from one node.
         hidden: (n,) whether a wire is drawn as two stubs.
-        cards: (m, 4) left, top, right, bottom of cards at their tallest, so that lanes stay when
-            values arrive.
+        cards: (m, 4) left, top, right, bottom of cards at their maximum height, so that lanes stay
+            when values arrive.
     """
     if len(ends) * len(cards) > wire_lanes.MOST:
         return np.full(len(ends), np.nan), {}

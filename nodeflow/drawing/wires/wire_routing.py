@@ -1,7 +1,7 @@
-"""Routes wires around cards: out to the right, along a lane, and in from the left.
+"""The routes of wires around cards: out to the right, along a lane, and in from the left.
 
 A curve straight back would pass behind both cards and all cards between them, and a curve straight
-ahead behind the cards in between. The lane lies in a gap between the cards on the way. Without a
+ahead behind the cards in between. The lane lies in a gap between these cards. Without a
 search for gaps, a backward wire gets a lane halfway if its ends are far apart vertically, as
 between two rows of nodes, else above both cards.
 """
@@ -26,7 +26,7 @@ def is_backward(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
 
 
 def lanes(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Return (n,) heights of the lanes without a search."""
+    """Return the heights of lanes, (n,), without a search for gaps."""
     y0, y1 = ends[:, 1], ends[:, 3]
     apart = np.abs(y1 - y0) >= APART * scale
     return np.where(apart, (y0 + y1) / 2, np.minimum(y0, y1) - ABOVE * scale)

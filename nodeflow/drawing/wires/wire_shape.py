@@ -92,7 +92,9 @@ def segments(
     scale: float = 1.0,
     lane: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return (m, 4) line segments of the curves; with ``dash`` only those in its solid parts."""
+    """Return (m, 4) line segments of the curves; with ``dash``, only the segments in its solid
+    parts.
+    """
     if not len(ends):
         return np.zeros((0, 4))
     if dash is None:
@@ -120,7 +122,7 @@ def smooth(
     scale: float = 1.0,
     lane: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return segments fine enough for the eye and for dashes; for a few curves in view pixels."""
+    """Return segments fine enough for the eye and for dashes, in view pixels; for a few curves."""
     longest = float(np.abs(ends[:, 2:] - ends[:, :2]).sum(axis=1).max()) * 1.3
     fine = longest / (2.0 if dash else 8.0)
     return segments(ends, int(np.clip(fine, 24, 400)), dash, scale, lane)

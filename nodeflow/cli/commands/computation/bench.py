@@ -44,7 +44,9 @@ def bench(arguments: argparse.Namespace, environment: Environment) -> None:
 def time_runs(
     session: Session, task: Task, names: list[str], arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """Return microseconds per run as in `nodeflow run`, with feed checks and result copies."""
+    """Return microseconds per run, including the feed checks and copies of results of `nodeflow
+    run`.
+    """
     fetches = [task.fetchable(name) for name in names]
     feeds = task.feeds(fetches, arguments.split or "test")
     started = time.perf_counter()
@@ -55,7 +57,9 @@ def time_runs(
 
 
 def time_training(session: Session, task: Task, seconds: float) -> dict[str, Any]:
-    """Return microseconds per training step as in `nodeflow train`: with gathering of batches."""
+    """Return microseconds per training step, including the gathering of batches in `nodeflow
+    train`.
+    """
     started, first, measured_from = time.perf_counter(), 0.0, 0.0
     control, times = Control(), []
     for event in train(session, task.training(), control):
@@ -95,7 +99,7 @@ def _summary(first: float, times: list[float], session: Session) -> dict[str, An
 
 
 def _engine(session: Session) -> dict[str, Any]:
-    """Return the threads of nodeflow's own engine, or the name of the backend."""
+    """Return the number of threads of nodeflow's engine, or the name of the backend."""
     if session.backend != NUMBA:
         return {"backend": session.backend}
     return {"threads": session.team().n if session.tier == "compiled" else 1}
@@ -112,7 +116,7 @@ def _text(result: dict[str, Any]) -> str:
 
 
 def _with(result: dict[str, Any]) -> str:
-    """Describe the tier and threads, or the backend."""
+    """Return the tier and the number of threads, or the backend, in words."""
     if "backend" in result:
         return str(result["backend"])
     return f"{result['tier']}, {result['threads']} threads"

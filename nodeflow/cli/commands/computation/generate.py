@@ -11,7 +11,7 @@ from nodeflow.document.to_graph.generation import generator
 
 
 def generate(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Print the text as it is drawn, after the prompt.
+    """Print the prompt, and then each token as it is generated.
 
     Raises:
         NodeflowError: an error in file, data, graph or run.

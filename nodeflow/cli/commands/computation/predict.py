@@ -59,7 +59,7 @@ def predict(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def _fed(task: Task, names: Sequence[str]) -> dict[str, Tensor]:
-    """Return the tensors to compute if they need no rows of data sets; otherwise nothing."""
+    """Return the tensors to compute if they need no rows of data sets; otherwise an empty dict."""
     for name in names:
         check_fit(task, name)
     placeholders = (p.node for p in task.graph.placeholders)
@@ -170,7 +170,7 @@ def _write(predictions: Predictions, session: Session, path: Path, progress: Pro
 
 @contextmanager
 def _table(path: Path) -> Iterator[Any]:
-    """Yield a CSV writer, with tabs in a .tsv file and commas in others."""
+    """Yield a CSV writer for a file; a .tsv file gets tabs, any other file commas."""
     mark = "\t" if path.suffix.lower() == ".tsv" else ","
     with replacing(path, "text") as stream:
         yield csv.writer(stream, delimiter=mark, lineterminator="\n")

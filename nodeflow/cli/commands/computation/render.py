@@ -65,7 +65,7 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def _recorded(document: Document, arguments: argparse.Namespace, environment: Environment) -> str:
-    """Return the page of a run of the document."""
+    """Return a web page with the recording of a run of the document."""
     from nodeflow.cli.progress_bar import Progress
     from nodeflow.document.diff.compare import compare
     from nodeflow.host.past.recording import record

@@ -1,1 +1,1 @@
-"""Commands that print what there is: data, ops, doctor."""
+"""Commands that print information: data, ops, doctor."""

@@ -127,7 +127,9 @@ def _column_line(column: ColumnSurvey) -> tuple[str, ...]:
 
 
 def _guess_line(found: Survey) -> str:
-    """Describe the guess: ``Fits: classify species (setosa, versicolor) by sepal length, ….``"""
+    """Return the guess in words: ``Fits: classify species (setosa, versicolor) by sepal length,
+    ….``
+    """
     options = found.guess.options
     labels, features = (", ".join(options.get(n) or ()) for n in ("labels", "features"))
     names = f" ({', '.join(found.classes[:MOST_SHOWN])})" if found.classes else ""
@@ -175,7 +177,8 @@ def fetch(arguments: argparse.Namespace, environment: Environment) -> None:
     """Download a data set to the cache folder, or to ``--data-dir``.
 
     Raises:
-        DownloadError: no network, a broken connection, or a wrong checksum; run again to resume.
+        DownloadError: there is no network, the connection broke, or the checksum is wrong; run
+            again to resume.
     """
     folder = environment.path(arguments.data_dir) if arguments.data_dir else None
     reported: set[str] = set()

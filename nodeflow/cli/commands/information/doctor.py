@@ -1,4 +1,4 @@
-"""``nodeflow doctor``: print versions and machine details for a bug report, or write one."""
+"""``nodeflow doctor``: print versions and machine details for a bug report, or write a report."""
 
 from __future__ import annotations
 

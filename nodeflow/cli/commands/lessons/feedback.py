@@ -1,4 +1,4 @@
-"""The page that a student gets back: what passed, a hint, and a drawing of the answer."""
+"""The page that a student receives: the tests that passed, a hint, and a drawing of the answer."""
 
 from __future__ import annotations
 

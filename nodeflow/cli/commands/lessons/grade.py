@@ -89,7 +89,7 @@ def grade(arguments: argparse.Namespace, environment: Environment) -> int:
 
 
 def _seeds(given: int | None) -> tuple[int, ...]:
-    """Return the secret seeds that follow from a given one, or new ones."""
+    """Return secret seeds: derived from a given seed, or new."""
     first = int.from_bytes(os.urandom(3)) if given is None else given
     return tuple(first + i for i in range(SECRET_SEEDS))
 

@@ -20,7 +20,7 @@ from nodeflow.train.saving.weights import check_writable
 
 
 def export_graph(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Write a graph for another program; raise as `export_file` and `export_program`."""
+    """Write a graph for another program; raise the errors of `export_file` and `export_program`."""
     exporters = {each.name: each for each in offers("exporter")}
     for name, each in exporters.items():
         if name != arguments.to:
@@ -42,7 +42,7 @@ def _check_not_given(other: Offer, arguments: argparse.Namespace) -> None:
 
 
 def _options(exporter: Offer, arguments: argparse.Namespace) -> dict[str, Json]:
-    """Return the values of a target's own options, without the dashes."""
+    """Return the values of the options that only this target has, by name without dashes."""
     flags = (flag.removeprefix("--") for flag in exporter.fields.get("options", {}))
     return {flag: getattr(arguments, flag.replace("-", "_")) for flag in flags}
 
@@ -52,7 +52,8 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
 
     Raises:
         ArgumentProblem: an option does not suit the target, or the output is not a folder.
-        NotInCode: parts of the graph cannot be written; names all of them. Nothing is written.
+        NotInCode: parts of the graph cannot be written; the error names all of them. Nothing is
+            written.
         NodeflowError: the file, graph or weights have an error.
     """
     if arguments.fetches and arguments.to == DOCUMENT:
@@ -86,12 +87,12 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
 
 
 def export_file(chosen: Offer, arguments: argparse.Namespace, environment: Environment) -> None:
-    """Write the inference graph with its weights.
+    """Write the graph for predictions, with its weights.
 
     Raises:
         SoftwareMissing: the integration that writes the file needs a package.
-        NodeflowError: the file, graph or weights have an error, or nodes cannot be written; names
-            all of them. Nothing is written.
+        NodeflowError: the file, graph or weights have an error, or nodes cannot be written; the
+            error names all of them. Nothing is written.
     """
     chosen.integration.check_software()
     exporter: Exporter = chosen.load()()

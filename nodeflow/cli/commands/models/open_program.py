@@ -1,4 +1,4 @@
-"""``nodeflow open-program``: runs a program, and opens the window with the graph that it left."""
+"""``nodeflow open-program``: run a program, and open the window with the graph that it made."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def list_runs(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def show(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Print everything known about a run.
+    """Print all facts about a run.
 
     Raises:
         UnknownRun, RunStoreProblem.
@@ -86,7 +86,7 @@ def show(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def _told(edit: RunEdit, run: Run | None = None) -> str:
-    """Return a line about an edit, which names the run of the edit unless it is `run`."""
+    """Return a line about an edit; if the edit belongs to another run than `run`, name that run."""
     where = "" if run is not None and edit.run == run.id else f" of {edit.run}"
     return f"after step {edit.step}{where}: {edit.words}"
 
@@ -136,7 +136,7 @@ def curves(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def at(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Print tensors of a step of a run, by default its loss.
+    """Print values of tensors in a step of a run, by default of its loss.
 
     Raises:
         UnknownRun, RunStoreProblem, DataError; RunError: there is no such step.
@@ -185,8 +185,8 @@ def _loss_of(run: Run) -> str:
 def diff(arguments: argparse.Namespace, environment: Environment) -> int:
     """Print the edits and facts that explain the difference of two runs; return 1 if there are any.
 
-    First comes the last common step, then the edits of only one run (- the first, + the second),
-    then the differences at the end.
+    First comes the last common step, then the edits that only one run has (- the first run, + the
+    second), then the differences at the end.
 
     Raises:
         UnknownRun, RunStoreProblem.
@@ -261,7 +261,7 @@ def import_runs(arguments: argparse.Namespace, environment: Environment) -> None
     """Keep files of another program as runs.
 
     Raises:
-        FileProblem: there are none, or one is damaged; RunStoreProblem.
+        FileProblem: there are no such files, or one is damaged; RunStoreProblem.
     """
     kind = offer("run_import", arguments.command_runs)
     with RunStore() as store:
@@ -276,7 +276,7 @@ def import_runs(arguments: argparse.Namespace, environment: Environment) -> None
 
 
 def delete(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Delete runs: all of them, or none if one is not found.
+    """Delete runs; if one of them is not found, delete none.
 
     Raises:
         UnknownRun; RunStoreProblem: a run still trains.

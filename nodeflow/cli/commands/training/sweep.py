@@ -1,6 +1,6 @@
 """``nodeflow sweep``: train a graph with many values of attributes and settings, several at once.
 
-Each trial is a run. A failed trial is reported, and the others go on.
+Each trial is a run. If a trial fails, this is reported, and the others continue.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def sweep(arguments: argparse.Namespace, environment: Environment) -> int:
     Raises:
         RunStoreProblem: runs are switched off, or cannot be written.
         SpecProblem: a value cannot be understood, or nothing varies.
-        NotOffered, SoftwareMissing: the sampler is not here.
+        NotOffered, SoftwareMissing: the sampler is not installed.
         FileProblem, UnknownName, AttributeProblem: an error in the file, or in a name.
     """
     specs, fixed = _parted(arguments.settings)
@@ -110,7 +110,9 @@ def _run(found: Sweep, said: queue.SimpleQueue[Result | str | None]) -> None:
 
 
 def _parted(settings: Sequence[str]) -> tuple[list[Spec], list[str]]:
-    """Split settings into those that vary and those that are the same in all trials."""
+    """Split settings into those that vary between trials, and those that are the same in all
+    trials.
+    """
     specs, fixed = [], []
     for text in settings:
         name, value = split_assignment(text, _FORM)
@@ -129,7 +131,7 @@ def _spec(named: tuple[str, str]) -> Spec | None:
 
 
 def _plan(arguments: argparse.Namespace, document: Document, specs: Sequence[Spec]) -> Plan:
-    """Return the plan from the options, completed from the file."""
+    """Return the plan from the options; missing options are taken from the file."""
     kept = sweep_of(document)
     sampler = arguments.sampler or (RANDOM if arguments.trials else kept.get("sampler", GRID))
     wants_prune = getattr(arguments, "prune", False)  # an option only if a sampler can do it

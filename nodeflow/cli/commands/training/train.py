@@ -67,7 +67,8 @@ LOSS, MONITOR = "loss", "training.monitor"
 
 
 def train(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Train. Ctrl-C, SIGTERM and SIGHUP end it after the current step; results are still written.
+    """Train a graph. Ctrl-C, SIGTERM and SIGHUP end it after the current step, and results are
+    written.
 
     Raises:
         NodeflowError: an error in file, data, graph or run.
@@ -139,7 +140,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
 
 
 def _train_along(session: Session, training: Training, control: Control, keeping: Keeping) -> int:
-    """Train beside the first process, which reports and keeps the results."""
+    """Train as one of several processes; the first process reports and keeps the results."""
     resumption = keeping.found(session, training)
     for _ in KeptTraining(session, training, control, branched=resumption).events():
         pass
@@ -147,7 +148,7 @@ def _train_along(session: Session, training: Training, control: Control, keeping
 
 
 def _keeping(arguments: argparse.Namespace, environment: Environment) -> Keeping:
-    """Return the options for checkpoints and resuming that the command line gives.
+    """Return the options for checkpoints and resuming from the command line.
 
     Raises:
         ArgumentProblem: an option needs another one, or contradicts it.
@@ -220,7 +221,7 @@ def _say_how_to_resume(
 
 
 def from_options(arguments: argparse.Namespace) -> list[str]:
-    """Convert ``--epochs 3`` and similar options to ``--set training.epochs=3``."""
+    """Convert options such as ``--epochs 3`` to ``--set training.epochs=3``."""
     options = (s.name for s in declared(TrainingSettings) if s.option)
     given = {name: getattr(arguments, name) for name in options}
     return [f"training.{name}={value}" for name, value in given.items() if value is not None]
@@ -230,7 +231,8 @@ def _check_monitor(arguments: argparse.Namespace, settings: TrainingSettings) ->
     """Check that early stopping is on if ``--monitor`` is given.
 
     Raises:
-        ArgumentProblem: ``--monitor`` is given, and nothing switches early stopping on.
+        ArgumentProblem: ``--monitor`` is given, and no option or setting switches early stopping
+            on.
     """
     given = any(text.startswith(f"{MONITOR}=") for text in arguments.settings)
     if given and settings.monitor is not None and settings.patience is None:
@@ -243,7 +245,9 @@ def _check_monitor(arguments: argparse.Namespace, settings: TrainingSettings) ->
 def _save(
     arguments: argparse.Namespace, environment: Environment, session: Session, built: Build
 ) -> bool:
-    """Save the weights, elsewhere if necessary. Return whether they are in the intended file."""
+    """Save the weights, in another folder if necessary. Return whether the intended file was
+    written.
+    """
     variables = dict(session.variables.items())
     ids, slots = variable_ids(built), slot_names(built)
     where, problem = write_somewhere(

@@ -1,4 +1,4 @@
-"""``nodeflow verify``: whether another program computes the same values."""
+"""``nodeflow verify``: check whether another program computes the same values."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from nodeflow.exchange.peers import peer
 
 
 def verify(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Compare every value of a graph.
+    """Compare every value of a graph with the value that another program computes.
 
     Raises:
-        NotVerified: a value differs; names the node where the first large difference arises.
+        NotVerified: a value differs; the error names the node where the first large difference
+            arises.
         NodeflowError: an error in file, feeds or graph, or the other program is not installed.
     """
     other = peer(arguments.against)

@@ -49,7 +49,9 @@ def diff(arguments: argparse.Namespace, environment: Environment) -> int:
 
 
 def _of_git(arguments: argparse.Namespace) -> tuple[str, str]:
-    """Return the two files in git's arguments (path; old file, hash, mode; new ones)."""
+    """Return the two files to compare from git's arguments (path; old file, hash, mode; new
+    ones).
+    """
     if len(arguments.rest) < 5:
         raise ArgumentProblem(
             "--git needs the seven arguments of an external diff of git",

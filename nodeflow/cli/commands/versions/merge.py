@@ -38,7 +38,7 @@ def merge(arguments: argparse.Namespace, environment: Environment) -> int:
 
 
 def _read(environment: Environment, name: str) -> Document:
-    """Load a document. An empty file is an empty one: git's missing common ancestor."""
+    """Load a document. Return an empty one for an empty file, git's missing common ancestor."""
     path = environment.path(name)
     if path.is_file() and path.stat().st_size == 0:
         return Document()

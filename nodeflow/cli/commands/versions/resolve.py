@@ -60,7 +60,9 @@ def _list(document: Document, arguments: argparse.Namespace, environment: Enviro
 
 
 def _chosen(document: Document, places: list[str]) -> list[Conflict]:
-    """Return the conflicts at these places, or at nodes with these names; all without names."""
+    """Return the conflicts at these places, or at nodes with these names; without any, return
+    all.
+    """
     found = conflicts_of(document)
     if not places:
         return found

@@ -16,7 +16,7 @@ class RecordedStep:
 
     Attributes:
         values: previews by the names of nodes.
-        views: contents of the views on nodes, by the names of nodes.
+        views: contents of the views on nodes, by the names of nodes; one more if a stage has it.
     """
 
     step: int
@@ -34,7 +34,7 @@ class Recording:
         document: the graph at the end of the run.
         curves: the curves of loss and metrics.
         marks: the edits during the run: the last step before each, and a few words.
-        main: the node with the main view; None if no node has a view.
+        main: the key of the main view among the views; None if there is none.
         notices: facts that the reader has to know.
     """
 

@@ -7,6 +7,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.document.io import flow
+from nodeflow.drawing.formats.html_page import page_file
 from nodeflow.errors import Cancelled
 from nodeflow.host.past.recording import MOST_STEPS, chosen_steps, record
 from nodeflow.resources import example
@@ -41,6 +42,20 @@ def test_each_step_has_its_values_and_views(trained) -> None:
     assert first.classes.shape == (60, 60) and (first.classes != last.classes).any()
     assert [curve.name for curve in found.curves] == ["training loss", "accuracy"]
     assert flow.dumps(found.document) == flow.dumps(flow.load(example("spirals")))
+
+
+def test_the_main_view_is_the_one_on_the_stage(tmp_path, monkeypatch) -> None:
+    """The layer has no view of its own; its card keeps its values."""
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
+    nf.train.fit(nf.load(example("mnist_layers")), epochs=1, run_name="one")
+    with RunStore(write=False) as store:
+        found = record(store, store.find("one"), most=2)
+    assert found.main is not None and found.main not in found.steps[0].values
+    first, last = (step.views[found.main] for step in found.steps)
+    assert (last.spec.kind, last.spec.name) == ("class_accuracy", "logits")
+    assert first.data is not None and repr(last.data) != repr(first.data)
+    page = page_file(found.document, title="one", recording=found)
+    assert page.count('id="main-view"') == 1 and 'aria-label="logits, ' in page
 
 
 def test_it_can_be_cancelled(trained) -> None:

@@ -177,10 +177,11 @@ def _title(curve: Curve) -> str:
 # ---- the main view and the curves ---------------------------------------------------------------
 
 
-def _main_view(recording: Recording, name: str, slots: Slots) -> str:
-    steps, words = [], ""
+def _main_view(recording: Recording, key: str, slots: Slots) -> str:
+    steps, words, name = [], "", key
     for step in recording.steps:
-        sheet, value = Shapes(), step.views.get(name)
+        sheet, value = Shapes(), step.views.get(key)
+        name = name if value is None else value.spec.name
         shown = ShownView("" if value is None else value.spec.kind, value)
         draw_shown(sheet, VIEW, shown)
         steps.append(sheet.found)

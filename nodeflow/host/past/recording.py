@@ -10,12 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
+from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name
+from nodeflow.document.edit.stage import views_of
 from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 from nodeflow.errors import Cancelled, NodeflowError, full_text
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.past.replaying import Replayed, bring_to
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.recorded_run import RecordedStep, Recording
+from nodeflow.host.views.kind import discover_kinds
 from nodeflow.host.views.pinned import pinned_views
 from nodeflow.host.views.watch import view_value
 from nodeflow.run_store.curves import EPOCH_LOSS
@@ -27,7 +31,9 @@ from nodeflow.train.rewind.replay import Past, Replay
 
 MOST_STEPS = 60
 MAIN_VIEWS = ("regions", "plot", "predictions", "class_accuracy")
-"""The main view shows the first of these kinds of views that the graph has."""
+"""Without a stage, the main view shows the first of these kinds of views that the graph has."""
+STAGED = "*"
+"""The key of the view on the stage among the views of nodes; no node has this name."""
 
 
 def record(
@@ -68,6 +74,12 @@ def record(
     _, task = found.at(found.last)
     assert task is not None  # the document was not given in Python
     specs = pinned_views(task.document)
+    main = _main_view(specs)
+    if (staged := _staged_view(task.document)) is not None:
+        on_node = specs.get(staged.name)
+        is_same = on_node is not None and on_node.kind == staged.kind
+        main = staged.name if is_same else STAGED
+        specs = specs if is_same else {**specs, STAGED: staged}
     values = _Values(found, specs, cancelled)
     try:
         chosen = chosen_steps(found.first, found.last, most)
@@ -81,7 +93,7 @@ def record(
             tuple(steps),
             curves,
             marks,
-            _main_view(specs),
+            main,
             tuple(dict.fromkeys(values.notices)),
         )
     finally:
@@ -108,6 +120,15 @@ def chosen_steps(first: int, last: int, most: int = MOST_STEPS) -> list[int]:
 def _main_view(specs: Mapping[str, ViewSpec]) -> str | None:
     ranks = {kind: rank for rank, kind in enumerate(MAIN_VIEWS)}
     return min(specs, key=lambda name: ranks.get(specs[name].kind, len(ranks)), default=None)
+
+
+def _staged_view(document: Document) -> ViewSpec | None:
+    """Return the main view of the stage, or the last pinned one that a page can show."""
+    for view in reversed(views_of(document)):
+        name = scoped_name(document, view.node) if view.node else None
+        if name is not None and view.view in discover_kinds():
+            return ViewSpec(view.view, name)
+    return None
 
 
 class _Values:

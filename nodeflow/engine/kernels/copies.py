@@ -188,7 +188,7 @@ def _filled(block: Block, fill: Any, dtype: str, total: int) -> KernelCall:
 def copy_source(
     rank: int, size: int, step: int | None, fill: tuple[str, Any] | None = None, narrow: int = 0
 ) -> str:
-    """Return the kernel that copies a rectangle of elements.
+    """Return the kernel text that copies a rectangle of elements.
 
     Kernel arguments: sizes, source strides, target strides, source, target. With ``fill`` also the
     whole output, its number of elements, and the number of its slices along the first axis that can

@@ -419,7 +419,7 @@ def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:
 
 @cache
 def product_source(dtype: str, transpose_a: bool, transpose_b: bool) -> str:
-    """Return the kernel of a product of row-major, contiguous matrices: c = op(a) @ op(b)."""
+    """Return the kernel text of a product of row-major, contiguous matrices: c = op(a) @ op(b)."""
     return _KERNEL.format(
         dtype=dtype,
         size=4 if dtype == "float32" else 8,

@@ -175,7 +175,7 @@ class BlocksKernel(CallKernel[Blocks]):
 
 @cache
 def _blocks_source(dtype: str, transposed: bool, width: int) -> str:
-    """Return the kernel that copies a matrix into blocks.
+    """Return the kernel text that copies a matrix into blocks.
 
     Kernel arguments: the matrix, the blocks, terms, columns, terms of a piece.
     """
@@ -257,7 +257,7 @@ tiles."""
 
 @cache
 def blocked_source(dtype: str, transpose_a: bool, tiles: int, added: tuple[int, ...] = ()) -> str:
-    """Return the kernel of a large product.
+    """Return the kernel text of a large product.
 
     Kernel arguments: 0, which is unused; a, blocks of b, c, m, n, k; height, width and depth of
     `Blocked`; addresses of the added operands.

@@ -58,7 +58,7 @@ def dots_args(shape: tuple[int, int, int], dtype: str, work: float) -> tuple[lis
 
 
 def dots_source(dtype: str, m: int, n: int) -> str:
-    """Return the kernel for an m x n product, which takes `dots_args`.
+    """Return the kernel text for an m x n product, which takes `dots_args`.
 
     All products of two or more rows share one kernel, so a batch of another size compiles nothing.
     """
@@ -74,7 +74,7 @@ def _heights() -> tuple[int, ...]:
 
 @cache
 def _column_source(dtype: str) -> str:
-    """Return the kernel for a single column.
+    """Return the kernel text of a product with a single column.
 
     Kernel arguments: 0, which is unused; a (m, terms), b (terms), c (m); m, rows of a task, terms.
     """
@@ -96,7 +96,8 @@ def _column_source(dtype: str) -> str:
 
 @cache
 def _rows_source(dtype: str, columns: int, heights: tuple[int, ...]) -> str:
-    """Return the kernel for rows. A unit of work is some rows of b.
+    """Return the kernel text of a product of few rows with a transposed matrix. A unit of work is
+    some rows of b.
 
     Kernel arguments: 0, which is unused; a (m, terms), b (n, terms), c (m, n); m, n, terms.
     """

@@ -84,7 +84,7 @@ def few_args(
 
 
 def few_source(dtype: str, rows: int) -> str:
-    """Return the kernel for this many rows, which takes `few_args`.
+    """Return the kernel text of a product of this many rows, which takes `few_args`.
 
     All products of three or more rows share one kernel, so a batch of another size compiles
     nothing.
@@ -98,7 +98,7 @@ def few_source(dtype: str, rows: int) -> str:
 
 @cache
 def _row_source(dtype: str) -> str:
-    """Return the kernel for one row. Kernel arguments: as `_tiles_source`."""
+    """Return the kernel text of a product of one row. Kernel arguments: as for `_tiles_source`."""
     size, columns = numpy_dtype(dtype).itemsize, columns_of(dtype)
 
     def added(count: int) -> str:
@@ -141,10 +141,10 @@ def kernel(args, task, ntasks):
 
 @cache
 def _tiles_source(dtype: str, tile: TileShape) -> str:
-    """Return the kernel for two or more rows.
+    """Return the kernel text of a product of two or more rows.
 
-    Kernel arguments: 0, which is unused; a, b (terms, n), c (m, n); n, terms, bytes from row to row
-    and from term to term of a, columns of a strip, terms of a piece, m.
+    Kernel arguments: 0, which is unused; a, b (terms, n), c (m, n); n, terms, bytes from row to
+    row and from term to term of a, columns of a strip, terms of a piece, m.
     """
     unit = columns_of(dtype)
     return f"""import numpy as np

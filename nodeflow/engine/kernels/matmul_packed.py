@@ -135,7 +135,10 @@ def kernel(args, task, ntasks):
 
 @cache
 def _pack_source(size: int, width: int) -> str:
-    """Return the kernel that packs. Kernel arguments: source, target, terms, columns."""
+    """Return the kernel text that packs a matrix.
+
+    Kernel arguments: source, target, terms, columns.
+    """
     body = f"""        for term in range(terms):
             x = view1(source + {size} * (term * columns + left), wide, {integer_of_size(size)})
             y = view1(to + {size} * {width} * term, {width}, {integer_of_size(size)})
@@ -152,8 +155,9 @@ def _pack_source(size: int, width: int) -> str:
 
 @cache
 def _turned_source(size: int, width: int) -> str:
-    """Return the kernel that packs a transposed matrix by tiles, as `copies.transpose_source`
-    does."""
+    """Return the kernel text that packs a transposed matrix by tiles, as `copies.transpose_source`
+    does.
+    """
     name, tall = integer_of_size(size), blocks().turned
     body = f"""        tile = local_array({tall * width}, {name})
         for first in range(0, terms, {tall}):
@@ -263,7 +267,7 @@ def product_source(
     last: int = 0,
     transposed: bool = True,
 ) -> str:
-    """Return the kernel of a product with panels.
+    """Return the kernel text of a product with panels.
 
     Kernel arguments: a, panels, c, m, n, terms, bytes from row to row and from term to term of a,
     rows of a task, tasks that share those rows, the added matrix, the added vector. c and the

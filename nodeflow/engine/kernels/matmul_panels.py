@@ -289,7 +289,7 @@ def panels_source(
     added: tuple[int, ...] = (),
     shared: bool = False,
 ) -> str:
-    """Return the kernel of a product by panels.
+    """Return the kernel text of a product by panels.
 
     Kernel arguments: 0, which is unused; a, b, c, m, n, k, elements from row to row of a and of b
     as stored; height, width and depth of `Panels`, and whether they are direct; addresses of the

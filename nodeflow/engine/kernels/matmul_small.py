@@ -59,7 +59,7 @@ def small_args(
 
 @cache
 def small_source(dtype: str, n: int, transposed: bool) -> str:
-    """Return the kernel of small products.
+    """Return the kernel text of small products.
 
     Kernel arguments: 0, which is unused; a, b, c, m, k, bytes from row to row and from term to term
     of a, number of products, bytes from matrix to matrix of a and of b.

@@ -77,7 +77,7 @@ def thin_args(shape: tuple[int, int, int], transpose_a: bool, terms: int) -> lis
 
 @cache
 def thin_source(dtype: str, transpose_a: bool, n: int) -> str:
-    """Return the kernel of a part, which is one task.
+    """Return the kernel text of one part of a product's sum. A part is one task.
 
     Kernel arguments: 0, which is unused; a, b, c, m, n, k, elements from row to row of a as stored.
 

@@ -28,7 +28,7 @@ class PairsInOrderKernel(CallKernel[PairsInOrder]):
 
 @cache
 def pairs_source(dtype: str) -> str:
-    """Return the kernel of the share of pairs in order. Ties count half.
+    """Return the kernel text of the fraction of pairs in order. Ties count half.
 
     Kernel arguments: n, labels, scores, order, out (float32).
     """

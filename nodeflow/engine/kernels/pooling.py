@@ -106,7 +106,7 @@ def pool_source(
     border: bool = False,
     dilated: bool = False,
 ) -> str:
-    """Return the kernel of a kind of pooling.
+    """Return the kernel text of a kind of pooling.
 
     Kernel arguments: images, height, width, channels, rows and columns of windows, height and width
     of a window, strides, border above and on the left, strips of an image, strips of a task; inputs

@@ -144,10 +144,10 @@ def _block() -> int:
 
 
 def fill_source(distribution: str, dtype: str) -> str:
-    """Return the kernel that fills a contiguous array of ``dtype`` (float32 or float64).
+    """Return the kernel text that fills a contiguous array of ``dtype`` (float32 or float64).
 
-    ``distribution`` is "uniform", "normal" or "truncated_normal". Each number drawn is scaled and
-    moved in the array's own dtype: offset + scale * drawn.
+    ``distribution`` is "uniform", "normal" or "truncated_normal". Each number drawn is scaled
+    and shifted in the array's own dtype: offset + scale * drawn.
     """
     block = _block()
     words = {"dtype": dtype, "size": 4 if dtype == "float32" else 8, "block": block}

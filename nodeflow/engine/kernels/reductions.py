@@ -239,7 +239,8 @@ _ROWS_BEGIN = (
 
 
 def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
-    """Return the kernel that reduces each of ``rows`` rows of ``n`` elements in ``blocks`` pieces.
+    """Return the kernel text that reduces each of ``rows`` rows of ``n`` elements in ``blocks``
+    pieces.
 
     Kernel arguments: rows, n, blocks, length of a block, source, target (rows, blocks), pieces of a
     task; for a mean, the divisor.
@@ -289,8 +290,10 @@ def is_short(rows: int, n: int, dtype: str) -> bool:
 
 
 def short_source(kind: str, dtype: str, n: int, mean: bool) -> str:
-    """Return the kernel for rows of ``n`` elements in one piece each. Arguments: as
-    `rows_source`."""
+    """Return the kernel text that reduces rows of ``n`` elements in one piece each.
+
+    Arguments: as for `rows_source`.
+    """
     size = numpy_dtype(dtype).itemsize
     lines = [
         "import numpy as np",
@@ -329,10 +332,10 @@ def short_rows(
 
 
 def _products_source(dtype: str) -> str:
-    """Return the kernel of products of rows. Kernel arguments: as `rows_source`.
+    """Return the kernel text of products of rows. Kernel arguments: as for `rows_source`.
 
-    A product has one order and each multiplication waits for the one before, so several pieces are
-    computed side by side.
+    The order of a product is fixed and each multiplication waits for the one before, so several
+    pieces are computed side by side.
     """
     size, name, several = numpy_dtype(dtype).itemsize, numpy_name(dtype), range(PIECES)
     lines = [
@@ -369,7 +372,8 @@ def _products_source(dtype: str) -> str:
 
 
 def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
-    """Return the kernel that reduces the middle axis of [outer, n, inner] in ``blocks`` pieces.
+    """Return the kernel text that reduces the middle axis of [outer, n, inner] in ``blocks``
+    pieces.
 
     Kernel arguments: outer, n, inner, blocks, length of a block, source, target (outer, blocks,
     inner), columns of a tile (at most `WIDEST`); for a mean, the divisor.
@@ -445,7 +449,7 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
 
 
 def search_source(kind: str, dtype: str, *, rows: bool) -> str:
-    """Return the kernel that finds an extreme along the middle axis of [outer, n, inner].
+    """Return the kernel text that finds an extreme along the middle axis of [outer, n, inner].
 
     Kernel arguments: outer, n, inner, source, target (outer, inner). The result is the first index,
     as int64. NaN counts as the extreme. With ``rows``, inner is 1. Both forms are loops without
@@ -480,7 +484,10 @@ def search_source(kind: str, dtype: str, *, rows: bool) -> str:
 
 
 def short_search_source(kind: str, dtype: str, n: int) -> str:
-    """Return the kernel of the search in rows of ``n`` elements. Arguments: as `search_source`."""
+    """Return the kernel text of the search for an extreme in rows of ``n`` elements.
+
+    Arguments: as for `search_source`.
+    """
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import slot
 from nodeflow.engine.devicelib.short_rows import {kind}_rows

@@ -102,7 +102,7 @@ class ColumnSoftmaxKernel(Kernel[ColumnSoftmax]):
 
 @cache
 def softmax_source(dtype: str, log: bool) -> str:
-    """Return the kernel of row softmax.
+    """Return the kernel text of row softmax.
 
     Kernel arguments: rows, n, source, target, both (rows, n), rows of a task.
 
@@ -159,7 +159,7 @@ def softmax_source(dtype: str, log: bool) -> str:
 
 @cache
 def column_softmax_source(dtype: str, log: bool) -> str:
-    """Return the kernel of column softmax. A unit of work is a tile of columns.
+    """Return the kernel text of column softmax. A unit of work is a tile of columns.
 
     Kernel arguments: outer, n, inner, source, target, columns of a tile (at most WIDEST).
 

@@ -261,7 +261,7 @@ def _patterns(size: int) -> tuple[int, int, int]:
 
 @cache
 def values_source(dtype: str, descending: bool, by_numpy: bool) -> str:
-    """Return the kernel that sorts rows.
+    """Return the kernel text that sorts rows.
 
     Kernel arguments: rows, n, `sort_address`, x and out (rows, n).
 
@@ -332,7 +332,7 @@ def _coding(dtype: str, descending: bool) -> tuple[str, str, str]:
 
 @cache
 def digits_source(dtype: str, descending: bool) -> str:
-    """Return the kernel that sorts rows by digits.
+    """Return the kernel text that sorts rows by digits.
 
     Kernel arguments: rows, n, x, out (rows, n), and working memory of the same size.
 
@@ -390,13 +390,13 @@ def kernel(args, task, ntasks):
 
 @cache
 def merge_source(dtype: str, descending: bool) -> str:
-    """Return the kernel that merges two pieces.
+    """Return the kernel text that merges two sorted pieces.
 
     Kernel arguments: n, elements of the first piece, x and out.
 
-    The beginning of a stretch in both pieces is found by halving (Odeh and others, Merge Path,
-    2012). From there on a part only counts its own elements: all elements behind its end come later
-    in the order.
+    The beginning of a stretch of the result in both pieces is found by halving (Odeh and
+    others, Merge Path, 2012). From there on, a part only counts its own elements, because all
+    elements behind its end come later in the order.
     """
     size, key = numpy_dtype(dtype).itemsize, f"np.{integer_of(dtype)}"
     highest, signed = _patterns(size)[0], dtype not in UNSIGNED_INTEGERS

@@ -73,7 +73,7 @@ COMPARED = 64
 
 @cache
 def largest_source(dtype: str, descending: bool) -> str:
-    """Return the kernel of the largest elements.
+    """Return the kernel text that finds the largest elements.
 
     Kernel arguments: rows, n, k (at most `FEW_LARGEST`), x, indices (rows, k).
     """
@@ -125,7 +125,7 @@ def largest_source(dtype: str, descending: bool) -> str:
 
 @cache
 def order_source(dtype: str, descending: bool) -> str:
-    """Return the kernel that sorts by merging.
+    """Return the kernel text that sorts by merging.
 
     Kernel arguments: rows, n, x, indices, and as many int64 of working memory.
     """
@@ -194,12 +194,13 @@ of that size.
 
 @cache
 def digits_source(dtype: str, descending: bool) -> str:
-    """Return the kernel that sorts by digits, for n below 2**32. Arguments: as `order_source`.
+    """Return the kernel text that sorts by digits, for n below 2**32. Arguments: as for
+    `order_source`.
 
     A radix sort from the lowest digit of eight bits to the highest (Knuth, The Art of Computer
-    Programming, vol. 3, 5.2.5). Each pass keeps the order of equal digits. Elements become integers
-    of the same order, and travel with their index in one word. Elements of eight bytes are sorted
-    by their lower half first.
+    Programming, vol. 3, 5.2.5). Each pass keeps the order of equal digits. Elements become
+    integers of the same order, and are moved together with their index in one word. Elements of
+    eight bytes are sorted by their lower half first.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     sign = 0 if dtype in UNSIGNED_INTEGERS else 1 << 31

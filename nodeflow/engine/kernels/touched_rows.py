@@ -47,10 +47,10 @@ class FirstOccurrencesKernel(CallKernel[FirstOccurrences]):
 
 @cache
 def first_source(dtypes: tuple[str, ...], from_end: tuple[bool, ...]) -> str:
-    """Return the kernel of first occurrences.
+    """Return the kernel text that finds the first occurrences of row numbers.
 
-    Kernel arguments: rows of the table, size of the working memory, number of row numbers in each
-    input, the inputs; rows, first, first of each input, working memory.
+    Kernel arguments: rows of the table, size of the working memory, number of row numbers in
+    each input, the inputs; rows, first, first of each input, working memory.
     """
     parts = len(dtypes)
     outs = 2 + 2 * parts
@@ -116,7 +116,7 @@ class MarkRowsKernel(CallKernel[MarkRows]):
 
 @cache
 def mark_source(dtypes: tuple[str, ...]) -> str:
-    """Return the kernel that marks rows.
+    """Return the kernel text that marks rows.
 
     Kernel arguments: rows, number of row numbers in each input, the inputs, out (rows).
     """
@@ -183,10 +183,10 @@ class PutRowsKernel(Kernel[PutRows]):
 
 @cache
 def put_source(size: int, inplace: bool) -> str:
-    """Return the kernel that puts rows.
+    """Return the kernel text that writes rows into a table.
 
-    Kernel arguments: rows of the table, elements of a row, number of named rows, out, rows, first,
-    values; unless ``inplace``, also the table before.
+    Kernel arguments: rows of the table, elements of a row, number of named rows, out, rows,
+    first, values; unless ``inplace``, also the table before the change.
     """
     name = integer_of_size(size)
     head = """import numpy as np

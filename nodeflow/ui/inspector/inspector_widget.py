@@ -528,7 +528,7 @@ class Inspector(QScrollArea):
         self.rebuild()
 
     def show_values(self) -> None:
-        """Show the current live values."""
+        """Show the current live values on the page."""
         if self._page is not None:
             self._page.show_values(self.live_values())
 

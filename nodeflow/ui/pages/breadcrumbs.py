@@ -79,7 +79,7 @@ class Breadcrumbs(QFrame):
 
     @property
     def text(self) -> str:
-        """The path as text."""
+        """The shown path as text."""
         names = [
             self.outside.text().replace("&&", "&"),
             *(step.text() for step in self.steps),

@@ -42,7 +42,7 @@ class ChangesModel(QAbstractItemModel):
         self.layoutChanged.emit()
 
     def of(self, number: int) -> QModelIndex:
-        """Return the index of a difference."""
+        """Return the model index of a difference."""
         return self.index(number, WHAT)
 
     def number(self, index: Index) -> int:

@@ -252,7 +252,7 @@ class ComparisonPage(QWidget):
             self.step(1)
 
     def _is_drawn_here(self) -> bool:
-        """Return whether the displayed graph has marks."""
+        """Return whether the graph that is displayed has marks."""
         assert self.found is not None
         return bool(self.found.marks.get(self.inside.document.scope))
 

@@ -246,7 +246,7 @@ class ExpansionPage(QWidget):
 
 
 def _tensor_names(inner: Expansion) -> list[str]:
-    """Return the names of all displayed tensors."""
+    """Return the names of all tensors of the displayed nodes."""
     names = []
     for node_id, record in inner.nodes.items():
         for index in range(len(inner.types.get(node_id, ()))):

@@ -191,7 +191,7 @@ class PredictionsPage(QWidget):
             self.facts.setText(f"{counted(message.done, 'row')} so far…")
 
     def show_done(self, message: p.Predicted) -> None:
-        """Show the final number of rows."""
+        """Show the final number of predicted rows."""
         self._stop_busy()
         shown = len(self.model.rows)
         text = counted(shown, "row")

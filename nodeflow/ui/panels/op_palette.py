@@ -359,7 +359,7 @@ class PalettePanel(QWidget):
         self._fill(self.search.text().strip())
 
     def set_insertables(self, more: list[NodeDeclaration]) -> None:
-        """Show subgraphs and templates beside the ops."""
+        """Set the subgraphs and templates that are listed beside the ops."""
         known = [_shown_of(op) for op in self._insertables]
         if [_shown_of(op) for op in more] != known:
             self._insertables = list(more)
@@ -472,7 +472,7 @@ class PalettePanel(QWidget):
         return found
 
     def _closed(self) -> set[str]:
-        """Return the categories that the user closed."""
+        """Return the categories that the user has closed."""
         model = self.tree.model()
         rows = [model.index(row, 0) for row in range(model.rowCount())] if model else []
         return {i.data() for i in rows if model.hasChildren(i) and not self.tree.isExpanded(i)}

@@ -70,7 +70,7 @@ class OverridesPanel(QWidget):
 
     @Slot()
     def refresh(self) -> None:
-        """Show the current overrides."""
+        """Show the list of current overrides."""
         found = self._overrides.by_name
         self._pages.setCurrentIndex(1 if found else 0)
         if found.keys() != self.back_buttons.keys():

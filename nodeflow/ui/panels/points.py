@@ -118,7 +118,7 @@ class PointsPanel(QWidget):
 
     @property
     def spec(self) -> ViewSpec:
-        """The view requested from the engine."""
+        """The request to the engine for the points."""
         return ViewSpec("projection", self._name, tuple(sorted(self._options.items())))
 
     @Slot(bool)
@@ -254,7 +254,7 @@ class PointsPanel(QWidget):
 
     @Slot(int)
     def _on_opened(self, index: int) -> None:
-        """Show a row on all nodes."""
+        """Show the row of a double-clicked point on all nodes."""
         if self.shown is not None and self.shown.split and index >= 0:
             self._choice.show_row(self.shown.split, index)
 

@@ -163,7 +163,7 @@ class PredictionsPanel(QWidget):
 
     @property
     def spec(self) -> ViewSpec:
-        """The page requested from the engine."""
+        """The request to the engine for a page of predictions."""
         options = {
             "split": self._split,
             "order": self._order,

@@ -99,7 +99,7 @@ class ProblemsPanel(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Rebuild the list."""
+        """Rebuild the list of problems."""
         problems = self._problems.shown
         self.list.clear()
         if len(self._workspace.conflicts) > 1:

@@ -423,7 +423,7 @@ class SweepPanel(QWidget):
 
     @Slot()
     def _draw(self) -> None:
-        """Show progress and bars. Update the actions."""
+        """Update progress, bars and actions."""
         runner = self.runner
         results = self.model.results
         self.pages.setCurrentIndex(1 if results else 0)

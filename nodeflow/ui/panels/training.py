@@ -274,7 +274,7 @@ class TrainingPanel(QWidget):
             self._plots.setCurrentIndex(1)
 
     def show_state(self, state: str) -> None:
-        """Show the state of the engine."""
+        """Adapt the panel to the state of the engine."""
         if state == "paused":
             self.record.pause()
         self._state = state

@@ -350,7 +350,7 @@ class ViewerPanel(QWidget):
             self._side.show()
 
     def _show_view(self) -> None:
-        """Show the view of the checked tab."""
+        """Show the view whose tab is checked."""
         drawing = list(discover_views().values())[self._tabs.checkedId() - VIEWS]
         self.title.setText(self.name)
         self.way.hide()

@@ -106,7 +106,7 @@ class Tutorial(QFrame):
 
     @Slot(object)
     def on_training(self, event: Event) -> None:
-        """Count trainings that ended."""
+        """Count the trainings that have ended."""
         if isinstance(event, Done):
             self._progress.trainings += 1
             self._on_changed(None)

@@ -49,7 +49,7 @@ class SpeedSlider(QWidget):
 
     @Slot()
     def refresh(self, _: object = None) -> None:
-        """Show the stored speed."""
+        """Show the speed that the document stores."""
         speed = self._workspace.root.training.get("speed")
         position = len(SPEEDS) if speed is None else min(bisect_left(SPEEDS, speed), len(SPEEDS))
         self.slider.blockSignals(True)

@@ -370,7 +370,7 @@ class Docking(QObject):
         first.raise_()
 
     def save(self, settings: Settings) -> None:
-        """Save the layout."""
+        """Store the layout in the settings."""
         self._put_aside(False)
         self.leave_to_stage(())
         self._give_back()

@@ -161,7 +161,7 @@ def _table(module: str, library: str) -> dict[str, Expression]:
         return f"{module}.full({sizes_text(call, '{}')}, {written}, {kind})"
 
     def measure(text: str) -> Expression:
-        """Return the writer of an integer array of sizes."""
+        """Return a function that writes the code of an integer array of sizes."""
         return lambda c: f"np.array({text.format(*c.args)}, np.{c.dtype})"
 
     def size(call: Call) -> str:

@@ -136,7 +136,7 @@ def _reshape(call: Call) -> str:
 
 
 def _integers(text: str) -> Expression:
-    """Return the writer of a tensor of sizes."""
+    """Return a function that writes the code of a tensor of sizes."""
     return lambda c: f"torch.tensor({text.format(*c.args)}, dtype=torch.{c.dtype})"
 
 
@@ -204,7 +204,8 @@ def _gather_nd(call: Call) -> str:
 
 
 def _cross_entropy(labels: str) -> Expression:
-    """Return the writer of a cross-entropy. In PyTorch, the classes are the second axis.
+    """Return a function that writes the code of a cross-entropy. In PyTorch, the classes are the
+    second axis.
 
     Args:
         labels: a template for the labels.

@@ -39,7 +39,8 @@ def divided(call: Call) -> str | None:
 
 
 def chosen(module: str) -> Expression:
-    """Return the writer of `where`: a Python condition for the training flag, otherwise
+    """Return a function that writes the code of `where`: a Python condition for the training flag,
+    otherwise
     elementwise selection.
     """
 
@@ -53,7 +54,7 @@ def chosen(module: str) -> Expression:
 
 
 def no_nan(module: str) -> Expression:
-    """Return the writer of a division that is 0 if the divisor is 0."""
+    """Return a function that writes the code of a division that is 0 if the divisor is 0."""
 
     def write(call: Call) -> str:
         x, y = call.args
@@ -153,7 +154,9 @@ def moved(drawn: str, attrs: Mapping[str, Any]) -> str:
 
 
 def alike(module: str) -> dict[str, Expression]:
-    """Return the writers that numpy, JAX and PyTorch share."""
+    """Return the functions that write the code of ops, for ops that numpy, JAX and PyTorch
+    write alike.
+    """
     arc = "a" if module == "torch" else "arc"
     return {
         **{op: f"{{0}} {sign} {{1}}" for op, sign in INFIX.items()},
@@ -192,7 +195,7 @@ def ends_of(parts: Sequence[int]) -> list[int]:
 
 
 def limited(module: str, function: str) -> dict[str, Write]:
-    """Return the writers of activations that are linear between two limits.
+    """Return the functions that write the code of activations that are linear between two limits.
 
     Args:
         function: the library's function that clips a tensor to two numbers.
@@ -210,7 +213,12 @@ def limited(module: str, function: str) -> dict[str, Write]:
 
 
 def silu(function: str | None, sigmoid: str) -> Expression:
-    """Return the writer of x * sigmoid(beta * x). The library may have a function for beta 1."""
+    """Return a function that writes the code of x * sigmoid(beta * x).
+
+    Args:
+        function: the library's function for beta 1, if it has one.
+        sigmoid: the library's sigmoid function.
+    """
 
     def write(call: Call) -> str:
         (x,), beta = call.args, call.attrs["beta"]

@@ -12,7 +12,7 @@ def torch_dtype(name: str) -> str:
 
 
 def _torch(text: str) -> Expression:
-    """Return the writer of a draw from PyTorch's generator.
+    """Return a function that writes the code of a draw from PyTorch's generator.
 
     Args:
         text: a template with ``{shape}``, ``{dtype}``, the attributes and the inputs.
@@ -59,7 +59,8 @@ PYTORCH: dict[str, Expression] = {
 
 
 def _jax(function: str, *arguments: str, then: str = "{}") -> Expression:
-    """Return the writer of a JAX draw, whose key depends on the number of the draw.
+    """Return a function that writes the code of a JAX draw, whose key depends on the number of the
+    draw.
 
     Args:
         arguments: templates with ``{shape}``, ``{dtype}``, the attributes and the inputs.
@@ -79,7 +80,8 @@ def _jax(function: str, *arguments: str, then: str = "{}") -> Expression:
 
 
 def _numpy(text: str) -> Expression:
-    """Return the writer of a draw from numpy's generator, in the dtype of the node.
+    """Return a function that writes the code of a draw from numpy's generator, in the dtype of the
+    node.
 
     Args:
         text: a template with ``{shape}``, the attributes and the inputs.
@@ -128,7 +130,7 @@ NUMPY: dict[str, Expression] = {
 
 
 def _tensorflow(text: str) -> Expression:
-    """Return the writer of a TensorFlow draw.
+    """Return a function that writes the code of a TensorFlow draw.
 
     Args:
         text: a template with ``{shape}``, ``{dtype}``, ``{seed}``, the attributes and the inputs.

@@ -34,7 +34,7 @@ def layer_norm(call: Call) -> str | None:
 
 
 def dropout(template: str, always: str | None = None) -> Write:
-    """Return the writer of a dropout with a constant rate.
+    """Return a function that writes the code of a dropout with a constant rate.
 
     Args:
         template: with ``{x}``, ``{rate}``, ``{phase}`` and ``{number}``.

@@ -25,7 +25,7 @@ class Pan(Gesture):
         self.at = QPointF(at)
 
     def cancel(self) -> None:
-        """Restore the view of the start."""
+        """Restore the view from before the drag."""
         self._viewport.pan(self.origin.x() - self.at.x(), self.origin.y() - self.at.y())
 
 

@@ -55,7 +55,7 @@ def _blank_pixmap() -> QPixmap:
 
 @dataclass
 class Page:
-    """One pixmap and its shelves of cards."""
+    """One pixmap with painted cards, arranged in rows (shelves)."""
 
     pixmap: QPixmap
     keys: set[Hashable] = field(default_factory=set)

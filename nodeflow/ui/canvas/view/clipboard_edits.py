@@ -22,7 +22,7 @@ MAX_PASTE = 16_000_000
 
 
 class ClipboardEdits:
-    """Commands between the selection and the clipboard."""
+    """The commands Copy, Cut, Paste and Duplicate for the selected nodes."""
 
     def __init__(
         self,

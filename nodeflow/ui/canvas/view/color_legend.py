@@ -67,7 +67,7 @@ class ColorLegend(QFrame):
         self.scale.update()
 
     def show_tints(self, tints: Tints | None, needs_measuring: bool = False) -> None:
-        """Explain the colours; None hides the bar."""
+        """Show a legend for these colours; None hides it."""
         self.setVisible(tints is not None)
         if tints is None:
             return

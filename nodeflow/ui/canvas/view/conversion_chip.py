@@ -154,14 +154,14 @@ class ConversionOffers:
         chip.buttons[0].setFocus(Qt.FocusReason.PopupFocusReason)
 
     def take(self, index: int) -> None:
-        """Insert one of the offers."""
+        """Insert one of the offered conversions."""
         wire, offer = self._wire, self._offers[index]
         self.close()
         with self._signals.reporting():
             self._selection.select(self.insert(offer, wire, self._picked))
 
     def close(self) -> None:
-        """Discard the offers, if any."""
+        """Discard the offered conversions, if there are any."""
         chip, self.chip = self.chip, None
         if chip is not None:
             had_focus = chip.isAncestorOf(chip.window().focusWidget() or self._canvas)

@@ -43,7 +43,7 @@ class DragPreview:
 
     @property
     def corner(self) -> QPointF:
-        """The card's corner, in scene coordinates."""
+        """The corner of the dragged card, in scene coordinates."""
         return self._viewport.camera.to_scene(self.at) - self.grip
 
     def move(self, at: QPointF) -> None:

@@ -194,7 +194,7 @@ class EditActions(QObject):
         canvas.edits.search(canvas.mouse.position() if at is None else QPointF(at), None)
 
     def _frame(self) -> None:
-        """Put a frame around the selected nodes."""
+        """Make a frame around the selected nodes."""
         area = QRectF()
         for node_id in self._workspace.selection:
             viewport = self._canvas.viewport

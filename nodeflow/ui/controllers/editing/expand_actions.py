@@ -176,7 +176,7 @@ class ExpandActions(QObject):
         return True
 
     def _show_derived(self, node_id: str) -> None:
-        """Show the nodes that a node generates."""
+        """Show the nodes that a node generates, on their page."""
         self._unpacks = False
         try:
             self._pages.expansion.open(node_id, self._title())

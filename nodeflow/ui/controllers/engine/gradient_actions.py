@@ -76,7 +76,7 @@ class GradientActions(QObject):
     # ---- requests -----------------------------------------------------------------------------
 
     def check_selected(self) -> None:
-        """Check the selected nodes."""
+        """Request a gradient check of the selected nodes."""
         nodes, scope = self._workspace.document.nodes, self._workspace.scope
         self._ask(tuple(scope + nodes[i].name for i in self._workspace.selection))
 

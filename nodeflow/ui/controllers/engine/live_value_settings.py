@@ -58,7 +58,7 @@ class LiveValueSettings(QObject):
         )
 
     def ask(self) -> None:
-        """Open the dialog for the limits."""
+        """Open the dialog for the limits of live values."""
         self.dialog = LiveValuesDialog(self._window, self._settings)
         self.dialog.accepted.connect(self._on_accepted)
         self.dialog.open()

@@ -33,7 +33,7 @@ class MemorySettings(QObject):
         actions.bind({"memory": Binding(self.ask)})
 
     def ask(self) -> None:
-        """Open the dialog for the limit."""
+        """Open the dialog for the memory limit."""
         self.dialog = NumberDialog(
             self._window,
             "Memory",

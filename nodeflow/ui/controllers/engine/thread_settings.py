@@ -31,7 +31,7 @@ class ThreadSettings(QObject):
         actions.bind({"threads": Binding(self.ask)})
 
     def ask(self) -> None:
-        """Open the dialog for the number."""
+        """Open the dialog for the number of threads."""
         self.dialog = NumberDialog(
             self._window,
             "Threads",

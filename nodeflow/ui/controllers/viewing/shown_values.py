@@ -62,7 +62,7 @@ class ShownValues(QObject):
 
     @property
     def values(self) -> Mapping[str, p.Preview]:
-        """The last previews, by tensor name."""
+        """The last previews of values, by tensor name."""
         return {} if self._last is None else self._last.values
 
     @Slot(object)

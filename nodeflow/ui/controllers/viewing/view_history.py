@@ -82,7 +82,7 @@ class ViewHistory(QObject):
         self.changed.emit()
 
     def current(self) -> View:
-        """Return the view that the canvas shows."""
+        """Return the part of the graph that the canvas shows, as a `View`."""
         canvas = self._canvas
         middle = canvas.viewport.camera.to_scene(QPointF(canvas.width() / 2, canvas.height() / 2))
         return View(middle.x(), middle.y(), canvas.viewport.camera.step, self._path)

@@ -35,12 +35,12 @@ class AskedTrainings:
         return bool(self._numbers) and self._numbers[0] in self._elsewhere
 
     def end(self, number: int) -> None:
-        """Note that a training has ended."""
+        """Note that a certain training has ended."""
         self._numbers.remove(number)
         self._elsewhere.discard(number)
 
     def end_first(self) -> None:
-        """Note that the running training has ended."""
+        """Note that the oldest training in the list has ended, which is the running one."""
         if self._numbers:
             self.end(self._numbers[0])
 

@@ -36,7 +36,7 @@ class DocumentMirror:
         self._channel.send(request)
 
     def send_change(self, change: Change) -> None:
-        """Send one edit."""
+        """Send one edit of the document to the engine."""
         self._channel.send(p.SyncChange(change.text, change.revision))
 
     def weights(self) -> str:

@@ -63,7 +63,10 @@ class EngineRequests:
         return request
 
     def profile(self) -> int:
-        """Ask for a profile; ``profiled`` answers."""
+        """Ask the engine to time the ops of a run or step.
+
+        The signal ``profiled`` delivers the result.
+        """
         request = self.channel.next()
         self.channel.send(p.Profile(request))
         return request

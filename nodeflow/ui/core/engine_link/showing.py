@@ -41,6 +41,6 @@ class Showing:
             self._waiting[p.Override] = self._override
 
     def take(self) -> list[Choice]:
-        """Return the choices to send now."""
+        """Return the choices to send now, and mark them as sent."""
         waiting, self._waiting = list(self._waiting.values()), {}
         return waiting

@@ -214,7 +214,7 @@ class ShownStep(QObject):
         self.changed.emit()
 
     def on_message(self, message: p.StepMessage) -> None:
-        """Handle a message about steps."""
+        """Handle a message of the engine about past steps."""
         if isinstance(message, p.PastSteps):
             self._on_steps(message)
         elif isinstance(message, p.RunOpened):
@@ -253,7 +253,7 @@ class ShownStep(QObject):
             self.changed.emit()
 
     def _on_progress(self, message: p.PastProgress) -> None:
-        """Note the progress of the requested step."""
+        """Note the progress of computing the requested step."""
         if message.request == self._request and message.step == self.step:
             if message.total and not self.progress[1]:
                 self._computing = time.monotonic()

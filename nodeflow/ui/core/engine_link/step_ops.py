@@ -51,12 +51,12 @@ class StepOps(QObject):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the order has not arrived."""
+        """Whether the order of the step's kernels has not arrived yet."""
         return self.is_on and not self.kernels
 
     @property
     def running(self) -> tuple[str, ...]:
-        """The nodes of the current kernel."""
+        """The names of the nodes that the current kernel computes."""
         return self.kernels[self.at] if self.kernels and self.at else ()
 
     @property

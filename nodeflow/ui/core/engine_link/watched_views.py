@@ -16,7 +16,7 @@ class WatchedViews:
 
     @property
     def any(self) -> bool:
-        """Return whether any view is watched."""
+        """Return whether any view is being watched."""
         return bool(self._specs)
 
     def watch(self, specs: tuple[p.ViewSpec, ...]) -> None:

@@ -94,7 +94,7 @@ class Overrides(QObject):
 
     @property
     def by_name(self) -> dict[str, Given]:
-        """All overrides by tensor name, oldest first."""
+        """All overrides by tensor name, the oldest first."""
         return {self._names[place]: given for place, given in self._given.items()}
 
     @property

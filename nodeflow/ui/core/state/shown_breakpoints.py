@@ -34,7 +34,7 @@ class Breakpoints(QObject):
 
     @Slot()
     def refresh(self) -> None:
-        """Search the document for breakpoints again."""
+        """Update the list of breakpoints from the document."""
         self._later.stop()
         found = [path for path, _, r in walk(self._workspace.root) if r.extra and has_breakpoint(r)]
         if found != self.paths:

@@ -57,7 +57,7 @@ class Settings:
 
     @property
     def theme(self) -> str:
-        """``system``, ``light`` or ``dark``."""
+        """The chosen theme: ``system``, ``light`` or ``dark``."""
         value = self._store.value("theme", "system")
         return value if value in THEME_CHOICES else "system"
 
@@ -245,7 +245,7 @@ class Settings:
         self._store.setValue("colorings", json.dumps({**kept, **chosen}))
 
     def formulas(self) -> list[str]:
-        """Return the formulas typed before, latest last."""
+        """Return the formulas that the user typed before, latest last."""
         return [text for text in self._json("formulas", []) if isinstance(text, str)]
 
     def set_formulas(self, formulas: list[str]) -> None:

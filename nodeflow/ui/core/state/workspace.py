@@ -365,7 +365,7 @@ class Workspace(QObject):
     # ---- changing ---------------------------------------------------------------------------
 
     def select(self, ids: Iterable[str]) -> None:
-        """Store the canvas's selection and announce it."""
+        """Store the selection of the canvas and emit `selected`."""
         ids = tuple(ids)
         if ids != self._selection:
             self._selection = ids

@@ -74,7 +74,7 @@ def switch(widget: QWidget | QAction, why: str, tip: str = "") -> None:
 
 
 def logo(size: int) -> QPixmap:
-    """Return the program's logo."""
+    """Return the program's logo as a picture."""
     pixmap = QPixmap(QSize(size, size) * 2)
     pixmap.setDevicePixelRatio(2)
     pixmap.fill(Qt.GlobalColor.transparent)

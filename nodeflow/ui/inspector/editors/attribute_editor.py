@@ -53,11 +53,11 @@ class Editor(QWidget):
         self._layout.setSpacing(SPACE[1])
 
     def set_value(self, value: Any) -> None:
-        """Show a value without reporting it."""
+        """Show a value without emitting `edited`."""
         raise NotImplementedError
 
     def focus_widget(self) -> QWidget:
-        """Return the widget that receives typing."""
+        """Return the widget that gets the keyboard focus for typing."""
         return self
 
     def submit(self, value: Any) -> None:

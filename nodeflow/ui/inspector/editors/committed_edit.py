@@ -50,7 +50,7 @@ class CommittedEdit(QObject):
         self.is_pending = True
 
     def commit(self) -> None:
-        """Commit the text, if something was typed."""
+        """Commit the typed text, if something was typed."""
         if self.is_pending:
             self.is_pending = False
             self.committed.emit()

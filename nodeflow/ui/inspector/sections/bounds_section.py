@@ -39,7 +39,7 @@ class BoundsSection(Section):
         self.setEnabled(not workspace.document.locked)
 
     def show_record(self, record: NodeRecord) -> None:
-        """Show the bounds of the node."""
+        """Show the bounds of a node's values."""
         types = (self._workspace.analysis.out_types(self._node) or {}).values()
         self._applies = is_bounded(record) or any(map(can_bound, types))
         self.row.set_value(bounds_text(record), is_bounded(record))

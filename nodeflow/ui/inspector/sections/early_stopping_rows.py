@@ -79,7 +79,7 @@ class StoppingRows(QWidget):
     # ---- showing ----------------------------------------------------------------------------
 
     def refresh(self, settings: TrainingSettings) -> None:
-        """Show the current settings of the document."""
+        """Show the document's settings for early stopping."""
         stored = self._workspace.document.training
         self.switch.set_value(settings.patience is not None)
         self._more.setVisible(settings.patience is not None)

@@ -134,7 +134,7 @@ class FormulaSection(Section):
         self._silence.timeout.connect(self.note.clear)
 
     def refresh(self) -> None:
-        """Show the current formula."""
+        """Show the formula of the selected node as it is now."""
         document = self._workspace.document
         if self._node not in document.nodes:
             return
@@ -173,7 +173,7 @@ class FormulaSection(Section):
         self._later.start()
 
     def copied(self, kind: str) -> str:
-        """Return the formula in one of `FORMS`."""
+        """Return the formula as text in one of the `FORMS`."""
         return FORMS[kind](self._workspace.document, self._node)
 
     def _on_copy(self) -> None:

@@ -260,7 +260,7 @@ class DeviceNote(RemovableNote):
         self.removed.connect(self._remove)
 
     def show_record(self, record: NodeRecord) -> None:
-        """Show the device of the node."""
+        """Show the device of a node, or hide the remark if it has none."""
         device = device_of(record)
         self.text.setText(f"Device {device}, kept in the file. The engine computes on the CPU.")
         self.set_color(self._theme.category(device))
@@ -291,7 +291,7 @@ class DeviceSection(Section):
         self.setEnabled(not workspace.document.locked)
 
     def show_record(self, record: NodeRecord) -> None:
-        """Show the device of the node."""
+        """Show the device of a node."""
         device = device_of(record)
         self.row.set_value(device, bool(device))
 
@@ -517,7 +517,7 @@ class PortsSection(Section):
 
 
 class DocSection(Section):
-    """The op's documentation, as declared."""
+    """The documentation of the node's op, from its declaration."""
 
     def __init__(self) -> None:
         super().__init__("ABOUT")
@@ -527,7 +527,7 @@ class DocSection(Section):
         self.rows.addLayout(self._texts)
 
     def show_op(self, op: NodeDeclaration) -> None:
-        """Describe an op and its attributes."""
+        """Show the documentation of an op and its attributes."""
         described = tuple((a.name, a.doc) for a in op.attrs if a.doc)
         if (op.doc, described) == self._shown:
             return

@@ -26,7 +26,7 @@ class PlotToggle(QCheckBox):
         self.hide()
 
     def show_record(self, record: NodeRecord) -> None:
-        """Show whether the node is plotted."""
+        """Show whether a node is plotted."""
         types = self._workspace.analysis.out_types(self._node) or {}
         first = next(iter(types.values()), None)
         on = is_plotted(record)

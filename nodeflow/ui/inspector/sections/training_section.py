@@ -96,7 +96,7 @@ class TrainingSection(Section):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the current settings of the document."""
+        """Show the document's training settings."""
         self.optimizers.refresh()
         settings = training_settings(self._workspace.document)
         stored = self._workspace.document.training

@@ -123,7 +123,7 @@ class CurveItem(pg.GraphicsObject):
         smooth: np.ndarray,
         spacing: float,
     ) -> None:
-        """Draw columns, in pixels."""
+        """Draw the points of a curve, given in pixels."""
         has_dots = is_plain and bool(len(x) == 1 or spacing >= BETWEEN_DOTS)
         is_smoothed = self.curve.smoothing > 0
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, self.is_fine)

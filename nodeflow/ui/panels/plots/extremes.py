@@ -17,7 +17,7 @@ class Extremes:
         self._high = [self._low[0]]  # level 0: the values themselves
 
     def extend(self, values: np.ndarray) -> None:
-        """Append float64 values."""
+        """Append float64 values to the sequence."""
         first, self.count = self.count, self.count + len(values)
         _reserve(self._low, self._high, 0, self.count)
         self._low[0][first : self.count] = np.where(np.isfinite(values), values, np.nan)

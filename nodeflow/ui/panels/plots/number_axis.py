@@ -41,7 +41,7 @@ class NumberAxis(pg.AxisItem):
         self._texts: dict[float, str] = {}
 
     def set_scale(self, is_log: bool, is_whole: bool) -> None:
-        """Change the kind of axis."""
+        """Set whether the axis is logarithmic, and whether its values are whole numbers."""
         if (is_log, is_whole) != (self.is_log, self.is_whole):
             self.is_log, self.is_whole = is_log, is_whole
             self.picture = None

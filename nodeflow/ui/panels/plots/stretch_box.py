@@ -43,7 +43,7 @@ class StretchBox(pg.ViewBox):
 
     @property
     def span(self) -> tuple[float, float]:
-        """The ends of the x axis."""
+        """The two ends of the visible part of the x axis."""
         low, high = self.viewRange()[0]
         return float(low), float(high)
 

@@ -81,7 +81,7 @@ class TrainingPlots(QWidget):
 
     @Slot()
     def _follow(self, _: object = None) -> None:
-        """Apply the arrangement of the file."""
+        """Apply the arrangement of plots in the open file."""
         stored = self._workspace.root.training.get("plots")
         self.grid.set_arrangement(Arrangement.from_json(stored))
         self.bar.refresh()

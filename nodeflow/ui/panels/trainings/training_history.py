@@ -266,7 +266,7 @@ class TrainingRecord:
 
     @property
     def speed(self) -> float | None:
-        """Recent steps per second."""
+        """The number of steps per second, measured recently."""
         if len(self._marks) < 2:
             return None
         (start, first), (end, last) = self._marks[0], self._marks[-1]

@@ -61,7 +61,7 @@ class TrialModel(SortedRows[Result]):
 
     @property
     def key(self) -> str:
-        """The display name of the compared result."""
+        """The name of the result by which trials are compared, for display."""
         found = next((result.key for result in self._known.values() if result.key), "")
         return "Loss" if found == EPOCH_LOSS else found
 

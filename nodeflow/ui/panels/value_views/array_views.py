@@ -149,7 +149,7 @@ class ArrayModel(QAbstractTableModel):
 
 
 class TableView(QTableView):
-    """A table of numbers."""
+    """A table view that shows an array of numbers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class TableView(QTableView):
 
 
 class HistogramView(QWidget):
-    """A histogram of the values."""
+    """A histogram of the elements of an array."""
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()

@@ -95,7 +95,7 @@ class MatrixView(QWidget):
             self.cell_clicked.emit(*cell)
 
     def cell_at(self, point: QPointF) -> tuple[int, int] | None:
-        """Return row and column at a position."""
+        """Return the row and column of the cell at a position; None outside of the cells."""
         if not self.array.size or not (area := self._area()).contains(point):
             return None
         rows, columns = self.array.shape

@@ -88,7 +88,7 @@ class SampleGrid(QWidget):
         return max(1, (self.width() - SPACE[2]) // (CARD.width() + SPACE[2]))
 
     def card(self, index: int) -> QRectF:
-        """Return the place of a sample."""
+        """Return the rectangle of a sample's card."""
         row, column = divmod(index, self._columns)
         x = SPACE[2] + column * (CARD.width() + SPACE[2])
         y = SPACE[2] + row * (CARD.height() + SPACE[2])
@@ -183,7 +183,7 @@ class SampleGrid(QWidget):
             self._text(painter, words, y + 2 * LINE, off, "ink_muted", TYPE["caption"])
 
     def _paint_bars(self, painter: QPainter, box: QRectF, index: int) -> None:
-        """Draw bars of the most likely classes."""
+        """Draw bars for the most likely classes of a sample."""
         data, theme = self._data, self._theme
         assert data is not None
         shares = data.shares[index]

@@ -200,7 +200,7 @@ class ViewPage(QWidget):
         self._combos[choice.option] = combo
 
     def combo(self, option: str) -> QuietCombo:
-        """Return the combo box of an option."""
+        """Return the combo box for an option of the view."""
         return self._combos[option]
 
     @Slot(str, int)

@@ -392,7 +392,7 @@ class ShortcutsDialog(QDialog):
 
 
 class AboutDialog(QDialog):
-    """Name, version and licences."""
+    """A dialog with the program's name, version and licences."""
 
     def __init__(self, parent: QWidget) -> None:
         from importlib import metadata  # it takes 30 ms, which no start needs

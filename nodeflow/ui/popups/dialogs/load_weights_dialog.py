@@ -128,7 +128,7 @@ class WeightsDialog(QDialog):
         return choice
 
     def taken(self) -> dict[str, Taken]:
-        """Return the chosen tensors by variable."""
+        """Return the chosen tensor for each variable."""
         found = {name: choice.currentData() for name, choice in self._choices.items()}
         return {name: taken for name, taken in found.items() if taken is not None}
 

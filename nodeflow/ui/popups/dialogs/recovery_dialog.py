@@ -99,7 +99,7 @@ class RecoveryDialog(QDialog):
 
     @property
     def chosen(self) -> list[Recoverable]:
-        """The selected journals."""
+        """The journals that are selected in the list."""
         rows = (self.table.indexOfTopLevelItem(item) for item in self.table.selectedItems())
         return [self._found[row] for row in sorted(rows)]
 

@@ -169,7 +169,7 @@ class ShortcutEditor(QDialog):
         self.table.setCurrentItem(self._items()[0])
 
     def choose(self, action_id: str) -> None:
-        """Select the action to edit."""
+        """Select an action in the list, to edit its keys."""
         for item in self._items():
             if item.data(0, ID_ROLE) == action_id:
                 self.table.setCurrentItem(item)

@@ -111,7 +111,7 @@ class VersionsDialog(QDialog):
 
     @property
     def chosen(self) -> Backup | None:
-        """The selected version."""
+        """The version that is selected in the list."""
         selected = self.table.selectedItems()
         return self._versions[self.table.indexOfTopLevelItem(selected[0])] if selected else None
 

@@ -59,7 +59,7 @@ class HeadModel(QAbstractTableModel):
         self.pictures: list[QImage] = []
 
     def show_pictures(self, pictures: list[QImage]) -> None:
-        """Show these pictures in the first column."""
+        """Show pictures in the first column."""
         self.pictures = pictures
         if pictures:
             self.dataChanged.emit(self.index(0, 0), self.index(len(pictures) - 1, 0))

@@ -74,7 +74,7 @@ class StarterStep(QWidget):
             self._reasons[id_].setText(reason or STARTERS[id_].doc)
 
     def show_document(self, document: Document, weights: int) -> None:
-        """Draw the resulting graph."""
+        """Draw the graph that the wizard would make."""
         ratio = self.devicePixelRatioF()
         room = self.picture.size().expandedTo(PICTURE)
         self.picture.setPixmap(graph_picture(document, self._themes.theme, room, ratio))

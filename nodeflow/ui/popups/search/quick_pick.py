@@ -223,7 +223,7 @@ class QuickPick(QFrame):
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def dismiss(self) -> None:
-        """Close without picking."""
+        """Close the popup without picking a row."""
         if self.isVisible():
             self._close()
             self._cancelled()

@@ -60,7 +60,7 @@ class Arena:
 
     @property
     def bytes(self) -> np.ndarray:
-        """The block, beginning at ``address``."""
+        """The memory block as an array of bytes, which begins at ``address``."""
         return self._buffer[self.address - self._buffer.ctypes.data :]
 
 

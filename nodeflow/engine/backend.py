@@ -121,7 +121,7 @@ class BackendSteps(Protocol):
         ...
 
     def warm(self) -> None:
-        """Compile without making a step."""
+        """Compile the loop without making a training step."""
         ...
 
     def text(self, step: int) -> str:

@@ -36,7 +36,7 @@ class Chunker:
         return min(self.size, limit)
 
     def end(self, steps: int) -> None:
-        """End a chunk of this many steps."""
+        """Note that a chunk of this many steps has ended, to adapt the size of the next one."""
         elapsed = max(self._clock() - self._started, 1e-6)
         fitting = round(steps * SECONDS / elapsed)
         self.size = max(1, min(fitting, GROWTH * self.size, LARGEST))

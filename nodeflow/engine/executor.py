@@ -169,7 +169,7 @@ class Executor:
         return not self._compilation.is_pending
 
     def stop(self) -> None:
-        """Make a running compiled run end soon."""
+        """Make a running compiled run in another thread end soon."""
         if self._compilation.result is not None:
             self._compilation.result.stop()
 

@@ -20,7 +20,7 @@ from nodeflow.graph.types import TensorType
 
 
 class Elements(Protocol):
-    """The source of a stream's elements."""
+    """The source of a stream's elements, such as a data set."""
 
     @property
     def captured(self) -> tuple[Tensor, ...]:

@@ -95,7 +95,7 @@ class Interpreter:
         return self._peak
 
     def run_step(self, step: Step, values: list[np.ndarray | None], stream_of: StreamOf) -> None:
-        """Run one step, reading and writing ``values``."""
+        """Run one step, reading its inputs from ``values`` and adding its outputs there."""
         self.executions[step.node.name] += 1
         inputs = [values[s] for s in step.inputs]
         if is_assign(step.node):

@@ -134,7 +134,7 @@ class MappedRows:
 
     @property
     def is_direct(self) -> bool:
-        """Whether kernels may gather from `array`."""
+        """Whether kernels may gather rows directly from `array`."""
         return self.file.fits
 
     def __call__(self, which: np.ndarray) -> np.ndarray:

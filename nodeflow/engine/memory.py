@@ -123,7 +123,7 @@ def _number(path: str) -> int | None:
 
 
 def _left(limit: str, used: str) -> int | None:
-    """Return the bytes left below a container's limit."""
+    """Return the number of bytes left below a memory limit of the process's control group."""
     numbers = [line.strip() for path in (limit, used) for line in _lines(path)]
     if len(numbers) != 2 or not all(text.isdigit() for text in numbers):
         return None  # no control group, or no limit: "max"

@@ -136,7 +136,7 @@ class PartsExecutor:
         raise NotImplementedError
 
     def results(self, values: Values, lent: Collection[int] = ()) -> list[Any]:
-        """Return the results like `Executor.results`."""
+        """Return the result for each fetch, like `Executor.results`."""
         given = {*self.schedule.feeds.values(), *self.schedule.reads.values()}
 
         def result(slot: int | None) -> Any:
@@ -162,7 +162,7 @@ class PartsExecutor:
             variables.put(variable, value)
 
     def stop(self) -> None:
-        """Make a running compiled run end soon."""
+        """Make a running compiled run in another thread end soon."""
         if self._running is not None:
             self._running.stop()
 

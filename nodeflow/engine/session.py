@@ -272,7 +272,7 @@ class Session(NotebookDisplay, SessionState):
         )
 
     def partial_run(self, handle: Any, fetches: Any, feed_dict: Any = None) -> NoReturn:
-        """Refuse like `partial_run_setup`."""
+        """Refuse a partial run, for the same reason as `partial_run_setup`."""
         self.partial_run_setup(fetches)
 
     def explain(

@@ -60,7 +60,7 @@ class SessionState:
         return self._context.executions
 
     def team(self) -> Team:
-        """Return the threads of the compiled tier."""
+        """Return the team of threads of the compiled tier."""
         return self._context.team()
 
     @property

@@ -15,7 +15,7 @@ class Sharing(Protocol):
 
     @property
     def number(self) -> int:
-        """The number of processes."""
+        """The number of processes that share the rows."""
         ...
 
     @property

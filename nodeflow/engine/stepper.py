@@ -523,7 +523,7 @@ class Stepper:
         return CompiledSteps(steps, self._context, self._given)
 
     def _load_other(self) -> BackendSteps:
-        """Return the loop of another backend."""
+        """Return the training loop of another backend."""
         assert self._other is not None
         columns = {t: c for t, c in self.columns.items() if t in self.schedule.feeds}
         return self._other.steps(

@@ -85,5 +85,5 @@ def table() -> dict[str, object]:
 
 @cache
 def sum_orders() -> str:
-    """Return the digest of the table."""
+    """Return the digest of the table of numbers that determine the order of sums."""
     return blake2b(repr(table()).encode(), digest_size=6).hexdigest()

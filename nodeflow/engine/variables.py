@@ -108,7 +108,7 @@ class Variables(MutableMapping[str, np.ndarray]):
         return old
 
     def put(self, node: Node, array: np.ndarray) -> None:
-        """Store a private copy, in C order."""
+        """Store a copy of an array, in C order, as the value of a variable."""
         self.version += 1
         self._placed.pop(node, None)
         kept = on_a_line(array.shape, array.dtype)

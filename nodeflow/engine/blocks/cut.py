@@ -87,13 +87,13 @@ class Cut:
 
     @property
     def own_flow(self) -> RowFlow:
-        """The attribute ``flow``. It must not be None."""
+        """The attribute ``flow``, for callers that know that it is not None."""
         assert self.flow is not None
         return self.flow
 
     @property
     def own_grid(self) -> Grid:
-        """The attribute ``grid``. It must not be None."""
+        """The attribute ``grid``, for callers that know that it is not None."""
         assert self.grid is not None
         return self.grid
 
@@ -232,7 +232,7 @@ def _along(
     peak: int,
     limit: int | None,
 ) -> Cut | None:
-    """Divide a schedule along some rows, like `cut`."""
+    """Divide a schedule along some rows, as `cut` describes."""
     once: set[int] = set()
     while len(once) <= MOST_MISFITS:
         cutter = _Cutter(schedule, types, flow, once)
@@ -276,7 +276,7 @@ def _spare(stages: Sequence[Stage], grid: Grid, limit: int | None) -> int:
 
 
 class _Cutter:
-    """The state of dividing one schedule.
+    """The division of one schedule into stages, under construction.
 
     Args:
         once: indices of steps that need all rows, whatever the analysis of rows says.

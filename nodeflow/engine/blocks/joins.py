@@ -22,7 +22,7 @@ class Total(Protocol):
         ...
 
     def result(self) -> np.ndarray:
-        """Return the result for all rows."""
+        """Return the combined result for all rows."""
         ...
 
 

@@ -69,7 +69,7 @@ def _held(cut: Cut, live: Mapping[int, int], held: int) -> Held:
 
 
 def _read(stage: Stage) -> Iterable[int]:
-    """Yield the slots that a stage needs."""
+    """Yield the slots that a stage of a run in blocks needs."""
     for step in stage.sizes:
         yield from step.inputs
     if stage.once is not None:

@@ -241,7 +241,7 @@ class RowPass:
         return types
 
     def sizes_for(self, types: Sequence[TensorType]) -> dict[int, np.ndarray]:
-        """Return, by number, the inputs of a cell that are computed from its sizes."""
+        """Return those inputs of a cell that are computed from its sizes, by slot in the pass."""
         arrays = {g.number: types[g.number].array for g in self.given if g.sizes}
         return {number: array for number, array in arrays.items() if array is not None}
 

@@ -209,7 +209,7 @@ class BackgroundCompiler:
         process.stdin.close()  # the worker ends with its input
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker process."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()

@@ -95,7 +95,7 @@ class Meaning:
         return _kinds[known]
 
     def attribute(self, whole: Value, name: str) -> Value:
-        """Return an attribute of a value."""
+        """Return an attribute of a value, such as the shape of an array."""
         if name == "size" and _is_vector(whole.type):
             return Value(INT, self._field(whole, "nitems"))
         kind = self._typing.resolve_getattr(whole.type, name)

@@ -331,13 +331,13 @@ def _one(x):
 
 @intrinsic
 def integer_one(typingctx, x):
-    """Return 1 in the integer type of x."""
+    """Return the number 1 in the integer type of x."""
     return _one(x)
 
 
 @intrinsic
 def float_one(typingctx, x):
-    """Return 1 in the float type of x."""
+    """Return the number 1 in the float type of x."""
     return _one(x)
 
 

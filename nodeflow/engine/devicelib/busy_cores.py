@@ -107,7 +107,8 @@ def turn_is_over(control, mine):
 def give_core_away(control, mine):
     """Yield the core to another process, if one waits for it.
 
-    If one waited, the next turn of this thread is a little longer. If none waited, it has no end.
+    If one waited, this thread works a little longer before the next yield. If none waited, it works
+    without a limit.
     """
     turn, before = slot(mine, TURN), slot(mine, LAST)
     call_void(slot(control, YIELD))
@@ -119,10 +120,10 @@ def give_core_away(control, mine):
 
 @_helper
 def note_long_wait(control, mine, missed):
-    """Forget since when this thread has had its core.
+    """Forget since when this thread has had its core, because it has waited long for the dispatcher.
 
-    If the dispatcher is ``missed`` within a run, it has been preempted as well. Then it is best
-    if both yield at the same time, so helpers stop taking turns.
+    If the dispatcher is ``missed`` within a run, it has been preempted as well. Then it is best if
+    both yield their cores at the same time, so helpers no longer yield between tasks.
     """
     set_slot(mine, LAST, 0)
     if missed and slot(control, CLOCK) != 0:

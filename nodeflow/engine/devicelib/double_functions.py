@@ -67,7 +67,7 @@ def _power(shifted):
 
 @always_inlined
 def _rest(whole, x):
-    """Return x minus ``whole`` times ln 2."""
+    """Return the remainder: x minus ``whole`` times ln 2."""
     return fma(whole, -_LN2_LOW, fma(whole, -_LN2_HIGH, x))
 
 

@@ -18,7 +18,7 @@ from nodeflow.engine.devicelib.intrinsics import F32, F64, I8, I32
 
 
 def _flag(builder, transposed):
-    """Return a pointer to 'T' or 'N'."""
+    """Return a pointer to the character 'T' or 'N', which tells BLAS whether to transpose."""
     letter = builder.select(transposed, I8(ord("T")), I8(ord("N")))
     place = cgutils.alloca_once(builder, I8)
     builder.store(letter, place)

@@ -13,7 +13,7 @@ from numba.extending import overload, register_jitable
 
 
 def compiled_only():
-    """Raise NotImplementedError, as the body of a stub."""
+    """Raise NotImplementedError. This is the body of functions that only compiled code can call."""
     raise NotImplementedError("only inside a compiled kernel")
 
 

@@ -222,7 +222,7 @@ class Tile:
         self.prefetch_lines(address, -(-len(self.accumulators[0]) * self.lanes * self.bytes // 64))
 
     def prefetch_lines(self, address: Any, lines: int) -> None:
-        """Prefetch ``lines`` cache lines into the second cache."""
+        """Prefetch ``lines`` cache lines into the second-level cache."""
         for line in range(lines):
             self._prefetch(address, 64 * line, cache=2)
 

@@ -83,10 +83,7 @@ class _Memory:
         return [self._sum(row, values) for row in matrix]
 
     def _sum(self, factors: Sequence[Any], values: Sequence[Any]) -> Any:
-        """Return the sum of products.
-
-        It begins with a factor of 1, if there is one, which needs no instruction.
-        """
+        """Return the code of a sum of products. If a factor is 1, begin with it, because it needs no multiplication."""
         builder = self.builder
         terms = [(f, v) for f, v in zip(factors, values, strict=True) if f]
         terms.sort(key=lambda term: term[0] != 1)

@@ -304,7 +304,7 @@ def _beside(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _note(run: _Check, piece: Piece, silent: Sequence[int]) -> str:
-    """Return further remarks on the check."""
+    """Return further remarks on the result of a check."""
     parts = []
     if run.worst.kinks:
         parts.append(

@@ -91,7 +91,7 @@ class ElementwiseKernel(Kernel[Elementwise]):
         actions.add(Action(node, lowering, inputs, outputs))
 
     def launches(self, work: GroupToLaunch, lowering: Elementwise) -> list[KernelLaunch]:
-        """Return one launch for all formulas."""
+        """Return a single launch for all formulas of the group."""
         if work.alone and work.tiling is not None:
             return [_cut(work.alone[0], work.tiling, work.task_rows)]
         source, again, sizes, estimate, pointers = _described(work)

@@ -132,7 +132,7 @@ def _ends(actions: Actions, lowering: WhilePlan) -> list[Level]:
 
 @handles(BranchPlan)
 class BranchKernel(FlowKernel[BranchPlan]):
-    """One of the two bodies of a branch."""
+    """The kernel of a branch, which runs one of its two bodies."""
 
     label = "branch"
 

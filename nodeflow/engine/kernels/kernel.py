@@ -254,7 +254,7 @@ class CallKernel(Kernel[L]):
         raise NotImplementedError
 
     def launches(self, work: GroupToLaunch, lowering: L) -> list[KernelLaunch]:
-        """Return a launch for each call."""
+        """Return a launch for each call in `calls`."""
         return [_launch(work, call) for call in self.calls(lowering, work.types)]
 
 

@@ -74,7 +74,7 @@ class LoopKernel(Kernel[LoopPlan]):
         return copies
 
     def following_levels(self, work: GroupToLaunch, lowering: LoopPlan) -> list[Level]:
-        """Return the loop."""
+        """Return the level of the loop."""
         if not lowering.iterations:
             return []
         levels, apart = _levels(lowering), lowering.apart is not None
@@ -93,7 +93,7 @@ def _part(actions: Actions, source: int, target: Pointer) -> Region:
 
 
 def _levels(planned: LoopPlan) -> list[Level]:
-    """Return the levels of one iteration."""
+    """Return the levels of one iteration of the loop."""
     mover = Mover(planned.workspace)
     inside = mover.levels(Inside(planned.plan, 0, planned.sources, [*planned.copies]))
     if planned.apart is not None:

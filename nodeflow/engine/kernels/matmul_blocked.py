@@ -149,7 +149,7 @@ class Blocks(Lowering):
     width: int
 
     def type_of(self, y: TensorType) -> TensorType:
-        """Return the type of the copy."""
+        """Return the type of the copy of a matrix in blocks."""
         terms = y.shape[-1 if self.transposed else -2]
         return y.with_shape((terms, -(-self.columns // self.width) * self.width))
 

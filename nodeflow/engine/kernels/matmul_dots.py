@@ -126,7 +126,7 @@ def _rows_source(dtype: str, columns: int, heights: tuple[int, ...]) -> str:
 
 
 def _kernel(dtype: str, text: str) -> str:
-    """Return a kernel with this body, which may use a, b and c."""
+    """Return a complete kernel text with this body, which may use the matrices a, b and c."""
     return f"""import numpy as np
 from nodeflow.engine.devicelib.dot_tiles import dot_tile
 from nodeflow.engine.devicelib.intrinsics import slot

@@ -59,7 +59,7 @@ def is_few(m: int, n: int, dtype: str, transpose_y: bool) -> bool:
 
 
 def columns_of(dtype: str) -> int:
-    """Return the columns of a unit of work."""
+    """Return the number of columns of a unit of work."""
     return VECTORS * vector_registers()[0] // numpy_dtype(dtype).itemsize
 
 
@@ -143,8 +143,8 @@ def kernel(args, task, ntasks):
 def _tiles_source(dtype: str, tile: TileShape) -> str:
     """Return the kernel text of a product of two or more rows.
 
-    Kernel arguments: 0, which is unused; a, b (terms, n), c (m, n); n, terms, bytes from row to
-    row and from term to term of a, columns of a strip, terms of a piece, m.
+    Kernel arguments: 0, which is unused; a, b (terms, n), c (m, n); n, terms, bytes from row to row
+    and from term to term of a, columns of a strip, terms of a piece, m.
     """
     unit = columns_of(dtype)
     return f"""import numpy as np

@@ -27,7 +27,7 @@ from nodeflow.ops.lowering import Lowering
 
 @dataclass(frozen=True)
 class RowSoftmax(Lowering):
-    """Softmax along the last axis, or its logarithm."""
+    """The lowering to a softmax along the last axis, or its logarithm."""
 
     log: bool
 
@@ -64,7 +64,7 @@ def row_softmax(types: Sequence[TensorType], step: Step) -> RowSoftmax | ColumnS
 
 @handles(RowSoftmax)
 class RowSoftmaxKernel(Kernel[RowSoftmax]):
-    """The softmax of rows."""
+    """The kernel of the softmax of rows."""
 
     label = "softmax"
 
@@ -85,7 +85,7 @@ class RowSoftmaxKernel(Kernel[RowSoftmax]):
 
 @handles(ColumnSoftmax)
 class ColumnSoftmaxKernel(Kernel[ColumnSoftmax]):
-    """The softmax of columns."""
+    """The kernel of the softmax of columns."""
 
     label = "softmax"
 

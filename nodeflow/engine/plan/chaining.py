@@ -68,7 +68,7 @@ class TaskChain:
         return {h for h in (self.height, height) if h is not None}
 
     def add(self, group: Group, work: float) -> None:
-        """Append a group."""
+        """Append a group to the chain."""
         self.groups.append(group)
         self.made |= group.outputs
         self.work += work

@@ -125,7 +125,7 @@ class Draft:
 
     @cached_property
     def made_by(self) -> dict[int, Group]:
-        """The group that writes each storage."""
+        """For each storage, the group that writes it."""
         return {storage: group for group in self.groups for storage in group.outputs}
 
     @cached_property
@@ -140,7 +140,7 @@ class Draft:
 
     @cached_property
     def work(self) -> dict[Group, float]:
-        """Estimated nanoseconds of each native group."""
+        """Estimated nanoseconds of work of each native group."""
         return {g: sum(launch.work for launch in made) for g, made in self.launches.items()}
 
     @cached_property

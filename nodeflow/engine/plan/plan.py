@@ -298,7 +298,7 @@ PASSES: dict[str, Pass] = {
 
 
 def _emit(draft: Draft, each: Group, tiling: RowTiling | None = None) -> list[KernelLaunch]:
-    """Return the launches of a group."""
+    """Return the kernel launches of a group."""
     work = _work(draft, each, tiling)
     return kernel_of(each).launches(work, work.lowering)
 

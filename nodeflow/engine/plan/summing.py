@@ -365,7 +365,7 @@ class _Finder:
         actions.items[:] = items
 
     def _name(self, kernels: list[_Kernel]) -> None:
-        """Record the actions that each kernel replaces."""
+        """Record which actions each summing kernel replaces, for explanations."""
         others = {action.node for action in self.actions.items}
         for kernel in kernels:
             formulas = [a for a in kernel.formulas.values() if a.node not in others]

@@ -152,7 +152,7 @@ class _Search:
         return sorted(found.values(), key=lambda each: self.position[id(each)])
 
     def _sources_of(self, reader: Action) -> Iterator[Action]:
-        """Yield the sources that an action reads."""
+        """Yield the sources of table updates from which an action reads."""
         for slot in reader.inputs:
             maker = self.maker.get(self.actions.storage[slot])
             if maker is not None and _is_source(self.actions, maker):

@@ -119,7 +119,7 @@ class RunContext:
                 compilation.cancel()
 
     def team(self) -> Team:
-        """Return the threads of the compiled tier."""
+        """Return the team of threads of the compiled tier."""
         from nodeflow.engine.runtime.thread_pool import default_threads, shared_team
 
         return shared_team(self.threads or default_threads())

@@ -53,7 +53,7 @@ class Turns:
         return self.turn(place)
 
     def turn(self, place: Callable[[Arrays], Placed]) -> tuple[Arrays, Placed]:
-        """Return the older set, which becomes the newest."""
+        """Return the older set of arrays, which becomes the newest."""
         older = self._older
         before, values, placed = older
         if placed is None:

@@ -152,7 +152,7 @@ class _Walk:
         return new, self.types
 
     def _emit(self, step: Step, outputs: Sequence[int]) -> None:
-        """Append a step that reads the current values."""
+        """Append a step to the new schedule that reads the current values."""
         inputs = tuple(self.now[s] for s in step.inputs)
         self.steps.append(Step(step.node, inputs, tuple(outputs)))
         if outputs and inputs:

@@ -145,7 +145,7 @@ def build_schedule(targets: Sequence[Target], fed: Iterable[Tensor]) -> Schedule
 
 
 class _Builder:
-    """The state of building one schedule."""
+    """The builder of one schedule."""
 
     def __init__(self, targets: Sequence[Target], fed: Iterable[Tensor]) -> None:
         self.targets = [resolve_alias(t) if isinstance(t, Tensor) else t for t in targets]

@@ -42,7 +42,7 @@ class Functions:
         return self.writer.program
 
     def predict(self) -> str:
-        """Write `predict`, which computes the predictions."""
+        """Write the function `predict`, which computes the predictions."""
         program = self.program
         results = [(name, self.writer.value(t)) for name, t in program.predictions.items()]
         body = self.writer.body(program.predicting, [value for _, value in results])

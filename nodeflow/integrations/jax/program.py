@@ -79,5 +79,5 @@ class Program:
 
 
 def pick(values: Mapping[int, Any], slots: Iterable[int]) -> tuple[Any, ...]:
-    """Return the values of some slots."""
+    """Return the values in some slots."""
     return tuple(values[slot] for slot in slots)

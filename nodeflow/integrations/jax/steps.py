@@ -115,7 +115,7 @@ class JaxSteps:
     # ---- the function -------------------------------------------------------------------------
 
     def _jitted(self) -> Any:
-        """Return the jitted function of several steps."""
+        """Return the jitted function that makes several steps."""
         jax = jax_package()
         from jax import lax
 
@@ -178,7 +178,7 @@ class JaxSteps:
     # ---- what differs between one process and several (`parallel.steps`) ------------------------
 
     def _source(self) -> Rows:
-        """Return the source of the rows."""
+        """Return the source from which the steps take their rows."""
         return rows_of(self.columns, self.batch_size)
 
     def _batch(self, stored: Sequence[Any], order: Any, at: Any) -> dict[int, Any]:

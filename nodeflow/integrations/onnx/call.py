@@ -34,10 +34,10 @@ class NotKnown(LeftOut):
 
 
 class Values(Protocol):
-    """The values of names at a node."""
+    """The values that names have at a node of an ONNX graph."""
 
     def tensor(self, name: str) -> nf.Tensor:
-        """Return the value as a tensor."""
+        """Return the value of a name as a tensor."""
         ...
 
     def array(self, name: str) -> np.ndarray | None:
@@ -135,7 +135,7 @@ class Call:
         return [self.x(i) for i in range(len(self.names))]
 
     def wants(self, index: int) -> bool:
-        """Return whether an output is used."""
+        """Return whether some node uses an output."""
         return index < len(self.outputs) and bool(self.outputs[index])
 
     def dtype(self, index: int = 0) -> str:

@@ -158,7 +158,7 @@ class Emitter:
                 self.types[name] = held(tensor.type)
 
     def array(self, array: np.ndarray, name: str) -> str:
-        """Add a constant and return its name."""
+        """Add an array as a constant and return its name."""
         name = self._fresh(name)
         if array.dtype.name not in NUMBERS:
             raise NotInOnnx(f"ONNX has no dtype {array.dtype}")

@@ -53,12 +53,12 @@ def op_id(domain: str, op_type: str) -> str:
 
 
 def encoded(node: Any) -> str:
-    """Return a node as text."""
+    """Return a node of an ONNX file as text, for storage in a document."""
     return base64.b64encode(node.SerializeToString(deterministic=True)).decode("ascii")
 
 
 def decoded(text: str) -> bytes:
-    """Return the bytes of a node."""
+    """Return the bytes of a node that was stored as text."""
     return base64.b64decode(text, validate=True)
 
 

@@ -63,7 +63,7 @@ def _write(store: RunStore, run: Run, folder: Path) -> None:
 
 
 def _ends(curves: Mapping[str, Curve]) -> dict[int, int]:
-    """Return the last step of each epoch."""
+    """Return the last step of each epoch, by epoch."""
     if EPOCH_LOSS not in curves:
         return {}
     curve = curves[EPOCH_LOSS]

@@ -141,7 +141,7 @@ def folder_for(folder: str | os.PathLike[str], name: str) -> Path:
 
 @dataclass
 class _Writing:
-    """The state of writing one training."""
+    """The state of writing one training's event file."""
 
     session: Session
     training: Training
@@ -165,7 +165,7 @@ class _Writing:
             self.lost(error)
 
     def take(self, event: Event) -> None:
-        """Write the data of an event."""
+        """Write the data of a training event."""
         files = self.files
         if isinstance(event, Started):
             metrics = [m.key for m in self.training.measured()]

@@ -77,7 +77,7 @@ class FileWriter:
 
     @property
     def path(self) -> Path:
-        """The current file."""
+        """The path of the current file."""
         return self._path
 
     def add_summary(self, summary: Any, global_step: int | None = None) -> None:

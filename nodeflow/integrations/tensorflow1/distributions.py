@@ -49,7 +49,7 @@ class Normal:
         return F.add(F.zeros_like(self.loc), self.scale, name=name)
 
     def variance(self, name: str = "variance") -> Tensor:
-        """Return the squared deviations."""
+        """Return the variances: the squared deviations."""
         return F.square(self.stddev(), name=name)
 
     def entropy(self, name: str = "entropy") -> Tensor:
@@ -63,11 +63,11 @@ class Normal:
         return F.subtract(F.multiply(F.square(z), -0.5), normalizer, name=name)
 
     def prob(self, value: Any, name: str = "prob") -> Tensor:
-        """Return the density at values."""
+        """Return the probability density at some values."""
         return F.exp(self.log_prob(value), name=name)
 
     def cdf(self, value: Any, name: str = "cdf") -> Tensor:
-        """Return the probability of numbers up to values."""
+        """Return the probability of drawing a number not above each value."""
         z = F.multiply(self._standard(value), -math.sqrt(0.5))
         return F.multiply(F.erfc(z), 0.5, name=name)
 

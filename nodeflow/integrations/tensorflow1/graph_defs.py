@@ -99,7 +99,7 @@ class GraphDef:
         return made
 
     def CopyFrom(self, other: GraphDef) -> None:
-        """Replace the nodes by those of another one."""
+        """Replace the nodes by those of another `GraphDef`."""
         self.graph = other.graph
 
     def ByteSize(self) -> int:
@@ -183,13 +183,13 @@ class _Copying:
         return bool(node.outputs) and all(tensor in self._tensors for tensor in node.outputs)
 
     def tensor(self, tensor: Tensor) -> Tensor:
-        """Return the copy of a tensor."""
+        """Return the copy of a tensor in the other graph."""
         if tensor not in self._tensors:
             self._tensors[tensor] = self.node(tensor.node).outputs[tensor.index]
         return self._tensors[tensor]
 
     def node(self, node: Node) -> Node:
-        """Return the copy of a node."""
+        """Return the copy of a node in the other graph."""
         if node in self._nodes:
             return self._nodes[node]
         owner = node.graph.node(node.derived_from or node.name)

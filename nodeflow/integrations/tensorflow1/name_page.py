@@ -38,7 +38,7 @@ class Name(NamedTuple):
 
     @property
     def namespace(self) -> str:
-        """Return the part before the last point."""
+        """Return the part of the name before the last dot."""
         return self.path.rpartition(".")[0]
 
 
@@ -84,7 +84,7 @@ def function_at(path: str) -> object:
 
 
 def page() -> str:
-    """Return the page as Markdown."""
+    """Return the text of the page as Markdown."""
     lines = [HEAD]
     by_namespace: dict[str, list[tuple[Name, Answer]]] = defaultdict(list)
     for name, found in answers():

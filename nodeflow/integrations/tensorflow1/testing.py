@@ -27,7 +27,7 @@ class TestCase(unittest.TestCase):
     """A test that begins with an empty default graph, and compares arrays."""
 
     def setUp(self) -> None:
-        """Empty the default graph."""
+        """Empty the default graph before each test."""
         super().setUp()
         reset_default_graph()
 
@@ -55,7 +55,7 @@ class TestCase(unittest.TestCase):
             return session.run(tensors)
 
     def get_temp_dir(self) -> str:
-        """Return a new folder."""
+        """Return the path of a new temporary folder."""
         return get_temp_dir()
 
     def assertAllEqual(self, a: Any, b: Any, msg: str | None = None) -> None:
@@ -107,7 +107,7 @@ def main(argv: Any = None) -> None:
 
 
 def get_temp_dir() -> str:
-    """Return a new folder."""
+    """Return the path of a new temporary folder."""
     return tempfile.mkdtemp()
 
 

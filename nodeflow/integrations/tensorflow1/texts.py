@@ -41,7 +41,7 @@ class TextConstant:
         self.graph, self.name = get_default_graph(), name
 
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
-        """Return the bytes."""
+        """Return the text as bytes."""
         return self.value
 
     def __repr__(self) -> str:

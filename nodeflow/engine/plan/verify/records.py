@@ -41,7 +41,7 @@ class PlanError(NodeflowError):
 
 @dataclass(frozen=True)
 class Broken:
-    """One violation, as a rule reports it."""
+    """One violation of a rule."""
 
     message: str
     event: Event | None = None
@@ -114,7 +114,7 @@ class Facts:
 
     @cached_property
     def writers(self) -> dict[int, list[Event]]:
-        """The events that write each storage."""
+        """For each storage, the events that write it."""
         found: dict[int, list[Event]] = defaultdict(list)
         for event in self.events:
             for storage in dict.fromkeys(region.storage for region in event.writes):
@@ -123,7 +123,7 @@ class Facts:
 
     @cached_property
     def readers(self) -> dict[int, list[Event]]:
-        """The events that read each storage."""
+        """For each storage, the events that read it."""
         found: dict[int, list[Event]] = defaultdict(list)
         for event in self.events:
             for storage in event.reads:
@@ -138,15 +138,15 @@ class Facts:
         return events, self.given, self.ends, slots, dict(actions.views)
 
     def size(self, storage: int) -> int:
-        """Return the elements of a storage."""
+        """Return the number of elements of a storage."""
         return self.actions.types[storage].size or 0
 
     def nbytes(self, storage: int) -> int:
-        """Return the bytes of a storage."""
+        """Return the number of bytes of a storage."""
         return self.size(storage) * numpy_dtype(self.actions.types[storage].dtype).itemsize
 
     def name(self, storage: int) -> str:
-        """Return a name for a storage's value."""
+        """Return a name for the value in a storage, for messages."""
         slots = self.actions.schedule.slots
         if storage < len(slots):
             return slots[storage].name

@@ -51,7 +51,7 @@ class _Module:
 
     @property
     def state(self) -> list[str]:
-        """The variables that no optimizer changes."""
+        """The names of the variables that no optimizer changes."""
         return [name for name, node in self.program.variables.items() if not is_trained(node)]
 
     @property

@@ -65,7 +65,7 @@ def no_nan(module: str) -> Expression:
 
 
 def indexed(call: Call) -> str | None:
-    """Write a slice in Python syntax."""
+    """Write the code of a slice in Python syntax."""
     if any(call.known(name) is None for name in ("begin", "end")):
         return None  # only a run knows them
     begins, ends = call.known("begin"), call.known("end")

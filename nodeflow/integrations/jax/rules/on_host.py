@@ -28,7 +28,7 @@ ON_HOST = (
 
 @computes("logm", "sqrtm")
 def matrix_function(node: Lowered, x: Any) -> Any:
-    """Return a function of whole matrices."""
+    """Return a matrix function, such as the logarithm of a matrix, computed on the host."""
     return by_reference(node, x, fails=f"{node.op.id} of this matrix is not real")
 
 

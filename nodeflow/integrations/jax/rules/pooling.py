@@ -79,7 +79,7 @@ def pooled(
 
 
 def _reduced(windows: Windows, x: Any, start: float, combine: Any) -> Any:
-    """Return each window reduced by a function."""
+    """Return the elements of each window, combined by a reduction such as the maximum."""
     around, axes = ((0, 0),), windows.axes
     found = lax.reduce_window(
         x,

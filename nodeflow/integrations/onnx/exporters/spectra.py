@@ -62,7 +62,7 @@ def transformed(
 
 
 def _axes(node: Node) -> list[int]:
-    """Return the transformed axes, in order."""
+    """Return the axes that a Fourier transform transforms, in order."""
     rank = node.inputs[0].type.rank
     return list(range(rank - node.op.axes, rank))  # type: ignore[attr-defined]
 

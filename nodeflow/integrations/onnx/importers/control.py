@@ -29,10 +29,10 @@ def branch(call: Call) -> Any:
 
 @op("Loop")
 def loop(call: Call) -> Any:
-    """Translate a loop without stacked results.
+    """Translate a loop. Loops whose iterations also collect results are not supported.
 
-    Inputs: maximum number of iterations, whether to begin, initial states. The body returns
-    whether to continue, and the next states. Results of single iterations are not supported.
+    Inputs: maximum number of iterations, whether to begin, initial states. The body returns whether
+    to continue, and the next states.
     """
     body = call["body"]
     count = len(call.names) - 2

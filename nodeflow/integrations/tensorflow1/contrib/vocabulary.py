@@ -52,7 +52,7 @@ class CategoricalVocabulary:
         return self._numbers[category]
 
     def add(self, category: str, count: int = 1) -> None:
-        """Count a word."""
+        """Increase the count of a word."""
         if self.get(category) > 0:
             self._counts[category] += count
 

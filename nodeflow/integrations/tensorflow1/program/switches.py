@@ -25,5 +25,5 @@ disable_v2_behavior = disable_v2_tensorshape = enable_resource_variables = _noth
 
 
 def executing_eagerly() -> bool:
-    """Return False: everything is a graph."""
+    """Return False, because everything is a graph here."""
     return False

@@ -156,7 +156,7 @@ def root_mean_squared_error(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """Return the root of `mean_squared_error`."""
+    """Return the square root of `mean_squared_error`."""
     value, update = mean_squared_error(
         labels, predictions, weights, name=name or "root_mean_squared_error"
     )

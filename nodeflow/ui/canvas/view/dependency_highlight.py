@@ -74,7 +74,7 @@ class DependencyHighlight:
         self._widget.update()
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
-        """Draw lines over the wires and rings around the cards, in view coordinates."""
+        """Draw lines over the highlighted wires and rings around the cards, in view coordinates."""
         scene, camera, view = self._scene, self._viewport.camera, self._viewport.rect
         scale, offset = camera.scale, np.tile([camera.x, camera.y], 2)
         for role, nodes, lines in self.parts:

@@ -7,7 +7,10 @@ from nodeflow.ui.core.engine_link.channel import EngineChannel
 
 
 class WatchedViews:
-    """The watched views, and the number of the last request for them."""
+    """The views of tensors that the engine computes for the window whenever values change.
+
+    The object also has the number of the last request for them.
+    """
 
     def __init__(self, channel: EngineChannel) -> None:
         self._channel = channel

@@ -27,17 +27,17 @@ class Blocks:
 
     Attributes:
         panel: bytes of columns of the second operand that stay in the first-level cache beside
-        the rows multiplied with them, or arrive from the second-level cache in time.
+            the rows multiplied with them, or arrive from the second-level cache in time.
         rows_in_place: number of distant operand rows that stay in the first-level cache.
         rows_direct: number of rows of a task below which a matrix product reads its second
-        operand in place and does not copy it.
+            operand in place and does not copy it.
         operand_in_place: size of the second operand in bytes up to which it is read in place
-        for any number of rows.
+            for any number of rows.
         operand_far: size in bytes from which a transposed first operand is copied even for few
-        columns.
+            columns.
         filters_in_place: size in bytes up to which a convolution reads narrow filters in place.
         ahead: size in bytes up to which the next data is prefetched into the second-level cache
-        beside the current data.
+            beside the current data.
         numbers: number of elements that a loop computes before the next loop reads them.
         line: bytes of a cache line.
     """
@@ -67,18 +67,18 @@ def blocks_of(sizes: Caches, *, zen: bool, avx512: bool) -> Blocks:
 
     Args:
         zen: whether AMD makes the processor. On AMD's Zen 5 with 1 MB of second-level cache per
-        core, an operand of 2 MB may stay in place. On Intel's Sapphire Rapids with 2 MB,
-        reading an operand of 1 MB in place takes 1.03 to 1.2 times as long as copying it, and
-        so does one of 128 KB that comes from the third-level cache. If an operand of 128 KB is
-        in a nearer cache, copying takes up to 1.04 times as long, so smaller operands are read
-        in place.
+            core, an operand of 2 MB may stay in place. On Intel's Sapphire Rapids with 2 MB,
+            reading an operand of 1 MB in place takes 1.03 to 1.2 times as long as copying it,
+            and so does one of 128 KB that comes from the third-level cache. If an operand of
+            128 KB is in a nearer cache, copying takes up to 1.04 times as long, so smaller
+            operands are read in place.
         avx512: whether vectors have 512 bits. Products with AVX2 vectors have no time for a
-        term that is not in the first-level cache. On Zen 4, whose first-level cache has 32 KB
-        and 8 ways, copying takes 0.7 to 0.93 of the time of reading in place for 64 rows or
-        more, and 1.02 to 1.1 for 32 or fewer. With AVX-512 on the same processor, copying takes
-        1.03 to 1.05, because there is time to fetch panels from the second-level cache. Panels
-        of 64 KB, for which results are read again less often, take 0.82 to 0.95 of the time of
-        panels of 16 KB.
+            term that is not in the first-level cache. On Zen 4, whose first-level cache has 32
+            KB and 8 ways, copying takes 0.7 to 0.93 of the time of reading in place for 64 rows
+            or more, and 1.02 to 1.1 for 32 or fewer. With AVX-512 on the same processor,
+            copying takes 1.03 to 1.05, because there is time to fetch panels from the
+            second-level cache. Panels of 64 KB, for which results are read again less often,
+            take 0.82 to 0.95 of the time of panels of 16 KB.
     """
     first = 1 << (sizes.first.bit_length() - 1)
     scarce = not avx512 and sizes.first <= 32 << 10

@@ -135,7 +135,7 @@ class LazyColumn(Column):
 
     Args:
         read: returns the stored rows of row numbers, int64 (m,) -> (m, *row). It may keep a
-        bounded amount in memory.
+            bounded amount in memory.
         numbers: the row number of each row, int64 (n,).
         row: shape of a stored row.
         stored: dtype of a stored row.

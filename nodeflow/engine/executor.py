@@ -86,7 +86,7 @@ class Executor:
         Raises:
             RunError: an op failed, or the values exceed the memory limit; the error names the node.
             Cancelled: ``cancel`` was set, or the session's ``interrupted`` ended a wait for the
-            compiler.
+                compiler.
         """
         compiled = self.compiled_last() if keep_tier else self._ready(cancel)
         self._check_limit(compiled)

@@ -94,7 +94,7 @@ def _named(graph: Graph, name: str) -> Tensor:
 
     Raises:
         UnknownName: no node has the name. The hint lists placeholders, because most feeds are
-        for them.
+            for them.
     """
     try:
         return graph.tensor(name)

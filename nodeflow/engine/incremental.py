@@ -64,7 +64,7 @@ class IncrementalRun:
 
     Args:
         users: for each node, the nodes that read it, wait for it or stand for it; the owner of
-        the graph keeps it up to date.
+            the graph keeps it up to date.
         feed: returns the value of a placeholder, or None; may raise.
         read: returns the value of a variable; may raise NotInitialized.
         stream_of: returns the random stream of a node.
@@ -74,7 +74,7 @@ class IncrementalRun:
         cancelled: set from another thread to end a running computation.
         budget: limits for one node; None: no limits.
         overrides: arrays that replace the computed values of tensors, which must not be aliases
-        (`resolve_alias`). Whoever changes it must forget the nodes.
+            (`resolve_alias`). Whoever changes it must forget the nodes.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ class Stream:
 
     Attributes:
         elements: the elements with which a session begins automatically; None if an initializer
-        must run first.
+            must run first.
     """
 
     elements: Elements | None = None

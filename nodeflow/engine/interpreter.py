@@ -62,7 +62,7 @@ class Interpreter:
 
         Raises:
             RunError: an op failed, or would take more memory than is free; the error names the
-            node.
+                node.
             Cancelled: ``cancel`` was set.
         """
         self._require_memory()

@@ -37,7 +37,7 @@ class Part:
     Attributes:
         given: for each input slot of the part, the slot in the whole schedule.
         made: slots of the whole schedule that the part computes for others, in the order of its
-        fetches.
+            fetches.
     """
 
     schedule: Schedule

@@ -25,9 +25,9 @@ class Phase:
 
     Attributes:
         training: value of the flags that dropout and similar layers read. None leaves the flags
-        their sample values, which are false unless the user changed them.
+            their sample values, which are false unless the user changed them.
         optimizers: names of the optimizers whose updates run; for an unpacked optimizer, names
-        of its assigns.
+            of its assigns.
     """
 
     training: bool | None

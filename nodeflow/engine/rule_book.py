@@ -19,7 +19,7 @@ class RuleBook(Generic[R]):
 
     Args:
         package: the package whose modules register rules. They are imported at the first
-        look-up, so that a new rule needs no entry in a list.
+            look-up, so that a new rule needs no entry in a list.
     """
 
     def __init__(self, package: ModuleType) -> None:

@@ -435,7 +435,7 @@ class Session(NotebookDisplay, SessionState):
 
         Args:
             tier: replaces this session's tier. Another backend always compiles; ``reference``
-            is nodeflow's own engine.
+                is nodeflow's own engine.
         """
         backend = NUMBA if tier == "reference" else self.backend
         own = self._asked if tier is None or backend != NUMBA else tier

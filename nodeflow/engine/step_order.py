@@ -19,7 +19,7 @@ def order_of_step(
 
     Args:
         kernels: names of the nodes that each kernel computes, in order; None if nodes run one
-        by one.
+            by one.
     """
     slot_at = [0] * len(schedule.slots)
     known = [slot.node for slot in schedule.slots]

@@ -58,7 +58,7 @@ class Stepper:
         compiled_since: number of the first step that ran compiled, or None.
         chunker: chooses the sizes of chunks of steps; `stop` acts between chunks.
         ahead: number of steps to come, if known: the tier ``auto`` then waits for the compiler
-        if that saves time.
+            if that saves time.
         targets, fixed: the nodes that each step runs, and the feeds that are the same in all steps.
         label, step_label: its names in a record of tiers.
     """

@@ -71,7 +71,7 @@ class Cut:
 
     Attributes:
         flow: the analysis of rows; None if no rows pass through the whole schedule, so that
-        each stage has its own analysis.
+            each stage has its own analysis.
         grid: the grid of these rows.
         peak: peak bytes of these rows, or of rows of nested cuts, without blocks.
         constants: values that can be computed from the shapes, by slot.
@@ -117,7 +117,7 @@ def cut(
 
     Args:
         batches: groups of slots that may have rows along their first axes; all slots of a group
-        have the same number of rows.
+            have the same number of rows.
         least: peak bytes of values with rows up to which the schedule is not divided.
         limit: bytes that a run may take; it affects only which values are kept for later passes.
         deep: maximum depth of nested cuts.

@@ -57,8 +57,8 @@ def grid_for(number: int, row_bytes: float, joined: int) -> Grid | None:
 
     Args:
         joined: bytes of the results of batch reductions to which each cell adds. The cell's
-        rows may take as many bytes: fewer would save little memory, and large gradients would
-        be summed too often.
+            rows may take as many bytes: fewer would save little memory, and large gradients
+            would be summed too often.
     """
     if number < 2 or not row_bytes:
         return None

@@ -30,7 +30,7 @@ class Lifetimes:
     Attributes:
         dropped: slots that no later stage needs.
         beside_once, beside_rows: memory in use while the steps of ``once`` run, and while a
-        cell runs.
+            cell runs.
     """
 
     dropped: list[list[int]] = field(default_factory=list)

@@ -39,7 +39,7 @@ class Given:
         number: its slot in the pass.
         slot: its slot in the whole schedule.
         rows: the place of the rows, if the cell gets only its own rows; None if it gets the
-        whole value.
+            whole value.
         sizes: whether its value is computed from the sizes of the cell.
     """
 

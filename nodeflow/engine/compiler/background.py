@@ -47,7 +47,7 @@ class Job:
 
     Attributes:
         failure: the reason why the job failed, known once it is done. If there is one, the
-        compiled tier is not available.
+            compiled tier is not available.
     """
 
     def __init__(self, sources: Sequence[str]) -> None:

@@ -80,7 +80,7 @@ class Compilation(Generic[P, C]):
         make_plan: returns the plan, or None if nothing can be compiled.
         kernels: returns the source text of each kernel of a plan, with the names of its nodes.
         load: returns the compiled result of a plan; it loads kernels from the cache or compiles
-        them.
+            them.
         report: called with a failure in the background, from any thread.
         compiler: by default that of this process.
 
@@ -187,7 +187,7 @@ class Compilation(Generic[P, C]):
 
         Args:
             gain: returns the seconds that a plan saves in all future runs, as far as is known
-            by now.
+                by now.
 
         Raises:
             Interrupted: as for `waited`.

@@ -74,7 +74,7 @@ class Translator:
         names: values of its globals.
         typing: numba's typing context.
         target: numba's target context; its active code library gets the functions that kernels
-        call.
+            call.
 
     Attributes:
         types: numba's type of every variable.
@@ -110,7 +110,7 @@ class Translator:
 
         Args:
             where: the scope, with a prefix for names and the meanings of names in the
-            function's text.
+                function's text.
         """
         outer, assigned = self._scope, _assigned(item)
         self._scope = _Scope(where.prefix, where.names, where.functions, assigned)

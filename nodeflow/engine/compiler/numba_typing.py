@@ -54,7 +54,7 @@ class Meaning:
     Args:
         typing: numba's typing context.
         target: numba's target context; its active code library gets the functions that kernels
-        call.
+            call.
 
     Attributes:
         builder: position of new instructions.

@@ -52,12 +52,12 @@ def blocked_product(
 
     Args:
         positions, vectors, lanes, masked: literals: rows of a tile; columns of the panel. If
-        ``masked`` is 1, only ``width`` columns of the results are read and written.
+            ``masked`` is 1, only ``width`` columns of the results are read and written.
         row, term, tile: literals: bytes from row to row, from term to term and from tile to
-        tile of a, which has all rows of the last tile.
+            tile of a, which has all rows of the last tile.
         ahead, at_once: literals: lines of the next panel to prefetch for each ``at_once`` terms.
         first, second: literals: kinds of the operands that are added to the results in turn:
-        `MATRIX`, `ROW`, or 0 for nothing.
+            `MATRIX`, `ROW`, or 0 for nothing.
         rows: at least 1.
         a, b: addresses; b is a panel of ``terms`` contiguous rows, and the next panel follows it.
         out: address of the results, ``out_row`` bytes from row to row.

@@ -120,7 +120,7 @@ def give_core_away(control, mine):
 
 @_helper
 def note_long_wait(control, mine, missed):
-    """Forget since when this thread has had its core, because it has waited long for the dispatcher.
+    """Forget since when this thread has had its core, because the thread has waited for long.
 
     If the dispatcher is ``missed`` within a run, it has been preempted as well. Then it is best if
     both yield their cores at the same time, so helpers no longer yield between tasks.

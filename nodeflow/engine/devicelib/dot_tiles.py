@@ -32,7 +32,7 @@ def dot_tile(
     Args:
         rows, columns, lanes: literals: rows of a and of b; elements of a vector.
         a, b: addresses of the first rows, whose elements are contiguous. The next rows are
-        ``a_row`` and ``b_row`` bytes further.
+            ``a_row`` and ``b_row`` bytes further.
         terms: elements of a row.
         out: address of the results, ``out_row`` bytes from row to row of a.
     """

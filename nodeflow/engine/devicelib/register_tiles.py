@@ -51,16 +51,16 @@ def gathered_tile(
 
     Args:
         positions, vectors, lanes, masked, narrow, apart: literals. If ``masked`` is 1, only
-        ``width`` elements of each result are written; if ``narrow`` is also 1, only as many of
-        each row of the panel are read. If ``apart`` is 1, each element of a row has its own
-        number.
+            ``width`` elements of each result are written; if ``narrow`` is also 1, only as many
+            of each row of the panel are read. If ``apart`` is 1, each element of a row has its
+            own number.
         spans: literal: bit set of the spans of positions that runs name (`span_of`).
         x: address of the first position's picture; the next position's picture is ``step``
-        bytes further.
+            bytes further.
         panel: address of rows of vectors * lanes weights, ``panel_row`` bytes from row to row.
         rows, columns: addresses of (bytes to add to x, rows of the panel to skip) for each of
-        the ``nrows`` rows of the window, and of (bytes, rows, length, span) for each of the
-        ``ncolumns`` runs in a row.
+            the ``nrows`` rows of the window, and of (bytes, rows, length, span) for each of the
+            ``ncolumns`` runs in a row.
         out: address of the first position's results; ``out_step`` bytes to the next.
         first, end: the positions whose results are written.
     """
@@ -136,10 +136,10 @@ def outer_tile(
 
     Args:
         positions, vectors, lanes, masked: literals. If ``masked`` is 1, only ``width`` elements
-        of each row of g and out are touched.
+            of each row of g and out are touched.
         lines: literal: cache lines that are prefetched for each row of the rectangle.
         x: address of ``positions`` neighbouring numbers at the first place. The numbers of the
-        next place down and across are ``x_row`` and ``x_column`` bytes further.
+            next place down and across are ``x_row`` and ``x_column`` bytes further.
         g: the same for vectors * lanes elements.
         nrows, ncolumns: sizes of the rectangle.
         out: address of the results, a row for each number, ``out_step`` bytes from row to row.
@@ -228,12 +228,13 @@ def tiled_product(
 
     Args:
         positions, vectors, lanes: literals: maximum number of rows of a tile; its columns are
-        ``vectors`` times ``lanes``.
+            ``vectors`` times ``lanes``.
         rows, columns: sizes of the result; rows are at least 1.
         a: address of the first number. The next row's number is ``a_row`` bytes further, the
-        next term's ``a_term`` bytes.
+            next term's ``a_term`` bytes.
         b: address of the first of ``terms`` rows, ``b_term`` bytes to the next. The next tile's
-        columns are ``b_panel`` bytes further. In the last tile only existing columns are read.
+            columns are ``b_panel`` bytes further. In the last tile only existing columns are
+            read.
         out: address of the results, ``out_row`` bytes from row to row.
         fresh: true to begin at zero, false to begin with the values in out.
     """
@@ -260,11 +261,12 @@ def panel_product(
 
     Args:
         lowest: literal: rows of the lowest tile into which ``rows`` are divided
-        (`tile_heights.lowest_tile`). Each height has its own code, which takes long to compile.
+            (`tile_heights.lowest_tile`). Each height has its own code, which takes long to
+            compile.
         first, second: literals: kinds of the operands that are added in turn to the results in
-        registers: `MATRIX`, `ROW`, or 0 for nothing.
+            registers: `MATRIX`, `ROW`, or 0 for nothing.
         p, q: addresses of these operands' numbers for the first column. Only ``width`` columns
-        are read, and rows of a matrix are as far apart as rows of out.
+            are read, and rows of a matrix are as far apart as rows of out.
         final: true if these are the last terms; only then the operands are added.
     """
     wide, per_vector, ragged, low, *added = shape_of(vectors, lanes, masked, lowest, first, second)

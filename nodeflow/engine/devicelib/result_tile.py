@@ -106,11 +106,12 @@ class Tile:
 
         Args:
             folded: whether, with AVX-512, the multiplications of every other position read the
-            number from memory themselves, if the addresses are literals apart. (With an index
-            in each instruction nothing is gained.) A term of 14 positions and two vectors then
-            has 37 instructions instead of 44, for 28 multiplications that take 14 cycles.
-            Processors whose cores are shared by two threads issue some 3 instructions a cycle
-            for each. If all positions did so, reading would take longer than multiplying.
+                number from memory themselves, if the addresses are literals apart. (With an
+                index in each instruction nothing is gained.) A term of 14 positions and two
+                vectors then has 37 instructions instead of 44, for 28 multiplications that take
+                14 cycles. Processors whose cores are shared by two threads issue some 3
+                instructions a cycle for each. If all positions did so, reading would take
+                longer than multiplying.
         """
         builder = self.builder
         masks, self.masks = self.masks, self.masks if masked else None

@@ -83,7 +83,10 @@ class _Memory:
         return [self._sum(row, values) for row in matrix]
 
     def _sum(self, factors: Sequence[Any], values: Sequence[Any]) -> Any:
-        """Return the code of a sum of products. If a factor is 1, begin with it, because it needs no multiplication."""
+        """Return the code of a sum of products.
+
+        If a factor is 1, begin with its product, because it needs no multiplication.
+        """
         builder = self.builder
         terms = [(f, v) for f, v in zip(factors, values, strict=True) if f]
         terms.sort(key=lambda term: term[0] != 1)
@@ -116,7 +119,7 @@ class _Window:
 
     Args:
         place: picture, bytes from row to row, first row, rows; bytes from column to column,
-        first column, columns.
+            first column, columns.
         count: number of rows.
     """
 

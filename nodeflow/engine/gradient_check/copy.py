@@ -30,7 +30,7 @@ class Copy:
     Attributes:
         points: the values of the xs.
         weights: weights of the ys, of magnitude about 1. The checked gradient is that of the
-        weighted sum of the ys.
+            weighted sum of the ys.
 
     Raises:
         GradientError: an op of the piece has no gradient.

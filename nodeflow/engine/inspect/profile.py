@@ -39,7 +39,7 @@ class Timing:
     Attributes:
         level: number of the level in the order of the run, counting each iteration of a loop.
         taken: number, within the level, of the unit that a thread takes at once: a task and its
-        chained followers.
+            chained followers.
     """
 
     nodes: tuple[str, ...]
@@ -74,7 +74,7 @@ class Profiler:
 
         Args:
             loops: the iteration number of each loop, in the program's order, which this method
-            increases.
+                increases.
         """
         program.prepare(execution, 1)
         with blas.one_thread(), _helpers(self.threads - 1) as pool:

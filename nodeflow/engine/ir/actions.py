@@ -76,7 +76,7 @@ class Actions:
 
     Attributes:
         types: concrete type of each slot; slots after the schedule's slots are intermediate
-        results.
+            results.
         storage: for each slot, the slot whose memory it uses.
         constants: values known while planning, by storage.
         fetches: for each fetch, the slot with its value.
@@ -90,8 +90,8 @@ class Actions:
         joined: by the first output of an action, the actions that it replaces.
         repeats: how often the plan runs in a row.
         packed: slots with packed copies of feeds that are the same in all these runs, by the
-        feed's slot, whether it is transposed, and the panels' type. They are filled before the
-        first run.
+            feed's slot, whether it is transposed, and the panels' type. They are filled before
+            the first run.
     """
 
     schedule: Schedule

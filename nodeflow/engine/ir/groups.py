@@ -17,7 +17,7 @@ class Group:
         inputs: storages that the group reads and does not compute itself.
         outputs: storages that the group writes.
         pieces: for storages that are also, or only, written into larger arrays: the array's
-        storage and the view of it.
+            storage and the view of it.
         read: whether another group already reads an output of this group.
         flush: whether the group treats denormals as zero (see `inplace.flush_updates`).
         alone: whether nothing may join the group (see `fusion_budget`).

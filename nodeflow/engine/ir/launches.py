@@ -157,7 +157,7 @@ class KernelLaunch:
         work: estimated nanoseconds on one core.
         label: description of the launch, if it belongs to no node.
         then: launches with the same number of tasks; each task continues with the task of its
-        number in them.
+            number in them.
         moved: bytes read and written, if the launch belongs to no node.
         writes: regions written, unless these are simply all outputs of its group.
         split: how tasks share the work, if arguments determine it.

@@ -19,11 +19,11 @@ class LoopLevel:
 
     Attributes:
         key: if kernels determine the number of iterations, the key of their argument
-        (`LoopAddress`). The loop then runs ``iterations`` times at most.
+            (`LoopAddress`). The loop then runs ``iterations`` times at most.
         expected: expected number of iterations, for estimates.
         apart: whether each task runs through all iterations without waiting for others. The
-        loop then has two levels: one with the launch that begins an iteration, and one with a
-        launch and its chain.
+            loop then has two levels: one with the launch that begins an iteration, and one with
+            a launch and its chain.
     """
 
     iterations: int

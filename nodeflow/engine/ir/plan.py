@@ -60,10 +60,11 @@ class Plan:
         arena_size: bytes of the arena.
         direct: for each variable whose new value a kernel writes into a ``shadow``, its storage.
         home: for each variable updated in place, the storage of its own memory. In a plan for
-        many steps these are all assigned variables, otherwise tables in which some rows change.
+            many steps these are all assigned variables, otherwise tables in which some rows
+            change.
         inplace: for each new value written in place, the home that it overwrites.
         apart: the tiling of the chain, if the plan runs repeatedly as one chain and a task may
-        begin the next run while others are in this one; else None.
+            begin the next run while others are in this one; else None.
     """
 
     actions: Actions
@@ -231,7 +232,7 @@ class WhilePlan(FlowPlan, Lowering):
         again: address of the condition.
         count: address for the number of iterations.
         last: carried values at the end, as pairs (slot, address that depends on the number of
-        iterations).
+            iterations).
     """
 
     limit: int | None

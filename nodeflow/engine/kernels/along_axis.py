@@ -62,7 +62,7 @@ def take_source(size: int, index: str, alone: bool) -> str:
 
     Args:
         alone: whether inner is 1. The text then has no loop over inner, so that as many
-        elements as possible are fetched from memory at once.
+            elements as possible are fetched from memory at once.
     """
     name, at = integer_of_size(size), numpy_dtype(index).itemsize
     return f"""import numpy as np

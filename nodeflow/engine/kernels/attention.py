@@ -138,7 +138,7 @@ def starts(
 
     Args:
         sizes, strides: leading axes of the operand. Axes of size 1, and missing axes, are
-        broadcast.
+            broadcast.
     """
     found = np.full((), offset, np.int64)
     axes = zip(reversed(sizes), reversed(strides), strict=True)

@@ -504,7 +504,7 @@ def collapse(
 
     Args:
         strides: for each array that is part of a larger one, the stride of each axis. It is 1
-        for the last axis, which is longer than 1.
+            for the last axis, which is longer than 1.
 
     Returns:
         Sizes (at least one axis); for each array, which of the axes it has; for each array, its

@@ -80,7 +80,7 @@ class Tile:
         column: column of the tile's first position, which may lie before the row's beginning.
         first, end: positions that have a result are ``first`` to ``end - 1``.
         taps: (the position that the first result reads or would read, element of the window,
-        number of the span of results that read it) in order; see `register_tiles.span_of`.
+            number of the span of results that read it) in order; see `register_tiles.span_of`.
     """
 
     column: int

@@ -114,7 +114,7 @@ class Kernel(LoweringRule[L]):
         label: name in profiles and explanations.
         scatters: whether data determine where it writes; its launches then declare a `Bound`.
         by_reference: the approximate time of the numpy reference, divided by the estimated time
-        of the launches.
+            of the launches.
     """
 
     label: ClassVar[str]
@@ -233,9 +233,9 @@ class KernelCall:
 
     Attributes:
         step: leading output rows of one block of units; with `UnitsPerTask`, tasks are divided
-        there.
+            there.
         writes: regions that it writes, if not all of each output; their storages are `Array`
-        indices.
+            indices.
     """
 
     source: str

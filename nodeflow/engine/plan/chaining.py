@@ -37,7 +37,7 @@ class TaskChain:
 
     Attributes:
         rows: possible numbers of leading rows by which the chain can be divided; empty if it
-        cannot.
+            cannot.
         height: number of rows of a task, if a kernel determines it.
         made: storages that its groups write.
         after: chains that must end before it begins.
@@ -90,7 +90,7 @@ def find_chains(
     Args:
         work: estimated nanoseconds of each group with a kernel.
         after: groups that must end on all threads before a group begins, besides those that it
-        reads.
+            reads.
         phase_of: the phase of each group; only groups of one phase may be joined.
         join: whether to join groups at all (the rewrite ``chain``).
     """

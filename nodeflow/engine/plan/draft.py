@@ -36,7 +36,7 @@ class Draft:
         groups: the actions of each kernel, in an order that respects dependencies.
         updates: how variables are updated in place: all in a training step, some tables in a run.
         phase_of: the phase of each group; a native group follows the reference groups that it
-        reads.
+            reads.
         launches: the kernel launches of each native group outside of a chain.
         chains: chains of groups, with their levels.
         direct: in a run, the storage of each new value that a kernel writes for a variable.

@@ -34,7 +34,7 @@ class MemoryPlanner:
         nbytes: returns the bytes of a storage.
         keep: storages that are read at the end.
         may_replace: returns whether a group may write its result into the memory of a storage
-        that it reads.
+            that it reads.
         reuse: whether memory is reused (the rewrite ``reuse``).
     """
 

@@ -56,7 +56,7 @@ class Rewrite:
 
     Attributes:
         run: for scope ``plan``, a `Pass`; for scope ``schedule``, a function from a schedule
-        and its types to new ones, for both tiers.
+            and its types to new ones, for both tiers.
         exact: whether the rewrite changes no bit of any result.
         after: ids of rewrites, and names of fixed passes, that must run before it.
         aliases: other names by which it can be disabled.

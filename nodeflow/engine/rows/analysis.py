@@ -55,13 +55,13 @@ class RowFlow:
         number: number of rows.
         states: state of each slot.
         joins: batch reductions of steps, by index of the step; several if an op reduces more
-        than once, such as a softmax along the rows.
+            than once, such as a softmax along the rows.
         passes: for each slot, the number of consecutive reductions on the way from the feeds.
         sliced: for slots without rows that have a slice for each row, the axis of the slices.
         mixing: nodes that mix rows, in order; nodes that only depend on mixed rows are left out.
         counted: by index of a step, attributes with sizes along the axis of the rows, and the
-        position of that size (None: all positions). For fewer rows, these sizes shrink in
-        proportion.
+            position of that size (None: all positions). For fewer rows, these sizes shrink in
+            proportion.
         taken: by index of a step that mixes rows by selecting some, the selected rows.
     """
 

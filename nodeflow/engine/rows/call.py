@@ -17,10 +17,10 @@ class Record:
     Attributes:
         joins: the kinds of batch reductions, in order.
         sliced: by number of an input without rows that has a slice for each row, the place of
-        these slices.
+            these slices.
         final: whether the step does nothing but a batch reduction.
         counted: attributes of the op with sizes along the axis of the rows, and the position of
-        that size (None: all positions). For fewer rows, these sizes shrink in proportion.
+            that size (None: all positions). For fewer rows, these sizes shrink in proportion.
     """
 
     joins: list[JoinKind] = field(default_factory=list)

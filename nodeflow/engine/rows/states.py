@@ -63,7 +63,7 @@ class Join:
 
     Attributes:
         kind: how the results of parts are combined into the result of the whole. A mean counts
-        all elements.
+            all elements.
         final: whether the reduction is the node's output; otherwise the node computes with it.
     """
 

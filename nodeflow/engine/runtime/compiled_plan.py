@@ -43,11 +43,11 @@ class CompiledPlan:
 
     Attributes:
         given_by: the bound run whose feeds and variables are in place, so that it passes only
-        changes; None if the next run must pass everything.
+            changes; None if the next run must pass everything.
         shadows: for each variable in ``plan.direct``, the array with its value after the run.
-        The caller may keep the array in exchange for another one.
+            The caller may keep the array in exchange for another one.
         results: storages whose arrays belong to the caller after the run. Other results are
-        small, and the caller gets copies of them.
+            small, and the caller gets copies of them.
     """
 
     def __init__(self, plan: Plan, arena: Arena, team: Team) -> None:

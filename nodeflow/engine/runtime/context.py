@@ -43,19 +43,19 @@ class RunContext:
         arena: memory for intermediate results.
         without: ids of the disabled rewrites.
         cuts_steps: whether the steps of the last stepper run in blocks of rows; None without a
-        stepper.
+            stepper.
         memory: bytes that the values of a run may take; None: all free memory.
         backend: name of the backend that executes schedules (`nodeflow.engine.backend`).
         executions: how often the reference of each node ran, by name.
         tier: the tier of the last run or step.
         steps: how many steps each optimizer has made, by name.
         tiers: the switches to the compiled tier, to record and follow; None lets each plan
-        switch when it is ready.
+            switch when it is ready.
         ahead: the expected number of similar runs, including the next one; None if unknown.
         interrupted: called while a run or step waits for the compiler; returns whether to end
-        the wait.
+            the wait.
         peers: the processes that share the rows of training steps; None if this process trains
-        alone.
+            alone.
     """
 
     def __init__(

@@ -41,7 +41,7 @@ class Table:
         keys: triples (args of a launch, position, word of a node's random key).
         firsts: triples (args of a launch, position, first element of a node).
         loops: for each loop, in the program's order, its iteration number and its number of
-        iterations.
+            iterations.
     """
 
     program: Program

@@ -144,13 +144,13 @@ class ProgramBuilder:
         Args:
             counter: address of an int64 with the iteration number, which kernels read.
             iterations: address of an int64 with the number of iterations. It is read after each
-            iteration, so a kernel may compute it.
+                iteration, so a kernel may compute it.
             apart: whether each task runs through all iterations without waiting for others. The
-            loop then consists of a level with one launch of one task, whose argument 0 is the
-            address of the iteration number, and of a level with another launch and its
-            followers. Each task has a copy of all their args and of the iteration number.
-            Addresses of arguments within these must be relative. The number of iterations is
-            read once.
+                loop then consists of a level with one launch of one task, whose argument 0 is
+                the address of the iteration number, and of a level with another launch and its
+                followers. Each task has a copy of all their args and of the iteration number.
+                Addresses of arguments within these must be relative. The number of iterations
+                is read once.
         """
         self.end_level()
         self._begun.append(len(self._levels))

@@ -26,7 +26,7 @@ class ProgramTimer(Protocol):
 
         Args:
             loops: the iteration number of each loop, in the program's order, which this method
-            increases.
+                increases.
         """
         ...
 

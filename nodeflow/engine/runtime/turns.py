@@ -27,7 +27,7 @@ class Placed:
     Attributes:
         arrays: the arrays by storage.
         words: triples (words of a program, indices, values). If there are few words, they are
-        buffers and single words, else arrays.
+            buffers and single words, else arrays.
     """
 
     arrays: Mapping[int, np.ndarray]

@@ -53,7 +53,7 @@ def recompute(
         types: types of its slots, all of known size.
         budget: bytes of computed values that may be kept at a time.
         stored: slots that take memory; all others exist only inside kernels. None: all slots
-        take memory, and a plan keeps the order of steps.
+            take memory, and a plan keeps the order of steps.
 
     Returns:
         The schedule and its types, with the slots of recomputed values at the end; None if

@@ -46,7 +46,7 @@ class Schedule:
         initializers: nodes that give variables their initial values, before anything else.
         rewritten: pairs (id of a rewrite of the schedule, description of its change).
         delayed: for the first output of a step, a slot for which the step waits without reading
-        it, which saves memory (`recompute`).
+            it, which saves memory (`recompute`).
         repeated: outputs of steps that recompute dropped values.
     """
 

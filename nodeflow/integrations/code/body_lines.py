@@ -32,7 +32,7 @@ class Writer:
 
     Attributes:
         variable: a function that returns the expression of a variable, given its name in the
-        code and its node.
+            code and its node.
     """
 
     program: Program

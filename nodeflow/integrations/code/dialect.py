@@ -33,7 +33,7 @@ class Call:
         weights: expressions of a layer's variables, by their short names.
         training: the expression of the training phase.
         number: number of the node's random draw; nodes that must draw different values have
-        different numbers.
+            different numbers.
         value: a function that returns the expression of an already computed tensor.
         size_of: a template for a size, from a tensor and an axis.
     """

@@ -39,7 +39,7 @@ class Program:
         inputs, labels: placeholders that are fed.
         variables: nodes of variables, trainable or not, by name in the code.
         layers: layers that become objects of the library with their own variables, by name in
-        the code.
+            the code.
         predicting: nodes in order, from inputs and variables to `predictions`.
         measuring: nodes in order, from predictions and placeholders to `measured`.
         predictions: tensors that are fetched or that `measuring` reads, by name in the code.

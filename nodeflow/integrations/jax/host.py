@@ -37,7 +37,7 @@ def on_host(node: Lowered, function: Function, *arrays: Any, fails: str = "") ->
 
     Args:
         function: a pure function that returns an array for each output, or the only one. It may
-        raise NodeflowError.
+            raise NodeflowError.
         fails: the text of the run's error in that case.
     """
     kinds = [(tuple(d or 0 for d in t.shape), numpy_dtype(t.dtype)) for t in node.outputs]

@@ -24,7 +24,7 @@ class Program:
     Attributes:
         schedule: the schedule.
         types: the types of its slots. Sizes that a loop determines at run time are replaced by
-        their maximum (`padding`).
+            their maximum (`padding`).
 
     Raises:
         NotOnJax: sizes depend on values; the error names the node.

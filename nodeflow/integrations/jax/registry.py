@@ -39,17 +39,17 @@ class Lowered:
         name: name of the node, for errors.
         op: declaration of the op.
         attrs: its complete attributes, as the op's reference gets them. Runtime attributes that
-        are wired have their value if types determine it, else `LATER`; their arrays come after
-        the other inputs. If `Op.widens` says so, half floats are widened before a rule gets
-        them, and ``dtype`` is float32.
+            are wired have their value if types determine it, else `LATER`; their arrays come
+            after the other inputs. If `Op.widens` says so, half floats are widened before a
+            rule gets them, and ``dtype`` is float32.
         inputs, outputs: specialised types; every size is known.
         lowering: the result of `Op.lower` for these types, or a part of it; None for the rule
-        of an op.
+            of an op.
         stream: the random stream of a random op, with the methods of
-        `nodeflow.engine.rng.Stream`, and `Stream.inside` for the body of a loop or branch. None
-        for other ops.
+            `nodeflow.engine.rng.Stream`, and `Stream.inside` for the body of a loop or branch.
+            None for other ops.
         length: for a loop over padded sequences (`padding`), the true number of steps, a traced
-        integer; otherwise None.
+            integer; otherwise None.
         failures: collects possible failures; use `fail_where`.
     """
 

@@ -39,7 +39,7 @@ class Stream:
         seed, name, purpose: as in `nodeflow.engine.rng.Stream`.
         execution: traced uint32.
         start: number of the first element that is drawn here, traced or not. It is not 0 if
-        another process draws the elements before.
+            another process draws the elements before.
     """
 
     def __init__(self, seed: int, name: str, purpose: str, execution: Any, start: Any = 0) -> None:

@@ -33,7 +33,7 @@ class Weights:
         trainable: whether weights are trained.
         frozen: names of values that are never trained: statistics.
         reader: the current consumer. Each consumer gets its own constant, so that wires stay
-        short. If it is None, there is one constant for all.
+            short. If it is None, there is one constant for all.
     """
 
     def __init__(self, graph: Graph, trainable: bool) -> None:

@@ -57,9 +57,10 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
     Args:
         f: takes tensors, and returns a tensor or a list of tensors and a function. That
-        function takes the gradient of each result, and returns the gradient of each argument.
-        If ``f`` uses trainable variables, it also takes ``variables``, a list, and returns a
-        pair: the gradients of the arguments, and a list of the gradients of the variables.
+            function takes the gradient of each result, and returns the gradient of each
+            argument. If ``f`` uses trainable variables, it also takes ``variables``, a list,
+            and returns a pair: the gradients of the arguments, and a list of the gradients of
+            the variables.
 
     Returns:
         A function of tensors that returns the results. A graph with such a function runs only
@@ -67,7 +68,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
     Raises:
         GraphError: ``f`` returns something else, or it uses variables and its gradient function
-        does not take ``variables``.
+            does not take ``variables``.
     """
 
     @wraps(f)

@@ -47,9 +47,9 @@ def render_file(
         values: previews by node name, to be shown in the nodes.
         views: contents of views on nodes, by node name.
         analysis: an analysis of the document with additional knowledge, such as the types of a
-        subgraph's inputs.
+            subgraph's inputs.
         marks: differences to mark in the document. A picture with marks shows two graphs, so it
-        does not embed one.
+            does not embed one.
 
     Raises:
         FileProblem: the picture cannot be written.

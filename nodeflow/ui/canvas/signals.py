@@ -18,9 +18,9 @@ class CanvasSignals(QObject):
         message(text): a text for the status bar.
         node_activated(node id): a double click on a node's body.
         search_requested(scene point, view point, context): search for an op to add; the context
-        is a WireContext, ReplaceContext, InsertContext or None.
+            is a WireContext, ReplaceContext, InsertContext or None.
         menu_requested(kind, global position): a context menu; the kind is node, wire, frame or
-        canvas.
+            canvas.
         edit_requested(id): edit this node or frame in the inspector.
         wire_requested(node id, ``in`` or ``out``, port): draw a wire from this port by keyboard.
         history_requested(step): go back (-1) or forward (1) in the view history.

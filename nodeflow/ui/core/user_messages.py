@@ -58,7 +58,7 @@ class Messages(QObject):
         status_text(text): for the status bar.
         choices_offered(pairs): ids of fixes and their texts, for the message that was just shown.
         message_shown(text, level, fix, fix_text): for the bar over the canvas. ``level`` is
-        ``info``, ``warning`` or ``error``; ``fix`` is the id of an action or ``node:PATH``.
+            ``info``, ``warning`` or ``error``; ``fix`` is the id of an action or ``node:PATH``.
         message_retracted(fix): the message that offers this fix is no longer true.
         dismissed(): the subject of the shown message no longer exists.
     """

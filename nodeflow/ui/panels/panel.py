@@ -48,15 +48,15 @@ class PanelSpec:
         title: the title of its dock, its tab and its entry in the menu of panels.
         order: sort key among the panels of one place, ascending.
         make: returns the widget, connected to its signals and showing the current state. Called
-        when the panel is first needed.
+            when the panel is first needed.
         wire: binds the actions, and connects the signals that must work before the widget
-        exists. Called when the window is made.
+            exists. Called when the window is made.
         actions: the actions that the panel adds to the window; ``wire`` binds them.
         needed: returns whether the tab of a bottom panel is needed now. Called whenever the
-        window refreshes its actions. If the answer depends on another signal, the panel
-        connects that signal to ``context.window.actions.refresh_soon``.
+            window refreshes its actions. If the answer depends on another signal, the panel
+            connects that signal to ``context.window.actions.refresh_soon``.
         inside: the id of an earlier panel whose dock has this panel as a page; empty for a dock
-        of its own.
+            of its own.
         ends: returns a sentence about work that ends with the window; empty for none.
     """
 

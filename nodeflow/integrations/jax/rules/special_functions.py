@@ -58,7 +58,7 @@ def _with_limits(found: Any, a: Any, x: Any, below: float) -> Any:
 
     Args:
         below: its value if the whole distribution lies below x: 1 for the lower function, 0 for
-        the upper.
+            the upper.
     """
     found = jnp.where(jnp.isinf(x), below, found)
     found = jnp.where(jnp.isinf(a), jnp.where(jnp.isinf(x), jnp.nan, 1 - below), found)

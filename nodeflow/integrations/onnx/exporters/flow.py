@@ -43,7 +43,7 @@ def body_of(
 
     Args:
         inputs: types and names of its inputs. The first ones become inputs of the graph; the
-        others are visible from the surrounding graph.
+            others are visible from the surrounding graph.
         formals: number of inputs that become inputs of the graph.
 
     Returns:

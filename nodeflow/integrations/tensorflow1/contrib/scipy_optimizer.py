@@ -26,7 +26,7 @@ class ScipyOptimizerInterface:
         inequalities: tensors to make zero or greater.
         var_to_bounds: variable -> lower and upper bound, numbers or arrays.
         optimizer_kwargs: arguments for `scipy.optimize.minimize`, such as ``method`` and
-        ``options``.
+            ``options``.
 
     Raises:
         GraphError: the loss depends on none of the variables.

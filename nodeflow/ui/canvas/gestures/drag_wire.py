@@ -60,7 +60,7 @@ class WireRequests:
         show_message: shows a text to the user.
         search: opens the search for a node to connect, at a view point.
         offer: offers conversions that make a refused wire fit, or useful changes for an
-        accepted wire.
+            accepted wire.
     """
 
     show_message: Callable[[str], object]

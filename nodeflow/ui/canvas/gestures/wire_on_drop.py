@@ -28,7 +28,7 @@ class WireOnDrop:
     Attributes:
         node: id of the node that the card would be connected to; empty for none.
         source: the output to connect. On a dataset node it belongs to another node, the first
-        placeholder of the data set.
+            placeholder of the data set.
     """
 
     def __init__(self, scene: SceneModel, viewport: Viewport, record: NodeRecord) -> None:

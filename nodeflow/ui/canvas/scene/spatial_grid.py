@@ -20,7 +20,10 @@ class SpatialGrid:
         self._reach = np.zeros(2)
 
     def build(self, slots: np.ndarray, positions: np.ndarray, sizes: np.ndarray) -> None:
-        """Fill the index with the nodes in ``slots``. ``positions`` and ``sizes`` are indexed by slot."""
+        """Fill the index with the nodes in ``slots``.
+
+        ``positions`` and ``sizes`` are indexed by slot.
+        """
         self._slots = slots
         corners = positions[slots]
         self._reach = sizes[slots].max(axis=0) if len(slots) else np.zeros(2)

@@ -244,8 +244,8 @@ class Viewport(QObject):
 
         Args:
             keeps_names: if names would be too small to read, keep them readable and leave out
-            up to half of the graph along each axis, unless there is a minimap. The choice also
-            applies to later resizes.
+                up to half of the graph along each axis, unless there is a minimap. The choice
+                also applies to later resizes.
         """
         frames = self._scene.document.frames.values()
         notes = [QRectF(*frame.rect) for frame in frames if frame.note]

@@ -86,7 +86,7 @@ class GraphEdits:
 
         Args:
             source: an output (node id, port) to connect to the new node. Other obvious inputs
-            are connected automatically.
+                are connected automatically.
         """
         place = (round(at.x() / SNAP) * SNAP, round(at.y() / SNAP) * SNAP)
         with self._signals.reporting():

@@ -34,7 +34,7 @@ class CrashRecovery(QObject):
     Signals:
         journal_begun(Journal): the open document has another journal.
         recovered(document, known, weights): work was restored. ``known`` is the state of its
-        file (None: as on disk), ``weights`` the file of unsaved weights or None.
+            file (None: as on disk), ``weights`` the file of unsaved weights or None.
     """
 
     journal_begun = Signal(object)

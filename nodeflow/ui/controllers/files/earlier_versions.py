@@ -27,7 +27,7 @@ class EarlierVersions(QObject):
 
     Attributes:
         on_canvas: draws a comparison on the canvas; None if that is impossible. A comparison as
-        text offers it.
+            text offers it.
 
     Signals:
         copy_wanted(document, title): open a version as a separate document.

@@ -316,9 +316,9 @@ class FileController(QObject):
 
         Args:
             as_copy: leave the document without a file, so that Save asks for one. Graphs in
-            pictures always open without a file.
+                pictures always open without a file.
             asks: ask before the open document is replaced. Otherwise ask only if it changed
-            while the file was read.
+                while the file was read.
         """
         if not self._is_graph(path):
             return False

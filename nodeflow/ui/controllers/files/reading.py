@@ -28,7 +28,7 @@ class Reading:
     Attributes:
         known: the state of its file; None for a document without a file.
         text: its canonical text; None for a small document, whose text can quickly be written
-        again.
+            again.
     """
 
     document: Document

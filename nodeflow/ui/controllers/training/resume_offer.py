@@ -26,7 +26,7 @@ def offer_resume(
 
     Args:
         asks: ask the user, because this start has asked nothing else. Otherwise only enable
-        Continue in the toolbar, if the training belongs to the open document.
+            Continue in the toolbar, if the training belongs to the open document.
     """
     found = unfinished()
     if not found:

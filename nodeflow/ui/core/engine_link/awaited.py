@@ -12,7 +12,7 @@ class Awaited:
     Attributes:
         oldest: answers to requests with smaller numbers are ignored.
         derived: the last request for previews of generated nodes. Previews of a training have
-        the number -1.
+            the number -1.
         predicting: the last request for predictions.
         download: the running download, or None.
         quiet: requests that write weights for recovery, without a message in the window.

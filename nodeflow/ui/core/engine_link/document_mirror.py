@@ -14,7 +14,7 @@ class DocumentMirror:
 
     Attributes:
         waits_for_weights: whether the document names a weights file that it has no permission
-        to read yet.
+            to read yet.
     """
 
     def __init__(self, workspace: Workspace, channel: EngineChannel) -> None:

@@ -32,7 +32,7 @@ class StepOps(QObject):
     Attributes:
         is_on: whether a step is shown op by op.
         kernels: the node names of each kernel, in order. The first entry holds the nodes that
-        have values before any kernel runs.
+            have values before any kernel runs.
         at: index of the current kernel, counted from 1; 0 before the first.
     """
 

@@ -53,7 +53,7 @@ class Workspace(QObject):
         replaced: another document was opened.
         entered: another graph of the document is shown, or the same graph at another instance.
         changed(Change): a transaction, undo or redo, restricted to the shown graph. The
-        analysis is already up to date.
+            analysis is already up to date.
         edited(Change): the same change with all its effects on the file.
         analysed(set of node ids): types or problems of these nodes changed.
         selected(tuple of node ids): the selection changed.

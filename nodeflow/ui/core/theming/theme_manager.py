@@ -16,7 +16,7 @@ class ThemeManager(QObject):
 
     Signals:
         changed(Theme): the window has another theme. The application's palette and style sheet
-        have changed already.
+            have changed already.
     """
 
     changed = Signal(object)

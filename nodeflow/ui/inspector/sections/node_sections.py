@@ -322,7 +322,7 @@ class AttributesSection(Section):
     Signals:
         vary_wanted(path, name): the user wants to edit the values that a sweep tries.
         stage_wanted(path, name): the user wants to put the attribute on the stage, or to take
-        it off.
+            it off.
         node_requested(id): the user wants to see the node whose wire sets an attribute.
     """
 

@@ -208,7 +208,7 @@ class CurvePlot(pg.PlotWidget):
         Args:
             low, high: view coordinates, which are logarithms on a logarithmic axis.
             whole: whether this is the whole x axis. If so, a peak in the first steps may be cut
-            off.
+                off.
             fine: whether to draw smooth lines, which take longer.
         """
         self._is_whole = whole

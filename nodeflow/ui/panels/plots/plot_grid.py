@@ -237,7 +237,7 @@ class PlotGrid(QWidget):
 
         Args:
             is_over: whether the training has ended and no longer needs the processor. Then the
-            axes end with the curves, and lines are smooth.
+                axes end with the curves, and lines are smooth.
         """
         self._is_over = is_over
         for cell in self.cells:

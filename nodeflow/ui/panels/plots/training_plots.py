@@ -32,7 +32,7 @@ class TrainingPlots(QWidget):
 
     Signals:
         metric_requested(): the user clicked the link to choose metrics, which is shown if there
-        are none.
+            are none.
         smoothing_changed(): the smoothing of curves changed, so other plots must be drawn again.
     """
 

@@ -16,7 +16,7 @@ class LatestTraining(QObject):
 
     Attributes:
         record: the history of the current or last training; empty before the first, and for a
-        new document.
+            new document.
 
     Signals:
         began(): there is a new record.

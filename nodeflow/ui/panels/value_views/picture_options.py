@@ -30,7 +30,7 @@ class Way:
         id: stable name.
         title: menu text.
         picks: the name of the thing that a number chooses, such as ``Row``; empty if there is
-        no choice.
+            no choice.
         count: number of things to choose from.
         is_natural: whether the tensor consists of pictures, so that this way is shown first.
         each: the kind of one picture, such as ``channel``, or ``row`` for a row of the data.
@@ -50,7 +50,7 @@ class Drawn:
 
     Attributes:
         is_grey: whether the pictures are grey, black for the smallest value, without a colour
-        scale.
+            scale.
         note: a remark on the arrangement, such as ``transposed``.
     """
 

@@ -32,7 +32,7 @@ class CodeDialog(QDialog):
 
     Args:
         code: returns the code for a target. It is called on another thread and may raise
-        NodeflowError.
+            NodeflowError.
     """
 
     def __init__(self, parent: QWidget, code: Callable[[str], Written]) -> None:

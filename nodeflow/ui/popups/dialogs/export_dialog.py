@@ -46,7 +46,7 @@ class ExportDialog(QDialog):
 
     Args:
         whole, selected: sizes of both pictures in canvas units; ``selected`` is None without a
-        selection.
+            selection.
         names: names of both pictures.
     """
 

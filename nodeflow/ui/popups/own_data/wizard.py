@@ -64,7 +64,7 @@ class DataWizard(QDialog):
 
     Args:
         finish: called with the document, the data's title, and whether to train at once. It
-        returns whether the user agreed.
+            returns whether the user agreed.
 
     Signals:
         file_requested, folder_requested: the user wants to choose a file or a folder.

@@ -481,6 +481,43 @@ def test_formulas_name_the_owner_and_python_calls_the_layer_again() -> None:
         np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
 
 
+WORDS, NEXT = np.array([[0, 2], [1, 1], [3, 0]], "int32"), np.array([1, 3, 2], "int32")
+
+
+def test_a_tied_embedding_learns_as_in_numpy() -> None:
+    """One table looks up the words before and the last word, and scores the next word."""
+    with nf.Graph() as graph:
+        before, last = (nf.placeholder("int32", [None], name=name) for name in ("before", "last"))
+        table = nf.layers.Embedding(4, 3, name="table")
+        hidden = nf.multiply(table(before), table(last), name="hidden")
+        logits = nf.matmul(hidden, nf.transpose(table.embeddings), name="logits")
+        answers = nf.placeholder("int32", [None], name="answers")
+        losses_of_rows = nf.sparse_softmax_cross_entropy(answers, logits)
+        nf.gradient_descent(
+            nf.reduce_mean(losses_of_rows, name="loss"), learning_rate=0.5, name="train"
+        )
+    doc = flow.loads(flow.dumps(from_graph(graph)))
+    assert share(doc, "table_1") == ident(doc, "table")
+    feeds = {"before": WORDS[:, 0], "last": WORDS[:, 1], "answers": NEXT}
+    with nf.Session(build(doc).graph, tier="reference", seed=3) as session:
+        session.initialize()
+        session.variables["table/embeddings"] = np.linspace(-1, 1, 12).reshape(4, 3) ** 3
+        table_then = np.array(session.variables["table/embeddings"], "float64")
+        for _ in range(3):
+            loss = session.run(["loss", "train"], feeds)[0]
+            a, b = table_then[WORDS[:, 0]], table_then[WORDS[:, 1]]
+            scores = (a * b) @ table_then.T
+            shares = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+            np.testing.assert_allclose(loss, -np.log(shares[range(3), NEXT]).mean(), rtol=1e-5)
+            slope = (shares - np.eye(4)[NEXT]) / 3
+            found = slope.T @ (a * b)
+            np.add.at(found, WORDS[:, 0], slope @ table_then * b)
+            np.add.at(found, WORDS[:, 1], slope @ table_then * a)
+            table_then -= 0.5 * found
+        now = session.variables["table/embeddings"]
+        np.testing.assert_allclose(now, table_then, rtol=1e-4, atol=1e-6)
+
+
 def on_data() -> Document:
     """A network that is called twice on rows of a data set, with a loss of both results."""
     doc = Document()

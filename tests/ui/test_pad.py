@@ -46,7 +46,7 @@ def test_a_drag_sets_both_numbers_in_one_undo_step(pinned, qtbot):
     qtbot.waitUntil(lambda: pad.point == (0.0, 0.0))
 
 
-def test_keys_move_the_point(pinned):
+def test_keys_move_the_point(pinned, qtbot):
     pad, value, _ = pinned
     pad.setFocus()
     QTest.keyClick(pad, Qt.Key.Key_Right)
@@ -55,6 +55,7 @@ def test_keys_move_the_point(pinned):
     assert value() == pytest.approx([0.1, 0.49])
     assert pad.accessibleDescription().startswith("0.1, 0.49")
     assert pad.accessibleName() == "z.value"
+    qtbot.waitUntil(lambda: pad.parent().numbers.text() == "0.1, 0.49")
     for _ in range(10):
         QTest.keyClick(pad, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
     assert value()[0] == -3

@@ -14,7 +14,7 @@ from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, label
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector.editors.editors_by_kind import make_editor
 from nodeflow.ui.stage.number_slider import NumberSlider
-from nodeflow.ui.stage.pad import Pad
+from nodeflow.ui.stage.pad import Pad, is_pair
 
 RESTARTS = "↻"
 RESTARTS_TIP = "This acts at the beginning of a training, so a change begins it afresh."
@@ -56,10 +56,12 @@ class ControlRow(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE[2])
         layout.addWidget(self.label)
+        self.numbers = label("", "muted")
         if self.slider is not None:
             layout.addWidget(self.slider, 1)
-            self.editor.setFixedWidth(FIELD_WIDTH)
-            layout.addWidget(self.editor)
+            field = self.numbers if pair else self.editor
+            field.setFixedWidth(FIELD_WIDTH)
+            layout.addWidget(field)
         else:
             layout.addWidget(self.editor, 1)
         layout.addWidget(self.mark)
@@ -91,6 +93,8 @@ class ControlRow(QWidget):
             begins_anew: whether a change restarts the training.
         """
         self.editor.set_value(value)
+        if isinstance(self.slider, Pad) and is_pair(value):
+            self.numbers.setText(self.slider.numbers(value))
         if self.slider is not None and not self.slider.isSliderDown():
             self.slider.set_value(value)
         self.mark.setText(RESTARTS if begins_anew else "")

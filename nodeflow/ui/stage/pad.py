@@ -74,11 +74,17 @@ class Pad(QWidget):
         x, y = value[0] if self._is_row else value
         self._show(float(x), float(y))
 
+    @staticmethod
+    def numbers(value: Any) -> str:
+        """Return two numbers as text."""
+        x, y = value[0] if isinstance(value[0], list) else value
+        return f"{number(x)}, {number(y)}"
+
     def _show(self, x: float, y: float) -> None:
         self.point = x, y
         if max(abs(x), abs(y)) > self._reach:
             self._reach = 2 * max(abs(x), abs(y))
-        self.setAccessibleDescription(f"{number(x)}, {number(y)}; the arrow keys move the point")
+        self.setAccessibleDescription(f"{self.numbers([x, y])}; the arrow keys move the point")
         self.update()
 
     # ---- the plane ----------------------------------------------------------------------------

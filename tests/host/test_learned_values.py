@@ -10,6 +10,7 @@ import pytest
 
 from nodeflow.document.diff.facts import copied
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.shared_weights import share_weights
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.host.training.live_edits import LiveEdits
@@ -160,3 +161,21 @@ def test_a_save_during_a_training_is_no_edit_of_it(desk, folder, monkeypatch):
     desk.train(p.SyncDocument(text, source.revision, str(folder), True, desk.document.allowed))
     assert found == [p.EditState()], "the same steps of the same data"
     assert same(desk.values, other.values)
+
+
+def test_who_keeps_the_weights_of_a_removed_layer_has_what_it_learned(desk):
+    document = desk.document
+    layer, x = (document.node_named(name).id for name in ("layer", "x"))
+    again = commands.add_node(document, "layers/dense", (0, 0), "again", {"units": 1})
+    commands.connect(document, x, "out", again, "x")
+    share_weights(document, again, layer)
+    desk.train()
+    trained = desk.values
+    assert "again/kernel" not in trained
+    commands.remove(document, [layer], heirs={layer: again})
+    for name in ("kernel", "bias"):
+        assert np.array_equal(desk.values[f"again/{name}"], trained[f"layer/{name}"])
+    document.undo()
+    assert same(desk.values, trained)
+    commands.remove(document, [layer], heirs={layer: None})
+    assert not np.array_equal(desk.values["again/kernel"], trained["layer/kernel"])

@@ -94,13 +94,21 @@ class KeptValues:
     ) -> dict[Node, np.ndarray]:
         """Return the kept values of variables, and drop them here.
 
-        Match them by id, else by name, and only if the value fits.
+        Match them by id, else by random stream (weights that an edit handed over), else by name,
+        and only if the value fits.
         """
         found = {}
         for node in nodes:
             kept = self._kept.get(ids[node])
             if kept is not None and kept.fits(node, declared[node]):
                 found[node] = self._kept.pop(ids[node]).value
+        streams = {known.stream: known for known, kept in self._kept.items() if kept.is_fresh}
+        for node in nodes:
+            known = None if node in found else streams.get(ids[node].stream)
+            if known is None or known not in self._kept:
+                continue
+            if self._kept[known].fits(node, declared[node]):
+                found[node] = self._kept.pop(known).value
         named = {kept.name: known for known, kept in self._kept.items() if kept.is_fresh}
         for node in nodes:
             known = None if node in found else named.get(node.name)

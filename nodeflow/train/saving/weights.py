@@ -393,6 +393,9 @@ def match(
 ) -> Match:
     """Find the saved tensor of each variable: by id, where both sides have ids, else by name.
 
+    A variable that took over the random stream of a removed one gets its tensor, because an edit
+    handed the weights over.
+
     Args:
         variables: their current values.
         ids: the identities of the variables in the document.
@@ -405,6 +408,12 @@ def match(
         if there is not None and _fits(saved.arrays[there], value):
             found[name] = there
     taken = set(found.values())
+    by_stream = {known[1]: name for known, name in by_id.items() if name not in taken}
+    for name, value in variables.items():
+        there = by_stream.get(ids[name][1]) if ids and name in ids and name not in found else None
+        if there is not None and there not in taken and _fits(saved.arrays[there], value):
+            found[name] = there
+            taken.add(there)
     other: dict[str, str] = {}
     for name, value in variables.items():
         if name in found or name not in saved.arrays or name in taken:

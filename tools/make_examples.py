@@ -561,7 +561,7 @@ def vae() -> Example:
     e.add("multiply", "log_deviation", "half", "log_variance")
     e.add("exp", "deviation", "log_deviation")
     e.add("shape", "size", "mean")
-    e.add("random_normal", "noise", "size")
+    e.add("random_normal", "noise", "size", dtype="float32")
     e.add("multiply", "scaled_noise", "deviation", "noise")
     e.add("add", "code", "mean", "scaled_noise")
     e.group("decoder", "math")

@@ -16,6 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from nodeflow.data.catalog import open_dataset  # noqa: E402
 from nodeflow.document.edit.shared_weights import share_weights  # noqa: E402
 from nodeflow.document.io import flow  # noqa: E402
 from nodeflow.document.starters.drawing import NOTE, Drawing  # noqa: E402
@@ -669,6 +670,149 @@ def mandelbrot() -> Example:
     return e
 
 
+def _text(e: Example, file: str, shape: list, **options: Any) -> int:
+    """Make the group with a text as data: `tokens` and `next`; return the number of its tokens."""
+    source = f"tokens:resource:data/{file}.txt"
+    e.group("Input", "data")
+    e.add("dataset", file, source=source, **options)
+    for name, column, size in (("tokens", "tokens", [None, options["window"]]),
+                               ("next", "targets", shape)):  # fmt: skip
+        e.add("placeholder", name, dtype="int64", shape=size)
+        e.wire(f"{file}:{column}", f"{name}:feed")
+    facts = open_dataset(source, **options).text
+    assert facts is not None
+    return len(facts.vocabulary)
+
+
+def _next_token(e: Example, measured: str, **settings: Any) -> None:
+    """Add the last groups: the cross-entropy of the next token, Adam, and the written text."""
+    e.group("Loss", "loss")
+    e.add("sparse_softmax_cross_entropy", "losses", "next", "logits")
+    e.add("reduce_mean", "loss", "losses")
+    e.group("Training", "training")
+    e.add("adam", "train", "loss", learning_rate=settings.pop("learning_rate"), clip_norm=1.0)
+    metrics = [{"node": "loss", "split": measured, "every": "epoch"}]
+    e.training("train", "loss", metrics, seed=1, shuffle=True, **settings)
+
+
+def char_rnn() -> Example:
+    """Write like Shakespeare, character by character, with a GRU."""
+    e = Example()
+    size = _text(e, "shakespeare", [None, 64], window=64)
+    e.group("Network", "math")
+    e.add("layers/embedding", "letters", "tokens", input_dim=size, output_dim=32)
+    e.add("layers/gru", "memory", "letters", units=128, return_sequences=True)
+    e.add("layers/dense", "logits", "memory", units=size)
+    e.group("Writing", "metrics")
+    e.add("generate", "verses", "logits", temperature=0.7, prompt="KING ", seed=1)
+    e.view("verses", "text")
+    _next_token(e, "validation", learning_rate=0.005, epochs=8, batch_size=32)
+    e.stage(
+        [("", "loss"), ("verses", "text")], [("verses", "temperature"), ("train", "learning_rate")]
+    )
+    e.arrange(
+        [["Input", "Network", "Writing"], [NOTE, "Loss", ">", "Training"]],
+        "A recurrent network reads Shakespeare character by character, and learns which one comes "
+        "next. To write, it draws a character and reads it as the next one; its state remembers "
+        "what it wrote. After Karpathy, 2015.\n"
+        "Try: train, and watch noise become words and verses. Then change the temperature and the "
+        "prompt of verses.",
+        "Writing character by character",
+    )
+    return e
+
+
+def names() -> Example:
+    """Invent first names from the three letters before, as Bengio's network of 2003."""
+    e = Example()
+    window, features = 3, 10
+    size = _text(e, "names", [None], window=window, targets="last", texts="lines", shuffle=True)
+    e.group("Network", "math")
+    _weights(e, "letters", [size, features], "random_normal", stddev=1.0)
+    e.add("embedding_lookup", "three", "letters", "tokens")
+    e.add("reshape", "side_by_side", "three", shape=[-1, window * features])
+    e.add("layers/dense", "hidden", "side_by_side", units=100, activation="tanh")
+    e.add("layers/dense", "logits", "hidden", units=size)
+    e.group("Writing", "metrics")
+    e.add("generate", "invented", "logits", length=300, seed=1)
+    e.view("invented", "text")
+    _next_token(e, "validation", learning_rate=0.003, epochs=40, batch_size=32)
+    e.stage(
+        [("", "loss"), ("invented", "text")],
+        [("invented", "temperature"), ("train", "learning_rate")],
+    )
+    e.arrange(
+        [["Input", "Network", "Writing"], [NOTE, "Loss", ">", "Training"]],
+        "A list of first names: from three letters, each a learned vector, the network predicts "
+        "the next letter. Every name begins after three line ends, and its own line end is to be "
+        "predicted as well. After Bengio and others, 2003.\n"
+        "Try: train, and read the names that it invents. Then set the window to 5, and the "
+        "placeholder and the reshape with it.",
+        "Inventing names",
+    )
+    return e
+
+
+def _block(e: Example, number: int, source: str, size: int) -> str:
+    """Make the group of one transformer block; return its result."""
+    e.group(f"Block {number}", "math")
+
+    def named(name: str) -> str:
+        return f"{name}{number}"
+
+    dense, norm = "layers/dense", "layers/layer_normalization"
+    e.add(norm, named("norm"), source)
+    for part in ("query", "key", "value"):
+        e.add(dense, named(part), named("norm"), units=size, use_bias=False)
+    e.add("attention", named("attention"), *map(named, ("query", "key", "value")), causal=True)
+    e.add(dense, named("mixed"), named("attention"), units=size)
+    e.add("add", named("read"), source, named("mixed"))
+    e.add("identity", named("looks_at"), f"{named('attention')}:scores")
+    e.add(norm, named("norm_of_read"), named("read"))
+    e.add(dense, named("wide"), named("norm_of_read"), units=4 * size, activation="relu")
+    e.add(dense, named("narrow"), named("wide"), units=size)
+    return e.add("add", named("block"), named("read"), named("narrow"))
+
+
+def tiny_gpt() -> Example:
+    """Write like Shakespeare with two transformer blocks, whose attention is drawn."""
+    e = Example()
+    window, features = 64, 64
+    size = _text(e, "shakespeare", [None, window], window=window, stride=16)
+    e.group("Letters and places", "math")
+    e.add("layers/embedding", "letters", "tokens", input_dim=size, output_dim=features)
+    _weights(e, "places", [window, features], "random_normal", stddev=0.05)
+    e.add("add", "placed", "letters", "places")
+    first = _block(e, 1, "placed", features)
+    second = _block(e, 2, first, features)
+    e.group("Next letter", "math")
+    e.add("layers/layer_normalization", "norm", second)
+    e.add("layers/dense", "logits", "norm", units=size)
+    e.group("Writing", "metrics")
+    e.add("generate", "verses", "logits", temperature=0.7, prompt="KING ", seed=1)
+    e.view("verses", "text")
+    _next_token(e, "validation", learning_rate=0.003, epochs=5, batch_size=32)
+    e.stage(
+        [("", "loss"), ("looks_at1", "value"), ("looks_at2", "value"), ("verses", "text")],
+        [("verses", "temperature"), ("train", "learning_rate")],
+    )
+    e.arrange(
+        [
+            ["Input", "Letters and places", "Block 1"],
+            [NOTE, "Block 2", "Next letter", "Writing"],
+            ["", "Loss", ">", "Training"],
+        ],
+        "A small GPT: two blocks, in which each letter looks back at the letters before it "
+        "(attention) and then thinks by itself (two dense layers). Queries meet keys; the picture "
+        "looks_at has a row for each letter, bright where it looks. After Vaswani and others, "
+        "2017, and Radford and others, 2018.\n"
+        "Try: train. Within two minutes, the validation loss comes to 1.8; watch the text on the "
+        "stage. Then look at looks_at1 and looks_at2.",
+        "A tiny GPT",
+    )
+    return e
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "expression": expression,
     "expression_array": expression_array,
@@ -683,6 +827,9 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "mnist_layers": mnist_layers,
     "lstm": lstm,
     "word2vec": word2vec,
+    "names": names,
+    "char_rnn": char_rnn,
+    "tiny_gpt": tiny_gpt,
     "autoencoder": autoencoder,
     "vae": vae,
 }

@@ -14,6 +14,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.layout.layered import node_size
 from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.generation import generator
 from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.train.events import Done, Epoch
@@ -21,6 +22,7 @@ from nodeflow.train.loop.event_stream import train
 
 NAMES = [
     "autoencoder",
+    "char_rnn",
     "expression",
     "expression_array",
     "linear_regression",
@@ -31,8 +33,10 @@ NAMES = [
     "mnist_cnn",
     "mnist_cnn_layers",
     "mnist_layers",
+    "names",
     "regression",
     "spirals",
+    "tiny_gpt",
     "vae",
     "word2vec",
 ]
@@ -257,3 +261,63 @@ def test_mnist_is_the_network_of_the_tutorial(offline):
     train_node = task.graph.node("train")
     assert train_node.op.id == "gradient_descent" and train_node.attrs["learning_rate"] == 0.5
     assert doc.training["epochs"] == 10 and doc.training["batch_size"] == 100
+
+
+def gpt_of_numpy(v, tokens):
+    """The logits and the two pictures of attention, from the formulas alone."""
+
+    def norm(x, name):
+        centred = x - x.mean(axis=-1, keepdims=True)
+        scaled = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + epsilon)
+        return scaled * v[f"{name}/gamma"] + v[f"{name}/beta"]
+
+    def dense(x, name):
+        return x @ v[f"{name}/kernel"] + v.get(f"{name}/bias", 0.0)
+
+    epsilon = 0.001  # Keras's
+    x = v["letters/embeddings"][tokens] + v["places"]
+    later = np.triu(np.ones((tokens.shape[1],) * 2, bool), 1)
+    looks = []
+    for n in (1, 2):
+        normed = norm(x, f"norm{n}")
+        query, key, value = (dense(normed, f"{part}{n}") for part in ("query", "key", "value"))
+        scores = query @ key.swapaxes(1, 2) / np.sqrt(query.shape[-1])
+        weights = np.exp(np.where(later, -np.inf, scores))
+        weights /= weights.sum(axis=-1, keepdims=True)
+        looks.append(weights)
+        x = x + dense(weights @ value, f"mixed{n}")
+        wide = np.maximum(dense(norm(x, f"norm_of_read{n}"), f"wide{n}"), 0)
+        x = x + dense(wide, f"narrow{n}")
+    return dense(norm(x, "norm"), "logits"), looks
+
+
+def test_the_tiny_gpt_computes_what_its_formulas_say(offline):
+    task = Task(load("tiny_gpt"))
+    with Session(task.graph, tier="reference", seed=5) as session:
+        session.initialize()
+        names = ("loss", "logits", "looks_at1", "looks_at2")
+        fetches = [task.tensor(name) for name in names]
+        feeds = {t: rows[:3] for t, rows in task.feeds(fetches).items()}
+        loss, logits, *looks = (np.asarray(x, np.float64) for x in session.run(fetches, feeds))
+        variables = {n: np.asarray(a, np.float64) for n, a in session.variables.items()}
+    tokens, following = (feeds[task.tensor(name)] for name in ("tokens", "next"))
+    wanted, pictures = gpt_of_numpy(variables, tokens)
+    np.testing.assert_allclose(logits, wanted, rtol=1e-4, atol=1e-4)
+    for look, picture in zip(looks, pictures, strict=True):
+        np.testing.assert_allclose(look, picture, atol=1e-5)
+    right = np.take_along_axis(wanted, following[..., None], axis=-1)[..., 0]
+    np.testing.assert_allclose(loss, (np.log(np.exp(wanted).sum(-1)) - right).mean(), rtol=1e-5)
+
+
+@pytest.mark.thorough
+def test_invented_names_look_like_names(offline):
+    _, variables = trained("names")
+    task = Task(load("names"))
+    with Session(task.graph, tier="reference") as session:
+        session.initialize()
+        session.variables.update(variables)
+        text = "".join(token.text for token in generator(task, session, length=2000))
+    found, known = text.split(), resources.resource("data/names.txt").read_text().split()
+    assert 4 < np.mean([len(name) for name in found]) < 8
+    endings = {name[-2:] for name in known}
+    assert np.mean([name[-2:] in endings for name in found]) > 0.8

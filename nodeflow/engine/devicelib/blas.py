@@ -4,7 +4,7 @@ thread.
 Kernels call scipy's BLAS by address on the thread that runs them, and `kernels.matmul_tiling`
 divides products into tiles. OpenBLAS must not add its own threads (measured: 30 times slower),
 so during a run scipy's copy is set to one thread, and restored afterwards. numpy has a separate
-copy, which is never changed.
+copy, which is set to one thread only while text is generated (`numpy_on_one_thread`).
 """
 
 from __future__ import annotations
@@ -160,6 +160,28 @@ class _OneThread:
 def _limit() -> contextlib.AbstractContextManager[None]:
     functions = _thread_functions()
     return _NOTHING if functions is None else _OneThread(*functions)
+
+
+@lru_cache(maxsize=1)
+def numpy_on_one_thread() -> contextlib.AbstractContextManager[None]:
+    """Return a context manager in which numpy's own OpenBLAS uses one thread.
+
+    Many small products are faster so, above all beside other programs, and have the same bits in
+    every process. It does nothing if numpy uses another BLAS.
+    """
+    from numpy._core import _multiarray_umath as core
+
+    try:
+        library = ctypes.CDLL(core.__file__)  # gives access to the symbols of its dependencies
+    except OSError:
+        return _NOTHING
+    found = []
+    for name in ("get", "set"):
+        names = (f"{prefix}openblas_{name}_num_threads{suffix}"
+                 for prefix in ("scipy_", "") for suffix in ("64_", ""))  # fmt: skip
+        found.append(next((f for n in names if (f := getattr(library, n, None))), None))
+    get, put = found
+    return _NOTHING if get is None or put is None else _OneThread(get, put)
 
 
 @lru_cache(maxsize=1)

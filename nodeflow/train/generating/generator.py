@@ -13,6 +13,7 @@ import numpy as np
 
 from nodeflow.data.text.text_facts import TextFacts
 from nodeflow.data.text.vocabulary import UNKNOWN, Writer
+from nodeflow.engine.devicelib.blas import numpy_on_one_thread
 from nodeflow.engine.rng import Stream
 from nodeflow.errors import ArgumentProblem, RunError
 from nodeflow.graph.graph import Tensor
@@ -103,7 +104,8 @@ class Generator:
         written = list(self.prompt)
         states: dict[Tensor, Any] = {}
         for number in range(self.length):
-            probabilities = self._known(step(written, states))
+            with numpy_on_one_thread():
+                probabilities = self._known(step(written, states))
             token = draw(probabilities, self.seed, number)
             written.append(token)
             yield _token(writer, token, probabilities)

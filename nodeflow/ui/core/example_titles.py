@@ -23,6 +23,9 @@ EXAMPLES = {
     "autoencoder": ("Autoencoder", "Watch blurs become digits again"),
     "vae": ("Variational autoencoder", "Drag a point, and its digit is drawn"),
     "word2vec": ("Word embeddings", "word2vec groups similar words"),
+    "names": ("Inventing names", "Three letters give the next one"),
+    "char_rnn": ("Writing with a memory", "Shakespeare, character by character"),
+    "tiny_gpt": ("A tiny GPT", "Two blocks learn to write: look at their attention"),
 }
 """Title and description of each example, in learning order. Examples not listed here come after
 them.
@@ -35,6 +38,7 @@ GROUPS = {
         *("mnist", "mnist_adam", "mnist_layers", "mnist_cnn", "mnist_cnn_layers", "lstm"),
     ),
     "Find similar things": ("autoencoder", "vae", "word2vec"),
+    "Write text": ("names", "char_rnn", "tiny_gpt"),
 }
 """The names of the examples, grouped by purpose."""
 OTHERS = "More examples"

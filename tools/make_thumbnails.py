@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.generation import generator
 from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.resources import example, resource
@@ -291,6 +292,27 @@ def mandelbrot(result: Result, name: str) -> Paper:
     return paper
 
 
+def written(result: Result, name: str) -> Paper:
+    """Draw the first lines of the text that the graph writes."""
+    found = generator(result.task, result.session)
+    lines = "".join(token.text for token in found).split("\n")[1:]
+    paper = Paper()
+    for number, line in enumerate([line for line in lines if line][:6]):
+        color = ACCENT if number % 2 == 0 else INK
+        paper.text(WIDTH / 2, 19 + 20 * number, line[:34], color, 13)
+    return paper
+
+
+def attention(result: Result, name: str) -> Paper:
+    """Draw where each letter of a text looks."""
+    (looks,) = result.values("looks_at2")
+    size = WIDTH / looks.shape[2]
+    rows = int(HEIGHT / size)
+    paper = Paper()
+    paper.picture(ink(np.sqrt(looks[0, -rows:])), 0, 0, WIDTH, rows * size)
+    return paper
+
+
 DRAWN: dict[str, Callable[[Result, str], Paper]] = {
     "linear_regression": curve,
     "regression": curve,
@@ -304,6 +326,9 @@ DRAWN: dict[str, Callable[[Result, str], Paper]] = {
     "autoencoder": restored,
     "vae": imagined,
     "word2vec": similarity,
+    "names": written,
+    "char_rnn": written,
+    "tiny_gpt": attention,
     "mandelbrot": mandelbrot,
 }
 

@@ -289,3 +289,17 @@ def test_a_stage_that_opens_after_a_training_shows_its_loss(window, engine, qtbo
         c for c in window.context.trainings.latest.record.curves if c.name == "training loss"
     )
     assert losses.values.tolist() == [0.5, 0.4, 0.3]
+
+
+def test_the_bar_says_where_the_training_is_if_there_is_room(spirals, engine, qtbot):
+    bar = spirals.stage_modes.stage.bar
+    spirals.stage_modes.show(STAGE)
+    spirals.actions_.trigger("train")
+    engine.begin_training()
+    engine.train_steps(1, [1.0, 0.75])
+    qtbot.waitUntil(lambda: bar.place.text() == "Step 2, loss 0.75")
+    spirals.resize(1000, 700)
+    spirals.stage_modes.show(BESIDE)
+    engine.end_training()
+    qtbot.waitUntil(lambda: bar.place.text() in ("", "Step 2, loss 0.75"))
+    assert "…" not in bar.place.text()

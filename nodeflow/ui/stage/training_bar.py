@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 from nodeflow.number_text import count, number
 from nodeflow.ui.actions.usable_training import applying
 from nodeflow.ui.core.concurrency.redraw_throttle import SLOWEST_MS
+from nodeflow.ui.core.painting import text_metrics
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel
 from nodeflow.ui.panels.panel_context import PanelContext
@@ -75,6 +76,7 @@ class TrainingBar(QWidget):
         super().resizeEvent(event)
         style = Qt.ToolButtonStyle
         is_wide = event.size().width() >= WIDE
+        self._show_place_soon()
         self.buttons["replay"].setToolButtonStyle(
             style.ToolButtonTextBesideIcon if is_wide else style.ToolButtonIconOnly
         )
@@ -105,12 +107,13 @@ class TrainingBar(QWidget):
 
     @Slot()
     def _show_place(self) -> None:
-        """Show the training's step and loss, or the past step that is shown."""
+        """Show the training's step and loss, or the past step that is shown, if there is room."""
         past, losses = self._context.engine.link.past, self._context.trainings.latest.record.losses
+        text = ""
         if past.step is not None:
-            self.place.setText(f"Step {count(past.step)} of {count(past.last)}")
+            text = f"Step {count(past.step)} of {count(past.last)}"
         elif losses.count:
             loss = number(float(losses.values[-1]))
-            self.place.setText(f"Step {count(int(losses.steps[-1]))}, loss {loss}")
-        else:
-            self.place.setText("")
+            text = f"Step {count(int(losses.steps[-1]))}, loss {loss}"
+        fits = text_metrics.width(text, text_metrics.CAPTION) <= self.place.width()
+        self.place.setText(text if fits else "")

@@ -66,7 +66,7 @@ class BoundRun:
         feeds = schedule.feeds
         self._slots = [(at, feeds[tensor]) for at, tensor in enumerate(fed) if tensor in feeds]
         self._copied: list[tuple[int, np.ndarray]] = []
-        """For each fed array that is copied, its index and the array into which it is copied."""
+        """For each fed array that is copied, its index and the array that it is copied into."""
         self._placed: list[tuple[int, int]] = []
         """For each fed array that is read in place, its index and its slot."""
         for at, slot in self._slots:

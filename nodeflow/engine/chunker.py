@@ -14,7 +14,7 @@ the overhead between chunks is small.
 LARGEST = 4096
 """Largest number of steps in a chunk: the capacity of the ring that records scalars."""
 GROWTH = 4
-"""Largest factor by which a chunk may grow, because a measured time may be noise."""
+"""Maximum growth factor from one chunk to the next, because a measured time may be noise."""
 
 
 class Chunker:

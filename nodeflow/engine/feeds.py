@@ -107,7 +107,7 @@ def _named(graph: Graph, name: str) -> Tensor:
 
 
 def feed_keys(graph: Graph, feed_list: Any) -> list[Tensor]:
-    """Return the tensors to which the arguments of a callable are fed.
+    """Return the tensors that the arguments of a callable are fed to.
 
     Raises:
         UnknownName: no tensor has a name.

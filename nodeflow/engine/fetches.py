@@ -64,7 +64,7 @@ def _flatten(graph: Graph, item: Any, targets: list[Target], ask: Callable[[Quer
 
 @dataclass(frozen=True)
 class _Encoded:
-    """A fetched summary, with the positions of the values from which it is made."""
+    """A fetched summary, with the positions of the values that it is made from."""
 
     node: Node
     positions: range

@@ -46,8 +46,8 @@ class Stream:
     """An iterator in a graph.
 
     Attributes:
-        elements: the elements with which a session begins automatically; None if an initializer
-            must run first.
+        elements: the elements that a session uses automatically at the beginning; None if an
+            initializer must run first.
     """
 
     elements: Elements | None = None

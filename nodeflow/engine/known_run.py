@@ -53,7 +53,7 @@ class KnownRun:
     Attributes:
         schedule, rule: the schedule, and the rule for its phase.
         pack: arranges values in the structure of the fetches.
-        fed, inner: the fed tensors, and the tensors of which they are aliases.
+        fed, inner: the fed tensors, and the tensors that they are aliases of.
         bound: compiled runs in which only the fed values change, by the shapes of these values.
         comes_again: whether these facts are kept for further runs.
         shapes: shapes of the arrays that were fed last.
@@ -103,7 +103,7 @@ class KnownRun:
         return arrays
 
     def feeds(self, arrays: Iterable[np.ndarray]) -> dict[Tensor, np.ndarray]:
-        """Return the arrays by the tensors of which the fed tensors are aliases."""
+        """Return the arrays by the tensors that the fed tensors are aliases of."""
         return dict(zip(self.inner, arrays, strict=True))
 
     def keep(self, shapes: Shapes, run: BoundRun | None) -> None:

@@ -121,7 +121,7 @@ class MappedRows:
     """Rows of a mapped array, converted to a dtype.
 
     Args:
-        dtype: dtype to which rows are converted, like numpy's ``astype``.
+        dtype: dtype that rows are converted to, like numpy's ``astype``.
         columns: range of elements of the last axis, as (start, stop); None: all.
 
     Attributes:

@@ -42,7 +42,7 @@ class Needs:
     Attributes:
         bytes: peak bytes of computed values, without feeds and variables.
         node: name of the node that needs most of it.
-        blocks: number of blocks into which its rows are divided; 1 if it runs as a whole.
+        blocks: number of blocks that its rows are divided into; 1 if it runs as a whole.
         rows: number of rows of a block.
     """
 

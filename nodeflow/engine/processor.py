@@ -1,4 +1,4 @@
-"""The processor for which kernels are compiled.
+"""The processor that kernels are compiled for.
 
 It is the current processor, unless numba's variables `NUMBA_CPU_NAME` and `NUMBA_CPU_FEATURES`
 name another one, for example to measure the code for a lesser processor. numba compiles for the

@@ -90,7 +90,7 @@ class RowPass:
     """The steps of one pass.
 
     Args:
-        whole: the schedule of which it is a part.
+        whole: the schedule that it is a part of.
         kept: slots whose rows are complete before the pass begins.
         rows: slots whose rows the pass keeps.
         endings: steps that reduce or select rows, by index.

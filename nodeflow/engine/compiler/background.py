@@ -1,4 +1,4 @@
-"""Compilation in another process, which fills the disk cache from which this process loads.
+"""Compilation in another process, which fills the disk cache that this process loads from.
 
 Compiling in this process would hold the GIL for tenths of a second at a time.
 """

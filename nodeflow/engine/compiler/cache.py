@@ -226,7 +226,7 @@ def kernel_key(source: str) -> str:
 
 
 def processor() -> str:
-    """Return the kind of processor for which kernels are compiled."""
+    """Return the kind of processor that kernels are compiled for."""
     return f"{platform.machine()} {target.name()}"
 
 

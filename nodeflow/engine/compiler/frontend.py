@@ -487,7 +487,7 @@ class Translator:
         """Return a new scope for the body of a helper function.
 
         Args:
-            kinds: the types of the arguments with which the helper is called.
+            kinds: the types of the arguments that the helper is called with.
         """
         prefix = f"{self._scope.prefix}{helper.item.name}({', '.join(map(str, kinds))})."
         return _Scope(prefix, helper.names, {}, Counter())

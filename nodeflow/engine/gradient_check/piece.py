@@ -58,7 +58,7 @@ def piece_between(xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Piece | None:
 
 
 def _behind(tensors: Sequence[Tensor], ends: set[Tensor]) -> set[Node]:
-    """Return the nodes on which tensors depend, stopping at ``ends``."""
+    """Return the nodes that tensors depend on, stopping at ``ends``."""
     found: set[Node] = set()
     waiting = [tensor for tensor in tensors if tensor not in ends]
     while waiting:

@@ -83,7 +83,7 @@ class Actions:
         rewritten: for each rewrite, descriptions of its changes.
         views: slots whose values are part of their storage's array.
         sliced: slots that became views and no longer own a storage.
-        delayed: for outputs of actions, the slot for which they wait without reading it.
+        delayed: for outputs of actions, the slot that they wait for without reading it.
         repeated: outputs of actions that recompute a value to save memory.
         flushed: storages that are computed with denormals as zero.
         late: storages that are fused with their readers, not with their inputs.
@@ -138,9 +138,9 @@ class Actions:
         return self.constants[self.storage[slot]].reshape(self.types[slot].shape)  # type: ignore[arg-type]
 
     def awaited(self, slot: int, made_by: Mapping[int, M]) -> M | None:
-        """Return the maker of the slot for which an output waits.
+        """Return the maker of the slot that an output waits for.
 
-        If nothing makes that slot, follow the slot for which that one waits. Return None at the
+        If nothing makes that slot, follow the slot that it waits for in turn. Return None at the
         end.
         """
         trigger = self.delayed.get(slot)

@@ -105,7 +105,7 @@ class Bound:
 
     Attributes:
         argument: the number of the kernel argument with the limit.
-        extent: its value: the size of the axis to which the indices refer.
+        extent: its value: the size of the axis that the indices refer to.
     """
 
     argument: int

@@ -1,4 +1,4 @@
-"""The taps of a convolution: tables of the positions from which each result reads.
+"""The taps of a convolution: tables of the positions that each result reads from.
 
 A convolution and its gradient with respect to the image are the same computation: each result
 sums products with positions of another image. Only the positions differ. So the geometry

@@ -109,7 +109,7 @@ class Bands:
 
     @property
     def lowest(self) -> int:
-        """Number of rows of the lowest tile into which the squares of a unit are divided."""
+        """Number of rows of the lowest tile that the squares of a unit are divided into."""
         lengths = [{n // cuts, -(-n // cuts)} for n, cuts in (
             (self.down, self.bands), (self.across, self.pieces))]  # fmt: skip
         return min(rows * columns // -(-rows * columns // TALL)

@@ -24,7 +24,7 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Gather, Pick, ScatterAdd
 
 COLUMNS = 64
-"""Number of columns of a tile to which a task adds."""
+"""Number of columns of a tile of the output."""
 AHEAD = 4
 """Number of rows of a tile by which prefetching is ahead."""
 FEW, LARGE, PARTS = 4, 1 << 18, 16

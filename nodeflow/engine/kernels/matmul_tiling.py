@@ -29,7 +29,9 @@ _BLOCK = 1_000_000
 ``small_matrix_permit``).
 """
 _LARGE = 400_000_000
-"""Minimum number of multiply-adds for which packing saves time."""
+"""Minimum number of multiply-adds of a product that is packed. For smaller products, packing
+saves no time.
+"""
 _DEPTH = 100
 """Number of terms of a block. With 64 columns, 100 rows of the second operand fill half of the
 first-level cache.

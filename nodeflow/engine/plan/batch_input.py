@@ -58,7 +58,7 @@ def gathered_from(column: Column) -> np.ndarray:
 
 
 def mapped_of(column: Column) -> MappedRows | None:
-    """Return the mapped file from which kernels gather a column's rows, or None if there is
+    """Return the mapped file that kernels gather a column's rows from, or None if there is
     none.
     """
     return column.mapped if isinstance(column, LazyColumn) else None

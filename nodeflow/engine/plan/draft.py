@@ -145,7 +145,7 @@ class Draft:
 
     @cached_property
     def after(self) -> dict[Group, list[Group]]:
-        """Groups that must end before a group begins, besides those from which it reads."""
+        """Groups that must end before a group begins, besides those that it reads from."""
         found = self.updates.after(self.actions, self.groups) if self.updates else {}
         for group in self.groups:
             if waited := self.waits_for(group):

@@ -1,6 +1,6 @@
 """Groups actions into kernels, fusing elementwise neighbours.
 
-The level of a group is higher than the levels of all groups from which it reads. An action
+The level of a group is higher than the levels of all groups that it reads from. An action
 joins a cluster only if its other inputs come from lower levels, or if nothing has read from the
 cluster yet, so that the cluster can be moved up. The cluster also absorbs clusters of the same
 shape that only this action reads. So no cycle can arise, and groups of one level are

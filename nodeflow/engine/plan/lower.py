@@ -1,4 +1,4 @@
-"""Lowers a schedule's steps to actions, which are the few kinds of work for which kernels exist.
+"""Lowers a schedule's steps to actions, which are the few kinds of work that kernels exist for.
 
 Composite ops are replaced by their parts, reductions become stages, and ops that only rename
 memory (reshape, identity, assign) disappear: `Actions.storage` tells whose memory a slot uses.
@@ -27,7 +27,7 @@ def build_actions(
     chosen: Mapping[int, Lowering] | None = None,
     repeats: Repeats = ONCE,
 ) -> Actions:
-    """Return the actions that compute a schedule; an action is work for which a kernel exists.
+    """Return the actions that compute a schedule; an action is work that a kernel exists for.
 
     Args:
         types: the type of each slot (a value's number in the schedule), without unknown dimensions.

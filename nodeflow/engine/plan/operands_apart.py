@@ -32,7 +32,7 @@ class Apart:
     offset: int
 
     def of(self, slot: int, block: Block) -> Apart | None:
-        """Return the same elements in the array from which the block was copied, or None.
+        """Return the same elements in the array that the block was copied from, or None.
 
         None means that the elements along an axis do not have an even stride, or that there are
         no elements.
@@ -149,7 +149,7 @@ def _reading(
     makers: Mapping[int, Action],
     passed: MutableMapping[int, Action],
 ) -> Action:
-    """Return an attention action that reads an operand from the array from which it was moved.
+    """Return an attention action that reads an operand from the array that it was moved from.
 
     Args:
         passed: receives the actions that moved the operand, by output, in order.

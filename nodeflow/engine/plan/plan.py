@@ -225,7 +225,7 @@ def plan_variables(draft: Draft) -> None:
 def launch(draft: Draft) -> None:
     """Assign a phase to each group, and kernel launches to each native group.
 
-    A native group runs one phase after the reference groups from which it reads.
+    A native group runs one phase after the reference groups that it reads from.
     """
     native = [g for g in draft.groups if not g.is_fallback]
     if len(native) == len(draft.groups):

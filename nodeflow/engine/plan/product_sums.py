@@ -18,7 +18,9 @@ from nodeflow.engine.plan.packed_sums import is_sum, kinds_of, made_alone
 from nodeflow.ops.lowering import Elementwise
 
 LARGE = 1 << 17
-"""Minimum number of elements of a result for which saving a pass is worth a separate kernel."""
+"""Minimum number of elements of a result. For smaller results, saving a pass is not worth a
+separate kernel.
+"""
 
 
 def add_in_panels(actions: Actions, ends: set[int]) -> Iterator[str]:

@@ -274,7 +274,7 @@ class _Finder:
     # ---- kernels ------------------------------------------------------------------------------
 
     def _collect(self, storage: int, kernel: _Kernel, depth: int = 1) -> None:
-        """Add the formula that makes a storage, and the formulas from which it reads, to a
+        """Add the formula that makes a storage, and the formulas that it reads from, to a
         kernel.
         """
         if storage in kernel.formulas:
@@ -393,7 +393,7 @@ class _Finder:
         """Make each reader recompute the storages in ``again``, so that they are not stored.
 
         Each reader gets its own copy of the formula that makes the storage. `_is_computed_here`
-        has chosen storages for which recomputing takes no more memory traffic than reading.
+        has chosen storages that take no more memory traffic to recompute than to read.
         """
         actions = self.actions
         for storage in sorted(self.again, key=lambda s: -self.place[id(self.maker[s])]):

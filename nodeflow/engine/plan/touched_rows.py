@@ -87,7 +87,7 @@ class _Update:
 
 
 class _Search:
-    """The search for the table update to which a source belongs."""
+    """The search for the table update that a source belongs to."""
 
     def __init__(self, actions: Actions) -> None:
         self.actions = actions
@@ -152,7 +152,7 @@ class _Search:
         return sorted(found.values(), key=lambda each: self.position[id(each)])
 
     def _sources_of(self, reader: Action) -> Iterator[Action]:
-        """Yield the sources of table updates from which an action reads."""
+        """Yield the sources of table updates that an action reads from."""
         for slot in reader.inputs:
             maker = self.maker.get(self.actions.storage[slot])
             if maker is not None and _is_source(self.actions, maker):

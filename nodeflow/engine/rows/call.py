@@ -110,7 +110,7 @@ class Call:
         return found
 
     def apart(self, rows: Rows | None, axes: Iterable[int], what: str) -> None:
-        """Raise an error if the rows lie along axes along which an op works.
+        """Raise an error if the rows lie along axes that an op works along.
 
         Args:
             what: a description of the op's work along them.

@@ -138,7 +138,7 @@ class CompiledPlan:
                 table.bind(storage, address)
 
     def feed_memory(self, slot: int) -> np.ndarray | None:
-        """Return the memory into which a slot's fed values are copied; None if the fed array
+        """Return the memory that a slot's fed values are copied into; None if the fed array
         itself is bound.
         """
         return self._arrays[slot] if slot in self._fed else None

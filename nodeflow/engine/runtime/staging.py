@@ -39,7 +39,7 @@ class Staging:
     """The rows for the next steps, in two alternating blocks.
 
     Attributes:
-        columns: the columns from which kernels gather.
+        columns: the columns that kernels gather from.
         steps: number of steps of a block.
     """
 

@@ -116,7 +116,7 @@ def is_assign(node: Node) -> bool:
 
 
 def resolve_alias(tensor: Tensor) -> Tensor:
-    """Return the inner tensor of which an output of a macro node is an alias; any other tensor
+    """Return the inner tensor that an output of a macro node is an alias of; any other tensor
     unchanged.
 
     Raises:
@@ -136,7 +136,7 @@ def resolve_alias(tensor: Tensor) -> Tensor:
 
 @uncollected
 def build_schedule(targets: Sequence[Target], fed: Iterable[Tensor]) -> Schedule:
-    """Order the nodes on which ``targets`` depend. The ``fed`` tensors are given.
+    """Order the nodes that ``targets`` depend on. The ``fed`` tensors are given.
 
     Raises:
         AssignOrderError: two assigns to one variable have no order between them.

@@ -116,7 +116,7 @@ if the library cannot express the op.
 
 @dataclass(frozen=True)
 class Dialect:
-    """A library for which code is written.
+    """A library that code is written for.
 
     Attributes:
         id: its name on the command line, after ``--to``.

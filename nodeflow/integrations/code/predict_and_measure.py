@@ -2,7 +2,7 @@
 
 A placeholder is an *input* if a node that reads a variable depends on it; otherwise it is a
 *label*. The *answers* are the predictions, computed from the inputs. The loss and the metrics
-are computed from the answers, the labels, and inputs with which an answer is compared.
+are computed from the answers, the labels, and inputs that an answer is compared with.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Splitting:
         return [t.node for t in self.read(node)]
 
     def needed(self, nodes: Iterable[Node]) -> set[Node]:
-        """Return the given nodes and all nodes on which they depend."""
+        """Return the given nodes and all nodes that they depend on."""
         found: set[Node] = set()
         stack = list(nodes)
         while stack:
@@ -110,7 +110,7 @@ class Splitting:
         )
 
     def _depends(self, placeholders: Collection[Node]) -> dict[Node, frozenset[Node]]:
-        """Return the placeholders and random draws on which each node depends."""
+        """Return the placeholders and random draws that each node depends on."""
         given = set(placeholders)
         found: dict[Node, frozenset[Node]] = {}
         for node in self.nodes:

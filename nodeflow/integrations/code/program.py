@@ -47,7 +47,7 @@ class Program:
         training: the training, or None.
         stands: for a tensor, the tensor that the code computes in its place.
         code: the name of each tensor in the code.
-        task: the task from which the program was made.
+        task: the task that the program was made from.
         values: values of variables by name in the graph; None for initial or saved values.
     """
 

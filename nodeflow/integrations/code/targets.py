@@ -1,4 +1,4 @@
-"""The libraries for which graphs are written.
+"""The libraries that graphs are written for.
 
 For each: the module, its weights, and the rows of a training.
 """

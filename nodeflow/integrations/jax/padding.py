@@ -23,7 +23,7 @@ _KEEP_ZEROS = frozenset(
 )
 """Ops whose result is 0 where their inputs are 0."""
 _ADD_UP = frozenset("einsum matmul reduce_sum".split())
-"""Ops with which a loop's gradient sums over all steps, so that zeros do not affect the result."""
+"""Ops that sum over all steps in the gradient of a loop, so that zeros do not affect the result."""
 
 
 class Padding:

@@ -118,7 +118,7 @@ def batch_of(columns: Columns, stored: Sequence[Any], which: Any) -> dict[int, A
 
 
 def decoded(column: Column, rows: Any) -> Any:
-    """Decode traced rows of a column from their stored form to the form in which they are fed."""
+    """Decode traced rows of a column from their stored form to the form that placeholders take."""
     jnp, dtype = jax_package().numpy, numpy_dtype(column.dtype)
     if column.depth is not None:
         classes = jnp.arange(column.depth, dtype=rows.dtype)

@@ -35,7 +35,7 @@ class JaxSteps:
 
     Args:
         types: the types of the schedule's slots, with the sizes of a batch.
-        columns: the columns from which batches are gathered, all in memory.
+        columns: the columns that batches are gathered from, all in memory.
         given: values that are fed to all steps, by slot.
 
     Attributes:
@@ -178,7 +178,7 @@ class JaxSteps:
     # ---- what differs between one process and several (`parallel.steps`) ------------------------
 
     def _source(self) -> Rows:
-        """Return the source from which the steps take their rows."""
+        """Return the source that the steps take their rows from."""
         return rows_of(self.columns, self.batch_size)
 
     def _batch(self, stored: Sequence[Any], order: Any, at: Any) -> dict[int, Any]:
@@ -204,11 +204,11 @@ class JaxSteps:
         return nullcontext()
 
     def _given_to_all(self, array: Any) -> Any:
-        """Return a variable in the form in which the function takes it."""
+        """Return a variable in the form that the function takes."""
         return array
 
     def _kept(self, array: Any) -> Any:
-        """Return a variable of the function's result in the form in which it is stored."""
+        """Return a variable of the function's result in the form that the session stores."""
         return array
 
     # ---- its arguments ------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from nodeflow.integrations.onnx import names
 from nodeflow.integrations.onnx.values import FEW
 
 FEWEST_NODES = 24
-"""Minimum number of nodes of a list for which blocks are searched."""
+"""Minimum number of nodes of a list. In shorter lists, no blocks are searched."""
 SHORTEST, LONGEST = 3, 120
 """Minimum and maximum number of nodes in a block."""
 EFFORT = 100_000

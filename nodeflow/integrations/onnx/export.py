@@ -123,7 +123,7 @@ def answers(task: Task) -> dict[str, Tensor]:
 
 
 def foreign_names(task: Task) -> ForeignNames:
-    """Return the names that inputs, outputs and sizes had in the file from which the graph came."""
+    """Return the names that inputs, outputs and sizes had in the file that the graph came from."""
     names: dict[Tensor, str] = {}
     sizes: dict[Tensor, SizeNames] = {}
     for node_id, node in task.build.nodes.items():
@@ -149,7 +149,7 @@ def _gives_numbers(node: Node) -> bool:
 
 
 def _read(graph: Graph, nodes: Iterable[Node]) -> dict[Node, tuple[frozenset[Node], bool]]:
-    """For each node, return the placeholders on which it depends, and whether it depends on
+    """For each node, return the placeholders that it depends on, and whether it depends on
     variables.
     """
     found: dict[Node, tuple[frozenset[Node], bool]] = {}

@@ -35,7 +35,7 @@ from nodeflow.integrations.onnx.translate import PRODUCER
 from nodeflow.ops.training_mode import is_flag
 
 NEWEST = 24, "1.32.0"
-"""The default opset, and the release of onnxruntime with which it was tested (``make test-peers
+"""The default opset, and the release of onnxruntime used to test it (``make test-peers
 ONNX_PYTHON=…``).
 """
 FLOW = ("cond", "scan", "while_loop")
@@ -91,7 +91,7 @@ def model_of(
 
 @dataclass(frozen=True)
 class ForeignNames:
-    """Names that tensors and their sizes had in the file from which a graph came.
+    """Names that tensors and their sizes had in the file that a graph came from.
 
     Attributes:
         names: the name of each tensor.
@@ -460,7 +460,7 @@ def _is_written(node: Node) -> bool:
 
 
 def _needed(e: Emitter, ends: Sequence[str]) -> set[str]:
-    """Return the values on which outputs depend. Drop nodes that make none of them."""
+    """Return the values that outputs depend on. Drop nodes that make none of them."""
     wanted, kept = set(ends), []
     for node in reversed(e.nodes):
         if wanted.intersection(node.output):

@@ -21,7 +21,7 @@ __all__ = ["custom_gradient", "grad_pass_through"]
 class CustomGradient(Op):
     """The results of a function, with the gradients that the function defined for them.
 
-    The inputs are the results, followed by the tensors to which gradients flow back.
+    The inputs are the results, followed by the tensors that gradients flow back to.
     """
 
     id = "custom_gradient"
@@ -106,7 +106,7 @@ def grad_pass_through(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _variables_between(sources: Sequence[Tensor], ys: Sequence[Tensor]) -> list[Tensor]:
-    """Return the trainable variables on which results depend, besides the arguments of a
+    """Return the trainable variables that results depend on, besides the arguments of a
     function.
     """
     needed: list[Node] = []

@@ -210,7 +210,7 @@ class _Copying:
 
 
 def extract_sub_graph(graph_def: GraphDef, dest_nodes: Sequence[str]) -> GraphDef:
-    """Return the given nodes and all nodes on which they depend."""
+    """Return the given nodes and all nodes that they depend on."""
     graph = graph_def.graph
     needed = ancestors(graph.node(name) for name in dest_nodes)
     needed |= {graph.node(n.derived_from) for n in needed if n.derived_from is not None}
@@ -224,7 +224,7 @@ def convert_variables_to_constants(
     variable_names_whitelist: Sequence[str] | None = None,
     variable_names_blacklist: Sequence[str] | None = None,
 ) -> GraphDef:
-    """Return the nodes on which some nodes depend, with variables replaced by their values in a
+    """Return the nodes that some nodes depend on, with variables replaced by their values in a
     session.
 
     Args:

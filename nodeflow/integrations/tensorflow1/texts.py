@@ -29,7 +29,7 @@ class TextConstant:
 
     Attributes:
         value: bytes, or an array of bytes.
-        graph: the graph in which it was made.
+        graph: the graph that it was made in.
         name: its name.
     """
 

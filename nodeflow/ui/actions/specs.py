@@ -19,7 +19,7 @@ class ActionSpec:
     """An action that a user can trigger.
 
     Attributes:
-        id: a stable name, by which a controller binds the function.
+        id: a stable name, which a controller uses to bind the function.
         text: the menu text.
         tip: a further sentence, for the tooltip.
         on_canvas: whether the keys work only while the canvas has the focus.

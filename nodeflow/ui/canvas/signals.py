@@ -44,7 +44,9 @@ class CanvasSignals(QObject):
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
-        """Catch an error by which the document refuses an edit, and show it as a message."""
+        """Catch an error that the document raises when it refuses an edit, and show it as a
+        message.
+        """
         try:
             yield
         except NodeflowError as error:

@@ -304,7 +304,7 @@ class NodePage(Page):
 
 
 def signature_of(op: NodeDeclaration | None) -> tuple:
-    """Return the parts of an op's declaration on which the page's widgets depend."""
+    """Return the parts of an op's declaration that the page's widgets depend on."""
     if op is None:
         return ()
     version = id(op) if op.own else 0  # a user's own op may be declared anew

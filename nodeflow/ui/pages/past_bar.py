@@ -51,7 +51,7 @@ class PastBar(QFrame):
 
     @Slot()
     def refresh(self) -> None:
-        """Show the number of the step, and the data with which its values are computed."""
+        """Show the number of the step, and the data that its values are computed with."""
         step = self._past.step
         self.setVisible(step is not None)
         if step is None:

@@ -53,7 +53,7 @@ TOUR_ICONS = {"tutorial": "lightbulb", "tour_line": "chart-line", "tour_digit": 
 WIDEST = 2.6
 """Ratio of width to height above which only the beginning of a graph is drawn."""
 OVERSAMPLING = 4
-"""Factor by which pictures are drawn larger and then shrunk, so that thin wires stay fine."""
+"""Pictures are drawn larger by this factor and then shrunk, so that thin wires stay fine."""
 
 
 class Thumbnail(QWidget):
@@ -157,7 +157,7 @@ class WelcomePage(QScrollArea):
     def refresh(self, has_graph: bool = False) -> None:
         """Fill the page, or update the recent files.
 
-        ``has_graph`` tells whether there is an open graph to which the user can return.
+        ``has_graph`` tells whether there is an open graph that the user can return to.
         """
         if not self._filled:
             self._filled = True

@@ -86,7 +86,7 @@ def answer_of(document: Document) -> NodeRecord | None:
 
 
 def _answers(document: Document, analysis: Analysis) -> list[NodeRecord]:
-    """Return the graph's prediction, and the values of the same shape from which it is computed.
+    """Return the graph's prediction, and the values of the same shape that it is computed from.
 
     For example, a loss that is written out in ops reads the logarithms of probabilities.
     """

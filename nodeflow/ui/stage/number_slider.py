@@ -14,7 +14,7 @@ from nodeflow.graph.declaration import Attr
 
 POSITIONS = 200
 REACH = 100.0
-"""Factor by which a number without bounds can become larger or smaller than its first value."""
+"""A number without bounds can become this many times larger or smaller than its first value."""
 
 
 class NumberSlider(QSlider):

@@ -14,7 +14,9 @@ from nodeflow.ui.stage.main_view import MainView
 from nodeflow.ui.stage.training_bar import TrainingBar
 
 WIDE, SIDE_WIDTH = 900, 400
-"""Width from which the controls are beside the view, and their width there, in pixels."""
+"""Smallest width with the controls beside the view, and the width of the controls there, in
+pixels.
+"""
 WITHOUT_LIMIT = 2**24 - 1
 """Qt's maximum width of a widget without a limit."""
 

@@ -114,7 +114,7 @@ from nodeflow.ui.window.stage_modes import StageModes
 
 SMALLEST = QSize(960, 600)
 READABLE = 0.34
-"""Minimum scale at which names and titles are readable."""
+"""Minimum scale for readable names and titles."""
 
 
 class MainWindow(QMainWindow):

@@ -82,15 +82,13 @@ class SharedSteps(JaxSteps):
         return watched()
 
     def _given_to_all(self, array: Any) -> Any:
-        """Return an array of this process as a global array of which every device has a full
-        copy.
-        """
+        """Return an array of this process as a global array that every device has in full."""
         jax = jax_package()
         copies = [jax.device_put(array, device) for device in jax.local_devices()]
         return jax.make_array_from_single_device_arrays(array.shape, self.peers.spread(), copies)
 
     def _kept(self, array: Any) -> Any:
-        """Return this process's copy of a global array of which every device has a full copy."""
+        """Return this process's copy of a global array that every device has in full."""
         return array.addressable_data(0)
 
 

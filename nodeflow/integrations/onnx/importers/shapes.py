@@ -124,7 +124,7 @@ def slice_(call: Call) -> nf.Tensor:
 
 
 FARTHEST = 2**31 - 1
-"""The end index by which exporters mean the end of an axis. They may also write larger numbers."""
+"""The end index that exporters write for the end of an axis. They may also write larger numbers."""
 
 
 def _runtime_slice(call: Call) -> nf.Tensor:

@@ -13,7 +13,9 @@ from nodeflow.ui.core.theming.theme import Theme
 
 Modifiers = Qt.KeyboardModifier
 DRAG_THRESHOLD = 4.0
-"""Distance in pixels from which a press with movement is a drag. A shorter move is a click."""
+"""Distance in pixels. A press that moves the pointer this far is a drag; a shorter move is a
+click.
+"""
 SNAP = 8.0
 """Grid spacing for dragged things, in scene units."""
 SMALLEST_FRAME = (96.0, 64.0)

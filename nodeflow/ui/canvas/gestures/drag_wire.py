@@ -32,7 +32,7 @@ from nodeflow.ui.core.theming.theme import Theme, draw_icon
 from nodeflow.ui.core.user_messages import in_window
 
 MOST_HALOS = 60
-"""Maximum number of visible nodes for which the ports that accept the wire get halos."""
+"""Maximum number of visible nodes. With more, ports that accept the wire get no halos."""
 
 
 NEAR = 24.0

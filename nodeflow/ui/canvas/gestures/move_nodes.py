@@ -130,7 +130,7 @@ class MoveNodes(_Move):
         self.is_detached = False
         self.drop: InsertOnDrop | None = None
         self.guides: list[SnapGuide] = []
-        """The guides with which the nodes are aligned now."""
+        """The guides that the nodes are aligned with now."""
         self._all_guides: SnapGuides | None = None
         self._shake = ShakeDetector()
 

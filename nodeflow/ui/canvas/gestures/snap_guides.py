@@ -19,7 +19,9 @@ from nodeflow.ui.core.theming.theme import Theme
 SNAP_DISTANCE = 5.0
 """The distance within which a card snaps to a guide, in view pixels."""
 MOST = 1500
-"""Maximum number of visible cards for which there are guides. More would be too many to help."""
+"""Maximum number of visible cards. With more, there are no guides, because they would be too
+many.
+"""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ GAP = 3.0
 SIGN = 9.0
 """Radius of a sign at full size, in pixels."""
 LARGEST = 2.0
-"""The largest factor by which lines and signs grow with the zoom."""
+"""The largest growth factor of lines and signs."""
 VEIL = 0.5
 """Opacity of the background colour that is painted over removed nodes and wires."""
 
@@ -170,7 +170,7 @@ def _paint_rings(painter: QPainter, context: PaintContext, kind: str, rects: np.
 
 
 def _grown(scale: float) -> float:
-    """Return the factor by which lines and signs grow at a scale."""
+    """Return the growth factor of lines and signs at a scale."""
     return min(max(scale, 1.0), LARGEST)
 
 

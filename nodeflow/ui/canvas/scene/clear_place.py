@@ -10,8 +10,8 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 GAP, GRID = 16.0, 8.0
 MOST_PAIRS = 200_000
-"""The maximum number of pairs (dropped card, other card) for which a place is searched. It
-takes up to 0.05 s.
+"""The maximum number of pairs (dropped card, other card). With more, no place is searched. The
+search takes up to 0.05 s.
 """
 
 

@@ -19,15 +19,13 @@ LINE_HOLDS = 14.0
 FULL_SCALE = texts.LEAST / LINE_HOLDS
 """The scale below which legible text does not fit into the lines of a card."""
 FAR_SCALE = 0.24
-"""The scale from which names are drawn, for any number of visible nodes. On a card of the
+"""The smallest scale with names on cards, for any number of visible nodes. On a card of the
 smallest width, a legible name then has seven letters per line.
 """
 TINY_SCALE = 0.15
 """The scale down to which cards have names and pictures, if few nodes are visible."""
 FEW = 400
-"""Maximum number of visible nodes for which `TINY_SCALE` applies. With more, names end at
-`FAR_SCALE`.
-"""
+"""Maximum number of visible nodes. With more, names end at `FAR_SCALE` and not at `TINY_SCALE`."""
 LABEL_SCALE = 0.28
 """The scale below which a legible title does not fit into the strip of its frame."""
 NAME_PIXELS = 13.0

@@ -18,7 +18,7 @@ PORT_REACH = 11.0
 WIRE_REACH = 7.0
 """Distance from a wire within which the pointer hits it, in view pixels."""
 FRAME_BAR = 34.0
-"""Height of the strip at the top of a frame by which the frame is dragged."""
+"""Height of the strip at the top of a frame that drags the frame."""
 
 
 @dataclass(frozen=True)

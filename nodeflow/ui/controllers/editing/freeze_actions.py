@@ -16,7 +16,7 @@ from nodeflow.ui.core.user_messages import Messages
 class FreezeActions(QObject):
     """The actions Freeze and Thaw. Training does not change frozen variables.
 
-    They apply to the selected variables, or else to the variables on which the selection depends.
+    They apply to the selected variables, or else to the variables that the selection depends on.
     """
 
     def __init__(

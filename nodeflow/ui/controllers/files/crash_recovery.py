@@ -149,7 +149,7 @@ class CrashRecovery(QObject):
 
 
 def _known_then(item: journal.Recoverable, found: journal.Recovered) -> KnownFile | None:
-    """Return the state of the file on which recovered work was based; None if it equals the
+    """Return the state of the file that recovered work was based on; None if it equals the
     file on disk.
     """
     path = found.document.path

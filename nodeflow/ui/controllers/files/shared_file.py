@@ -45,7 +45,7 @@ GATHER_MS = 200
 steps.
 """
 MANY_NODES = 5_000
-"""Number of nodes from which work on a document is done by a thread or in slices."""
+"""Number of nodes. From this number on, work on a document is done by a thread or in slices."""
 AT_ONCE = 4 * 2**20
 """Maximum bytes of a file that is read before the window is shown. A larger file is read
 afterwards.

@@ -27,7 +27,7 @@ from nodeflow.ui.core.user_messages import Messages
 log = logging.getLogger("nodeflow")
 
 EVERY = "15s"
-"""Interval at which the engine writes the state of a training."""
+"""Interval between two writings of a training's state by the engine."""
 
 
 class UnfinishedTraining(QObject):
@@ -103,7 +103,7 @@ class UnfinishedTraining(QObject):
         return p.Keep(str(self._kept.states), EVERY)
 
     def go_on(self) -> p.Keep | None:
-        """Return the stored state from which the engine resumes the training; None if there is
+        """Return the stored state that the engine resumes the training from; None if there is
         none.
         """
         if self._kept is None:

@@ -87,7 +87,7 @@ class OpMarks(QObject):
         return any(self._node_of(name) == node for name in names)
 
     def _node_of(self, name: str) -> str | None:
-        """Return the id of the displayed node to which a node of the built graph belongs.
+        """Return the id of the displayed node that a node of the built graph belongs to.
 
         This is the node itself, or the layer, subgraph or optimizer that generates it.
         """

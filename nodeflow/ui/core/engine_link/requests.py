@@ -51,7 +51,7 @@ class EngineRequests:
         return request
 
     def fetch_order(self) -> int:
-        """Ask for the order in which the shown step computes its ops; ``step_order`` answers."""
+        """Ask for the order of the ops in the shown step; ``step_order`` answers."""
         request = self.channel.next()
         self.channel.send(p.FetchOrder(request))
         return request

@@ -13,7 +13,9 @@ from nodeflow.number_text import number
 from nodeflow.ui.core.theming.theme import Theme, mix
 
 SPAN = 100.0
-"""The ratio of the largest to the smallest positive value from which the scale is logarithmic."""
+"""Minimum ratio of the largest to the smallest positive value of a logarithmic scale. A smaller
+range gets a linear scale.
+"""
 MOST_DECADES = 12
 """Maximum number of decades of a logarithmic scale. Smaller values get the colour of the lower
 end.

@@ -22,7 +22,7 @@ from nodeflow.ui.inspector.sections.node_sections import Section
 
 SIZE = 19
 SMALLEST = 0.62
-"""The smallest factor by which formulas are shrunk to the panel's width. Longer formulas scroll."""
+"""The smallest factor for shrinking formulas to the panel's width. Longer formulas scroll."""
 LATER_MS = 60
 SAID_MS = 1500
 LONGEST = 500

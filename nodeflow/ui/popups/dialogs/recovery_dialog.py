@@ -38,8 +38,8 @@ MOST_ROWS = 10
 def ask_recover(parent: QWidget, found: Sequence[Recoverable]) -> tuple[str, list[Recoverable]]:
     """Ask what to do with journals of crashes.
 
-    Return ``save`` (restore), ``discard`` or ``cancel``, and the journals to which the answer
-    applies.
+    Return ``save`` (restore), ``discard`` or ``cancel``, and the journals that the answer
+    applies to.
     """
     dialog = RecoveryDialog(parent, found)
     dialog.exec()

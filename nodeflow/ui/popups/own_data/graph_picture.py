@@ -11,7 +11,7 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.theming.theme import Theme
 
 OVERSAMPLING = 3
-"""Factor by which the picture is drawn larger and then shrunk, which keeps thin wires and small
+"""The picture is drawn larger by this factor and then shrunk, which keeps thin wires and small
 texts fine.
 """
 MARGIN = 40.0

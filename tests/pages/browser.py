@@ -126,6 +126,8 @@ class Browser:
         down = {"key": key, **({"text": text} if text else {})}
         if key == "Enter":
             down |= {"windowsVirtualKeyCode": 13, "text": "\r"}
+        if key == "Tab":
+            down |= {"windowsVirtualKeyCode": 9}
         self.ask("Input.dispatchKeyEvent", type="keyDown", **down)
         self.ask("Input.dispatchKeyEvent", type="keyUp", key=key)
 

@@ -120,6 +120,45 @@ def test_a_click_on_the_curve_goes_to_the_nearest_step(page, recording):
     assert float(moved.removeprefix("translate(").split()[0]) == pytest.approx(x - right, abs=1)
 
 
+def test_the_keyboard_alone_reaches_everything(page, recording):
+    """Each stop has a name, the focus can be seen, and keys do what clicks do."""
+    page.value("document.activeElement.blur()")
+    stops = []
+    for _ in range(14):
+        page.press("Tab")
+        stops.append(page.value(FOCUSED))
+    names = [name for name, _ in stops]
+    assert all(names) and all(seen for _, seen in stops)
+    for wanted in (
+        "Search nodes",
+        "Zoom in",
+        "Fit",
+        "Theme",
+        "Graph",
+        "Play",
+        "Step of the training",
+    ):
+        assert any(wanted in name for name in names), wanted
+    page.value("document.getElementById('play').focus()")
+    page.press("Enter")
+    until(page, "document.getElementById('play').getAttribute('aria-label') === 'Pause'")
+    page.press("Enter")
+    until(page, "document.getElementById('play').getAttribute('aria-label') === 'Play'")
+    page.value("stage.focus()")
+    page.press("ArrowRight")
+    assert page.value("status.textContent.startsWith(chosen.name + ', ')")
+    page.value("document.querySelector('#side button').focus()")
+    page.press("Enter")
+    assert page.value("chosen") is None
+
+
+FOCUSED = """(at => [
+  at.getAttribute("aria-label") || at.labels?.[0]?.textContent || at.textContent,
+  at.matches(":focus-visible") && getComputedStyle(at).outlineStyle !== "none",
+])(document.activeElement)"""
+"""The name of the element with the focus, and whether its focus is seen."""
+
+
 def test_groups_search_and_zoom_work_beside_it(page):
     before = page.value("here.view.scale")
     page.wheel(400, 300, -300)

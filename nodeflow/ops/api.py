@@ -44,7 +44,7 @@ def constant(
 
 
 def _spread(array: np.ndarray, shape: Sequence[int] | int, verify: bool) -> np.ndarray:
-    """Return the array in a shape, with its last element repeated."""
+    """Return an array in a shape, with its last element repeated to fill missing elements."""
     sizes = full_shape((shape,) if isinstance(shape, int) else tuple(shape))
     missing = math.prod(sizes) - array.size
     if missing < 0 or (verify and array.shape != sizes) or (missing and not array.size):
@@ -256,7 +256,7 @@ def group(*inputs: Node | Tensor | Sequence[Any] | None, name: str | None = None
         inputs: nodes and tensors, or nested lists of them; None is left out.
 
     Raises:
-        GraphError: something else is given.
+        GraphError: an input is neither a node nor a tensor.
     """
     items = list(_flat(inputs))
     for item in items:
@@ -314,9 +314,9 @@ def device(device_name_or_function: str | None) -> AbstractContextManager[None]:
 def control_dependencies(
     control_inputs: Sequence[Node | Tensor | str] | Node | Tensor | None,
 ) -> AbstractContextManager[None]:
-    """Run nodes of the default graph made inside after the given ones; None removes all of these.
+    """Run nodes that are made inside after the given nodes; None removes all such dependencies.
 
     Raises:
-        GraphError: one is no node, tensor or name of the default graph.
+        GraphError: an input is no node, tensor or name of the default graph.
     """
     return get_default_graph().control_dependencies(control_inputs)

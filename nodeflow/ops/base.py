@@ -1,4 +1,4 @@
-"""Shared by op modules: the registry, and the dtype of sums."""
+"""Shared parts of the op modules: registration, and the dtype of sums."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AnyOp = TypeVar("AnyOp", bound=Op)
 
 
 def register(cls: type[AnyOp]) -> type[AnyOp]:
-    """Register one instance of an op (a class decorator)."""
+    """Return a class decorator that registers one instance of an op."""
     REGISTRY.register(cls())
     return cls
 

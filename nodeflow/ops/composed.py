@@ -19,7 +19,9 @@ from nodeflow.graph.types import TensorType, dtype_name, unify_shapes
 
 
 class Composed(Op):
-    """The base of composed ops: ``compose`` builds the outputs, ``infer`` returns their types."""
+    """The base class of composed ops: ``compose`` builds the outputs, ``infer`` returns their
+    types.
+    """
 
     macro = True
     widens = False  # its derived nodes do so
@@ -59,7 +61,9 @@ def resolve(tensor: Tensor) -> Tensor:
 def run_references(
     graph: Graph, given: Mapping[Tensor, np.ndarray], stream: Any = None
 ) -> dict[Tensor, np.ndarray]:
-    """Return the values of all tensors of a small graph, computed op by op from initial values."""
+    """Return the values of all tensors of a small graph, computed op by op; variables are
+    initial.
+    """
     known = dict(given)
     for node in graph.nodes:
         if node.op.macro or all(t in known for t in node.outputs):
@@ -76,7 +80,7 @@ def equal_shapes(first: TensorType, second: TensorType, names: str, hint: str | 
     """Return the common shape of two inputs that must not be broadcast.
 
     Args:
-        names: the two ports, such as ``labels predictions``; errors are at the first.
+        names: the two ports, such as ``labels predictions``; an error names the first port.
 
     Raises:
         ShapeError: the shapes cannot be equal.

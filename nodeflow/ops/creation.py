@@ -205,7 +205,9 @@ class OneHot(RuntimeAttributes):
 
 
 def saturating_cast(x: np.ndarray, dtype: str) -> np.ndarray:
-    """Cast ``x`` to ``dtype``: from floats to integers it saturates, NaN gives 0; integers wrap."""
+    """Cast ``x`` to ``dtype``. From floats to integers it saturates, and NaN gives 0; integers
+    wrap.
+    """
     target = numpy_dtype(dtype)
     if dtype == "bool":
         return x != 0

@@ -113,7 +113,9 @@ def _spelled(op: Op, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _valued(op: Op, attrs: dict[str, Any]) -> dict[str, Any]:
-    """Convert attributes to nodeflow's: ``SAME`` to ``same``, ``[1, 2, 2, 1]`` to ``[2, 2]``."""
+    """Return attributes in nodeflow's spelling: ``same`` for ``SAME``, ``[2, 2]`` for ``[1, 2,
+    2, 1]``.
+    """
     declared = {a.name: a for a in op.attrs}
     if "pads" in declared and isinstance(attrs.get("padding"), (int, list, tuple)):
         attrs = {"pads" if name == "padding" else name: value for name, value in attrs.items()}
@@ -140,7 +142,9 @@ def _is_setting(op: Op, name: str, value: Any) -> bool:
 def _with_twins(
     op: Op, twins: tuple[str, ...], args: tuple, attrs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Split arguments as `split_arguments`, but keep known values as attributes where possible."""
+    """Split arguments like `split_arguments`, but keep known values as attributes where
+    possible.
+    """
     names = [*(p.name for p in op.inputs), *(a.name for a in op.attrs if a.name not in twins)]
     if len(args) > len(names):
         raise GraphError(f"{op.short_id} takes at most {len(names)} arguments")
@@ -156,7 +160,7 @@ def _with_twins(
 
 
 def _refuse_ignored(op: Op, inputs: list[Any], attrs: dict[str, Any]) -> None:
-    """Refuse attributes that the given tensors override.
+    """Raise an error for attributes that the given tensors override.
 
     Raises:
         WiredAttribute: the message names the overriding argument.

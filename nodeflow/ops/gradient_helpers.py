@@ -1,4 +1,4 @@
-"""Ops that take the shape of another tensor, for gradients; hidden from the palette."""
+"""Ops that take the shape of another tensor, used by gradients and hidden from the palette."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIKE = Port("like", "Only its shape is used.", DTYPES)
 
 
 class Internal(Op):
-    """The base of hidden ops that take the shape of another tensor."""
+    """The base class of hidden ops that take the shape of another tensor."""
 
     category = "Internal"
     hidden = True
@@ -59,7 +59,7 @@ def sum_axes(shape: tuple[int, ...], like: tuple[int, ...]) -> tuple[int, ...]:
 
 @register
 class SumToShapeOf(Internal):
-    """The sum over broadcast axes."""
+    """The sum of a tensor over the axes along which another tensor was broadcast to its shape."""
 
     id = "sum_to_shape_of"
     doc = (
@@ -104,7 +104,9 @@ class SumToShapeOf(Internal):
 
 
 class BroadcastLike(Elementwise):
-    """An elementwise op, because the gradient sweep then sums over the broadcast axes."""
+    """A tensor broadcast to the shape of another; elementwise, so that the gradient sweep sums
+    again.
+    """
 
     hidden = True
 

@@ -32,7 +32,7 @@ from nodeflow.ops.samples import values
 
 
 def literal_at(port: str, value: Any, dtype: str) -> np.ndarray:
-    """Apply ``types.literal``, with the attribute's name in its error."""
+    """Return a literal as an array (``types.literal``); an error names the attribute."""
     try:
         return literal(value, dtype)
     except NodeflowError as error:
@@ -72,7 +72,7 @@ class Constant(Op):
 
 
 def attrs_of(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return only ``value`` and ``dtype``."""
+    """Return only the attributes ``value`` and ``dtype``."""
     return {"value": attrs["value"], "dtype": attrs["dtype"]}
 
 
@@ -267,7 +267,7 @@ def bind_initializer(
     """Return the op that an initializer names and its complete attributes.
 
     Raises:
-        AttributeProblem: there is no such op, or it does not fill a given shape.
+        AttributeProblem: there is no such op, or it does not fill the given shape.
     """
     try:
         op = REGISTRY.lookup(initializer["op"])

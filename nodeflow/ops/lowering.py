@@ -35,7 +35,7 @@ def names_in(formula: str) -> frozenset[str]:
 
 
 class Lowering:
-    """The base of lowerings, which describe the computation of an op or a part of it."""
+    """The base class of lowerings, which describe the computation of an op or a part of it."""
 
     __slots__ = ()
 
@@ -45,7 +45,7 @@ class Elementwise(Lowering):
     """A scalar formula of the inputs called ``names`` and the attributes.
 
     Inputs broadcast. Literals and attributes in the formula take the dtype of the inputs; the
-    result is cast to the dtype of the output. Without inputs it fills the output.
+    result is cast to the dtype of the output. Without inputs, the formula's value fills the output.
     """
 
     expression: str
@@ -54,9 +54,9 @@ class Elementwise(Lowering):
 
     @property
     def read(self) -> tuple[str, ...]:
-        """Names of the inputs whose values the formula reads.
+        """The names of the inputs whose values the formula reads.
 
-        Of other inputs only the shape is used, as in ``ones_like``.
+        Of all other inputs only the shape is used, as in ``ones_like``.
         """
         named = names_in(self.expression)
         return tuple(name for name in self.names if name in named)
@@ -69,7 +69,7 @@ class Alias(Lowering):
 
 @dataclass(frozen=True, eq=False)
 class Known(Lowering):
-    """A constant that follows from the input types alone, so that planning can compute it."""
+    """A constant that depends only on the input types, so that planning can compute it."""
 
     value: np.ndarray
 
@@ -102,7 +102,7 @@ class Attend(Lowering):
     """Attention of queries, keys, values and an optional mask, in tiles of scores.
 
     Outputs: the result, and the logarithm of the sum of exponentials of each query's scores. The
-    attributes are as in the ``tiled_attention`` op.
+    attributes are the same as in the ``tiled_attention`` op.
     """
 
     causal: bool
@@ -154,9 +154,9 @@ class Copy(Lowering):
 
 @dataclass(frozen=True)
 class Gather(Lowering):
-    """Slices of the first input along ``axis`` at the indices of the second; fails out of range.
+    """The slices of the first input along ``axis`` at the indices of the second.
 
-    ``from_end``: negative numbers count from the end.
+    A run fails if an index is out of range. ``from_end``: negative numbers count from the end.
     """
 
     axis: int
@@ -180,9 +180,9 @@ class ScatterAdd(Lowering):
 class FirstOccurrences(Lowering):
     """The first occurrences of row numbers in the inputs, one input after the other.
 
-    Outputs, all int64: the rows, none negative; for each the place where its number first occurs,
+    Outputs, all int64: the row numbers, none negative; for each, the place where it first occurs,
     counted in all inputs, then in each input; working memory, a power of two of at least twice as
-    many elements. Fails outside the ``extent`` rows.
+    many elements. A run fails if a number is outside the ``extent`` rows.
 
     ``from_end``: for each input, whether negative numbers count from the end.
     """
@@ -193,15 +193,16 @@ class FirstOccurrences(Lowering):
 
 @dataclass(frozen=True)
 class MarkRows(Lowering):
-    """True for each row of the output whose number an input contains; fails out of range.
+    """A mask of the output's rows: true if an input contains the row's number.
 
-    Negative numbers count from the end.
+    Negative numbers count from the end. A run fails if a number is out of range.
     """
 
 
 @dataclass(frozen=True)
 class PutRows(Lowering):
-    """The first input, with the rows of the second input replaced by rows of the fourth.
+    """The first input, in which rows at the second input's numbers are replaced by rows of the
+    fourth.
 
     A row is written only where the third input marks its number as a first occurrence.
     """
@@ -211,8 +212,9 @@ class PutRows(Lowering):
 class NumberRows(Lowering):
     """Row numbers (int64) from indices of several axes, in the last axis of the input.
 
-    ``extents``: sizes of these axes. Negative indices count from the end. Fails out of range.
-    ``batches``: number of such tensors in sequence, each with an equal share of the indices.
+    ``extents``: sizes of these axes. Negative indices count from the end; a run fails if one is out
+    of range. ``batches``: number of such tensors in sequence, each with an equal share of the
+    indices.
     """
 
     extents: tuple[int, ...]
@@ -221,9 +223,11 @@ class NumberRows(Lowering):
 
 @dataclass(frozen=True)
 class ChangeRows(Lowering):
-    """The first input, with the rows of the second input changed by rows of the third, in order.
+    """The first input, in which rows at the second input's numbers are changed by rows of the
+    third.
 
-    A row is a slice below the first ``axes`` axes. ``mode`` is update, add, multiply, max or min.
+    The changes are applied in order. A row is a slice below the first ``axes`` axes. ``mode`` is
+    update, add, multiply, max or min.
     """
 
     axes: int
@@ -269,7 +273,7 @@ class AddAlong(Lowering):
 class Order(Lowering):
     """The indices (int64) that sort each row of the last axis, stable, with NaN as the largest.
 
-    Also writes the same number of int64 as working memory.
+    It also writes as many int64 as working memory.
     """
 
     descending: bool = False
@@ -286,7 +290,7 @@ class SortValues(Lowering):
 class Largest(Lowering):
     """The indices (int64) of the largest or smallest elements of each row of the last axis.
 
-    As many as the output has, at most `FEW_LARGEST`, in the order of `Order`.
+    There are as many as the output holds, at most `FEW_LARGEST`, in the order of `Order`.
     """
 
     descending: bool = True
@@ -296,8 +300,8 @@ class Largest(Lowering):
 class Distinct(Lowering):
     """The distinct elements of the first input, a vector; the second input is its sort order.
 
-    Writes the values, padded with ``fill``, each element's index among them, and their number.
-    Fails if they do not fit.
+    Outputs: the values, padded with ``fill``; each element's index among them; and their number. A
+    run fails if the values do not fit.
     """
 
     fill: Any
@@ -305,15 +309,18 @@ class Distinct(Lowering):
 
 @dataclass(frozen=True)
 class PairsInOrder(Lowering):
-    """The number of positives above negatives. Inputs: labels (bool), scores, their sort order."""
+    """The number of (positive, negative) pairs in which the positive has the higher score.
+
+    Inputs: labels (bool), scores, and the sort order of the scores.
+    """
 
 
 @dataclass(frozen=True)
 class OtherProducts(Lowering):
-    """For each element of a row (the last axis) the product of the others.
+    """For each element of a row (the last axis), the product of the other elements.
 
-    With ``along``, its change when the row moves along the second input. This also writes the same
-    number of elements as working memory.
+    With ``along``, the change of this product when the row moves along the second input. This also
+    writes the same number of elements as working memory.
     """
 
     along: bool = False
@@ -335,10 +342,10 @@ class Random(Lowering):
 
 @dataclass(frozen=True)
 class Running(Lowering):
-    """Running combinations along ``axis`` of all elements up to each one.
+    """Running results along ``axis``: each combines all elements up to its place.
 
-    ``kind`` is sum, prod, max, min or logsumexp. ``exclusive`` leaves the element itself out and
-    starts from the neutral element.
+    ``kind`` is sum, prod, max, min or logsumexp. ``exclusive`` leaves out the element at the place
+    and starts from the neutral element.
     """
 
     kind: str
@@ -360,7 +367,7 @@ class Loop(Lowering):
 
 @dataclass(frozen=True)
 class While(Lowering):
-    """A body that runs while a condition holds (see the ``while_loop`` op)."""
+    """A body that runs while a condition holds, with the attributes of the ``while_loop`` op."""
 
     cond: str
     body: str
@@ -370,7 +377,7 @@ class While(Lowering):
 
 @dataclass(frozen=True)
 class Branch(Lowering):
-    """One of two bodies (see the ``cond`` op)."""
+    """Two bodies, one of which runs, with the attributes of the ``cond`` op."""
 
     true_body: str
     false_body: str
@@ -416,7 +423,7 @@ class Pool(Lowering):
 class Part:
     """One lowered operation inside a `Composite`, which writes the value called ``name``.
 
-    ``more`` are further values that it writes, outputs or working memory.
+    ``more`` are further values that it writes: outputs or working memory.
     """
 
     name: str
@@ -428,7 +435,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Composite(Lowering):
-    """An op as a few simpler ones: ``softmax`` is a maximum, an exponential, a sum, a division.
+    """An op composed of simpler ones: ``softmax`` is a maximum, an exponential, a sum, a division.
 
     ``inputs`` names the op's inputs, ``outputs`` the values that are its outputs.
     """
@@ -445,7 +452,9 @@ Rows = Callable[[TensorType], tuple[Lowering, Sequence[TensorType]]]
 def last_axis(
     types: Sequence[TensorType], out: TensorType, axes: Sequence[int], rows: Rows
 ) -> Composite:
-    """Apply ``rows`` along other axes: move them to the end, merge them, and move them back.
+    """Return a composite that applies ``rows``, an operation on the last axis, along other axes.
+
+    It moves these axes to the end, merges them, and moves them back.
 
     Args:
         types: types of the inputs, all of one shape.
@@ -480,7 +489,7 @@ def strides_of(shape: Sequence[int | None]) -> tuple[int, ...]:
 
 
 def reduced_runs(shape: Sequence[int], axes: Sequence[int]) -> list[tuple[bool, int]]:
-    """Merge adjacent reduced axes, and kept ones: (reduced, size). Axes of size 1 are dropped."""
+    """Return runs of adjacent axes as (whether reduced, size); axes of size 1 are dropped."""
     runs: list[tuple[bool, int]] = []
     for axis, size in enumerate(shape):
         if size == 1:

@@ -1,4 +1,4 @@
-"""Gradients, and the base of optimizers: macro ops, which derive nodes when they are added.
+"""Gradients, and the base class of optimizers: macro ops, which derive nodes when they are added.
 
 The file stores only the macro node. The derived nodes can be seen, inspected and fetched by name.
 """
@@ -23,7 +23,9 @@ from nodeflow.ops.training_mode import step_assigns
 
 
 class UnreachedVariable(UserWarning):
-    """An optimizer leaves out a variable that the loss does not depend on."""
+    """The warning that an optimizer leaves out a variable because the loss does not depend on
+    it.
+    """
 
 
 @register
@@ -56,7 +58,7 @@ class Gradients(Op):
 
 
 def number_port(port: str, attr: str, doc: str) -> Port:
-    """Return an in-port that overrides an attribute of an optimizer, for example a rate."""
+    """Return an in-port that overrides an attribute of an optimizer, such as its learning rate."""
 
     def constant(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
         return graph.apply("constant", value=float(attrs[attr]), dtype="float64", name=attr)
@@ -68,7 +70,8 @@ def number_port(port: str, attr: str, doc: str) -> Port:
 
 
 class Optimizer(Op):
-    """The base of optimizers: finds variables, takes gradients and adds an update per variable.
+    """The base class of optimizers: it finds variables, takes gradients and adds an update for
+    each.
 
     Its numbers are attributes. In-ports of the same names take tensors instead.
     """
@@ -183,10 +186,10 @@ class Optimizer(Op):
         return list(found)
 
     def variable(self, graph: Graph, name: str) -> Tensor:
-        """Return the variable of a name.
+        """Return the variable with a name.
 
         Raises:
-            GraphError: it is something else.
+            GraphError: the name belongs to another node.
         """
         tensor = graph.tensor(name)
         if tensor.node.op.id != "variable":
@@ -261,13 +264,15 @@ class Updates:
         return self.graph.apply("constant", value=value, dtype=dtype, name=attr)
 
     def _rows_of(self, variable: Tensor, gradient: Tensor) -> Tensor | None:
-        """Return a mask of the rows of a variable that may change; None: all."""
+        """Return a mask of the rows of a variable that may change; None if all may."""
         if self.attrs["rows"] != "touched" or (indices := looked_up(gradient)) is None:
             return None
         return self.graph.apply("touched_rows", variable, *indices, name="touched")
 
     def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
-        """Limit each element, then scale all gradients down to the bound of their common length."""
+        """Return limited gradients: each element is clipped, then all are scaled by their common
+        length.
+        """
         if self.attrs["clip_value"] is not None:
             gradients = [self._limited(gradient) for gradient in gradients]
         if self.attrs["clip_norm"] is None:
@@ -287,7 +292,10 @@ class Updates:
         return F.clip(gradient, least, self.shared("clip_value", gradient.dtype), name="clipped")
 
     def decayed(self, variable: Tensor) -> Tensor:
-        """Shrink weights separately from the gradient: Loshchilov and Hutter, 2019."""
+        """Return a variable after weight decay, which is separate from the gradient.
+
+        Loshchilov and Hutter, 2019.
+        """
         if not self.attrs["weight_decay"]:
             return variable
         decay = self.shared("weight_decay", variable.dtype)
@@ -304,7 +312,7 @@ class Updates:
         self.store(old, mean, name="assign_average")
 
     def share_number(self, name: str, dtype: str) -> None:
-        """Share an attribute, or the tensor connected in its place."""
+        """Share an attribute, or the tensor that overrides it, among all variables of a dtype."""
         self.share(name, self._number(name, dtype))
 
     def share(self, name: str, tensor: Tensor) -> None:
@@ -316,7 +324,7 @@ class Updates:
         return self._shared[name, dtype]
 
     def slot(self, name: str, variable: Tensor, value: float = 0.0) -> Tensor:
-        """Create an untrained variable like another one, in the current scope."""
+        """Create an untrained variable with the type of another one, in the current scope."""
         return self.number_slot(name, variable.dtype, value, variable.shape)
 
     def number_slot(self, name: str, dtype: str, value: float, shape: Any = ()) -> Tensor:
@@ -328,7 +336,10 @@ class Updates:
     def running_mean(
         self, name: str, decay: str, variable: Tensor, new: Tensor, start: float = 0.0
     ) -> Tensor:
-        """Return decay * old + (1 - decay) * new, kept in a slot; ``prepare`` made both factors."""
+        """Return decay * old + (1 - decay) * new, and keep it in a slot.
+
+        ``prepare`` must have shared both factors.
+        """
         old = self.slot(name, variable, start)
         kept = self.shared(decay, variable.dtype) * old
         share = self.shared(f"one_minus_{decay}", variable.dtype)
@@ -337,7 +348,7 @@ class Updates:
         return mean
 
     def share_rest(self, dtype: str, *names: str) -> None:
-        """Share 1 - NAME as one_minus_NAME."""
+        """Share 1 - NAME under the name one_minus_NAME, for shared numbers NAME."""
         for name in names:
             rest = F.subtract(1, self.shared(name, dtype), name=f"one_minus_{name}")
             self.share(f"one_minus_{name}", rest)

@@ -81,7 +81,7 @@ def has_later(value: Any) -> bool:
 
 
 class RuntimeAttributes(Op):
-    """The base of ops some of whose attributes a tensor may give in a run.
+    """The base class of ops some of whose attributes a tensor may give in a run.
 
     ``runtime`` names these attributes. Each has an in-port of the same name, and these are the op's
     last in-ports. A subclass defines ``infer_known``, ``compute`` and ``lower_known`` instead of
@@ -108,7 +108,8 @@ class RuntimeAttributes(Op):
     def lower_known(
         self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
     ) -> Any:
-        """Return how kernels compute the op, as ``lower`` does; None if only the reference can.
+        """Return the lowering of the op, as ``lower`` does; None if only the reference can compute
+        it.
 
         The values of all attributes are known.
         """
@@ -117,11 +118,13 @@ class RuntimeAttributes(Op):
     # ---- the op ---------------------------------------------------------------------------------
 
     def data(self, values: Sequence[Any]) -> Sequence[Any]:
-        """Return those of ``values``, one per input, whose inputs give no attribute."""
+        """Return the values, one per input, of the inputs that give no attribute."""
         return values[: len(self.inputs) - len(self.runtime)]
 
     def wired(self, values: Sequence[Any]) -> Mapping[str, Any]:
-        """Return those of ``values``, one per input, whose inputs give attributes, by name."""
+        """Return the values, one per input, of the inputs that give attributes, by attribute
+        name.
+        """
         return dict(zip(self.runtime, values[len(self.inputs) - len(self.runtime) :], strict=False))
 
     def bound(self, types: Sequence[TensorType], attrs: Mapping[str, Any]) -> dict[str, Any]:

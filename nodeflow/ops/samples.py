@@ -1,6 +1,6 @@
-"""Example values for the contract tests: the same on every machine, without a random generator.
+"""Sample arrays for the contract tests: the same on every machine, without a random generator.
 
-The samples of an op are part of its declaration, so registering an op is enough to test it.
+The samples of an op are part of its declaration, so a registered op is tested without further code.
 """
 
 from __future__ import annotations
@@ -47,5 +47,5 @@ def values(
 
 
 def special(dtype: str) -> np.ndarray:
-    """Return NaN, the infinities, both zeros and one."""
+    """Return an array of NaN, the infinities, both zeros and one."""
     return np.array(SPECIAL, dtype)

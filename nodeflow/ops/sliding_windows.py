@@ -130,7 +130,7 @@ class Axis:
         return count
 
     def uncounted(self, count: Dim) -> Dim:
-        """Return the natural size of an axis that has this many windows.
+        """Return a size of an axis that has this many windows. Other sizes may have as many.
 
         Raises:
             ShapeError: the border is larger than the windows cover.
@@ -181,7 +181,9 @@ class Axis:
         return slice(start, start + (count - 1) * self.stride + 1, self.stride)
 
     def seen(self, size: int, border: bool = False) -> np.ndarray:
-        """Return how many elements of each window lie in the axis, or also in its given border."""
+        """Return how many elements of each window lie in the axis; with ``border``, also in its
+        border.
+        """
         before = self.pads(size)[0]
         starts = np.arange(self.count(size) or 0) * self.stride - before
         places = starts[:, None] + np.arange(self.kernel) * self.dilation
@@ -191,7 +193,7 @@ class Axis:
     def region(self, size: int, border: bool) -> tuple[int, int]:
         """Return the first element that counts and the end, with or without the border.
 
-        If windows reach beyond the border, elements beyond never count.
+        Elements beyond the border never count, even if windows reach there.
         """
         if not border:
             return 0, size
@@ -238,14 +240,14 @@ class Windows:
         return tuple(axis.count(size, port) for axis, size in zip(self.axes, sizes, strict=True))
 
     def uncounted(self, counts: Sequence[Dim]) -> tuple[Dim, ...]:
-        """Return the natural sizes of axes that have this many windows."""
+        """Return sizes of axes that have this many windows. Other sizes may have as many."""
         return tuple(axis.uncounted(n) for axis, n in zip(self.axes, counts, strict=True))
 
     def pads(self, sizes: Sequence[int]) -> tuple[tuple[int, int], ...]:
         return tuple(axis.pads(size) for axis, size in zip(self.axes, sizes, strict=True))
 
     def padded(self, x: np.ndarray, value: float = 0.0) -> np.ndarray:
-        """Return ``x`` with its border."""
+        """Return ``x`` with a border of one value."""
         pads = self.pads(x.shape[1:-1])
         if not any(map(any, pads)):
             return x
@@ -280,7 +282,7 @@ class Windows:
         )
 
     def gather_back(self, seen: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-        """Add up the elements of windows at their places: the adjoint of ``view``."""
+        """Return the sum of the elements of windows at their places: the adjoint of ``view``."""
         n, *sizes, c = shape
         counts = seen.shape[1 : 1 + len(self.axes)]
         every = (slice(None),) * (1 + len(self.axes))
@@ -341,5 +343,5 @@ def check_picture(type_: TensorType, layout: str, port: str = "x") -> Shape:
 
 
 def known(shape: Sequence[Dim]) -> tuple[int, ...]:
-    """Return a shape without unknown sizes, as arrays have."""
+    """Return a shape with 0 for unknown sizes; the shapes of arrays have none."""
     return tuple(d or 0 for d in shape)

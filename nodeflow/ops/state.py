@@ -1,4 +1,4 @@
-"""Ops with effects, or that only order or pass values: assign, group, identity."""
+"""Ops that have effects, or that only order nodes or pass values on: assign, group, identity."""
 
 from __future__ import annotations
 

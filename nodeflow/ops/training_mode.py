@@ -53,7 +53,9 @@ def check_flag(training: Sequence[TensorType]) -> None:
 
 
 def is_flag(tensor: Tensor) -> bool:
-    """Return whether a tensor is a flag: a bool placeholder of that name, also a user's own."""
+    """Return whether a tensor is a training flag: a bool placeholder of that name, even a
+    user's.
+    """
     if tensor.type.dtype != "bool":  # called for every feed of every run, so check the dtype first
         return False
     named = tensor.node.op.id == "placeholder" and tensor.type == TensorType("bool", ())

@@ -90,7 +90,7 @@ def _gelu_slope(x: np.ndarray) -> np.ndarray:
 
 
 class Slope(Elementwise):
-    """A derivative that gradients use, hidden from users."""
+    """An op for the derivative of an activation, which gradients use; hidden from users."""
 
     hidden = True
 

@@ -77,7 +77,7 @@ class GLU(Composed):
 
 @register
 class Hardmax(Composed):
-    """1 for the largest element, 0 for the others."""
+    """A one-hot vector: 1 for the largest element along an axis, 0 for the others."""
 
     id = "hardmax"
     everyday = False

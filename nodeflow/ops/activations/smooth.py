@@ -29,7 +29,7 @@ def _softplus(x: np.ndarray) -> np.ndarray:
 
 
 class WithAttribute(Elementwise):
-    """An elementwise op whose samples also use other attributes than the defaults."""
+    """An elementwise op whose samples also use values of its attributes that are not defaults."""
 
     others: tuple[Mapping[str, Any], ...] = ()
 
@@ -42,7 +42,9 @@ class WithAttribute(Elementwise):
 
 
 def define_with(*others: Mapping[str, Any], args: tuple, **kwargs: Any) -> None:
-    """Declare an activation with attributes; ``others`` are further attributes for its samples."""
+    """Declare an activation that has attributes; ``others`` are further attributes for its
+    samples.
+    """
     everyday = args[0] == "silu"
     op = WithAttribute(*args, dtypes=FLOATS, category=CATEGORY, everyday=everyday, **kwargs)
     op.others = others
@@ -130,7 +132,7 @@ define(
 
 
 def _inner(x: Any) -> Any:
-    """Return twice the argument of tanh, for an array or a tensor."""
+    """Return 2 * sqrt(2 / pi) * (x + 0.044715 x^3), twice the argument of tanh in gelu."""
     if isinstance(x, np.ndarray):
         scale, cubic = x.dtype.type(2 * math.sqrt(2 / math.pi)), x.dtype.type(0.044715)
         return (x + x * x * x * cubic) * scale

@@ -66,7 +66,7 @@ def log_softmax_parts(x: TensorType, axis: int) -> list[lowering.Part]:
 
 
 class SoftmaxLike(Op):
-    """The base of softmax and log softmax."""
+    """The base class of softmax and log softmax."""
 
     category = "Neural network"
     differentiable = True

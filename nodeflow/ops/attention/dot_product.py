@@ -156,7 +156,7 @@ class Attention(Composed):
         return out, shown[attrs["show"]]
 
     def one_mask(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
-        """Return mask and key lengths as one mask: an empty tuple if there are none.
+        """Return a mask that combines mask and key lengths; an empty tuple if there are none.
 
         Return None if one tensor cannot express both.
         """

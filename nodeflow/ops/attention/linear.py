@@ -134,7 +134,7 @@ class LinearAttention(Composed):
         return F.squeeze(out, axis=3), last
 
     def served(self, heads: int, groups: int) -> np.ndarray:
-        """Return the index of the key head that each query head reads."""
+        """Return, for each query head, the index of the key head that it reads."""
         return np.arange(heads * groups) // groups
 
     def samples(self) -> Iterator[Sample]:

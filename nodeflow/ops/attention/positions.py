@@ -20,7 +20,7 @@ from nodeflow.ops.samples import values
 
 @register
 class SinusoidalPositions(Op):
-    """Sines and cosines that encode positions."""
+    """An encoding of positions by sines and cosines."""
 
     id = "sinusoidal_positions"
     everyday = False
@@ -55,7 +55,7 @@ class SinusoidalPositions(Op):
 
 @register
 class RotaryEmbedding(Composed):
-    """Pairs of features rotated by an angle."""
+    """An encoding of positions that rotates pairs of features by an angle."""
 
     id = "rotary_embedding"
     everyday = False

@@ -57,7 +57,7 @@ RULES = (
 
 
 class Tiled(Internal):
-    """The base of the tiled ops, with the shapes of attention."""
+    """The base class of the tiled attention ops, with the rules for shapes."""
 
     def scores_type(self, types: Sequence[TensorType], mask: TensorType | None) -> TensorType:
         """Return the type of the scores, which are never in memory.
@@ -262,7 +262,9 @@ class TiledAttentionGradient(Tiled):
         return by_query, by_key, by_value
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
-        """Differentiate the formulas over all pairs at once: second-order gradients are rare."""
+        """Differentiate the formulas over all pairs at once, because second-order gradients are
+        rare.
+        """
         own = [F.identity(x) for x in node.inputs]  # the inputs may depend on each other
         made = formulas(*own, **node.attrs)
         wanted = [(y, g) for y, g in zip(made, grads, strict=False) if g is not None]
@@ -332,7 +334,7 @@ def tile_of_scores(
     columns: slice,
     attrs: dict[str, Any],
 ) -> np.ndarray:
-    """Return the scores of some queries and keys. Excluded pairs get `NEVER`."""
+    """Return the scores of some queries and keys; excluded pairs get the score `NEVER`."""
     dtype = query.dtype.type
     scale = dtype(_scale(query.shape[-1], attrs))
     scores = np.matmul(query[..., rows, :], np.swapaxes(key[..., columns, :], -1, -2)) * scale
@@ -363,7 +365,9 @@ def formulas(
     mask: Tensor | None = None,
     **attrs: Any,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the results of `TiledAttentionGradient` as ordinary ops, and the scores' gradient."""
+    """Return the results of `TiledAttentionGradient` as ordinary ops, and the gradient of the
+    scores.
+    """
     features = query.shape[-1]
     if attrs["scale"] is None and features is None:
         factor: Any = F.rsqrt(F.size(query, axis=-1, dtype=query.dtype))

@@ -1,4 +1,4 @@
-"""Loops and branches: ops that run a subgraph as often as values in the run require."""
+"""Loops and branches: ops that run a subgraph, as often as values of the run require."""
 
 from nodeflow.ops.control_flow import case_check, cond, scan, while_loop
 

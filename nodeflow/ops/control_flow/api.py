@@ -243,7 +243,9 @@ def while_loop(
 
 
 def _settled(graph: Graph, body: Function, variables: Any) -> Any:
-    """Return loop variables with a tensor for each array. The body gives the shape of elements."""
+    """Return loop variables in which each tensor array has a tensor; the body shows the element
+    shape.
+    """
     arrays = [a for a in nest.composites(variables) if isinstance(a, TensorArray)]
     if any(array.is_open and array.element_shape is None for array in arrays):
         leaves = [graph.as_tensor(v) for v in nest.flatten(variables)]
@@ -261,7 +263,9 @@ def _leaf_names(leaves: Sequence[Tensor]) -> list[str]:
 
 
 def _growing(variables: Any) -> list[Any]:
-    """Return for each leaf the shape that a growing array keeps in a loop, else None."""
+    """Return, for each leaf, the shape that a growing array has in a loop; None for other
+    leaves.
+    """
     if isinstance(variables, Mapping):
         return [s for key in sorted(variables) for s in _growing(variables[key])]
     if isinstance(variables, (list, tuple)):
@@ -390,7 +394,7 @@ def foldl(
 ) -> Any:
     """Return the result of accumulating ``fn`` over the slices of ``elems``, first to last.
 
-    Arguments and errors are as in `scan`, and the result is its last value.
+    Arguments and errors are the same as for `scan`, whose last value this is.
     """
     _, _, last = _accumulate(fn, elems, initializer, False, name or "foldl")
     return nest.pack(elems if initializer is None else initializer, _outputs(last, back_prop))
@@ -407,8 +411,8 @@ def foldr(
 ) -> Any:
     """Return the result of accumulating ``fn`` over the slices of ``elems``, last to first.
 
-    Arguments and errors are as in `scan`. The result is the value after the first slice,
-    which comes last in time.
+    Arguments and errors are the same as for `scan`. The result is the value after the first slice,
+    which is used last.
     """
     _, _, last = _accumulate(fn, elems, initializer, True, name or "foldr")
     return nest.pack(elems if initializer is None else initializer, _outputs(last, back_prop))
@@ -417,7 +421,9 @@ def foldr(
 def _accumulate(
     fn: Function, elems: Any, initializer: Any, reverse: bool, name: str, stack: bool = False
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """Return the first accumulated values, those after each slice (if stacked), and the last."""
+    """Return the first accumulated values, the values after each slice (if ``stack``), and the
+    last.
+    """
     graph, sequences = _sequences(elems)
     if initializer is None:
         first = [t[-1] if reverse else t[0] for t in sequences]
@@ -484,7 +490,9 @@ def _condition(graph: Graph, pred: Any) -> Tensor:
 
 
 def _literal_as(branch: Traced, value: Any, tensor: Tensor, like: Tensor) -> Tensor:
-    """Return a bare literal that a branch returns, in the dtype that the other branch has."""
+    """Return a literal that a branch returns, converted to the dtype that the other branch
+    returns.
+    """
     if isinstance(value, (Tensor, Node, np.ndarray, np.generic)) or tensor.dtype == like.dtype:
         return tensor
     with branch.graph:
@@ -548,7 +556,7 @@ def _outputs(tensors: Sequence[Tensor], back_prop: bool) -> list[Tensor]:
 
 
 def _names(function: Function, structure: Sequence[Any]) -> list[str]:
-    """Return names for the inputs of a body: the parameters of its function, if these are known."""
+    """Return names for the inputs of a body: the names of its function's parameters if possible."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -16,7 +16,7 @@ from nodeflow.ops.base import register
 
 @register
 class CaseCheck(Op):
-    """The first condition, if the conditions satisfy the rules of ``case``."""
+    """The first condition of ``case``, passed on after checking the rules for all conditions."""
 
     id = "case_check"
     category = "Internal"

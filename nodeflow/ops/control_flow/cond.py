@@ -33,7 +33,7 @@ from nodeflow.ops.samples import values
 
 @register
 class Cond(Op):
-    """One of two subgraphs."""
+    """A branch: one of two subgraphs runs, chosen by a condition."""
 
     id = "cond"
     widens = False
@@ -143,7 +143,7 @@ def either_type(name: str, one: TensorType, other: TensorType) -> TensorType:
 
 
 class _Backwards:
-    """A branch that computes the gradients of its float values from gradients of some outputs."""
+    """A branch body that computes the gradients of the inputs from gradients of some outputs."""
 
     def __init__(
         self, node: Node, text: str, floats: Sequence[int], grads: Mapping[int, Tensor]
@@ -158,7 +158,9 @@ class _Backwards:
             self.found = dict(zip(floats, gradients(ys, xs, weights), strict=True))
 
     def text(self, wanted: Sequence[int]) -> str:
-        """Return the branch as text, with zeros where an output does not depend on a value."""
+        """Return the body as text; where an output does not depend on an input, the gradient is
+        zeros.
+        """
         with self.graph:
             grads = [(self.found[i], self.inputs[i]) for i in wanted]
             outs = [F.zeros_like(like) if grad is None else grad for grad, like in grads]

@@ -1,4 +1,4 @@
-"""TensorFlow 1's nested structures of tensors: lists, tuples, named tuples, dicts."""
+"""Nested structures of tensors as in TensorFlow 1: lists, tuples, named tuples, dicts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from nodeflow.errors import GraphError
 
 
 class Composite:
-    """An object made of tensors. Loops and branches carry the tensors instead."""
+    """An object made of tensors, such as a tensor array. Loops and branches carry its tensors."""
 
     def parts(self) -> list[Any]:
         """Return the tensors of the object."""
         raise NotImplementedError
 
     def rebuilt(self, parts: list[Any]) -> Any:
-        """Return the same object with other tensors."""
+        """Return an object of the same kind with other tensors."""
         raise NotImplementedError
 
 
@@ -49,13 +49,13 @@ def pack(structure: Any, leaves: Sequence[Any]) -> Any:
 
 
 def check_same(one: Any, other: Any, what: str) -> None:
-    """Reject two structures that differ in more than their leaves.
+    """Raise an error if two structures differ in more than their leaves.
 
     Args:
-        what: words for the error that describe them: "true_fn and false_fn return".
+        what: words for the error that describe the structures: "true_fn and false_fn return".
 
     Raises:
-        GraphError: they differ.
+        GraphError: the structures differ.
     """
     if _shape(one) != _shape(other):
         raise GraphError(
@@ -90,7 +90,7 @@ def _pack(structure: Any, rest: Iterator[Any]) -> Any:
 
 
 def _shape(structure: Any) -> Any:
-    """Return the structure without its leaves; a list equals a tuple."""
+    """Return a structure without its leaves, in which lists and tuples are equal."""
     if isinstance(structure, Mapping):
         return {key: _shape(part) for key, part in structure.items()}
     if isinstance(structure, (list, tuple)):
@@ -107,7 +107,7 @@ def _said(structure: Any) -> str:
 
 
 def composites(structure: Any) -> list[Composite]:
-    """Return the objects made of tensors, in order."""
+    """Return the composite objects of a structure, in order."""
     if isinstance(structure, Mapping):
         return [c for key in sorted(structure) for c in composites(structure[key])]
     if isinstance(structure, (list, tuple)):
@@ -116,7 +116,7 @@ def composites(structure: Any) -> list[Composite]:
 
 
 def replaced(structure: Any, change: Callable[[Composite], Composite]) -> Any:
-    """Return the structure with each object made of tensors changed."""
+    """Return a structure in which each composite object is replaced by ``change``."""
     if isinstance(structure, Mapping):
         return type(structure)((k, replaced(v, change)) for k, v in structure.items())  # type: ignore[call-arg]
     if isinstance(structure, (list, tuple)):

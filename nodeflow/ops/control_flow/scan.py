@@ -217,7 +217,9 @@ def loop_gradient(node: Node, grads: Sequence[Tensor | None]) -> Sequence[Tensor
 
 
 def _remembering(node: Node, outputs: Sequence[int]) -> Node:
-    """Return the same loop with further outputs that its gradient uses, for some outputs."""
+    """Return a loop like this one that also returns the values that the gradient of some outputs
+    needs.
+    """
     parts = Parts.of([t.type for t in node.inputs], node.attrs)
     slices = [t.with_shape(t.shape[1:]) for t in parts.sequences]
     types = [*parts.carried, *slices, *parts.constants]
@@ -259,8 +261,8 @@ class _Backwards:
     """The gradient of one scan that keeps its history: a scan in the opposite direction.
 
     It carries the gradients of the carried values. At each step it runs the gradient of the body on
-    the values at the start of the step, and on the values that the forward scan has stacked for
-    that step.
+    the values at the start of the step, and on the values that the forward scan stored for that
+    step.
     """
 
     def __init__(self, node: Node, grads: Sequence[Tensor | None]) -> None:
@@ -375,7 +377,9 @@ class _Backwards:
     def _share_out(
         self, constants: Sequence[tuple[int, Tensor]], found: Sequence[Tensor | None]
     ) -> None:
-        """Divide gradients of constants: products over all steps, and gradients that are summed."""
+        """Sort the gradients of constants: those that are products over all steps, and those to
+        be summed.
+        """
         self.products: dict[int, list[tuple[Tensor, Tensor]]] = {}
         self.summed: list[int] = []
         self.sums: list[Tensor] = []
@@ -397,7 +401,7 @@ class _Backwards:
 
 
 def _products(grad: Tensor) -> list[Tensor] | None:
-    """Return the terms of a sum of products a^T b of matrices, or None for other gradients."""
+    """Return the terms of a gradient that is a sum of matrix products a^T b; None for others."""
     if grad.node.op.id == "add":
         left, right = (_products(t) for t in grad.node.inputs)
         return left + right if left and right else None

@@ -1,9 +1,10 @@
-"""A subgraph as text: the part that a loop runs at each step.
+"""A subgraph as text: the body that a loop runs at each step.
 
 Text is plain data. It can be compared, hashed, saved in a file and rebuilt for any input types.
 Each node is ``[op, attributes, [reference, ...], name, stream]``. A reference is ``[node,
 output]``, and node -1 stands for the inputs. The stream is omitted if it equals the name, and both
-may be missing. The outputs follow, and then, if a user made the subgraph, the names of the inputs.
+may be missing. After the nodes come the outputs and, if a user made the subgraph, the names of the
+inputs.
 """
 
 from __future__ import annotations
@@ -230,7 +231,7 @@ def output_types(text: str, types: tuple[TensorType, ...]) -> tuple[TensorType, 
 
 
 class Ran(NamedTuple):
-    """The inputs, the outputs and the random stream of one node of a subgraph in one run."""
+    """The inputs, the outputs and the random stream of one node in one run of a subgraph."""
 
     node: BodyNode
     inputs: Sequence[np.ndarray]
@@ -289,7 +290,7 @@ def run_body(
 
 @lru_cache(maxsize=256)
 def _drops(text: str) -> tuple[tuple[int, ...], ...]:
-    """Return, for each node of a subgraph, the nodes whose values nothing needs after it."""
+    """Return, for each node of a subgraph, the nodes whose values are no longer needed after it."""
     body = parse(text)
     last = dict(enumerate(range(len(body.nodes))))
     for place, node in enumerate(body.nodes):

@@ -81,11 +81,13 @@ class TensorArray(Composite):
 
     @property
     def is_open(self) -> bool:
-        """Whether the shape of elements is still unknown, so that a loop cannot carry the array."""
+        """True if the shape of the elements is still unknown, so that a loop cannot carry the
+        array.
+        """
         return self._kept is None
 
     def filled(self) -> TensorArray:
-        """Return the array with zeros for elements that are not written.
+        """Return the array with zeros for elements that were never written.
 
         Raises:
             ShapeError: the shape of the elements, or one of their sizes, is not known.
@@ -94,7 +96,7 @@ class TensorArray(Composite):
 
     @property
     def invariant(self) -> tuple[int | None, ...] | None:
-        """The shape that a loop keeps, if it differs from the first one, else None."""
+        """The shape of the array in a loop, if it differs from its first shape; else None."""
         if not self._grows or self._kept is None:
             return None
         return (None, *self._kept.shape[1:])
@@ -138,7 +140,7 @@ class TensorArray(Composite):
 
     @property
     def dynamic_size(self) -> bool:
-        """Whether writing beyond the end makes it longer."""
+        """True if writing beyond the end makes the array longer."""
         return self._grows
 
     @property
@@ -231,7 +233,7 @@ class TensorArray(Composite):
         """Do nothing: there is nothing to free."""
 
     def grad(self, *_: Any, **__: Any) -> None:
-        """Raise GraphError: `nf.gradients` takes gradients of values that were read."""
+        """Raise GraphError with the hint to call `nf.gradients` for values that were read."""
         raise GraphError("TensorArray.grad is not supported", hint="Use nf.gradients.")
 
     # ---- the stored elements ------------------------------------------------------------------
@@ -272,7 +274,7 @@ class TensorArray(Composite):
             )
 
     def _long_enough(self, kept: Tensor, count: Tensor) -> Tensor:
-        """Return the tensor, extended with zeros to a length."""
+        """Return a tensor, extended with zeros to ``count`` elements."""
         sizes = F.shape(kept)
         missing = F.maximum(F.cast(count, dtype="int32") - sizes[0], 0)
         more = F.concat([F.reshape(missing, shape=[1]), sizes[1:]], axis=0)

@@ -1,4 +1,4 @@
-"""The call of a user's function that returns the body of a loop or branch."""
+"""The call of a user's function while the graph is built, to get the body of a loop or branch."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ class Traced:
             raise
 
     def _is_done(self, node: Node) -> bool:
-        """Return whether a node without a value does nothing except assign."""
+        """Return whether a node without a value has no effect except assigns, so that it can be
+        left out.
+        """
         if node.outputs or node.graph is not self.graph:
             return False
         idle = ("group", "placeholder")
@@ -112,10 +114,10 @@ class Traced:
 
 
 def captured_by(*bodies: Traced) -> list[Tensor]:
-    """Return the tensors outside that some bodies use."""
+    """Return the outer tensors that some bodies use."""
     return list(dict.fromkeys(t for body in bodies for t in body.graph.captured))
 
 
 def waits_of(*bodies: Traced) -> list[Node]:
-    """Return the nodes outside of traced functions that must run before them, each once."""
+    """Return the outer nodes that must run before some bodies, each once."""
     return list(dict.fromkeys(n for body in bodies for n in body.graph.before))

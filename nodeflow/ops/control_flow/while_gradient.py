@@ -1,8 +1,7 @@
 """The gradient of a `while_loop`: the gradient of a scan with one step per iteration.
 
-A separate loop counts the iterations. It computes only values that the condition depends on,
-usually a counter. After it all sizes are known, so the scan and its gradient are compiled like
-others.
+A separate loop first counts the iterations. It computes only values that the condition depends on,
+usually a counter. Then all sizes are known, so the scan and its gradient are compiled like others.
 """
 
 from __future__ import annotations
@@ -18,14 +17,17 @@ from nodeflow.ops.control_flow.scan_body import add_input, draws, inline, nodes_
 
 
 def can_count(node: Node) -> bool:
-    """Return whether a loop keeps its shapes, draws no numbers and prints nothing."""
+    """Return whether the iterations of a loop can be counted by running its condition alone.
+
+    Such a loop keeps its shapes, draws no numbers and prints nothing.
+    """
     attrs = node.attrs
     same = attrs["invariants"] is None and not attrs["history"]
     return same and not (draws(attrs["cond"]) or draws(attrs["body"]))
 
 
 def as_scan(node: Node) -> Node:
-    """Return the loop as a scan over iteration numbers, which follow the carried inputs."""
+    """Return a while loop as a scan over iteration numbers; they follow the carried inputs."""
     count = node.attrs["carried"]
     steps = F.range(_iterations(node), name="steps")
     inputs = [*node.inputs[:count], steps, *node.inputs[count:]]
@@ -34,7 +36,7 @@ def as_scan(node: Node) -> Node:
 
 
 def _shifted(text: str, at: int) -> str:
-    """Return a body with an additional unused input, number ``at``."""
+    """Return a body with an additional unused input at position ``at``."""
     count, nodes, outputs, *_ = json.loads(text)
 
     def moved(reference: list[int]) -> list[int]:
@@ -75,6 +77,6 @@ def _iterations(node: Node) -> Tensor:
 
 
 def _used(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> set[int]:
-    """Return the numbers of the inputs that some outputs depend on."""
+    """Return the positions of the inputs that some outputs depend on."""
     read = {resolve(t) for n in nodes_between(inputs, outputs) for t in n.inputs}.union(outputs)
     return {i for i, t in enumerate(inputs) if t in read}

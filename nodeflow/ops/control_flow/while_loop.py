@@ -153,7 +153,7 @@ class WhileLoop(Op):
 
 
 def _invariant(types: Sequence[TensorType], invariants: Any) -> list[TensorType]:
-    """Return the types of carried values. Sizes that may change are unknown."""
+    """Return the types of carried values, in which sizes that may change are unknown."""
     if invariants is None:
         return list(types)
     if not isinstance(invariants, (list, tuple)) or len(invariants) != len(types):

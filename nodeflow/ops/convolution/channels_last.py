@@ -1,4 +1,4 @@
-"""The lowering of ops on images to kernels, which always take channels last."""
+"""Lowering of ops on images of any layout to kernels, which always take channels last."""
 
 from __future__ import annotations
 

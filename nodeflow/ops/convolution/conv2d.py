@@ -84,7 +84,7 @@ def filter_shape_last(shape: Shape, layout: str) -> Shape:
 
 
 def filter_layout_shape(shape: Shape, layout: str) -> Shape:
-    """Undo `filter_shape_last`."""
+    """Return the shape of a filter in a layout, from its shape with filters last."""
     return (shape[-1], shape[-2], *shape[:-2]) if layout[0] == "O" else shape
 
 
@@ -94,7 +94,7 @@ def filter_last(x: np.ndarray, layout: str) -> np.ndarray:
 
 
 def as_filter(x: np.ndarray, layout: str) -> np.ndarray:
-    """Undo `filter_last` and return a contiguous array."""
+    """Return a filter in a layout, contiguous, from a filter with filters last."""
     return np.ascontiguousarray(np.moveaxis(x, (-2, -1), (1, 0)) if layout[0] == "O" else x)
 
 
@@ -133,7 +133,7 @@ def convolved(
     """Return the type of the convolution of x with a filter.
 
     Raises:
-        ShapeError, AttributeProblem: they do not fit.
+        ShapeError, AttributeProblem: image, filter and attributes do not fit each other.
     """
     windows, channels, filters = windows_of(filter_, attrs)
     n, *sizes, have = check_picture(x, attrs["layout"], port)
@@ -165,7 +165,7 @@ def check_result(g: TensorType, x: TensorType, filter_: TensorType, attrs: Any, 
 
 
 class Convolution(Op):
-    """The base of convolution and its gradients, in one layout."""
+    """The base class of convolution and its gradients, in one layout."""
 
     category = "Neural network"
     differentiable = True
@@ -214,7 +214,9 @@ class Convolution(Op):
         raise NotImplementedError
 
     def of(self, op: str, *inputs: Tensor, **attrs: Any) -> Tensor:
-        """Apply another op of the family (``_input_gradient``) with the attributes that it has."""
+        """Return the result of another op of the family (``_input_gradient``) with this op's
+        attributes.
+        """
         declared = {attr.name for attr in Convolution.attrs}
         given = {name: value for name, value in attrs.items() if name in declared}
         return getattr(F, f"{self.family}{op}")(*inputs, **given)

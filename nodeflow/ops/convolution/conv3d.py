@@ -1,4 +1,4 @@
-"""Convolution of volumes: as for images, with one more axis."""
+"""Convolution of volumes: like convolution of images, with one more axis."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FILTER = Port("filter", "(depth, height, width, channels / groups, filters).", F
 
 
 class Convolution3D(Convolution):
-    """The differences from the ops on images."""
+    """A mixin that turns an op on images into the op on volumes."""
 
     everyday = False
     attrs = ATTRS_3D

@@ -1,4 +1,4 @@
-"""Deformable convolution: an offset moves the place where each element of a window is read."""
+"""Deformable convolution: offsets move the places where the elements of a window are read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ READ, LINEAR = GridSample(), {"method": "linear", "padding": "zeros", "align_cor
 
 @register
 class DeformConv2D(Composed):
-    """Convolution with movable window elements."""
+    """A convolution whose window elements are moved by offsets."""
 
     id = "deform_conv2d"
     everyday = False

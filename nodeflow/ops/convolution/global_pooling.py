@@ -17,7 +17,7 @@ from nodeflow.ops.samples import values
 
 
 class GlobalPool(Composed):
-    """The base of global pooling: one number per row and channel."""
+    """The base class of global pooling: one number per row and channel."""
 
     category = "Layers"
     inputs = (Port("x", "Images, series or volumes.", FLOATS),)

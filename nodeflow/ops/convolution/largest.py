@@ -50,7 +50,7 @@ INTEGERS = ("int64", "int32")
 
 
 def strides_counted(shape: Sequence[int], layout: str, counted: str) -> np.ndarray:
-    """Return how much a step along each axis of channels-last images adds to an index."""
+    """Return how much the index grows by a step along each axis, for channels-last images."""
     axes = known(layout_shape(tuple(range(len(shape))), layout))
     sizes = [shape[a] for a in axes]
     if counted == "plane":
@@ -152,7 +152,9 @@ class MaxPool3DWithArgmax(Pool3D, MaxPoolWithArgmax):
 
 
 class AtPlaces(Op):
-    """The base of unpooling and its adjoint: elements, and their places in larger images."""
+    """The base class of unpooling and its adjoint: ops on elements with their places in larger
+    images.
+    """
 
     category = "Layers"
     everyday = False
@@ -253,13 +255,15 @@ class AtPlaces(Op):
     def arrange(
         self, x: np.ndarray, indices: np.ndarray, made: tuple[int, ...]
     ) -> tuple[np.ndarray, ...]:
-        """Return the op's inputs."""
+        """Return the op's inputs for a sample."""
         return x, indices
 
 
 @register
 class MaxUnpool2D(AtPlaces):
-    """Elements put back at the places where they were the largest."""
+    """The inverse of max pooling: elements at the places where they were the largest, else
+    zeros.
+    """
 
     id = "max_unpool2d"
     partner = "take_at_places"
@@ -296,7 +300,7 @@ class MaxUnpool2D(AtPlaces):
 
 @register
 class TakeAtPlaces(AtPlaces):
-    """The adjoint of unpooling."""
+    """The adjoint of unpooling: the elements at these places."""
 
     id = "take_at_places"
     partner = "max_unpool2d"
@@ -335,7 +339,7 @@ class TakeAtPlaces(AtPlaces):
 
 
 class AtPlaces3D(AtPlaces):
-    """The differences from the ops on images."""
+    """A mixin that turns an op on images into the op on volumes."""
 
     attrs = (
         *(ATTRS_3D[0], STRIDES, PADDING, LAYOUT_3D, PADS, COUNTED),
@@ -355,7 +359,7 @@ class AtPlaces3D(AtPlaces):
 
 @register
 class MaxUnpool3D(AtPlaces3D, MaxUnpool2D):
-    """Elements put back into volumes at the places where they were the largest."""
+    """The inverse of max pooling of volumes."""
 
     id = "max_unpool3d"
     partner = "take_at_places3d"

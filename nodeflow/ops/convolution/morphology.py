@@ -21,7 +21,7 @@ from nodeflow.ops.sliding_windows import PADDING, Windows, check_picture
 
 @register
 class Dilation2D(Composed):
-    """The largest sum of a window and a filter."""
+    """The largest sum of window and filter, for each window."""
 
     id = "dilation2d"
     everyday = False

@@ -23,7 +23,7 @@ from nodeflow.ops.sliding_windows import PADDING, PADS, explicit_pads
 
 
 class AlongOneAxis(Composed):
-    """The base of ops composed of a 2-D op on images of height 1."""
+    """The base class of ops on series that apply an op on images of height 1."""
 
     category = "Neural network"
     two = ""
@@ -47,7 +47,7 @@ class AlongOneAxis(Composed):
         return {**attrs, **changed, "layout": "NHWC" if attrs["layout"] == "NWC" else "NCHW"}
 
     def axes(self, attrs: Mapping[str, Any]) -> list[int]:
-        """Return the place of the axis of size 1 in each input."""
+        """Return, for each input, the position of the additional axis of size 1."""
         filters = 0 if attrs.get("filter_layout", "WIO") == "WIO" else 2
         return [1 if attrs["layout"] == "NWC" else 2, filters]
 

@@ -104,7 +104,7 @@ def check_pooled(g: TensorType, x: TensorType, attrs: Mapping[str, Any], ports: 
 
 
 class Pool(Op):
-    """The base of pooling and its adjoints, in one layout."""
+    """The base class of pooling and its adjoints, in one layout."""
 
     category = "Layers"
     differentiable = True
@@ -139,7 +139,9 @@ class Pool(Op):
         raise NotImplementedError
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the op's inputs, from images and an array of their shape after pooling."""
+        """Return the op's inputs, from images and an array that has the shape of the pooled
+        images.
+        """
         return (x,)
 
     def call(self, shape: tuple[int, ...], dtype: str = "float64", **attrs: Any) -> Sample:
@@ -168,19 +170,21 @@ class Pool(Op):
 
 
 def places_seen(windows: Windows) -> tuple[int, ...]:
-    """Return the axes of the window's elements in the array of all windows."""
+    """Return which axes of the array of all windows are the axes within a window."""
     count = len(windows.axes)
     return tuple(range(1 + count, 1 + 2 * count))
 
 
 def side_by_side(windows: Windows, seen: np.ndarray) -> np.ndarray:
-    """Flatten each window: (rows, windows along each axis, elements, channels)."""
+    """Return the windows with their elements along one axis: (rows, windows..., elements,
+    channels).
+    """
     count = 1 + len(windows.axes)
     return seen.reshape(*seen.shape[:count], math.prod(windows.kernel), seen.shape[-1])
 
 
 def largest_places(windows: Windows, x: np.ndarray) -> np.ndarray:
-    """Return the index of the first largest element in each window, never one of the border."""
+    """Return the index of the first largest element in each window; the border never counts."""
     flat = side_by_side(windows, windows.view(x, -np.inf))
     places = flat.argmax(-2)
     if any(map(any, windows.pads(x.shape[1:-1]))):
@@ -205,7 +209,7 @@ def places_in(windows: Windows, places: np.ndarray, sizes: Sequence[int]) -> tup
 
 
 class MaxPoolLike(Pool):
-    """The base of ops on the largest element of each window."""
+    """The base class of ops that find the largest element of each window."""
 
     inputs = (
         Port("x", "Images in which the largest elements are found.", FLOATS, "T"),
@@ -278,7 +282,7 @@ class PutAtLargest(MaxPoolLike):
 
 @register
 class TakeAtLargest(MaxPoolLike):
-    """Elements of an image at the maxima of another."""
+    """The elements of one array at the places of the maxima of another."""
 
     id = "take_at_largest"
     pooling = "take"

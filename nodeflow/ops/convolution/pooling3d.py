@@ -1,4 +1,4 @@
-"""Pooling of volumes: as for images, with one more axis."""
+"""Pooling of volumes: like pooling of images, with one more axis."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ VOLUMES = Port("x", "Volumes.", FLOATS)
 
 
 class Pool3D(Pool):
-    """The differences from the ops on images."""
+    """A mixin that turns pooling of images into pooling of volumes."""
 
     everyday = False
     inputs = (VOLUMES,)
@@ -79,7 +79,7 @@ class PutAtLargest3D(Pool3D, PutAtLargest):
 
 @register
 class TakeAtLargest3D(Pool3D, TakeAtLargest):
-    """Elements of a volume at the maxima of another."""
+    """The elements of one volume at the places of the maxima of another."""
 
     id = "take_at_largest3d"
     partner = "put_at_largest3d"

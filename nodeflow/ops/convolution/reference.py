@@ -21,7 +21,7 @@ Rectangle = tuple[slice, ...]
 def elements(
     windows: Windows, picture: Sequence[int], result: Sequence[int]
 ) -> Iterator[tuple[tuple[int, ...], Rectangle, Rectangle]]:
-    """Yield each window element, the image places it covers, and the windows they belong to."""
+    """Yield each element of a window, the part of the image that it covers, and the windows."""
     sizes = list(zip(windows.axes, picture[1:-1], result[1:-1], strict=True))
     insides = [[axis.inside(k, *pair) for k in range(axis.kernel)] for axis, *pair in sizes]
     for element in windows.elements():
@@ -55,7 +55,7 @@ def convolve(x: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int) 
 def input_gradient(
     g: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
 ) -> np.ndarray:
-    """Add up the filters, weighted by g, at their windows in an image of ``shape``."""
+    """Return an image of ``shape``: the sum of the filters at their windows, weighted by g."""
     out = np.zeros(tuple(shape), g.dtype)
     for element, seen, seeing in elements(windows, shape, g.shape):
         weights = np.swapaxes(grouped_filter(filter_[element], groups), 1, 2)
@@ -67,7 +67,7 @@ def input_gradient(
 def filter_gradient(
     x: np.ndarray, g: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
 ) -> np.ndarray:
-    """Add up the windows, weighted by g: one filter of ``shape`` in all."""
+    """Return one filter of ``shape``: the sum of the windows, weighted by g."""
     out = np.empty(tuple(shape), x.dtype)
     for element, seen, seeing in elements(windows, x.shape, g.shape):
         product = np.swapaxes(grouped(x[seen], groups), 1, 2) @ grouped(g[seeing], groups)

@@ -37,7 +37,7 @@ SIZES = (
 def made_sizes(
     windows: Windows, counts: Sequence[Dim], attrs: Mapping[str, Any]
 ) -> tuple[Dim, ...]:
-    """Return the sizes of a transposed convolution's result.
+    """Return the sizes of the result of a transposed convolution.
 
     Raises:
         AttributeProblem: a convolution of these sizes would not have the sizes of x.

@@ -153,7 +153,7 @@ Value = tuple[str, TensorType]
 
 
 class _Parts:
-    """The parts of a composite, as they are added."""
+    """A builder of the parts of a composite."""
 
     def __init__(self, types: Sequence[TensorType], out: TensorType) -> None:
         self.names = tuple(f"x{i}" for i in range(len(types)))
@@ -166,12 +166,14 @@ class _Parts:
         return name
 
     def ordered(self, type_: TensorType, order: Order) -> Value:
-        """Return a value in the kernels' axis order, without a part that computes it."""
+        """Return a value with its axes in the order that kernels take; add no part that computes
+        it.
+        """
         axes = range(type_.rank) if order is None else order
         return "", type_.with_shape(known([type_.shape[a] for a in axes]))
 
     def moved(self, index: int, order: Order) -> Value:
-        """Return an input in the kernels' axis order."""
+        """Return an input with its axes in the order that kernels take."""
         type_ = self.ordered(self.types[index], order)[1]
         if order is None:
             return self.names[index], type_

@@ -20,7 +20,7 @@ from nodeflow.ops.samples import values
 
 
 class Choice(Composed):
-    """The base of ops composed of uniform numbers in the shape of a tensor."""
+    """The base class of random choices, composed of uniform numbers and other ops."""
 
     category = "Random"
     random = True
@@ -30,7 +30,7 @@ class Choice(Composed):
 
 @register
 class RandomBernoulli(Choice):
-    """Bernoulli draws."""
+    """Random zeros and ones, with a probability for each element."""
 
     id = "random_bernoulli"
     keywords = ("coin", "binary", "mask", "bernoulli", "probability")
@@ -59,7 +59,7 @@ class RandomBernoulli(Choice):
 
 @register
 class RandomCategorical(Choice):
-    """Classes drawn by their logits."""
+    """Random class numbers with probabilities given by logits."""
 
     id = "random_categorical"
     keywords = ("multinomial", "sample", "softmax", "temperature", "token", "choice")
@@ -96,7 +96,7 @@ class RandomCategorical(Choice):
 
 @register
 class RandomShuffle(Choice):
-    """Slices in random order."""
+    """The slices of a tensor in random order."""
 
     id = "random_shuffle"
     keywords = ("permutation", "shuffle", "order", "permute", "deck")

@@ -1,4 +1,4 @@
-"""Dropout, and the random numbers it needs."""
+"""Dropout, and the op that draws its random numbers."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def _check_drawn(drawn: Sequence[int | None], x: Sequence[int | None]) -> None:
 
 
 def _sizes(attrs: Mapping[str, Any]) -> np.ndarray:
-    """Return the attribute `noise_shape` as a tensor: empty if not set, -1 for a size of x."""
+    """Return the attribute `noise_shape` as a tensor: empty if not set, -1 for an axis with the
+    size of x.
+    """
     return np.array([-1 if d is None else d for d in attrs["noise_shape"] or ()], "int64")
 
 
@@ -106,7 +108,7 @@ def _known_sizes(wired: TensorType) -> tuple[int | None, ...] | None:
 
 
 def _joined(x: Tensor, drawn: Sequence[int | None] | None) -> Tensor:
-    """Return x, reduced to its first element along axes that share a draw."""
+    """Return x reduced to its first element along the axes that share a draw."""
     if drawn is None or all(d != 1 or n == 1 for d, n in zip(drawn, x.shape, strict=True)):
         return x
     return x[tuple(slice(0, 1) if d == 1 else slice(None) for d in drawn)]
@@ -271,7 +273,7 @@ def dropout(
 
 
 def _rest(keep_prob: Any) -> Any:
-    """Return 1 - keep_prob. Check a keep_prob that is a plain number."""
+    """Return 1 - keep_prob; check keep_prob if it is a plain number."""
     wired = isinstance(keep_prob, (Tensor, np.ndarray, np.generic))
     kept: Any = keep_prob if wired else KEEP_PROB.check(keep_prob)
     return 1 - kept

@@ -26,7 +26,7 @@ def above_zero(name: str, value: float) -> None:
 
 
 class Inverse(Random):
-    """The base of ops that apply ``quantile`` to uniform numbers strictly between 0 and 1."""
+    """The base class of ops that apply ``quantile`` to uniform numbers strictly between 0 and 1."""
 
     everyday = False
     positive: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class Inverse(Random):
             return np.asarray(self.quantile(even, attrs)).astype(attrs["dtype"])
 
     def quantile(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
-        """Return the value below which the share ``even`` of the distribution lies."""
+        """Return the quantile of the distribution for each probability in ``even``."""
         raise NotImplementedError(self.id)
 
 

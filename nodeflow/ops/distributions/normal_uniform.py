@@ -36,7 +36,7 @@ TRUNCATED_DEVIATION = 0.87962566103423978
 
 
 class Random(RuntimeAttributes):
-    """The base of ops that draw a tensor of a given shape."""
+    """The base class of ops that draw a tensor of a given shape."""
 
     category = "Random"
     random = True
@@ -110,7 +110,7 @@ class TruncatedNormal(Random):
 
 
 def limited_uniform(type_: TensorType, low: float, high: float) -> lowering.Composite:
-    """Return ``uniform`` for the compiled tier."""
+    """Return the lowering of uniform numbers between two limits, as `uniform` computes them."""
     kind = numpy_dtype(type_.dtype).type
     width = float(kind(high) - kind(low))
     parts = (
@@ -124,7 +124,7 @@ def limited_uniform(type_: TensorType, low: float, high: float) -> lowering.Comp
 
 
 def uniform(stream: Any, shape: Any, dtype: str, low: float, high: float) -> np.ndarray:
-    """Return numbers from ``low`` to ``high``. Rounding may reach ``high`` but never exceeds it."""
+    """Return numbers from ``low`` to ``high``; rounding may reach ``high`` but never exceeds it."""
     kind = numpy_dtype(dtype).type
     unit = stream.uniform(shape, dtype)
     return np.minimum(unit * (kind(high) - kind(low)) + kind(low), kind(high))

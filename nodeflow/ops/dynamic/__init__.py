@@ -1,4 +1,4 @@
-"""Ops on sizes that only a run knows: shapes as tensors, and results whose size depends on data."""
+"""Ops on sizes known only in a run: shapes as tensors, and results whose size depends on data."""
 
 from nodeflow.ops.dynamic import counting, masks, sizes
 

@@ -27,7 +27,7 @@ AXIS = Attr("axis", "int", 0, "First axis that the mask applies to.")
 
 
 def masked_axes(x: TensorType, mask: TensorType, axis: int) -> tuple[int, int]:
-    """Return the first axis of x that a mask covers, and the one after the last.
+    """Return the first axis of x that a mask covers, and the axis after the last one.
 
     Raises:
         ShapeError: the mask does not fit.
@@ -103,7 +103,7 @@ class BooleanMask(Op):
 
 @register
 class UnmaskLike(Op):
-    """The adjoint of boolean_mask."""
+    """The adjoint of boolean_mask: slices put back where the mask is true, else zeros."""
 
     id = "unmask_like"
     category = "Internal"

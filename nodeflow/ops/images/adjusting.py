@@ -35,7 +35,7 @@ def _ports(name: str, doc: str) -> tuple[Port, ...]:
 
 
 class Adjustment(Picture):
-    """The base of ops that change pictures by an amount, such as brightness.
+    """The base class of ops that change pictures by an amount, such as brightness.
 
     A subclass defines `adjust`. The amount is an attribute, or a tensor at the second in-port.
 

@@ -37,10 +37,11 @@ def check_boxes(boxes: TensorType, rows: TensorType, port: str = "boxes") -> Any
 
 
 def at_points(x: Tensor, rows: Tensor | None, down: Tensor, across: Tensor) -> Tensor:
-    """Return pixels (n, height, width, channels) of x at integer places (n, height) and (n, width).
+    """Return pixels of x, (n, height, width, channels), at integer rows (n, height) and columns (n,
+    width).
 
     Args:
-        rows: picture of each box; None if box i belongs to picture i.
+        rows: the picture that each box belongs to; None if box i belongs to picture i.
     """
     places = [F.expand_dims(down, axis=2), F.expand_dims(across, axis=1)]
     if rows is not None:
@@ -52,7 +53,7 @@ def at_points(x: Tensor, rows: Tensor | None, down: Tensor, across: Tensor) -> T
 
 
 def neighbours(point: Tensor, size: int) -> tuple[tuple[Tensor, Tensor], ...]:
-    """Return the pixels before and after a place, clipped to the picture, with their weights."""
+    """Return the pixels before and after a place, limited to the picture, each with its weight."""
     first = F.floor(point)
     share = point - first
     before = F.clip_by_value(first, min=0.0, max=size - 1.0)
@@ -61,7 +62,9 @@ def neighbours(point: Tensor, size: int) -> tuple[tuple[Tensor, Tensor], ...]:
 
 
 def between(x: Tensor, rows: Tensor, down: Tensor, across: Tensor) -> Tensor:
-    """Interpolate linearly between the pixels that `at_points` returns."""
+    """Interpolate linearly between the pixels around each place; arguments are those of
+    `at_points`.
+    """
     height, width = known_sizes(x.type, 1, 2)
     total = None
     for row, high in neighbours(down, height):
@@ -76,7 +79,7 @@ def between(x: Tensor, rows: Tensor, down: Tensor, across: Tensor) -> Tensor:
 
 
 def in_frame(down: Tensor, across: Tensor, inside: Any) -> Tensor:
-    """Return (n, height, width, 1): true where both coordinates are inside."""
+    """Return (n, height, width, 1): true where both coordinates are inside the picture."""
     both = F.logical_and(
         F.expand_dims(inside(down, 1), axis=2), F.expand_dims(inside(across, 2), axis=1)
     )
@@ -314,7 +317,7 @@ class ExtractGlimpse(Picture):
         return F.where(in_frame(places[0], places[1], inside), found, self.around(x, found, attrs))
 
     def around(self, x: Tensor, found: Tensor, attrs: dict[str, Any]) -> Any:
-        """Return the values outside the picture."""
+        """Return the values that fill places outside the picture."""
         if attrs["noise"] == "zero":
             return 0
         how = {"dtype": x.dtype, "seed": attrs["seed"], "name": "drawn"}

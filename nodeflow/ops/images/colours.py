@@ -1,4 +1,4 @@
-"""Colour spaces: RGB to and from grey, HSV, YUV and YIQ; dtypes of pictures."""
+"""Color spaces: RGB to and from grey, HSV, YUV and YIQ; conversion of picture dtypes."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def as_floats(x: Tensor) -> Tensor:
 
 
 def as_before(x: Tensor, dtype: str) -> Tensor:
-    """Convert the result of `as_floats` back to the dtype of the picture."""
+    """Convert the result of `as_floats` back to the dtype that the picture had."""
     return x if x.dtype == dtype else F.convert_image_dtype(x, dtype=dtype, saturate=True)
 
 
@@ -172,12 +172,12 @@ def _split(x: Tensor) -> list[Tensor]:
 
 
 def _colours(shape: tuple[int, ...], dtype: str = "float64") -> np.ndarray:
-    """Return channels from 0 to 1 for floats, or to 250 for integers."""
+    """Return sample colors: 0 to 1 for floats, 0 to 250 for integers."""
     return values(shape, dtype, 0, 1 if dtype in FLOATS else 250)
 
 
 class Colours(Picture):
-    """The base of conversions of three channels, floats only."""
+    """The base class of conversions between color spaces with three channels, floats only."""
 
     inputs = (Port("x", "Pictures, channels last.", FLOATS),)
 
@@ -249,7 +249,7 @@ class HsvToRgb(Colours):
 
 
 class Linear(Colours):
-    """The base of conversions by a matrix product."""
+    """The base class of conversions between color spaces by a matrix product."""
 
     matrix: tuple[tuple[float, float, float], ...]
 
@@ -281,7 +281,7 @@ class RgbToYuv(Linear):
 
 @register
 class YuvToRgb(Linear):
-    """Colours from luma and chroma."""
+    """Red, green and blue from luma and chroma."""
 
     id = "yuv_to_rgb"
     keywords = ("luminance", "chrominance", "colour space", "color space", "pal", "video")
@@ -312,7 +312,7 @@ class RgbToYiq(Linear):
 
 @register
 class YiqToRgb(Linear):
-    """Colours from luma and chroma, as in NTSC."""
+    """Red, green and blue from luma and chroma as in NTSC."""
 
     id = "yiq_to_rgb"
     keywords = ("luminance", "chrominance", "colour space", "color space", "ntsc", "video")

@@ -24,7 +24,7 @@ CUBIC = -0.75
 
 @register
 class GridSample(Composed):
-    """Values at points between the elements."""
+    """The values of an array at points between its elements."""
 
     id = "grid_sample"
     everyday = False
@@ -80,7 +80,7 @@ class GridSample(Composed):
         return self.between(x, points, attrs)
 
     def between(self, x: Tensor, points: Sequence[Tensor], attrs: Mapping[str, Any]) -> Tensor:
-        """Return the values of x at places along each axis, all of one shape (n, ...)."""
+        """Return the values of x at places, given along each axis, all of one shape (n, ...)."""
         axes, sizes = len(points), [d or 0 for d in x.shape[2:]]
         last = (0, *range(2, axes + 2), 1)  # channels last, so that indices address whole rows
         table = F.transpose(x, perm=last)
@@ -122,7 +122,7 @@ class GridSample(Composed):
         return F.clip_by_value(place, min=0.0, max=size - 1.0)
 
     def neighbours(self, point: Tensor, method: str) -> list[tuple[Tensor, Tensor]]:
-        """Return places along one axis, and their weights."""
+        """Return the elements around a place along one axis, each with its weight."""
         if method == "nearest":
             return [(F.round(point), F.ones_like(point))]
         first = F.floor(point)

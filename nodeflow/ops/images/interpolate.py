@@ -89,7 +89,7 @@ def weights(
 
 
 def areas(old: int, new: int, align_corners: bool) -> np.ndarray:
-    """Return (new, old): the share of each old element in the interval that a new one covers."""
+    """Return (new, old): the fraction that each old element has of the interval of a new one."""
     step = (old - 1) / (new - 1) if align_corners and new > 1 else old / max(new, 1)
     if not step:
         return np.eye(1, old).repeat(new, 0)
@@ -119,7 +119,7 @@ def nearest(
 
 @register
 class Interpolate(Composed):
-    """Arrays resized along some axes."""
+    """An array resized along some axes."""
 
     id = "interpolate"
     everyday = False

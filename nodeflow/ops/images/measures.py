@@ -1,4 +1,4 @@
-"""Measures of pictures: edges and variation; similarity of two pictures."""
+"""Measures of pictures: edges and variation, and the similarity of two pictures."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def part(x: Tensor, axis: int, begin: int | None, end: int | None) -> Tensor:
 
 
 def steps(x: Tensor, axis: int) -> Tensor:
-    """Return the differences of neighbours, one fewer than there are pixels."""
+    """Return the differences of adjacent pixels along an axis, one fewer than there are pixels."""
     return part(x, axis, 1, None) - part(x, axis, None, -1)
 
 
@@ -167,7 +167,7 @@ class SobelEdges(Picture):
 
 
 class Likeness(Picture):
-    """The base of similarity measures: one number per pair of pictures."""
+    """The base class of similarity measures: one number per pair of pictures."""
 
     inputs = (Port("x", "Pictures.", NUMBERS, "T"), Port("y", "Others.", NUMBERS, "T"))
 
@@ -184,7 +184,7 @@ class Likeness(Picture):
 
 
 def in_range(x: Tensor, max_val: float) -> tuple[Tensor, float]:
-    """Return pictures as floats, and their largest value. Integers are scaled to 0 to 1."""
+    """Return pictures as floats, and the largest possible value. Integers are scaled to 0 to 1."""
     if x.type.is_float:
         return x, max_val
     return as_floats(x), max_val / np.iinfo(numpy_dtype(x.dtype)).max
@@ -290,7 +290,7 @@ def structure(x: Tensor, y: Tensor, peak: float, attrs: dict[str, Any]) -> tuple
 
 
 def windowed(x: Tensor, weight: np.ndarray, axis: int) -> Tensor:
-    """Return weighted sums of neighbours along an axis, only where all of them are inside."""
+    """Return weighted sums over a window along an axis, only where the whole window is inside."""
     size = x.shape[axis] or 0
     matrix = np.zeros((size - len(weight) + 1, size))
     for row in range(len(matrix)):

@@ -111,7 +111,8 @@ class Fold(Picture):
     )
 
     def axes(self, attrs: dict[str, Any]) -> list[np.ndarray]:
-        """Return, for each axis, (windows, window): the place of each element from the border.
+        """Return, for each axis, the place of each window element, (windows, window), from the
+        border on.
 
         Raises:
             AttributeProblem: the sizes do not fit each other.

@@ -1,4 +1,4 @@
-"""Shared by ops on pictures: axes, and checks of shapes.
+"""Shared parts of ops on pictures: axes, and checks of shapes.
 
 A picture is (height, width, channels). Any axes may come before, such as a batch.
 """
@@ -21,7 +21,7 @@ HEIGHT, WIDTH, CHANNELS = -3, -2, -1
 
 
 class Picture(Composed):
-    """The base of ops on pictures."""
+    """The base class of ops on pictures."""
 
     category = "Pictures"
     everyday = False
@@ -30,14 +30,14 @@ class Picture(Composed):
 def check_picture(
     x: TensorType, port: str = "x", *, channels: int | None = None, rank: int | None = None
 ) -> None:
-    """Refuse a shape that is no picture.
+    """Raise an error for a shape that is no picture.
 
     Args:
         channels: required number of channels.
         rank: required number of axes.
 
     Raises:
-        ShapeError: too few axes, or a wrong number of channels.
+        ShapeError: there are too few axes, or a wrong number of channels.
     """
     if x.rank < 3 or (rank is not None and x.rank != rank):
         wanted = (
@@ -56,7 +56,7 @@ def check_picture(
 
 
 def known_sizes(x: TensorType, *axes: int, port: str = "x") -> tuple[int, ...]:
-    """Return sizes that must be known.
+    """Return the sizes of a tensor, all of which must be known.
 
     Raises:
         ShapeError: a size is unknown.
@@ -73,7 +73,7 @@ def known_sizes(x: TensorType, *axes: int, port: str = "x") -> tuple[int, ...]:
 
 
 def sizes_of(x: Tensor) -> list[Any]:
-    """Return the sizes of a tensor: numbers, or tensors where only a run knows them."""
+    """Return the sizes of a tensor: numbers, or tensors for sizes known only in a run."""
     return [
         F.size(x, axis=a, dtype="int64") if size is None else size for a, size in enumerate(x.shape)
     ]
@@ -98,7 +98,7 @@ def along(x: Tensor, matrix: np.ndarray, axis: int) -> Tensor:
 
 
 def times(*sizes: Dim) -> Dim:
-    """Return the product of sizes. It is unknown if a size is, unless another one is 0."""
+    """Return the product of sizes; unknown if a size is unknown, unless another one is 0."""
     if 0 in sizes:
         return 0
     total = 1

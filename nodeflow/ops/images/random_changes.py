@@ -40,13 +40,13 @@ def per_picture(x: Tensor, count: int, seed: int | None) -> list[Tensor]:
 
 
 class RandomChange(Picture):
-    """The base of ops on pictures that draw random numbers."""
+    """The base class of ops on pictures that draw random numbers."""
 
     random = True
 
 
 class RandomMirror(RandomChange):
-    """The base of ops that mirror half of the pictures along one axis."""
+    """The base class of ops that mirror each picture along one axis with probability 1/2."""
 
     axis: int
     inputs = (Port("x", "Pictures.", DTYPES),)
@@ -68,7 +68,7 @@ class RandomMirror(RandomChange):
 
 
 def mirrored(x: Tensor, axis: int, seed: int | None) -> Tensor:
-    """Mirror half of the pictures, with one draw per picture."""
+    """Mirror each picture with probability 1/2, by one draw per picture."""
     lead: list[int | None] = [None] * (len(x.shape) - 3)
     first = F.strided_slice(x, begin=[*lead, 0, 0, 0], end=[*lead, 1, 1, 1])
     drawn = F.random_uniform_like(first, seed=seed, name="drawn")
@@ -207,7 +207,7 @@ class RandomRotation(RandomChange):
 
 
 class RandomColours(RandomChange):
-    """The base of random changes of colours: one draw for all pictures, as in TensorFlow."""
+    """The base class of random color changes: one draw for all pictures, as in TensorFlow."""
 
     adjusted: str
     channels: int | None = None

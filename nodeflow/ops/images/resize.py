@@ -23,7 +23,7 @@ Taps = list[tuple[np.ndarray, np.ndarray]]
 
 
 def taps(size: int, target: int, method: str) -> Taps:
-    """Return the source pixels and weights of each new one. The centres of pixels are at a half."""
+    """Return, for each new pixel, the old pixels and their weights. Pixel centres are at a half."""
     centre = (np.arange(target) + 0.5) * (size / target) if target else np.zeros(0)
     if method == "nearest":
         index = np.minimum(np.floor(centre).astype(np.int64), size - 1)
@@ -57,7 +57,7 @@ def with_size(type_: TensorType, axis: int, size: int) -> TensorType:
 
 
 class ResizeLike(Op):
-    """The base of resizing and its adjoint."""
+    """The base class of resizing and its adjoint."""
 
     category = "Pictures"
     differentiable = True
@@ -69,7 +69,9 @@ class ResizeLike(Op):
     )  # fmt: skip
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the op's inputs, from images and an array of their shape after resizing."""
+        """Return the op's inputs, from images and an array that has the shape of the resized
+        images.
+        """
         return (x,)
 
     def samples(self) -> Iterator[Sample]:
@@ -194,7 +196,7 @@ class ResizeGradient(ResizeLike):
 
 
 def _known(parts: list[lowering.Part], value: np.ndarray) -> str:
-    """Add a value that follows from the sizes as a part."""
+    """Add a part for a value that depends only on sizes; return its name."""
     name = f"known {len(parts)}"
     type_ = TensorType(value.dtype.name, value.shape)
     parts.append(lowering.Part(name, lowering.Known(value), (), type_))
@@ -202,7 +204,7 @@ def _known(parts: list[lowering.Part], value: np.ndarray) -> str:
 
 
 def _weights(parts: list[lowering.Part], weight: np.ndarray, type_: TensorType, axis: int) -> str:
-    """Add the weights along an axis of images."""
+    """Add a part for the weights along an axis of images; return its name."""
     shape = [-1 if a == axis else 1 for a in range(4)]
     return _known(parts, weight.astype(numpy_dtype(type_.dtype)).reshape(shape))
 
@@ -216,7 +218,7 @@ def _part(
 
 
 def _taken(parts: list[lowering.Part], x: str, type_: TensorType, axis: int, made_of: Taps) -> str:
-    """Resize x along an axis."""
+    """Add parts that resize x along an axis; return the name of the result."""
     taken = [
         _part(parts, lowering.Gather(axis), (x, _known(parts, index)), type_)
         for index, _ in made_of
@@ -233,7 +235,7 @@ def _taken(parts: list[lowering.Part], x: str, type_: TensorType, axis: int, mad
 def _added(
     parts: list[lowering.Part], g: str, type_: TensorType, axis: int, size: int, made_of: Taps
 ) -> str:
-    """Add the adjoint of `_taken`."""
+    """Add parts for the adjoint of `_taken`; return the name of the result."""
     out = with_size(type_, axis, size)
     added = []
     for index, weight in made_of:

@@ -1,4 +1,4 @@
-"""Suppression of overlapping boxes except the best one."""
+"""Non-maximum suppression: of overlapping boxes, only the best is kept."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def kept(boxes: np.ndarray, scores: np.ndarray, most: int, attrs: dict[str, Any]
 
 
 class Suppression(Op):
-    """The base of suppression, whose number of results depends on the data."""
+    """The base class of non-maximum suppression; the number of results depends on the data."""
 
     category = "Pictures"
     everyday = False
@@ -54,7 +54,7 @@ class Suppression(Op):
 
 @register
 class NonMaxSuppression(Suppression):
-    """The best of overlapping boxes."""
+    """The indices of the best boxes among overlapping ones."""
 
     id = "non_max_suppression"
     keywords = ("nms", "object detection", "overlap", "intersection over union", "iou", "boxes")
@@ -101,7 +101,7 @@ class NonMaxSuppression(Suppression):
 
 @register
 class BatchedNonMaxSuppression(Suppression):
-    """The best of overlapping boxes, for each row and class."""
+    """The best boxes among overlapping ones, for each row and class."""
 
     id = "batched_non_max_suppression"
     keywords = ("nms", "object detection", "NonMaxSuppression", "combined", "iou", "boxes")

@@ -24,7 +24,7 @@ from nodeflow.ops.samples import values
 
 
 class Mirror(Picture):
-    """The base of ops that reverse the pixels along one axis."""
+    """The base class of ops that reverse the pixels along one axis."""
 
     axis: int
     inputs = (Port("x", "Pictures.", DTYPES),)
@@ -128,7 +128,9 @@ class CentralCrop(Picture):
     attrs = (Attr("central_fraction", "float", 0.5, "Share of height and width.", maximum=1),)
 
     def block(self, x: TensorType, share: float) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Return the first pixel and the size, along the height and along the width."""
+        """Return the first pixel and the size of the central part, along the height and the
+        width.
+        """
         check_picture(x)
         if not share > 0:
             raise AttributeProblem(

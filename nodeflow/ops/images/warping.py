@@ -40,7 +40,7 @@ FILL = (
 
 @register
 class AffineGrid(Picture):
-    """Grid points transformed by matrices."""
+    """The points of a grid, transformed by matrices."""
 
     id = "affine_grid"
     keywords = ("spatial transformer", "theta", "rotation", "warp", "localization")
@@ -139,7 +139,9 @@ def _within(point: Tensor, size: int, mode: str) -> Tensor:
 
 
 def _neighbours(point: Tensor, method: str) -> list[tuple[Tensor, Tensor | None]]:
-    """Return pixels along one axis, and their weights. A half is rounded away from 0."""
+    """Return the pixels around a place along one axis, with their weights; a half rounds away
+    from 0.
+    """
     if method == "nearest":
         return [(F.sign(point) * F.floor(F.abs(point) + 0.5), None)]
     first = F.floor(point)
@@ -148,10 +150,12 @@ def _neighbours(point: Tensor, method: str) -> list[tuple[Tensor, Tensor | None]
 
 
 class Warp(Picture):
-    """The base of transforms: `matrices` maps pixels of the result to places in the picture."""
+    """The base class of transforms: `matrices` maps pixels of the result to places in the
+    picture.
+    """
 
     def matrices(self, x: Tensor, *given: Tensor, **attrs: Any) -> Tensor:
-        """Return (rows or 1, 8): a0, a1, a2, b0, b1, b2, c0, c1 as in `projective_transform`."""
+        """Return a0, a1, a2, b0, b1, b2, c0, c1 of `projective_transform`, as (rows or 1, 8)."""
         raise NotImplementedError(self.id)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

@@ -34,7 +34,7 @@ from nodeflow.ops.samples import values
 
 @register
 class PlaceSlice(RuntimeAttributes):
-    """The adjoint of strided_slice."""
+    """The adjoint of strided_slice: zeros with a slice put in place."""
 
     id = "place_slice"
     category = "Internal"
@@ -84,7 +84,7 @@ class PlaceSlice(RuntimeAttributes):
 
 @register
 class PartOfConcat(Internal):
-    """The adjoint of concat."""
+    """The adjoint of concat: the part of a tensor that came from one input."""
 
     id = "part_of_concat"
     doc = "The part of x that belongs to the index-th input of concat."
@@ -137,7 +137,7 @@ class PartOfConcat(Internal):
 
 @register
 class ScatterAddLike(Internal):
-    """The adjoint of gather."""
+    """The adjoint of gather: zeros with slices added at indices."""
 
     id = "scatter_add_like"
     doc = "Zeros in the shape of `like`, with the slices of x added at the indices along an axis."

@@ -25,7 +25,7 @@ from nodeflow.ops.samples import values
 
 @register
 class Stack(Composed):
-    """Tensors along a new axis."""
+    """Several tensors joined along a new axis."""
 
     id = "stack"
     category = "Shape"
@@ -67,7 +67,7 @@ class Stack(Composed):
 
 @register
 class Unstack(Composed):
-    """Slices along an axis."""
+    """The slices of a tensor along an axis, as separate tensors."""
 
     id = "unstack"
     category = "Shape"
@@ -117,7 +117,7 @@ class Unstack(Composed):
 
 @register
 class Reverse(Composed):
-    """Reversed axes."""
+    """A tensor with reversed axes."""
 
     id = "reverse"
     category = "Shape"
@@ -194,7 +194,7 @@ class Roll(Composed):
         return x
 
     def _shifted(self, x: Tensor, axis: int, first: int) -> Tensor:
-        """Return the elements from number ``first`` on, then those before it."""
+        """Return the elements from number ``first`` on, followed by the elements before it."""
         all_, here = [None] * len(x.shape), [None] * axis + [first]
         here += all_[axis + 1 :]
         parts = [F.strided_slice(x, begin=b, end=e) for b, e in ((here, all_), (all_, here))]

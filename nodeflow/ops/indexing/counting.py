@@ -24,7 +24,7 @@ COUNTS = Attr("dtype", "dtype", "int32", "Data type of the result.", choices=("i
 
 @register
 class BinCount(Composed):
-    """Counts of numbers."""
+    """How often each number occurs."""
 
     id = "bincount"
     everyday = False

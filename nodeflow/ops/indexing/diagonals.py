@@ -42,7 +42,7 @@ def diagonal_size(rows: int | None, columns: int | None, offset: int) -> int | N
 
 
 def block(shape: Shape, offset: int, *, taken: bool) -> lowering.Block:
-    """Return the copy between the diagonals of matrices of a (known) shape and packed vectors."""
+    """Return the copy between the diagonals of matrices of a known shape and packed vectors."""
     *batch, rows, columns = (d or 0 for d in shape)
     count, size = math.prod(batch), diagonal_size(rows, columns, offset) or 0
     sizes = (count, size)
@@ -54,7 +54,7 @@ def block(shape: Shape, offset: int, *, taken: bool) -> lowering.Block:
 
 
 def place(x: np.ndarray, shape: tuple[int, ...], offset: int) -> np.ndarray:
-    """Return zeros with x on the diagonals."""
+    """Return zeros of a shape with x on the diagonals."""
     out = np.zeros(shape, x.dtype)
     at = np.arange(x.shape[-1])
     out[..., at + max(-offset, 0), at + max(offset, 0)] = x
@@ -150,7 +150,7 @@ class DiagPart(Op):
 
 @register
 class PlaceDiagonal(Internal):
-    """The adjoint of taking a diagonal."""
+    """The adjoint of diag_part: zeros with elements on a diagonal."""
 
     id = "place_diagonal"
     everyday = False

@@ -1,4 +1,4 @@
-"""Means and extremes of segments; sums are in ``sorting``."""
+"""Means and extremes of segments; sums of segments are in ``sorting``."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class SegmentMean(Composed):
 
 
 class SegmentExtreme(Op):
-    """The base of extremes by segment: equal extremes share the gradient equally."""
+    """The base class of extremes by segment; equal extremes share the gradient equally."""
 
     category = "Reduction"
     differentiable = True

@@ -63,7 +63,7 @@ def nd_shape(x: TensorType, indices: TensorType, batch: int) -> Shape:
 
 
 def nd_places(shape: tuple[int, ...], indices: np.ndarray, batch: int) -> tuple[np.ndarray, ...]:
-    """Return indices as numpy takes them, checked against the sizes."""
+    """Return indices in the form that numpy takes, after checking them against the sizes."""
     depth = indices.shape[-1]
     found = []
     for number in range(depth):
@@ -77,7 +77,8 @@ def nd_places(shape: tuple[int, ...], indices: np.ndarray, batch: int) -> tuple[
 def numbered(
     x: TensorType, indices: TensorType, batch: int = 0
 ) -> tuple[lowering.Part, TensorType]:
-    """Return the part that computes ``rows`` from ``indices``, and the type of x as table rows.
+    """Return the part that computes row numbers from ``indices``, and the type of x as a table of
+    rows.
 
     Args:
         batch: number of leading axes that both have.
@@ -161,7 +162,7 @@ class GatherNd(Op):
 
 @register
 class ScatterNdLike(Internal):
-    """The adjoint of gather_nd."""
+    """The adjoint of gather_nd: zeros with slices added at indices."""
 
     id = "scatter_nd_like"
     everyday = False
@@ -269,13 +270,13 @@ MODE = Attr("mode", "choice", "update", "Operation at the places.", choices=tupl
 
 
 class Scatter(Op):
-    """The base of tensors changed at places."""
+    """The base class of ops that change a tensor at places given by indices."""
 
     category = "Shape"
     differentiable = True
 
     def places(self, x: np.ndarray, indices: np.ndarray, **attrs: Any) -> tuple[np.ndarray, ...]:
-        """Return the places as numpy takes them."""
+        """Return the places in the form that numpy takes."""
         raise NotImplementedError
 
     def taken(self, x: Tensor, indices: Tensor, **attrs: Any) -> Tensor:
@@ -314,7 +315,7 @@ class Scatter(Op):
         return F.where(F.equal(x, out), g, 0), None, F.where(won, there, 0)
 
     def apply_to(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        """Apply the op itself to tensors."""
+        """Return the result of this op for other tensors."""
         return getattr(F, self.id)(*inputs, **attrs)
 
 

@@ -30,7 +30,7 @@ INDICES = ("int32", "int64", "uint8")
 
 
 def part(x: TensorType, key: Sequence[slice]) -> lowering.Copy:
-    """Return a copy of the part that slices of the first axes choose."""
+    """Return the lowering that copies the part selected by slices of the first axes."""
     sizes, offset, strides = lowering.slice_layout(x.shape, key)
     own = lowering.strides_of(sizes)
     return lowering.Copy((lowering.Block(sizes, offset, strides, 0, own),))
@@ -166,7 +166,7 @@ def slices_of(begin: Any, end: Any, strides: Any) -> tuple[slice, ...]:
 
 
 def unwired(attrs: Mapping[str, Any], bounds: Sequence[Tensor]) -> dict[str, Any]:
-    """Return the attributes of a strided slice whose ports are not connected."""
+    """Return the attributes of a strided slice except those that connected ports override."""
     return {name: attrs[name] for name in STRIDES[len(bounds) :]}
 
 
@@ -195,13 +195,13 @@ def sliced_shape(x: TensorType, attrs: Mapping[str, Any]) -> TensorType:
 
 
 def _without_later(numbers: Any) -> Any:
-    """Return numbers for slices, with 1 for each that only a run knows. Callers treat these."""
+    """Return numbers for slices, with 1 for each that only a run knows; callers handle these."""
     return numbers and tuple(1 if n is LATER else n for n in numbers)
 
 
 @register
 class StridedSlice(RuntimeAttributes):
-    """Python slices of a tensor."""
+    """The part of a tensor that Python slices select."""
 
     id = "strided_slice"
     category = "Shape"
@@ -434,7 +434,7 @@ def check_indices(indices: np.ndarray, size: int, lowest: int | None = None) -> 
 
 @register
 class Gather(Op):
-    """Slices at indices."""
+    """The slices of a tensor at indices along an axis."""
 
     id = "gather"
     category = "Shape"

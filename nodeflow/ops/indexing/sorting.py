@@ -107,7 +107,7 @@ class TakeAlongAxis(Op):
 
 @register
 class AddAlongAxis(Internal):
-    """The adjoint of take_along_axis."""
+    """The adjoint of take_along_axis: zeros with elements added at the indices of each row."""
 
     id = "add_along_axis"
     doc = "Zeros like `like`, with the elements of x added at the indices of each row."
@@ -214,7 +214,9 @@ class ArgSort(Op):
 
 
 def order_keys(x: np.ndarray) -> np.ndarray:
-    """Map floats to integers of the same order. Applied twice, it returns the floats' bits."""
+    """Map floats to integers of the same order. Applied twice, it restores the bits of the
+    floats.
+    """
     bits = x.view(f"int{8 * x.dtype.itemsize}")
     highest = np.iinfo(bits.dtype).max
     return bits ^ ((bits >> (8 * x.dtype.itemsize - 1)) & highest)

@@ -63,7 +63,7 @@ def looked_up(gradient: Tensor) -> list[Tensor] | None:
     """Return the indices of the lookups that contribute to a gradient, each once.
 
     The gradient may be scaled by a number or clipped, as by the functions that clip gradients.
-    Return None if anything but lookups contributes to it.
+    Return None if other nodes than lookups contribute to it.
     """
     gradient = _scaled(_meant(gradient))
     node = gradient.node
@@ -82,7 +82,9 @@ def looked_up(gradient: Tensor) -> list[Tensor] | None:
 
 
 def _meant(tensor: Tensor) -> Tensor:
-    """Return the inner tensor of a macro node's output. Return any other tensor itself."""
+    """Return the derived tensor that a macro node's output refers to; any other tensor
+    unchanged.
+    """
     while tensor.node.alias and (target := tensor.node.alias[tensor.index]) is not None:
         tensor = target
     return tensor

@@ -19,7 +19,9 @@ from nodeflow.ops.samples import values
 
 
 class Masked(Composed):
-    """The base of ops that keep elements by distance from the diagonal and zero the others."""
+    """The base class of ops that keep elements by distance from the diagonal and zero the
+    others.
+    """
 
     category = "Matrix"
     inputs = (Port("x", dtypes=DTYPES),)
@@ -31,7 +33,7 @@ class Masked(Composed):
         return types[0]
 
     def keep(self, above: Tensor, **attrs: Any) -> Tensor | None:
-        """Return which distances above the diagonal are kept; None: all."""
+        """Return which distances above the diagonal are kept; None for all."""
         raise NotImplementedError
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:

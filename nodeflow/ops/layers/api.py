@@ -253,8 +253,8 @@ def layer_normalization(
 ) -> Tensor:
     """Normalize each row along an axis to mean 0 and deviation 1, times gamma, plus beta.
 
-    Arguments are as for `batch_normalization`. The defaults are Keras's, because TensorFlow 1 has
-    no such layer.
+    Arguments are the same as for `batch_normalization`. The defaults are Keras's, because
+    TensorFlow 1 has no such layer.
 
     Raises:
         ShapeError: the number of features is unknown.

@@ -1,4 +1,4 @@
-"""Layers that change pictures at random in each training step, and not otherwise.
+"""Layers that change pictures at random in each training step, but not outside training.
 
 Names, ranges and defaults are Keras's. Each picture has its own draws.
 """
@@ -29,7 +29,7 @@ from nodeflow.ops.training_mode import TRAINING, check_flag, training_flag
 
 
 class Augmentation(Layer):
-    """The base of augmentation: `change` is applied to pictures during training."""
+    """The base class of augmentation: `change` is applied to pictures during training."""
 
     everyday = False
     inputs = (Port("x", "Pictures: (rows, height, width, channels).", FLOATS),
@@ -43,7 +43,7 @@ class Augmentation(Layer):
         raise NotImplementedError(self.id)
 
     def unchanged(self, x: Tensor, **attrs: Any) -> Tensor:
-        """Return the pictures outside of training."""
+        """Return the pictures that the layer outputs outside of training."""
         return x
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -75,7 +75,7 @@ class Augmentation(Layer):
 
 
 class Moving(Augmentation):
-    """The base of geometric changes, by eight numbers for each picture."""
+    """The base class of geometric changes, defined by eight numbers for each picture."""
 
     motion = (
         Attr("fill_mode", "choice", "reflect", FILL[0].doc, choices=FILL[0].choices),
@@ -86,7 +86,9 @@ class Moving(Augmentation):
     )
 
     def transforms(self, x: Tensor, draws: list[Tensor], attrs: dict[str, Any]) -> Tensor:
-        """Return eight numbers per picture from draws from -1 to 1: see `projective_transform`."""
+        """Return the eight numbers of `projective_transform` per picture, from draws between -1
+        and 1.
+        """
         raise NotImplementedError(self.id)
 
     def change(self, x: Tensor, **attrs: Any) -> Tensor:

@@ -43,7 +43,7 @@ class Part(NamedTuple):
 
 
 class Block(Layer):
-    """The base of blocks: a sequence of parts and their connections.
+    """The base class of blocks: a sequence of parts and their connections.
 
     A block that shares with another block consists of parts that share with the parts of the other.
     """
@@ -51,11 +51,11 @@ class Block(Layer):
     can_share = True
 
     def parts(self, attrs: dict[str, Any]) -> list[Part]:
-        """Return the layers inside, in order, for names of variables and for checks."""
+        """Return the layers inside the block, in order, for names of variables and for checks."""
         raise NotImplementedError(self.id)
 
     def check(self, x: TensorType, part: Part, *more: TensorType) -> TensorType:
-        """Return the type of a part's output. Report its errors as errors of the block."""
+        """Return the type of a part's output; report its errors as errors of the block."""
         op = REGISTRY.lookup(part.op)
         ports = {port.name for port in self.inputs}
         try:
@@ -66,7 +66,7 @@ class Block(Layer):
             raise
 
     def add(self, part: Part, *inputs: Tensor, trainable: bool = True) -> Tensor:
-        """Apply a part."""
+        """Return the output of a part, applied to the tensors."""
         graph, op = inputs[0].graph, REGISTRY.lookup(part.op)
         own = {a.name for a in op.attrs}
         given = {**part.attrs, **({"trainable": trainable} if "trainable" in own else {})}

@@ -70,7 +70,7 @@ def layer(kind: str, arguments: Mapping[str, Any], *states: Any) -> Any:
 
 
 def refuse(kind: str, **settings: Any) -> None:
-    """Raise AttributeProblem for a setting that is not None or False: no layer supports it."""
+    """Raise AttributeProblem for an argument that no layer supports, unless it is None or False."""
     for name, value in settings.items():
         if value is not None and value is not False:
             raise AttributeProblem(
@@ -79,7 +79,7 @@ def refuse(kind: str, **settings: Any) -> None:
 
 
 def is_fused(x: Tensor, axis: int, fused: bool | None) -> bool:
-    """Return whether TensorFlow 1 would normalize by its fused kernel.
+    """Return whether TensorFlow 1 would use its fused kernel for the normalization.
 
     Raises:
         AttributeProblem: the fused kernel is requested but impossible.
@@ -94,7 +94,9 @@ def is_fused(x: Tensor, axis: int, fused: bool | None) -> bool:
 
 
 def _taken(given: dict[str, Any], suffix: str) -> dict[str, Any]:
-    """Remove the arguments with a suffix and return them by their names without it."""
+    """Remove the arguments whose names end in a suffix, and return them by names without the
+    suffix.
+    """
     names = [name for name in given if name.endswith(suffix)]
     return {name.removesuffix(suffix): given.pop(name) for name in names}
 
@@ -113,7 +115,7 @@ def channels_first(x: Tensor) -> Tensor:
 
 
 def activated(kind: str, arguments: Mapping[str, Any]) -> Any:
-    """Add a layer as `layer` does. A custom activation function is applied after the node."""
+    """Add a layer like `layer`, and apply a custom activation function after the node."""
     activation = arguments["activation"]
     if activation_name(activation) is not None:
         return layer(kind, arguments)

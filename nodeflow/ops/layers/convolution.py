@@ -40,7 +40,7 @@ BIAS_INITIALIZER = initializer_attr("bias_initializer", ZEROS, "Initial bias.")
 
 
 class Convolutional(Layer):
-    """The base of convolutional layers, with the convolution op and the shape of filters."""
+    """The base class of convolutional layers, with the convolution op and the shape of filters."""
 
     can_share = True
     convolution = ""
@@ -51,7 +51,7 @@ class Convolutional(Layer):
     dilated = True
 
     def windows(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the attributes of the convolution."""
+        """Return the attributes that the convolution op takes."""
         found = {"strides": attrs["strides"], "padding": attrs["padding"]}
         if self.dilated:
             found["dilations"] = attrs["dilation_rate"]
@@ -114,7 +114,7 @@ class Convolutional(Layer):
         return self.convolved(types[0], kernel, attrs)
 
     def convolved(self, x: TensorType, kernel: TensorType, attrs: Mapping[str, Any]) -> TensorType:
-        """Return the type of the convolution. Its errors name the layer's attributes."""
+        """Return the type of the convolution; errors name the layer's attributes."""
         op = REGISTRY.lookup(self.convolution)
         try:
             made = op.infer(x, kernel, **op.bind_attrs(self.windows(attrs)))
@@ -137,7 +137,7 @@ class Convolutional(Layer):
         return ("kernel", "bias") if attrs["use_bias"] else ("kernel",)
 
     def picture(self, rows: int, size: int, channels: int, dtype: str = "float64") -> Any:
-        """Return an input for samples, with distinct sizes."""
+        """Return an input for samples, with a different size along each axis."""
         return values((rows, *range(size, size + self.axes), channels), dtype)
 
     def samples(self) -> Iterator[Sample]:
@@ -244,7 +244,7 @@ class Conv3D(Convolutional):
 
 
 class Transposed(Convolutional):
-    """The base of transposed convolutions."""
+    """The base class of transposed convolutions."""
 
     grouped = False
     dilated = False

@@ -1,4 +1,4 @@
-"""The base of layers: variables, initial values, activations and versions of formulas.
+"""The base class of layers: variables, initial values, activations and versions of formulas.
 
 The op id of a layer is `layers/NAME`. Its node stores every attribute and `version`, so that
 existing files do not change when defaults or formulas do: a changed formula gets a new version, and
@@ -53,7 +53,9 @@ _GIVEN: ContextVar[tuple[Node, Mapping[str, Tensor]] | None] = ContextVar("given
 
 @contextmanager
 def sharing(owner: Node, weights: Mapping[str, Tensor]) -> Iterator[None]:
-    """Make a layer composed inside use these variables of another one, by name, and create none."""
+    """Make a layer that is composed in this block use the given variables of another, and create
+    none.
+    """
     token = _GIVEN.set((owner, weights))
     try:
         yield
@@ -77,7 +79,7 @@ def shared_op(layer: str) -> str:
 
 
 class Layer(Composed):
-    """The base of layers. `weights` declares the variables, `make_weights` creates them."""
+    """The base class of layers. `weights` declares the variables, `make_weights` creates them."""
 
     category = "Layers"
     random = True
@@ -114,7 +116,7 @@ class Layer(Composed):
         return types[0].dtype
 
     def check_weights(self, *types: TensorType, **attrs: Any) -> None:
-        """Refuse initializers that do not fit; called by `infer`.
+        """Raise an error for initializers that do not fit; called by `infer`.
 
         Raises:
             NodeflowError: with `port` set to the initializer's attribute.
@@ -148,10 +150,10 @@ class Layer(Composed):
 
 
 def known_size(x: TensorType, axis: int, what: str) -> int:
-    """Return the size of an axis that the variables need.
+    """Return the size of an axis that must be known to make the variables.
 
     Raises:
-        ShapeError: it is unknown.
+        ShapeError: the size is unknown.
     """
     size = x.shape[axis]
     if size is None:

@@ -40,7 +40,7 @@ MOVING = (
 
 
 class Normalizing(Layer):
-    """The base of normalizing layers: gamma and beta, one number per feature."""
+    """The base class of normalizing layers: gamma and beta, one number per feature."""
 
     can_share = True
     shown_attrs = ()

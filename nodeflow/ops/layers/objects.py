@@ -21,7 +21,7 @@ MADE: ContextVar[list[Tensor] | None] = ContextVar("made", default=None)
 
 
 class LayerObject:
-    """The base of layer classes, each of which wraps one function of `nf.layers`.
+    """The base class of layer classes, each of which wraps one function of `nf.layers`.
 
     An object is made with the function's arguments except the input, and is called with the input.
     """

@@ -68,7 +68,7 @@ def _found(store: VariableStore, full: str, reuse: Any) -> Tensor | None:
     """Return the layer whose variables are to be shared; None if they are to be created.
 
     Raises:
-        GraphError: they exist or do not exist, contrary to `reuse`.
+        GraphError: the variables exist but must not, or do not exist but must, by `reuse`.
     """
     known = store.layers.get(full)
     if known is not None and not _is_there(known):

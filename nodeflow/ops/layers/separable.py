@@ -39,7 +39,7 @@ def _attrs(plain: tuple[Attr, ...]) -> tuple[Attr, ...]:
 
 
 class Separable(Convolutional):
-    """The base of separable convolutions: a depthwise convolution, then a pointwise one."""
+    """The base class of separable convolutions: a depthwise convolution, then a pointwise one."""
 
     grouped = False
 

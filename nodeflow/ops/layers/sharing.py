@@ -1,7 +1,7 @@
-"""A layer that uses the variables of another one.
+"""Layers that use the variables of another layer.
 
 A file stores a layer as one node, whose variables are derived. A layer that shares names its owner
-in the field `share`; in a graph it is a node of another op (`SharedLayer`), which is connected to
+in the field `share`. In a graph it is a node of another op (`SharedLayer`), which is connected to
 the owner's output, but does not read its value.
 """
 
@@ -48,7 +48,7 @@ def layer_of(tensor: Tensor) -> Node:
 
 
 def inside_of(owner: Node) -> dict[str, Tensor]:
-    """Return the variables of a layer by their names in it."""
+    """Return the variables of a layer by their names within the layer."""
     full = {name: f"{owner.name}/{name}" for name in owner.op.variables(dict(owner.attrs))}
     return {name: owner.graph.tensor(n) for name, n in full.items() if n in owner.graph}
 
@@ -56,7 +56,7 @@ def inside_of(owner: Node) -> dict[str, Tensor]:
 def check_weights(owner: Node, op: Layer, types: Sequence[TensorType], attrs: Any) -> None:
     """Raise ShapeError unless the owner has all variables that a layer needs for these inputs.
 
-    The parts of a block check theirs.
+    The parts of a block check their own variables.
     """
     if isinstance(op, Block):
         return
@@ -83,7 +83,7 @@ def _type_text(type_: TensorType) -> str:
 
 @register
 class Shared(Composed):
-    """A layer with the variables of another one."""
+    """A layer that uses the variables of another layer."""
 
     id = "layers/shared"
     category = "Internal"
@@ -145,7 +145,7 @@ class SharedLayer(Composed):
         return self.layer.infer(*types[1:], **attrs)
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
-        """Raise GraphError unless the first input is an output of such a layer."""
+        """Raise GraphError unless the first input is an output of a layer of this kind."""
         owner = owner_of(inputs[0])
         if owner.op is not self.layer:
             raise GraphError(
@@ -162,7 +162,9 @@ class SharedLayer(Composed):
 def compose_shared(
     op: Layer, inputs: Sequence[Tensor], attrs: Mapping[str, Any]
 ) -> Tensor | Sequence[Tensor]:
-    """Apply a layer to all inputs but the first, with the variables of the first input's layer."""
+    """Return the output of a layer for all inputs except the first, a layer whose variables it
+    uses.
+    """
     owner = owner_of(inputs[0])
     check_weights(owner, op, [t.type for t in inputs[1:]], attrs)
     with sharing(owner, inside_of(owner)):

@@ -18,7 +18,7 @@ from nodeflow.ops.linalg.matrices import MATRIX, MatrixOp, check_matrix, regular
 
 
 def scaled(g: Tensor, x: Tensor) -> Tensor:
-    """Return the transposed inverse of each matrix, multiplied by one number per matrix."""
+    """Return the transposed inverse of each matrix, multiplied by a number per matrix."""
     return F.expand_dims(g, axis=(-2, -1)) * transposed(F.inverse(x))
 
 
@@ -62,7 +62,7 @@ class Det(MatrixOp):
 
 @register
 class SLogDet(MatrixOp):
-    """The logarithm of a determinant."""
+    """The sign of a determinant and the logarithm of its absolute value."""
 
     id = "slogdet"
     everyday = False

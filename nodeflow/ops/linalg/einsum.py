@@ -20,7 +20,9 @@ from nodeflow.ops.samples import values
 
 
 def spelled_out(equation: str, ranks: Sequence[int]) -> str:
-    """Replace each ellipsis by letters, one per axis. Ellipses are aligned at their last axes."""
+    """Return an equation with letters in place of each ellipsis; ellipses align at their last
+    axes.
+    """
     left, arrow, out = equation.replace(" ", "").partition("->")
     parts = left.split(",")
     free = [c for c in ascii_letters if c not in equation]
@@ -129,7 +131,9 @@ class Einsum(Op):
         return [self._gradient(node, grads[0], place) for place in range(len(node.inputs))]
 
     def _gradient(self, node: Node, g: Tensor, place: int) -> Tensor:
-        """Multiply g by the other inputs. Axes that only this input has are repeated."""
+        """Return the product of g and the other inputs; axes that only this input has are
+        repeated.
+        """
         inputs, out = parse(node.attrs["equation"], [len(t.shape) for t in node.inputs])
         x = node.inputs[place]
         factors = [g, *(t for i, t in enumerate(node.inputs) if i != place)]
@@ -179,6 +183,6 @@ def _unused(used: Sequence[str]) -> str:
 
 
 def _diagonal(x: Tensor, first: int, second: int) -> Tensor:
-    """Return 1 where the positions along two axes of x are equal, else 0."""
+    """Return a tensor that is 1 where the positions along two axes of x are equal, else 0."""
     rows = F.expand_dims(F.positions(x, axis=first), axis=1)
     return F.cast(F.equal(rows, F.positions(x, axis=second)), dtype=x.dtype)

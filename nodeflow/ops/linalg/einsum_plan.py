@@ -29,7 +29,7 @@ class Diagonal:
 
 @dataclass(frozen=True)
 class Sum:
-    """A sum over the letters that ``result`` lacks."""
+    """A step that sums over the letters missing in ``result``."""
 
     operand: int
     letters: str
@@ -38,7 +38,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class Pair:
-    """The product of two operands, summed over the contracted letters.
+    """A step that multiplies two operands and sums over the contracted letters.
 
     ``batch`` holds the letters of both operands, ``left`` and ``right`` the letters of one only.
     """
@@ -105,7 +105,7 @@ def _pair(alive: Mapping[int, str], i: int, j: int, out: str) -> Pair:
 
 
 def contract(arrays: Sequence[np.ndarray], inputs: Sequence[str], out: str) -> np.ndarray:
-    """Compute the result in numpy. Sums of float32 accumulate in float64."""
+    """Return the result, computed in numpy. Sums of float32 accumulate in float64."""
     sizes = {c: d for s, a in zip(inputs, arrays) for c, d in zip(s, a.shape)}
     operands = list(arrays)
     letters = inputs[0]
@@ -156,7 +156,9 @@ class Lowered:
         return lowering.Composite(names, self.parts, ("out",))
 
     def _type(self, *groups: str) -> TensorType:
-        """Return the type with one axis per letter of one group, or with one axis per group."""
+        """Return a type with one axis per letter, if there is one group, or else one axis per
+        group.
+        """
         if len(groups) == 1:
             return TensorType(self.dtype, tuple(self.sizes[c] for c in groups[0]))
         return TensorType(self.dtype, tuple(prod(self.sizes[c] for c in g) for g in groups))
@@ -205,7 +207,7 @@ class Lowered:
         return self._part(lowering.Alias(), (product,), self._type(step.result))
 
     def _multiply(self, step: Pair) -> str:
-        """Multiply elements, then sum."""
+        """Add the product of elements, then the sum."""
         shapes = (
             (step.batch, step.left, "", step.contracted),
             (step.batch, "", step.right, step.contracted),

@@ -27,7 +27,7 @@ from nodeflow.ops.linalg.matrices import (
 
 
 def zeros_where_none(grads: Sequence[Tensor | None], node: Node) -> list[Tensor]:
-    """Return the gradient of each output, zeros for outputs that the result does not depend on."""
+    """Return the gradient of each output, with zeros in place of None."""
     pairs = zip(grads, node.outputs, strict=True)
     return [F.zeros_like(out) if g is None else g for g, out in pairs]
 
@@ -78,7 +78,7 @@ class Cholesky(MatrixOp):
 
 @register
 class QR(MatrixOp):
-    """An orthogonal and a triangular factor."""
+    """The QR factorization: an orthogonal and a triangular factor."""
 
     id = "qr"
     everyday = False
@@ -126,7 +126,7 @@ class QR(MatrixOp):
 
 @register
 class SVD(MatrixOp):
-    """Singular values and vectors."""
+    """The singular value decomposition: singular values and vectors."""
 
     id = "svd"
     everyday = False

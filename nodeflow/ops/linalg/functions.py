@@ -26,7 +26,7 @@ def each_matrix(x: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> 
 
 
 class MatrixFunction(MatrixOp):
-    """The base of functions f of a square matrix.
+    """The base class of functions f of a square matrix.
 
     The gradient is the upper right block of f([[x^T, g], [0, x^T]]): Mathias, 1996.
     """
@@ -40,7 +40,7 @@ class MatrixFunction(MatrixOp):
         return types[0]
 
     def function(self, x: np.ndarray) -> Any:
-        """Return f of one matrix."""
+        """Return f(x) for one matrix x."""
         raise NotImplementedError(self.id)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Shared by the ops of linear algebra: checks, LAPACK's errors, and sample matrices."""
+"""Shared parts of the linear algebra ops: checks, LAPACK's errors, and sample matrices."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MATRIX = Port("x", "Matrix, or batch of matrices.", FLOATS, "T")
 
 
 class MatrixOp(Op):
-    """The base of matrix ops on floats. Both tiers run the reference, which uses LAPACK."""
+    """The base class of matrix ops on floats. Both tiers run the reference, which uses LAPACK."""
 
     category = "Matrix"
     differentiable = True
@@ -49,7 +49,7 @@ def by_lapack(op: str, function: Callable[..., Any], *arrays: np.ndarray) -> Any
 
 
 def transposed(x: Tensor) -> Tensor:
-    """Swap the last two axes."""
+    """Return a tensor with its last two axes swapped."""
     return F.swap_axes(x)
 
 
@@ -64,7 +64,7 @@ def symmetric_part(x: np.ndarray) -> np.ndarray:
 
 
 def regular(shape: tuple[int, ...], dtype: str = "float64", start: int = 1) -> np.ndarray:
-    """Return matrices far from singular: a dominant diagonal whose elements differ."""
+    """Return sample matrices far from singular, with a dominant diagonal of different elements."""
     found = values(shape, dtype, -0.5, 0.5, start)
     size = min(shape[-2:])
     at = np.arange(size)
@@ -73,5 +73,5 @@ def regular(shape: tuple[int, ...], dtype: str = "float64", start: int = 1) -> n
 
 
 def positive(shape: tuple[int, ...], dtype: str = "float64") -> np.ndarray:
-    """Return symmetric matrices with positive eigenvalues."""
+    """Return symmetric sample matrices with positive eigenvalues."""
     return symmetric_part(regular(shape, dtype))

@@ -28,7 +28,7 @@ RIGHT = Port("rhs", "Right-hand sides, one per column.", FLOATS, "T")
 
 
 class System(MatrixOp):
-    """The base of linear systems: x times the result is rhs."""
+    """The base class of linear systems: ops that return z with x z = rhs."""
 
     inputs = (MATRIX, RIGHT)
 
@@ -66,7 +66,7 @@ class System(MatrixOp):
 
 @register
 class Solve(System):
-    """A system of linear equations."""
+    """The solution of a system of linear equations."""
 
     id = "solve"
     keywords = ("matrix_solve", "linear system", "equations", "lapack")
@@ -95,7 +95,7 @@ class Solve(System):
 
 @register
 class TriangularSolve(System):
-    """A system with a triangular matrix."""
+    """The solution of a system with a triangular matrix."""
 
     id = "triangular_solve"
     everyday = False

@@ -17,7 +17,7 @@ POSITIVE = {"x": (0.5, 3.0)}
 
 
 def _refuse(bad: np.ndarray, x: np.ndarray, y: np.ndarray, message: str, hint: str) -> None:
-    """Raise RunError if a bad element of y takes part in the broadcast operation."""
+    """Raise RunError if any bad element of y takes part in a broadcast operation."""
     if np.any(np.logical_and(bad, np.ones(np.broadcast_shapes(x.shape, y.shape), bool))):
         raise RunError(message, port="y", hint=hint)
 
@@ -51,12 +51,12 @@ def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def larger(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return numpy's maximum, but always the first of equal elements: numpy returns either zero."""
+    """Return numpy's maximum, but the first of two equal elements; numpy may return either zero."""
     return np.where((x >= y) | (x != x), x, y)
 
 
 def smaller(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return numpy's minimum, but always the first of equal elements."""
+    """Return numpy's minimum, but the first of two equal elements; numpy may return either zero."""
     return np.where((x <= y) | (x != x), x, y)
 
 
@@ -78,7 +78,7 @@ def _erfc(x: np.ndarray) -> np.ndarray:
 
 
 class Magnitude(Elementwise):
-    """An elementwise op whose result has the dtype of the parts, if its input is complex."""
+    """An elementwise op whose result is real if its input is complex."""
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         out = super().infer(*types, **attrs)

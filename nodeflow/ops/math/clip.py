@@ -41,7 +41,7 @@ def _gradient(g: Tensor, x: Tensor, out: Tensor, **bounds: Any) -> tuple[Tensor]
 
 
 class ClipByValue(Elementwise):
-    """An elementwise op with bounds that its dtype must hold exactly."""
+    """An elementwise op that clips to a range; its dtype must hold both bounds exactly."""
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         low, high = attrs["min"], attrs["max"]
@@ -96,7 +96,7 @@ CLIP_BY_VALUE = REGISTRY.register(
 
 
 class ClipForEdits(Composed):
-    """The same op, to the bit, with bounds that can change during a training."""
+    """Clipping with bit-identical results, whose bounds can change during a training."""
 
     id = CLIP_BY_VALUE.id
     doc, category, keywords = CLIP_BY_VALUE.doc, CLIP_BY_VALUE.category, KEYWORDS

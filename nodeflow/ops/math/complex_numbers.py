@@ -1,4 +1,4 @@
-"""Complex numbers: built from two parts, split into parts; bits read as another dtype.
+"""Complex numbers: made from two parts, and split into parts; bits read as another dtype.
 
 Arithmetic uses the ordinary ops (``add``, ``multiply``). numpy computes them in both tiers. Complex
 numbers have no gradients: a gradient sweep that meets one raises an error.
@@ -72,7 +72,7 @@ class Complex(Op):
 
 
 class OfParts(Op):
-    """The base of functions of the parts of a number. A real number has an imaginary part of 0."""
+    """The base class of functions of a number's parts. A real number has an imaginary part of 0."""
 
     category = CATEGORY
     everyday = False
@@ -118,7 +118,7 @@ class Imag(OfParts):
 
 @register
 class Angle(OfParts):
-    """The argument."""
+    """The angle of a complex number."""
 
     id = "angle"
     keywords = ("complex", "phase", "argument", "arg", "polar")
@@ -131,7 +131,7 @@ class Angle(OfParts):
 
 @register
 class Conj(Op):
-    """The conjugate."""
+    """The complex conjugate."""
 
     id = "conj"
     category = CATEGORY

@@ -23,9 +23,9 @@ LONG = 64
 
 
 def in_eights(dtype: str, shape: Sequence[int], axis: int) -> bool:
-    """Return whether `sums_in_eights` computes the running sums.
+    """Return whether `sums_in_eights` is to compute the running sums.
 
-    It does for long rows of float32. Without it, each sum would wait for the previous one.
+    It is, for long rows of float32. Otherwise each sum would wait for the previous one.
     """
     after = shape[axis % len(shape) + 1 :]
     return dtype == "float32" and shape[axis] >= LONG and all(d == 1 for d in after)
@@ -34,8 +34,8 @@ def in_eights(dtype: str, shape: Sequence[int], axis: int) -> bool:
 def sums_in_eights(x: np.ndarray, axis: int) -> np.ndarray:
     """Return running sums along ``axis`` in float64, eight elements at a time.
 
-    Each sum is the total of the previous eights plus a running sum within its eight. Three steps
-    make the latter: they add the values 1, 2 and 4 places before.
+    Each sum is the total of the previous groups of eight plus a running sum within its group. The
+    latter takes three steps, which add the values 1, 2 and 4 places before.
     """
     rows = np.moveaxis(x, axis, -1)
     *lead, n = rows.shape

@@ -17,7 +17,7 @@ from nodeflow.ops.samples import special, values
 
 
 class ComposedReduction(Composed):
-    """The base of reductions composed of other ops."""
+    """The base class of reductions composed of other ops."""
 
     category = "Reduction"
     attrs = Reduction.attrs
@@ -72,7 +72,7 @@ class ReduceAll(ComposedReduction):
 
 @register
 class ReduceLogSumExp(ComposedReduction):
-    """The smooth maximum."""
+    """The logarithm of the sum of exponentials, a smooth maximum."""
 
     id = "reduce_logsumexp"
     keywords = ("smooth maximum", "logarithm", "partition function", "stable")

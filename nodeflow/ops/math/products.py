@@ -1,4 +1,4 @@
-"""Products of all elements but one, which the gradient of a product needs."""
+"""Products of all elements except one, which the gradient of a product needs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def products_of_others(x: np.ndarray) -> np.ndarray:
 
 
 def products_so_far(x: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each element, the product of those before it and its change along a direction."""
+    """Return, for each element, the product of the elements before it, and its change along a
+    direction.
+    """
     products, changes = np.ones_like(x), np.zeros_like(x)
     for k in range(x.shape[-1] - 1):
         changes[..., k + 1] = changes[..., k] * x[..., k] + products[..., k] * direction[..., k]
@@ -37,7 +39,9 @@ def products_so_far(x: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, n
 
 
 def as_rows(x: np.ndarray, axis: Any) -> tuple[np.ndarray, Any]:
-    """Return ``x`` with the axes flattened into one last axis, and a function that undoes it."""
+    """Return ``x`` with the axes flattened into one last axis, and a function that reverses
+    this.
+    """
     axes = normalize_axes(axis, x.ndim)
     kept = [i for i in range(x.ndim) if i not in axes]
     order = [*kept, *axes]
@@ -50,7 +54,7 @@ def as_rows(x: np.ndarray, axis: Any) -> tuple[np.ndarray, Any]:
 
 @register
 class ProductOfOthers(Internal):
-    """The gradient of a product."""
+    """The product of all other elements, for each element; it gives the gradient of a product."""
 
     id = "product_of_others"
     doc = (
@@ -91,7 +95,7 @@ class ProductOfOthers(Internal):
 
 @register
 class ProductOfOthersAlong(Internal):
-    """The change of the products of others when x moves along a direction."""
+    """The change of `ProductOfOthers` when x moves along a direction."""
 
     id = "product_of_others_along"
     doc = (

@@ -36,14 +36,14 @@ def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
 
 
 def total(x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
-    """Return numpy's sum, except that only elements of -0 sum to -0, as in IEEE 754."""
+    """Return numpy's sum, but -0 if all elements are -0, as in IEEE 754."""
     start = -0.0 if x.size and x.dtype.kind == "f" else 0
     wide = accumulator(x.dtype.name)
     return np.sum(x, axis=axes, keepdims=keepdims, dtype=wide, initial=start)
 
 
 class Reduction(Op):
-    """The base of functions of all elements along some axes."""
+    """The base class of functions of all elements along some axes."""
 
     category = "Reduction"
     differentiable = True
@@ -71,7 +71,7 @@ class Reduction(Op):
             return np.asarray(result).astype(x.dtype, copy=axes == ())
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
-        """Reduce in numpy, in any dtype."""
+        """Return the reduction of an array, computed in numpy, in any dtype."""
         raise NotImplementedError
 
     def samples(self) -> Iterator[Sample]:
@@ -91,7 +91,9 @@ class Reduction(Op):
 
 
 def restore_axes(tensor: Tensor, node: Node) -> Tensor:
-    """Put the axes that a reduction without ``keepdims`` removed back, with size 1."""
+    """Return a reduced tensor with the reduced axes put back, with size 1, unless they were
+    kept.
+    """
     axis, x = node.attrs["axis"], node.inputs[0].type
     if node.attrs["keepdims"] or (axis is None and not x.has_rank):  # a scalar broadcasts
         return tensor
@@ -111,7 +113,7 @@ def element_count(x: Tensor, axis: Any) -> Tensor | float:
 
 
 class Counting(Reduction):
-    """The base of sum and mean: bools count as 0 and 1 of the dtype ``counts_in``."""
+    """The base class of sum and mean: bools count as 0 and 1 of the dtype ``counts_in``."""
 
     counts_in = ""
 
@@ -182,7 +184,7 @@ class ReduceMean(Counting):
 
 
 class Extreme(Reduction):
-    """The base of maximum and minimum: equal extremes share the gradient equally."""
+    """The base class of maximum and minimum; equal extremes share the gradient equally."""
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x = node.inputs[0]
@@ -265,7 +267,7 @@ class ReduceProd(Reduction):
 
 
 class ArgExtreme(Op):
-    """The base of ops that return the index of an extreme along one axis."""
+    """The base class of ops that return the index of an extreme along one axis."""
 
     category = "Reduction"
     inputs = (Port("x", dtypes=NUMBERS),)
@@ -302,7 +304,7 @@ class ArgExtreme(Op):
         return np.asarray(self.search(x, axis=attrs["axis"], keepdims=attrs["keepdims"]), np.int64)
 
     def search(self, x: np.ndarray, **options: Any) -> Any:
-        """Search with numpy."""
+        """Return the index of the extreme, found by numpy."""
         raise NotImplementedError
 
     def samples(self) -> Iterator[Sample]:

@@ -28,7 +28,7 @@ def positions_along(x: Tensor, axis: int) -> Tensor:
 
 
 class Running(Op):
-    """The base of ops that combine each element with all elements before it."""
+    """The base class of ops that combine each element with all elements before it."""
 
     category = "Math"
     differentiable = True
@@ -106,7 +106,9 @@ class CumProd(Running):
 
 
 class RunningExtreme(Running):
-    """The base of running extremes. The gradient goes to the last element that was the extreme."""
+    """The base class of running extremes. The gradient goes to the last element that was the
+    extreme.
+    """
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x, out, reverse = node.inputs[0], node.outputs[0], node.attrs["reverse"]
@@ -170,7 +172,9 @@ class LogCumSumExp(Running):
         level = F.where(F.is_finite(out), out, 0)
 
         def part(size: Tensor) -> Tensor:
-            """Sum the incoming gradients of one sign; log of an empty sum is -infinity."""
+            """Return the sum of the incoming gradients of one sign; the log of an empty sum is
+            -infinity.
+            """
             flows = F.logical_and(size > 0, F.is_finite(out))
             logs = F.where(flows, F.log(F.where(flows, size, 1)) - level, float("-inf"))
             total = F.logcumsumexp(logs, **attrs)

@@ -198,7 +198,7 @@ def _over(out: Tensor, x: Tensor) -> Tensor:
 
 
 def poisson_quantile(lam: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return the smallest count k with a probability of at least x of a count up to k."""
+    """Return the smallest count whose cumulative probability is at least x."""
     from scipy.special import pdtr, pdtrik
 
     found = np.maximum(np.nan_to_num(np.ceil(pdtrik(x, lam))), 0)

@@ -1,4 +1,4 @@
-"""Conversion of the arguments of TensorFlow 1's functions to attributes."""
+"""Conversion of arguments of TensorFlow 1's functions to attributes of nodeflow's ops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ R = TypeVar("R")
 
 
 def spelled(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function also accept its arguments under the names that nodeflow's ops use."""
+    """Return a function that also accepts the names of nodeflow's ops for its arguments; a
+    decorator.
+    """
     known = inspect.signature(function).parameters
 
     @functools.wraps(function)
@@ -34,7 +36,7 @@ def spelled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _own_name(name: str, known: Iterable[str], taken: Collection[str]) -> str:
-    """Return a function's own name of an argument that has another name elsewhere."""
+    """Return the name that a function has for an argument given by another library's name."""
     if name in known:
         return name
     same = {name, *SPELLINGS.get(name, ())}
@@ -79,7 +81,7 @@ def spatial(
         given: one number, ``axes`` numbers, or one for each axis of the tensor.
 
     Raises:
-        AttributeProblem: the number of sizes is wrong, or a size of rows or channels is not 1.
+        AttributeProblem: the number of sizes is wrong, or a size for rows or channels is not 1.
     """
     if given is None:
         return (default,) * axes
@@ -127,7 +129,7 @@ def layout(data_format: str | None, axes: int = 2) -> str:
 
 
 def padding_name(padding: Any) -> Any:
-    """Return the attribute ``padding``: ``SAME`` becomes ``same``, lists do not change."""
+    """Return the attribute ``padding``: ``same`` for ``SAME``; lists stay unchanged."""
     return padding.lower() if isinstance(padding, str) else padding
 
 

@@ -51,10 +51,10 @@ newaxis = None
 
 
 def known(value: Any) -> Any:
-    """Return the numbers of a constant, or sizes that are known when the graph is built.
+    """Return the numbers of a constant, or of sizes that are known while the graph is built.
 
     Raises:
-        GraphError: only a run knows them.
+        GraphError: only a run knows the numbers.
     """
     if not isinstance(value, Tensor):
         return value
@@ -79,7 +79,7 @@ def zeros_like(
 
     Args:
         dtype: dtype of the zeros; None: the dtype of the tensor.
-        optimize: accepted for TensorFlow 1; it changes nothing here.
+        optimize: accepted for TensorFlow 1; has no effect.
     """
     return _like(F.zeros_like, tensor, dtype, name)
 
@@ -113,7 +113,7 @@ def shape_n(input: Sequence[Any], out_type: Any = "int32", name: str | None = No
 
 
 def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
-    """Return x after checking its shape: now as far as it is known, and in each run.
+    """Return x after checking its shape: known sizes at once, the others in each run.
 
     Args:
         shape: sizes, None for any size; None alone fits every shape.
@@ -426,7 +426,7 @@ def reverse_sequence(
 
 
 def _only(axis: int, rank: int) -> list[int]:
-    """Return a shape in which only one axis has a size other than 1."""
+    """Return a shape that is 1 along all axes except one, whose size is -1."""
     return [-1 if a == axis else 1 for a in range(rank)]
 
 

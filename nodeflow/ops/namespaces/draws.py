@@ -103,7 +103,9 @@ def random_poisson(
 
 
 def _even(shape: Any, like: Tensor, seed: int | None) -> Tensor:
-    """Draw uniform numbers between 0 and 1, excluded: ``shape`` of them per element of ``like``."""
+    """Return uniform numbers strictly between 0 and 1: ``shape`` of them per element of
+    ``like``.
+    """
     sizes = F.graph_of([shape, like]).as_tensor(
         np.asarray(shape, "int32") if not isinstance(shape, Tensor) else shape
     )
@@ -120,7 +122,7 @@ def _is_number(value: Any) -> bool:
 def get_seed(op_seed: int | None) -> tuple[int | None, int | None]:
     """Return the seed of the default graph and the seed of an op, as TensorFlow 1 pairs them.
 
-    Without either the pair is (None, None). A missing one is replaced by TensorFlow's default:
+    If neither has a seed, the pair is (None, None). If one is missing, it is TensorFlow's default:
     87654321 for the graph, 0 for the op.
     """
     seed = get_default_graph().seed

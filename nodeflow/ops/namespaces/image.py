@@ -162,7 +162,7 @@ def rotate(
 
 
 def _floats(value: Any, x: Tensor) -> Tensor:
-    """Convert numbers to a float tensor for pictures."""
+    """Return numbers as a float tensor, to be combined with pictures."""
     kind = x.dtype if x.type.is_float else "float32"
     return value if isinstance(value, Tensor) else tensor(np.asarray(value, kind), x)
 

@@ -51,7 +51,7 @@ def pair(name: str, size: Any) -> tuple[int, int]:
 def _resized(
     images: Any, size: Any, method: str, align_corners: bool, name: str, *, halves: bool = False
 ) -> Tensor:
-    """Resize pictures. Integers become float32, except with the nearest method."""
+    """Return resized pictures. Integers become float32, except with the nearest method."""
     x, new = tensor(images), pair("size", size)
     if len(x.shape) not in (3, 4):
         raise ShapeError(

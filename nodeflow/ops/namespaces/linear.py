@@ -40,7 +40,8 @@ __all__ = [
 
 @spelled
 def diag(diagonal: Any, name: str | None = None, *, offset: int | None = None) -> Tensor:
-    """Return the diagonal tensor of a tensor: a matrix for a vector, rank 2 r for rank r.
+    """Return the diagonal tensor of a tensor: a matrix for a vector; for rank r, a tensor of rank 2
+    r.
 
     Args:
         offset: number of the diagonal of a matrix; vectors are then along the last axis, as in

@@ -72,7 +72,7 @@ class Reduction:
 
     @classmethod
     def validate(cls, key: str) -> None:
-        """Refuse an unknown reduction.
+        """Raise an error for an unknown reduction.
 
         Raises:
             AttributeProblem: there is no such reduction.
@@ -222,7 +222,7 @@ def _checked_weights(weights: Any, each: Tensor) -> Tensor:
 
 
 def _of_rank(factor: Tensor, each: Tensor) -> Tensor:
-    """Return weights checked in a run: they must be a scalar or have the rank of the losses."""
+    """Return weights that a run checks: they must be scalar or have the rank of the losses."""
     rank = F.rank(factor)
     fits = F.logical_or(F.equal(rank, 0), F.equal(rank, F.rank(each)))
     text = "weights of shape {} do not fit losses of {}"
@@ -236,7 +236,7 @@ def _present(factor: Tensor) -> Tensor:
 
 
 def _safe_divide(total: Tensor, count: Tensor) -> Tensor:
-    """Return total / count, and 0 where the count is not positive."""
+    """Return total / count; 0 where the count is not positive."""
     some = F.greater(count, F.zeros_like(count))
     ratio = total / F.where(some, count, F.ones_like(count))
     return F.where(some, ratio, F.zeros_like(ratio), name="value")
@@ -478,10 +478,10 @@ def _without_last(x: Tensor, logits: Tensor) -> Tensor:
 
 
 def _pair(function: str, labels: Any, predictions: Any) -> tuple[Tensor, Tensor]:
-    """Return both as floats of one dtype and one shape.
+    """Return labels and predictions as floats of one dtype and one shape.
 
     Raises:
-        GraphError: one is missing.
+        GraphError: one of them is missing.
         ShapeError: their shapes differ.
     """
     if labels is None or predictions is None:

@@ -47,7 +47,7 @@ __all__ = [
 
 
 def pair(x: Any, y: Any) -> tuple[Tensor, Tensor]:
-    """Return both as tensors. A number takes the dtype of the tensor beside it."""
+    """Return both values as tensors. A number takes the dtype of the other tensor."""
     first = of(x, y)
     return first, of(y, first)
 
@@ -351,7 +351,9 @@ def bincount(
 
 
 def _counted(arr: Tensor, given: list[Tensor], least: int | None, most: int | None) -> Tensor:
-    """Add up ones or weights at their numbers; only a run knows the size of the result."""
+    """Return the sums of ones or weights at each number; only a run knows the size of the
+    result.
+    """
     numbers = F.cast(F.reshape(arr, shape=[-1]), dtype="int64")
     largest = F.reduce_max(F.concat([F.cast([least or 0], dtype="int64"), numbers + 1], axis=0))
     length = largest if most is None else F.minimum(largest, most)

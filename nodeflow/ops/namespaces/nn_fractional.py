@@ -64,7 +64,9 @@ def fractional_avg_pool(
     seed2: int = 0,
     name: str | None = None,
 ) -> FractionalPool:
-    """Take the mean of each window; otherwise as `fractional_max_pool`."""
+    """Take the mean of each window; arguments and result are the same as for
+    `fractional_max_pool`.
+    """
     seeds = (seed, seed2, deterministic)
     return _pooled("avg", value, pooling_ratio, pseudo_random, overlapping, seeds, name)
 
@@ -104,7 +106,9 @@ def _pooled(
 def _along(
     kind: str, x: Tensor, begins: Tensor, axis: int, size: int, share: float, overlapping: bool
 ) -> Tensor:
-    """Pool along one axis. Windows repeat their last element up to a common length."""
+    """Return the values pooled along one axis. Windows repeat their last element up to a common
+    length.
+    """
     longest = size // math.floor(size / share) + 2 + overlapping
     ends = F.minimum(begins[1:] - (0 if overlapping else 1), size - 1)
     last = F.expand_dims(ends, axis=1)

@@ -1,4 +1,4 @@
-"""Functions of `tf.nn` that few programs use: moments in parts, samplers, old names."""
+"""Rarely used functions of `tf.nn`: moments in parts, samplers, old names."""
 
 from __future__ import annotations
 
@@ -103,14 +103,15 @@ def batch_norm_with_global_normalization(
     mean: Any = None,
     variance: Any = None,
 ) -> Tensor:
-    """Return (t - m) / sqrt(v + variance_epsilon) * gamma + beta: an old `batch_normalization`.
+    """Return (t - m) / sqrt(v + variance_epsilon) * gamma + beta; an old form of
+    `batch_normalization`.
 
     Args:
         scale_after_normalization: whether to use gamma.
         input, mean, variance: newer names of t, m and v.
 
     Raises:
-        GraphError: one of the first six is missing.
+        GraphError: one of the first six arguments is missing.
     """
     t, m, v = (b if a is None else a for a, b in ((t, input), (m, mean), (v, variance)))
     if any(a is None for a in (t, m, v, beta, gamma, variance_epsilon)):

@@ -41,7 +41,7 @@ OF_OP = ("sum", "max", "min")
 
 
 def _combined(kind: str, x: Tensor, ids: Tensor, count: Any) -> Tensor:
-    """Combine the slices of each segment.
+    """Return the combination of the slices of each segment.
 
     Args:
         count: a number, or a scalar tensor; larger segment numbers are an error when run.
@@ -58,7 +58,9 @@ def _combined(kind: str, x: Tensor, ids: Tensor, count: Any) -> Tensor:
 
 
 def _divided(kind: str, x: Tensor, ids: Tensor, count: Any) -> Tensor:
-    """Divide sums by the number of slices, or by its root."""
+    """Return the sum of each segment, divided by its number of slices or the root of that
+    number.
+    """
     total = _combined("sum", x, ids, count)
     number = F.maximum(_combined("sum", F.cast(F.ones_like(ids), dtype=x.dtype), ids, count), 1)
     rest = len(x.shape) - len(ids.shape)
@@ -67,10 +69,10 @@ def _divided(kind: str, x: Tensor, ids: Tensor, count: Any) -> Tensor:
 
 
 def _given(data: Any, segment_ids: Any) -> tuple[Tensor, Tensor]:
-    """Return both as tensors.
+    """Return data and segment numbers as tensors.
 
     Raises:
-        ShapeError: the segments are not the first sizes of the data.
+        ShapeError: the shape of the segment numbers is not the beginning of the data's shape.
     """
     x, ids = tensor(data), tensor(segment_ids)
     if not compatible(ids.shape, x.shape[: len(ids.shape)]):
@@ -168,7 +170,7 @@ def _gathered(kind: str, what: str) -> Callable[..., Tensor]:
 def _described(
     function: Callable[..., Tensor], name: str, what: str, rest: str, arguments: tuple[str, ...]
 ) -> Callable[..., Tensor]:
-    """Return the function with its name and documentation."""
+    """Return a function, with a name and documentation set."""
     function.__name__ = function.__qualname__ = name
     listed = "\n".join(f"    {line}" for line in arguments)
     function.__doc__ = (

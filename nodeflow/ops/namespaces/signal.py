@@ -278,7 +278,7 @@ def mfccs_from_log_mel_spectrograms(log_mel_spectrograms: Any, name: str | None 
 
 
 def _sizes(fft_length: Any) -> Any:
-    """Return a list of sizes, also for an array."""
+    """Return sizes as a list, also if they are given as an array."""
     return fft_length if fft_length is None else [int(n) for n in np.ravel(fft_length)]
 
 

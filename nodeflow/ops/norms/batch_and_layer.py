@@ -28,7 +28,7 @@ from nodeflow.ops.training_mode import TRAINING, check_flag, training_flag
 
 
 def moments(x: Tensor, axes: Any) -> tuple[Tensor, Tensor]:
-    """Return mean and variance (divided by the count) along axes, which are kept."""
+    """Return mean and variance (divided by the count) along axes, which stay with size 1."""
     mean = F.reduce_mean(x, axis=axes, keepdims=True)
     return mean, F.reduce_mean(F.square(x - mean), axis=axes, keepdims=True)
 

@@ -1,7 +1,7 @@
 """Scaling with known statistics: to mean 0 and deviation 1, or back to the original units.
 
-The statistics are attributes, so they stay in the file. A raw row then gives the same answer in the
-window, on the command line and after export.
+The statistics are attributes, so they stay in the file. A raw row then gives the same prediction in
+the window, on the command line and after export.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nodeflow.ops.samples import values
 
 
 class MissingStatistics(UserWarning):
-    """A normalize node has neither mean nor deviation."""
+    """The error that a normalize node has neither mean nor deviation."""
 
 
 @register

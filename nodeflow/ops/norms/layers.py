@@ -38,7 +38,7 @@ def check_channels(port: str, vector: TensorType, x: TensorType, axis: int) -> N
 
 
 def by_channel(vector: Tensor, x: Tensor, axis: int) -> Tensor:
-    """Reshape a vector of channels to broadcast to x. Return other shapes unchanged."""
+    """Return a vector of channels, reshaped to broadcast to x; other shapes stay unchanged."""
     after = len(x.shape) - 1 - normalize_axis(axis, len(x.shape))
     if len(vector.shape) != 1 or not after:
         return vector
@@ -53,7 +53,7 @@ def scaled(x: Tensor, like: Tensor, rest: tuple[Tensor, ...], axis: int) -> Tens
 
 
 class Channels(Composed):
-    """The base of normalizations with one scale and offset per channel."""
+    """The base class of normalizations with one scale and offset per channel."""
 
     category = "Neural network"
     inputs = (Port("x", "Input.", FLOATS, "T"), SCALE, OFFSET)
@@ -116,7 +116,7 @@ class GroupNormalization(Channels):
         size = x.shape[axis] or 0
 
         def mean(of: Tensor) -> Tensor:
-            """Average over each row and group, in a shape that broadcasts to x."""
+            """Return the mean over each row and group, in a shape that broadcasts to x."""
             if groups == 1 or not size:
                 return F.reduce_mean(of, axis=tuple(range(1, rank)), keepdims=True)
             others = tuple(a for a in range(1, rank) if a != axis)

@@ -22,7 +22,7 @@ KEEPDIMS = Attr("keepdims", "bool", False, "Keep the axes with size 1.")
 
 
 def centred(x: Tensor, axis: Any) -> tuple[Tensor, Tensor]:
-    """Return the mean, with its axes kept, and x minus the mean."""
+    """Return the mean, with its axes kept as size 1, and x minus the mean."""
     mean = F.reduce_mean(x, axis=axis, keepdims=True)
     return mean, x - mean
 
@@ -63,7 +63,7 @@ class Moments(Composed):
 
 
 class Spread(ComposedReduction):
-    """The base of variance and standard deviation."""
+    """The base class of variance and standard deviation."""
 
     inputs = (Port("x", dtypes=FLOATS),)
     attrs = (

@@ -1,4 +1,4 @@
-"""Losses, which training minimizes, and metrics, which people read."""
+"""Losses, which training minimizes, and metrics, which measure the quality for people."""
 
 from nodeflow.ops.objectives import classes, cross_entropy, embeddings, losses, metrics, sampling
 

@@ -54,7 +54,7 @@ class SigmoidCrossEntropy(Composed):
 
 @register
 class NLLLoss(Composed):
-    """Loss from class numbers and log-probabilities."""
+    """The negative log-likelihood, from class numbers and log-probabilities."""
 
     id = "nll_loss"
     category = "Loss"

@@ -1,4 +1,4 @@
-"""Cross-entropy of logits, written so that large ones neither overflow nor lose digits; MSE."""
+"""Cross-entropy of logits, without overflow or lost digits for large ones; mean squared error."""
 
 from __future__ import annotations
 

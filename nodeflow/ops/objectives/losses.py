@@ -29,7 +29,9 @@ RESHAPE = "Insert a reshape, so that nothing is broadcast by accident."
 
 
 class Loss(Composed):
-    """The base of losses: one loss per element, or per row (``rows``), then reduced."""
+    """The base class of losses: one loss per element, or per row (``rows``), which are then
+    reduced.
+    """
 
     category = "Loss"
     inputs = (
@@ -130,7 +132,7 @@ class Huber(Loss):
 
 @register
 class Hinge(Loss):
-    """Zero beyond a margin."""
+    """The hinge loss, which is zero beyond a margin."""
 
     id = "hinge_loss"
     keywords = ("classification", "margin", "svm", "support vector")
@@ -235,7 +237,7 @@ class CategoricalCrossEntropy(Loss):
 
 @register
 class Focal(Loss):
-    """Cross-entropy with less weight on easy examples."""
+    """The focal loss: cross-entropy with less weight on easy examples."""
 
     id = "focal_loss"
     keywords = ("classification", "imbalance", "rare", "detection", "logits")
@@ -269,7 +271,7 @@ class Focal(Loss):
 
 
 class Penalty(Composed):
-    """The base of penalties on large weights."""
+    """The base class of penalties on large weights."""
 
     category = "Loss"
     inputs = (Port("values", "Weights, of any shapes.", FLOATS, "T", variadic=True),)
@@ -289,7 +291,7 @@ class Penalty(Composed):
         return total * attrs["strength"]
 
     def size(self, weights: Tensor) -> Tensor:
-        """Return the sum to penalize."""
+        """Return the sum that the penalty is proportional to."""
         raise NotImplementedError(self.id)
 
     def samples(self) -> Iterator[Sample]:

@@ -1,8 +1,8 @@
 """Metrics on a whole set that are not the mean of their values on its batches.
 
-The precision on a test set is not the mean of the precisions of its batches. Such an op declares
-the contribution of a batch, how contributions are merged, and the result of all of them. Evaluation
-in batches uses only these three.
+The precision on a test set is not the mean of the precisions of its batches. An op for such a
+metric declares the contribution of a batch, how contributions are merged, and the metric of all
+merged contributions. Evaluation in batches uses only these three methods.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ class Accumulating:
     """A mixin for ops whose value on a set is accumulated over batches."""
 
     def state(self, *arrays: np.ndarray, **attrs: Any) -> State:
-        """Return the contribution of a batch, from the op's inputs as ``reference`` takes them."""
+        """Return the contribution of a batch, from the op's inputs in the form that
+        ``reference`` takes.
+        """
         raise NotImplementedError
 
     def merge(self, states: Sequence[State]) -> State:
-        """Merge the contributions of one or more batches. By default counts add up."""
+        """Return the merged contributions of one or more batches; by default, their sum."""
         return tuple(np.sum(part, axis=0) for part in zip(*states, strict=True))
 
     def result(self, state: State, **attrs: Any) -> np.ndarray:
-        """Return the metric, in the op's output dtype."""
+        """Return the metric from merged contributions, in the op's output dtype."""
         raise NotImplementedError

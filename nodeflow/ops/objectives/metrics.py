@@ -42,7 +42,7 @@ ON_THE_BATCH = (
 
 
 def share(hits: Tensor) -> Tensor:
-    """Return the share of true elements."""
+    """Return the fraction of true elements."""
     return F.reduce_mean(F.cast(hits, dtype="float32"))
 
 
@@ -50,7 +50,7 @@ def share(hits: Tensor) -> Tensor:
 
 
 class ClassMetric(Composed):
-    """The base of metrics whose labels are class numbers or one-hot rows (largest at the class)."""
+    """The base class of metrics whose labels are class numbers or one-hot rows."""
 
     category = "Metric"
     differentiable = False
@@ -96,7 +96,7 @@ def class_numbers(labels: Tensor, predictions: Tensor) -> Tensor:
 
 @register
 class Accuracy(ClassMetric):
-    """The share of correct predictions."""
+    """The fraction of correct predictions."""
 
     id = "accuracy"
     keywords = ("metric", "classification", "correct", "argmax", "percent")
@@ -113,7 +113,7 @@ class Accuracy(ClassMetric):
 
 @register
 class TopKAccuracy(ClassMetric):
-    """The share of labels among the highest scores."""
+    """The fraction of rows whose label is among the highest scores."""
 
     id = "top_k_accuracy"
     keywords = ("metric", "classification", "top 5", "correct")
@@ -142,7 +142,10 @@ class TopKAccuracy(ClassMetric):
 
 
 class BinaryMetric(Composed):
-    """The base of binary metrics: labels != 0 and predictions above a threshold are positive."""
+    """The base class of binary metrics.
+
+    Labels other than 0, and predictions above a threshold, are positive.
+    """
 
     category = "Metric"
     differentiable = False
@@ -186,7 +189,7 @@ def ratio(part: Tensor, whole: Tensor) -> Tensor:
 
 @register
 class BinaryAccuracy(BinaryMetric):
-    """The share of correct yes-or-no predictions."""
+    """The fraction of correct yes-or-no predictions."""
 
     id = "binary_accuracy"
     keywords = ("metric", "classification", "correct", "threshold")
@@ -200,10 +203,14 @@ class BinaryAccuracy(BinaryMetric):
 
 
 class CountedMetric(Accumulating, BinaryMetric):
-    """The base of ratios of counts. Counts of batches add up to the counts of the whole set."""
+    """The base class of ratios of counts. Counts of batches add up to the counts of the whole
+    set.
+    """
 
     def parts(self, hits: Any, found: Any, wanted: Any) -> tuple[Any, Any]:
-        """Return part and whole, from the counts of true, predicted and actual positives."""
+        """Return numerator and denominator from the counts of true, predicted and actual
+        positives.
+        """
         raise NotImplementedError(self.id)
 
     def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
@@ -221,7 +228,7 @@ class CountedMetric(Accumulating, BinaryMetric):
 
 @register
 class Precision(CountedMetric):
-    """The share of predicted positives that are right."""
+    """The fraction of predicted positives that are right."""
 
     id = "precision"
     keywords = ("metric", "classification", "positive predictive value")
@@ -236,7 +243,7 @@ class Precision(CountedMetric):
 
 @register
 class Recall(CountedMetric):
-    """The share of positives that are found."""
+    """The fraction of positives that are found."""
 
     id = "recall"
     keywords = ("metric", "classification", "sensitivity", "hit rate")
@@ -251,7 +258,7 @@ class Recall(CountedMetric):
 
 @register
 class F1Score(CountedMetric):
-    """Precision and recall in one number."""
+    """The harmonic mean of precision and recall."""
 
     id = "f1_score"
     keywords = ("metric", "classification", "f measure", "harmonic mean")
@@ -266,7 +273,7 @@ class F1Score(CountedMetric):
 
 @register
 class AUC(Accumulating, Op):
-    """The ranking of positives above negatives."""
+    """The area under the ROC curve: the probability that a positive ranks above a negative."""
 
     id = "auc"
     category = "Metric"
@@ -420,7 +427,7 @@ class ConfusionMatrix(Accumulating, Op):
 
 @register
 class RSquared(Accumulating, Composed):
-    """The share of the labels' variance that predictions explain."""
+    """The fraction of the labels' variance that predictions explain."""
 
     id = "r_squared"
     category = "Metric"

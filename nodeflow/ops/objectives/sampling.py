@@ -41,7 +41,7 @@ def check_true(labels: TensorType, attrs: dict[str, Any], port: str) -> None:
 
 
 class CandidateSampler(Op):
-    """The base of samplers: randomly drawn classes and their expected counts."""
+    """The base class of samplers: randomly drawn classes and their expected counts."""
 
     category = "Random"
     random = True
@@ -75,7 +75,7 @@ class CandidateSampler(Op):
         raise NotImplementedError
 
     def choose(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
-        """Return classes from uniform numbers between 0 and 1."""
+        """Return the classes that correspond to uniform numbers between 0 and 1."""
         raise NotImplementedError
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> Sequence[np.ndarray]:
@@ -120,7 +120,7 @@ class CandidateSampler(Op):
 
 @register
 class LogUniformCandidateSampler(CandidateSampler):
-    """Small class numbers drawn more often, as frequent words."""
+    """A sampler that draws small class numbers more often, as for words sorted by frequency."""
 
     id = "log_uniform_candidate_sampler"
     keywords = ("zipf", "negative sampling", "word2vec", "nce", "frequency")
@@ -141,7 +141,7 @@ class LogUniformCandidateSampler(CandidateSampler):
 
 @register
 class UniformCandidateSampler(CandidateSampler):
-    """Classes drawn uniformly."""
+    """A sampler that draws all classes with equal probability."""
 
     id = "uniform_candidate_sampler"
     keywords = ("negative sampling", "nce", "even")
@@ -159,7 +159,7 @@ class UniformCandidateSampler(CandidateSampler):
 
 @register
 class FixedUnigramCandidateSampler(CandidateSampler):
-    """Classes drawn by given counts."""
+    """A sampler that draws classes by given counts."""
 
     id = "fixed_unigram_candidate_sampler"
     keywords = ("negative sampling", "word2vec", "nce", "frequency", "counts")
@@ -206,7 +206,7 @@ class FixedUnigramCandidateSampler(CandidateSampler):
 
 
 class SampledLoss(Composed):
-    """The base of losses from the scores of the targets and of a few drawn classes."""
+    """The base class of losses from the scores of the targets and of a few drawn classes."""
 
     category = "Loss"
     random = True
@@ -331,7 +331,7 @@ _DRAWN = (
 
 @register
 class NCELoss(SampledLoss):
-    """Noise contrastive estimation."""
+    """The loss of noise contrastive estimation."""
 
     id = "nce_loss"
     keywords = ("noise contrastive", "negative sampling", "word2vec", "skip gram", "embedding")

@@ -143,7 +143,7 @@ def _comparison(name: str, op: str, words: str) -> Callable[..., Node]:
 
 
 def _pair(graph: Graph, x: Any, y: Any) -> tuple[Tensor, Tensor]:
-    """Return both as tensors. A literal takes the other's dtype."""
+    """Return both values as tensors; a literal takes the other's dtype."""
     first = graph.as_tensor(x, y.dtype if isinstance(y, Tensor) else None)
     return first, graph.as_tensor(y, first.dtype)
 
@@ -176,7 +176,7 @@ def _checked(
     summarize: int | None,
     message: str | None,
 ) -> Node:
-    """Add the node of one check, named as its scope."""
+    """Add the node of one check, with the name of its scope."""
     if data is not None:
         shown, tensors = texts_and_tensors("data", data)
     text = f"{message}: {shown}" if message else shown

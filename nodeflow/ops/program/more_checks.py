@@ -27,7 +27,7 @@ __all__ = [
 
 
 def is_tensor(x: Any) -> bool:
-    """Return whether something is a tensor of a graph. Variables are."""
+    """Return whether an object is a tensor of a graph; variables are."""
     return isinstance(x, Tensor)
 
 
@@ -73,10 +73,10 @@ def add_check_numerics_ops() -> Node:
 
 
 def assert_proper_iterable(values: Any) -> None:
-    """Refuse anything that is no list of tensors: a tensor, a text, a number.
+    """Raise an error unless the values are a list of tensors; a tensor, text or number is none.
 
     Raises:
-        GraphError: it is no list of tensors.
+        GraphError: the values are no list of tensors.
     """
     if isinstance(values, (Tensor, np.ndarray, str, bytes)) or not isinstance(values, Iterable):
         raise GraphError(f"{a_type(values)} is not a list of tensors", hint="Write [x].")
@@ -172,7 +172,7 @@ def _check(
     seen: dict[Any, tuple[int | None, Tensor | None, str]],
     front: str,
 ) -> list[Node]:
-    """Return the checks of one size that need a run."""
+    """Return the checks of one size that have to be made in a run."""
     if isinstance(wanted, (int, np.integer)) or (isinstance(wanted, str) and wanted.isdecimal()):
         known: tuple[int | None, Tensor | None, str] = (int(wanted), None, str(wanted))
     elif wanted in seen:

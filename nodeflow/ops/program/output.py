@@ -1,4 +1,4 @@
-"""The output of print nodes: standard error, unless a host redirects it."""
+"""The output of print nodes: standard error, unless a program redirects it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def redirect(to: Callable[[str], None]) -> None:
 
 
 def shown(array: np.ndarray, summarize: int | None) -> str:
-    """Format an array: all of it if it is small, or its first ``summarize`` numbers.
+    """Return an array as text: all of it if it is small, else its first ``summarize`` numbers.
 
     >>> shown(np.array([[1, 2], [3, 4]]), 3)
     '[1 2 3...]'
@@ -46,7 +46,7 @@ def shown(array: np.ndarray, summarize: int | None) -> str:
 
 
 def filled(message: str, arrays: Sequence[np.ndarray], summarize: int | None) -> str:
-    """Replace each ``{}`` of a message by an array, and append the remaining arrays.
+    """Return a message with each ``{}`` replaced by an array, and the remaining arrays appended.
 
     >>> filled("x is {} of", [np.int32(1), np.int32(2)], None)
     'x is 1 of 2'

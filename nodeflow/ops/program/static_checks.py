@@ -1,4 +1,6 @@
-"""Checks of ranks and dtypes when the graph is built. A run checks ranks unknown until then."""
+"""Checks of ranks and dtypes while the graph is built. A rank that is unknown then is checked in
+a run.
+"""
 
 from __future__ import annotations
 

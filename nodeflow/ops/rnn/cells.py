@@ -136,7 +136,9 @@ class RNNCell:
         return nest.pack(self.state_size, made)
 
     def loop(self, x: Tensor) -> tuple[list[Tensor], Step]:
-        """Return the sequences (time, rows, ...) that a loop reads, and the step function."""
+        """Return the sequences (time, rows, ...) that a loop reads, and the function of one
+        step.
+        """
         self.build(x)
         return [x], lambda slices, state: self.call(slices[0], state)
 
@@ -145,7 +147,7 @@ class RNNCell:
 
 
 class _OfUnits(RNNCell):
-    """The base of cells whose output and state have one number per unit."""
+    """The base class of cells whose output and state have one number per unit."""
 
     _units: int
 
@@ -159,7 +161,9 @@ class _OfUnits(RNNCell):
 
 
 class _OneKernel(_OfUnits):
-    """The base of cells with one kernel (features + units, gates * units) for inputs and state."""
+    """The base class of cells with one kernel (features + units, gates * units) for inputs and
+    state.
+    """
 
     def _split(self, x: Tensor) -> tuple[list[Tensor], Callable[[Tensor, Tensor], Tensor]]:
         made = self.build(x)
@@ -168,7 +172,9 @@ class _OneKernel(_OfUnits):
 
 
 def hoisted(x: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Return inputs @ their rows of the kernel + bias, for all steps, and the rows of the state."""
+    """Return inputs times their rows of the kernel plus bias, for all steps, and the state's
+    rows.
+    """
     features = x.shape[-1]
     time, rows = x.shape[0], x.shape[1]
     inputs, recurrent = kernel[:features], kernel[features:]

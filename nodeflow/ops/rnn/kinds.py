@@ -30,7 +30,7 @@ ACTIVATION = Attr("activation", "choice", "tanh", "Activation function.", choice
 
 
 def plain_step(activation: str) -> Step:
-    """Return the step h' = activation(p + h R)."""
+    """Return the function of a simple recurrent step, h' = activation(p + h R)."""
 
     def step(h: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
         return (getattr(F, activation)(p + F.matmul(h, recurrent)),)
@@ -39,7 +39,9 @@ def plain_step(activation: str) -> Step:
 
 
 def gru_step(h: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
-    """Compute z, r = sigmoid(p + h R); n = tanh(p + r * (h R)); h' = (1 - z) * n + z * h."""
+    """Return h' of a GRU: z, r = sigmoid(p + h R); n = tanh(p + r * (h R)); h' = (1 - z) * n + z
+    * h.
+    """
     update, reset, new = F.split(p, parts=3, axis=1)
     h_update, h_reset, h_new = F.split(F.matmul(h, recurrent), parts=3, axis=1)
     z = F.sigmoid(update + h_update)
@@ -48,7 +50,9 @@ def gru_step(h: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
 
 
 def lstm_step(h: Tensor, c: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
-    """Return h', c' with i, f, g, o = p + h R; c' = s(f) c + s(i) tanh(g); h' = s(o) tanh(c')."""
+    """Return h', c' of an LSTM: i, f, g, o = p + h R; c' = s(f) c + s(i) tanh(g); h' = s(o)
+    tanh(c').
+    """
     i, f, g, o = F.split(p + F.matmul(h, recurrent), parts=4, axis=1)
     cell = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(g)
     return F.sigmoid(o) * F.tanh(cell), cell
@@ -102,7 +106,7 @@ KINDS = (
 
 
 class Recurrent(Composed):
-    """The base of cells and layers of one kind, with the shapes of weights and states."""
+    """The base class of cells and layers of one kind, with the shapes of weights and states."""
 
     category = "Neural network"
 
@@ -239,7 +243,7 @@ class Cell(Recurrent):
 
 
 def weights(features: int, units: int, gates: int, dtype: str) -> tuple[Any, Any, Any]:
-    """Return kernels and bias for samples."""
+    """Return a kernel, a recurrent kernel and a bias for samples."""
     wide = gates * units
     return (
         values((features, wide), dtype, -1, 1, start=11),

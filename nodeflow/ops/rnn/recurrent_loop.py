@@ -1,4 +1,4 @@
-"""The loop of a recurrent network as one node: a scan that keeps what its gradient needs.
+"""The loop of a recurrent network as one node: a scan that keeps the values for its gradient.
 
 A plain `scan` runs a second time for its gradient. This loop is meant for training, so its first
 run already stacks the values that the gradient reads. The nodes it derives are hidden.

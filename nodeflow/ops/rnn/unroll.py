@@ -73,7 +73,8 @@ def bidirectional_dynamic_rnn(
 ) -> tuple[tuple[Tensor, Tensor], tuple[Any, Any]]:
     """Run one cell forwards and another one backwards. Return both outputs and both last states.
 
-    The second begins at the last step of each row. Arguments are as for `dynamic_rnn`.
+    The second cell begins at the last step of each row. Arguments are the same as for
+    `dynamic_rnn`.
     """
     with variable_scope(scope or "bidirectional_rnn"):
         x = _by_time(inputs, time_major, dtype)
@@ -99,8 +100,8 @@ def static_rnn(
 ) -> tuple[list[Tensor], Any]:
     """Run a cell over a list of steps (rows, features); return the outputs and the last state.
 
-    It adds the same nodes as `dynamic_rnn`, one loop and not a copy of the cell per step. Arguments
-    are as there.
+    It adds the same nodes as `dynamic_rnn`: one loop instead of a copy of the cell per step.
+    Arguments are the same as for `dynamic_rnn`.
     """
     steps = _steps(inputs)
     with variable_scope(scope or "rnn"):
@@ -246,7 +247,7 @@ def _zeros(cell: RNNCell, x: Tensor) -> Any:
 
 
 def _within(x: Tensor, lengths: Any) -> Tensor:
-    """Return (time, rows, 1): whether a step belongs to its row."""
+    """Return (time, rows, 1): true where a step is before the end of its row."""
     graph = x.graph
     given = graph.as_tensor(lengths, None if isinstance(lengths, np.ndarray) else "int32")
     if len(given.shape) != 1 or not given.dtype.startswith("int"):

@@ -15,7 +15,7 @@ from nodeflow.ops.variables.scope import variable_scope
 
 
 class MultiRNNCell(RNNCell):
-    """Stacked cells: each reads the output of the one before.
+    """Stacked cells: each reads the output of the previous cell.
 
     Variables: ``multi_rnn_cell/cell_0/...`` and so on.
 
@@ -74,7 +74,7 @@ class MultiRNNCell(RNNCell):
 
 
 class _Inside:
-    """A context inside the variable scopes of one of several cells."""
+    """A context manager that enters the variable scopes of one of several cells."""
 
     def __init__(self, owner: MultiRNNCell, place: int, scope: Any) -> None:
         self.owner, self.place, self.scope = owner, place, scope
@@ -97,7 +97,7 @@ class _Inside:
 
 
 class _Around(RNNCell):
-    """The base of cells around another cell."""
+    """The base class of cells that wrap another cell."""
 
     def __init__(self, cell: RNNCell) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class DropoutWrapper(_Around):
 
 
 def _with_memory(state: Any) -> list[tuple[Any, bool]]:
-    """Return the leaves of a state, each with whether it is the memory of an LSTM."""
+    """Return the leaves of a state, each with a bool: whether it is the memory of an LSTM."""
     if isinstance(state, tuple) and hasattr(state, "_fields"):
         return [(leaf, name == "c") for name, leaf in zip(state._fields, state, strict=True)]  # type: ignore[attr-defined]
     if isinstance(state, (list, tuple)):
@@ -223,7 +223,7 @@ class ResidualWrapper(_Around):
 
 
 class DeviceWrapper(_Around):
-    """A cell on a device: accepted for TensorFlow 1; it changes nothing here."""
+    """A cell on a device; accepted for TensorFlow 1, and equal to the inner cell."""
 
     def __init__(self, cell: RNNCell, device: Any) -> None:
         super().__init__(cell)

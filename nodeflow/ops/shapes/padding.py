@@ -37,7 +37,9 @@ def along_axes(
     out: TensorType,
     indices: Sequence[np.ndarray],
 ) -> lowering.Composite:
-    """Gather or add by known indices along each axis whose size changes."""
+    """Return a composite that gathers, or adds, by known indices along each axis whose size
+    changes.
+    """
     parts, at, type_ = [], "x", x
     for axis, index in enumerate(indices):
         size = out.shape[axis]

@@ -75,7 +75,7 @@ class Reshape(RuntimeAttributes):
         )
 
     def _partly_known(self, x: TensorType, shape: Any) -> Shape:
-        """Return a partly unknown shape. A single unknown size is computed."""
+        """Return a shape as far as it is known. If only one size is unknown, compute it."""
         if shape is LATER:
             return UNKNOWN
         rest = math.prod(d for d in shape if d is not LATER and d != -1)

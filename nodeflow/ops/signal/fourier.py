@@ -28,7 +28,7 @@ _KEYWORDS = ("fourier", "transform", "frequency", "spectrum", "DFT", "signal")
 
 
 class Fourier(Op):
-    """The base of transforms of the last ``axes`` axes."""
+    """The base class of transforms of the last ``axes`` axes."""
 
     category = CATEGORY
     hint_without_gradient = "Complex numbers have no gradients yet. Insert stop_gradient before it."
@@ -47,7 +47,7 @@ class Fourier(Op):
             )
 
     def refuse_nothing(self, sizes: Sequence[int]) -> None:
-        """Raise RunError if an axis to transform has size 0."""
+        """Raise RunError if an axis to be transformed has size 0."""
         if 0 in sizes:
             raise RunError(
                 f"{self.id} of nothing", port="x", hint="Feed at least one element along each axis."
@@ -82,7 +82,9 @@ class ComplexFourier(Fourier):
 
 
 class RealFourier(Fourier):
-    """A transform between real numbers and half of their spectrum; the rest is conjugate."""
+    """A transform between real numbers and half of their spectrum; the other half is its
+    conjugate.
+    """
 
     attrs = (LENGTH,)
 

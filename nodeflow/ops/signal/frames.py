@@ -30,10 +30,10 @@ def count_frames(size: int, attrs: dict[str, Any]) -> int:
 
 
 def known_size(x: TensorType, axis: int, op_id: str) -> int:
-    """Return a size that must be known.
+    """Return the size of an axis, which must be known.
 
     Raises:
-        ShapeError: it is unknown.
+        ShapeError: the size is unknown.
     """
     size = x.shape[axis]
     if size is None:
@@ -100,7 +100,7 @@ class Frame(Composed):
 
 @register
 class OverlapAndAdd(Composed):
-    """A signal from overlapping frames."""
+    """The sum of overlapping frames, a signal."""
 
     id = "overlap_and_add"
     category = "Signal"
@@ -126,7 +126,9 @@ class OverlapAndAdd(Composed):
         return x.with_shape((*x.shape[:-2], total))
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        """Cut frames into parts of one step. The k-th parts of all frames make up one signal."""
+        """Return the signal. Frames are cut into parts of one step; the k-th parts of all frames
+        form one signal.
+        """
         x, step = inputs[0], attrs["frame_step"]
         frames, length = (known_size(x.type, axis, self.id) for axis in (-2, -1))
         total = length + (frames - 1) * step if frames else 0

@@ -24,7 +24,7 @@ TAG = Attr("tag", "string", "", "Name in TensorBoard; empty: the node's name.")
 
 
 class Summary(Op):
-    """The base of summaries."""
+    """The base class of summaries, which record values."""
 
     category = "Training"
     stateful = True
@@ -47,7 +47,7 @@ class Summary(Op):
 
 @register
 class ScalarSummary(Summary):
-    """A number to record."""
+    """A summary that records a number."""
 
     id = "summary/scalar"
     keywords = ("tensorboard", "log", "plot", "record", "metric")
@@ -78,7 +78,7 @@ class ScalarSummary(Summary):
 
 @register
 class HistogramSummary(Summary):
-    """A distribution of values to record."""
+    """A summary that records the distribution of values."""
 
     id = "summary/histogram"
     keywords = ("tensorboard", "log", "distribution", "record")
@@ -104,7 +104,7 @@ class HistogramSummary(Summary):
 
 @register
 class ImageSummary(Summary):
-    """Pictures to record."""
+    """A summary that records pictures."""
 
     id = "summary/image"
     keywords = ("tensorboard", "log", "picture", "record")
@@ -142,7 +142,7 @@ class ImageSummary(Summary):
 
 @register
 class TextSummary(Summary):
-    """A text to record."""
+    """A summary that records a text."""
 
     id = "summary/text"
     keywords = ("tensorboard", "log", "note", "record")
@@ -172,7 +172,7 @@ class MergeSummary(Summary):
 
 
 def leaves(node: Node) -> list[Node]:
-    """Return the summaries that a fetched one consists of: itself, or the merged ones.
+    """Return the single summaries of a fetched node: the node, or the summaries that it merges.
 
     Raises:
         AttributeProblem: two of them have the same tag.
@@ -197,12 +197,12 @@ def leaves(node: Node) -> list[Node]:
 
 
 def tag_of(node: Node) -> str:
-    """Return its name in TensorBoard."""
+    """Return the name that a summary has in TensorBoard."""
     return node.attrs["tag"] or node.name
 
 
 def inputs_of(node: Node) -> tuple[Tensor, ...]:
-    """Return the input tensors of a summary, or of the merged ones."""
+    """Return the input tensors of a summary; for a merged one, of all its summaries."""
     return tuple(tensor for leaf in leaves(node) for tensor in leaf.inputs)
 
 

@@ -1,4 +1,4 @@
-"""PNG files of pictures: one filter, one chunk of data, no library."""
+"""A minimal encoder of PNG files: one filter, one chunk of data, no library."""
 
 from __future__ import annotations
 

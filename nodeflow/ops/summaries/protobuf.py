@@ -42,7 +42,7 @@ def double(number: int, value: float) -> bytes:
 
 
 def single(number: int, value: float, *, always: bool = False) -> bytes:
-    """Encode a float field. ``always``: also if it is 0, as in a oneof."""
+    """Encode a float field. ``always``: whether to encode it even if it is 0, as in a oneof."""
     data = struct.pack("<f", value)
     return _tag(number, FIXED32) + data if always or any(data) else b""
 
@@ -65,7 +65,7 @@ def doubles(number: int, values: Iterable[float]) -> bytes:
 
 
 class Malformed(ValueError):
-    """Bytes that are no message."""
+    """The error that bytes are no protocol buffer message."""
 
 
 def fields(data: bytes | memoryview) -> Iterator[tuple[int, int | memoryview]]:

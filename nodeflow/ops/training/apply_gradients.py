@@ -27,7 +27,7 @@ def _no_loss(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
 
 @register
 class ApplyGradients(Optimizer):
-    """Steps along given gradients."""
+    """An op that updates variables by given gradients, with the rule of an optimizer."""
 
     id = "apply_gradients"
     keywords = ("optimizer", "train", "clip", "gradients", "update")
@@ -95,10 +95,10 @@ class ApplyGradients(Optimizer):
 
 
 def _settings(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all attributes of the rule.
+    """Return all attributes of an update rule.
 
     Raises:
-        AttributeProblem: it has no such setting, or the value is invalid.
+        AttributeProblem: the rule has no such setting, or the value is invalid.
     """
     rule, given = REGISTRY.lookup(attrs["rule"]), attrs["settings"] or {}
     try:
@@ -114,7 +114,7 @@ def _settings(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_wired(attrs: Mapping[str, Any]) -> None:
-    """Raise AttributeProblem unless tensors can give the settings named in `wired`."""
+    """Raise AttributeProblem unless tensors may give the settings named in `wired`."""
     rule, names = REGISTRY.lookup(attrs["rule"]), attrs["wired"]
     assert isinstance(rule, Optimizer)
     known = [n for n in (*rule.numbers, *rule.others) if n != "learning_rate"]

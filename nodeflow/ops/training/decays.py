@@ -76,7 +76,8 @@ def inverse_time_decay(
 def piecewise_constant(
     x: Any, boundaries: Sequence[Any], values: Sequence[Any], name: str | None = None
 ) -> Tensor:
-    """Return values[0] for x up to and including boundaries[0], then values[1], and so on.
+    """Return values[0] while x <= boundaries[0], then values[1] while x <= boundaries[1], and so
+    on.
 
     Args:
         x: usually the global step.
@@ -267,10 +268,12 @@ def _as(x: Tensor, dtype: str) -> Tensor:
 
 
 def _limit(x: Tensor, boundary: Any) -> Any:
-    """Return a boundary in x's dtype. For integers, rounding down keeps the comparison."""
+    """Return a boundary in x's dtype; for integers it is rounded down, which keeps the
+    comparison.
+    """
     return float(boundary) if x.type.is_float else math.floor(boundary)
 
 
 def _part(step: Tensor, steps: Any, staircase: bool) -> Tensor:
-    """Return the step in units of ``steps``."""
+    """Return a step as a multiple of ``steps``; with ``staircase``, rounded down."""
     return F.floor(step / steps) if staircase else step / steps

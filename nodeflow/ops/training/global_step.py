@@ -17,7 +17,7 @@ def get_global_step(graph: Graph | None = None) -> Tensor | None:
     It is the variable in the collection ``global_step``, or the variable of that name.
 
     Raises:
-        GraphError: it is no integer scalar.
+        GraphError: the variable is no integer scalar.
     """
     graph = graph or get_default_graph()
     kept = graph.get_collection(NAME)
@@ -67,7 +67,7 @@ def _checked(tensor: Any) -> Tensor:
 
 
 def assert_global_step(global_step_tensor: Tensor) -> None:
-    """Refuse a tensor that cannot count steps.
+    """Raise an error for a tensor that cannot count steps.
 
     Raises:
         GraphError: it is no integer scalar.

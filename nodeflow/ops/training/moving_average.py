@@ -116,7 +116,9 @@ class ExponentialMovingAverage:
         return self._zero_debias or tensor.node.op.id != "variable"
 
     def _variable(self, tensor: Tensor, last: str = "", **begin: Any) -> Tensor:
-        """Create a variable named after a tensor. It starts at the tensor, or as ``begin`` says."""
+        """Create a variable named after a tensor. It starts at the tensor's value, or as
+        ``begin`` says.
+        """
         graph, first = tensor.graph, () if begin else (tensor,)
         name = f"{tensor.name.replace(':', '_')}/{self._name}{last}"
         with graph.control_dependencies(None), graph.name_scope(None):

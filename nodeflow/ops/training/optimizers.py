@@ -22,7 +22,7 @@ GradientAndVariable = tuple[Tensor | None, Tensor]
 
 
 class Optimizer:
-    """The base of optimizers. It adds update nodes and stores no numbers itself.
+    """The base class of optimizers. It adds update nodes and stores no numbers itself.
 
     The learning rate and other numbers may be tensors, which each step reads anew, or functions
     that return them. ``gate_gradients``, ``aggregation_method``, ``colocate_gradients_with_ops``
@@ -205,7 +205,7 @@ class Optimizer:
         return node
 
     def _loss_of(self, gradients: Sequence[Tensor]) -> Tensor | None:
-        """Return the scalar whose gradients these are, if it is one."""
+        """Return the scalar that these tensors are gradients of, or None."""
         found: dict[Tensor, None] = {}
         seen: set[Tensor] = set()
         waiting = [*gradients]
@@ -224,7 +224,7 @@ class Optimizer:
 
 
 def _called(value: Any) -> Any:
-    """Return a setting: a tensor or number, or the result of a function without arguments."""
+    """Return a setting, or if it is a function, the function's result."""
     value = value() if callable(value) else value
     return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
@@ -241,7 +241,7 @@ def _variables(given: Any) -> list[Tensor]:
     """Return one or several variables as a list.
 
     Raises:
-        GraphError: something else is given.
+        GraphError: an entry is no variable.
     """
     several = isinstance(given, Iterable) and not isinstance(given, Tensor)
     found: list[Any] = list(given) if several else [given]

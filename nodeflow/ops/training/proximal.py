@@ -20,12 +20,14 @@ PENALTIES = (
 
 
 def shrunk(x: Tensor, amount: Tensor) -> Tensor:
-    """Move x towards zero by an amount, but not beyond."""
+    """Return x moved towards zero by an amount, but not beyond zero."""
     return F.sign(x) * F.maximum(F.abs(x) - amount, 0)
 
 
 class Proximal(Optimizer):
-    """The base of proximal steps: gradient descent, then towards zero by the penalties."""
+    """The base class of proximal steps: gradient descent, then a move towards zero by the
+    penalties.
+    """
 
     numbers = ("learning_rate", "l1", "l2")
 
@@ -116,7 +118,7 @@ class Ftrl(Optimizer):
 
 @register
 class AdaGradDA(Proximal):
-    """Dual averaging."""
+    """AdaGrad with dual averaging."""
 
     id = "adagrad_da"
     keywords = ("optimizer", "adaptive", "dual averaging", "lasso", "sparse", "train", "minimize")

@@ -32,7 +32,7 @@ def steps_attr(doc: str) -> Attr:
 
 
 class Schedule(Composed):
-    """The base of schedules: a factor or rate as a function of the step, counted from 0."""
+    """The base class of schedules: a factor or rate as a function of the step, counted from 0."""
 
     category = "Training"
     keywords = ("learning rate", "schedule", "decay")
@@ -81,12 +81,14 @@ class Schedule(Composed):
 
 
 def risen(time: Tensor, steps: int) -> Tensor:
-    """Rise linearly from 1 / steps at time 0 to 1, then stay."""
+    """Return a factor that rises linearly from 1 / steps at time 0 to 1, then stays."""
     return F.minimum((time + 1) / float(steps), 1)
 
 
 def cosine(part: Tensor) -> Tensor:
-    """Fall from 1 to 0 along half a cosine, while ``part`` goes from 0 to 1."""
+    """Return a factor that falls from 1 to 0 along half a cosine, while ``part`` goes from 0 to
+    1.
+    """
     return (F.cos(part * math.pi) + 1) * 0.5
 
 

@@ -32,7 +32,7 @@ def epsilon_attr(default: float) -> Attr:
 
 @register
 class GradientDescent(Optimizer):
-    """Steps against the gradient."""
+    """An optimizer that steps against the gradient."""
 
     id = "gradient_descent"
     keywords = ("optimizer", "sgd", "train", "minimize")
@@ -75,7 +75,7 @@ class Momentum(Optimizer):
 
 @register
 class AdaGrad(Optimizer):
-    """Smaller steps where gradients were large."""
+    """An optimizer with smaller steps where gradients were large."""
 
     id = "adagrad"
     keywords = ("optimizer", "adaptive", "sparse", "train", "minimize")
@@ -104,7 +104,7 @@ class AdaGrad(Optimizer):
 
 @register
 class RMSProp(Optimizer):
-    """Steps divided by the running length of the gradient."""
+    """An optimizer whose steps are divided by a running root mean square of the gradient."""
 
     id = "rmsprop"
     keywords = ("optimizer", "adaptive", "train", "minimize", "recurrent")
@@ -158,7 +158,7 @@ class RMSProp(Optimizer):
 
 @register
 class AdaDelta(Optimizer):
-    """Steps scaled to the units of the variable."""
+    """An optimizer whose steps are scaled to the units of the variable."""
 
     id = "adadelta"
     keywords = ("optimizer", "adaptive", "train", "minimize")
@@ -199,7 +199,7 @@ BETAS = (
 
 @register
 class Adam(Optimizer):
-    """Adaptive moments."""
+    """An optimizer with adaptive moments: running means of the gradient and of its square."""
 
     id = "adam"
     keywords = ("optimizer", "adaptive", "train", "minimize")
@@ -289,7 +289,7 @@ class Nadam(Optimizer):
 
 @register
 class Lion(Optimizer):
-    """Steps by the sign of a mean gradient."""
+    """An optimizer that steps by the sign of a running mean of gradients."""
 
     id = "lion"
     keywords = ("optimizer", "sign", "train", "minimize")

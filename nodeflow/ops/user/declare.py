@@ -27,7 +27,10 @@ _collected: ContextVar[list[UserOp] | None] = ContextVar("collected", default=No
 
 @contextmanager
 def collecting() -> Iterator[list[UserOp]]:
-    """Collect the ops declared inside instead of registering them: a plugin file is a unit."""
+    """Collect the ops declared in this block instead of registering them one by one.
+
+    A plugin file is registered as a whole.
+    """
     found: list[UserOp] = []
     token = _collected.set(found)
     try:

@@ -43,7 +43,7 @@ def functions() -> list[str]:
 def check_formula(
     formula: str, function: Callable[..., Any], ports: Sequence[Port], attrs: Sequence[Attr]
 ) -> None:
-    """Refuse a formula that kernels cannot inline, or that computes something else.
+    """Raise an error for a formula that kernels cannot inline, or that differs from its function.
 
     Raises:
         UserOpError: names the unsupported part, or a place where it differs from the function.

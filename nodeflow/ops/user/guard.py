@@ -1,4 +1,4 @@
-"""Isolation of user code: the place of its errors, and a time limit.
+"""Protection from user code: the place of its errors, and a time limit.
 
 An op's function also runs in the window, to find its types, and a plugin file runs whenever it is
 saved. An endless loop must not block the window, so both have a time limit.
@@ -18,7 +18,9 @@ IMPORT_SECONDS = 30.0
 
 
 class TooSlow(BaseException):
-    """The user's code exceeded its time. Not an Exception, so that user code cannot swallow it."""
+    """The error that user code exceeded its time. It is not an Exception, so user code cannot catch
+    it unintentionally.
+    """
 
 
 FAILURES = (Exception, SystemExit)
@@ -62,7 +64,7 @@ def limited(seconds: float) -> Iterator[None]:
 
 
 def describe(error: BaseException) -> str:
-    """Describe an exception in one line: ``ValueError: text``, or a nodeflow error's text."""
+    """Return an exception in one line: ``ValueError: text``, or a nodeflow error's text."""
     from nodeflow.errors import NodeflowError
 
     if isinstance(error, NodeflowError):

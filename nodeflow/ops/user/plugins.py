@@ -1,11 +1,11 @@
-"""Loads the plugin folder: its ops into the registry, its errors into a list.
+"""The plugin folder: its ops are loaded into the registry, its errors into a list.
 
 Each ``*.py`` file is a separate module. A file whose name starts with ``_`` is loaded only by
 others (``from . import _shared``). Loading again replaces the ops loaded before. If a file fails,
 its previous ops stay, and each reports the error of the file. So nodes keep their ports and wires
 while the user types.
 
-Only this folder is ever run. A .flow file names ops by id and contains no code.
+Only files in this folder are ever run. A .flow file names ops by id and contains no code.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ _NONE: Mapping[str, str] = {}
 
 @dataclass(frozen=True)
 class PluginProblem:
-    """A plugin file that does not load, or an op of it that cannot be registered."""
+    """The problem of a plugin file that does not load, or of an op in it that cannot be
+    registered.
+    """
 
     file: str
     line: int | None
@@ -114,7 +116,7 @@ class Plugins:
         again: bool = False,
         skip: Mapping[str, str] = _NONE,
     ) -> dict[str, bytes | None] | None:
-        """Return the contents of the files if one has changed since the last call, else None."""
+        """Return the contents of all files if one has changed since the last call, else None."""
         self.folder = (folder or plugin_folder()).absolute()
         contents = {str(path): _read(path) for path in self.files()}
         state = _digest(self.folder, contents, skip)

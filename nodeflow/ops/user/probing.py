@@ -61,8 +61,9 @@ def probe(call: Call, types: Sequence[TensorType]) -> tuple[TensorType, ...]:
 def _stand_ins(types: Sequence[TensorType]) -> Iterator[tuple[dict[Dim, int], dict[Dim, int]]]:
     """Yield pairs of stand-ins to try.
 
-    They stand for all free sizes (unknown or large), then for the unknown sizes only; in the other
-    order if the whole is small. Last come pairs for an unknown size that must equal a known one.
+    The first pairs stand for all free sizes (unknown or large), the next for the unknown sizes
+    only; in the other order if the arrays are small. Last come pairs for an unknown size that must
+    equal a known one.
     """
     sizes = list(dict.fromkeys(d for t in types for d in t.shape))
     large = [d for d in sizes if d is not None and d > KEPT]
@@ -120,7 +121,7 @@ def _types(result: Any) -> list[TensorType]:
 
 
 def _same(pair: Sequence[TensorType]) -> TensorType:
-    """Return one type for the types from several fills."""
+    """Return a type that fits the types from runs with differently filled arrays."""
     first, *others = pair
     for other in others:
         if other.dtype != first.dtype or len(other.shape) != len(first.shape):

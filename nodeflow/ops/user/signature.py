@@ -1,4 +1,4 @@
-"""In-ports and attributes from a Python function's signature.
+"""The in-ports and attributes of an op, from a Python function's signature.
 
 A parameter without annotation and default is a tensor. So are ``mask=None`` (optional) and
 ``*values`` (any number). All others are attributes of the kind of their annotation or default:
@@ -38,7 +38,7 @@ def read_signature(
         choices: values that a text attribute can take.
 
     Raises:
-        UserOpError: a parameter is neither.
+        UserOpError: a parameter is neither a tensor nor an attribute.
     """
     ports: list[Port] = []
     attrs: list[Attr] = []

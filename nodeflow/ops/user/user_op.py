@@ -63,7 +63,8 @@ class Declaration:
 class UserOp(Op):
     """An op from a user's function.
 
-    ``fault`` is an error of its file since it was declared. Such an op only reports it.
+    ``fault`` is an error that its file has had since the op was declared. The op then only reports
+    it.
     """
 
     own = True

@@ -64,7 +64,7 @@ def get_collection(key: str, scope: str | None = None) -> list[Any]:
 
 
 def get_collection_ref(key: str) -> list[Any]:
-    """Return the list of a collection of the default graph itself, which may be changed.
+    """Return the list object of a collection of the default graph, which may be changed.
 
     Raises:
         GraphError: it is a collection of variables or updates, which follow from the graph.
@@ -113,7 +113,7 @@ def _variables(graph: Graph, key: str) -> list[Tensor]:
 
 
 def place_variable(variable: Tensor, collections: Any) -> None:
-    """Put a new variable into collections; None: the global variables."""
+    """Put a new variable into collections; None means the collection of global variables."""
     if collections is None:
         return
     names = [collections] if isinstance(collections, str) else list(collections)

@@ -1,4 +1,4 @@
-"""TensorFlow 1's initial values besides random ops: any variance, the identity, given numbers.
+"""TensorFlow 1's initializers that are no random ops: any variance, the identity, given numbers.
 
 An initializer is an op without inputs that has a shape and a dtype (`inputs.bind_initializer`).
 """
@@ -122,7 +122,7 @@ class IdentityMatrix(Op):
 
 @register
 class FillInOrder(Op):
-    """Given numbers in order."""
+    """Initial weights from given numbers, in order."""
 
     id = "fill_in_order"
     category = "Internal"

@@ -28,7 +28,7 @@ from nodeflow.ops.runtime_attributes import LATER, SIZES, has_later
 
 
 def fans(shape: tuple[int, ...]) -> tuple[float, float]:
-    """Return inputs and outputs of a unit with weights of this shape: (..., inputs, outputs)."""
+    """Return the numbers of inputs and outputs of a unit, from weights (..., inputs, outputs)."""
     if len(shape) < 2:
         size = float(math.prod(shape))
         return size, size
@@ -37,7 +37,7 @@ def fans(shape: tuple[int, ...]) -> tuple[float, float]:
 
 
 class OfVariance(Random):
-    """The base of random weights with mean 0 and a variance from attributes and shape."""
+    """The base class of random weights with mean 0 and a variance from attributes and shape."""
 
     def variance(self, **attrs: Any) -> float:
         raise NotImplementedError(self.id)
@@ -69,7 +69,7 @@ class OfVariance(Random):
 
 
 class Scaled(OfVariance):
-    """The base of Glorot's and He's initializers."""
+    """The base class of Glorot's and He's initializers."""
 
     attrs = (SHAPE, DTYPE, SEED)
     normal = False
@@ -124,7 +124,7 @@ class Orthogonal(Random):
 
 
 def orthonormal(columns: np.ndarray) -> np.ndarray:
-    """Make columns orthonormal, one after the other (modified Gram-Schmidt, twice).
+    """Return orthonormal columns, made one after the other (modified Gram-Schmidt, twice).
 
     Uses plain sums and no BLAS, so the bits do not depend on the number of threads.
     """
@@ -140,7 +140,7 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
 
 @register
 class UnitForgetBias(Random):
-    """Zeros, and ones for the forget gate."""
+    """The initial bias of an LSTM: ones for the forget gate, else zeros."""
 
     id = "unit_forget_bias"
     category = "Internal"

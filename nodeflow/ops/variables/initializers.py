@@ -50,7 +50,7 @@ __all__ = [
 
 
 class Initializer(Mapping[str, Any]):
-    """The base of initializers: an op without inputs, and its attributes.
+    """The base class of initializers: an op without inputs, and its attributes.
 
     Args:
         op: id of the op that computes the values.

@@ -1,4 +1,4 @@
-"""A node for an inner variable or update of a layer that something outside of the layer uses.
+"""A node for a variable or update inside a layer that a node outside the layer uses.
 
 Gradients, averages or penalties of weights use such variables. In a graph they are ordinary
 tensors. A file has one node for a layer and none for its derived nodes, so a save inserts this node

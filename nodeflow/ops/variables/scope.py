@@ -1,8 +1,9 @@
 """`variable_scope` and `get_variable`: variables by name, shared if a scope says so.
 
-The rules are TensorFlow 1's. Variable scopes alone name a variable, name scopes an op. A variable
-scope opens a name scope of the same name. Entered again, it opens `scope_1`, while its variables
-are still named `scope/...`. Inner scopes inherit initializer, regularizer and reuse.
+The rules are TensorFlow 1's. A variable's name depends only on variable scopes, an op's name only
+on name scopes. A variable scope opens a name scope of the same name. Entered again, it opens
+`scope_1`, while its variables are still named `scope/...`. Inner scopes inherit initializer,
+regularizer and reuse.
 """
 
 from __future__ import annotations

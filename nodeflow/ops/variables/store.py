@@ -52,7 +52,7 @@ class VariableStore:
         self.opened: Counter[str] = Counter()
 
     def forget_below(self, name: str) -> None:
-        """Restart the counts of scopes inside a scope that is entered anew."""
+        """Reset the counts of scopes inside a scope that is entered again."""
         for inner in [key for key in self.opened if key.startswith(f"{name}/")]:
             del self.opened[inner]
 
@@ -181,7 +181,9 @@ def _made(
 
 
 def _called(graph: Graph, name: str, function: Any, shape: Shape | None, dtype: str) -> Any:
-    """Call an initializer function, with the shape and dtype of a variable or without arguments."""
+    """Return the result of an initializer function, called with shape and dtype, or without
+    arguments.
+    """
     with graph.name_scope(f"{name}/Initializer"):
         return function() if shape is None else function(shape, dtype=dtype)
 

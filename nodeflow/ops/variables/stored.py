@@ -51,10 +51,10 @@ def is_stored(variable: Node) -> bool:
 
 
 def stored_value(variable: Node) -> np.ndarray:
-    """Return the initial value of a variable.
+    """Return the initial value of a variable from the file.
 
     Raises:
-        RunError: there is none, or it has another type.
+        RunError: the file has no value for it, or one of another type.
         NodeflowError: the file cannot be read.
     """
     found = variable.graph.stored.get(variable.stream)

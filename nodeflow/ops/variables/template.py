@@ -1,4 +1,4 @@
-"""`make_template`: a function whose first call creates variables, which others share."""
+"""`make_template`: a function whose first call creates variables, which later calls share."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def make_template(
     custom_getter_: Any = None,
     **kwargs: Any,
 ) -> Template:
-    """Return a function whose first call creates variables, which all others share.
+    """Return a function whose first call creates variables, which all later calls share.
 
     Args:
         name_: name of its variable scope; made unique.

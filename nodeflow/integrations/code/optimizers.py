@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nodeflow.graph.graph import Node
 from nodeflow.ops.macro_ops import Optimizer as OptimizerOp
+from nodeflow.train.rewind.snapshots import assigned_variables
+from nodeflow.train.schedule import loss_name
 from nodeflow.train.training import Training
 
 KNOWN = {"gradient_descent": (), "momentum": ("momentum", "nesterov"),
@@ -30,6 +33,8 @@ class Optimizer:
         clip_value, clip_norm: limits of each element of the gradients, and of the norm of all
             gradients together.
         schedule: op and attributes of the schedule of the learning rate, if any.
+        name: the optimizer's node.
+        trained: the variables that it changes, if several optimizers take turns.
     """
 
     op: str
@@ -38,30 +43,84 @@ class Optimizer:
     clip_value: float | None
     clip_norm: float | None
     schedule: tuple[str, Mapping[str, Any]] | None = None
+    name: str = ""
+    trained: tuple[Node, ...] = ()
+
+    @property
+    def loss(self) -> str:
+        """The key of the loss that it lowers, if several optimizers take turns."""
+        return loss_name(self.name)
+
+    @property
+    def ident(self) -> str:
+        """The optimizer's name as a part of a Python name."""
+        return re.sub(r"\W", "_", self.name, flags=re.ASCII)
 
 
 def problems_of(training: Training) -> list[str]:
-    """Describe the parts of a training's optimizer that other libraries lack."""
-    if training.turns is not None:
-        return [f"the schedule of several optimizers ({training.turns})"]
-    node = training.optimizer
+    """Describe the parts of a training's optimizers that no other library has."""
+    nodes = dict.fromkeys(phase.optimizer for phase in training.phases)
+    return [text for node in nodes for text in _problems(node, bool(training.schedule))]
+
+
+def _problems(node: Node, takes_turns: bool) -> list[str]:
     if not isinstance(node.op, OptimizerOp) or node.op.id not in KNOWN:
         return [f"the optimizer {node.op.id} ({node.name}), known are {', '.join(KNOWN)}"]
     found = [
         f"{name} {node.attrs[name]} of the optimizer {node.name}"
         for name, value in PLAIN.items()
-        if node.attrs[name] != value
+        if node.attrs[name] != value and not (takes_turns and name == "variables")
     ]
     if any(n.op.id == "touched_rows" and n.made_by == node.name for n in node.graph.nodes):
         found.append(f"changes of only the rows of a lookup, as {node.name} makes them")
-    if len(node.inputs) > 1 and not _is_schedule(node):
+    if takes_turns and len(node.inputs) > 1:
+        found.append(f"a changing learning rate of {node.name}, which takes turns with others")
+    elif len(node.inputs) > 1 and not _is_schedule(node):
         found.append(f"numbers of the optimizer {node.name} that the graph computes")
     return found
 
 
 def optimizer_of(training: Training) -> Optimizer:
-    """Return the optimizer of a training. `problems_of` must have found nothing."""
-    node = training.optimizer
+    """Return the only optimizer of a training, provided that `problems_of` finds nothing."""
+    return _optimizer(training.optimizer)
+
+
+def optimizers_of(training: Training) -> list[Optimizer]:
+    """Return the optimizers that take turns, each once. `problems_of` must find nothing."""
+    found = []
+    for node in dict.fromkeys(phase.optimizer for phase in training.schedule):
+        changed = sorted(assigned_variables(node), key=lambda variable: variable.index)
+        trained = tuple(v for v in changed if v.attrs["trainable"] and v.derived_from != node.name)
+        found.append(replace(_optimizer(node), name=node.name, trained=trained))
+    return found
+
+
+def turns_text(training: Training) -> str:
+    """Return the constant with the turns, and the function for the optimizer of each step."""
+    turns = () if training.turns is None else training.turns.turns
+    listed = "".join(f'    ("{turn.name}", {turn.steps}, {turn.start}),\n' for turn in turns)
+    return TURNS.format(listed=listed)
+
+
+TURNS = '''\
+TURNS = [
+{listed}]
+"""Optimizers that take turns: the name, the steps of a turn, the steps before the first turn."""
+
+
+def turns(steps: int) -> list[str]:
+    """The optimizer of each step."""
+    found: list[str] = []
+    number = 0
+    while len(found) < steps:
+        name, count, start = TURNS[number % len(TURNS)]
+        if start <= len(found):
+            found += [name] * count
+        number += 1
+    return found[:steps]'''
+
+
+def _optimizer(node: Node) -> Optimizer:
     source = node.inputs[1].node if len(node.inputs) > 1 else None
     return Optimizer(
         node.op.id,

@@ -23,6 +23,7 @@ from nodeflow.integrations.code.predict_and_measure import Splitting
 from nodeflow.number_text import counted
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.ops.training_mode import is_flag
+from nodeflow.train.schedule import loss_name
 from nodeflow.train.training import Training
 
 Problems = Callable[[Training, Collection[Node]], list[str]]
@@ -135,7 +136,7 @@ def program_of(
     fed = [n for n in walk.found if n.op.id == "placeholder" and not is_flag(n.outputs[0])]
     others = [] if training is None else problems(training, fed)
     if walk.missing or others:
-        steps = None if training is None else training.optimizer.name
+        steps = None if training is None else training.phases[0].optimizer.name
         raise _not_in(dialect.title, walk.missing, others, steps)
     return replace(
         _split(task, name, dialect, measured, ends, walk), training=training, values=values
@@ -143,11 +144,13 @@ def program_of(
 
 
 def _measured(training: Training) -> dict[str, Tensor]:
-    """Return by name the loss that the optimizer minimizes, and the other losses and metrics."""
-    node = training.optimizer
-    loss = node.inputs[0] if isinstance(node.op, Optimizer) else training.loss
-    found = {"loss": loss}
-    others = [(training.loss.node.name, training.loss)]
+    """Return the losses that the optimizers lower, and the other losses and metrics, by name."""
+    found, others = {}, []
+    for phase in training.phases:
+        node, loss = phase.optimizer, phase.loss
+        key = loss_name(node.name) if training.schedule else "loss"
+        found[key] = node.inputs[0] if isinstance(node.op, Optimizer) else loss
+        others.append((loss.node.name, loss))
     for key, tensor in (*others, *((m.key, m.tensor) for m in training.metrics)):
         if tensor not in found.values():
             found[_free(key, found)] = tensor
@@ -157,7 +160,8 @@ def _measured(training: Training) -> dict[str, Tensor]:
 def _ends(task: Task, training: Training | None, measured: Mapping[str, Tensor]) -> list[Tensor]:
     """Return the tensors that no node reads, except losses, metrics and inputs of the optimizer."""
     found = [t for t in map(task.build.fetch, task.default_fetches()) if isinstance(t, Tensor)]
-    steering = set() if training is None else {t.node for t in training.optimizer.inputs}
+    phases = () if training is None else training.phases
+    steering = {tensor.node for phase in phases for tensor in phase.optimizer.inputs}
     return [
         t for t in found
         if t not in measured.values()

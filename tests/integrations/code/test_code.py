@@ -68,8 +68,8 @@ def answered(module: ModuleType, given: dict[str, Any]) -> dict[str, np.ndarray]
 @pytest.mark.parametrize("name", [*(path.stem for path in examples()), *phased_graphs.GRAPHS])
 def test_numpy_code_computes_what_the_graph_does(tmp_path: Path, name: str):
     """Outside a training: dropout changes nothing, and averages are used."""
-    if name == "draws":
-        return  # it draws numbers whenever it runs
+    if name in ("draws", "gan", "wgan"):
+        return  # they draw numbers whenever they run
     is_example = name not in phased_graphs.GRAPHS
     task = task_of(name) if is_example else phased_graphs.task(name, tmp_path)
     export_code(task, name, "numpy", tmp_path)

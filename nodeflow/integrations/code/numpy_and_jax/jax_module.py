@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,13 @@ from nodeflow.integrations.code.line_breaking import broken
 from nodeflow.integrations.code.module_head import head, joined
 from nodeflow.integrations.code.numpy_and_jax.jax_updates import slots, update
 from nodeflow.integrations.code.numpy_and_jax.numpy_ops import JAX
-from nodeflow.integrations.code.optimizers import Optimizer, optimizer_of, schedule_text
+from nodeflow.integrations.code.optimizers import (
+    Optimizer,
+    optimizer_of,
+    optimizers_of,
+    schedule_text,
+    turns_text,
+)
 from nodeflow.integrations.code.program import Program
 
 PHASES = {"training": "bool = False", "key": "Array | None = None"}
@@ -62,7 +69,6 @@ class _Module:
     def text(self) -> str:
         program = self.program
         training = program.training
-        optimizer = None if training is None else optimizer_of(training)
         begin = {"state": "state = dict(state)"} if self.moves else {}
         functions = Functions(
             Writer(program, JAX, _variable), "Array", ("params", "state"), PHASES, begin,
@@ -71,15 +77,22 @@ class _Module:
         predict = functions.predict()
         measure = functions.measure() if program.measured else ""
         parts = [predict, measure]
-        if optimizer is not None:
+        if training is not None and training.schedule:
+            optimizers = optimizers_of(training)
+            parts += [self._loss(predict, measure)]
+            parts += [update(optimizer, f"_by_{optimizer.ident}") for optimizer in optimizers]
+            parts += [turns_text(training), self._train_in_turns(optimizers, predict, measure)]
+        elif training is not None:
+            optimizer = optimizer_of(training)
             parts += [self._loss(predict, measure), update(optimizer)]
             parts += [schedule_text(optimizer), self._train(optimizer, predict, measure)]
         code = "\n\n\n".join(part for part in parts if part)
         helpers = helpers_in(code, JAX.helpers)
         initial = self._initial() if program.variables else ""
-        main = 'if __name__ == "__main__":\n    train()' if optimizer is not None else ""
+        trains = training is not None
+        main = 'if __name__ == "__main__":\n    train()' if trains else ""
         everything = "\n".join((initial, helpers, code))
-        return joined(self._head(everything, optimizer is not None), initial, helpers, code, main)
+        return joined(self._head(everything, trains), initial, helpers, code, main)
 
     def _head(self, code: str, trains: bool) -> str:
         imports = ["import jax"] if needs(code, "jax") or "64" in code else []
@@ -117,13 +130,16 @@ def initial() -> tuple[dict[str, Array], dict[str, Array]]:
         given = [*(f"{name}: dict[str, Array]" for name in (*variables, "batch"))]
         key = needs(predict + measure, "key")
         given += [f"{name}: Array" for name in key]
+        loss = '["loss"]'
+        if self.program.training is not None and self.program.training.schedule:
+            given, loss = ["turn: str", *given], '[f"loss/{turn}"]'
         call = self._call("predict", predict, "")
         measured = self._call("measure", measure, "out")
         kind, doc = "Array", "The loss of a batch."
-        lines = [f"    out = {call}", f'    return {measured}["loss"]']
+        lines = [f"    out = {call}", f"    return {measured}{loss}"]
         if self.moves:
             kind, doc = "tuple[Array, dict[str, Array]]", "The loss of a batch, and the new state."
-            lines = [f"    out, state = {call}", f'    return {measured}["loss"], state']
+            lines = [f"    out, state = {call}", f"    return {measured}{loss}, state"]
         head = "\n".join(function("loss_of", given, kind))
         return "\n".join([head, f'    """{doc}"""', *lines])
 
@@ -138,6 +154,62 @@ def initial() -> tuple[dict[str, Array], dict[str, Array]]:
         given += ["training=True"] if needs(signature, "training") else []
         given += ["key=key"] if needs(signature, "key") else []
         return f"{name}({', '.join(given)})"
+
+    def _train_in_turns(self, optimizers: Sequence[Optimizer], predict: str, measure: str) -> str:
+        variables = ["params"] + ["state"] * bool(self.state)
+        both, key = ", ".join(variables), needs(predict + measure, "key")
+        kinds = ", ".join(["dict[str, Array]"] * len(variables))
+        given = ", ".join(["turn", *variables, "batch", *key])
+        found = "(loss, state), gradients" if self.moves else "loss, gradients"
+        aux = ", has_aux=True" if self.moves else ""
+        names = {node: name for name, node in self.program.variables.items()}
+        trained: list[str] = []
+        for one in optimizers:
+            listed = ", ".join(f'"{names[node]}"' for node in one.trained if node in names)
+            trained += broken(f'trained["{one.name}"]', f"[{listed}]", WIDTH - len(INDENT))
+        rates = ", ".join(f'"{one.name}": {one.rate}' for one in optimizers)
+        steps = ", ".join(f'"{one.name}": updated_by_{one.ident}' for one in optimizers)
+        lines = [
+            *function("train", ["steps: int | None = None"], f"tuple[{kinds}, list[float]]"),
+            '    """Train on the batches of `BATCHES`.',
+            "",
+            f"    Returns {' and '.join(variables)}, and the loss of each step.",
+            '    """',
+            f"    {both} = initial()",
+            "    trained = {}",
+            *(INDENT + line for line in trained),
+            *(INDENT + line for line in broken("rates", f"{{{rates}}}", WIDTH - len(INDENT))),
+            *(INDENT + line for line in broken("updates", f"{{{steps}}}", WIDTH - len(INDENT))),
+            "    parts = {turn: {n: params[n] for n in ones} for turn, ones in trained.items()}",
+            "    slots = {}",
+            *(f'    slots["{one.name}"] = {slots(one, f"""parts["{one.name}"]""")}'
+              for one in optimizers),
+            "    made = dict.fromkeys(trained, 0)",
+            "    with np.load(DATA) as file:",
+            '        train = [name for name in file if name.startswith("train/")]',
+            '        data = {name.removeprefix("train/"): file[name] for name in train}',
+            '    order = np.load(BATCHES)["rows"][:steps]',
+            f"    differentiated = jax.value_and_grad(loss_of, argnums=1{aux})",
+            '    value_and_grad = jax.jit(differentiated, static_argnames="turn")',
+            "    losses = []",
+            "    whose = turns(len(order))",
+            "    for step, (chosen, turn) in enumerate(zip(order, whose, strict=True)):",
+            "        batch = {name: jnp.asarray(values[chosen]) for name, values in data.items()}",
+            *(["        key = jax.random.key(step)"] if key else []),
+            f"        {found} = value_and_grad({given})",
+            "        part = {name: params[name] for name in trained[turn]}",
+            "        slopes = {name: gradients[name] for name in part}",
+            "        part, slots[turn] = updates[turn](",
+            "            part, slopes, slots[turn], rates[turn], made[turn]",
+            "        )",
+            "        params = {**params, **part}",
+            "        made[turn] += 1",
+            "        losses.append(float(loss))",
+            "        if step % 100 == 0:",
+            '            print(f"step {step + 1}: loss/{turn} {losses[-1]:.4f}")',
+            f"    return {both}, losses",
+        ]  # fmt: skip
+        return "\n".join(lines)
 
     def _train(self, optimizer: Optimizer, predict: str, measure: str) -> str:
         variables = ["params"] + ["state"] * bool(self.state)

@@ -14,7 +14,7 @@ CLIP_VALUE = """\
 """
 HEAD = '''\
 @jax.jit
-def updated(
+def updated{suffix}(
     params: dict[str, Array], gradients: dict[str, Array], slots, rate: float, step: int
 ) -> tuple:
     """{doc}"""
@@ -54,10 +54,10 @@ DOCS = {
 }
 
 
-def update(optimizer: Optimizer) -> str:
-    """Return the code of the function that makes a training step."""
+def update(optimizer: Optimizer, suffix: str = "") -> str:
+    """Return the function that makes a step, called ``updated`` and a suffix."""
     rule = "nesterov" if optimizer.numbers.get("nesterov") else optimizer.op
-    text = HEAD.format(doc=DOCS[optimizer.op])
+    text = HEAD.format(doc=DOCS[optimizer.op], suffix=suffix)
     if optimizer.clip_value is not None:
         text += CLIP_VALUE.format(clip_value=optimizer.clip_value)
     if optimizer.clip_norm is not None:
@@ -65,9 +65,9 @@ def update(optimizer: Optimizer) -> str:
     return (text + RULES[rule].format(**optimizer.numbers)).rstrip()
 
 
-def slots(optimizer: Optimizer) -> str:
+def slots(optimizer: Optimizer, params: str = "params") -> str:
     """Return the code of the optimizer's initial state: zero averages of the gradients."""
-    zeros = "jax.tree.map(jnp.zeros_like, params)"
+    zeros = f"jax.tree.map(jnp.zeros_like, {params})"
     return {"gradient_descent": "()", "momentum": zeros, "adam": f"({zeros}, {zeros})"}[
         optimizer.op
     ]

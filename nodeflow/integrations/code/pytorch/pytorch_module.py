@@ -4,12 +4,14 @@ loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from nodeflow.graph.graph import Node
 from nodeflow.integrations.code.body_lines import (
+    INDENT,
+    WIDTH,
     Writer,
     class_name,
     described,
@@ -21,8 +23,15 @@ from nodeflow.integrations.code.body_lines import (
 )
 from nodeflow.integrations.code.function_lines import measured_from
 from nodeflow.integrations.code.layer_variables import layer_variables
+from nodeflow.integrations.code.line_breaking import broken
 from nodeflow.integrations.code.module_head import head, joined
-from nodeflow.integrations.code.optimizers import Optimizer, optimizer_of, schedule_text
+from nodeflow.integrations.code.optimizers import (
+    Optimizer,
+    optimizer_of,
+    optimizers_of,
+    schedule_text,
+    turns_text,
+)
 from nodeflow.integrations.code.program import Program
 from nodeflow.integrations.code.pytorch.pytorch_ops import PYTORCH
 from nodeflow.integrations.code.shared_ops.random_draws import torch_dtype
@@ -45,16 +54,19 @@ def weights(program: Program) -> dict[str, np.ndarray]:
 
 def text(program: Program) -> str:
     """Return the text of the module."""
-    optimizer = None if program.training is None else optimizer_of(program.training)
+    training = program.training
     measure = _measure(program) if program.measured else []
     parts = [_class(program, measure)]
-    if optimizer is not None:
+    if training is not None and training.schedule:
+        parts += [_rows(program), turns_text(training), _in_turns(program, measure)]
+    elif training is not None:
+        optimizer = optimizer_of(training)
         parts += [_rows(program), schedule_text(optimizer), _training(program, optimizer, measure)]
     code = "\n\n\n".join(part for part in parts if part)
     helpers = helpers_in(code, PYTORCH.helpers)
     name = class_name(program.name)
-    main = f'if __name__ == "__main__":\n    train({name}())' if optimizer is not None else ""
-    return joined(_head(program, helpers + code, optimizer is not None), helpers, code, main)
+    main = f'if __name__ == "__main__":\n    train({name}())' if training is not None else ""
+    return joined(_head(program, helpers + code, training is not None), helpers, code, main)
 
 
 def _head(program: Program, code: str, trains: bool) -> str:
@@ -160,10 +172,86 @@ def rows(split: str) -> dict[str, Tensor]:
         }}'''
 
 
-def _training(program: Program, optimizer: Optimizer, measure: list[str]) -> str:
+def _calls(program: Program, measure: list[str]) -> tuple[str, str]:
+    """Return the arguments of the model, and of its measures after the first one."""
     given = ", ".join(f'batch["{program.placeholder(n)}"]' for n in program.inputs)
     signature = " ".join(measure[: next(n for n, line in enumerate(measure) if "->" in line) + 1])
     compared = "".join(f', batch["{name}"]' for name in measured_from(program, signature))
+    return given, compared
+
+
+def _in_turns(program: Program, measure: list[str]) -> str:
+    """Write the training loop of several optimizers."""
+    assert program.training is not None
+    given, compared = _calls(program, measure)
+    optimizers, names = optimizers_of(program.training), _parameter_names(program)
+    trained, made = [], []
+    for optimizer in optimizers:
+        listed = ", ".join(f'"{names[node]}"' for node in optimizer.trained if node in names)
+        written = broken(f'trained["{optimizer.name}"]', f"[{listed}]", WIDTH - len(INDENT))
+        trained += [INDENT + line for line in written]
+        chosen = f'parameters["{optimizer.name}"]'
+        left = f'optimizers["{optimizer.name}"]'
+        written = broken(left, _optimizer(optimizer, chosen), WIDTH - len(INDENT))
+        made += [INDENT + line for line in written]
+    changing = [
+        line for one in optimizers for line in _in_its_turn(one, _epsilon(one, "made[name]"))
+    ]
+    clipping = [
+        line for one in optimizers for line in _in_its_turn(one, _clipping(one, "parameters[name]"))
+    ]
+    lines = [
+        f"def train(model: {class_name(program.name)}, steps: int | None = None) -> list[float]:",
+        '    """Train on the batches of `BATCHES`, and give the loss of each step."""',
+        "    model.train()",
+        "    named = dict(model.named_parameters())",
+        "    trained = {}",
+        *trained,
+        "    parameters = {name: [named[one] for one in ones] for name, ones in trained.items()}",
+        "    optimizers: dict[str, torch.optim.Optimizer] = {}",
+        *made,
+        "    made = dict.fromkeys(optimizers, 0)",
+        '    data = rows("train")',
+        '    order = np.load(BATCHES)["rows"][:steps]',
+        "    losses = []",
+        "    for step, (chosen, name) in enumerate(zip(order, turns(len(order)), strict=True)):",
+        "        batch = {key: values[torch.from_numpy(chosen)] for key, values in data.items()}",
+        "        optimizer = optimizers[name]",
+        *(f"        {line}" for line in changing),
+        f"        out = model({given})",
+        f'        loss = model.measure(out{compared})[f"loss/{{name}}"]',
+        "        model.zero_grad()",
+        "        loss.backward()",
+        *(f"        {line}" for line in clipping),
+        "        optimizer.step()",
+        "        made[name] += 1",
+        "        losses.append(loss.item())",
+        "        if step % 100 == 0:",
+        '            print(f"step {step + 1}: loss/{name} {losses[-1]:.4f}")',
+        "    return losses",
+    ]
+    return "\n".join(lines)
+
+
+def _in_its_turn(optimizer: Optimizer, lines: Iterable[str]) -> list[str]:
+    """Return lines that only the steps of one optimizer run."""
+    found = [f"    {line}" for line in lines]
+    return [f'if name == "{optimizer.name}":', *found] if found else []
+
+
+def _parameter_names(program: Program) -> dict[Node, str]:
+    """Return the name of each variable's parameter in the module."""
+    found = {node: name for name, node in program.variables.items()}
+    for name, layer in program.layers.items():
+        kernel, *bias = layer_variables(layer).values()
+        found.setdefault(kernel, f"{name}.weight")
+        for node in bias:
+            found.setdefault(node, f"{name}.bias")
+    return found
+
+
+def _training(program: Program, optimizer: Optimizer, measure: list[str]) -> str:
+    given, compared = _calls(program, measure)
     lines = [
         f"def train(model: {class_name(program.name)}, steps: int | None = None) -> list[float]:",
         '    """Train on the batches of `BATCHES`, and give the loss of each step."""',
@@ -193,28 +281,37 @@ def _changing(optimizer: Optimizer) -> Iterator[str]:
     """Yield the lines that set the optimizer's hyperparameters before a step."""
     if optimizer.schedule is not None:
         yield 'optimizer.param_groups[0]["lr"] = learning_rate(step)'
+    yield from _epsilon(optimizer, "step")
+
+
+def _epsilon(optimizer: Optimizer, steps: str) -> Iterator[str]:
+    """Yield lines that set Adam's epsilon for a step.
+
+    Args:
+        steps: the expression of the number of its steps before.
+    """
     if optimizer.op == "adam":
         beta2, epsilon = optimizer.numbers["beta2"], optimizer.numbers["epsilon"]
         yield "# TensorFlow adds epsilon before the bias is corrected, PyTorch afterwards"
-        eps = f"{epsilon} / math.sqrt(1 - {beta2} ** (step + 1))"
+        eps = f"{epsilon} / math.sqrt(1 - {beta2} ** ({steps} + 1))"
         yield f'optimizer.param_groups[0]["eps"] = {eps}'
 
 
-def _optimizer(optimizer: Optimizer) -> str:
+def _optimizer(optimizer: Optimizer, parameters: str = "model.parameters()") -> str:
     numbers = optimizer.numbers
     if optimizer.op == "adam":
         betas = f"({numbers['beta1']}, {numbers['beta2']})"
         eps = numbers["epsilon"]
-        return f"torch.optim.Adam(model.parameters(), {optimizer.rate}, {betas}, {eps})"
+        return f"torch.optim.Adam({parameters}, {optimizer.rate}, {betas}, {eps})"
     momentum = ""
     if optimizer.op == "momentum":
         nesterov = ", nesterov=True" if numbers["nesterov"] else ""
         momentum = f", momentum={numbers['momentum']}{nesterov}"
-    return f"torch.optim.SGD(model.parameters(), {optimizer.rate}{momentum})"
+    return f"torch.optim.SGD({parameters}, {optimizer.rate}{momentum})"
 
 
-def _clipping(optimizer: Optimizer) -> Iterator[str]:
+def _clipping(optimizer: Optimizer, parameters: str = "model.parameters()") -> Iterator[str]:
     if optimizer.clip_value is not None:
-        yield f"nn.utils.clip_grad_value_(model.parameters(), {optimizer.clip_value})"
+        yield f"nn.utils.clip_grad_value_({parameters}, {optimizer.clip_value})"
     if optimizer.clip_norm is not None:
-        yield f"nn.utils.clip_grad_norm_(model.parameters(), {optimizer.clip_norm})"
+        yield f"nn.utils.clip_grad_norm_({parameters}, {optimizer.clip_norm})"

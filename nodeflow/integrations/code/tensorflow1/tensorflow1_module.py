@@ -16,7 +16,13 @@ from nodeflow.integrations.code.body_lines import (
 )
 from nodeflow.integrations.code.line_breaking import broken
 from nodeflow.integrations.code.module_head import head, joined
-from nodeflow.integrations.code.optimizers import Optimizer, optimizer_of, schedule_text
+from nodeflow.integrations.code.optimizers import (
+    Optimizer,
+    optimizer_of,
+    optimizers_of,
+    schedule_text,
+    turns_text,
+)
 from nodeflow.integrations.code.program import Program
 from nodeflow.integrations.code.shared_ops.training_phases import NORMS
 from nodeflow.integrations.code.tensorflow1.tensorflow1_ops import TENSORFLOW1
@@ -34,16 +40,19 @@ def weights(program: Program) -> dict[str, np.ndarray]:
 
 def text(program: Program) -> str:
     """Return the text of the program."""
-    optimizer = None if program.training is None else optimizer_of(program.training)
+    training = program.training
     build = _build(program)
     parts = [build]
-    if optimizer is not None:
+    if training is not None and training.schedule:
+        parts += [turns_text(training), _in_turns(program, bool(needs(build, "training")))]
+    elif training is not None:
+        optimizer = optimizer_of(training)
         trains = needs(build, "training")
         parts += [schedule_text(optimizer), _training(program, optimizer, bool(trains))]
     code = "\n\n\n".join(part for part in parts if part)
     helpers = helpers_in(code, TENSORFLOW1.helpers)
     return joined(
-        _head(program, code, optimizer is not None), helpers, code, MAIN if optimizer else ""
+        _head(program, code, training is not None), helpers, code, MAIN if training else ""
     )
 
 
@@ -89,6 +98,58 @@ def _build(program: Program) -> str:
     return "\n".join([head, *(f"    {line}" for line in lines)])
 
 
+def _in_turns(program: Program, has_phase: bool) -> str:
+    """Write the training loop of several optimizers."""
+    assert program.training is not None
+    names = [program.placeholder(n) for n in (*program.inputs, *program.labels)]
+    fed = [f'tensors["{name}"]: data["{name}"][chosen]' for name in names]
+    fed += ['tensors["training"]: True'] if has_phase else []
+    known = {node: name for name, node in program.variables.items()}
+    looks_up = any(n.op.id in LOOKUPS for n in (*program.predicting, *program.measuring))
+    lines = [
+        '"""Train on the batches of `BATCHES`, and give the loss of each step."""',
+        "variables = {v.op.name: v for v in tf.global_variables()}",
+        "updates = {}",
+    ]
+    made: list[str] = []
+    for optimizer in optimizers_of(program.training):
+        listed = ", ".join(f'variables["{known[v]}"]' for v in optimizer.trained if v in known)
+        made += [
+            f'loss = tensors["{optimizer.loss}"]',
+            *broken("chosen", f"[{listed}]", WIDTH - 2 * len(INDENT)),
+            f"optimizer = {_optimizer(optimizer, str(optimizer.rate))}",
+            *_by_gradients(optimizer, looks_up, ", chosen"),
+            f'updates["{optimizer.name}"] = update',
+        ]
+    if any(node.op.id in NORMS for node in program.predicting):
+        lines += ["with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):"]
+        made = [INDENT + line for line in made]
+    lines += [
+        *made,
+        "with np.load(DATA) as file:",
+        '    names = [name for name in file if name.startswith("train/")]',
+        '    data = {name.removeprefix("train/"): file[name] for name in names}',
+        'order = np.load(BATCHES)["rows"][:steps]',
+        "losses = []",
+        "session.run(tf.global_variables_initializer())",
+        "for step, (chosen, name) in enumerate(zip(order, turns(len(order)), strict=True)):",
+        *(INDENT + line for line in _feeds(fed)),
+        '    value, _ = session.run([tensors[f"loss/{name}"], updates[name]], feeds)',
+        "    losses.append(float(value))",
+        "    if step % 100 == 0:",
+        '        print(f"step {step + 1}: loss/{name} {value:.4f}")',
+        "return losses",
+    ]
+    return "\n".join([*HEAD, *(f"    {line}" for line in lines)])
+
+
+HEAD = [
+    "def train(",
+    "    session: tf.Session, tensors: dict[str, tf.Tensor], steps: int | None = None",
+    ") -> list[float]:",
+]
+
+
 def _training(program: Program, optimizer: Optimizer, has_phase: bool) -> str:
     names = [program.placeholder(n) for n in (*program.inputs, *program.labels)]
     fed = [f'tensors["{name}"]: data["{name}"][chosen]' for name in names]
@@ -126,12 +187,7 @@ def _training(program: Program, optimizer: Optimizer, has_phase: bool) -> str:
         '        print(f"step {step + 1}: loss {value:.4f}")',
         "return losses",
     ]
-    head = [
-        "def train(",
-        "    session: tf.Session, tensors: dict[str, tf.Tensor], steps: int | None = None",
-        ") -> list[float]:",
-    ]
-    return "\n".join([*head, *(f"    {line}" for line in lines)])
+    return "\n".join([*HEAD, *(f"    {line}" for line in lines)])
 
 
 def _feeds(fed: list[str]) -> list[str]:
@@ -152,8 +208,9 @@ def _optimizer(optimizer: Optimizer, rate: str) -> str:
     return f"tf.train.GradientDescentOptimizer({rate})"
 
 
-def _by_gradients(optimizer: Optimizer, looks_up: bool) -> Iterator[str]:
-    yield "pairs = [(g, v) for g, v in optimizer.compute_gradients(loss) if g is not None]"
+def _by_gradients(optimizer: Optimizer, looks_up: bool, chosen: str = "") -> Iterator[str]:
+    yield f"slopes = optimizer.compute_gradients(loss{chosen})"
+    yield "pairs = [(g, v) for g, v in slopes if g is not None]"
     if looks_up:
         yield "# All rows of a table move, also those that a step does not look up"
         yield "pairs = [(tf.convert_to_tensor(g), v) for g, v in pairs]"

@@ -9,7 +9,8 @@ The script saves placing a hundred nodes by hand whenever the layout changes.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from nodeflow.data.catalog import open_dataset  # noqa: E402
+from nodeflow.document.edit import commands  # noqa: E402
 from nodeflow.document.edit.shared_weights import share_weights  # noqa: E402
 from nodeflow.document.io import flow  # noqa: E402
 from nodeflow.document.starters.drawing import NOTE, Drawing  # noqa: E402
@@ -95,6 +97,11 @@ DIGITS: dict[str, tuple[str, str, list]] = {
     "x": ("images", "float32", [None, 784]),
     "y": ("labels", "float32", [None, 10]),
 }
+
+
+CLIP = 0.05
+"""The largest weight of the critic of a Wasserstein GAN."""
+CRITIC = ("W1", "b1", "W2", "b2", "W3")
 
 
 def _weights(e: Example, name: str, shape: list[int], op: str, **parameters: Any) -> str:
@@ -610,6 +617,116 @@ def vae() -> Example:
     return e
 
 
+def _generator(e: Example) -> None:
+    """Add digits, and a generator that draws pictures from noise."""
+    _data(e, "mnist", "mnist", {"x": DIGITS["x"]})
+    e.group("Generator", "math")
+    e.add("random_normal", "noise", shape=[100, 32])
+    e.add("layers/dense", "generator/hidden", "noise", units=256, activation="relu")
+    e.add("layers/dense", "generator/picture", "generator/hidden", units=784, activation="sigmoid")
+
+
+def _judge(e: Example, name: str, sizes: Sequence[int]) -> None:
+    """Add the weights of a network that judges pictures, and a score without an offset."""
+    *hidden, last = pairwise(sizes)
+    for number, shape in enumerate(hidden, start=1):
+        _weights(e, f"{name}/W{number}", list(shape), "he_normal")
+        _constant_weights(e, f"{name}/b{number}", [shape[1]])
+    _weights(e, f"{name}/W{len(sizes) - 1}", list(last), "he_normal")
+
+
+def _judged(e: Example, name: str, seen: str, layers: int, suffix: str = "") -> str:
+    """Add what the network computes from pictures; return the scores."""
+    for layer in range(1, layers):
+        product = e.add("matmul", f"product{layer}{suffix}", seen, f"{name}/W{layer}")
+        total = e.add("add", f"sum{layer}{suffix}", product, f"{name}/b{layer}")
+        seen = e.add("leaky_relu", f"hidden{layer}{suffix}", total)
+    return e.add("matmul", f"score{suffix}", seen, f"{name}/W{layers}")
+
+
+def _turns(e: Example, *phases: tuple[str, int, int], **settings: Any) -> None:
+    """Let optimizers take turns: (name, steps, first step) each."""
+    turns = [{"optimizer": e.ids[name], "steps": n, "from": start} for name, n, start in phases]
+    commands.set_training(e.doc, schedule=turns, batch_size=100, seed=1, shuffle=True, **settings)
+
+
+def gan() -> Example:
+    """Draw digits: a generator and a judge learn from each other."""
+    e = Example()
+    _generator(e)
+    e.group("Judge", "math")
+    _judge(e, "judge", (784, 128, 1))
+    _judged(e, "judge", "x", 2)
+    _judged(e, "judge", "generator/picture", 2, "_drawn")
+    e.group("Loss of the judge", "loss")
+    e.add("negative", "doubt", "score")
+    e.add("softplus", "missed", "doubt")
+    e.add("reduce_mean", "missed_mean", "missed")
+    e.add("softplus", "fooled", "score_drawn")
+    e.add("reduce_mean", "fooled_mean", "fooled")
+    e.add("add", "judge_loss", "missed_mean", "fooled_mean")
+    e.group("Loss of the generator", "loss")
+    e.add("negative", "suspicion", "score_drawn")
+    e.add("softplus", "caught", "suspicion")
+    e.add("reduce_mean", "generator_loss", "caught")
+    e.group("Training", "training")
+    adam = {"learning_rate": 0.0005, "beta1": 0.5}
+    e.add("adam", "train_judge", "judge_loss", variables=["judge/*"], **adam)
+    e.add("adam", "train_generator", "generator_loss", variables=["generator/*"], **adam)
+    _turns(e, ("train_judge", 1, 0), ("train_generator", 1, 0), epochs=120)
+    e.arrange(
+        [
+            ["Input", "Judge", "Loss of the judge"],
+            [NOTE, "Generator", "Loss of the generator", "Training"],
+        ],
+        "Two networks against each other: the generator draws pictures from noise, and the judge "
+        "tells drawn digits from real ones, with the same weights for both. Each optimizer "
+        "changes only its own network, and they take turns.\n"
+        "Try: train, and watch generator/picture become digits, within a minute. Then select "
+        "nothing, and give the judge two steps a turn, or let the generator join after 500 steps.",
+        "Adversaries",
+    )
+    return e
+
+
+def wgan() -> Example:
+    """Draw digits with a critic whose weights are clipped."""
+    e = Example()
+    _generator(e)
+    e.group("Critic", "math")
+    _judge(e, "critic", (784, 128, 128, 1))
+    for seen, suffix in (("x", ""), ("generator/picture", "_drawn")):
+        scores = _judged(e, "critic", seen, 3, suffix)
+        e.add("reduce_mean", f"mean{suffix}", scores)
+    e.group("Losses", "loss")
+    e.add("subtract", "critic_loss", "mean_drawn", "mean")
+    e.add("negative", "generator_loss", "mean_drawn")
+    e.group("Training", "training")
+    for name, rate in (("critic", 0.0005), ("generator", 0.0003)):
+        attrs = {"variables": [f"{name}/*"], "learning_rate": rate}
+        e.add("rmsprop", f"train_{name}", f"{name}_loss", **attrs)
+    e.group("Clipping", "training")
+    for name in CRITIC:
+        e.add("clip_by_value", f"clipped_{name}", f"critic/{name}", min=-CLIP, max=CLIP)
+        e.wire("train_critic:done", f"clipped_{name}:control.0")
+        e.add("assign", f"clip_{name}", f"critic/{name}", f"clipped_{name}")
+    e.add("group", "critic_step")
+    e.wire("train_critic:done", "critic_step:control.0")
+    for index, name in enumerate(CRITIC):
+        e.wire(f"clip_{name}", f"critic_step:values.{index}")
+    _turns(e, ("critic_step", 5, 0), ("train_generator", 1, 0), epochs=400)
+    e.arrange(
+        [["Input", "Critic", "Losses"], [NOTE, "Generator", "Training", "Clipping"]],
+        "A Wasserstein GAN: the critic's loss is how far apart it rates drawn and real digits, and "
+        "its weights stay small, which bounds that distance. A turn of the critic is a group: "
+        "its optimizer, and after it the clipping of its weights.\n"
+        "Try: train for two minutes, and watch generator/picture become digits while critic_loss "
+        "rises towards 0. Then clip at 0.5 instead, or give the critic one step a turn.",
+        "A critic with clipped weights",
+    )
+    return e
+
+
 def _mandelbrot_step(e: Example) -> None:
     """Add z = z * z + c for z = x + iy. If |z| is beyond 2, z stays and is no longer counted."""
     e.group("step", "math")
@@ -831,6 +948,8 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "char_rnn": char_rnn,
     "tiny_gpt": tiny_gpt,
     "autoencoder": autoencoder,
+    "gan": gan,
+    "wgan": wgan,
     "vae": vae,
 }
 

@@ -263,6 +263,16 @@ def imagined(result: Result, name: str) -> Paper:
     return paper
 
 
+def drawn(result: Result, name: str) -> Paper:
+    """Draw the digits that a generator draws."""
+    pictures = result.session.run("generator/picture")
+    paper = Paper()
+    for place in range(10):
+        x, y = 10 + place % 5 * 52, 16 + place // 5 * 58
+        paper.picture(ink(np.asarray(pictures[place]).reshape(28, 28)), x, y, 46, 46, smooth=True)
+    return paper
+
+
 def similarity(result: Result, name: str) -> Paper:
     """Draw the similarity of words."""
     (values,) = result.values("similarity")
@@ -326,6 +336,8 @@ DRAWN: dict[str, Callable[[Result, str], Paper]] = {
     "autoencoder": restored,
     "vae": imagined,
     "word2vec": similarity,
+    "gan": drawn,
+    "wgan": drawn,
     "names": written,
     "char_rnn": written,
     "tiny_gpt": attention,

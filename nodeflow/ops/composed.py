@@ -32,7 +32,8 @@ class Composed(Op):
         raise NotImplementedError(self.id)
 
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
-        with graph, graph.name_scope(name):
+        # the parts run after whatever the op waits for, so that they read assigned variables
+        with graph, graph.name_scope(name), graph.control_dependencies(graph.awaited):
             made = self.compose(*inputs, **attrs)
         return Expansion(alias=(made,) if isinstance(made, Tensor) else tuple(made))
 

@@ -25,6 +25,7 @@ NAMES = [
     "char_rnn",
     "expression",
     "expression_array",
+    "gan",
     "linear_regression",
     "lstm",
     "mandelbrot",
@@ -38,6 +39,7 @@ NAMES = [
     "spirals",
     "tiny_gpt",
     "vae",
+    "wgan",
     "word2vec",
 ]
 

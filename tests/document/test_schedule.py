@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.expand import unpack
 from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import GraphError
+from nodeflow.resources import example
 from nodeflow.train.events import Epoch, Steps
 from nodeflow.train.loop.event_stream import train
 from nodeflow.train.schedule import Schedule
@@ -202,3 +204,22 @@ def test_a_group_runs_what_its_done_wires_start_at(tmp_path: Path) -> None:
 def test_a_file_of_the_first_versions_keeps_it_apart(tmp_path: Path) -> None:
     text = json.loads(flow.dumps(document(tmp_path)))
     assert text["version"] == 3 and [*text["training"]["schedule"][0]] == ["optimizer", "steps"]
+
+
+@pytest.mark.parametrize("for_edits", [False, True])
+def test_weights_are_clipped_after_the_step_of_the_critic(for_edits: bool) -> None:
+    """Also where the bounds may change during the training, so that clipping has several parts."""
+    path = example("wgan.flow")
+    task = Task(flow.load(path), file=path, for_edits=for_edits)
+    training = replace(task.training(), epochs=1, batch_size=400)
+    with nf.Session(task.graph, tier="reference") as session:
+        session.initialize()
+        seen = []
+        for event in train(session, training):
+            if isinstance(event, Epoch):
+                seen = [*event.losses]
+                weights = {n: v for n, v in session.variables.items() if n.startswith("critic/")}
+    assert seen == ["loss/critic_step", "loss/train_generator"] and len(weights) == 5
+    for name, value in weights.items():
+        assert np.abs(value).max() <= np.float32(0.05), name
+    assert np.abs(weights["critic/W1"]).max() == np.float32(0.05)

@@ -26,6 +26,8 @@ EXAMPLES = {
     "names": ("Inventing names", "Three letters give the next one"),
     "char_rnn": ("Writing with a memory", "Shakespeare, character by character"),
     "tiny_gpt": ("A tiny GPT", "Two blocks learn to write: look at their attention"),
+    "gan": ("Adversaries", "One network draws digits, another judges them"),
+    "wgan": ("A critic with clipped weights", "A Wasserstein GAN draws digits"),
 }
 """Title and description of each example, in learning order. Examples not listed here come after
 them.
@@ -39,6 +41,7 @@ GROUPS = {
     ),
     "Find similar things": ("autoencoder", "vae", "word2vec"),
     "Write text": ("names", "char_rnn", "tiny_gpt"),
+    "Draw digits": ("gan", "wgan"),
 }
 """The names of the examples, grouped by purpose."""
 OTHERS = "More examples"

@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QHBoxLayout, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name
 from nodeflow.document.analysis.training_settings import trainers
@@ -26,6 +26,7 @@ from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 TURNS = "They take turns"
 MOST = min(LARGEST, 2**31 - 1)
 """The largest number that a spin box shows."""
+LEAST_WIDTH = 72
 
 
 class NumberField(QSpinBox):
@@ -39,6 +40,9 @@ class NumberField(QSpinBox):
         self.setSuffix(suffix)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        # else its width would follow from the largest number
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(LEAST_WIDTH)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()  # scrolls the inspector
@@ -91,6 +95,8 @@ class OptimizerRows(QWidget):
             for field, value in ((steps, phase.get("steps", 1)), (start, phase.get("from", 0))):
                 field.blockSignals(True)
                 field.setValue(min(value, MOST))
+                if field is steps:
+                    field.setSuffix(" step" if value == 1 else " steps")
                 field.blockSignals(False)
         self.add_button.setVisible(bool(phases))
 
@@ -127,9 +133,13 @@ class OptimizerRows(QWidget):
         remove.setAccessibleName(f"Remove turn {index + 1}")
         remove.clicked.connect(partial(self._on_removed, index))
         holder = QWidget()
-        inside: QHBoxLayout = row(who, steps, start, remove, gap=1)
-        holder.setLayout(inside)
-        inside.setStretch(0, 1)
+        inside = QVBoxLayout(holder)
+        inside.setContentsMargins(0, 0, 0, SPACE[1])
+        inside.setSpacing(SPACE[1])
+        first, second = row(who, remove, gap=1), row(steps, start, gap=1)
+        first.setStretch(0, 1)
+        for line in (first, second):
+            inside.addLayout(line)
         self.turns.addWidget(holder)
         return who, steps, start, remove
 

@@ -223,3 +223,10 @@ def test_weights_are_clipped_after_the_step_of_the_critic(for_edits: bool) -> No
     for name, value in weights.items():
         assert np.abs(value).max() <= np.float32(0.05), name
     assert np.abs(weights["critic/W1"]).max() == np.float32(0.05)
+
+
+def test_all_optimizers_of_a_schedule_train_the_build(tmp_path: Path) -> None:
+    found = document(tmp_path)
+    assert [node.name for node in Task(found).build.optimizers] == ["d", "g"]
+    commands.set_training(found, schedule=None, optimizer=named(found, "g"))
+    assert [node.name for node in Task(found).build.optimizers] == ["g"]

@@ -94,10 +94,12 @@ class Build:
         return training_settings(self.source)
 
     @property
-    def optimizer(self) -> Node | None:
-        """The node to train with, or None."""
-        chosen = self.settings.optimizer
-        return None if chosen is None else self.nodes.get(chosen)
+    def optimizers(self) -> list[Node]:
+        """The nodes to train with: one, those of a schedule, or none."""
+        settings = self.settings
+        ids = [settings.optimizer, *(phase["optimizer"] for phase in settings.schedule)]
+        found = (self.nodes.get(chosen) for chosen in dict.fromkeys(ids) if chosen is not None)
+        return [node for node in found if node is not None]
 
     @property
     def problems(self) -> list[Problem]:

@@ -100,7 +100,7 @@ def answers(task: Task) -> dict[str, Tensor]:
         return {name: task.tensor(name) for name in named}
     graph = task.graph
     ends = {name: t for name in task.build.ends() if isinstance(t := task.fetchable(name), Tensor)}
-    if task.build.optimizer is None:
+    if not task.build.optimizers:
         return ends
     measures = _measures(task)
     nodes = [n for n in graph.nodes if n.derived_from is None and n.outputs]
@@ -138,10 +138,9 @@ def foreign_names(task: Task) -> ForeignNames:
 def _measures(task: Task) -> set[Node]:
     """Return the nodes of the loss and the metrics."""
     settings = task.build.settings
-    optimizer = task.build.optimizer
     ids = [settings.loss, *(metric.get("node") for metric in settings.metrics or ())]
     found = {task.build.nodes[i] for i in ids if i in task.build.nodes}
-    return found | ({t.node for t in optimizer.inputs} if optimizer is not None else set())
+    return found | {t.node for one in task.build.optimizers for t in one.inputs}
 
 
 def _gives_numbers(node: Node) -> bool:

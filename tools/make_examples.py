@@ -881,7 +881,8 @@ def _block(e: Example, number: int, source: str, size: int) -> str:
     e.add(norm, named("norm"), source)
     for part in ("query", "key", "value"):
         e.add(dense, named(part), named("norm"), units=size, use_bias=False)
-    e.add("attention", named("attention"), *map(named, ("query", "key", "value")), causal=True)
+    parts = map(named, ("query", "key", "value"))
+    e.add("attention", named("attention"), *parts, causal=True, soft_cap=30.0)
     e.add(dense, named("mixed"), named("attention"), units=size)
     e.add("add", named("read"), source, named("mixed"))
     e.add("identity", named("looks_at"), f"{named('attention')}:scores")

@@ -283,7 +283,7 @@ def gpt_of_numpy(v, tokens):
     for n in (1, 2):
         normed = norm(x, f"norm{n}")
         query, key, value = (dense(normed, f"{part}{n}") for part in ("query", "key", "value"))
-        scores = query @ key.swapaxes(1, 2) / np.sqrt(query.shape[-1])
+        scores = 30 * np.tanh(query @ key.swapaxes(1, 2) / np.sqrt(query.shape[-1]) / 30)
         weights = np.exp(np.where(later, -np.inf, scores))
         weights /= weights.sum(axis=-1, keepdims=True)
         looks.append(weights)

@@ -11,7 +11,8 @@ flushing of its paint. Each round measures headless, watched, headless, and so o
 is the median of the ratios to the headless measurement just before.
 
 The processor time of a step, for the window and for all processes, is reported with steps per
-second: on a machine that others use, it can still be compared. With ``--memory`` the example is
+second: on a machine that others use, it can still be compared. So can ``window_of_all_cores``, the
+window's part of the time of all cores. With ``--memory`` the example is
 trained for so many epochs in the window, and the memory of both processes is read meanwhile. Copies
 of the past have 16 MB (NODEFLOW_HISTORY_MB), so that they are full long before the middle.
 """
@@ -36,6 +37,7 @@ from PySide6.QtWidgets import QApplication
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_flags import set_view
 from nodeflow.document.io import flow
+from nodeflow.engine.cores import cores
 from nodeflow.host import protocol as p
 from nodeflow.host.client import EngineClient
 from nodeflow.resources import example
@@ -264,6 +266,7 @@ def main() -> None:
         line = {"case": case, "steps_per_s": round(steps, 1)}
         line |= {"of_headless": round(statistics.median(ratios[case]), 3)}
         line |= {"window_ms_per_step": round(own, 4), "all_ms_per_step": round(every, 4)}
+        line |= {"window_of_all_cores": round(own * steps / 1000 / cores(), 4)}
         print(json.dumps(line))
     worst = {key: max(found[key] for found in frames) for key in frames[0]}
     print(json.dumps({"case": "input to paint while training", **worst}))

@@ -298,15 +298,14 @@ class CurvePlot(pg.PlotWidget):
         self.cross.setValue(placed)
         self.cross.show()
         rows = self.values_at(x)
-        if pointer is not None:
-            rows += [(color, text, "") for color, text in self.changes.at(pointer)]
         if not rows:
             self.readout.hide()
             return
         area = self.box.sceneBoundingRect()
         at = self.mapFromScene(self.box.mapViewToScene(QPointF(placed, 0)))
         around = self.mapFromScene(area).boundingRect()
-        self.readout.show_rows(head, rows, at.x(), around, self._is_high(x))
+        changes = self.changes.at(pointer) if pointer is not None else ()
+        self.readout.show_rows(head, rows, at.x(), around, self._is_high(x), changes)
 
     def _is_high(self, x: float) -> bool:
         """Return whether the curves lie in the upper half at x.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from PySide6.QtCore import QRect, Qt
@@ -12,8 +13,8 @@ from nodeflow.ui.core.theming.theme import TYPE, Theme, font
 
 GAP = 10
 MOST_ROWS = 12
-AROUND = 52
-"""Width of a row apart from its name and value, in pixels."""
+AROUND, NOTE_AROUND = 52, 36
+"""Width of a row apart from its name and value, and of a note apart from its text, in pixels."""
 
 
 class Readout(QLabel):
@@ -26,6 +27,7 @@ class Readout(QLabel):
         self.setObjectName("readout")
         self.setFont(font(TYPE["caption"]))
         self.rows: tuple[tuple[str, str, str], ...] = ()
+        self.notes: tuple[tuple[str, str], ...] = ()
         self.head = ""
         self.hide()
 
@@ -43,8 +45,10 @@ class Readout(QLabel):
         x: float,
         area: QRect,
         at_bottom: bool = False,
+        notes: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Show rows (colour, name, value) beside the position x.
+        """Show rows (colour, name, value) beside the position x, and below them notes (colour,
+        text).
 
         Args:
             head: the heading.
@@ -53,9 +57,11 @@ class Readout(QLabel):
         """
         room = area.width() - AROUND - max(_width(value) for *_, value in rows)
         rows = [(c, text_metrics.elide(n, text_metrics.CAPTION, room), v) for c, n, v in rows]
+        room = area.width() - NOTE_AROUND
+        notes = [(c, text_metrics.elide(text, text_metrics.CAPTION, room)) for c, text in notes]
         head = text_metrics.elide(head, text_metrics.CAPTION, area.width() - GAP)
-        if (head, tuple(rows)) != (self.head, self.rows):
-            self.head, self.rows = head, tuple(rows)
+        if (head, tuple(rows), tuple(notes)) != (self.head, self.rows, self.notes):
+            self.head, self.rows, self.notes = head, tuple(rows), tuple(notes)
             lines = [
                 f"<tr><td><span style='color:{color}'>●</span>&nbsp;{escape(name)}&nbsp;&nbsp;</td>"
                 f"<td align='right'>{escape(value)}</td></tr>"
@@ -63,6 +69,11 @@ class Readout(QLabel):
             ]
             if len(rows) > MOST_ROWS:
                 lines.append(f"<tr><td colspan='2'>and {len(rows) - MOST_ROWS} more</td></tr>")
+            lines += [
+                f"<tr><td colspan='2'><span style='color:{color}'>┊</span>&nbsp;{escape(text)}</td>"
+                "</tr>"
+                for color, text in notes
+            ]
             self.setText(f"<b>{escape(head)}</b><table>{''.join(lines)}</table>")
             self.adjustSize()
         left = x + GAP

@@ -74,7 +74,7 @@ class DeviceKept(UserWarning):
 
 
 class GraphDevices:
-    """The base of `Graph` that stores the device of new nodes.
+    """The base class of `Graph` that stores the device of new nodes.
 
     Attributes:
         devices_noted: whether the user knows that the engine computes on the CPU.

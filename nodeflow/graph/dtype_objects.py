@@ -55,7 +55,7 @@ class DType(str):
 
     @property
     def size(self) -> int:
-        """Bytes of one element."""
+        """The number of bytes of one element."""
         return numpy_dtype(self).itemsize
 
     @property

@@ -1,4 +1,4 @@
-"""Patterns that stand for several variables: ``encoder/*``."""
+"""Patterns that match the names of several variables: ``encoder/*``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def is_pattern(name: str) -> bool:
 
 
 def is_meant(name: str, names: Iterable[str]) -> bool:
-    """Return whether a variable's name is among some names and patterns.
+    """Return whether a variable's name is among some names, or matches a pattern among them.
 
     >>> is_meant("encoder/hidden/kernel", ["encoder/*"]), is_meant("encoder_2/b", ["encoder/*"])
     (True, False)

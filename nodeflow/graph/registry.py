@@ -44,7 +44,7 @@ class Registry:
         return op
 
     def register_unlisted(self, op: Op) -> None:
-        """Add an op that is found by its id, but does not belong to the list of ops."""
+        """Add an op that can be found by its id, but is left out of lists of ops."""
         self._unlisted[op.id] = op
 
     def put(self, op: Op) -> None:

@@ -194,7 +194,9 @@ class Epoch:
 
     @property
     def losses(self) -> dict[str, float]:
-        """The mean losses by name: ``loss``, or ``loss/OPTIMIZER`` of each phase of a schedule."""
+        """The mean losses by name: ``loss``, or with a schedule ``loss/OPTIMIZER`` of each
+        phase.
+        """
         if not self.phase:
             return {LOSS: self.loss}
         return {k: v for k, v in self.metrics.items() if k.startswith(f"{LOSS}/")}

@@ -83,7 +83,7 @@ class Progress:
         self._losses.append(np.array(losses, np.float64))
 
     def means(self, turns: Schedule | None) -> dict[str, float]:
-        """Return the mean loss of each phase in this epoch, by name; nothing without a schedule."""
+        """Return the mean loss of each phase in this epoch, by name; empty without a schedule."""
         if turns is None or not self.done:
             return {}
         return turns.means(self.step - self.done + 1, self.losses[-self.done :])

@@ -1,8 +1,9 @@
-"""The schedule of a training with several optimizers: which one makes which step.
+"""The schedule of a training with several optimizers, which decides which optimizer makes which
+step.
 
 The phases take turns, in their order, over and over. A turn makes the phase's number of steps. A
-phase is passed over while fewer steps than its ``start`` have been made. So the phase of a step
-follows from the number of the step alone, and resuming, replaying and drawing need no other state.
+phase is skipped while fewer steps than its ``start`` have been made. So the phase of a step
+depends only on the number of the step, and resuming, replaying and drawing need no other state.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ WITHOUT_END = 2**62
 
 @dataclass(frozen=True)
 class Turn:
-    """A phase by the name of its optimizer.
+    """A phase of a schedule, by the name of its optimizer.
 
     Attributes:
         steps: the number of steps of a turn.
@@ -43,7 +44,7 @@ class Turn:
 
     @property
     def loss(self) -> str:
-        """The name of its loss: ``loss/d``."""
+        """The name of the phase's loss: ``loss/d``."""
         return loss_name(self.name)
 
 

@@ -316,7 +316,7 @@ def _with_schedule(
 def _phases(
     graph: Graph, schedule: Any, optimizer: Target | None, loss: str | Tensor | None
 ) -> list[Phase]:
-    """Return the phases that a user gave. Raise GraphError for anything else."""
+    """Return the phases that a user gave; raise GraphError for anything else."""
     if optimizer is not None or loss is not None:
         raise GraphError(
             "a schedule names its optimizers and their losses",

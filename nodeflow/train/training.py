@@ -117,7 +117,7 @@ class Phase:
 
     @property
     def turn(self) -> Turn:
-        """The phase by name."""
+        """The phase as a `Turn`, with the optimizer's name."""
         return Turn(self.optimizer.name, self.steps, self.start)
 
 
@@ -206,12 +206,12 @@ class Training(PlainSettings):
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """The phases of the schedule, or the only one."""
+        """The phases of the schedule; without a schedule, a single phase."""
         return self.schedule or (Phase(self.optimizer, self.loss),)
 
     @cached_property
     def turns(self) -> Schedule | None:
-        """The schedule by names; None for one optimizer."""
+        """The schedule with names of optimizers; None for one optimizer."""
         return Schedule(phase.turn for phase in self.schedule) if self.schedule else None
 
     def bounds_by_phase(self) -> list[Bounds]:
@@ -267,7 +267,7 @@ def minimized(node: Node) -> Tensor:
     """Return the loss of an optimizer, or of the only optimizer that a group runs.
 
     Raises:
-        GraphError: the node has no loss of its own.
+        GraphError: the node has no loss.
     """
     found = [node] if isinstance(node.op, Optimizer) else node.control_inputs
     losses = [one.inputs[0] for one in found if isinstance(one.op, Optimizer)]
@@ -287,8 +287,8 @@ def minimized(node: Node) -> Tensor:
 def scheduled(phases: Sequence[Phase]) -> dict[str, Any]:
     """Return the fields of a `Training` with a schedule.
 
-    Its ``optimizer`` is a group that depends on all optimizers and losses, so that whatever follows
-    from the nodes of a step holds for the steps of all phases.
+    Its ``optimizer`` is a group that depends on all optimizers and losses. So facts derived from
+    the nodes of a step hold for the steps of all phases.
 
     Raises:
         GraphError: the phases make no schedule.

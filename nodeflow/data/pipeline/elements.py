@@ -70,7 +70,9 @@ class Iteration:
         return self.kept[stage]
 
     def runs(self, stage: Elements) -> int:
-        """Return how often a stage's function was called, on which its random numbers depend."""
+        """Return how often a stage's function was called; its random numbers depend on this
+        count.
+        """
         kept = self.kept.get(stage)
         return self._runs_before[stage] if kept is None else kept.runs
 

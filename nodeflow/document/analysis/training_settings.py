@@ -64,7 +64,7 @@ def _run_by_group(doc: Document, path: str) -> str | None:
 
 
 def turn_of(phase: Mapping[str, Any], name: str) -> Turn:
-    """Return a phase of a schedule in a file as a turn of the optimizer of this name."""
+    """Return a phase of a schedule in a file as a `Turn`, with the name of its optimizer."""
     return Turn(name, phase.get("steps", 1), phase.get("from", 0))
 
 
@@ -96,8 +96,8 @@ def optimizers(doc: Document) -> list[str]:
 def trainers(doc: Document) -> list[str]:
     """Return the paths of the nodes that a training can use as its optimizer.
 
-    These are the optimizers and the groups that the settings name. A group that runs an optimizer,
-    and what follows it, stands in place of the optimizer.
+    These are the optimizers and the groups that the settings name. A group that runs an optimizer
+    and the nodes that follow it replaces the optimizer.
     """
     doc = doc.root
     runs = {node.id: _run_by_group(doc, node.id) for node in doc.nodes.values() if node.op == GROUP}
@@ -175,7 +175,7 @@ def training_problems(
 
 
 def _lacks_loss(doc: Document, path: str) -> bool:
-    """Return whether a node is a group that does not run just one optimizer."""
+    """Return whether a node is a group that runs no optimizer, or several."""
     at = at_path(doc, path)
     return at is not None and at[1].op == GROUP and _run_by_group(doc.root, path) is None
 

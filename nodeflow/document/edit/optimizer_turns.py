@@ -1,4 +1,4 @@
-"""Edits of the optimizers that a training uses: one of several, or several that take turns."""
+"""Edits of the optimizers that a training uses: a single one, or several that take turns."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ ONE, TURNS = "Train with one optimizer", "Let optimizers take turns"
 
 
 def train_alone(doc: Document, path: str) -> None:
-    """Train with one optimizer, or a group, from now on."""
+    """Set one optimizer, or a group, as the only one that trains."""
     with doc.transaction(ONE):
         commands.set_training(doc, optimizer=path, loss=None, schedule=None)
 
 
 def take_turns(doc: Document) -> None:
-    """Let all optimizers take turns of one step each."""
+    """Set a schedule in which all optimizers take turns of one step each."""
     phases = [{"optimizer": path, "steps": 1, "from": 0} for path in trainers(doc)]
     _set(doc, phases)
 
 
 def add_turn(doc: Document) -> None:
-    """Add a turn: of an optimizer that has none, or else of the first one."""
+    """Add a turn of an optimizer that has none; if all have one, of the first optimizer."""
     phases = _phases(doc)
     used = {phase["optimizer"] for phase in phases}
     found = trainers(doc)
@@ -44,7 +44,7 @@ def change_turn(doc: Document, index: int, **fields: Any) -> None:
 
 
 def remove_turn(doc: Document, index: int) -> None:
-    """Remove a turn. The last one that is left trains alone."""
+    """Remove a turn. If only one turn is left, its optimizer trains alone."""
     phases = _phases(doc)
     del phases[index]
     if phases:

@@ -1,7 +1,7 @@
-"""Edits of shared weights: sharing, own weights, and who keeps the weights of a removed owner.
+"""Edits of shared weights: share, stop sharing, and pass on the weights of a removed owner.
 
 A node that shares names its owner by id, in the field `share`. Edits keep this canonical: an owner
-never shares itself.
+never shares with another node.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ own."""
 
 
 def share_weights(doc: Document, node_id: str, owner_id: str | None) -> None:
-    """Let a node use the weights of another one, or its own if `owner_id` is None.
+    """Let a node use the weights of another node; None as `owner_id` gives it its own weights.
 
-    If the other node shares, too, its owner is meant. Nodes that used the weights of this node then
-    use the same weights as it does.
+    If the other node shares as well, its owner becomes the owner. Nodes that used the weights of
+    this node then use the new weights.
 
     Raises:
         BadValue: the nodes are of different kinds, or have no weights to share.
@@ -63,7 +63,7 @@ def _noun(record: NodeRecord) -> str:
 
 
 def heirs_of(doc: Document, removed: Iterable[str]) -> dict[str, list[str]]:
-    """Return the nodes to be removed whose weights other nodes use -> these nodes, by id."""
+    """Return owners to be removed -> the nodes that use their weights, by id."""
     gone = set(removed)
     found = (
         {i: [s for s in sharers_of(doc, i) if s not in gone] for i in gone} if doc.sharers else {}
@@ -96,7 +96,9 @@ def _heir(doc: Document, owner: NodeRecord, sharers: list[str]) -> str:
 
 
 def _inheriting(record: NodeRecord, owner: NodeRecord) -> NodeRecord:
-    """Return a node with the initial weights of its former owner: initializers and stream."""
+    """Return a node that starts with the same weights as its former owner: initializers and
+    stream.
+    """
     kept = {
         name: value
         for name, value in owner.attrs.items()
@@ -106,14 +108,17 @@ def _inheriting(record: NodeRecord, owner: NodeRecord) -> NodeRecord:
 
 
 def with_copied_owner(record: NodeRecord, ids: Mapping[str, str]) -> NodeRecord:
-    """Return a copied node that shares with the copy of its owner, if that was copied, too."""
+    """Return a copied node that shares with the copy of its owner, if the owner was copied as
+    well.
+    """
     owner = share_of(record)
     return with_field(record, "share", ids[owner]) if owner in ids else record
 
 
 def without_lost_owner(doc: Document, record: NodeRecord, known: NodeRecord | None) -> NodeRecord:
-    """Return a copied node whose owner was not copied: it shares with the same node, if this
-    document has it, else it has own weights.
+    """Return a copied node whose owner was not copied.
+
+    It shares with the same owner if this document has it; otherwise it has its own weights.
 
     Args:
         known: the owner where the node was copied.
@@ -129,7 +134,9 @@ def without_lost_owner(doc: Document, record: NodeRecord, known: NodeRecord | No
 
 
 def separated(doc: Document, chosen: Iterable[str]) -> tuple[NodeRecord, NodeRecord] | None:
-    """Return a node and its owner if one of them is among the chosen nodes and the other is not."""
+    """Return a node and its owner of which only one is among the chosen nodes; None without such
+    a pair.
+    """
     inside = set(chosen)
     for node_id in doc.sharers:
         record = doc.nodes[node_id]

@@ -101,7 +101,9 @@ class _Writer:
     def _shared_call(
         self, record: NodeRecord, op: SharedLayer, args: list[str], attrs: dict[str, Any]
     ) -> str:
-        """Return the second call of a layer, by the name of the first one."""
+        """Return the code that calls a layer again by the name of its owner, to share its
+        weights.
+        """
         owner = self.doc.nodes[self.doc.wires[record.id, OWNER.name].source]
         kept = {k: v for k, v in attrs.items() if not k.endswith("_initializer")}
         given = [f"{key}={_literal(value)}" for key, value in kept.items()]

@@ -26,7 +26,7 @@ def inner_variables(nodes: Iterable[Node], known: Collection[Node]) -> list[Node
 
 
 def awaited(node: Node) -> list[Node]:
-    """Return the nodes that a node waits for because the user asked for it."""
+    """Return the nodes that a node must wait for by the user's control dependencies."""
     if not is_optimizer(node.op.id):
         return list(node.control_inputs)
     own = (n for n in node.control_inputs if n.derived_from is None or n.op.id != "assign")

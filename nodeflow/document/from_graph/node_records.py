@@ -52,8 +52,10 @@ def record_of(
 def layer_record(
     node: Node, node_id: str, name: str, attrs: dict[str, Any], ids: Mapping[Node, str]
 ) -> NodeRecord:
-    """Return the record of a node; a layer that shares with one of the nodes in `ids` is a layer
-    with the field `share`."""
+    """Return the record of a node.
+
+    A layer that shares with one of the nodes in `ids` becomes a layer with the field `share`.
+    """
     owner = owner_beside(node, ids)
     if owner is not None and isinstance(node.op, SharedLayer):
         return NodeRecord(node_id, node.op.layer.id, name, attrs, extra={"share": owner})
@@ -61,8 +63,11 @@ def layer_record(
 
 
 def owner_beside(node: Node, ids: Mapping[Node, str]) -> str | None:
-    """Return the id of the layer whose weights a layer shares, if it is a node of the same graph of
-    the file. Otherwise a wire leads from the owner, through the borders of subgraphs."""
+    """Return the id of the layer whose weights a layer shares, if both are in the same graph of the
+    file.
+
+    Otherwise a wire leads from the owner, through the borders of subgraphs.
+    """
     return ids.get(owner_of(node.inputs[0])) if isinstance(node.op, SharedLayer) else None
 
 

@@ -211,8 +211,11 @@ def unpack(
 
 
 def _sharing(graph: Document, record: NodeRecord) -> list[NodeRecord]:
-    """Return the layers with the weights of a layer, which are unpacked together: their owner
-    first. Any other node is alone."""
+    """Return the layers that use the same weights as a layer, which are unpacked together, owner
+    first.
+
+    For any other node, return only the node.
+    """
     owner = owner_of(graph, record) if can_share(record.op) else None
     if owner is None:
         return [record]

@@ -1,4 +1,4 @@
-"""Writing text with a document's graph: finds the node, the tokens and the vocabulary."""
+"""Generation of text with a document's graph: the search for its node, tokens and vocabulary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nodeflow.train.generating.generator import Generator, Run, Token
 
 
 def generator(task: Task, session: Session, name: str | None = None, **options: Any) -> Generator:
-    """Return what writes text with a graph.
+    """Return an object that generates text with a graph.
 
     Args:
         session: has the variables, which are copied.
@@ -38,7 +38,7 @@ def generator(task: Task, session: Session, name: str | None = None, **options: 
 
 
 def copied(task: Task) -> Task:
-    """Return the task with a graph of its own, to which nodes may be added."""
+    """Return the task with a separate graph, to which nodes may be added."""
     return Task(
         task.document,
         data_dir=task.data_dir,
@@ -49,7 +49,7 @@ def copied(task: Task) -> Task:
 
 
 def generator_in(task: Task, run: Run, name: str | None = None, **options: Any) -> Generator:
-    """Return the same, for values that ``run`` computes; raise as `generator` does.
+    """Return a generator whose values ``run`` computes; raise the same errors as `generator`.
 
     Nodes are added to the graph of the task.
     """

@@ -3,7 +3,7 @@
 In a flat document, a layer that shares is a node of another op (`nodeflow.ops.layers.sharing`),
 connected to its owner. In an instance that shares, a variable is a dot behind the owner's variable,
 and each layer shares with the same layer of the owner. So references are resolved by id, before
-names, and gradients reach the owner's variables by the ordinary sweep.
+names, and the ordinary gradient sweep reaches the owner's variables.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ VARIABLE = "variable"
 
 
 def weights_place(place: Place) -> Place:
-    """Return the place with the weights that the nodes of a place use: itself, if it shares
-    nothing."""
+    """Return the place that has the weights used in a place: the same place if it does not
+    share.
+    """
     if place.outer is None or place.instance is None:
         return place
     outer = weights_place(place.outer)
@@ -37,8 +38,10 @@ def weights_place(place: Place) -> Place:
 
 
 def owner_at(place: Place, record: NodeRecord) -> tuple[Place, NodeRecord] | None:
-    """Return the layer or variable whose weights a node uses, and its place; None if it has its
-    own, or a problem."""
+    """Return the layer or variable whose weights a node uses, and its place.
+
+    Return None if the node does not share, or has a problem.
+    """
     if record.op == VARIABLE:
         owner: NodeRecord | None = record
     elif can_share(record.op) and sharing_problem(place.graph, record) is None:
@@ -52,8 +55,10 @@ def owner_at(place: Place, record: NodeRecord) -> tuple[Place, NodeRecord] | Non
 
 
 def without_own_weights(place: Place, record: NodeRecord) -> NodeRecord:
-    """Return a node as it is in a flat document, apart from its place: a dot or a sharing layer
-    if it has no own weights."""
+    """Return a node's record for the flat document: a dot or a sharing layer if the node shares.
+
+    Ids and names are still without the place's prefixes.
+    """
     found = owner_at(place, record)
     if found is None:
         owner = share_of(record)  # not found, or no owner for this node
@@ -65,7 +70,7 @@ def without_own_weights(place: Place, record: NodeRecord) -> NodeRecord:
 
 
 def owner_wire(place: Place, record: NodeRecord) -> Wire | None:
-    """Return the flat wire from the owner of a node's weights; None if it has its own."""
+    """Return the flat wire from the owner of a node's weights; None if the node does not share."""
     found = owner_at(place, record)
     if found is None:
         return None
@@ -77,7 +82,7 @@ def owner_wire(place: Place, record: NodeRecord) -> Wire | None:
 
 
 def takes_wire(place: Place, record: NodeRecord, port: str) -> bool:
-    """Return whether a wire of the document also ends at a node in the flat document.
+    """Return whether a wire of the document ends at a node of the flat document as well.
 
     A variable of an instance that shares takes none, because its owner has the initial value.
     """
@@ -87,8 +92,10 @@ def takes_wire(place: Place, record: NodeRecord, port: str) -> bool:
 
 
 def variable_name(place: Place, name: str) -> str | None:
-    """Return the full name of the variable that a name means in a place, which may be a variable
-    of an owner; None if there is none."""
+    """Return the full name of the variable that a name in a place refers to; None if there is none.
+
+    It may be a variable of an owner.
+    """
     found = find_variable(place.graph, name)
     if found is None:
         return None

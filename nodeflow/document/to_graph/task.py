@@ -474,7 +474,9 @@ class Task:
         return Monitor(metric, goal)
 
     def _schedule(self, settings: TrainingSettings) -> list[Phase]:
-        """Return the phases of the settings' schedule, with their nodes; none for one optimizer."""
+        """Return the phases of the settings' schedule, with their nodes; empty for one
+        optimizer.
+        """
         phases = []
         for phase in settings.schedule:
             node, given = self._node(phase["optimizer"], "schedule"), phase.get("loss")

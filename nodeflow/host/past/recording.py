@@ -123,7 +123,9 @@ def _main_view(specs: Mapping[str, ViewSpec]) -> str | None:
 
 
 def _staged_view(document: Document) -> ViewSpec | None:
-    """Return the main view of the stage, or the last pinned one that a page can show."""
+    """Return the main view of the stage; if a page cannot show it, the last pinned view that it
+    can.
+    """
     for view in reversed(views_of(document)):
         name = scoped_name(document, view.node) if view.node else None
         if name is not None and view.view in discover_kinds():

@@ -1,4 +1,4 @@
-"""The text that a node Generate writes, token by token."""
+"""A view of the text that a Generate node writes, token by token."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REST = 0.03
 
 @dataclass(frozen=True)
 class TextData:
-    """A text that grows.
+    """A text, possibly unfinished.
 
     Attributes:
         prompt: the text before the first written token.
@@ -45,10 +45,10 @@ class TextData:
 
 
 class Writing:
-    """A text on its way.
+    """A text that is being written.
 
     Attributes:
-        state: what the text depends on, besides the values of variables in a training.
+        state: everything that the text depends on, except values of variables in a training.
     """
 
     def __init__(self, source: ViewSource, name: str, state: object) -> None:
@@ -68,7 +68,7 @@ class Writing:
         return len(self._parts) >= self.generator.length
 
     def go_on(self, source: ViewSource) -> None:
-        """Write for a moment, with the present values of the variables."""
+        """Write for a short time, with the present values of the variables."""
         self.source.read = lambda node: source.read(source.task.graph.node(node.name))
         end = time.perf_counter() + SECONDS
         while not self.is_done:
@@ -84,11 +84,11 @@ class Writing:
 def compute(source: ViewSource, spec: ViewSpec) -> TextData:
     """Return the text so far, a little longer than at the last call.
 
-    Outside a training a text begins again when a weight or an attribute changes, so that it is the
-    text of ``nodeflow generate``. A training goes on writing with its latest weights.
+    Outside a training, the text begins again when a weight or an attribute changes, so that it is
+    the text of ``nodeflow generate``. A training continues the text with its latest weights.
 
     Raises:
-        ViewProblem: the tensor is not one of a node Generate.
+        ViewProblem: the tensor does not belong to a Generate node.
         FetchError: the node does not depend on the tokens of a text.
     """
     tensor = source.tensor(spec.name)
@@ -114,7 +114,7 @@ def _is_over(writing: Writing, source: ViewSource) -> bool:
 
 
 def _weights(source: ViewSource, tensor: Any) -> tuple[int, ...]:
-    """Return a checksum of each variable outside a training; nothing in a training."""
+    """Return a checksum of each variable outside a training; an empty result in a training."""
     if source.step is not None:
         return ()
     nodes = [n for n in ancestors([tensor.node]) if n.op.id == "variable"]

@@ -295,7 +295,10 @@ class _Backwards:
         ]
 
     def _loop(self) -> dict[Tensor, Tensor]:
-        """Add the loop; return its stacked outputs and the given sequences, by their slices."""
+        """Add the backward loop to the graph.
+
+        Return its stacked outputs and its input sequences, by the tensors that stand for one slice.
+        """
         factors = [t for pairs in self.products.values() for pair in pairs for t in pair]
         wanted = dict.fromkeys([*self.by_slices, *factors])
         results = [t for t in wanted if t not in self.sequence_of]

@@ -76,7 +76,7 @@ class AlongOneAxis(Composed):
 
 
 class Convolution1D(AlongOneAxis):
-    """The base of the two convolutions along one axis."""
+    """The base class of convolution and transposed convolution along one axis."""
 
     attrs = (
         Attr("strides", "ints", (1,), "Steps between windows."),
@@ -153,7 +153,7 @@ class Conv1DTranspose(Convolution1D):
 
 
 class Pool1D(AlongOneAxis):
-    """The base of pooling along one axis."""
+    """The base class of pooling along one axis."""
 
     category = "Layers"
     inputs = (Port("x", "Series.", FLOATS),)

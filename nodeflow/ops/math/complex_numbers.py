@@ -155,7 +155,7 @@ class Conj(Op):
 
 @register
 class Bitcast(Op):
-    """The same bits under another dtype."""
+    """A tensor's bits, read as another dtype."""
 
     id = "bitcast"
     category = "Utility"

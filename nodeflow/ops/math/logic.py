@@ -44,7 +44,7 @@ def _by_bytes(reduce: str, x: Tensor, attrs: dict[str, Any]) -> Tensor:
 
 @register
 class ReduceAny(ComposedReduction):
-    """Whether any element is true."""
+    """The op that tells whether any element is true."""
 
     id = "reduce_any"
     keywords = ("or", "exists", "some")
@@ -58,7 +58,7 @@ class ReduceAny(ComposedReduction):
 
 @register
 class ReduceAll(ComposedReduction):
-    """Whether all elements are true."""
+    """The op that tells whether all elements are true."""
 
     id = "reduce_all"
     keywords = ("and", "every")

@@ -66,7 +66,7 @@ class Loss(Composed):
         raise NotImplementedError(self.id)
 
     def variants(self) -> Iterator[dict[str, Any]]:
-        """Yield attributes to test besides the defaults."""
+        """Yield sets of attributes to test in addition to the defaults."""
         return iter(())
 
     def samples(self) -> Iterator[Sample]:

@@ -37,7 +37,7 @@ def reshape_back(g: Tensor, x: Tensor) -> Tensor:
 
 @register
 class Reshape(RuntimeAttributes):
-    """The same elements in another shape."""
+    """A tensor's elements in another shape."""
 
     id = "reshape"
     category = "Shape"

@@ -157,7 +157,7 @@ def _shared(
 def _made(
     graph: Graph, name: str, shape: Shape | None, dtype: Any, initializer: Any, trainable: bool
 ) -> Tensor:
-    """Create a variable, named by variable scopes alone."""
+    """Create a variable whose name does not depend on open name scopes."""
     own = dtype_name("float32" if dtype is None else dtype)
     if initializer is None:
         initializer = "glorot_uniform" if own in FLOATS else {"op": "fill", "value": 0}

@@ -1,1 +1,1 @@
-"""Writing token by token with a trained graph."""
+"""Generation of text, token by token, with a trained graph."""

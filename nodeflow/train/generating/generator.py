@@ -1,4 +1,4 @@
-"""Drawing one token after another, and feeding it back.
+"""A generator that draws one token after another, and feeds each back to the graph.
 
 The reference tier computes, so that window, command line and Python draw the same tokens.
 """
@@ -39,7 +39,7 @@ class Token:
 
 
 class Generator:
-    """Writes text with a graph.
+    """An iterator over the tokens that a graph generates.
 
     Args:
         run: returns the values of tensors for feeds, by the reference tier.
@@ -81,7 +81,7 @@ class Generator:
 
     @property
     def keeps_state(self) -> bool:
-        """Whether recurrent layers keep their state, so that each token is read once."""
+        """True if recurrent layers keep their state, so that each token is read only once."""
         return self._one is not None
 
     def _begin(self, prompt: str) -> list[int]:
@@ -111,7 +111,7 @@ class Generator:
             yield _token(writer, token, probabilities)
 
     def _known(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return the probabilities without the unknown token, which is never written."""
+        """Return the probabilities with 0 for the unknown token, which is never written."""
         if not self.facts.vocabulary.has_unknown:
             return probabilities
         known = np.array(probabilities, np.float64)

@@ -1,7 +1,7 @@
 """A recurrent graph as a graph of one step, whose state is fed and fetched.
 
-It is added to the same graph, with the same variables. Only ops that treat each step by itself, and
-recurrent layers, can be taken apart like this.
+Its nodes are added to the same graph, with the same variables. This is possible only if all ops
+treat each step by itself, except recurrent layers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Stepwise:
 
 
 class _Mixed(Exception):
-    """An op mixes steps."""
+    """The signal that an op mixes steps."""
 
 
 def stepwise(out: Tensor, tokens: Tensor) -> Stepwise | None:
@@ -60,7 +60,7 @@ def stepwise(out: Tensor, tokens: Tensor) -> Stepwise | None:
 
 
 class _Copier:
-    """Copies the nodes between tokens and a result for one step."""
+    """A copier of the nodes between tokens and a result, for one step."""
 
     def __init__(self, tokens: Tensor, one: Tensor) -> None:
         self.tokens, self.one = tokens, one
@@ -69,7 +69,7 @@ class _Copier:
         self._varies: dict[Node, bool] = {}
 
     def copy(self, tensor: Tensor) -> Tensor:
-        """Return the tensor for one step.
+        """Return the tensor of one step that corresponds to a tensor of all steps.
 
         Raises:
             _Mixed: an op mixes steps.

@@ -21,7 +21,7 @@ from nodeflow.train.schedule import Schedule
 
 
 class ScheduledStepper:
-    """The part of a `Stepper` that the training loop and its replays need.
+    """The parts of a `Stepper` that the training loop and its replays need, for several phases.
 
     Args:
         steppers: one for each phase of the schedule.
@@ -55,7 +55,7 @@ class ScheduledStepper:
         return stepper
 
     def start_epoch(self, order: np.ndarray, done: int = 0) -> None:
-        """Begin an epoch, as `Stepper.start_epoch`."""
+        """Begin an epoch, like `Stepper.start_epoch`."""
         for stepper in self._steppers:
             stepper.step = self.step
             stepper.start_epoch(order, done)
@@ -88,12 +88,12 @@ class ScheduledStepper:
     # ---- before the steps -----------------------------------------------------------------------
 
     def is_ready(self) -> bool:
-        """Return whether no step waits for the compiler, and start compiling."""
+        """Return whether no step waits for the compiler; if one does, start compiling."""
         waiting = [stepper for stepper in self._steppers if not stepper.is_ready()]
         return not waiting
 
     def compile_soon(self) -> None:
-        """Plan and compile in the background, as `Stepper.compile_soon`."""
+        """Plan and compile in the background, like `Stepper.compile_soon`."""
         for stepper in self._steppers:
             stepper.compile_soon()
 

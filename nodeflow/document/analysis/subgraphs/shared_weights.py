@@ -1,8 +1,8 @@
-"""Layers and instances of subgraphs that use the weights of another one, their *owner*.
+"""Layers and instances of subgraphs that use the weights of another node, their *owner*.
 
 The field `share` of a node holds the id of its owner, a node of the same graph. Both are layers of
-one kind, or instances of one definition. An owner has weights of its own; where a file names an
-owner that shares, too, the weights are the last owner's.
+one kind, or instances of one definition. An owner has its own weights. If a file names an owner
+that shares as well, the weights belong to the last owner of the chain.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ _OWN = "Give it own weights, or share with another node."
 
 
 def kind_of_weights(record: NodeRecord) -> str | None:
-    """Return what owner and sharer have in common: the op of a layer, or the definition of an
-    instance. Return None for a node that cannot share weights."""
+    """Return a key that owner and sharer have in common: a layer's op, or an instance's definition.
+
+    Return None for a node that cannot share weights.
+    """
     if record.op == SUBGRAPH:
         name = record.attrs.get(DEFINITION)
         return (
@@ -56,8 +58,10 @@ def has_weights(doc: Document, record: NodeRecord) -> bool:
 
 
 def owner_of(doc: Document, record: NodeRecord) -> NodeRecord | None:
-    """Return the node whose weights a node uses: the node itself if it has its own weights; None
-    if there is no such node, or if the references go round in a circle."""
+    """Return the node whose weights a node uses, which is the node itself if it does not share.
+
+    Return None if there is no such node, or if the references form a circle.
+    """
     seen = set()
     found: NodeRecord | None = record
     while found is not None and (owner := share_of(found)):
@@ -69,7 +73,7 @@ def owner_of(doc: Document, record: NodeRecord) -> NodeRecord | None:
 
 
 def sharers_of(doc: Document, node_id: str) -> list[str]:
-    """Return the nodes that use the weights of a node, by id in order."""
+    """Return the nodes that use the weights of a node, sorted by id."""
     found = (doc.nodes[i] for i in doc.sharers)
     ids = [r.id for r in found if (o := owner_of(doc, r)) is not None and o.id == node_id]
     return sorted((i for i in ids if i != node_id), key=natural_key)
@@ -89,7 +93,7 @@ def possible_owners(doc: Document, record: NodeRecord) -> list[NodeRecord]:
 
 
 def sharing_problem(doc: Document, record: NodeRecord) -> Problem | None:
-    """Return the reason why a node cannot use the weights of the node that it shares with."""
+    """Return the problem that a node cannot use the weights of its owner, or None."""
     if not share_of(record):
         return None
     owner, kind = owner_of(doc, record), kind_of_weights(record)

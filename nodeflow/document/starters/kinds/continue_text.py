@@ -1,4 +1,4 @@
-"""Continue a text: a recurrent network that learns which token comes next."""
+"""A starter that continues a text: a recurrent network that learns which token comes next."""
 
 from __future__ import annotations
 

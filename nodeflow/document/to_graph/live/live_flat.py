@@ -165,7 +165,7 @@ def _makes_instances(edit: Edit) -> bool:
 
 
 def _shares(edit: Edit) -> bool:
-    """Return whether an edit changes whose weights a node uses."""
+    """Return whether an edit changes with which node a node shares weights."""
     if kind_of(edit.table) != "node":
         return False
     before, after = (

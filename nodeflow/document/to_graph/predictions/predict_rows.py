@@ -178,7 +178,7 @@ class Predictions:
         return None if bound.column in {"labels", *bound.dataset.classes} else True
 
     def batches(self, session: Session) -> Iterator[Batch]:
-        """Compute batch after batch.
+        """Compute all rows, one batch after the other, and yield each batch.
 
         Raises:
             RunError: the graph fails on these rows.

@@ -137,6 +137,11 @@ def rescue_folder() -> Path:
     return state_folder() / "rescued"
 
 
+def lessons_folder() -> Path:
+    """Return the folder of the answers to lessons that the user is working on."""
+    return data_folder() / "lessons"
+
+
 def backups_folder() -> Path:
     """Return the folder of earlier versions of the user's files."""
     return data_folder() / "backups"

@@ -123,6 +123,7 @@ class Engine(TrainingRequests):
             p.LoadWeights: self._load_weights,
             p.Predict: self._predict,
             p.CheckGradients: self._check_gradients,
+            p.MarkLesson: self._mark_lesson,
             p.DownloadData: self._tasks.download.start,
         }
 
@@ -453,6 +454,9 @@ class Engine(TrainingRequests):
         self._tasks.gradients.start(
             request, self._mirror.document, self._mirror.folder, variables, self._mirror.opened
         )
+
+    def _mark_lesson(self, request: p.MarkLesson) -> None:
+        self._tasks.lessons.start(request, self._mirror.document, self._mirror.folder)
 
     def _predict(self, request: p.Predict) -> None:
         self._tasks.stop_predicting.clear()

@@ -9,6 +9,7 @@ from typing import Any
 from nodeflow.host import protocol as p
 from nodeflow.host.downloading import Download
 from nodeflow.host.gradient_checking import GradientChecking
+from nodeflow.host.lesson_marking import LessonMarking
 
 
 class LongTasks:
@@ -22,6 +23,7 @@ class LongTasks:
     def __init__(self, send: Callable[[p.Message], None], opened: dict[Any, Any]) -> None:
         self.download = Download(send, opened)
         self.gradients = GradientChecking(send)
+        self.lessons = LessonMarking(send)
         self.stop_predicting = threading.Event()
 
     def cancel(self, request: p.Request) -> bool:
@@ -32,6 +34,8 @@ class LongTasks:
             self.stop_predicting.set()
         elif isinstance(request, p.CancelGradientChecks):
             self.gradients.cancel()
+        elif isinstance(request, p.CancelMarking):
+            self.lessons.cancel()
         else:
             return False
         return True
@@ -40,3 +44,4 @@ class LongTasks:
         """Cancel predictions and checks, because the engine process ends."""
         self.stop_predicting.set()
         self.gradients.cancel()
+        self.lessons.cancel()

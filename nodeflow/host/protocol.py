@@ -49,6 +49,7 @@ from nodeflow.host.messages.weights import SaveWeights as SaveWeights
 from nodeflow.host.messages.weights import WeightsChecked as WeightsChecked
 from nodeflow.host.messages.weights import WeightsLoaded as WeightsLoaded
 from nodeflow.host.messages.weights import WeightsSaved as WeightsSaved
+from nodeflow.lessons.grading.results import Result
 from nodeflow.train.events import Event
 
 # ---- values ---------------------------------------------------------------------------------
@@ -330,6 +331,25 @@ class CancelGradientChecks:
 
 
 @dataclass(frozen=True)
+class MarkLesson:
+    """A request to mark the document as an answer to a lesson. LessonMarked or Failed answers.
+
+    Args:
+        lesson: the text of the lesson's file.
+        live: leave out checks that train.
+    """
+
+    request: int
+    lesson: str
+    live: bool = True
+
+
+@dataclass(frozen=True)
+class CancelMarking:
+    pass
+
+
+@dataclass(frozen=True)
 class Shutdown:
     pass
 
@@ -367,6 +387,8 @@ Request = (
     | CancelPredictions
     | CheckGradients
     | CancelGradientChecks
+    | MarkLesson
+    | CancelMarking
     | DownloadData
     | CancelDownload
     | Shutdown
@@ -526,6 +548,19 @@ class GradientsChecked:
 
 
 @dataclass(frozen=True)
+class LessonMarked:
+    """The mark of the document as an answer to a lesson.
+
+    Args:
+        answers: right answers to the questions of the lesson, by the id of the step.
+    """
+
+    request: int
+    result: Result
+    answers: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Printed:
     """The output of a print node."""
 
@@ -575,6 +610,7 @@ Message = (
     | Predicted
     | GradientChecked
     | GradientsChecked
+    | LessonMarked
     | DownloadProgress
     | Downloaded
     | TrainingFilesWritten

@@ -23,7 +23,9 @@ from nodeflow.lessons.probes import Probes
 SCHEMA = 1
 ANSWERS = "answers"
 """The field of a learner's document that names the lesson which it answers."""
-EVENTS = ("selected", "trained", "sketched")
+SELECTED, TRAINED, SKETCHED = "selected", "trained", "sketched"
+EVENTS = (SELECTED, TRAINED, SKETCHED)
+NUMBER, SHAPE, CHOICE = "number", "shape", "choice"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Prediction:
         right: the index of the right choice.
     """
 
-    kind: str = field(f.one_of("number", "shape", "choice"))
+    kind: str = field(f.one_of(NUMBER, SHAPE, CHOICE))
     node: str = field(f.text, "")
     change: Mapping[str, float] = field(named(f.number), {})
     difference: bool = field(f.flag, False)

@@ -16,6 +16,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.lessons.checks.check import Quantity
 from nodeflow.lessons.errors import LessonProblem
 from nodeflow.lessons.marking import Marker
+from nodeflow.lessons.predictions import PREDICTIONS, right_answers
 from nodeflow.lessons.reference import SOLUTION, key_of, stored, twin_key
 
 
@@ -32,7 +33,8 @@ def student_copy(document: Document) -> Document:
             raise LessonProblem("the file is a student's copy and has no solution")
         refuse_wrong(marker, document)
         content = json.loads(flow.dumps(marker.start))
-        content["lesson"] = {**document.lesson, "expected": _values(marker)}
+        expected = {**_values(marker), PREDICTIONS: right_answers(document, lesson)}
+        content["lesson"] = {**document.lesson, "expected": expected}
     for twin in content["lesson"].get("twins", ()):
         twin.pop("graph", None)
     return flow.loads(json.dumps(content))

@@ -15,7 +15,7 @@ from nodeflow.resources import example
 from nodeflow.train.saving.weights import load_weights
 from nodeflow.ui.controllers.training import resume_offer
 from nodeflow.ui.popups.dialogs import confirmation_dialogs, recovery_dialog
-from nodeflow.ui.popups.tours import TOURS
+from nodeflow.ui.popups.lessons.course import course
 
 LEFT = Qt.MouseButton.LeftButton
 ASK_WEIGHTS, ASK_SWEEP = (
@@ -83,8 +83,8 @@ WAYS = {
     "open": lambda window, other: window.files.open_path(other),
     "recent": lambda window, other: window.pages.welcome.file_chosen.emit(other),
     "example": lambda window, other: window.pages.welcome.example_chosen.emit(example("spirals")),
-    "tour": lambda window, other: window.begin_tour("tutorial"),
-    "tour with example": lambda window, other: window.begin_tour("tour_digit"),
+    "first lesson": lambda window, other: window.begin_tutorial(),
+    "lesson": lambda window, other: window.begin_lesson("digits"),
     "drop": lambda window, other: drop(window, files(other)),
     "quit": lambda window, other: window.close(),
 }
@@ -169,24 +169,24 @@ def test_what_was_edited_in_an_example_is_one_question(window, engine, asked, ot
 @pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("when", ["begun", "ended"])
-def test_a_tour_asks_nothing(window, engine, asked, other, way, when, qtbot):
+def test_a_lesson_asks_nothing(window, engine, asked, other, way, when, qtbot):
     questions, _ = asked
-    window.begin_tour("tutorial")
+    window.begin_tutorial()
     edit(window)
     learn(window, engine, qtbot)
     if when == "ended":
-        window.tutorial.end()
+        window.lessons.leave()
     before = window.workspace.root
     WAYS[way](window, other)
     assert questions == [] and is_left(window, before)
 
 
 @pytest.mark.thorough
-def test_what_was_built_after_a_tour_is_asked_about(window, asked, other):
+def test_what_was_built_after_a_lesson_is_asked_about(window, asked, other):
     questions, answer = asked
-    window.begin_tour("tutorial")
+    window.begin_tutorial()
     edit(window)
-    window.tutorial.end()
+    window.lessons.leave()
     edit(window)
     window.files.open_path(other)
     assert len(questions) == 1
@@ -196,10 +196,10 @@ def test_what_was_built_after_a_tour_is_asked_about(window, asked, other):
 
 
 @pytest.mark.thorough
-def test_tours_that_follow_each_other_ask_nothing(window, engine, asked, qtbot):
+def test_lessons_that_follow_each_other_ask_nothing(window, engine, asked, qtbot):
     questions, _ = asked
-    for tour in TOURS:
-        window.begin_tour(tour)
+    for entry in course()[:4]:
+        window.begin_lesson(entry.id)
         edit(window)
         learn(window, engine, qtbot)
     assert questions == []

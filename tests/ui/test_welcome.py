@@ -1,8 +1,7 @@
-"""The welcome page and the first graph, step by step."""
+"""The welcome page: examples, recent files, lessons."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton
@@ -10,14 +9,8 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
-from nodeflow.host import protocol as p
-from nodeflow.resources import example, examples
-from nodeflow.train import events
+from nodeflow.resources import examples
 from nodeflow.ui.core.theming.theme import DARK
-from nodeflow.ui.popups.tours.digit import DIGIT
-from nodeflow.ui.popups.tours.expression import STEPS
-from nodeflow.ui.popups.tours.line import LINE, START_RATE, learning_rate
-from nodeflow.ui.popups.tours.tour import Progress
 
 
 @pytest.fixture
@@ -85,56 +78,12 @@ def test_panels_come_back_as_they_were(window, qtbot):
     qtbot.waitUntil(lambda: not window.panels["problems"].visibleRegion().isEmpty())
 
 
-def test_the_tutorial_follows_the_document(window, welcome, qtbot):
-    qtbot.mouseClick(welcome.tour_buttons[0], Qt.MouseButton.LeftButton)
-    tutorial, document = window.tutorial, window.workspace.document
-    assert tutorial.isVisible() and tutorial.title == STEPS[0].title
-    attrs = {"dtype": "float32"}
-    b = commands.add_node(document, "constant", (0, 0), attrs=attrs)
-    assert tutorial.step == 1
-    commands.rename(document, b, "b")
-    commands.set_attr(document, b, "value", 2)
-    assert tutorial.step == 2
-    c = commands.add_node(document, "constant", (0, 100), "c", {"value": 1.0, **attrs})
-    assert tutorial.step == 3
-    d = commands.add_node(document, "add", (200, 0))
-    commands.connect(document, b, "out", d, "x")
-    assert tutorial.step == 3
-    commands.connect(document, c, "out", d, "y")
-    assert tutorial.step == 4
-    two = commands.add_node(document, "constant", (0, 200), attrs={"value": 2.0, **attrs})
-    e = commands.add_node(document, "add", (200, 100))
-    commands.connect(document, two, "out", e, "x")
-    commands.connect(document, c, "out", e, "y")
-    assert tutorial.step == 5
-    a = commands.add_node(document, "multiply", (400, 0))
-    commands.connect(document, d, "out", a, "x")
-    commands.connect(document, e, "out", a, "y")
-    assert tutorial.step == 6
-    said = []
-    tutorial.finished.connect(said.append)
-    commands.rename(document, a, "a")
-    assert tutorial.title == "a is 9" and said == ["a = (b + c) × (c + 2) is 9"]
-    qtbot.waitUntil(
-        lambda: (v := window.canvas.node_state.value_of(a)) is not None and v.text == "9"
-    )
-
-
 @pytest.mark.thorough
-def test_undo_does_not_confuse_the_tutorial(window, qtbot):
-    window.begin_tour()
-    document = window.workspace.document
-    commands.add_node(document, "constant", (0, 0))
-    document.undo()
-    assert window.tutorial.isVisible()
-    assert window.tutorial.title in {step.title for step in STEPS}
-
-
-@pytest.mark.thorough
-def test_the_link_of_the_empty_canvas_begins_the_tutorial(window, qtbot):
+def test_the_link_of_the_empty_canvas_begins_the_first_lesson(window, qtbot):
     center = window.canvas.empty_state.link_rect().center().toPoint()
     qtbot.mouseClick(window.canvas, Qt.MouseButton.LeftButton, pos=center)
-    assert window.tutorial.isVisible()
+    assert window.lesson_panel.isVisible()
+    assert window.lessons.running == "expression"
 
 
 @pytest.mark.thorough
@@ -159,7 +108,7 @@ def test_examples_stand_in_groups_by_purpose(welcome):
     found = groups(examples())
     assert list(found) == list(GROUPS) and OTHERS not in found
     texts = [w.text() for w in welcome.findChildren(QLabel) if w.property("role") == "title"]
-    assert texts == ["Guided tours", *GROUPS]
+    assert texts == ["Learn", *GROUPS]
     assert [card.path.stem for card in welcome.cards] == [n for ns in GROUPS.values() for n in ns]
 
 
@@ -175,63 +124,3 @@ def test_the_way_back_to_the_graph(window, welcome, qtbot):
     window.pages.show_welcome()
     qtbot.keyClick(welcome, Qt.Key.Key_Escape)
     assert window.pages.focus_area is window.canvas
-
-
-def select(window, name: str) -> str:
-    node = window.workspace.document.node_named(name).id
-    window.canvas.selection.select([node])
-    return node
-
-
-def done(engine) -> None:
-    engine.begin_training()
-    engine.on_message(events.Done(2, steps=20, seconds=1.0))
-    engine.on_message(p.State("idle", "compiled"))
-
-
-@pytest.mark.thorough
-def test_the_second_tour_trains_a_line(window, engine, welcome, qtbot):
-    qtbot.mouseClick(welcome.tour_buttons[1], Qt.MouseButton.LeftButton)
-    tour = window.tutorial
-    assert window.workspace.document.node_named("slope") and tour.isVisible()
-    assert tour.title == LINE.steps[0].title
-    select(window, "prediction")
-    assert tour.title == "Train"
-    window.actions_.trigger("train")
-    done(engine)
-    qtbot.waitUntil(lambda: tour.title == "Read what was learned")
-    select(window, "slope")
-    assert tour.title == "Learn more slowly"
-    commands.set_attr(window.workspace.document, select(window, "train"), "learning_rate", 0.01)
-    assert tour.title == "Learn more slowly", "it has yet to be trained"
-    window.actions_.trigger("train")
-    done(engine)
-    qtbot.waitUntil(lambda: tour.title == LINE.done.title)
-    window.workspace.document.mark_saved()
-    assert tour.next_button.isVisible() and DIGIT.title in tour.next_button.text()
-    qtbot.mouseClick(tour.next_button, Qt.MouseButton.LeftButton)
-    assert tour.tour is DIGIT and window.workspace.document.node_named("probabilities")
-
-
-@pytest.mark.thorough
-def test_the_third_tour_ends_with_a_digit_of_ones_own(window, engine, qtbot):
-    window.begin_tour("tour_digit")
-    tour = window.tutorial
-    select(window, "x")
-    window.actions_.trigger("train")
-    done(engine)
-    qtbot.waitUntil(lambda: tour.title == "See its answers")
-    select(window, "probabilities")
-    assert tour.title == "Draw a digit of your own" and tour.next_button.isHidden()
-    window.data.show_by_hand({"x": np.zeros((1, 784), "float32")})
-    qtbot.waitUntil(lambda: tour.title == DIGIT.done.title)
-
-
-@pytest.mark.thorough
-def test_the_tours_name_nodes_and_rates_that_their_examples_have(window):
-    for tour in (LINE, DIGIT):
-        document = flow.load(example(tour.example))
-        words = {w.strip(".,:") for step in tour.steps for w in step.how.split()}
-        named = {"prediction", "slope", "train", "x", "probabilities"} & words
-        assert named and all(document.node_named(name) for name in named)
-    assert learning_rate(Progress(flow.load(example("linear_regression")))) == START_RATE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from nodeflow.document.model.document import Document
 from nodeflow.lessons import fields as f
 from nodeflow.lessons.fields import field
 from nodeflow.lessons.probes import Case
-from nodeflow.lessons.tested_graph import TestedGraph
+
+if TYPE_CHECKING:  # the window reads lessons, and loads no engine
+    from nodeflow.lessons.tested_graph import TestedGraph
 
 
 @dataclass(frozen=True)

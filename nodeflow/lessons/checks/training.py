@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nodeflow.document.model.document import Document
-from nodeflow.document.to_graph.task import Task
-from nodeflow.engine.session import Session
 from nodeflow.errors import Cancelled, NonFiniteError
 from nodeflow.lessons import fields as f
 from nodeflow.lessons.checks.check import (
@@ -26,10 +24,6 @@ from nodeflow.lessons.checks.check import (
 )
 from nodeflow.lessons.equality import shown
 from nodeflow.lessons.fields import field, many, optional, whole
-from nodeflow.train.control import Control
-from nodeflow.train.evaluation.evaluate_split import evaluate
-from nodeflow.train.events import Epoch, Steps
-from nodeflow.train.loop.event_stream import train
 
 SAME = 0.01
 """A training that changes a value by at most this part of it has changed nothing."""
@@ -106,6 +100,14 @@ def trained(
         Cancelled: ``stop`` returned True.
         NodeflowError: there is nothing to train, or the training failed.
     """
+    # the window reads lessons, and loads no engine
+    from nodeflow.document.to_graph.task import Task
+    from nodeflow.engine.session import Session
+    from nodeflow.train.control import Control
+    from nodeflow.train.evaluation.evaluate_split import evaluate
+    from nodeflow.train.events import Epoch, Steps
+    from nodeflow.train.loop.event_stream import train
+
     task = Task(document)
     tensor = task.tensor(node)
     training = task.training(seed)

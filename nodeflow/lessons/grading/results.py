@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nodeflow.lessons.marking import Mark
+if TYPE_CHECKING:  # the window reads results, and loads no engine
+    from nodeflow.lessons.marking import Mark
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         "&Help",
         (
             *("command_palette", "welcome", SEPARATOR),
-            ("Tours", ("tutorial", "tour_line", "tour_digit")),
+            *("learn", "tutorial"),
             ("Keyboard", ("shortcuts", "keymap")),
             *(SEPARATOR, "show_log", "report_problem", "about"),
         ),

@@ -6,6 +6,7 @@ one when the window is idle after the first paint, and kept until the window clo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -46,10 +47,9 @@ from nodeflow.ui.core.widgets.common_widgets import (
     logo,
 )
 from nodeflow.ui.core.widgets.escaped_text import on_button
-from nodeflow.ui.popups.tours import TOURS
+from nodeflow.ui.popups.lessons.course import course
 
 CARD_WIDTH, PICTURE_HEIGHT = 276, 138
-TOUR_ICONS = {"tutorial": "lightbulb", "tour_line": "chart-line", "tour_digit": "pencil"}
 WIDEST = 2.6
 """Ratio of width to height above which only the beginning of a graph is drawn."""
 OVERSAMPLING = 4
@@ -133,7 +133,7 @@ class WelcomePage(QScrollArea):
     open_requested = Signal()
     data_requested = Signal()
     back_requested = Signal()
-    tour_requested = Signal(str)
+    lesson_requested = Signal(str)
     example_chosen = Signal(object)
     file_chosen = Signal(object)
 
@@ -144,7 +144,8 @@ class WelcomePage(QScrollArea):
         self._settings, self._theme = settings, themes.theme
         self.setWidgetResizable(True)
         self.setObjectName("welcomeScroll")
-        self.tour_buttons: list[QPushButton] = []
+        self.lesson_buttons: list[QPushButton] = []
+        self.finished: Callable[[str], bool] = lambda lesson: False
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.cards: list[ExampleCard] = []
         self._waiting: list[ExampleCard] = []
@@ -163,6 +164,7 @@ class WelcomePage(QScrollArea):
             self._filled = True
             self._make()
         self._fill_recent()
+        self._show_finished()
         self._has_graph = has_graph
         self.back_button.setVisible(has_graph)
 
@@ -246,26 +248,44 @@ class WelcomePage(QScrollArea):
         column = QVBoxLayout()
         column.setSpacing(SPACE[5])
         column.addLayout(actions)
-        column.addLayout(self._tours())
+        column.addLayout(self._lessons())
         column.addLayout(self._recent)
         row = QHBoxLayout()
         row.addLayout(column, 1)
         return row
 
-    def _tours(self) -> QVBoxLayout:
-        row = FlowLayout(2)
-        self.tour_buttons = []
-        for tour in TOURS.values():
-            begin = button(f" {tour.title}", "", partial(self.tour_requested.emit, tour.id))
-            begin.setIcon(icon(TOUR_ICONS[tour.id], self._theme, "accent", 16))
+    def _lessons(self) -> QVBoxLayout:
+        """Return the list of lessons; a tick marks the finished ones."""
+        self._learn = label("Learn", "title")
+        row = FlowLayout(3)
+        self.lesson_buttons = []
+        for entry in course():
+            begin = button("", "", partial(self.lesson_requested.emit, entry.id))
+            begin.setToolTip(f"{entry.summary} About {entry.minutes} minutes.")
             begin.setMinimumHeight(32)
-            self.tour_buttons.append(begin)
+            self.lesson_buttons.append(begin)
             row.addWidget(begin)
         column = QVBoxLayout()
         column.setSpacing(SPACE[2])
-        column.addWidget(label("Guided tours", "title"))
+        column.addWidget(self._learn)
         column.addLayout(row)
+        self._show_finished()
         return column
+
+    def _show_finished(self) -> None:
+        for entry, begin in zip(course(), self.lesson_buttons, strict=True):
+            done = self.finished(entry.id)
+            begin.setText(on_button(f" {entry.place}. {entry.title}"))
+            begin.setAccessibleName(f"Lesson {entry.place}: {entry.title}{', done' * done}")
+            picture, color = ("circle-check", "ok") if done else ("graduation-cap", "accent")
+            begin.setIcon(icon(picture, self._theme, color, 16))
+
+    def show_lessons(self) -> None:
+        """Scroll to the lessons, and give the first unfinished one the focus."""
+        self.ensureWidgetVisible(self._learn)
+        pairs = zip(course(), self.lesson_buttons, strict=True)
+        waiting = [begin for entry, begin in pairs if not self.finished(entry.id)]
+        (waiting or self.lesson_buttons)[0].setFocus()
 
     def _group(self, title: str, paths: list[Path]) -> QVBoxLayout:
         grid = FlowLayout(4)

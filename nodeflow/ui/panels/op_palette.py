@@ -397,7 +397,7 @@ class PalettePanel(QWidget):
         return super().eventFilter(watched, event)
 
     def point_at(self, op_id: str) -> None:
-        """Highlight an op for the tutorial and scroll to it. An empty id clears the highlight."""
+        """Highlight an op for a lesson and scroll to it. An empty id clears the highlight."""
         self._delegate.marked = op_id
         found = self._row_of(op_id)
         if found.isValid():
@@ -514,7 +514,7 @@ def _make(context: PanelContext) -> PalettePanel:
     context.inserting.insertables.renamed.connect(panel.go_to)
     context.inserting.subgraphs.insertables_changed.connect(panel.set_insertables)
     context.engine.plugins.reloaded.connect(panel.reload)
-    context.window.tutorial.pointed.connect(panel.point_at)
+    context.window.lesson_panel.pointed.connect(panel.point_at)
 
     def begin_drag(op_id: str) -> None:
         context.middle.pages.show_canvas()
@@ -528,7 +528,7 @@ def _make(context: PanelContext) -> PalettePanel:
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.window.tutorial.started.connect(panel.show)
+    context.window.lesson_panel.started.connect(panel.show)
     context.inserting.subgraphs.list_requested.connect(panel.show)
     panel.hear(context.inserting.subgraphs.list_requested, _show_subgraphs)
 

@@ -36,7 +36,7 @@ from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.panels.trainings.latest_training import LatestTraining
 from nodeflow.ui.panels.trainings.run_overlays import RunOverlays
-from nodeflow.ui.popups.tutorial import Tutorial
+from nodeflow.ui.popups.lessons.lesson_panel import LessonPanel
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class WindowObjects:
     actions: ActionSet
     messages: Messages
     errors: ErrorHandler | None
-    tutorial: Tutorial
+    lesson_panel: LessonPanel
     show_panel: Callable[[str], None]
     idle: SignalInstance
     closing: SignalInstance

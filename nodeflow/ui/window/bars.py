@@ -99,7 +99,7 @@ class StatusFeed(QObject):
         self._link.state_changed.connect(self._show_engine)
         self._link.edits.connect(status.show_edits)
         self._link.watch.changed.connect(self._show_engine)
-        window.tutorial.finished.connect(status.show_text)
+        window.lesson_panel.finished.connect(status.show_text)
 
     @Slot()
     def _show_engine(self) -> None:

@@ -21,7 +21,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMainWindow
 
 from nodeflow.manifests import offers
-from nodeflow.resources import example
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ACTIONS, ActionSpec, training_file_actions
@@ -51,6 +50,7 @@ from nodeflow.ui.controllers.files.file_controller import FileController
 from nodeflow.ui.controllers.files.model_files import ModelFiles
 from nodeflow.ui.controllers.files.page_export import PageExport
 from nodeflow.ui.controllers.files.shared_file import COMPARE, OPEN
+from nodeflow.ui.controllers.lessons.lesson_controller import LessonController
 from nodeflow.ui.controllers.problem_report import ProblemReport
 from nodeflow.ui.controllers.training.divergence import ADVICE, Divergence
 from nodeflow.ui.controllers.training.picture_prediction import PicturePrediction
@@ -101,10 +101,9 @@ from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.panels.sketch_pad import SketchPad
 from nodeflow.ui.popups.dialogs import confirmation_dialogs
+from nodeflow.ui.popups.lessons.lesson_panel import LessonPanel
 from nodeflow.ui.popups.search.add_node import AddNodePopup
 from nodeflow.ui.popups.search.quick_pick import QuickPick
-from nodeflow.ui.popups.tours import TOURS
-from nodeflow.ui.popups.tutorial import Tutorial
 from nodeflow.ui.window.bars import Bars, StatusFeed
 from nodeflow.ui.window.docking import Docking, room_on
 from nodeflow.ui.window.drop_hint import DropHint
@@ -115,6 +114,8 @@ from nodeflow.ui.window.stage_modes import StageModes
 SMALLEST = QSize(960, 600)
 READABLE = 0.34
 """Minimum scale for readable names and titles."""
+FIRST_GRAPH = "expression"
+"""The lesson that the link of the empty canvas begins."""
 
 
 class MainWindow(QMainWindow):
@@ -208,7 +209,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.pages)
         self.info = InfoBar(themes, canvas)
         self.drop_hint = DropHint(themes, self.pages)
-        self.tutorial = Tutorial(self.workspace, canvas, themes)
+        self.lesson_panel = LessonPanel(canvas, themes)
         self.search = AddNodePopup(canvas, self.settings)
         self.quick_pick = QuickPick(self.pages, themes.theme)
         for popup in (self.search, self.quick_pick):
@@ -228,7 +229,8 @@ class MainWindow(QMainWindow):
             {
                 "welcome": Binding(self._toggle_welcome),
                 "quit": Binding(self.close),
-                **{tour: Binding(partial(self.begin_tour, tour)) for tour in TOURS},
+                "tutorial": Binding(self.begin_tutorial),
+                "learn": Binding(self._show_lessons),
                 "about": Binding(lambda: confirmation_dialogs.AboutDialog(self).open()),
             }
         )
@@ -242,6 +244,10 @@ class MainWindow(QMainWindow):
         self.files = FileController(
             self, workspace, canvas, link, settings, messages, actions, themes
         )
+        self.lessons = LessonController(
+            self, workspace, link, self.files, self.lesson_panel, messages
+        )
+        pages.welcome.finished = self.lessons.is_finished
         self.predict = PredictActions(
             self, workspace, pages, link, self.files, settings, messages, actions
         )
@@ -409,16 +415,13 @@ class MainWindow(QMainWindow):
         self.plugins.reloaded.connect(self._on_plugins)
         self.plugins.typed.connect(self._on_typed, Qt.ConnectionType.QueuedConnection)
         self._on_plugins(set())
-        self.tutorial.next_requested.connect(self.begin_tour)
-        self.tutorial.over.connect(self.files.lesson.end)
-        self.canvas.signals.tutorial_requested.connect(self.begin_tour)
-        self.link.training.connect(self.tutorial.on_training)
-        self.data.changed.connect(lambda: self.tutorial.on_sketched(self.data.is_by_hand))
+        self.canvas.signals.tutorial_requested.connect(self.begin_tutorial)
+        self.data.changed.connect(lambda: self.lessons.on_sketched(self.data.is_by_hand))
         welcome = self.pages.welcome
         welcome.new_requested.connect(self.files.new)
         welcome.open_requested.connect(self.files.open)
         welcome.data_requested.connect(self.own_data.begin)
-        welcome.tour_requested.connect(self.begin_tour)
+        welcome.lesson_requested.connect(self.begin_lesson)
         welcome.back_requested.connect(self.pages.show_canvas)
         welcome.example_chosen.connect(self.files.open_example)
         welcome.file_chosen.connect(self.files.open_path)
@@ -433,28 +436,27 @@ class MainWindow(QMainWindow):
         else:
             self.pages.show_welcome()
 
-    @Slot()
     @Slot(str)
-    def begin_tour(self, tour_id: str = "tutorial") -> None:
-        """Begin a guided tour, on an empty canvas or with its example."""
-        tour = TOURS[tour_id]
-        if tour.example:
-            if not self.files.open_example(example(tour.example)):
-                return
-        elif self.workspace.root.nodes:
-            if not self.files.may_leave():
-                return
-            self.files.begin_empty()
-        self.pages.show_canvas()
-        self.files.lesson.begin()
-        self.tutorial.begin(tour)
+    def begin_lesson(self, lesson_id: str) -> None:
+        """Begin a lesson of the course where the learner left it."""
+        if self.lessons.begin(lesson_id):
+            self.pages.show_canvas()
+
+    @Slot()
+    def begin_tutorial(self) -> None:
+        """Begin the lesson about a first graph."""
+        self.begin_lesson(FIRST_GRAPH)
+
+    def _show_lessons(self) -> None:
+        """Show the list of lessons."""
+        self.pages.show_welcome()
+        self.pages.welcome.show_lessons()
 
     # ---- display ----------------------------------------------------------------------------
 
     @Slot()
     def _on_replaced(self) -> None:
         """Reset the window for a newly opened document."""
-        self.tutorial.end()
         self.messages.dismissed.emit()
         self.canvas.set_document(self.workspace.document, self.workspace.analysis)
         self.views.reset()
@@ -499,7 +501,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_view_changed(self) -> None:
         self.status.show_zoom(self.pages.shown_canvas.viewport.camera.scale)
-        self.tutorial.place()
+        self.lesson_panel.place()
 
     @Slot(object)
     def _on_plugins(self, ids: set[str]) -> None:
@@ -572,7 +574,7 @@ class MainWindow(QMainWindow):
 
     def _place_floating(self) -> None:
         self.info.place()
-        self.tutorial.place()
+        self.lesson_panel.place()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         self.dropped.enter(event)

@@ -51,7 +51,7 @@ def panel_context(window: MainWindow, errors: ErrorHandler | None) -> PanelConte
             window.actions_,
             window.messages,
             errors,
-            window.tutorial,
+            window.lesson_panel,
             window.docking.show,
             window.idle,
             window.closing,

@@ -256,6 +256,16 @@ class Viewport(QObject):
             self._show_start(bounds)
         self.is_fitted, self._keeps_names = True, keeps_names
 
+    def fit_beside(self, left: float) -> None:
+        """Show everything right of a child widget that covers the left end of the view.
+
+        Args:
+            left: the width of the covered part, in pixels.
+        """
+        bounds = self._scene.bounds()
+        self.camera.step = min(0, self.camera.fitting_step(bounds, self.width - left, self.height))
+        self._jump(bounds.center() - QPointF(left / 2 / self.camera.scale, 0))
+
     def fitting_scale(self) -> float:
         """Return the scale at which everything is visible."""
         step = self.camera.fitting_step(self._scene.bounds(), self.width, self.height)

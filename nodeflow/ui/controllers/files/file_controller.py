@@ -229,6 +229,12 @@ class FileController(QObject):
         """Show an empty document. Do not ask about unsaved changes."""
         self._show(Document())
 
+    def begin_lesson(self, document: Document, title: str) -> None:
+        """Show the graph of a lesson, which neither asks to be saved nor has a file."""
+        document.path = None  # a save asks for a name, and never writes into the lesson
+        self._show(document, title)
+        self.lesson.begin()
+
     def _export_blocked(self) -> Blocked | None:
         if not self._workspace.document.nodes:
             return Blocked("The graph is empty.")

@@ -1,4 +1,4 @@
-"""Records whether the open document is only an example or the work of a tour, which needs no
+"""Records whether the open document is only an example or the work of a lesson, which needs no
 saving.
 """
 
@@ -12,7 +12,7 @@ from nodeflow.ui.core.state.workspace import Workspace
 
 
 class Lesson(QObject):
-    """The last edit up to which the open document is the work of an example or a tour.
+    """The last edit up to which the open document is the work of an example or a lesson.
 
     Such work needs no saving, because it takes only a minute to repeat. Later edits are the
     user's own.
@@ -26,7 +26,7 @@ class Lesson(QObject):
 
     @property
     def is_all(self) -> bool:
-        """Whether the open document is an example or a tour, without edits of the user's own."""
+        """Whether the open document is an example or a lesson, without edits of the user's own."""
         root = self._workspace.root
         if root.path is not None:  # an example opened by its path, as in the README
             return not root.is_modified and root.path.resolve() in examples()
@@ -35,7 +35,7 @@ class Lesson(QObject):
         return not root.is_modified or self._revision in (None, root.revision)
 
     def begin(self, is_over: bool = False) -> None:
-        """Mark the open document as an example, or as the work of a running tour.
+        """Mark the open document as an example, or as the work of a running lesson.
 
         Args:
             is_over: whether edits from now on are the user's own.
@@ -48,7 +48,7 @@ class Lesson(QObject):
     def end(self) -> None:
         """Treat edits from now on as the user's own.
 
-        Earlier edits still belong to the example or tour.
+        Earlier edits still belong to the example or lesson.
         """
         root = self._workspace.root
         if root is self._document and self._revision is None:

@@ -63,6 +63,8 @@ class EngineLink(QObject, EngineRequests):
     """The answer to a request for predictions: PredictedRows, Predicted, or Failed."""
     gradients = Signal(object)
     """The answer to a check of gradients: GradientChecked, GradientsChecked, or Failed."""
+    lessons = Signal(object)
+    """The mark of the document as an answer to a lesson: LessonMarked, or Failed."""
     done = Signal(object)
     """The end of a request about variables: VariablesInitialized, WeightsSaved, WeightsChecked
     or WeightsLoaded.
@@ -471,6 +473,9 @@ class EngineLink(QObject, EngineRequests):
         if message.what == "CheckGradients":
             self.gradients.emit(message)
             return
+        if message.what == "MarkLesson":
+            self.lessons.emit(message)
+            return
         if message.what == "OpenRun":
             self.past.on_failed(message)
             return
@@ -525,6 +530,7 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.WeightsLoaded: EngineLink._on_done,
     p.GradientChecked: EngineLink._on_gradients,
     p.GradientsChecked: EngineLink._on_gradients,
+    p.LessonMarked: lambda link, message: link.lessons.emit(message),
     p.PredictedRows: EngineLink._on_predictions,
     p.Predicted: EngineLink._on_predictions,
     p.TrainingFilesWritten: lambda link, message: link.files_written.emit(message),

@@ -112,6 +112,15 @@ class EngineRequests:
     def cancel_gradient_checks(self) -> None:
         self.channel.send(p.CancelGradientChecks())
 
+    def mark_lesson(self, lesson: str, live: bool) -> int:
+        """Ask for the mark of the document as an answer to a lesson; ``lessons`` answers."""
+        request = self.channel.next()
+        self.channel.send(p.MarkLesson(request, lesson, live))
+        return request
+
+    def cancel_marking(self) -> None:
+        self.channel.send(p.CancelMarking())
+
     def cancel_predictions(self) -> None:
         self.channel.send(p.CancelPredictions())
 

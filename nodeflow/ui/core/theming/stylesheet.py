@@ -190,7 +190,7 @@ QFrame#notice {{ background: {warning_soft}; border: none; border-radius: {radiu
 QFrame#problem {{ background: {error_soft}; border: none; border-radius: {radius}px; }}
 QFrame#problem[level="warning"] {{ background: {warning_soft}; }}
 QFrame#problem[level="incomplete"] {{ background: {sunken}; }}
-QFrame#tutorial {{ background: {raised}; border: 1px solid {accent}; border-radius: 10px; }}
+QFrame#lesson {{ background: {raised}; border: 1px solid {accent}; border-radius: 10px; }}
 QFrame#line {{ background: {border}; max-height: 1px; min-height: 1px; border: none; }}
 QFrame#welcome {{ background: {canvas}; border: none; }}
 """

@@ -1,0 +1,1 @@
+"""Lessons in the window: the running one, and what learners have done."""

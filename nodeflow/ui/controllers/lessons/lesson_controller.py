@@ -1,0 +1,454 @@
+"""The running lesson: it follows edits and trainings, has answers marked, and shows the steps.
+
+The engine process marks the document after each pause of edits, without the checks that train.
+*Check* runs all checks of the step. A hint grows with each failed check: the broken relation in the
+learner's numbers, what is right already, the question of the typical mistake, the solution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Change
+from nodeflow.host import protocol as p
+from nodeflow.lessons.answers_of_learners import is_right, read_answer
+from nodeflow.lessons.rules import refusal
+from nodeflow.lessons.schema import (
+    CHOICE,
+    NUMBER,
+    SELECTED,
+    SKETCHED,
+    TRAINED,
+    Lesson,
+    Step,
+    lesson_of,
+)
+from nodeflow.lessons.start import start_of
+from nodeflow.train.events import Diverged, Done, Epoch, Event
+from nodeflow.ui.controllers.files.file_controller import FileController
+from nodeflow.ui.controllers.lessons.lesson_record import LessonRecord
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, sentence
+from nodeflow.ui.popups.dialogs.solution_dialog import SolutionDialog
+from nodeflow.ui.popups.lessons.course import Entry, course
+from nodeflow.ui.popups.lessons.lesson_panel import LessonPanel, Shown
+
+PAUSE_MS = 250
+"""The pause of edits after which an answer is marked."""
+TRIES = 3
+"""Failed checks after which the solution is offered."""
+
+
+@dataclass
+class _Running:
+    """The state of the running lesson.
+
+    Attributes:
+        text: the lesson's file, as the engine gets it.
+        solution: the lesson's document.
+        passed: ids of the checks that the last mark found passed.
+        answers: right answers to questions, by step; empty until the first mark.
+        did: whether the deed of the current step is done.
+        answered: whether its question is answered.
+        tries: failed checks in this step.
+        waiting: an answer that was given before the right one was known.
+    """
+
+    entry: Entry
+    lesson: Lesson
+    text: str
+    solution: Document
+    start: Document
+    step: int = 0
+    passed: frozenset[str] = frozenset()
+    answers: dict[str, Any] = field(default_factory=dict)
+    did: bool = False
+    answered: bool = False
+    tries: int = 0
+    waiting: Any = None
+
+
+class LessonController(QObject):
+    """Runs one lesson at a time."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        workspace: Workspace,
+        link: EngineLink,
+        files: FileController,
+        panel: LessonPanel,
+        messages: Messages,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._workspace, self._link = window, workspace, link
+        self._files, self._panel, self._messages = files, panel, messages
+        self._running: _Running | None = None
+        self._record: LessonRecord | None = None
+        self._metrics: dict[str, Any] = {}
+        self._request, self._checks = 0, False
+        self._opening = False
+        self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self._timer.timeout.connect(self._mark_live)
+        workspace.edited.connect(self._on_edited)
+        workspace.selected.connect(self._on_selected)
+        workspace.replaced.connect(self._on_replaced)
+        link.lessons.connect(self._on_marked)
+        link.training.connect(self._on_training)
+        panel.left.connect(self.leave)
+        panel.check_requested.connect(self._check)
+        panel.next_requested.connect(self._go_on)
+        panel.restart_requested.connect(self._begin_again)
+        panel.solution_requested.connect(self._show_solution)
+        panel.answered.connect(self._on_answer)
+
+    @property
+    def record(self) -> LessonRecord:
+        """What the learner has done, read when first needed."""
+        if self._record is None:
+            self._record = LessonRecord()
+        return self._record
+
+    def is_finished(self, lesson: str) -> bool:
+        """Return whether the learner finished a lesson once."""
+        return self.record.is_done(lesson)
+
+    @property
+    def running(self) -> str:
+        """The id of the running lesson; empty for none."""
+        return self._running.lesson.id if self._running else ""
+
+    @property
+    def step(self) -> int:
+        """The index of the current step; the number of steps at the end."""
+        return self._running.step if self._running else 0
+
+    # ---- begin and end ------------------------------------------------------------------------
+
+    def begin(self, lesson_id: str) -> bool:
+        """Begin a lesson of the course where the learner left it. Return whether it begins."""
+        entry = next(entry for entry in course() if entry.id == lesson_id)
+        if not self._files.may_leave():
+            return False
+        self.leave()
+        self._open(entry)
+        return True
+
+    def _open(self, entry: Entry) -> None:
+        solution = flow.load(entry.path)
+        lesson = lesson_of(solution)
+        assert lesson is not None
+        start = start_of(solution, lesson)
+        kept = self.record.answer(lesson)
+        running = _Running(entry, lesson, flow.dumps(solution), solution, start)
+        running.step = min(self.record.step(lesson.id), len(lesson.steps)) if kept else 0
+        self._opening = True
+        try:
+            self._files.begin_lesson(kept or start_of(solution, lesson), lesson.text("title"))
+        finally:
+            self._opening = False
+        self._running = running
+        self._panel.started.emit()
+        self._show_step()
+        self._mark_live()
+        QTimer.singleShot(0, self._panel, self._panel.fit_beside)  # after the page is shown
+
+    @Slot()
+    def leave(self) -> None:
+        """Keep the answer and close the lesson. The graph stays and is the learner's own."""
+        running = self._running
+        if running is None:
+            return
+        self._keep()
+        self._running = None
+        self._timer.stop()
+        self._link.cancel_marking()
+        self._panel.end()
+        self._files.lesson.end()
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        if not self._opening:
+            if self._running is not None:
+                self._running = None
+                self._timer.stop()
+            self._panel.end()
+
+    @Slot()
+    def _begin_again(self) -> None:
+        if self._running is not None:
+            entry = self._running.entry
+            self.record.forget(self._running.lesson)
+            self._running = None
+            self._open(entry)
+
+    def _keep(self) -> None:
+        running = self._running
+        if running is not None:
+            self.record.keep(running.lesson, running.step, self._workspace.root)
+
+    # ---- steps --------------------------------------------------------------------------------
+
+    @property
+    def _step(self) -> Step | None:
+        running = self._running
+        if running is None or running.step >= len(running.lesson.steps):
+            return None
+        return running.lesson.steps[running.step]
+
+    def _show_step(self) -> None:
+        running = self._running
+        assert running is not None
+        lesson, step, count = running.lesson, self._step, len(running.lesson.steps)
+        number = f"Lesson {running.entry.place}"
+        if step is None:
+            self._panel.show_step(
+                Shown(
+                    f"{number}, done",
+                    f"{lesson.text('title')}: done",
+                    lesson.text("done"),
+                    count,
+                    count,
+                    next=self._next_text(),
+                )
+            )
+            self._panel.finished.emit(f"{lesson.text('title')}: done")
+            return
+        key = f"steps.{step.id}"
+        prediction = None if running.answered else step.predict
+        choices = step.predict.choices if step.predict and step.predict.kind == CHOICE else 0
+        self._panel.show_step(
+            Shown(
+                f"{number}, step {running.step + 1} of {count}",
+                lesson.text(f"{key}.title"),
+                lesson.text(f"{key}.text"),
+                running.step,
+                count,
+                prediction,
+                lesson.text(f"{key}.question"),
+                tuple(lesson.text(f"{key}.choices.{i}") for i in range(choices)),
+                can_check=bool(step.checks),
+                next="" if step.checks or step.predict or step.deed else "Next",
+                points=step.points,
+            )
+        )
+
+    def _next_text(self) -> str:
+        following = self._following()
+        return f"Next: {following.title}" if following else ""
+
+    def _following(self) -> Entry | None:
+        running = self._running
+        wanted = running.lesson.next if running else ""
+        return next((entry for entry in course() if entry.id == wanted), None)
+
+    @Slot()
+    def _go_on(self) -> None:
+        """Go to the next step, or from the end to the next lesson."""
+        if self._running is None:
+            return
+        if self._step is None:
+            following = self._following()
+            if following is not None:
+                self.leave()
+                self._open(following)
+            return
+        self._advance()
+
+    def _advance(self) -> None:
+        running = self._running
+        assert running is not None
+        running.step += 1
+        running.did, running.answered, running.tries, running.waiting = False, False, 0, None
+        self._metrics = {}
+        self._keep()
+        if self._step is None:
+            self.record.finish(running.lesson)
+        self._show_step()
+        self._look()
+
+    def _look(self) -> None:
+        """Go on if everything that the step asks for is done by edits or deeds."""
+        running, step = self._running, self._step
+        if running is None or step is None:
+            return
+        if step.predict is not None and not running.answered:
+            return
+        if not running.passed.issuperset(step.checks):
+            return
+        if step.deed is not None and not running.did:
+            return
+        if step.checks or step.deed is not None:
+            self._advance()
+
+    # ---- marking ------------------------------------------------------------------------------
+
+    def _mark_live(self) -> None:
+        self._ask(live=True)
+
+    @Slot()
+    def _check(self) -> None:
+        """Run all checks, also those that train."""
+        self._checks = True
+        self._panel.show_hint("Checking…")
+        self._ask(live=False)
+
+    def _ask(self, live: bool) -> None:
+        running = self._running
+        if running is not None and self._link.is_up:
+            self._timer.stop()
+            self._keep()
+            self._request = self._link.mark_lesson(running.text, live)
+        elif running is not None:
+            self._timer.start()
+
+    @Slot(object)
+    def _on_marked(self, message: p.LessonMarked | p.Failed) -> None:
+        running = self._running
+        if running is None or message.request != self._request:
+            return
+        if isinstance(message, p.Failed):
+            self._checks = False
+            self._messages.show(sentence(message.error), "error")
+            return
+        running.answers = message.answers
+        running.passed = frozenset(c.id for c in message.result.checks if c.passed)
+        if running.waiting is not None:
+            given, running.waiting = running.waiting, None
+            self._on_answer(given)
+        before, checks = running.step, self._checks
+        self._checks = False
+        self._look()
+        if checks and self._running is running and running.step == before:
+            self._show_verdict(message)
+
+    def _show_verdict(self, message: p.LessonMarked) -> None:
+        """Show what a requested check found: a hint that grows with the tries."""
+        running, step = self._running, self._step
+        if running is None or step is None:
+            return
+        failed = [c for c in message.result.checks if c.id in step.checks and not c.passed]
+        if not failed:
+            self._panel.show_hint("That is right. Now do the rest of this step.")
+            return
+        running.tries += 1
+        lesson, said = running.lesson, [failed[0].said]
+        if running.tries > 1:
+            for reached in message.result.milestones:
+                said.append(f"{lesson.text(f'milestones.{reached}.found')}.")
+        if message.result.twin and (running.tries > 1 or not message.result.milestones):
+            said.append(lesson.text(f"twins.{message.result.twin}.hint"))
+        self._panel.show_hint("\n\n".join(filter(None, said)), running.tries > TRIES)
+
+    # ---- what the learner does ------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_edited(self, change: Change) -> None:
+        running = self._running
+        if running is None or self._opening:
+            return
+        why = refusal(running.lesson, running.start, change)
+        if why:
+            QTimer.singleShot(0, self, self._take_back)  # the change is still being announced
+            self._messages.show(why, "warning")
+            return
+        if not change.only_moves:
+            self._panel.show_hint("")
+            self._timer.start()
+
+    @Slot()
+    def _take_back(self) -> None:
+        self._workspace.root.undo()
+
+    @Slot(object)
+    def _on_selected(self, _: object) -> None:
+        nodes = self._workspace.document.nodes
+        for name in [nodes[i].name for i in self._workspace.selection if i in nodes]:
+            self._on_deed(SELECTED, name)
+
+    @Slot(object)
+    def _on_training(self, event: Event) -> None:
+        if isinstance(event, Epoch):
+            self._metrics.update(event.metrics)
+        elif isinstance(event, (Done, Diverged)):
+            self._on_deed(TRAINED, "")
+            self._metrics = {}
+
+    @Slot(bool)
+    def on_sketched(self, by_hand: bool) -> None:
+        """Note that the nodes show a picture that the learner drew."""
+        if by_hand:
+            self._on_deed(SKETCHED, "")
+
+    def _on_deed(self, event: str, node: str) -> None:
+        running, step = self._running, self._step
+        deed = step.deed if step is not None else None
+        if running is None or deed is None or step is None or deed.event != event:
+            return
+        if deed.node and deed.node != node:
+            return
+        if deed.metric:
+            found = self._metrics.get(deed.metric)
+            if found is None or not float(found) >= deed.at_least:
+                self._panel.show_hint(
+                    f"{deed.metric} has to reach {deed.at_least:g}. Train longer, or train again."
+                )
+                return
+        # a deed before the checks pass shows nothing: the slower rate has to be used
+        if running.passed.issuperset(step.checks) or not step.checks:
+            running.did = True
+            self._look()
+
+    @Slot(object)
+    def _on_answer(self, given: Any) -> None:
+        """Compare an answer with the right one, and show why that is right."""
+        running, step = self._running, self._step
+        if running is None or step is None or step.predict is None:
+            return
+        if step.id not in running.answers:
+            running.waiting = given  # the engine has not computed it yet
+            return
+        prediction, right = step.predict, running.answers[step.id]
+        answer = given if prediction.kind == CHOICE else read_answer(prediction, str(given))
+        if answer is None:
+            kind = "a number" if prediction.kind == NUMBER else "sizes, such as 3, 2"
+            self._panel.show_hint(f"Type {kind}.")
+            return
+        why = running.lesson.text(f"steps.{step.id}.answer")
+        running.tries += 1
+        if is_right(prediction, right, answer):
+            running.answered = True
+            self._after_answer(f"Right. {why}")
+        elif running.tries > 1:
+            running.answered = True
+            self._after_answer(why)
+        else:
+            if prediction.kind == CHOICE:
+                self._panel.form.mark(answer)
+            self._panel.show_hint("Not quite. Think again, and try once more.")
+
+    def _after_answer(self, said: str) -> None:
+        """Show the explanation; the learner goes on by a button, or by what the step asks for."""
+        running, step = self._running, self._step
+        assert running is not None and step is not None
+        running.tries = 0
+        self._show_step()
+        self._panel.show_hint(said)
+        if not step.checks and step.deed is None:
+            self._panel.next_button.setText("Next")
+            self._panel.next_button.show()
+            self._panel.place()
+            self._panel.next_button.setFocus()
+
+    @Slot()
+    def _show_solution(self) -> None:
+        """Show the solution beside the learner's own graph."""
+        if self._running is not None:
+            SolutionDialog(self._window, self._running.solution, self._panel.theme).show()

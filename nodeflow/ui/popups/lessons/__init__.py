@@ -1,0 +1,1 @@
+"""The panel of a lesson, its questions, and the list of lessons on the welcome page."""

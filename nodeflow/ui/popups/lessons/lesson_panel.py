@@ -1,0 +1,179 @@
+"""The panel of a lesson over the canvas: one step at a time, questions, and hints.
+
+It shows what the controller tells it, and holds no state of the lesson.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPoint, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout
+
+from nodeflow.lessons.schema import Prediction
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import button, label
+from nodeflow.ui.popups.lessons.question_form import QuestionForm
+
+WIDTH = 348
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the panel shows.
+
+    Attributes:
+        place: such as ``Lesson 2 of 13, step 1 of 4``.
+        done, steps: the number of finished steps, and of all.
+        question: the question of the step, until it is answered.
+        can_check: whether the step has checks.
+        next: the text of the button that goes on; empty for none.
+        points: the op in the palette that the step uses; empty for none.
+    """
+
+    place: str
+    title: str
+    text: str
+    done: int
+    steps: int
+    prediction: Prediction | None = None
+    question: str = ""
+    choices: tuple[str, ...] = ()
+    can_check: bool = False
+    next: str = ""
+    points: str = ""
+
+
+class LessonPanel(QFrame):
+    """The panel.
+
+    Signals:
+        started: a lesson begins.
+        pointed(op id): show this op in the palette, because the step uses it; "" for none.
+        finished(text): all steps are done.
+        left: the learner closes the lesson.
+        check_requested, next_requested, restart_requested, solution_requested: the buttons.
+        answered(answer): the learner answered the question, by text or by the index of a choice.
+    """
+
+    started = Signal()
+    pointed = Signal(str)
+    finished = Signal(str)
+    left = Signal()
+    check_requested = Signal()
+    next_requested = Signal()
+    restart_requested = Signal()
+    solution_requested = Signal()
+    answered = Signal(object)
+
+    def __init__(self, canvas: CanvasView, themes: ThemeManager) -> None:
+        super().__init__(canvas)
+        self.setObjectName("lesson")
+        self.setFixedWidth(WIDTH)
+        self._canvas = canvas
+        self.theme = themes.theme
+        self._place = label("", "caption")
+        self._title = label("", "strong", wrap=True)
+        self._text = label("", "muted", wrap=True)
+        self._hint = label("", "", wrap=True)
+        self._hint.setObjectName("lessonHint")
+        self._bar = QProgressBar()
+        self._bar.setAccessibleName("Progress of the lesson")
+        self._bar.setTextVisible(False)
+        self._cross = QToolButton()
+        self._cross.setToolTip("Leave the lesson. Your work is kept.")
+        self._cross.setAccessibleName("Leave the lesson")
+        self._cross.clicked.connect(self.left)
+        self._again = QToolButton()
+        self._again.setToolTip("Begin the lesson again")
+        self._again.setAccessibleName("Begin the lesson again")
+        self._again.clicked.connect(self.restart_requested)
+        head = QHBoxLayout()
+        head.addWidget(self._place)
+        head.addStretch(1)
+        head.addWidget(self._again)
+        head.addWidget(self._cross)
+        self.form = QuestionForm()
+        self.form.answered.connect(self.answered)
+        self.check_button = button("Check", "", self.check_requested.emit)
+        self.solution_button = button("Show the solution", "link", self.solution_requested.emit)
+        self.next_button = button("", "primary", self.next_requested.emit)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.check_button)
+        buttons.addWidget(self.solution_button)
+        buttons.addStretch(1)
+        buttons.addWidget(self.next_button)
+        self._layout = layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE[4], SPACE[2], SPACE[4], SPACE[4])
+        layout.setSpacing(SPACE[2])
+        layout.addLayout(head)
+        for widget in (self._title, self._text, self.form, self._hint):
+            layout.addWidget(widget)
+        layout.addLayout(buttons)
+        layout.addWidget(self._bar)
+        themes.follow(self.set_theme)
+        self.hide()
+
+    @property
+    def title(self) -> str:
+        """The title of the shown step."""
+        return self._title.text()
+
+    @property
+    def hint(self) -> str:
+        """The shown hint; empty for none."""
+        return "" if self._hint.isHidden() else self._hint.text()
+
+    def show_step(self, shown: Shown) -> None:
+        """Show a step, without a hint."""
+        self._place.setText(shown.place)
+        self._title.setText(shown.title)
+        self._text.setText(shown.text)
+        self._bar.setRange(0, max(1, shown.steps))
+        self._bar.setValue(shown.done)
+        self.form.forget()
+        if shown.prediction is not None:
+            self.form.ask(shown.prediction, shown.question, list(shown.choices))
+        self.form.setVisible(shown.prediction is not None)
+        self.check_button.setVisible(shown.can_check)
+        self.solution_button.hide()
+        self.next_button.setText(shown.next)
+        self.next_button.setVisible(bool(shown.next))
+        self.show_hint("")
+        self.show()
+        self.raise_()
+        self.pointed.emit(shown.points)
+
+    def show_hint(self, text: str, offers_solution: bool = False) -> None:
+        """Show a hint below the text of the step; an empty one removes it."""
+        self._hint.setText(text)
+        self._hint.setVisible(bool(text))
+        self.solution_button.setVisible(offers_solution)
+        self.place()
+        QTimer.singleShot(0, self, self.place)  # after the layout knows new children
+
+    def end(self) -> None:
+        """Hide the panel."""
+        if not self.isHidden():
+            self.hide()
+            self.pointed.emit("")
+
+    def place(self) -> None:
+        """Place the panel in the lower left corner of the canvas."""
+        self._layout.activate()
+        self.resize(WIDTH, self._layout.totalHeightForWidth(WIDTH))
+        bottom = self._canvas.height() - self.height() - SPACE[4]
+        self.move(QPoint(SPACE[4], max(SPACE[4], bottom)))
+
+    def fit_beside(self) -> None:
+        """Show the graph right of the panel, where the canvas has room for both."""
+        left = WIDTH + SPACE[4]
+        if self._canvas.width() > 2 * left:
+            self._canvas.viewport.fit_beside(left)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        self._cross.setIcon(icon("x", theme, "ink_faint", 14))
+        self._again.setIcon(icon("rotate-ccw", theme, "ink_faint", 14))

@@ -56,9 +56,9 @@ def refuse(*args, **kwargs):
 def test_the_budget_is_what_is_set():
     document = Document()
     add(document, "fill", "tensor", shape=[1000], value=1.0)
-    evaluator = Evaluator(document, budget=Budget(bytes=3999))
+    evaluator = Evaluator(document, budget=Budget(bytes=3999, seconds=60))
     assert shown(evaluator.previews())["tensor"] == ("deferred", "4 kB: press Run to compute")
-    evaluator.use_budget(Budget(bytes=4000))
+    evaluator.use_budget(Budget(bytes=4000, seconds=60))
     assert evaluator.previews().values["tensor"].kind != "deferred"
 
 
@@ -67,7 +67,7 @@ def test_a_run_computes_it_and_its_value_stays_until_what_it_depends_on_changes(
     fill = add(document, "fill", "tensor", shape=[1000], value=1.0)
     add(document, "reduce_mean", "mean", "tensor")
     other = add(document, "constant", "other", value=2.0)
-    evaluator = Evaluator(document, budget=Budget(bytes=100))
+    evaluator = Evaluator(document, budget=Budget(bytes=100, seconds=60))
     document.subscribe(evaluator.follow)
     assert "mean" not in evaluator.previews().values
     evaluator.previews(effects=True)
@@ -86,7 +86,7 @@ def test_a_large_variable_takes_no_memory_before_a_run_needs_it():
     node = commands.add_node(
         document, "variable", (0, 0), name="w", attrs={"initializer": initial, "shape": [50, 50]}
     )
-    evaluator = Evaluator(document, budget=Budget(bytes=1000))
+    evaluator = Evaluator(document, budget=Budget(bytes=1000, seconds=60))
     assert shown(evaluator.previews())["w"] == ("deferred", "10 kB: press Run to compute")
     assert "w" not in evaluator.session.variables
     value = evaluator.previews(effects=True).values["w"]
@@ -100,7 +100,7 @@ def test_what_a_large_variable_learned_is_kept():
     initial = {"op": "random_normal"}
     attrs = {"initializer": initial, "shape": [50, 50]}
     commands.add_node(document, "variable", (0, 0), name="w", attrs=attrs)
-    evaluator = Evaluator(document, budget=Budget(bytes=1000))
+    evaluator = Evaluator(document, budget=Budget(bytes=1000, seconds=60))
     assert evaluator.previews().values["w"].kind == "deferred"
     learned = np.full((50, 50), 3.0, np.float32)
     evaluator.take_variables({"w": learned})
@@ -279,12 +279,16 @@ def test_data_that_are_too_large_for_a_preview_are_read_for_a_run(tmp_path):
     data = commands.add_node(document, "dataset", (0, 0), attrs={"source": "npz:rows.npz"})
     x = commands.add_node(document, "placeholder", (0, 0), "x", {"shape": [None, 2]})
     commands.connect(document, data, "x", x, "feed")
-    evaluator = Evaluator(document, base_dir=tmp_path, budget=Budget(read_bytes=5_000_000))
+    evaluator = Evaluator(
+        document, base_dir=tmp_path, budget=Budget(read_bytes=5_000_000, seconds=60)
+    )
     live = evaluator.previews().values["x"]
     assert live.kind == "error"
     assert "rows.npz takes 16 MB of memory, and a preview may take 5 MB" in live.text
     assert "Press Run to read it, or raise the limit in Run → Engine" in live.text
     assert evaluator.previews(effects=True).values["x"].shape == (100, 2)
     assert evaluator.previews().values["x"].shape == (100, 2), "what is read is there"
-    smaller = Evaluator(document, base_dir=tmp_path, budget=Budget(read_bytes=20_000_000))
+    smaller = Evaluator(
+        document, base_dir=tmp_path, budget=Budget(read_bytes=20_000_000, seconds=60)
+    )
     assert smaller.previews().values["x"].shape == (100, 2)

@@ -139,7 +139,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         "&Help",
         (
             *("command_palette", "welcome", SEPARATOR),
-            *("learn", "tutorial"),
+            "learn",
             ("Keyboard", ("shortcuts", "keymap")),
             *(SEPARATOR, "show_log", "report_problem", "about"),
         ),

@@ -47,6 +47,7 @@ from nodeflow.ui.core.widgets.common_widgets import (
     logo,
 )
 from nodeflow.ui.core.widgets.escaped_text import on_button
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.popups.lessons.course import course
 
 CARD_WIDTH, PICTURE_HEIGHT = 276, 138
@@ -261,7 +262,7 @@ class WelcomePage(QScrollArea):
         self.lesson_buttons = []
         for entry in course():
             begin = button("", "", partial(self.lesson_requested.emit, entry.id))
-            begin.setToolTip(f"{entry.summary} About {entry.minutes} minutes.")
+            begin.setToolTip(plain_tip(f"{entry.summary} About {entry.minutes} minutes."))
             begin.setMinimumHeight(32)
             self.lesson_buttons.append(begin)
             row.addWidget(begin)

@@ -185,7 +185,7 @@ class ColumnsStep(QWidget):
             self.form.addRow(label(text), field)
         self.missing.setToolTip("What to do with rows that have missing values")
         earlier = "tokens in a window" if self.choices.unit else "earlier rows for each prediction"
-        self.look_back.setToolTip(f"Number of {earlier}")
+        self.look_back.setToolTip(plain_tip(f"Number of {earlier}"))
         self.ahead.setToolTip("Number of rows ahead to predict")
         return column(
             *(

@@ -540,3 +540,14 @@ def on_data() -> Document:
     fields = {"batch_size": 16, "epochs": 2, "seed": 1}
     commands.set_training(doc, optimizer=ident(doc, "train"), loss=ident(doc, "loss"), **fields)
     return doc
+
+
+def test_files_with_a_wire_from_the_owner_still_compute_the_same() -> None:
+    doc = siamese()
+    before = losses(doc)
+    settings = {"units": 3, "activation": "tanh"}
+    attrs = {"layer": "layers/dense", "settings": settings}
+    add(doc, "layers/shared", "old", attrs, owner="a", values_0="z")
+    commands.connect(doc, ident(doc, "old"), "outs.0", ident(doc, "mean_b"), "x")
+    commands.remove(doc, [ident(doc, "b")])
+    assert losses(doc) == before

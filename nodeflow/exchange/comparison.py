@@ -255,7 +255,7 @@ def _asked(peer: Peer, taken: Taken, fed: Arrays) -> Sequence[np.ndarray]:
 
 
 def _compared(ends: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Yield the tensors that the ends depend on and that a run computes."""
+    """Yield the tensors to compare: all computed tensors that these end tensors depend on."""
     ends = list(ends)
     needed = ancestors({t.node for t in ends})
     for node in ends[0].graph.nodes if ends else ():

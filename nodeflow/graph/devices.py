@@ -94,13 +94,11 @@ class GraphDevices:
 
     @contextmanager
     def device(self, device_name_or_function: Any) -> Iterator[None]:
-        """Give nodes made in this block a device, as in TensorFlow 1.
+        """Set the device of nodes that are made in this block, as in TensorFlow 1.
 
         Args:
-            device_name_or_function: ``/cpu:0``, ``/device:GPU:1`` or
-                ``/job:worker/task:0/gpu:0``. Omitted parts are inherited from outside. None means
-                no
-                device.
+            device_name_or_function: ``/cpu:0``, ``/device:GPU:1`` or ``/job:worker/task:0/gpu:0``.
+                Omitted parts are inherited from outside. None means no device.
 
         Raises:
             GraphError: it is not the name of a device, or it is a function.

@@ -195,8 +195,7 @@ class Graph(NotebookDisplay, GraphNames, GraphDevices):
         Args:
             op: the op or its id.
             inputs: tensors, numpy arrays or Python literals. A variadic port takes all remaining
-                ones, or
-                one list. A literal takes the dtype of the tensors in its port's group.
+                ones, or one list. A literal takes the dtype of the tensors in its port's group.
             name: requested name; made unique (``add``, ``add_1``) and prefixed by the scopes.
             attrs: attributes of the op.
 

@@ -112,8 +112,7 @@ class GraphNames:
         Args:
             name: a new scope inside the open ones, made unique: opened again, ``layer`` is
                 ``layer_1``. The name that an open scope yields, or any name that ends in ``/``,
-                enters
-                that scope again, from the root. None or an empty name leaves all scopes.
+                enters that scope again, from the root. None or an empty name leaves all scopes.
 
         Yields:
             The scope's full name with ``/`` at its end; empty at the root.

@@ -301,7 +301,7 @@ def name_scope(
 
 
 def device(device_name_or_function: str | None) -> AbstractContextManager[None]:
-    """Give nodes of the default graph made inside this device: ``/cpu:0``, ``/gpu:1``.
+    """Set the device of nodes that are made inside, in the default graph: ``/cpu:0``, ``/gpu:1``.
 
     The engine computes on the CPU and says so once. Files keep the device.
 

@@ -47,8 +47,7 @@ class Windows:
         return self.numbers[places]
 
     def column(self, targets: np.ndarray) -> Column:
-        """Return a column of windows. They are stored if they are small, and else made on
-        demand."""
+        """Return a column of windows. Small ones are stored, large ones are made on demand."""
         if len(targets) * self.width * self.numbers.itemsize <= mapped_rows.LARGE_BYTES:
             return Column(self(targets), dtype="int64")
         return LazyColumn(self, targets, (self.width,), self.numbers.dtype.name, "int64")

@@ -1,4 +1,6 @@
-"""The text of a formula, its syntax tree, and the positions in the text of parts of the tree."""
+"""The text of a formula and its syntax tree, with the position in the text of each part of the
+tree.
+"""
 
 from __future__ import annotations
 

@@ -49,5 +49,7 @@ class Snapshots(Generic[T]):
         return found
 
     def clear(self) -> None:
-        """Drop all snapshots: something other than the document has changed."""
+        """Drop all snapshots. Call this when data besides the document, on which they depend,
+        have changed.
+        """
         self._snapshots.clear()

@@ -1,4 +1,4 @@
-"""A new value that the user gives to a variable of a training: checks and lookup."""
+"""Setting a variable of a running training to a value that the user gives, after checks."""
 
 from __future__ import annotations
 

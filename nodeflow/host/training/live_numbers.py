@@ -14,7 +14,7 @@ Place = tuple[str, str]
 
 
 class LiveNumbers:
-    """The comparison of the document's numbers with the training's numbers.
+    """A follower that passes edited numbers, such as learning rates, to the running training.
 
     Args:
         build: the build of the training.

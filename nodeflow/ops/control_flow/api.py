@@ -190,8 +190,7 @@ def while_loop(
 
     Raises:
         GraphError: the functions do not fit the loop variables. The message names the variable,
-            with
-            its type before and after one iteration.
+            with its type before and after one iteration.
     """
     graph = get_default_graph()
     variables = _settled(graph, body, _sequence(loop_vars, "loop_vars"))
@@ -362,8 +361,7 @@ def scan(
         fn: a function ``fn(accumulated, slice)`` that returns the next accumulated value.
         elems: a tensor, or tensors of equal first size, nested in any way.
         initializer: the first accumulated value. None takes the first slice in the order of the
-            loop,
-            which is then also the first result.
+            loop, which is then also the first result.
         parallel_iterations: has no effect, like ``swap_memory`` and ``infer_shape``.
         back_prop: whether gradients flow.
         reverse: from the last slice to the first; results keep the order of the slices.
@@ -371,8 +369,7 @@ def scan(
 
     Raises:
         GraphError: ``elems`` have no first axis, or ``fn`` changes the type of the accumulated
-            value.
-            The message gives the type before and after one iteration.
+            value. The message gives the type before and after one iteration.
     """
     first, stacked, _ = _accumulate(fn, elems, initializer, reverse, name or "scan", stack=True)
     structure = elems if initializer is None else initializer

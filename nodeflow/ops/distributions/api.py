@@ -43,8 +43,8 @@ def truncated_normal(
 ) -> Tensor:
     """Draw normally distributed random numbers within two standard deviations.
 
-    Arguments and errors are as in `random_normal`. ``stddev`` is the standard deviation before
-    truncation.
+    Arguments and errors are the same as for `random_normal`. ``stddev`` is the standard deviation
+    before truncation.
     """
     return _normal("truncated_normal", shape, mean, stddev, dtype, seed, name)
 

@@ -43,8 +43,8 @@ def conv1d(
         data_format: "channels_last", or "channels_first" for (rows, channels, time).
         dilation_rate: distance between the elements of a window.
 
-    The other arguments are as for `dense`. Variables: NAME/kernel (size, channels / groups,
-    filters), NAME/bias (filters,).
+    The other arguments are the same as for `dense`. Variables: NAME/kernel (size, channels /
+    groups, filters), NAME/bias (filters,).
 
     Raises:
         ShapeError: the rank is not 3, the number of channels is unknown, or no window fits.
@@ -76,8 +76,8 @@ def conv2d(
 ) -> Tensor:
     """Convolve images with learned filters: (rows, height, width, channels) gives (..., filters).
 
-    Arguments are as for `conv1d`; sizes are one number or (height, width). Variables: NAME/kernel
-    (height, width, channels / groups, filters), NAME/bias (filters,).
+    Arguments are the same as for `conv1d`; sizes are one number or (height, width). Variables:
+    NAME/kernel (height, width, channels / groups, filters), NAME/bias (filters,).
 
     Raises:
         ShapeError: the rank is not 4, the number of channels is unknown, or no window fits.
@@ -109,9 +109,9 @@ def conv3d(
 ) -> Tensor:
     """Convolve volumes with learned filters.
 
-    (rows, depth, height, width, channels) gives (..., filters). Arguments are as for `conv1d`;
-    sizes are one number or (depth, height, width). Variables: NAME/kernel (depth, height, width,
-    channels / groups, filters), NAME/bias (filters,).
+    (rows, depth, height, width, channels) gives (..., filters). Arguments are the same as for
+    `conv1d`; sizes are one number or (depth, height, width). Variables: NAME/kernel (depth, height,
+    width, channels / groups, filters), NAME/bias (filters,).
 
     Raises:
         ShapeError: the rank is not 5, the number of channels is unknown, or no window fits.
@@ -141,8 +141,8 @@ def conv1d_transpose(
 ) -> Tensor:
     """Apply a transposed convolution to series. Strides lengthen them.
 
-    Arguments are as for `conv2d_transpose`. Keras has this layer, TensorFlow 1 does not. Variables:
-    NAME/kernel (size, filters, channels), NAME/bias (filters,).
+    Arguments are the same as for `conv2d_transpose`. Keras has this layer, TensorFlow 1 does not.
+    Variables: NAME/kernel (size, filters, channels), NAME/bias (filters,).
 
     Raises:
         ShapeError: the rank is not 3, or the number of channels is unknown.
@@ -172,8 +172,8 @@ def conv2d_transpose(
 ) -> Tensor:
     """Apply a transposed convolution to images. Strides enlarge them.
 
-    Arguments are as for `conv2d`. Variables: NAME/kernel (height, width, filters, channels),
-    NAME/bias (filters,).
+    Arguments are the same as for `conv2d`. Variables: NAME/kernel (height, width, filters,
+    channels), NAME/bias (filters,).
 
     Raises:
         ShapeError: the rank is not 4, or the number of channels is unknown.
@@ -203,8 +203,8 @@ def conv3d_transpose(
 ) -> Tensor:
     """Apply a transposed convolution to volumes. Strides enlarge them.
 
-    Arguments are as for `conv3d`. Variables: NAME/kernel (depth, height, width, filters, channels),
-    NAME/bias (filters,).
+    Arguments are the same as for `conv3d`. Variables: NAME/kernel (depth, height, width, filters,
+    channels), NAME/bias (filters,).
 
     Raises:
         ShapeError: the rank is not 5, or the number of channels is unknown.
@@ -242,9 +242,9 @@ def separable_conv1d(
     Args:
         depth_multiplier: number of filters per channel.
 
-    The other arguments are as for `conv1d`. Variables: NAME/depthwise_kernel (size, channels,
-    depth_multiplier), NAME/pointwise_kernel (1, channels * depth_multiplier, filters), NAME/bias
-    (filters,).
+    The other arguments are the same as for `conv1d`. Variables: NAME/depthwise_kernel (size,
+    channels, depth_multiplier), NAME/pointwise_kernel (1, channels * depth_multiplier, filters),
+    NAME/bias (filters,).
 
     Raises:
         ShapeError: the rank is not 3, the number of channels is unknown, or no window fits.
@@ -282,9 +282,9 @@ def separable_conv2d(
     Args:
         depth_multiplier: number of filters per channel.
 
-    The other arguments are as for `conv2d`. Variables: NAME/depthwise_kernel (height, width,
-    channels, depth_multiplier), NAME/pointwise_kernel (1, 1, channels * depth_multiplier, filters),
-    NAME/bias (filters,).
+    The other arguments are the same as for `conv2d`. Variables: NAME/depthwise_kernel (height,
+    width, channels, depth_multiplier), NAME/pointwise_kernel (1, 1, channels * depth_multiplier,
+    filters), NAME/bias (filters,).
 
     Raises:
         ShapeError: the rank is not 4, the number of channels is unknown, or no window fits.
@@ -313,9 +313,9 @@ def depthwise_conv2d(
 ) -> Tensor:
     """Convolve each channel of images separately with learned filters.
 
-    Arguments are as for `separable_conv2d`. Keras has this layer, TensorFlow 1 does not. Variables:
-    NAME/depthwise_kernel (height, width, channels, depth_multiplier), NAME/bias (channels *
-    depth_multiplier,).
+    Arguments are the same as for `separable_conv2d`. Keras has this layer, TensorFlow 1 does not.
+    Variables: NAME/depthwise_kernel (height, width, channels, depth_multiplier), NAME/bias
+    (channels * depth_multiplier,).
 
     Raises:
         ShapeError: the rank is not 4, the number of channels is unknown, or no window fits.

@@ -66,7 +66,7 @@ def gru(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Any:
-    """Add a gated recurrent unit over (rows, time, features); arguments are as for `lstm`.
+    """Add a gated recurrent unit over (rows, time, features); arguments are the same as for `lstm`.
 
     The gates are update, reset, new, with the reset after the product, as in cuDNN. Keras adds a
     second bias to that product.
@@ -95,7 +95,7 @@ def rnn(
     Args:
         activation: "tanh" or "relu".
 
-    The other arguments are as for `lstm`.
+    The other arguments are the same as for `lstm`.
     """
     return recurrent("rnn", locals())
 
@@ -177,7 +177,7 @@ def residual_conv(
         strides: steps of the first convolution.
         normalization: "batch", "layer" or "none".
 
-    The other arguments are as for `residual_dense`.
+    The other arguments are the same as for `residual_dense`.
     """
     return layer("residual_conv", locals())
 

@@ -88,7 +88,7 @@ def zeros_like(
 def ones_like(
     tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True
 ) -> Tensor:
-    """Return ones in the shape of a tensor; arguments are as for `zeros_like`."""
+    """Return ones in the shape of a tensor; arguments are the same as for `zeros_like`."""
     return _like(F.ones_like, tensor, dtype, name)
 
 

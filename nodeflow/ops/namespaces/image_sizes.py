@@ -119,7 +119,7 @@ def resize_bilinear(
     name: str | None = None,
     half_pixel_centers: bool = False,
 ) -> Tensor:
-    """Resize pictures by linear interpolation; arguments are as for `resize_images`.
+    """Resize pictures by linear interpolation; arguments are the same as for `resize_images`.
 
     Args:
         half_pixel_centers: treat pixels as areas, with centres at a half.
@@ -135,7 +135,9 @@ def resize_nearest_neighbor(
     name: str | None = None,
     half_pixel_centers: bool = False,
 ) -> Tensor:
-    """Resize pictures of any dtype to the nearest pixels; arguments as for `resize_bilinear`."""
+    """Resize pictures of any dtype to the nearest pixels; arguments are the same as for
+    `resize_bilinear`.
+    """
     x, new = tensor(images), pair("size", size)
     if half_pixel_centers:  # the pixel that contains the centre of the new one
         return F.interpolate(
@@ -152,7 +154,7 @@ def resize_bicubic(
     name: str | None = None,
     half_pixel_centers: bool = False,
 ) -> Tensor:
-    """Resize pictures by Keys's cubics; arguments are as for `resize_bilinear`.
+    """Resize pictures by Keys's cubics; arguments are the same as for `resize_bilinear`.
 
     The coefficient is -0.75. With half_pixel_centers it is -0.5, and pixels beyond the border are
     left out. TensorFlow rounds places between pixels to 1 / 1024; here they are exact.

@@ -110,7 +110,7 @@ def matrix_diag_part(
     padding_value: Any = 0,
     align: str = "RIGHT_LEFT",
 ) -> Tensor:
-    """Return a diagonal of matrices; arguments are as for `matrix_diag`."""
+    """Return a diagonal of matrices; arguments are the same as for `matrix_diag`."""
     _only_defaults(
         "matrix_diag_part", padding_value=(padding_value, 0), align=(align, "RIGHT_LEFT")
     )
@@ -125,7 +125,7 @@ def matrix_set_diag(
     k: int = 0,
     align: str = "RIGHT_LEFT",
 ) -> Tensor:
-    """Replace a diagonal of matrices; arguments are as for `matrix_diag`."""
+    """Replace a diagonal of matrices; arguments are the same as for `matrix_diag`."""
     _only_defaults("matrix_set_diag", align=(align, "RIGHT_LEFT"))
     x, offset = of(input), _one(k)
     with scoped(name, "matrix_set_diag", [x]):

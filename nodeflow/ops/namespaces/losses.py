@@ -253,7 +253,9 @@ def absolute_difference(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ) -> Tensor:
-    """Add the loss abs(predictions - labels); other arguments as for `compute_weighted_loss`."""
+    """Add the loss abs(predictions - labels); other arguments are the same as for
+    `compute_weighted_loss`.
+    """
     labels, predictions = _pair("absolute_difference", labels, predictions)
     with scoped(scope, "absolute_difference", [predictions]) as inside:
         losses = F.abs(predictions - labels)
@@ -268,7 +270,9 @@ def mean_squared_error(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ) -> Tensor:
-    """Add the loss (predictions - labels) ** 2; other arguments as for `compute_weighted_loss`."""
+    """Add the loss (predictions - labels) ** 2; other arguments are the same as for
+    `compute_weighted_loss`.
+    """
     labels, predictions = _pair("mean_squared_error", labels, predictions)
     with scoped(scope, "mean_squared_error", [predictions]) as inside:
         losses = F.square(predictions - labels)
@@ -286,7 +290,7 @@ def huber_loss(
 ) -> Tensor:
     """Add e ** 2 / 2 up to delta, delta * e - delta ** 2 / 2 beyond; e = abs(predictions - labels).
 
-    Other arguments are as for `compute_weighted_loss`.
+    Other arguments are the same as for `compute_weighted_loss`.
     """
     labels, predictions = _pair("huber_loss", labels, predictions)
     with scoped(scope, "huber_loss", [predictions]) as inside:
@@ -305,7 +309,7 @@ def log_loss(
 ) -> Tensor:
     """Add -labels * log(predictions + epsilon) - (1 - labels) * log(1 - predictions + epsilon).
 
-    Other arguments are as for `compute_weighted_loss`.
+    Other arguments are the same as for `compute_weighted_loss`.
     """
     labels, predictions = _pair("log_loss", labels, predictions)
     with scoped(scope, "log_loss", [predictions]) as inside:
@@ -324,7 +328,7 @@ def hinge_loss(
 ) -> Tensor:
     """Add the loss max(0, 1 - (2 * labels - 1) * logits), for labels of 0 and 1.
 
-    Other arguments are as for `compute_weighted_loss`.
+    Other arguments are the same as for `compute_weighted_loss`.
     """
     labels, logits = _pair("hinge_loss", labels, logits)
     with scoped(scope, "hinge_loss", [logits]) as inside:
@@ -344,7 +348,7 @@ def cosine_distance(
 ) -> Tensor:
     """Add the loss 1 - sum(predictions * labels) along an axis, for vectors of length 1.
 
-    The lengths are not checked. Other arguments are as for `compute_weighted_loss`.
+    The lengths are not checked. Other arguments are the same as for `compute_weighted_loss`.
 
     Raises:
         GraphError: there is no axis.
@@ -406,7 +410,7 @@ def sigmoid_cross_entropy(
     Args:
         label_smoothing: share by which labels move to 1 / 2.
 
-    Other arguments are as for `compute_weighted_loss`.
+    Other arguments are the same as for `compute_weighted_loss`.
     """
     labels, logits = _pair("sigmoid_cross_entropy", multi_class_labels, logits)
     with scoped(scope, "sigmoid_cross_entropy_loss", [logits]) as inside:
@@ -433,7 +437,7 @@ def softmax_cross_entropy(
         onehot_labels: (rows, classes); no gradient flows into them.
         label_smoothing: share by which labels move to 1 / classes.
 
-    Other arguments are as for `compute_weighted_loss`.
+    Other arguments are the same as for `compute_weighted_loss`.
     """
     labels, logits = _pair("softmax_cross_entropy", onehot_labels, logits)
     with scoped(scope, "softmax_cross_entropy_loss", [logits]) as inside:

@@ -271,7 +271,9 @@ def argmin(
     *,
     keepdims: bool = False,
 ) -> Tensor:
-    """Return the index of the smallest element along an axis; arguments are as for `argmax`."""
+    """Return the index of the smallest element along an axis; arguments are the same as for
+    `argmax`.
+    """
     along = one_axis("argmin", axis, dimension, 0)
     return _placed(F.argmin, input, along, keepdims, output_type, name)
 

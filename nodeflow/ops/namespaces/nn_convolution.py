@@ -82,8 +82,8 @@ def conv3d(
 ) -> Tensor:
     """Convolve volumes with filters (depth, height, width, channels, filters).
 
-    Volumes are (rows, depth, height, width, channels). Arguments are as for `conv2d`, with a number
-    for the depth.
+    Volumes are (rows, depth, height, width, channels). Arguments are the same as for `conv2d`, with
+    a number for the depth.
     """
     kernel = either("conv3d", "filter", filter, "filters", filters)
     return _convolved(3, input, kernel, strides, padding, data_format, dilations, name)
@@ -167,7 +167,7 @@ def conv1d_transpose(
     dilations: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """Apply the gradient of `conv1d`; arguments are as for `conv2d_transpose`."""
+    """Apply the gradient of `conv1d`; arguments are the same as for `conv2d_transpose`."""
     return _transposed(
         1, input, filters, output_shape, strides, padding, data_format, dilations, name
     )
@@ -211,7 +211,7 @@ def conv3d_transpose(
     filters: Any = None,
     dilations: Any = None,
 ) -> Tensor:
-    """Apply the gradient of `conv3d`; arguments are as for `conv2d_transpose`."""
+    """Apply the gradient of `conv3d`; arguments are the same as for `conv2d_transpose`."""
     x = either("conv3d_transpose", "value", value, "input", input)
     kernel = either("conv3d_transpose", "filter", filter, "filters", filters)
     return _transposed(3, x, kernel, output_shape, strides, padding, data_format, dilations, name)

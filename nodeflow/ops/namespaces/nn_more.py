@@ -230,7 +230,7 @@ def sampled_softmax_loss(
 ) -> Tensor:
     """Return the softmax loss over the targets and a few other classes, one per row.
 
-    Arguments are as for `nce_loss`.
+    Arguments are the same as for `nce_loss`.
     """
     return _sampled(
         "sampled_softmax_loss", weights, biases, labels, inputs, num_sampled, num_classes, num_true,

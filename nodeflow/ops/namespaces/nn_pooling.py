@@ -49,7 +49,9 @@ def avg_pool(
     name: str | None = None,
     input: Any = None,
 ) -> Tensor:
-    """Take the mean of each window, without the border; arguments are as for `max_pool`."""
+    """Take the mean of each window, without the border; arguments are the same as for
+    `max_pool`.
+    """
     x = either("avg_pool", "value", value, "input", input)
     return _pooled("average", 2, x, ksize, strides, padding, data_format, name)
 

@@ -178,28 +178,34 @@ def tensor_scatter_nd_update(
 def tensor_scatter_nd_add(
     tensor: Any, indices: Any, updates: Any, name: str | None = None
 ) -> Tensor:
-    """Add updates to a tensor at the indices; arguments are as for `tensor_scatter_nd_update`."""
+    """Add updates to a tensor at the indices; arguments are the same as for
+    `tensor_scatter_nd_update`.
+    """
     return F.tensor_scatter(tensor, indices, updates, mode="add", name=name)
 
 
 def tensor_scatter_nd_sub(
     tensor: Any, indices: Any, updates: Any, name: str | None = None
 ) -> Tensor:
-    """Subtract updates at the indices; arguments are as for `tensor_scatter_nd_update`."""
+    """Subtract updates at the indices; arguments are the same as for `tensor_scatter_nd_update`."""
     return F.tensor_scatter(tensor, indices, -of(updates, tensor), mode="add", name=name)
 
 
 def tensor_scatter_nd_max(
     tensor: Any, indices: Any, updates: Any, name: str | None = None
 ) -> Tensor:
-    """Take the larger of element and update; arguments as for `tensor_scatter_nd_update`."""
+    """Take the larger of element and update; arguments are the same as for
+    `tensor_scatter_nd_update`.
+    """
     return F.tensor_scatter(tensor, indices, updates, mode="max", name=name)
 
 
 def tensor_scatter_nd_min(
     tensor: Any, indices: Any, updates: Any, name: str | None = None
 ) -> Tensor:
-    """Take the smaller of element and update; arguments as for `tensor_scatter_nd_update`."""
+    """Take the smaller of element and update; arguments are the same as for
+    `tensor_scatter_nd_update`.
+    """
     return F.tensor_scatter(tensor, indices, updates, mode="min", name=name)
 
 

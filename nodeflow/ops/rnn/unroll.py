@@ -121,7 +121,7 @@ def static_bidirectional_rnn(
 ) -> tuple[list[Tensor], Any, Any]:
     """Run both directions over a list of steps. Return concatenated outputs and both last states.
 
-    Arguments are as for `bidirectional_dynamic_rnn`.
+    Arguments are the same as for `bidirectional_dynamic_rnn`.
     """
     steps = _steps(inputs)
     (forth, back), (first, second) = bidirectional_dynamic_rnn(

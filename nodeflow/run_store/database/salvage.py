@@ -25,7 +25,7 @@ HEADER = {0: MAGIC + b"\x10\0", 20: bytes([0, 64, 32, 32]), 56: bytes([0, 0, 0, 
 
 
 def readable(source: sqlite3.Connection | None, path: Path) -> sqlite3.Connection:
-    """Return a private database, in the current version, with all readable rows of a damaged one.
+    """Return a temporary database, in the current version, with all readable rows of a damaged one.
 
     Args:
         source: a connection to the damaged database, if it can be opened.
@@ -108,7 +108,7 @@ def _mend_schema(connection: sqlite3.Connection) -> None:
 
 
 def salvaged(source: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a private database, in the current version, with the readable rows of ``source``.
+    """Return a temporary database, in the current version, with the readable rows of ``source``.
 
     Raises:
         sqlite3.Error: nothing can be read.

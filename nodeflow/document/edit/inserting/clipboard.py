@@ -86,7 +86,7 @@ class Clip(NamedTuple):
         source: a document with the included definitions.
         outside: wires from nodes that were not copied; their sources are names.
         places: paths of the files of data sets, by source.
-        owners: nodes whose weights copied nodes share and that were not copied, by id.
+        owners: owners that were not copied, by id; copied nodes share their weights.
     """
 
     nodes: list[NodeRecord]

@@ -17,7 +17,10 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.lessons import fields as f
 from nodeflow.lessons.errors import LessonProblem
 from nodeflow.lessons.fields import field, many, named, nested, optional, whole
+from nodeflow.number_text import number as number_text
 
+MOST_NAMED = 3
+"""The most numbers that a message names."""
 OTHER_SIZE = 5
 """The size of unknown axes other than the first."""
 NORMAL, UNIFORM, INTEGERS, ONE_HOT, KEEP = "normal", "uniform", "integers", "one_hot", "keep"
@@ -114,7 +117,15 @@ class Probes:
             feeds[name] = _drawn(
                 how, shape, types[name].dtype, np.random.RandomState(stream), factor
             )
-        return Case(label, feeds)
+        return Case(_named_values(feeds) or label, feeds)
+
+
+def _named_values(feeds: Mapping[str, np.ndarray]) -> str:
+    """Return a few numbers with their names, ``b = 1.5 and c = -2``; empty for other values."""
+    if not 0 < len(feeds) <= MOST_NAMED or any(value.size > 1 for value in feeds.values()):
+        return ""
+    texts = [f"{name} = {number_text(value.reshape(())[()])}" for name, value in feeds.items()]
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
 def _counted(batch: int) -> str:

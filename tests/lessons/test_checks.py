@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -239,3 +240,15 @@ def test_a_training_is_told_by_how_it_ends() -> None:
         mark = trained_line(rate, lesson={"twins": twins, "texts": texts}, at_most=0.1, epochs=1)
         assert mark.twin is not None
         assert mark.twin.id == wanted
+
+
+def test_a_message_names_a_few_numbers() -> None:
+    def wanted() -> None:
+        nf.add(nf.variable(1.0, name="b"), nf.variable(2.0, name="c"), name="y")
+
+    def other() -> None:
+        nf.variable(2.0, name="c")
+        nf.identity(nf.variable(1.0, name="b"), name="y")
+
+    text = said(marked(wanted, other, kind="values", node="y"))
+    assert re.fullmatch(r"With b = \S+ and c = \S+, y is \S+, expected \S+\.", text), text

@@ -68,3 +68,14 @@ def test_what_cannot_be_is_said(nodeflow, tmp_path):
     result = nodeflow("new", "houses.csv")
     assert result.code == 1 and "houses.flow exists" in result.err
     assert nodeflow("new", "houses.csv", "--force").code == 0
+
+
+def test_a_text_gets_a_network_that_continues_it(tmp_path, nodeflow):
+    (tmp_path / "book.txt").write_text("It was a dark and stormy night. " * 60)
+    made = nodeflow("new", "book.txt")
+    assert made.code == 0 and made.out.startswith("book.flow: continue a text, ")
+    shown = nodeflow("data", "show", "book.txt")
+    assert "1920 characters" in shown.out and "Fits: continue a text." in shown.out
+    written = nodeflow("generate", "book.flow", "--prompt", "It ", "--length", "12")
+    assert written.code == 0 and written.out.startswith("It ") and len(written.out) == 3 + 12 + 1
+    assert "nothing was trained" in written.err

@@ -1,4 +1,4 @@
-"""A drawn graph described without Qt, from which pictures, pages and notebooks are made.
+"""A description of a drawn graph, without Qt. Pictures, pages and notebooks are made from it.
 
 `cards`, `wires` and `frames` have contents and geometry, which the canvas also uses. `colors`,
 `text_layout` and `geometry` have colors by role, widths of text, and rectangles. Values and

@@ -76,7 +76,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Clipped:
-    """Shapes of which only the parts inside a rectangle are drawn."""
+    """Shapes, drawn only inside a rectangle."""
 
     rect: Rect
     shapes: tuple[Shape, ...]

@@ -1,4 +1,4 @@
-"""The interface of sheets, on which views of tensors draw text, lines, boxes, dots and pictures.
+"""The interface of sheets: views of tensors draw text, lines, boxes, dots and pictures on them.
 
 The window implements it with a painter, `nodeflow.drawing.shapes` with shapes that become SVG.
 """

@@ -136,7 +136,7 @@ def _summary(
 
 
 def _cleaned(name: str) -> str:
-    """Return a name in which characters that TensorBoard rejects are replaced."""
+    """Return a name with underscores in place of the characters that TensorBoard rejects."""
     return re.sub(r"[^-/\w.]", "_", name).lstrip("/")
 
 

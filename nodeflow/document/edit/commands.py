@@ -113,7 +113,7 @@ def reset_attr(doc: Document, node_id: str, attr: str) -> None:
 def rename(doc: Document, node_id: str, name: str) -> None:
     """Rename a node, which keeps its stream; raise BadName or NameTaken.
 
-    Optimizers that name it, or what is inside it, follow.
+    Also update optimizers that refer by name to the node or to variables inside it.
     """
     record = doc.node(node_id)
     if name != record.name:

@@ -172,7 +172,7 @@ _SIZES = {1: 20.0, 2: 14.5, 3: 11.0}
 
 
 def glyph_of(op: str, side: float, scale: float = 1.0) -> tuple[str, texts.Style] | None:
-    """Return the glyph of an op, and the style in which it fits a square of this side.
+    """Return the glyph of an op, and its style, sized to fit a square of this side.
 
     Return None to draw an icon instead: if the op has no glyph, or a legible glyph is too large.
 

@@ -208,7 +208,7 @@ def beside(
 
 
 def fitting(number: str, room: float, scale: float = 1.0) -> tuple[str, texts.Style]:
-    """Return a number and a style in which it fits completely, because a cut number misleads."""
+    """Return a number and a style that shows it completely, because a cut number misleads."""
     known = (texts.VALUE, texts.SMALL_VALUE, texts.TABLE)
     styles = [texts.legible(style, scale) for style in known]
     style = next((style for style in styles if texts.width(number, style) <= room), styles[-1])

@@ -1,7 +1,8 @@
 """The recording of a run on a page: the contents that change from step to step, and the curves.
 
 All steps are drawn when the page is written. Contents that are equal in all steps are written once.
-All others are in a ``template`` element for each step, from which the page's script copies them.
+All others are in a ``template`` element for each step, and the page's script copies them from
+there.
 """
 
 from __future__ import annotations

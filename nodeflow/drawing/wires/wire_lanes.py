@@ -1,4 +1,4 @@
-"""A search for lanes, in which wires pass between cards instead of behind them.
+"""A search for lanes that lead wires between cards instead of behind them.
 
 It is for graphs small enough that single wires matter; larger graphs keep plain curves.
 """

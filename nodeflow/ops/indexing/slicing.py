@@ -38,7 +38,7 @@ def part(x: TensorType, key: Sequence[slice]) -> lowering.Copy:
 
 @register
 class Slice(RuntimeAttributes):
-    """A block of a tensor."""
+    """A block of a tensor, given by its first element and its size along each axis."""
 
     id = "slice"
     category = "Shape"

@@ -89,10 +89,10 @@ class Block(Layer):
 
 
 def _part_of(owner: Node, part: Part, block: Block) -> Tensor:
-    """Return the part of another block whose variables are shared.
+    """Return the part of another block that has the variables to share.
 
     Raises:
-        ShapeError: it has no such part.
+        ShapeError: the other block has no such part.
     """
     name = f"{owner.name}/{part.name}"
     if name in owner.graph:

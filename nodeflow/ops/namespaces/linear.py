@@ -250,9 +250,10 @@ def matrix_solve_ls(
     fast: bool = True,
     name: str | None = None,
 ) -> Tensor:
-    """Return the z that minimizes ``|matrix z - rhs|^2 + l2_regularizer |z|^2``, of full rank.
+    """Return the z that minimizes ``|matrix z - rhs|^2 + l2_regularizer |z|^2``.
 
-    With fewer rows than columns it is the smallest of all solutions.
+    The matrix must have full rank. With fewer rows than columns, z is the shortest of all
+    solutions.
 
     Args:
         fast: use the normal equations and Cholesky; otherwise singular values, which are exact for

@@ -59,7 +59,7 @@ def branch(
 
     Variables that are new, or have another shape now, keep their initial values. If batches, seed,
     schedule or order of the rows have changed, the epoch starts again. Numbers that were edited
-    since then have the values of the new training.
+    after the step have the values of the new training.
 
     Args:
         session: the session of the new training; its variables are initialized.

@@ -1,4 +1,4 @@
-"""``nodeflow lesson``: check a lesson, and write the copy for students."""
+"""``nodeflow lesson``: check the solution of a lesson, and write the lesson's copy for students."""
 
 from __future__ import annotations
 

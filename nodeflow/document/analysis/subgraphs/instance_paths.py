@@ -87,7 +87,7 @@ def check_recursion(doc: Document, name: str) -> None:
 
 
 def at_path(doc: Document, path: str) -> tuple[Document, NodeRecord] | None:
-    """Return the graph and the node at a path of ids; None if there is none."""
+    """Return the graph and the node at a path of ids; None if there is no such node."""
     if path in doc.nodes:  # in a flat document ids are paths
         return doc, doc.nodes[path]
     *steps, last = path.split("/")

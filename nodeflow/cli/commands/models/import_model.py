@@ -51,7 +51,9 @@ def import_model(arguments: argparse.Namespace, environment: Environment) -> Non
 
 
 def _say_missing(imported: Imported, environment: Environment) -> None:
-    """Print the names of the nodes for which nodeflow has no op, with each reason once."""
+    """Print each reason why nodes cannot be computed, with one node's name and the number of
+    others.
+    """
     reasons = Counter(imported.missing.values())
     for reason, count in reasons.most_common(SHOWN):
         first = next(name for name, why in imported.missing.items() if why == reason)

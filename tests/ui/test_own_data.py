@@ -351,3 +351,14 @@ def test_placeholders_follow_another_source(window, flowers):
     window.actions_.refresh_now()
     blocked = window.own_data._placeholders_blocked()
     assert blocked is not None and blocked.reason == "All columns feed a placeholder."
+
+
+def test_a_starter_that_cannot_use_the_data_is_not_chosen(window, tmp_path, qtbot):
+    path = tmp_path / "notes.csv"
+    path.write_text("note\n" + "".join(f"remark number {n} of many\n" for n in range(30)))
+    drop(window, path)
+    wizard = wizard_of(window, qtbot)
+    wizard.show_step(2)
+    buttons = wizard.starter.buttons.values()
+    assert not any(button.isEnabled() or button.isChecked() for button in buttons)
+    assert not wizard.next.isEnabled()

@@ -66,12 +66,14 @@ class StarterStep(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show which starters fit the chosen columns."""
+        """Show which starters fit the chosen columns. One that does not fit is not chosen."""
+        self._group.setExclusive(False)  # so that none may be chosen
         for id_, choice in self.buttons.items():
             reason = self.choices.misfit(id_)
             choice.setEnabled(not reason)
-            choice.setChecked(id_ == self.choices.task)
+            choice.setChecked(id_ == self.choices.task and not reason)
             self._reasons[id_].setText(reason or STARTERS[id_].doc)
+        self._group.setExclusive(True)
 
     def show_document(self, document: Document, weights: int) -> None:
         """Draw the graph that the wizard would make."""

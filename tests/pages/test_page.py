@@ -171,7 +171,7 @@ def test_hostile_texts_stay_texts(browser, tmp_path):
     commands.add_frame(document, (-50, -80, 600, 300), title=HOSTILE)
     frame = next(iter(document.frames))
     commands.set_frame(document, frame, note=HOSTILE, color=HOSTILE)
-    text = type(make_preview(np.float32(1)))("text", text=HOSTILE)
+    text = type(make_preview(np.array(1, np.float32)))("text", text=HOSTILE)
     browser.open(saved(tmp_path, "hostile", document, values={"a": text}))
     browser.value(
         f"choose(here.byId.get({str(node)!r}))"

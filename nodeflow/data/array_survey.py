@@ -23,6 +23,8 @@ MOST_MEASURED = 1 << 20
 MEASURED_BYTES = 40
 """Bytes to measure one number: a float64, a sorted copy, and the finite mask."""
 MOST_CLASSES = 100
+MOST_NUMBERS = 8
+"""The number of elements of a row that a preview shows."""
 LEAST_SIDE = 8
 LABEL_NAMES = ("labels", "label", "y", "target", "targets", "classes", "class")
 """Names of label arrays, the likeliest first."""
@@ -101,6 +103,8 @@ def _cell(array: np.ndarray, row: int) -> str:
     value: Any = array[row]
     if array.ndim == 1:
         return shortest(float(value)) if array.dtype.kind in "iuf" else str(value)
-    if array.ndim == 2 and array.shape[1] <= 8 and array.dtype.kind in "biuf":
-        return ", ".join(f"{number:.6g}" for number in value.tolist())
+    if not is_picture(array) and array.dtype.kind in "biuf":
+        shown = value.ravel()[:MOST_NUMBERS].tolist()
+        rest = ", …" if value.size > MOST_NUMBERS else ""
+        return ", ".join(f"{number:.6g}" for number in shown) + rest
     return " × ".join(map(str, array.shape[1:]))

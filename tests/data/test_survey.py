@@ -150,3 +150,12 @@ def test_large_numbers_close_together_have_a_distribution(tmp_path):
     (tmp_path / "data.csv").write_text("a,b\n" + "99999999999999999999,1\n" * 3)
     column = survey(tmp_path / "data.csv").columns[0]
     assert column.counts == (3,) and len(column.edges) == 2
+
+
+def test_a_preview_shows_numbers_of_wide_rows_and_the_size_of_pictures(tmp_path):
+    wide = np.arange(64, dtype=np.float32).reshape(2, 32) / 4
+    np.savez(tmp_path / "x.npz", wide=wide, pictures=np.zeros((2, 9, 8), np.uint8))
+    found = survey(tmp_path / "x.npz")
+    head = dict(zip((c.name for c in found.columns), found.head[0], strict=True))
+    assert head["wide"] == "0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, …"
+    assert head["pictures"] == "9 × 8"

@@ -156,7 +156,7 @@ def training_kernels(path: Path = MNIST) -> dict[str, tuple[str, ...]]:
     training = task.training()
     with nf.Session(task.graph, tier="compiled", seed=1) as session:
         session.initialize()
-        stepper = stepper_of(session, training, [], 0, Numbers(training.optimizer))
+        stepper = stepper_of(session, training, [()], 0, Numbers(training.optimizer))
         plan = stepper._make_plan()
         assert plan is not None
         return stepper._kernels(plan)

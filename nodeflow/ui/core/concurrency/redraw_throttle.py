@@ -15,9 +15,9 @@ from nodeflow.engine.cores import cores
 SHARE = 0.02
 """Fraction of total processor time that the window may use while a training is watched. On two
 cores, 0.02 is 4 % of one core, and the training loses 4 % on both."""
-FASTEST_MS, SLOWEST_MS = 70, 300
+FASTEST_MS, SLOWEST_MS = 70, 600
 """Bounds of the pause in milliseconds. More than 14 drawings per second look no livelier, and
-fewer than three look frozen.
+fewer than three in two seconds look frozen. On two cores a drawing takes about 20 ms.
 """
 
 

@@ -60,6 +60,7 @@ from nodeflow.ui.inspector.sections.plot_toggle import PlotToggle
 from nodeflow.ui.inspector.sections.subgraph_section import PortsEditor, SubgraphSection
 from nodeflow.ui.inspector.sections.training_files_section import TrainingFilesSection
 from nodeflow.ui.inspector.sections.training_section import TrainingSection
+from nodeflow.ui.inspector.sections.variables_section import VariablesSection
 from nodeflow.ui.inspector.sections.weights_section import WeightsSection
 
 FRAME_ATTRS = (
@@ -149,6 +150,10 @@ class NodePage(Page):
             self.draw = button("Draw a picture…", "", draw)
             self.draw.setToolTip("Feed a drawing from the sketch pad")
             self.body.addWidget(self.draw)
+        self.variables: VariablesSection | None = None
+        if is_optimizer(record.op) and not workspace.path and not workspace.document.locked:
+            self.variables = VariablesSection(workspace, record.id)
+            self.body.addWidget(self.variables)
         if is_optimizer(record.op) and not workspace.document.locked:
             self.training = TrainingSection(workspace, theme)
             self.training.vary_wanted.connect(self.vary_wanted)

@@ -190,9 +190,7 @@ def normal_cdf(x: float) -> float:
 
 
 _HALF_BITS = {"float16": 11, "bfloat16": 8}
-"""Random bits of uniform half floats: the largest number of bits with which all values stay
-below 1.
-"""
+"""Random bits of uniform half floats: the largest number of bits that keeps all values below 1."""
 
 
 def _uniform(words: tuple[np.ndarray, np.ndarray], dtype: str) -> np.ndarray:

@@ -33,7 +33,7 @@ from nodeflow.ops.control_flow.scan_body import draws_itself
 from nodeflow.ops.lowering import Elementwise
 
 SMALL = 64
-"""Bytes per row up to which rows are kept for a batch reduction, so that the result has the
+"""Maximum bytes per row of rows that are kept for a batch reduction, so that the result has the
 same bits as without blocks. Such rows are a loss, a hit, or the scores of a few classes.
 """
 MOST_MISFITS = 16
@@ -401,7 +401,7 @@ class _Cutter:
         return not any(s is MIXED or isinstance(s, Rows) for s in states)
 
     def _read(self, step: Step) -> list[int]:
-        """Return the inputs without rows of which a step reads more than the shape.
+        """Return the inputs without rows, except those whose shape alone is read.
 
         For example, ``ones_like`` of a loss, the start of its gradients, does not wait for the
         loss.

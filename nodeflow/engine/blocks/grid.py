@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 WHOLE_BYTES = 1 << 27
-"""Peak bytes of rows up to which a run without a memory limit is not divided. For runs with a
-limit, see `CELL_BYTES`.
+"""Maximum peak bytes of rows of a run without a memory limit that is not divided. For runs with
+a limit, see `CELL_BYTES`.
 """
 STEP_BYTES = 1 << 24
-"""Peak bytes of rows up to which a training step is not divided, even under a memory limit."""
+"""Maximum peak bytes of rows of a training step that is not divided, even under a memory limit."""
 CELL_BYTES = 1 << 23
 """Maximum bytes of the rows of a cell, unless a single row takes more. Such a cell takes long
 compared to starting a run (about 50 us), and is small compared to the memory of the program

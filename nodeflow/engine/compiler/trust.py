@@ -105,7 +105,7 @@ def _group_of_one(group: int) -> bool:
 
 
 def read_own(path: Path, *, secret: bool = False) -> bytes:
-    """Return the content of a regular file of this user to which nobody else can write.
+    """Return the content of a regular file of this user that nobody else can write.
 
     With ``secret``, the file must not be readable by others either.
 

@@ -172,8 +172,8 @@ def view1(typingctx, address, n, dtype):
 
 @intrinsic
 def unaligned_view1(typingctx, address, n, dtype):
-    """Return an array of shape (n,) at an unaligned ``address``, such as that of elements in a
-    file.
+    """Return an array of shape (n,) at an unaligned ``address``, such as the address of
+    elements in a file.
     """
     return _view1(types.Array(dtype.dtype, 1, "C", aligned=False), dtype)
 

@@ -22,7 +22,9 @@ from fractions import Fraction
 from functools import cache
 
 POINTS = {4: (0, 1, -1), 6: (0, 1, -1, 2, Fraction(-1, 2))}
-"""For each number of products, the points at which values are taken. The last point is infinity."""
+"""For each number of products, the evaluation points of the polynomials. The last point is
+infinity.
+"""
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 

@@ -30,8 +30,8 @@ from nodeflow.ops.lowering import Elementwise, FilterGradient, Lowering
 BLOCK = 4
 """Minimum number of images in a block."""
 ENOUGH = 8
-"""Minimum number of units of work with which each unit computes all rows of the window. Images
-are then read only once from slow memory, which takes 0.92 of the time.
+"""Minimum number of units of work if each unit computes all rows of the window. Images are then
+read only once from slow memory, which takes 0.92 of the time.
 """
 MOST_LINES = 8
 """Maximum number of cache lines of the next image that are prefetched while a row is read. More

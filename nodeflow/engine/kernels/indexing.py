@@ -26,7 +26,7 @@ from nodeflow.ops.lowering import Gather, Pick, ScatterAdd
 COLUMNS = 64
 """Number of columns of a tile of the output."""
 AHEAD = 4
-"""Number of rows of a tile by which prefetching is ahead."""
+"""Distance of prefetching in a tile, in rows."""
 FEW, LARGE, PARTS = 4, 1 << 18, 16
 """Tasks share rows, not columns, if there are at least ``FEW`` times as many rows as indices,
 and ``LARGE`` elements. The rows are then divided into ``PARTS``.

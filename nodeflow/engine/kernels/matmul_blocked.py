@@ -109,9 +109,7 @@ def plan_blocked(m: int, n: int, k: int, dtype: str) -> Blocked:
 
 
 def _tiles(tiles: int, most: int) -> int:
-    """Return the number of tiles per task with which the busier of two threads has the fewest
-    tiles.
-    """
+    """Return the number of tiles per task that gives the busier of two threads the fewest tiles."""
 
     def longest(count: int) -> int:
         whole, rest = divmod(tiles, count)

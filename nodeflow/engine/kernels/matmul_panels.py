@@ -33,21 +33,21 @@ of at most ``SMALL`` bytes. The copies that BLAS makes save time in a large prod
 they are read again and again.
 """
 SHORT = 32
-"""Maximum number of terms with which products of many rows beat BLAS for AVX-512: they take
-0.76 to 1.01 of its time.
+"""Maximum number of terms of products of many rows that beat BLAS for AVX-512: they take 0.76
+to 1.01 of its time.
 """
 SOME = 32
-"""Minimum number of rows with which float32 products beat BLAS for AVX-512 if columns fill
-their tiles: they take 0.5 to 1.0 of its time. With a wide second operand that is stored
-transposed they take 0.45 to 0.96.
+"""Minimum number of rows of float32 products that beat BLAS for AVX-512 if columns fill their
+tiles: they take 0.5 to 1.0 of its time. With a wide second operand that is stored transposed
+they take 0.45 to 0.96.
 """
 WIDE = 3
-"""Minimum number of tiles side by side with which products of `SOME` rows beat BLAS for AVX-512
+"""Minimum number of tiles side by side of products of `SOME` rows that beat BLAS for AVX-512
 even if the last tile is not full: they take 0.8 to 1.02 of its time.
 """
 TURNED_FEW = 1 << 16
-"""Minimum number of elements of a transposed second operand with which products of fewer rows
-also beat BLAS for AVX-512: they take 0.28 to 0.83 of its time.
+"""Minimum number of elements of a transposed second operand of products of fewer rows that also
+beat BLAS for AVX-512: they take 0.28 to 0.83 of its time.
 """
 RAGGED = 8
 """Number of tiles side by side below which, with AVX-512, each task has half of the rows, if

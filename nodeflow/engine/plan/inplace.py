@@ -89,7 +89,7 @@ def plan_updates(actions: Actions, groups: list[Group]) -> Updates:
 
 
 def tables_of_rows(actions: Actions) -> dict[Node, int]:
-    """Return, for each variable of which only some rows change, the storage of its new value."""
+    """Return the storage of the new value of each variable that changes only in some rows."""
     schedule = actions.schedule
     taken = Counter(actions.storage[s] for s in schedule.writes.values())
     made = {
@@ -198,7 +198,7 @@ class _Decider:
         return self._required(storage, home) <= self.made_by[storage].level
 
     def _required(self, storage: int, home: int) -> int:
-        """Return the lowest level at which the variable may be overwritten."""
+        """Return the lowest possible level of the group that overwrites the variable."""
         group = self.made_by[storage]
         before = [g for g in (*self.readers.get(home, ()), *self.failing) if g is not group]
         if group in self.failing:

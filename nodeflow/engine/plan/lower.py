@@ -71,9 +71,9 @@ def _delay(actions: Actions, step: Step, made: Sequence[Action]) -> None:
 def prune(actions: Actions) -> None:
     """Drop actions whose results nothing reads.
 
-    Examples are arrays of which only the shape is used, and pure nodes that are used only as
-    control inputs. Actions that may fail depending on values stay, because they also fail in
-    the reference tier.
+    Examples are arrays whose shape alone is used, and pure nodes that are used only as control
+    inputs. Actions that may fail depending on values stay, because they also fail in the
+    reference tier.
     """
     schedule, storage = actions.schedule, actions.storage
     wanted = {storage[s] for s in schedule.fetches if s is not None}

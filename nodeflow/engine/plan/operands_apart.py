@@ -243,7 +243,7 @@ def _joining(
 
 
 def _turned(actions: Actions, turn: Action) -> Block:
-    """Return the block of places to which a transposition moves elements that were in order."""
+    """Return the target block of a transposition of elements that were in order."""
     assert isinstance(turn.lowering, Permute)
     source, target = (actions.types[s] for s in (*turn.inputs, *turn.outputs))
     steps = strides_of(target.shape)

@@ -209,8 +209,8 @@ def group(draft: Draft) -> None:
 def plan_variables(draft: Draft) -> None:
     """Decide which variables are updated in place.
 
-    A run updates those tables in place of which only some rows change. A training step updates
-    all variables in place; it needs a kernel for every op.
+    A run updates a table in place if only some of its rows change. A training step updates all
+    variables in place; it needs a kernel for every op.
     """
     if not draft.is_step:
         draft.updates = plan_row_updates(draft.actions, draft.groups)

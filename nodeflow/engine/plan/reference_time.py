@@ -11,8 +11,8 @@ from nodeflow.engine.kernels.kernel import Kernel
 from nodeflow.engine.kernels.registry import kernel_of
 
 IN_LOOPS = Kernel.by_reference
-"""Minimum factor by which a loop is slower in the reference tier, because each iteration calls
-Python. Outside of loops, large products hide that overhead.
+"""Minimum slowdown of a loop in the reference tier, because each iteration calls Python.
+Outside of loops, large products hide that overhead.
 """
 
 

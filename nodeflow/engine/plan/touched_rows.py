@@ -198,7 +198,7 @@ class _Search:
 
 
 class Kind(Enum):
-    """The knowledge about the elements in rows to which no gradient adds."""
+    """The knowledge about the elements in rows that get no gradient."""
 
     ZERO = "plus zero"
     FALSE = "false"

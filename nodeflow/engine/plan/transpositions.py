@@ -180,7 +180,7 @@ class _Turned:
         """For each value that enters a region, and axes, the slot of the transposed value."""
         self.same: dict[int, int] = {}
         self.seeds: dict[int, Action] = {}
-        """Transpositions at which a region began, by their output."""
+        """Transpositions that began a region, by their output."""
         self.items: list[Action] = []
         self.makers: dict[int, Action] = {}
 

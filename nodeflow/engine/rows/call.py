@@ -31,7 +31,7 @@ class Record:
 
 @dataclass
 class Call:
-    """One op or lowering, applied to inputs of which some have the rows of the batch.
+    """One op or lowering, with inputs of which some have the rows of the batch.
 
     No input has values that depend on several rows.
 

@@ -124,7 +124,7 @@ def _assignment(node: Node, targets: Sequence[str], expression: str, depth: int)
 
 
 def needs(text: str, *names: str) -> list[str]:
-    """Return those of the given names that occur in a text, in their order."""
+    """Return the given names that occur in a text, in their order."""
     used = set(WORD.findall(text))
     return [name for name in names if name in used]
 

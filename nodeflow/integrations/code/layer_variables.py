@@ -7,7 +7,7 @@ from nodeflow.ops.composed import resolve
 
 
 def layer_variables(layer: Node) -> dict[str, Node]:
-    """Return a macro node's variables by their short names, in the order in which it reads them.
+    """Return a macro node's variables by their short names, in its reading order.
 
     A layer may read variables that it shares with another layer.
     """

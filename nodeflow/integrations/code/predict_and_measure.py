@@ -148,7 +148,7 @@ class Splitting:
         return found
 
     def _answer(self, tensor: Tensor, direct: set[Tensor], first: set[Tensor]) -> Tensor:
-        """Return the answer from which a tensor, read by a loss or a metric, is computed.
+        """Return the answer behind a tensor that a loss or a metric reads.
 
         Follow `BEYOND` ops back to probabilities or to the input of a loss op. Return the
         tensor itself if there are none.

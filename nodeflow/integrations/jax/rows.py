@@ -1,9 +1,9 @@
-"""The sources from which training steps on JAX take the rows of a data set.
+"""The sources of rows for training steps on JAX.
 
 If columns fit on the device, they are sent there once, in their stored form, and steps gather
 rows there; this includes memory-mapped files. Columns that do not fit, or that have to be read
 first, such as pictures, are sent in blocks: the rows for some steps are gathered on the host
-and then sent. The compiled function is the same in both cases, and so are the results.
+and then sent. The compiled function and the results are the same in both cases.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Rows(Protocol):
             order: the numbers of all rows in the order of the epoch.
 
         Returns:
-            The stored rows of each column; the order in which steps take them; the step in this
-            order with which to begin; and the number of steps for which the rows suffice.
+            The stored rows of each column; the order of these rows in the steps; the number of
+            the first step in this order; and the number of steps that have all their rows.
         """
         ...
 

@@ -194,8 +194,9 @@ class JaxSteps:
         return Program(self.schedule, self.types)
 
     def _compiled(self, piece: Callable[..., Any]) -> Any:
-        """Return the jitted function of several steps, to which the memory of the variables is
-        donated.
+        """Return the jitted function of several steps.
+
+        The memory of the variables is donated to it.
         """
         return jax_package().jit(piece, donate_argnums=0)
 

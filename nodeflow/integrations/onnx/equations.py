@@ -12,7 +12,7 @@ import numpy as np
 
 
 def recurrent_ops() -> list[Any]:
-    """Return the classes that replace those of the evaluator."""
+    """Return the classes that replace the evaluator's classes."""
     from onnx.reference.op_run import OpRun
 
     class Recurrent(OpRun):

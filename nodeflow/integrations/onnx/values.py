@@ -141,7 +141,7 @@ class Scope:
         return not is_few(where.arrays[name][1])
 
     def holder(self, name: str) -> Scope | None:
-        """Return the innermost scope in which a name has a value."""
+        """Return the innermost scope that has a value for a name."""
         scope: Scope | None = self
         while scope is not None and name not in scope.tensors and name not in scope.arrays:
             scope = scope.outer

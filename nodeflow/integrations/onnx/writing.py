@@ -472,7 +472,7 @@ def _needed(e: Emitter, ends: Sequence[str]) -> set[str]:
 
 
 def _ordered(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes in which the bodies of loops and branches have a canonical text."""
+    """Return attributes with a canonical text for the bodies of loops and branches."""
     found = dict(attrs)
     for name in BODIES & found.keys():
         found[name] = compact_json(json.loads(found[name]))

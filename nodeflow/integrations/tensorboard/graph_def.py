@@ -1,6 +1,6 @@
 """A graph as TensorFlow's GraphDef, which TensorBoard draws.
 
-The fields are those of
+The fields are defined in
 ``tensorflow/core/framework/{graph,node_def,attr_value,tensor_shape,types}.proto``.
 """
 

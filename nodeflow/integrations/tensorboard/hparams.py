@@ -1,6 +1,6 @@
 """Settings and result of a training, for TensorBoard's table of hyperparameters.
 
-The fields are those of ``tensorboard/plugins/hparams/{plugin_data,api}.proto`` and
+The fields are defined in ``tensorboard/plugins/hparams/{plugin_data,api}.proto`` and
 ``google/protobuf/struct.proto``.
 """
 

@@ -296,8 +296,8 @@ class _Converter:
             self.edits.append((start, start + len(whole), f"tf.{name}"))
 
     def _keywords(self, call: ast.Call, path: str) -> None:
-        """Rename keyword arguments to those of `nf`, and report those that a function does not
-        take.
+        """Rename keyword arguments to the names in `nf`, and report arguments that a function
+        does not take.
         """
         one = found_at(path)
         if one is None:

@@ -99,7 +99,7 @@ class GraphDef:
         return made
 
     def CopyFrom(self, other: GraphDef) -> None:
-        """Replace the nodes by those of another `GraphDef`."""
+        """Replace the nodes by the nodes of another `GraphDef`."""
         self.graph = other.graph
 
     def ByteSize(self) -> int:

@@ -48,8 +48,8 @@ class Step(NamedTuple):
 
 
 def numbers_of(tree: ast.Module) -> dict[str, str]:
-    """Return the names to which a module assigns a number, and only once, each with the
-    number's text.
+    """Return the numbers that a module assigns to a name, for names that it assigns only once,
+    each as text.
     """
     assigned: dict[str, list[ast.expr | None]] = {}
     for node in ast.walk(tree):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 PERPLEXITY = 30.0
-"""The approximate number of neighbours to which a row is kept near; scikit-learn's default."""
+"""The approximate number of near neighbours of each row that are kept near; scikit-learn's
+default.
+"""
 
 
 def embed(rows: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Training steps in which each process reads only its share of every batch's rows.
+"""Training steps by several processes, each of which reads only its share of every batch's rows.
 
 The program is the same as for a single process and the whole batch. Each value is declared as
 divided along its rows or as equal everywhere, according to the analysis of rows. The compiler

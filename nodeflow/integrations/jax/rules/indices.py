@@ -157,7 +157,7 @@ def gather_nd(node: Lowered, x: Any, indices: Any) -> Any:
 
 @computes("scatter_nd")
 def scatter_nd(node: Lowered, indices: Any, updates: Any) -> Any:
-    """Return zeros to which slices are added at indices."""
+    """Return zeros with slices added at indices."""
     shape = shape_of(node)
     places = nd_places(node, shape, indices)
     return jnp.zeros(shape, updates.dtype).at[places].add(updates, mode="drop")

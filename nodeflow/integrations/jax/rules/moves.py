@@ -114,7 +114,7 @@ def _bordered(part: Any, block: Block, shape: Sequence[int], fill: Any) -> Any:
 
 
 def _put(made: Any, part: Any, block: Block) -> Any:
-    """Return an array in which one block is replaced."""
+    """Return an array with one block replaced."""
     places = _places(block.sizes, block.target_offset, block.target_strides)
     return made.reshape(-1).at[places].set(part, unique_indices=True).reshape(made.shape)
 

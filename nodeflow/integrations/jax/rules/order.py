@@ -91,9 +91,7 @@ def distinct(node: Lowered, x: Any, places: Any) -> Any:
 
 @lowers(PairsInOrder)
 def pairs_in_order(node: Lowered, labels: Any, scores: Any, places: Any) -> Any:
-    """Return the fraction of pairs (positive, negative) in which the positive has the higher
-    score.
-    """
+    """Return the fraction of pairs (positive, negative) whose positive has the higher score."""
     ordered, wanted = scores[places], labels[places]
     below = jnp.concatenate([jnp.zeros(1, jnp.int64), jnp.cumsum(~wanted)])
     negatives = [below[jnp.searchsorted(ordered, ordered, side)] for side in ("left", "right")]
@@ -106,7 +104,7 @@ def pairs_in_order(node: Lowered, labels: Any, scores: Any, places: Any) -> Any:
 
 @lowers(SearchSorted)
 def search_sorted(node: Lowered, rows: Any, values: Any) -> Any:
-    """Return the index at which each value would be inserted into its row."""
+    """Return the insertion index of each value in its row."""
     assert isinstance(node.lowering, SearchSorted)
     dtype, side = node.outputs[0].dtype, node.lowering.side
     if not values.size or not rows.size:

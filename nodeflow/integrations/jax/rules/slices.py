@@ -37,7 +37,8 @@ def slice_block(node: Lowered, x: Any, *bounds: Any) -> Any:
 
 @computes("place_slice")
 def place_block(node: Lowered, x: Any, like: Any, *bounds: Any) -> Any:
-    """Return zeros in the shape of ``like``, with ``x`` at the block from which it was taken.
+    """Return zeros in the shape of ``like``, with ``x`` in the place of the block that a slice
+    took.
 
     This is the gradient of a slice.
 

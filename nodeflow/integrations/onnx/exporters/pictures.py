@@ -14,8 +14,9 @@ OLD_METHODS = {"linear": "bilinear", "cubic": "bicubic"}
 
 @rule("grid_sample")
 def grid_sample(e: Emitter, node: Node) -> str:
-    """Write grid sampling. With cubic sampling, or before opset 20, ONNX supports only two
-    axes; for more axes, write the ops of which it consists.
+    """Write grid sampling. With cubic sampling, or before opset 20, ONNX supports only two axes.
+
+    For more axes, write the parts of the op.
     """
     method, axes = node.attrs["method"], node.inputs[0].type.rank - 2
     if axes != 2 and (e.opset < 20 or method == "cubic"):

@@ -32,7 +32,8 @@ import report
 
 EXAMPLES = ("expression", "expression_array", "mandelbrot", "linear_regression", "regression",
             "spirals", "mnist", "mnist_layers", "mnist_adam", "autoencoder", "lstm", "word2vec",
-            "mnist_cnn", "mnist_cnn_layers")  # fmt: skip
+            "mnist_cnn", "mnist_cnn_layers", "vae", "gan", "wgan",
+            "names", "char_rnn", "tiny_gpt")  # fmt: skip
 TIERS = ("compiled", "auto")
 TARGET = 1.10
 IDLE, PATIENCE = 0.5, 180.0

@@ -101,15 +101,16 @@ def open_float64(first, second):
 
 @_helper
 def centred_float32(first, second):
-    """Return `open_float32` minus 1/2, exactly, by the processor's conversion of signed
-    integers.
+    """Return the exact difference of `open_float32` and 1/2.
+
+    It uses the processor's conversion of signed integers to float64.
     """
     return fma(np.float64(np.int32(bit_xor(first, _HIGHEST_BIT))), _2M32, _2M33)
 
 
 @_helper
 def centred_float64(first, second):
-    """Return `open_float64` minus 1/2, exactly."""
+    """Return the exact difference of `open_float64` and 1/2."""
     return open_float64(first, second) - 0.5
 
 

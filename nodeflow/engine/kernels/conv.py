@@ -115,7 +115,7 @@ class GatherProducts(Lowering):
 
     @property
     def single(self) -> bool:
-        """Whether a tile belongs to one image."""
+        """Whether all positions of a tile lie in the same image."""
         return self.steps[0] == 1
 
     @property

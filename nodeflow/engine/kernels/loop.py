@@ -74,7 +74,7 @@ class LoopKernel(Kernel[LoopPlan]):
         return copies
 
     def following_levels(self, work: GroupToLaunch, lowering: LoopPlan) -> list[Level]:
-        """Return the level of the loop."""
+        """Return the loop as one level, or nothing if it has no iterations."""
         if not lowering.iterations:
             return []
         levels, apart = _levels(lowering), lowering.apart is not None

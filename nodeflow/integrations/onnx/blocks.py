@@ -88,7 +88,10 @@ def _marks(nodes: Sequence[Any], arrays: Mapping[str, Any]) -> list[Mark]:
 
 
 def _repeats(marks: Sequence[Mark]) -> list[tuple[int, list[int]]]:
-    """Return the blocks that occur at least twice, as (length, starts), longest first."""
+    """Return the sequences of marks that occur at least twice, longest first.
+
+    Each sequence is given as its length and the indices at which it starts.
+    """
     count = len(marks)
     taken = [False] * count
     found: list[tuple[int, list[int]]] = []

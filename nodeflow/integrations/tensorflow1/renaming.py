@@ -48,8 +48,9 @@ class Step(NamedTuple):
 
 
 def numbers_of(tree: ast.Module) -> dict[str, str]:
-    """Return the numbers that a module assigns to a name, for names that it assigns only once,
-    each as text.
+    """Return the numbers, as text, of the names to which a module assigns a number.
+
+    Names that it assigns more than once are left out.
     """
     assigned: dict[str, list[ast.expr | None]] = {}
     for node in ast.walk(tree):

@@ -193,7 +193,7 @@ class DatasetPage(QWidget):
             self._workspace.allow(place)
 
     def _on_allowed(self) -> None:
-        """Read the data again if permissions changed so that they may be readable."""
+        """Read the data again if a change of permissions may have made them readable."""
         record = self._workspace.document.nodes.get(self.node or "")
         if record is not None and self.content is None:
             self._read(record)

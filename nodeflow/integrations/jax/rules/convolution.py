@@ -93,7 +93,7 @@ def _product(
 
 @dataclass(frozen=True)
 class _Call:
-    """One of the three products of image, result and filter, with the shape of its result."""
+    """A convolution or one of its two gradients, with the shape of its result."""
 
     product: Product
     windows: Windows

@@ -52,7 +52,7 @@ class DependencyHighlight:
         self._timer.stop()
 
     def show(self) -> None:
-        """Find the nodes upstream and downstream of the node under the pointer."""
+        """Highlight everything upstream and downstream of the node under the pointer."""
         document, scene = self._scene.document, self._scene
         if self.node not in document.nodes:
             return

@@ -101,7 +101,7 @@ def open_float64(first, second):
 
 @_helper
 def centred_float32(first, second):
-    """Return the exact difference of `open_float32` and 1/2.
+    """Return a random float64: `open_float32` minus 1/2, without rounding.
 
     It uses the processor's conversion of signed integers to float64.
     """
@@ -110,7 +110,7 @@ def centred_float32(first, second):
 
 @_helper
 def centred_float64(first, second):
-    """Return the exact difference of `open_float64` and 1/2."""
+    """Return a random float64: `open_float64` minus 1/2, without rounding."""
     return open_float64(first, second) - 0.5
 
 

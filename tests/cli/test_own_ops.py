@@ -104,7 +104,7 @@ def test_a_safe_start_opens_the_window_without_own_ops(monkeypatch, tmp_path):
 
     opened = []
     monkeypatch.setattr(app, "run", lambda path, safe: opened.append((path, safe)) or 0)
-    monkeypatch.setattr(cli, "_no_display", lambda: None)
+    monkeypatch.setattr(cli, "no_display", lambda: None)
     file = tmp_path / "graph.flow"
     file.write_text("{}")
     assert cli.main(["--safe"]) == 0 and cli.main(["--safe", str(file)]) == 0

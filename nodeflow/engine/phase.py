@@ -41,7 +41,10 @@ class Phase:
         return bool(self.training and self.optimizers)
 
     def feed(self, flag: Tensor) -> np.ndarray | None:
-        """Return the value of a flag that is not fed; None if its sample value applies."""
+        """Return the value of a tensor that says whether the run trains, if nobody feeds it.
+
+        Return None if the tensor keeps its sample value.
+        """
         return np.array(self.training) if self.training is not None and is_flag(flag) else None
 
 

@@ -138,9 +138,10 @@ def _rows(
 
 
 def _halved(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, Any], Any]) -> Any:
-    """Return the columns, combined in the order of the lanes of `vector_reduce`.
+    """Combine columns into one, in the order in which `vector_reduce` combines lanes.
 
-    One half is combined with the other until one column is left. Missing columns change nothing.
+    Each round combines the first half of the columns with the second half, until one column is
+    left. A column without a partner stays as it is.
     """
     total, width = list(columns), LANES
     while width > 1:

@@ -68,7 +68,10 @@ def _computed(model: Any, tensors: Sequence[Tensor], fed: Arrays) -> list[np.nda
 
 
 def _as_numbers(tensor: Tensor, found: np.ndarray) -> np.ndarray:
-    """Convert pairs in a file to complex numbers, if the tensor is complex."""
+    """Return a file's array, for a complex tensor as complex numbers.
+
+    The file stores a complex number as a pair (real part, imaginary part).
+    """
     if tensor.type.dtype not in COMPLEX:
         return found
     return (found[..., 0] + 1j * found[..., 1]).astype(tensor.type.dtype)

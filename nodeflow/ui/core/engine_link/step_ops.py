@@ -16,7 +16,7 @@ LAST = -1
 
 
 class Engine(Protocol):
-    """The engine request that `StepOps` uses."""
+    """The only request that `StepOps` sends to the engine."""
 
     def fetch_order(self) -> int:
         """Ask for the order of ops in the shown step."""

@@ -103,10 +103,10 @@ def test_a_safe_start_opens_the_window_without_own_ops(monkeypatch, tmp_path):
     from nodeflow.ui import app
 
     opened = []
-    monkeypatch.setattr(app, "run", lambda path, safe: opened.append((path, safe)) or 0)
+    monkeypatch.setattr(app, "run", lambda path, safe, is_new: opened.append((path, safe)) or 0)
     monkeypatch.setattr(cli, "no_display", lambda: None)
     file = tmp_path / "graph.flow"
     file.write_text("{}")
     assert cli.main(["--safe"]) == 0 and cli.main(["--safe", str(file)]) == 0
     assert cli.main([str(file)]) == 0
-    assert opened == [(None, True), (str(file), True), (str(file), False)]
+    assert opened == [(None, True), (file, True), (file, False)]

@@ -185,8 +185,11 @@ def test_variables_named_by_an_optimizer_must_exist(sketch):
     sketch.add("gradient_descent", "train", {"loss": "loss"}, variables=["w"])
     assert sketch.problems("train") == []
     commands.rename(sketch.doc, sketch.id("w"), "weight")
+    assert sketch.doc.nodes[sketch.id("train")].attrs["variables"] == ["weight"]
+    assert sketch.problems("train") == []
+    commands.set_attr(sketch.doc, sketch.id("train"), "variables", ["weigth"])
     assert sketch.problems("train") == [
-        "train:variables: there is no variable 'w'. Did you mean weight?"
+        "train:variables: there is no variable 'weigth'. Did you mean weight?"
     ]
     sketch.doc.undo()
     assert sketch.problems("train") == []

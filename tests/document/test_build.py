@@ -32,7 +32,7 @@ def test_the_graph_has_the_documents_names_wires_and_attributes(expression):
     assert built.nodes[expression.id("a")] is a
     assert built.tensors[expression.id("a"), "out"] is a.outputs[0]
     assert built.document.nodes[expression.id("two")].name == "two"
-    assert built.ends() == ["a"] and built.problems == [] and built.optimizer is None
+    assert built.ends() == ["a"] and built.problems == [] and built.optimizers == []
     assert [n.index for n in built.graph.nodes] == list(range(6))
 
 
@@ -126,11 +126,11 @@ def training(sketch):
 
 def test_an_optimizer_derives_its_updates(training):
     built = build(training.doc)
-    assert built.optimizer is built.graph.node("train")
+    assert built.optimizers == [built.graph.node("train")]
     assert built.settings.loss == training.id("loss")
     derived = [n for n in built.graph.nodes if n.derived_from == "train"]
     assert derived and all(n.name.startswith(("gradients/", "train/")) for n in derived)
-    assert built.fetch("train") is built.optimizer
+    assert [built.fetch("train")] == built.optimizers
     assert built.ends() == ["aside", "loss"]
 
 
@@ -140,7 +140,7 @@ def test_problems_that_only_building_finds_belong_to_the_optimizer(training):
         build(training.doc)
     assert caught.value.node == "train" and caught.value.port == "loss"
     built = build(training.doc, partial=True)
-    assert built.optimizer is None and [p.node for p in built.problems] == ["train"]
+    assert built.optimizers == [] and [p.node for p in built.problems] == ["train"]
     assert built.fetch("loss").name == "loss"
     with pytest.raises(GradientError):
         built.fetch("train")

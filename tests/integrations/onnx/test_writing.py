@@ -53,7 +53,7 @@ EVALUATOR = {
 }
 """Ops whose samples the evaluator of ONNX 1.22 computes otherwise, or not at all."""
 
-DRAWING = ("gan", "wgan")
+DRAWING = ("wgan",)
 """Examples that draw numbers, which ONNX files of nodeflow cannot."""
 
 

@@ -224,6 +224,7 @@ def test_the_stand_in_for_mnist_is_said_and_the_download_offered(mnist, engine, 
     panel.show_notices((NOTICE,))
     assert panel.download_button.text() == "Download the full set"
     assert not mnist.info.isVisible(), "the failure stands where the button is"
+    qtbot.waitUntil(panel.download_button.isEnabled)
     qtbot.mouseClick(panel.download_button, Qt.MouseButton.LeftButton)
     assert len(engine.requests(p.DownloadData)) == 2
 

@@ -105,7 +105,7 @@ def turns_text(training: Training) -> str:
 TURNS = '''\
 TURNS = [
 {listed}]
-"""Optimizers that take turns: the name, the steps of a turn, the steps before the first turn."""
+"""Optimizers that take turns: name, steps of a turn, steps before the first turn."""
 
 
 def turns(steps: int) -> list[str]:

@@ -8,9 +8,8 @@ from PySide6.QtGui import QColor, QImage, QPainter
 
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
-from nodeflow.drawing.frames import frame_titles
+from nodeflow.drawing.frames import frame_labels, frame_titles
 from nodeflow.ui.canvas.paint import background_layer, frame_note_painter
-from nodeflow.ui.canvas.paint.background_layer import LABEL_HEIGHT
 from nodeflow.ui.core.painting import text_metrics
 
 pytestmark = pytest.mark.usefixtures("qapp")
@@ -149,5 +148,6 @@ def test_a_note_begins_below_its_title_at_every_scale(canvas, document, monkeypa
     canvas.renderer.repaint_all()
     canvas.grab()
     assert areas
-    lowest = LABEL_HEIGHT / scale if labels else frame_titles.title_style(scale)[0] + 8
+    label = (frame_labels.STYLES[0][1] + frame_labels.GAP) / scale
+    lowest = label if labels else frame_titles.title_style(scale)[0] + 8
     assert all(area.top() >= lowest for area in areas)

@@ -182,7 +182,8 @@ def initial() -> tuple[dict[str, Array], dict[str, Array]]:
             *(INDENT + line for line in broken("updates", f"{{{steps}}}", WIDTH - len(INDENT))),
             "    parts = {turn: {n: params[n] for n in ones} for turn, ones in trained.items()}",
             "    slots = {}",
-            *(f'    slots["{one.name}"] = {slots(one, f"""parts["{one.name}"]""")}'
+            "    zeros = {turn: jax.tree.map(jnp.zeros_like, p) for turn, p in parts.items()}",
+            *(f'    slots["{one.name}"] = {slots(one, f"""zeros["{one.name}"]""")}'
               for one in optimizers),
             "    made = dict.fromkeys(trained, 0)",
             "    with np.load(DATA) as file:",

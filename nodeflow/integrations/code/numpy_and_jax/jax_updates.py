@@ -65,9 +65,12 @@ def update(optimizer: Optimizer, suffix: str = "") -> str:
     return (text + RULES[rule].format(**optimizer.numbers)).rstrip()
 
 
-def slots(optimizer: Optimizer, params: str = "params") -> str:
-    """Return the code of the optimizer's initial state: zero averages of the gradients."""
-    zeros = f"jax.tree.map(jnp.zeros_like, {params})"
+def slots(optimizer: Optimizer, zeros: str = "jax.tree.map(jnp.zeros_like, params)") -> str:
+    """Return the code of the optimizer's initial state: zero averages of the gradients.
+
+    Args:
+        zeros: the code of zeros for all parameters.
+    """
     return {"gradient_descent": "()", "momentum": zeros, "adam": f"({zeros}, {zeros})"}[
         optimizer.op
     ]

@@ -292,9 +292,9 @@ def _epsilon(optimizer: Optimizer, steps: str) -> Iterator[str]:
     """
     if optimizer.op == "adam":
         beta2, epsilon = optimizer.numbers["beta2"], optimizer.numbers["epsilon"]
-        yield "# TensorFlow adds epsilon before the bias is corrected, PyTorch afterwards"
-        eps = f"{epsilon} / math.sqrt(1 - {beta2} ** ({steps} + 1))"
-        yield f'optimizer.param_groups[0]["eps"] = {eps}'
+        yield "# TensorFlow adds epsilon before the bias is corrected, PyTorch later"
+        yield f"eps = {epsilon} / math.sqrt(1 - {beta2} ** ({steps} + 1))"
+        yield 'optimizer.param_groups[0]["eps"] = eps'
 
 
 def _optimizer(optimizer: Optimizer, parameters: str = "model.parameters()") -> str:

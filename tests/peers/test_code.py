@@ -46,7 +46,7 @@ PYTHONS = {
 }
 DIALECTS = {"pytorch": PYTORCH, "jax": JAX, "tensorflow1": TENSORFLOW1, "numpy": NUMPY}
 NAMES = [*(path.stem for path in examples()), *phased_graphs.GRAPHS]
-DRAWING = ("flipped", "draws", "gan", "wgan")
+DRAWING = ("flipped", "draws", "gan", "vae", "wgan")
 """Graphs that draw numbers, so that no two runs agree."""
 ROUNDING = {("pytorch", "mnist_cnn_layers"), ("tensorflow1", "mnist_cnn_layers")}
 """Adam enlarges the rounding of float32 in the first steps of these, so they train in float64."""

@@ -62,7 +62,7 @@ def recurrent_network() -> Document:
 def trained(doc: Document) -> tuple[list[float], dict[str, np.ndarray]]:
     """The losses of four steps, and variables after them."""
     made = build(doc)
-    task = Training(made.optimizer, made.graph.tensor("loss"), epochs=4)
+    task = Training(made.optimizers[0], made.graph.tensor("loss"), epochs=4)
     with Session(made.graph, tier="reference", seed=3) as session:
         session.initialize()
         losses = [e.losses[0].item() for e in train(session, task) if isinstance(e, Steps)]

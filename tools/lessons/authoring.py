@@ -79,11 +79,13 @@ class LessonSource:
     builds: str = ""
 
     def drawn(self, mistake: str = "") -> Document:
-        """Return the solution, or the graph of a mistake, laid out."""
+        """Return the solution, laid out, or the graph of a mistake."""
         drawing = Drawing()
         drawing.group("", "math")
         self.build(drawing, mistake)
         document = drawing.doc
+        if mistake:  # nobody sees it
+            return document
         analysis = Analysis(document)
         commands.move(document, layout(document, list(document.nodes), analysis=analysis))
         return document

@@ -29,10 +29,12 @@ from nodeflow.ops.layers.sharing import OWNER, SharedLayer
 
 HEAD = "import nodeflow as nf\n"
 OTHERWISE = frozenset(
-    "argmax argmin argsort bincount confusion_matrix diag diag_part einsum random_poisson "
-    "scatter_nd segment_max segment_mean segment_min segment_sum split".split()
+    "argmax argmin argsort attention bincount confusion_matrix diag diag_part einsum "
+    "random_poisson scatter_nd segment_max segment_mean segment_min segment_sum split".split()
 )
-"""Ops whose functions in `nf` have the arguments and defaults of TensorFlow 1, which differ."""
+"""Ops whose functions in `nf` have other arguments, defaults or results, often TensorFlow 1's."""
+WITH_STATE = frozenset({"layers/gru", "layers/lstm", "layers/rnn"})
+"""Layers whose functions return all outputs only with ``return_state``."""
 OWN = ("nf", "float", "nodeflow")
 
 
@@ -93,6 +95,8 @@ class _Writer:
         if isinstance(op, SharedLayer):
             return self._shared_call(record, op, args[1:], attrs)
         given = [f"{key}={_literal(value)}" for key, value in attrs.items()]
+        if op.id in WITH_STATE:
+            given.append("return_state=True")
         given.append(f"name={self._graph_name(record, op)!r}")
         # nf.while_loop and similar functions take Python functions, so the op itself gets the body
         module = "nf.functions" if op.id in KINDS or op.id in OTHERWISE else "nf"

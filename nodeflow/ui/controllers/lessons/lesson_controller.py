@@ -30,6 +30,7 @@ from nodeflow.lessons.schema import (
     lesson_of,
 )
 from nodeflow.lessons.start import start_of
+from nodeflow.number_text import number
 from nodeflow.train.events import Diverged, Done, Epoch, Event
 from nodeflow.ui.controllers.files.file_controller import FileController
 from nodeflow.ui.controllers.lessons.lesson_record import LessonRecord
@@ -398,7 +399,7 @@ class LessonController(QObject):
             found = self._metrics.get(deed.metric)
             if found is None or not float(found) >= deed.at_least:
                 self._panel.show_hint(
-                    f"{deed.metric} has to reach {deed.at_least:g}. Train longer, or train again."
+                    f"{deed.metric} has to reach {number(deed.at_least)}. Train longer or again."
                 )
                 return
         # a deed before the checks pass shows nothing: the slower rate has to be used

@@ -258,7 +258,7 @@ def test_mnist_is_built_by_keyboard_alone(window, typist):
     workspace = window.workspace
     assert not workspace.analysis.all_problems()
     made = build(workspace.document)
-    assert set(made.bindings) == {"x", "y"} and made.optimizer.op.id == "adam"
+    assert set(made.bindings) == {"x", "y"} and made.optimizers[0].op.id == "adam"
     rng = np.random.default_rng(0)
     feed = {"x": rng.random((5, 784), np.float32), "y": np.eye(10, dtype=np.float32)[:5]}
     session = nf.Session(made.graph, tier="reference")

@@ -169,7 +169,7 @@ def numpy_on_one_thread() -> contextlib.AbstractContextManager[None]:
     Many small products are faster so, above all beside other programs, and have the same bits in
     every process. It does nothing if numpy uses another BLAS.
     """
-    from numpy._core import _multiarray_umath as core
+    from numpy._core import _multiarray_umath as core  # pyright: ignore[reportAttributeAccessIssue]
 
     try:
         library = ctypes.CDLL(core.__file__)  # gives access to the symbols of its dependencies

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
@@ -27,6 +27,7 @@ from nodeflow.document.to_graph.variable_ids import slot_names, variable_ids
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.ops.user import load_plugins
+from nodeflow.own_output import own_output
 from nodeflow.run_store.curves import EPOCH_LOSS
 from nodeflow.run_store.recording.best_weights import deciding
 from nodeflow.run_store.recording.recorded_facts import About
@@ -149,7 +150,7 @@ def main() -> int:
     """Train the trials from standard input, until it ends."""
     if hasattr(signal, "SIGINT"):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep decides when to stop
-    out = _own_output()
+    out = own_output()
     first = sys.stdin.readline()
     if not first:
         return 0
@@ -180,16 +181,6 @@ def main() -> int:
     while (request := trials.get()) is not None:
         worker.train(request["trial"], request["values"])
     return 0
-
-
-def _own_output() -> TextIO:
-    """Return standard output for messages. All other output of the process goes to standard
-    error.
-    """
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return out
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import stat
 import sys
@@ -18,7 +17,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
@@ -29,6 +28,7 @@ from nodeflow.lessons.grading.results import Result
 from nodeflow.lessons.marking import Marker
 from nodeflow.lessons.start import altered
 from nodeflow.ops.user import load_plugins
+from nodeflow.own_output import own_output
 
 LARGEST = 20 * 2**20
 """Bytes of the largest file that counts as an answer."""
@@ -123,7 +123,7 @@ def main() -> int:
     """Mark the answers from standard input, until it ends."""
     if hasattr(signal, "SIGINT"):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grading process decides when to stop
-    out = _own_output()
+    out = own_output()
     first = sys.stdin.readline()
     if not first:
         return 0
@@ -136,14 +136,6 @@ def main() -> int:
         result = grader.mark(Path(request["path"]))
         print(json.dumps({"number": request["number"], **result.to_json()}), file=out, flush=True)
     return 0
-
-
-def _own_output() -> TextIO:
-    """Return standard output for this module alone. All other output goes to standard error."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return out
 
 
 if __name__ == "__main__":

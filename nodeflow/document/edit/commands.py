@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from nodeflow.document.analysis.port_names import DONE, GROUP, NEW, free_control, is_control
+from nodeflow.document.edit.lesson_references import forget_in_lesson, rename_in_lesson
 from nodeflow.document.edit.references import rewrite_names, rewrite_settings
 from nodeflow.document.edit.shared_weights import Heirs, hand_over
 from nodeflow.document.edit.streams import renamed, with_free_stream
@@ -113,12 +114,14 @@ def reset_attr(doc: Document, node_id: str, attr: str) -> None:
 def rename(doc: Document, node_id: str, name: str) -> None:
     """Rename a node, which keeps its stream; raise BadName or NameTaken.
 
-    Also update optimizers that refer by name to the node or to variables inside it.
+    Also update optimizers that refer by name to the node or to variables inside it, and the lesson.
     """
     record = doc.node(node_id)
     if name != record.name:
         with doc.transaction(f"Rename {record.name} to {name}") as t:
             rewrite_names(doc, t, {record.name: name})
+            if doc.lesson and doc is doc.root:
+                rename_in_lesson(doc, t, record.name, name)
             t.put_node(renamed(record, name))
 
 
@@ -255,6 +258,8 @@ def remove_frame(doc: Document, frame_id: str) -> None:
     frame = _frame(doc, frame_id)
     with doc.transaction(f"Delete frame {frame.title}".rstrip()) as t:
         t.edit("frame", frame_id, None)
+        if doc.lesson:
+            forget_in_lesson(doc, t, {frame_id})
 
 
 def point(pos: Point) -> Point:
@@ -283,8 +288,10 @@ def _label(verb: str, doc: Document, ids: list[str], noun: str) -> str:
 
 
 def _forget_in_settings(doc: Document, t: Transaction, gone: set[str]) -> None:
-    """Drop training settings and pinned items that refer to removed nodes, or to nodes inside
-    them.
+    """Drop training settings, pinned items and given nodes that refer to removed nodes, or to nodes
+    inside them.
     """
     if doc.training or doc.stage:
         rewrite_settings(doc, t, lambda steps: None if gone.intersection(steps) else steps)
+    if doc.lesson:
+        forget_in_lesson(doc, t, gone)

@@ -23,8 +23,8 @@ from typing import Any
 
 from nodeflow.document.analysis.traversal import downstream
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import add_instance
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import add_instance
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire

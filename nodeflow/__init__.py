@@ -77,11 +77,11 @@ LAZY = {
     "data": "nodeflow.data",
     "DocumentBuilder": "nodeflow.document.io.builder",
     "layers": "nodeflow.ops.layers.api",
-    "load": "nodeflow.document.to_graph.save_and_load",
+    "load": "nodeflow.document.to_graph.python_graphs.save_and_load",
     "load_plugins": "nodeflow.ops.user",
     "op": "nodeflow.ops.user",
     "runs": "nodeflow.run_store.kept_runs",
-    "save": "nodeflow.document.to_graph.save_and_load",
+    "save": "nodeflow.document.to_graph.python_graphs.save_and_load",
     "summary": "nodeflow.summary",
     "train": "nodeflow.train",
 }

@@ -15,8 +15,8 @@ from nodeflow import errors as errors
 from nodeflow import summary as summary
 from nodeflow import train as train
 from nodeflow.document.io.builder import DocumentBuilder as DocumentBuilder
-from nodeflow.document.to_graph.save_and_load import load as load
-from nodeflow.document.to_graph.save_and_load import save as save
+from nodeflow.document.to_graph.python_graphs.save_and_load import load as load
+from nodeflow.document.to_graph.python_graphs.save_and_load import save as save
 from nodeflow.engine.session import InteractiveSession as InteractiveSession
 from nodeflow.engine.session import Session as Session
 from nodeflow.errors import NodeflowError as NodeflowError

@@ -8,8 +8,8 @@ from typing import Any
 
 from nodeflow.graph.graph import use_graphs_of
 from nodeflow.integrations.tensorflow1.graphs import Graph as _Graph
-from nodeflow.integrations.tensorflow1.modules import provide
 from nodeflow.integrations.tensorflow1.namespace import ROOT
+from nodeflow.integrations.tensorflow1.runner.import_hook import provide
 
 __path__: list[str] = []  # so that `import nodeflow.tensorflow1.contrib` finds namespaces
 __version__ = ROOT.__version__  # programs compare it

@@ -19,7 +19,8 @@ ELSEWHERE = re.compile(
 )
 """What only Python and the command line know."""
 PYTHON_ONLY = (
-    "cli/", "data/pipeline/", "data/sources/npz_file.py", "document/to_graph/save_and_load.py",
+    "cli/", "data/pipeline/", "data/sources/npz_file.py",
+    "document/to_graph/python_graphs/save_and_load.py",
     "document/from_graph/convert.py", "engine/fetches.py", "engine/input_streams.py",
     "engine/runtime/context.py", "engine/recorded_runs.py", "engine/session.py", "graph/graph.py",
     "graph/session_hooks/default_session.py", "graph/tensor_methods/indexing.py",

@@ -27,7 +27,7 @@ import nodeflow as nf
 from nodeflow import resources
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document

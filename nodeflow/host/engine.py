@@ -28,10 +28,10 @@ from nodeflow.file_reading import chosen_limit, set_limit
 from nodeflow.graph.session_hooks import activity
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.long_tasks import LongTasks
+from nodeflow.host.long_tasks.long_tasks import LongTasks
+from nodeflow.host.long_tasks.predicting import predict
 from nodeflow.host.own_ops.prober import Prober
 from nodeflow.host.past.past_steps import PastSteps
-from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
 from nodeflow.host.request_queue import RequestQueue
 from nodeflow.host.state.asked_values import AskedValues

@@ -16,9 +16,9 @@ import numpy as np
 from nodeflow.data.pipeline.dataset import Dataset
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
-from nodeflow.document.to_graph.loaded_document import origin_of
-from nodeflow.document.to_graph.python_additions import with_additions
-from nodeflow.document.to_graph.save_and_load import graph_of
+from nodeflow.document.to_graph.python_graphs.loaded_document import origin_of
+from nodeflow.document.to_graph.python_graphs.python_additions import with_additions
+from nodeflow.document.to_graph.python_graphs.save_and_load import graph_of
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph
 from nodeflow.paths import runs_folder

@@ -11,7 +11,7 @@ import pytest
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 

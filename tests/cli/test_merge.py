@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from tests.cli.test_diff import git

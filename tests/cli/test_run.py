@@ -10,7 +10,7 @@ from PIL import Image
 
 from nodeflow.data.pictures.preparation import prepare_mnist
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.resources import example
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.resources import example
 from nodeflow.train.saving.weights import load_weights

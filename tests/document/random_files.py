@@ -12,9 +12,10 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
 from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of, port_names
-from nodeflow.document.edit import commands, rewiring, set_flags, stage, subgraph_ports
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import add_instance
+from nodeflow.document.edit import commands, rewiring, set_flags, stage
+from nodeflow.document.edit.subgraphs import subgraph_ports
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import add_instance
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH

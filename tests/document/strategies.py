@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.subgraphs.subgraph_interface import port_names
-from nodeflow.document.edit import commands, replace_op, rewiring, set_flags, stage, subgraph_ports
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import add_instance, make_independent
+from nodeflow.document.edit import commands, replace_op, rewiring, set_flags, stage
 from nodeflow.document.edit.inserting import clipboard
-from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.edit.subgraphs import subgraph_ports
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import add_instance, make_independent
+from nodeflow.document.edit.subgraphs.unpack_subgraph import unpack_subgraph
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import INPUTS, OUTPUTS

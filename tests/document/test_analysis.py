@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from nodeflow.document.analysis.inference.incremental_inference import TRAINING, Analysis
 from nodeflow.document.analysis.subgraphs.subgraph_interface import PORTS
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import OUTPUTS, Wire

@@ -10,8 +10,8 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED, compare
 from nodeflow.document.diff.comparison import INSIDE, Comparison, comparison, still
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import rename_definition
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import rename_definition
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire

@@ -22,17 +22,18 @@ from nodeflow.document.analysis.subgraphs.instance_paths import (
 )
 from nodeflow.document.analysis.subgraphs.subgraph_interface import port_names
 from nodeflow.document.analysis.wiring.wire_check import check_wire
-from nodeflow.document.edit import commands, set_flags, subgraph_ports
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import (
+from nodeflow.document.edit import commands, set_flags
+from nodeflow.document.edit.inserting import clipboard
+from nodeflow.document.edit.set_by_name import set_value
+from nodeflow.document.edit.subgraphs import subgraph_ports
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import (
     add_instance,
     make_independent,
     remove_definition,
     rename_definition,
 )
-from nodeflow.document.edit.inserting import clipboard
-from nodeflow.document.edit.set_by_name import set_value
-from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.edit.subgraphs.unpack_subgraph import unpack_subgraph
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.formula.parser import parse_expression
 from nodeflow.document.formula.render import formula_text

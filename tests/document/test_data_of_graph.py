@@ -11,7 +11,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.cli.main import main
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.from_graph.data_of_graph import DataNotKept
 from nodeflow.document.io import flow
 

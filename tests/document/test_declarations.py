@@ -8,8 +8,8 @@ from nodeflow.data.catalog import dataset_columns
 from nodeflow.document.analysis.declarations import declaration, declarations
 from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.inserting import insertables
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.model.document import Document
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.graph.declaration import NodeDeclaration

@@ -13,7 +13,7 @@ from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError, DocumentLocked
 from nodeflow.document.to_graph.build import build
-from nodeflow.document.to_graph.expand import can_expand, expansion, unpack
+from nodeflow.document.to_graph.expansion.expand import can_expand, expansion, unpack
 from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import GraphError, MissingInput

@@ -6,13 +6,13 @@ import pytest
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import add_instance, make_independent
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import add_instance, make_independent
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.to_graph.build import build
-from nodeflow.document.to_graph.expand import expansion, unpack
+from nodeflow.document.to_graph.expansion.expand import expansion, unpack
 from nodeflow.document.to_graph.task import Task
 
 from .test_expand import content, fitted, opened, trained, value

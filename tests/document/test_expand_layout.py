@@ -7,7 +7,7 @@ import pytest
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.folding import WIDEST, folded
-from nodeflow.document.to_graph.expand import expansion
+from nodeflow.document.to_graph.expansion.expand import expansion
 from nodeflow.resources import example
 
 

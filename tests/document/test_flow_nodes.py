@@ -10,9 +10,9 @@ import pytest
 import nodeflow as nf
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.move_out import move_out
 from nodeflow.document.edit.offers.fixes import node_fixes
-from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.edit.subgraphs.move_out import move_out
+from nodeflow.document.edit.subgraphs.unpack_subgraph import unpack_subgraph
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.from_graph.take_apart import layer_fixes, take_apart

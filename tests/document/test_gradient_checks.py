@@ -9,8 +9,8 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.replace_op import replace_op
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.to_graph.gradient_checks import GradientChecks
 from nodeflow.document.to_graph.task import Task

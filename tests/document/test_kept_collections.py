@@ -12,7 +12,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create as make_subgraph
+from nodeflow.document.edit.subgraphs.create_subgraph import create as make_subgraph
 from nodeflow.document.from_graph.kept_collections import NotKept
 from nodeflow.document.io import flow
 from nodeflow.ops.namespaces import losses, nn

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
-from nodeflow.document.edit import commands, create_subgraph
+from nodeflow.document.edit import commands
 from nodeflow.document.edit.inserting import insertables
+from nodeflow.document.edit.subgraphs import create_subgraph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.build import build

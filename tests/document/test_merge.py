@@ -14,8 +14,12 @@ from nodeflow.document.diff.conflicts import UnresolvedConflicts
 from nodeflow.document.diff.facts import document_of, facts_of
 from nodeflow.document.diff.merge import merge
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import add_instance, remove_definition, rename_definition
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import (
+    add_instance,
+    remove_definition,
+    rename_definition,
+)
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError

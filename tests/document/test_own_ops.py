@@ -142,7 +142,7 @@ def test_formulas_name_it_and_code_loads_it(blend) -> None:
 
 
 def test_an_op_inside_a_subgraph_is_looked_at_again_too(blend) -> None:
-    from nodeflow.document.edit.create_subgraph import create
+    from nodeflow.document.edit.subgraphs.create_subgraph import create
 
     doc, mix = document()
     create(doc, [mix])

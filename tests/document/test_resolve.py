@@ -22,8 +22,8 @@ from nodeflow.document.diff.resolve import (
     resolve_all,
 )
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import remove_definition
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import remove_definition
 from nodeflow.document.io import flow, journal
 from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.build import build

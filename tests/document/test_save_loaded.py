@@ -16,11 +16,12 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
-from nodeflow.document.edit import commands, definitions
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.subgraphs import definitions
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
-from nodeflow.document.to_graph.loaded_document import UnknownNodes
+from nodeflow.document.to_graph.python_graphs.loaded_document import UnknownNodes
 from nodeflow.errors import FileProblem, GraphError
 from nodeflow.resources import example, examples
 

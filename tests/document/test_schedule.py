@@ -18,7 +18,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
-from nodeflow.document.to_graph.expand import unpack
+from nodeflow.document.to_graph.expansion.expand import unpack
 from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import GraphError
 from nodeflow.resources import example

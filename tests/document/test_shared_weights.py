@@ -14,12 +14,12 @@ from nodeflow.document.code.document_code import document_code
 from nodeflow.document.diff.merge import merge
 from nodeflow.document.diff.text import described
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import make_independent
 from nodeflow.document.edit.inserting.clipboard import copy_json, duplicate, paste
 from nodeflow.document.edit.replace_op import replace_op
 from nodeflow.document.edit.shared_weights import heirs_of, share_weights
-from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import make_independent
+from nodeflow.document.edit.subgraphs.unpack_subgraph import unpack_subgraph
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.formula.render import formula_text
 from nodeflow.document.from_graph.convert import from_graph
@@ -28,7 +28,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadValue, SubgraphError
 from nodeflow.document.model.records import share_of
 from nodeflow.document.to_graph.build import build
-from nodeflow.document.to_graph.expand import expansion, unpack
+from nodeflow.document.to_graph.expansion.expand import expansion, unpack
 from nodeflow.errors import NodeflowError
 from nodeflow.ops import REGISTRY
 from nodeflow.ops.samples import values

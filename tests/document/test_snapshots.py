@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.model import snapshots
 from nodeflow.document.model.document import Document

@@ -10,7 +10,6 @@ from nodeflow.document.diff.compare import compare
 from nodeflow.document.diff.merge import merge
 from nodeflow.document.diff.text import lines
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.stage import (
     MOST_CONTROLS,
     PinnedControl,
@@ -24,7 +23,8 @@ from nodeflow.document.edit.stage import (
     unpin_view,
     views_of,
 )
-from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.unpack_subgraph import unpack_subgraph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change

@@ -10,16 +10,20 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import add_instance, make_independent, rename_definition
 from nodeflow.document.edit.inserting.clipboard import copy_json, duplicate, paste
-from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import (
+    add_instance,
+    make_independent,
+    rename_definition,
+)
+from nodeflow.document.edit.subgraphs.unpack_subgraph import unpack_subgraph
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import compact_json
 from nodeflow.document.to_graph.build import build
-from nodeflow.document.to_graph.expand import unpack
+from nodeflow.document.to_graph.expansion.expand import unpack
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
 

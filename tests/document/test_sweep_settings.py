@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.edit.sweep_settings import (
     TRAINING,
     set_sweep,

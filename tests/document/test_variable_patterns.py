@@ -9,8 +9,8 @@ import pytest
 import nodeflow as nf
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.inserting import clipboard
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.build import build
 from nodeflow.errors import GraphError

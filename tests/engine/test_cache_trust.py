@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from nodeflow.engine.compiler import cache, trust
-from nodeflow.host.machine_facts import collect
+from nodeflow.host.problem_report.machine_facts import collect
 from tests.engine.test_cache import STORE, compiled_meanwhile, run
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="owners and modes of POSIX")

@@ -12,10 +12,10 @@ from nodeflow.document.analysis.port_names import DONE
 from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
 from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import add_instance, make_independent
 from nodeflow.document.edit.set_flags import set_mode, toggle_breakpoint
-from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import add_instance, make_independent
+from nodeflow.document.edit.subgraphs.unpack_subgraph import unpack_subgraph
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import OUTPUTS
 from nodeflow.errors import NodeflowError

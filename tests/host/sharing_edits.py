@@ -9,7 +9,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.inserting.clipboard import duplicate
 from nodeflow.document.edit.shared_weights import heirs_of, share_weights
 from nodeflow.document.model.document import Document
-from nodeflow.document.to_graph.expand import unpack
+from nodeflow.document.to_graph.expansion.expand import unpack
 from nodeflow.errors import NodeflowError
 
 from .random_edits import RandomEdits

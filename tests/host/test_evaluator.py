@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.unpack_subgraph import unpack_subgraph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.build import build

@@ -8,7 +8,7 @@ import pytest
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.inserting import insertables
 from nodeflow.document.model.document import Document
-from nodeflow.document.to_graph.expand import unpack
+from nodeflow.document.to_graph.expansion.expand import unpack
 from nodeflow.host.evaluation.evaluator import Evaluator
 
 

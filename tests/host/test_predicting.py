@@ -14,7 +14,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, NodeflowError
 from nodeflow.host import protocol as p
-from nodeflow.host.predicting import predict
+from nodeflow.host.long_tasks.predicting import predict
 from tests import own_data
 
 NAMES = ["area", "rooms", "age", "distance"]

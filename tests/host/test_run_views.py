@@ -12,8 +12,8 @@ import nodeflow as nf
 from nodeflow.document.edit.sweep_settings import set_values
 from nodeflow.document.io import flow
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.run_view_messages import AskRunViews
-from nodeflow.host.run_views import ComparedRuns, read, same_data, write
+from nodeflow.host.run_views.run_view_messages import AskRunViews
+from nodeflow.host.run_views.run_views_process import ComparedRuns, read, same_data, write
 from nodeflow.resources import example
 from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.plan import Plan

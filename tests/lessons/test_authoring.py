@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.lessons.authoring import edits, mistakes
 from nodeflow.lessons.errors import LessonProblem

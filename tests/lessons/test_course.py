@@ -15,7 +15,7 @@ import pytest
 
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
-from nodeflow.document.to_graph.save_and_load import graph_of, save
+from nodeflow.document.to_graph.python_graphs.save_and_load import graph_of, save
 from nodeflow.errors import NodeflowError
 from nodeflow.lessons.marking import Marker
 from nodeflow.lessons.start import copied

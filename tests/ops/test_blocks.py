@@ -12,7 +12,7 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.to_graph.build import build
-from nodeflow.document.to_graph.expand import expansion, unpack
+from nodeflow.document.to_graph.expansion.expand import expansion, unpack
 from nodeflow.errors import AttributeProblem, ShapeError
 from nodeflow.ops.layers.plain_api import flatten
 from nodeflow.ops.layers.pooling_api import max_pooling2d

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.to_graph.loaded_document import UnknownNodes
+from nodeflow.document.to_graph.python_graphs.loaded_document import UnknownNodes
 from nodeflow.errors import DtypeError, GradientError, RunError, UnknownOp, UserOpError
 from nodeflow.graph.declaration import REQUIRED
 from nodeflow.graph.types import TensorType

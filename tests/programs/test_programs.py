@@ -17,7 +17,7 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
-from nodeflow.integrations.tensorflow1.convert import convert
+from nodeflow.integrations.tensorflow1.converter.convert import convert
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "python"
 NIGHTLY = bool(os.environ.get("NODEFLOW_NIGHTLY"))

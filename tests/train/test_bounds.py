@@ -15,8 +15,8 @@ import pytest
 import nodeflow as nf
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.analysis.node_flags import bounds_of, bounds_text, read_bounds
-from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.set_flags import set_bounds
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.model.errors import BadValue
 from nodeflow.document.to_graph.task import Task

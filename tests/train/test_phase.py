@@ -9,7 +9,7 @@ import nodeflow as nf
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.build import build
-from nodeflow.document.to_graph.expand import unpack
+from nodeflow.document.to_graph.expansion.expand import unpack
 from nodeflow.engine.session import Session
 from nodeflow.train.events import Epoch, Steps
 from nodeflow.train.loop.event_stream import train

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QApplication
 
 from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.set_flags import toggle_breakpoint
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.ui.canvas.a11y.descriptions import node_name
 from nodeflow.ui.canvas.view.tooltips import tooltip
 from nodeflow.ui.panels.outline import OutlinePanel

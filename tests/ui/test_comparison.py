@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QToolTip
 
 from nodeflow.document.diff.comparison import INSIDE
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.io.embedded_graph import load_picture
 from nodeflow.document.model.document import Document

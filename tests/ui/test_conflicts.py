@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QPushButton
 from nodeflow.document.diff.conflicts import conflicts_of
 from nodeflow.document.diff.merge import merge
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QFileDialog
 
 from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.inserting import library
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import backups, flow
 from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p

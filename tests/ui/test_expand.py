@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLineEdit, QPushButton
 from thread_engine import ThreadClient
 
 from nodeflow.document.edit import commands
-from nodeflow.document.to_graph.expand import Expansion
+from nodeflow.document.to_graph.expansion.expand import Expansion
 from nodeflow.host import protocol as p
 from nodeflow.number_text import MINUS
 from nodeflow.resources import example

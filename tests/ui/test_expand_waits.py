@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from nodeflow.document.edit import commands
-from nodeflow.document.to_graph import expand
+from nodeflow.document.to_graph.expansion import expand
 from nodeflow.resources import example
 
 LEFT = Qt.MouseButton.LeftButton

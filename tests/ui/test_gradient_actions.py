@@ -10,8 +10,8 @@ from test_subgraph_actions import node, shortcut
 
 import nodeflow as nf
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.replace_op import replace_op
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.engine.gradient_check.check import Checked
 from nodeflow.ui.canvas.view.tooltips import tooltip
 from nodeflow.ui.controllers.engine.gradient_actions import badge_of

@@ -9,7 +9,7 @@ from test_expand import body, shown
 from test_expand import window as regression_window  # noqa: F401
 
 from nodeflow.document.edit import commands
-from nodeflow.document.to_graph.expand import Expansion
+from nodeflow.document.to_graph.expansion.expand import Expansion
 
 LEFT = Qt.MouseButton.LeftButton
 X = {"shape": [None, 2], "sample": [[1.0, 2.0]]}

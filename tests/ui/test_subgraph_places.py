@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QApplication
 from test_subgraph_actions import expression_window, make, node, shortcut
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.definitions import add_instance, rename_definition
 from nodeflow.document.edit.inserting import library
+from nodeflow.document.edit.subgraphs.definitions import add_instance, rename_definition
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.ui.controllers.viewing.view_history import View

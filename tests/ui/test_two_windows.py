@@ -283,7 +283,7 @@ def test_reload_takes_back_what_is_not_saved_and_keeps_it(opened, path):
 
 @pytest.mark.thorough
 def test_what_is_seen_stays_in_a_subgraph_over_a_reload(opened, path, elsewhere, qtbot):
-    from nodeflow.document.edit.create_subgraph import create
+    from nodeflow.document.edit.subgraphs.create_subgraph import create
 
     document = opened.workspace.root
     made = create(document, list(document.nodes))

@@ -12,7 +12,7 @@ from test_subgraph_actions import node, shortcut
 from thread_engine import ThreadClient
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p

@@ -23,7 +23,7 @@ from nodeflow.document.diff.conflicts import (
 )
 from nodeflow.document.edit.references import rewrite_names
 from nodeflow.document.edit.streams import renamed
-from nodeflow.document.edit.unpack_subgraph import remove_content
+from nodeflow.document.edit.subgraphs.unpack_subgraph import remove_content
 from nodeflow.document.io.validation import (
     check_definition_name,
     expect,

@@ -15,7 +15,7 @@ from nodeflow.document.edit.lesson_references import forget_in_lesson, rename_in
 from nodeflow.document.edit.references import rewrite_names, rewrite_settings
 from nodeflow.document.edit.shared_weights import Heirs, hand_over
 from nodeflow.document.edit.streams import renamed, with_free_stream
-from nodeflow.document.edit.subgraph_ports import expose
+from nodeflow.document.edit.subgraphs.subgraph_ports import expose
 from nodeflow.document.edit.wires import drop_wires, show_wires
 from nodeflow.document.io.validation import read_weights
 from nodeflow.document.model.document import Document

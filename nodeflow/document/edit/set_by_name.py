@@ -15,7 +15,7 @@ from nodeflow.document.analysis.subgraphs.instance_paths import (
 )
 from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.definitions import make_independent
+from nodeflow.document.edit.subgraphs.definitions import make_independent
 from nodeflow.document.io.validation import read_training
 from nodeflow.document.model.document import Document
 from nodeflow.errors import AttributeProblem, UnknownName, suggest, suggest_or_list

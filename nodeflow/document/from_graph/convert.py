@@ -14,7 +14,7 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.edit.commands import point
-from nodeflow.document.edit.create_subgraph import GAP
+from nodeflow.document.edit.subgraphs.create_subgraph import GAP
 from nodeflow.document.from_graph.data_of_graph import keep_data
 from nodeflow.document.from_graph.kept_collections import SEED
 from nodeflow.document.from_graph.scope_writer import ScopeWriter

@@ -12,9 +12,9 @@ from functools import partial
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.port_names import input_names, is_control
 from nodeflow.document.analysis.subgraphs.subgraph_interface import border
-from nodeflow.document.edit.move_out import place_outside, with_free_place
 from nodeflow.document.edit.offers.fixes import Fix
-from nodeflow.document.edit.subgraph_ports import add_port
+from nodeflow.document.edit.subgraphs.move_out import place_outside, with_free_place
+from nodeflow.document.edit.subgraphs.subgraph_ports import add_port
 from nodeflow.document.from_graph.node_attributes import attributes
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError

@@ -13,9 +13,10 @@ from nodeflow.document.analysis.datasets.dataset_node import allow_source
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.plain_declaration import plain_declaration
-from nodeflow.document.edit import commands, create_subgraph
+from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_flags import set_view
 from nodeflow.document.edit.stage import PinnedControl, PinnedView, pin_control, pin_view
+from nodeflow.document.edit.subgraphs import create_subgraph
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.layered import layout
 from nodeflow.document.layout.text_width import text_width

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nodeflow.document.io import flow
-from nodeflow.document.to_graph.save_and_load import graph_of
+from nodeflow.document.to_graph.python_graphs.save_and_load import graph_of
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph
 from nodeflow.integrations.tensorboard import hparams, training

@@ -12,8 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from nodeflow.integrations.tensorflow1.convert import convert
-from nodeflow.integrations.tensorflow1.running import run
+from nodeflow.integrations.tensorflow1.converter.convert import convert
+from nodeflow.integrations.tensorflow1.runner.run_program import run
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 
 from nodeflow.graph import graph
 from nodeflow.integrations.tensorflow1.arithmetic import truediv
-from nodeflow.integrations.tensorflow1.graph_defs import GraphDef
+from nodeflow.integrations.tensorflow1.graph_files.graph_defs import GraphDef
 
 __all__ = ["Graph"]
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import nodeflow
 from nodeflow.foreign_names.answers import Answer
 from nodeflow.foreign_names.arguments import WITHOUT_EFFECT, here
-from nodeflow.integrations.tensorflow1.convert import parameters_of
+from nodeflow.integrations.tensorflow1.converter.convert import parameters_of
 from nodeflow.integrations.tensorflow1.namespace import counterpart, named, public_names
 from nodeflow.integrations.tensorflow1.tables import homes
 

@@ -11,7 +11,7 @@ from nodeflow.engine.fetches import as_target
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.errors import AssignOrderError, GraphError, a_type
 from nodeflow.graph.graph import Graph, Node, Tensor
-from nodeflow.integrations.tensorflow1.graph_defs import GraphDef
+from nodeflow.integrations.tensorflow1.graph_files.graph_defs import GraphDef
 from nodeflow.integrations.tensorflow1.texts import as_fed, texts_in, without_texts
 
 __all__ = ["InteractiveSession", "Session"]

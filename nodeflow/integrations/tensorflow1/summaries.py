@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, Self
 
 from nodeflow.graph.graph import Graph
-from nodeflow.integrations.tensorflow1.graph_defs import GraphDef
+from nodeflow.integrations.tensorflow1.graph_files.graph_defs import GraphDef
 from nodeflow.ops.summaries import protobuf as pb
 
 __all__ = ["FileWriter", "HistogramProto", "Summary"]

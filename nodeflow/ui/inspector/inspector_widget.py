@@ -27,7 +27,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.fixes import Fix, node_fixes
 from nodeflow.document.from_graph.take_apart import layer_fixes
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
-from nodeflow.document.to_graph.expand import Expansion, can_expand
+from nodeflow.document.to_graph.expansion.expand import Expansion, can_expand
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.host.protocol import Preview
 from nodeflow.ui.core.state.training_folder import TrainingFolder

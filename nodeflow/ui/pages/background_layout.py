@@ -6,7 +6,7 @@ import threading
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from nodeflow.document.to_graph.expand import Expansion, UnplacedExpansion
+from nodeflow.document.to_graph.expansion.expand import Expansion, UnplacedExpansion
 from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
 
 

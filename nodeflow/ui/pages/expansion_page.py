@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.layout.layered import Position
-from nodeflow.document.to_graph.expand import Expansion, derive
+from nodeflow.document.to_graph.expansion.expand import Expansion, derive
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys

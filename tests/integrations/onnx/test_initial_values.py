@@ -11,9 +11,9 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.edit.inserting import clipboard
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.task import Task

@@ -12,7 +12,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.integrations.tensorflow1.command import main
-from nodeflow.integrations.tensorflow1.convert import convert
+from nodeflow.integrations.tensorflow1.converter.convert import convert
 
 PROGRAMS = Path(__file__).with_name("programs")
 

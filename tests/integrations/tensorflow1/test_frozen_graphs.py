@@ -11,7 +11,7 @@ from PIL import Image
 
 import nodeflow.tensorflow1 as tf
 from nodeflow.errors import FileProblem
-from nodeflow.integrations.tensorflow1.frozen_graphs import read_frozen
+from nodeflow.integrations.tensorflow1.graph_files.frozen_graphs import read_frozen
 from nodeflow.ops.summaries import protobuf as pb
 
 FOLDER = Path(__file__).with_name("agreement")

@@ -14,7 +14,7 @@ import pytest
 
 import nodeflow as nf
 import nodeflow.tensorflow1 as tf
-from nodeflow.integrations.tensorflow1.convert import convert
+from nodeflow.integrations.tensorflow1.converter.convert import convert
 from nodeflow.ops.training import optimizers
 from tests.backends import SESSIONS
 

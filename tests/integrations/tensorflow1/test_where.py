@@ -9,7 +9,7 @@ import pytest
 
 import nodeflow as nf
 import nodeflow.tensorflow1 as tf
-from nodeflow.integrations.tensorflow1.convert import convert
+from nodeflow.integrations.tensorflow1.converter.convert import convert
 from tests.backends import SESSIONS, TIERS
 
 SQUARE = np.arange(9, dtype="float32").reshape(3, 3)

@@ -15,7 +15,7 @@ from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import share_of
 from nodeflow.document.to_graph.build import build
-from nodeflow.document.to_graph.expand import expansion, unpack
+from nodeflow.document.to_graph.expansion.expand import expansion, unpack
 from nodeflow.document.to_graph.live.live_build import LiveBuild
 from nodeflow.errors import GraphError, ShapeError
 from nodeflow.ops.namespaces import nn

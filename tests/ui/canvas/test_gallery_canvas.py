@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from nodeflow.document.edit import commands, create_subgraph
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.subgraphs import create_subgraph
 from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.core.theming.theme import DARK, LIGHT
 

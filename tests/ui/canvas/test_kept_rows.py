@@ -9,7 +9,7 @@ import pytest
 
 import nodeflow.ui  # noqa: F401  before the first Qt call
 from nodeflow.document.edit import commands, set_flags
-from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.model import snapshots
 from nodeflow.document.model.document import Document
 from nodeflow.host.evaluation.previews import make_preview

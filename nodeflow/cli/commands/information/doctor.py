@@ -21,7 +21,7 @@ def doctor(arguments: argparse.Namespace, environment: Environment) -> None:
         return _write(arguments, environment)
     if arguments.files:
         raise ArgumentProblem("--with adds a file to a report", hint="Give --bundle FILE.zip, too.")
-    from nodeflow.host.machine_facts import collect
+    from nodeflow.host.problem_report.machine_facts import collect
 
     facts = collect()
     if arguments.json:
@@ -36,7 +36,7 @@ def doctor(arguments: argparse.Namespace, environment: Environment) -> None:
 
 def _write(arguments: argparse.Namespace, environment: Environment) -> None:
     """List the contents of a report, then write it."""
-    from nodeflow.host.report import collect_report, write_report
+    from nodeflow.host.problem_report.report import collect_report, write_report
 
     path = environment.path(arguments.bundle)
     parts = collect_report(with_files=[environment.path(name) for name in arguments.files])

@@ -15,11 +15,11 @@ from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
 from nodeflow.document.analysis.subgraphs.instance_paths import graphs, instances_in, unused, uses
 from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
 from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
-from nodeflow.document.edit import commands, flow_templates
+from nodeflow.document.edit import commands
 from nodeflow.document.edit.commands import Point
-from nodeflow.document.edit.create_subgraph import instance_name
-from nodeflow.document.edit.definitions import add_instance
-from nodeflow.document.edit.inserting import library
+from nodeflow.document.edit.inserting import flow_templates, library
+from nodeflow.document.edit.subgraphs.create_subgraph import instance_name
+from nodeflow.document.edit.subgraphs.definitions import add_instance
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowRead
 from nodeflow.document.model.names import automatic_name

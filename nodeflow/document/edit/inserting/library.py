@@ -13,10 +13,10 @@ from pathlib import Path
 
 from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
 from nodeflow.document.edit.commands import Point
-from nodeflow.document.edit.create_subgraph import check_definition
 from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.edit.inserting.clipboard import excerpt, paste
 from nodeflow.document.edit.inserting.import_definitions import import_definitions
+from nodeflow.document.edit.subgraphs.create_subgraph import check_definition
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowWrite, UnknownSubgraph

@@ -10,9 +10,9 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.inference.variable_shapes import is_scalar_variable
 from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.edit.data.dataset_placeholders import PLACEHOLDER, fit_to_column
-from nodeflow.document.edit.move_out import can_move_out, move_out
 from nodeflow.document.edit.offers.conversions import GAP, Offer, insert_conversion, offers
 from nodeflow.document.edit.offers.give_shape import shapes_for_node
+from nodeflow.document.edit.subgraphs.move_out import can_move_out, move_out
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
 

@@ -25,7 +25,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, NodeRecord, kind_of, stream_of
 from nodeflow.document.to_graph.build import fill
 from nodeflow.document.to_graph.build_result import Build
-from nodeflow.document.to_graph.derived_nodes import (
+from nodeflow.document.to_graph.expansion.derived_nodes import (
     Segment,
     derives_late,
     is_trained,

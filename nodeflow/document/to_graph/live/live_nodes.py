@@ -14,7 +14,7 @@ from nodeflow.document.analysis.subgraphs.instance_paths import variables_of
 from nodeflow.document.from_graph.inner_variables import OP as INNER_VARIABLE
 from nodeflow.document.model.records import NodeRecord, same, stream_of
 from nodeflow.document.to_graph.build_result import Build
-from nodeflow.document.to_graph.derived_nodes import (
+from nodeflow.document.to_graph.expansion.derived_nodes import (
     Segment,
     changed_numbers,
     derives_late,

@@ -17,7 +17,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.document.edit.node_value import value_of
-from nodeflow.document.to_graph.expand import opens
+from nodeflow.document.to_graph.expansion.expand import opens
 from nodeflow.ui.canvas.gestures.base import Gesture
 from nodeflow.ui.canvas.gestures.box_select import BoxSelect
 from nodeflow.ui.canvas.gestures.cut_wires import CutWires

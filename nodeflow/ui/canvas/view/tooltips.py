@@ -13,7 +13,7 @@ from nodeflow.document.analysis.node_flags import (
 )
 from nodeflow.document.analysis.wiring.shown_ports import in_ports
 from nodeflow.document.model.problems import Problem
-from nodeflow.document.to_graph.expand import opens
+from nodeflow.document.to_graph.expansion.expand import opens
 from nodeflow.drawing.cards import value_preview
 from nodeflow.drawing.message_text import brief
 from nodeflow.ui.canvas.scene.hit_test import Hit

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Signal
 
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
-from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.edit.subgraphs.unpack_subgraph import unpack_subgraph
 from nodeflow.document.model.records import NodeRecord
-from nodeflow.document.to_graph.expand import can_expand, unpack
+from nodeflow.document.to_graph.expansion.expand import can_expand, unpack
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked

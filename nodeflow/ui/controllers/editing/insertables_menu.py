@@ -16,9 +16,9 @@ from nodeflow.document.analysis.subgraphs.instance_paths import (
     instances_of,
     place_of_use,
 )
-from nodeflow.document.edit.create_subgraph import check_definition
-from nodeflow.document.edit.definitions import remove_definition, rename_definition
 from nodeflow.document.edit.inserting import insertables, library
+from nodeflow.document.edit.subgraphs.create_subgraph import check_definition
+from nodeflow.document.edit.subgraphs.definitions import remove_definition, rename_definition
 from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.binding import Blocked

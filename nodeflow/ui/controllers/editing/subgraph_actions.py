@@ -11,10 +11,10 @@ from PySide6.QtCore import QObject, Signal
 
 from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER, DEFINITION
 from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
-from nodeflow.document.edit.create_subgraph import create
-from nodeflow.document.edit.definitions import make_independent
 from nodeflow.document.edit.inserting import insertables, library
-from nodeflow.document.edit.subgraph_ports import expose
+from nodeflow.document.edit.subgraphs.create_subgraph import create
+from nodeflow.document.edit.subgraphs.definitions import make_independent
+from nodeflow.document.edit.subgraphs.subgraph_ports import expose
 from nodeflow.document.model.names import automatic_name
 from nodeflow.document.model.records import INPUTS, OUTPUTS, Change, NodeRecord
 from nodeflow.drawing.cards import card_data

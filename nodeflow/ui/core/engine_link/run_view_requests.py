@@ -18,7 +18,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 import nodeflow
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.run_view_messages import AskRunViews, RunView
+from nodeflow.host.run_views.run_view_messages import AskRunViews, RunView
 from nodeflow.ops.user.folder import plugin_folder
 from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
 
@@ -114,7 +114,7 @@ class _Work:
         root = str(Path(nodeflow.__file__).parents[1])
         before = os.environ.get("PYTHONPATH")
         paths = root if not before else os.pathsep.join((root, before))
-        command = [sys.executable, "-m", "nodeflow.host.run_views"]
+        command = [sys.executable, "-m", "nodeflow.host.run_views.run_views_process"]
         if (folder := plugin_folder()).is_dir():
             command.append(str(folder))
         errors = tempfile.TemporaryFile()  # noqa: SIM115  a pipe that nobody reads would fill

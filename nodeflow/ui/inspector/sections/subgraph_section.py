@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, 
 
 from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
 from nodeflow.document.analysis.subgraphs.subgraph_interface import port_names
-from nodeflow.document.edit import subgraph_ports
-from nodeflow.document.edit.definitions import rename_definition
+from nodeflow.document.edit.subgraphs import subgraph_ports
+from nodeflow.document.edit.subgraphs.definitions import rename_definition
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, OUTPUTS
 from nodeflow.errors import NodeflowError

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QStackedWidget, QWidget
 
 from nodeflow.drawing.views.view import ShownView
-from nodeflow.host.run_view_messages import RunView
+from nodeflow.host.run_views.run_view_messages import RunView
 from nodeflow.number_text import count, number
 from nodeflow.run_store.run_records import Run
 from nodeflow.ui.core.theming.theme import SPACE

@@ -12,8 +12,12 @@ from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.build import build
-from nodeflow.document.to_graph.loaded_document import keep_origin, origin_of, refuse_broken
-from nodeflow.document.to_graph.python_additions import with_additions
+from nodeflow.document.to_graph.python_graphs.loaded_document import (
+    keep_origin,
+    origin_of,
+    refuse_broken,
+)
+from nodeflow.document.to_graph.python_graphs.python_additions import with_additions
 from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import FileProblem, GraphError
 from nodeflow.graph.graph import Graph

@@ -1,4 +1,6 @@
-"""Runs a program, and writes the graph that it has built: ``python -m ...left TARGET PROGRAM ...``.
+"""Runs a program, and writes the graph that it has built.
+
+``python -m nodeflow.integrations.tensorflow1.runner.graph_of_program TARGET PROGRAM ...``
 
 The program may end, exit, fail, or be interrupted by Ctrl-C. The written graph is the default
 graph. If that is empty, it is the last graph that was the default in a ``with`` block.
@@ -11,12 +13,12 @@ import sys
 import traceback
 from pathlib import Path
 
-from nodeflow.document.to_graph.save_and_load import save
+from nodeflow.document.to_graph.python_graphs.save_and_load import save
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph as AnyGraph
 from nodeflow.graph.graph import get_default_graph
 from nodeflow.integrations.tensorflow1.graphs import Graph
-from nodeflow.integrations.tensorflow1.running import run
+from nodeflow.integrations.tensorflow1.runner.run_program import run
 
 INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended."""

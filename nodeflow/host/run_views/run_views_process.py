@@ -1,4 +1,6 @@
-"""The process that computes views of kept runs side by side: ``-m nodeflow.host.run_views``.
+"""The process that computes views of kept runs side by side.
+
+The window starts it with ``python -m nodeflow.host.run_views.run_views_process``.
 
 Each run has a separate graph, weights and session here. The document, its training and its values
 stay untouched, and nothing in the window waits. Requests and answers are pickles, each preceded by
@@ -30,7 +32,7 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node
 from nodeflow.host.protocol import ViewValue
-from nodeflow.host.run_view_messages import AskRunViews, RunView
+from nodeflow.host.run_views.run_view_messages import AskRunViews, RunView
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import view_value
 from nodeflow.ops.user import load_plugins

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nodeflow.integrations.tensorflow1.modules import provide
+from nodeflow.integrations.tensorflow1.runner.import_hook import provide
 
 
 def run(program: Path, arguments: Sequence[str] = ()) -> int:
@@ -26,5 +26,12 @@ def run(program: Path, arguments: Sequence[str] = ()) -> int:
 
 
 def command(program: Path, arguments: Sequence[str], target: Path) -> list[str]:
-    """Return the command that runs a program and writes the graph that it has built; see `left`."""
-    return [sys.executable, "-m", f"{__package__}.left", str(target), str(program), *arguments]
+    """Return the command that runs a program and writes its graph; see `graph_of_program`."""
+    return [
+        sys.executable,
+        "-m",
+        f"{__package__}.graph_of_program",
+        str(target),
+        str(program),
+        *arguments,
+    ]

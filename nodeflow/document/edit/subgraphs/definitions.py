@@ -8,11 +8,11 @@ from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.subgraphs.instance_paths import check_recursion, instances_of
 from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION, definition_of
 from nodeflow.document.edit.commands import Point, point
-from nodeflow.document.edit.create_subgraph import check_definition, instance_name
 from nodeflow.document.edit.references import rewrite_settings
 from nodeflow.document.edit.shared_weights import hand_over, with_copied_owner
 from nodeflow.document.edit.streams import with_free_stream
-from nodeflow.document.edit.unpack_subgraph import remove_content
+from nodeflow.document.edit.subgraphs.create_subgraph import check_definition, instance_name
+from nodeflow.document.edit.subgraphs.unpack_subgraph import remove_content
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import NameTaken, SubgraphError, UnknownSubgraph
 from nodeflow.document.model.names import FreeNames

@@ -24,7 +24,7 @@ from pathlib import Path
 from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.errors import FileProblem
 from nodeflow.file_reading import read_bytes
-from nodeflow.host.machine_facts import collect
+from nodeflow.host.problem_report.machine_facts import collect
 from nodeflow.paths import cache_folder, config_folder, home
 from nodeflow.visible_text import without_halves
 

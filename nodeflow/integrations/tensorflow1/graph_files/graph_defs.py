@@ -16,10 +16,10 @@ from typing import Any, Self
 from nodeflow.atomic_write import write_atomically
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
-from nodeflow.document.to_graph.save_and_load import graph_of
+from nodeflow.document.to_graph.python_graphs.save_and_load import graph_of
 from nodeflow.errors import FileProblem, GraphError
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_graph
-from nodeflow.integrations.tensorflow1.frozen_graphs import read_frozen
+from nodeflow.integrations.tensorflow1.graph_files.frozen_graphs import read_frozen
 from nodeflow.integrations.tensorflow1.texts import is_text, mark
 from nodeflow.ops.composed import resolve
 

@@ -15,8 +15,8 @@ from nodeflow.document.analysis.subgraphs.loops_and_branches import (
 )
 from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
 from nodeflow.document.edit.commands import Point, point
-from nodeflow.document.edit.create_subgraph import define, instance_name, place_borders
 from nodeflow.document.edit.streams import with_free_stream
+from nodeflow.document.edit.subgraphs.create_subgraph import define, instance_name, place_borders
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import FreeNames
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord, Wire

@@ -9,7 +9,7 @@ from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
 from nodeflow.document.analysis.subgraphs.loops_and_branches import FLOW, SCAN
 from nodeflow.document.analysis.subgraphs.subgraph_interface import border, is_port_name
 from nodeflow.document.edit.streams import with_free_stream
-from nodeflow.document.edit.subgraph_ports import add_port
+from nodeflow.document.edit.subgraphs.subgraph_ports import add_port
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError

@@ -19,7 +19,7 @@ from nodeflow.document.analysis.subgraphs.subgraph_interface import OUTPUTS, def
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.arrange import Rect, clear_step
-from nodeflow.document.edit.subgraph_ports import expose
+from nodeflow.document.edit.subgraphs.subgraph_ports import expose
 from nodeflow.document.from_graph.convert import arrange_scopes, put_drawing
 from nodeflow.document.from_graph.data_of_graph import keep_data
 from nodeflow.document.from_graph.flow_records import Defined
@@ -40,7 +40,7 @@ from nodeflow.document.layout.scopes import layout_scopes
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import FreeNames
 from nodeflow.document.model.transaction import Transaction
-from nodeflow.document.to_graph.loaded_document import Origin
+from nodeflow.document.to_graph.python_graphs.loaded_document import Origin
 from nodeflow.graph.graph import Graph, Node
 
 

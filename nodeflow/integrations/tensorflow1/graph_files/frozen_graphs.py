@@ -18,7 +18,7 @@ from nodeflow.errors import FileProblem
 from nodeflow.file_reading import allow
 from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.types import numpy_dtype
-from nodeflow.integrations.tensorflow1.frozen_ops import OPS
+from nodeflow.integrations.tensorflow1.graph_files.frozen_ops import OPS
 from nodeflow.integrations.tensorflow1.texts import STRING, mark, placeholder
 from nodeflow.ops import api
 from nodeflow.ops.summaries import protobuf as pb

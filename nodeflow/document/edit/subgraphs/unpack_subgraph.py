@@ -28,7 +28,6 @@ from nodeflow.document.analysis.subgraphs.subgraph_interface import (
     port_names,
 )
 from nodeflow.document.edit.commands import point
-from nodeflow.document.edit.create_subgraph import middle
 from nodeflow.document.edit.references import (
     rewrite_names,
     rewrite_settings,
@@ -37,6 +36,7 @@ from nodeflow.document.edit.references import (
 )
 from nodeflow.document.edit.shared_weights import with_copied_owner
 from nodeflow.document.edit.streams import draws, with_stream
+from nodeflow.document.edit.subgraphs.create_subgraph import middle
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
 from nodeflow.document.model.names import LONGEST, natural_key

@@ -34,7 +34,7 @@ from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, FrameRecord, Json, NodeRecord, Wire
 from nodeflow.document.model.transaction import Transaction
 from nodeflow.document.to_graph.build import Build, build
-from nodeflow.document.to_graph.expand_layout import arrange, block_frames, free_place
+from nodeflow.document.to_graph.expansion.expand_layout import arrange, block_frames, free_place
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import REGISTRY

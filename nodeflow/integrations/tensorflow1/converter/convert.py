@@ -17,6 +17,11 @@ from importlib import import_module
 from typing import Any
 
 from nodeflow.foreign_names.arguments import WITHOUT_EFFECT, here
+from nodeflow.integrations.tensorflow1.converter.rename_calls import (
+    condition_of,
+    numbers_of,
+    step_of,
+)
 from nodeflow.integrations.tensorflow1.namespace import (
     counterpart,
     found_at,
@@ -24,7 +29,6 @@ from nodeflow.integrations.tensorflow1.namespace import (
     known_names,
     named,
 )
-from nodeflow.integrations.tensorflow1.renaming import condition_of, numbers_of, step_of
 from nodeflow.integrations.tensorflow1.tables import homes
 from nodeflow.integrations.tensorflow1.tables.names import RARE
 from nodeflow.integrations.tensorflow1.tables.refusals import refused

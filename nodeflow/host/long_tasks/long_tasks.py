@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from nodeflow.host import protocol as p
-from nodeflow.host.downloading import Download
-from nodeflow.host.gradient_checking import GradientChecking
-from nodeflow.host.lesson_marking import LessonMarking
+from nodeflow.host.long_tasks.downloading import Download
+from nodeflow.host.long_tasks.gradient_checking import GradientChecking
+from nodeflow.host.long_tasks.lesson_marking import LessonMarking
 
 
 class LongTasks:

@@ -1,0 +1,1 @@
+"""Graphs as TensorFlow writes them, and ``tf.GraphDef``."""

@@ -73,6 +73,7 @@ LAZY = {
     **dict.fromkeys(_BASICS, "nodeflow.ops.program.basics"),
     "InteractiveSession": "nodeflow.engine.session",
     "Session": "nodeflow.engine.session",
+    "Sequential": "nodeflow.ops.layers.objects",
     "TensorArray": "nodeflow.ops.control_flow.tensor_array",
     "data": "nodeflow.data",
     "DocumentBuilder": "nodeflow.document.io.builder",

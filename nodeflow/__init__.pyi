@@ -59,6 +59,7 @@ from nodeflow.ops.dynamic.api import size as size
 from nodeflow.ops.dynamic.api import unique as unique
 from nodeflow.ops.dynamic.api import where as where
 from nodeflow.ops.layers import api as layers
+from nodeflow.ops.layers.objects import Sequential as Sequential
 from nodeflow.ops.namespaces.arrays import argsort as argsort
 from nodeflow.ops.namespaces.arrays import einsum as einsum
 from nodeflow.ops.namespaces.arrays import newaxis as newaxis

@@ -8,6 +8,7 @@ nothing here knows processes or windows. The names below are the public ones.
 from nodeflow.namespaces import namespace
 
 NAMES = {
+    "Callback": "nodeflow.train.callbacks",
     "CheckpointWritten": "nodeflow.train.events",
     "Control": "nodeflow.train.control",
     "Done": "nodeflow.train.events",

@@ -2,6 +2,7 @@
 from nodeflow.document.to_graph.generation import generate as generate
 from nodeflow.run_store.kept_runs import fit as fit
 from nodeflow.run_store.kept_runs import train as train
+from nodeflow.train.callbacks import Callback as Callback
 from nodeflow.train.control import Control as Control
 from nodeflow.train.events import CheckpointWritten as CheckpointWritten
 from nodeflow.train.events import Done as Done

@@ -26,6 +26,9 @@ class Control:
 
     Args:
         idle: called repeatedly on the loop's thread while the loop waits.
+
+    Attributes:
+        most: the largest number of steps that may run without an event; None for no limit.
     """
 
     def __init__(self, idle: Callable[[], None] = lambda: None) -> None:
@@ -40,6 +43,7 @@ class Control:
         self._variant: Offered | None = None
         self._prepares = self._waits = False
         self._pace: Pace | None = None
+        self.most: int | None = None
 
     def set_number(self, node: str, attr: str, value: float) -> None:
         """Set a number of an optimizer, such as a learning rate, from the next step on (see
@@ -162,6 +166,8 @@ class Control:
         Args:
             begins: whether an epoch begins with these steps.
         """
+        if self.most is not None:
+            wanted = min(wanted, self.most)
         while (granted := self._grant(wanted, begins)) is None:
             self._idle()
         return granted

@@ -19,6 +19,8 @@ from nodeflow.errors import DataError, GraphError, UnknownName
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_graph
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.train import training_files
+from nodeflow.train.callbacks import Callback, called
+from nodeflow.train.callbacks import checked as callbacks_of
 from nodeflow.train.control import Control
 from nodeflow.train.events import Event
 from nodeflow.train.interrupts import stops_on_signals
@@ -92,6 +94,7 @@ def train(
     bounds: Mapping[Any, tuple[float | None, float | None]] | None = None,
     session: Session | None = None,
     control: Control | None = None,
+    callbacks: Callback | Sequence[Callback] = (),
     first_epoch: int = 1,
     steps_per_epoch: int | None = None,
     tier: Tier = "auto",
@@ -141,6 +144,8 @@ def train(
         session: the session that holds the variables. They keep their values, and variables without
             a value get their initial one. By default a new session, which starts afresh.
         control: pauses and stops the training from another thread.
+        callbacks: `Callback` objects, whose functions get the events; one that returns True stops
+            the training.
         first_epoch: the first epoch, which determines the order of the rows; above 1 to continue an
             earlier training.
         steps_per_epoch: the elements of an epoch, for an endless data set; by default a pass.
@@ -182,7 +187,7 @@ def train(
     training = _measured(training, graph, metrics, monitor)
     if bounds is not None:
         training = replace(training, bounds=_bounded(graph, bounds))
-    record = _Recording(recorder if keep_run else None, run_name, files)
+    record = _Recording(recorder if keep_run else None, run_name, files, callbacks_of(callbacks))
     if session is None:
         options: dict[str, Any] = {"tier": tier, "threads": threads, "backend": backend}
         session = Session(graph, **options, seed=training.seed)
@@ -529,11 +534,14 @@ def _goal(tensor: Tensor) -> str:
 
 @dataclass(frozen=True)
 class _Recording:
-    """The recorder of the run, if any, the name of the run, and the folders of files by kind."""
+    """The recorder of the run, if any, the name of the run, the folders of files by kind, and the
+    user's callbacks.
+    """
 
     recorder: Recorder | None
     name: str | None
     files: Mapping[str, str | os.PathLike[str]]
+    callbacks: tuple[Callback, ...]
 
 
 def _in_own_session(
@@ -568,6 +576,8 @@ def _events(
         found = training_files.begin(kind, folder, record.name or "").watch(
             session, training, found
         )
+    if record.callbacks:
+        found = called(found, record.callbacks, control)
     if not keeping:
         return found
     return _interruptible(found, control, str(keeping.checkpoint or keeping.resume))

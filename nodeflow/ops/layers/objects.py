@@ -1,17 +1,19 @@
 """Layers as objects: created with the arguments of the function, and called with inputs.
 
-An object creates its variables in the first call and shares them in all others.
+An object creates its variables in the first call and shares them in all others. `Sequential` is a
+list of such objects.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import Any
 
 from nodeflow.errors import AttributeProblem, GraphError, suggest
-from nodeflow.graph.graph import Tensor
+from nodeflow.graph.graph import Tensor, get_default_graph
 from nodeflow.ops.layers.sharing import inside_of, owner_of
 
 OWNER: ContextVar[Tensor | None] = ContextVar("owner", default=None)
@@ -98,3 +100,75 @@ def class_of(function: Callable[..., Tensor], name: str) -> type[LayerObject]:
     """Return the class for a function of `nf.layers`."""
     doc = f"`{function.__name__}` as an object: the same arguments, without the inputs."
     return type(name, (LayerObject,), {"function": staticmethod(function), "__doc__": doc})
+
+
+class Sequential(list[Callable[..., Any]]):
+    """A list of layers, called in turn: ``nf.Sequential([nf.layers.Dense(8, nf.relu), ...])``.
+
+    It is a Python list in all else: it can be indexed, sliced, appended to and iterated over. A
+    member is an object of a class of `nf.layers`, another `Sequential`, or a function of a tensor
+    without variables of its own, such as ``nf.relu``. Later calls use the variables of the first.
+    """
+
+    def __init__(self, layers: Iterable[Callable[..., Any]] = (), name: str | None = None) -> None:
+        """Create the list.
+
+        Args:
+            layers: the layers in the order of their calls.
+            name: the name scope of each call; None: none.
+        """
+        super().__init__()
+        if isinstance(layers, Tensor) or not isinstance(layers, Iterable):
+            raise GraphError(
+                f"Sequential takes a list of layers, not {layers!r:.60}",
+                hint="Give, for example, [nf.layers.Dense(8, nf.relu), nf.layers.Dense(1)].",
+            )
+        self.name = name
+        self.extend(layers)
+
+    def __call__(self, inputs: Any, training: Any = None) -> Any:
+        """Apply all layers to inputs.
+
+        Args:
+            training: the phase of the layers that have one, such as `Dropout`, for this call; None
+                leaves it to the run.
+
+        Raises:
+            GraphError: a member cannot be called, or is a class.
+        """
+        graph = inputs.graph if isinstance(inputs, Tensor) else get_default_graph()
+        with nullcontext() if self.name is None else graph.name_scope(self.name):
+            for place, member in enumerate(self):
+                if not callable(member) or isinstance(member, type):
+                    raise GraphError(
+                        f"number {place} of the layers cannot be called with a tensor: "
+                        f"{member!r:.60}",
+                        hint="Give a layer such as nf.layers.Dense(8), or a function.",
+                    )
+                phase = {"training": training} if _has_phase(member) else {}
+                inputs = member(inputs, **phase)
+        return inputs
+
+    @property
+    def variables(self) -> list[Tensor]:
+        """The variables of all layers that were called, each once."""
+        found = [v for member in self for v in getattr(member, "variables", [])]
+        return list({id(v): v for v in found}.values())
+
+    weights = variables
+
+    @property
+    def trainable_variables(self) -> list[Tensor]:
+        """The variables that optimizers change."""
+        return [v for v in self.variables if v.node.attrs["trainable"]]
+
+    trainable_weights = trainable_variables
+
+
+def _has_phase(member: Any) -> bool:
+    """Return whether a member of a `Sequential` takes the argument ``training``, and lacks it."""
+    if isinstance(member, Sequential):
+        return True
+    if not isinstance(member, LayerObject) or "training" in member._given:
+        return False
+    return "training" in inspect.signature(type(member).function).parameters

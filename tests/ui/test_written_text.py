@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
 from nodeflow.document.to_graph.generation import generator
@@ -48,6 +49,7 @@ def test_the_stage_writes_the_text_of_the_command_line(live_window, qtbot):
 @pytest.mark.thorough
 def test_it_writes_on_while_the_graph_trains(live_window, qtbot):
     window = live_window("names", size=(1400, 900))
+    commands.set_training(window.workspace.root, epochs=100_000)
     main = window.stage_modes.stage.main
     seen: set[str] = set()
 
@@ -59,4 +61,5 @@ def test_it_writes_on_while_the_graph_trains(live_window, qtbot):
 
     window.actions_.trigger("train")
     qtbot.waitUntil(grows, timeout=60_000)
+    window.actions_.trigger("stop")
     qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60_000)

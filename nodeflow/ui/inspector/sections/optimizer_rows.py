@@ -49,7 +49,10 @@ class NumberField(QSpinBox):
 
 
 class OptimizerRows(QWidget):
-    """A choice of the optimizer, and the turns of several. Hidden for a single optimizer."""
+    """A choice of the optimizer, and the turns of several. Hidden for a single optimizer.
+
+    The first `refresh` fills it: until then it has no parent, and would appear as a window.
+    """
 
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__()
@@ -71,7 +74,6 @@ class OptimizerRows(QWidget):
         layout.addWidget(self.add_button)
         self.fields: list[tuple[QuietCombo, NumberField, NumberField, QToolButton]] = []
         self._shown: object = None
-        self.refresh()
 
     @Slot()
     def refresh(self) -> None:

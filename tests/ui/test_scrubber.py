@@ -205,8 +205,9 @@ def test_no_branch_begins_while_a_training_is_paused_and_the_button_says_so(
     commands.set_training(window.workspace.root, epochs=100_000)
     window.canvas.setFocus()
     shortcut(qtbot, window, "Ctrl+T")
-    qtbot.waitUntil(lambda: window.link.state == "training", timeout=60_000)
-    qtbot.waitUntil(lambda: window.link.past.last > 20, timeout=60_000)
+    made: list[int] = []  # by this training: until its first step, `last` is of the one before
+    window.link.training.connect(lambda e: made.append(e.last) if isinstance(e, Steps) else None)
+    qtbot.waitUntil(lambda: bool(made) and made[-1] > 20, timeout=60_000)
     window.actions_.trigger("pause")
     qtbot.waitUntil(lambda: window.link.state == "paused", timeout=60_000)
     scrubber.number.setValue(9)

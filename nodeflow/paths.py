@@ -22,11 +22,17 @@ import tempfile
 from pathlib import Path
 
 CACHE_VARIABLE = "NODEFLOW_CACHE_DIR"
-"""The variable that names the parent of the folder ``kernels`` with compiled kernels."""
+"""The variable that names the parent of the folders ``kernels``, with compiled kernels, and
+``courses``, with unpacked courses."""
 KEY_VARIABLE = "NODEFLOW_KERNEL_KEY"
 """The variable that names the file with the key that seals compiled kernels, created if missing."""
 DATA_VARIABLE = "NODEFLOW_DATA_DIR"
 """The variable that names the folder with the user's own copy of the data sets."""
+COURSES_VARIABLE = "NODEFLOW_COURSES"
+"""The variable that names courses to offer to every learner: folders and zips, separated as in
+``PATH``."""
+LESSONS_VARIABLE = "NODEFLOW_LESSONS_DIR"
+"""The variable that names the folder with the learner's answers and progress."""
 PLUGINS_VARIABLE = "NODEFLOW_PLUGINS"
 """The variable that names the plugin folder."""
 RUNS_VARIABLE = "NODEFLOW_RUNS"
@@ -103,8 +109,17 @@ def cache_folder() -> Path:
 
 def kernel_folder() -> Path:
     """Return the folder ``kernels`` in ``NODEFLOW_CACHE_DIR``, else in the cache folder."""
+    return _chosen_cache() / "kernels"
+
+
+def courses_folder() -> Path:
+    """Return the folder of unpacked courses, beside `kernel_folder`."""
+    return _chosen_cache() / "courses"
+
+
+def _chosen_cache() -> Path:
     override = os.environ.get(CACHE_VARIABLE)
-    return (Path(override) if override else cache_folder()) / "kernels"
+    return Path(override) if override else cache_folder()
 
 
 def kernel_key_file() -> Path:
@@ -138,8 +153,16 @@ def rescue_folder() -> Path:
 
 
 def lessons_folder() -> Path:
-    """Return the folder of the answers to lessons that the user is working on."""
-    return data_folder() / "lessons"
+    """Return the folder of the answers to lessons that the user is working on:
+    ``NODEFLOW_LESSONS_DIR``, else in the data folder.
+    """
+    return folder_named_by(LESSONS_VARIABLE) or data_folder() / "lessons"
+
+
+def offered_courses() -> list[Path]:
+    """Return the folders and zips that ``NODEFLOW_COURSES`` names."""
+    names = os.environ.get(COURSES_VARIABLE, "").split(os.pathsep)
+    return [Path(name).expanduser() for name in names if name]
 
 
 def backups_folder() -> Path:

@@ -53,7 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["XDG_DATA_HOME"] = os.path.join(home.name, "data")
     os.environ["XDG_CACHE_HOME"] = str(ROOT / ".cache")
     os.environ["NODEFLOW_KERNEL_KEY"] = str(ROOT / ".cache" / "kernel-key")
-    os.environ.pop("NODEFLOW_PLUGINS", None)
+    for variable in ("NODEFLOW_PLUGINS", "NODEFLOW_COURSES", "NODEFLOW_LESSONS_DIR"):
+        os.environ.pop(variable, None)
+    os.environ["LANGUAGE"] = "en"  # lessons are shown in the user's language
     # Without bytecode each of the hundreds of processes that tests start compiles the sources.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False

@@ -21,6 +21,8 @@ from nodeflow.lessons.fields import field, many, named, nested, optional, whole
 from nodeflow.lessons.probes import Probes
 
 SCHEMA = 1
+BUNDLED = "first-steps"
+"""The id of the course that comes with the program."""
 ANSWERS = "answers"
 """The field of a learner's document that names the lesson which it answers."""
 SELECTED, TRAINED, SKETCHED = "selected", "trained", "sketched"
@@ -160,6 +162,7 @@ class Lesson:
 
     Attributes:
         id: its name in progress and marks; it stays when the lesson is revised.
+        language: the language of its texts, as ``en`` or ``pt_BR``.
         course: the id of its course; empty for a single lesson.
         place: its place in the course, from 0.
         minutes: the time that it takes.
@@ -178,6 +181,7 @@ class Lesson:
     id: str = field(f.text)
     texts: Mapping[str, str] = field(named(f.text))
     version: int = field(whole(1), 1)
+    language: str = field(f.text, "en")
     course: str = field(f.text, "")
     place: int = field(whole(0, 999), 0)
     minutes: int = field(whole(1, 999), 10)
@@ -196,6 +200,11 @@ class Lesson:
     expected: Mapping[str, Any] | None = field(optional(named(f.raw)), None)
 
     @property
+    def key(self) -> str:
+        """Its name among the lessons of all courses, for the learner's record."""
+        return self.id if self.course == BUNDLED else f"{self.course or 'own'}.{self.id}"
+
+    @property
     def is_student_copy(self) -> bool:
         """Whether the file holds values instead of the solution."""
         return self.expected is not None
@@ -211,6 +220,11 @@ class Lesson:
     def locks(self, node_id: str) -> bool:
         """Return whether the learner cannot change this node."""
         return node_id in (self.given if self.locked is None else self.locked)
+
+
+def is_student_copy(document: Document) -> bool:
+    """Return whether a document is a lesson for learners, without the solution."""
+    return bool(document.lesson) and "expected" in document.lesson
 
 
 def lesson_of(document: Document) -> Lesson | None:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QMimeData
 
 from nodeflow.data.catalog import SOURCES, SPREADSHEETS
 from nodeflow.data.text.atoms import text_start
+from nodeflow.lessons.archives import ENDING as ZIP
 from nodeflow.manifests import offers
 from nodeflow.ui.core.painting.picture_reading import may_be_picture
 
@@ -47,6 +48,7 @@ class FileKind(Enum):
     MODEL = "imports it"
     PICTURE = "opens the graph in it, or lets the graph say what it shows"
     DATA = "offers what data are good for"
+    COURSE = "adds its lessons to the list"
     OTHER = "refuses it in words, unless it turns out to be a graph"
 
 
@@ -60,6 +62,8 @@ def kind_of(path: Path) -> FileKind:
         return FileKind.DATA
     if ending in (".flow", ".svg"):
         return FileKind.GRAPH
+    if ending == ZIP:
+        return FileKind.COURSE
     if is_model(path):
         return FileKind.MODEL
     if may_be_picture(path):
@@ -76,7 +80,7 @@ def refusal(path: Path) -> str:
     if path.suffix.lower().removeprefix(".") in SPREADSHEETS:
         hint = "Save it as CSV in the spreadsheet program."
     else:
-        kinds = ", ".join((".flow", *MODEL_ENDINGS, *DATA_ENDINGS))
+        kinds = ", ".join((".flow", ZIP, *MODEL_ENDINGS, *DATA_ENDINGS))
         hint = f"Drop a file that ends with {kinds}, a picture, or a folder of pictures."
     what = "graph, model" if MODEL_ENDINGS else "graph"
     return f"{path.name} is not a {what}, picture or data file. {hint}"

@@ -7,7 +7,6 @@ one when the window is idle after the first paint, and kept until the window clo
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, QSizeF, Qt, QTimer, Signal
@@ -47,8 +46,7 @@ from nodeflow.ui.core.widgets.common_widgets import (
     logo,
 )
 from nodeflow.ui.core.widgets.escaped_text import on_button
-from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.popups.lessons.course import course
+from nodeflow.ui.pages.learn_section import LearnSection
 
 CARD_WIDTH, PICTURE_HEIGHT = 276, 138
 WIDEST = 2.6
@@ -128,13 +126,15 @@ class ExampleCard(QFrame):
 
 
 class WelcomePage(QScrollArea):
-    """The page of starting points. Its signals are user requests; a file is passed as a Path."""
+    """The page of starting points. Its signals are user requests; a file is passed as a Path, a
+    lesson with its course.
+    """
 
     new_requested = Signal()
     open_requested = Signal()
     data_requested = Signal()
     back_requested = Signal()
-    lesson_requested = Signal(str)
+    lesson_requested = Signal(object, object)
     example_chosen = Signal(object)
     file_chosen = Signal(object)
 
@@ -145,7 +145,6 @@ class WelcomePage(QScrollArea):
         self._settings, self._theme = settings, themes.theme
         self.setWidgetResizable(True)
         self.setObjectName("welcomeScroll")
-        self.lesson_buttons: list[QPushButton] = []
         self.finished: Callable[[str], bool] = lambda lesson: False
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.cards: list[ExampleCard] = []
@@ -164,8 +163,9 @@ class WelcomePage(QScrollArea):
         if not self._filled:
             self._filled = True
             self._make()
+        else:
+            self.learn.refresh()
         self._fill_recent()
-        self._show_finished()
         self._has_graph = has_graph
         self.back_button.setVisible(has_graph)
 
@@ -249,44 +249,27 @@ class WelcomePage(QScrollArea):
         column = QVBoxLayout()
         column.setSpacing(SPACE[5])
         column.addLayout(actions)
-        column.addLayout(self._lessons())
+        self.learn = LearnSection(self._settings, self._theme, lambda key: self.finished(key))
+        self.learn.lesson_requested.connect(self.lesson_requested)
+        column.addWidget(self.learn)
         column.addLayout(self._recent)
         row = QHBoxLayout()
         row.addLayout(column, 1)
         return row
 
-    def _lessons(self) -> QVBoxLayout:
-        """Return the list of lessons; a tick marks the finished ones."""
-        self._learn = label("Learn", "title")
-        row = FlowLayout(3)
-        self.lesson_buttons = []
-        for entry in course():
-            begin = button("", "", partial(self.lesson_requested.emit, entry.id))
-            begin.setToolTip(plain_tip(f"{entry.summary} About {entry.minutes} minutes."))
-            begin.setMinimumHeight(32)
-            self.lesson_buttons.append(begin)
-            row.addWidget(begin)
-        column = QVBoxLayout()
-        column.setSpacing(SPACE[2])
-        column.addWidget(self._learn)
-        column.addLayout(row)
-        self._show_finished()
-        return column
-
-    def _show_finished(self) -> None:
-        for entry, begin in zip(course(), self.lesson_buttons, strict=True):
-            done = self.finished(entry.id)
-            begin.setText(on_button(f" {entry.place}. {entry.title}"))
-            begin.setAccessibleName(f"Lesson {entry.place}: {entry.title}{', done' * done}")
-            picture, color = ("circle-check", "ok") if done else ("graduation-cap", "accent")
-            begin.setIcon(icon(picture, self._theme, color, 16))
+    @property
+    def lesson_buttons(self) -> list[QPushButton]:
+        """The buttons of all lessons, in the order of their courses."""
+        return self.learn.lesson_buttons
 
     def show_lessons(self) -> None:
         """Scroll to the lessons, and give the first unfinished one the focus."""
-        self.ensureWidgetVisible(self._learn)
-        pairs = zip(course(), self.lesson_buttons, strict=True)
-        waiting = [begin for entry, begin in pairs if not self.finished(entry.id)]
-        (waiting or self.lesson_buttons)[0].setFocus()
+        self.ensureWidgetVisible(self.learn)
+        self.learn.focus_unfinished()
+
+    def add_course(self, source: Path) -> None:
+        """Add a course to the lessons, and show it."""
+        self.learn.add(source)
 
     def _group(self, title: str, paths: list[Path]) -> QVBoxLayout:
         grid = FlowLayout(4)

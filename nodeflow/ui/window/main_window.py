@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMainWindow
 
+from nodeflow.lessons.courses import Course, Entry
 from nodeflow.manifests import offers
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -421,7 +422,9 @@ class MainWindow(QMainWindow):
         welcome.new_requested.connect(self.files.new)
         welcome.open_requested.connect(self.files.open)
         welcome.data_requested.connect(self.own_data.begin)
-        welcome.lesson_requested.connect(self.begin_lesson)
+        welcome.lesson_requested.connect(self._begin_entry)
+        self.files.lesson_chosen.connect(self._begin_file)
+        self.files.course_chosen.connect(self._add_course)
         welcome.back_requested.connect(self.pages.show_canvas)
         welcome.example_chosen.connect(self.files.open_example)
         welcome.file_chosen.connect(self.files.open_path)
@@ -438,9 +441,25 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def begin_lesson(self, lesson_id: str) -> None:
-        """Begin a lesson of the course where the learner left it."""
+        """Begin a bundled lesson where the learner left it."""
         if self.lessons.begin(lesson_id):
             self.pages.show_canvas()
+
+    @Slot(object, object)
+    def _begin_entry(self, course: Course, entry: Entry) -> None:
+        if self.lessons.begin_entry(course, entry):
+            self.pages.show_canvas()
+
+    @Slot(object)
+    def _begin_file(self, path: Path) -> None:
+        if self.lessons.begin_file(path):
+            self.pages.show_canvas()
+
+    @Slot(object)
+    def _add_course(self, source: Path) -> None:
+        """Add a course to the list of lessons, and show the list."""
+        self.pages.show_welcome()
+        self.pages.welcome.add_course(source)
 
     @Slot()
     def begin_tutorial(self) -> None:

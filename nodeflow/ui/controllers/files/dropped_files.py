@@ -95,6 +95,8 @@ class DroppedFiles(QObject):
             use = "see the graph's prediction"
         elif kind is FileKind.MODEL:
             use = "import the model"
+        elif kind is FileKind.COURSE:
+            use = "add its lessons to the list"
         else:
             use = "open it"
         return f"Drop {path.name} to {use}"

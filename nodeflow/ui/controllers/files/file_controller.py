@@ -25,6 +25,7 @@ from nodeflow.document.io.journal import Journal
 from nodeflow.document.io.known_file import KnownFile
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
+from nodeflow.lessons.schema import is_student_copy
 from nodeflow.number_text import counted
 from nodeflow.resources import examples
 from nodeflow.ui.actions.action_set import ActionSet
@@ -57,10 +58,11 @@ log = logging.getLogger("nodeflow")
 FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
 MODELS = " ".join(f"*{ending}" for ending in MODEL_ENDINGS)
 DATA = " ".join(f"*{ending}" for ending in DATA_ENDINGS)
+OPENED = "*.flow *.zip *.png *.svg"
 OPEN_FILTER = (
-    f"Graphs, models and data (*.flow {MODELS} *.png *.svg {DATA});;Models ({MODELS});;{FILTER}"
+    f"Graphs, models and data ({OPENED} {MODELS} {DATA});;Models ({MODELS});;{FILTER}"
     if MODELS
-    else f"Graphs and data (*.flow *.png *.svg {DATA});;{FILTER}"
+    else f"Graphs and data ({OPENED} {DATA});;{FILTER}"
 )
 
 
@@ -72,6 +74,8 @@ class FileController(QObject):
         data_chosen(path): the user wants a graph made from a data file.
         model_chosen(path): the user wants a graph made from another program's model.
         picture_chosen(path): the user wants the open graph's prediction for a picture.
+        lesson_chosen(path): the file is a lesson for learners.
+        course_chosen(path): the file is a zip with lessons.
         closed: the window closes.
     """
 
@@ -79,6 +83,8 @@ class FileController(QObject):
     data_chosen = Signal(object)
     model_chosen = Signal(object)
     picture_chosen = Signal(object)
+    lesson_chosen = Signal(object)
+    course_chosen = Signal(object)
     closed = Signal()
 
     def __init__(
@@ -339,6 +345,10 @@ class FileController(QObject):
             log.warning("not opened: %s", error)
             confirmation_dialogs.show_problem(self._window, f"{path.name} cannot be opened", error)
             return False
+        if is_student_copy(found.document):
+            self._settings.add_recent(path)
+            self.lesson_chosen.emit(path)
+            return False
         if (asks or self._workspace.state != before) and not self.may_leave():
             return False
         if found.known is not None:
@@ -351,13 +361,15 @@ class FileController(QObject):
     def _is_graph(self, path: Path) -> bool:
         """Return whether to open a file as a graph.
 
-        Emit a signal for a data file, model or picture instead.
+        Emit a signal for a data file, model, course or picture instead.
         """
         kind = kind_of(path)
         if kind is FileKind.DATA:
             self._offer_data(path)
         elif kind is FileKind.MODEL:
             self.model_chosen.emit(path)
+        elif kind is FileKind.COURSE:
+            self.course_chosen.emit(path)
         elif kind is FileKind.PICTURE and not self._holds_graph(path):
             self.picture_chosen.emit(path)
         else:
@@ -393,6 +405,8 @@ class FileController(QObject):
                 return False
             found = read_graph(path, False, ignore)
         except (NodeflowError, OSError, ValueError):
+            return False
+        if is_student_copy(found.document):
             return False
         self._settings.add_recent(path)
         self._show_found(found)

@@ -8,6 +8,7 @@ learner's numbers, what is right already, the question of the typical mistake, t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Slot
@@ -16,8 +17,10 @@ from PySide6.QtWidgets import QWidget
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
+from nodeflow.errors import NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.lessons.answers_of_learners import is_right, read_answer
+from nodeflow.lessons.courses import Course, Entry, read_lesson, single_lesson
 from nodeflow.lessons.rules import refusal
 from nodeflow.lessons.schema import (
     CHOICE,
@@ -27,9 +30,9 @@ from nodeflow.lessons.schema import (
     TRAINED,
     Lesson,
     Step,
-    lesson_of,
 )
 from nodeflow.lessons.start import start_of
+from nodeflow.lessons.translation import quietly_translated
 from nodeflow.number_text import number
 from nodeflow.train.events import Diverged, Done, Epoch, Event
 from nodeflow.ui.controllers.files.file_controller import FileController
@@ -37,8 +40,9 @@ from nodeflow.ui.controllers.lessons.lesson_record import LessonRecord
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages, sentence
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 from nodeflow.ui.popups.dialogs.solution_dialog import SolutionDialog
-from nodeflow.ui.popups.lessons.course import Entry, course
+from nodeflow.ui.popups.lessons.course import bundled, user_languages
 from nodeflow.ui.popups.lessons.lesson_panel import LessonPanel, Shown
 
 PAUSE_MS = 250
@@ -62,6 +66,7 @@ class _Running:
         waiting: an answer that was given before the right one was known.
     """
 
+    course: Course
     entry: Entry
     lesson: Lesson
     text: str
@@ -118,7 +123,7 @@ class LessonController(QObject):
         return self._record
 
     def is_finished(self, lesson: str) -> bool:
-        """Return whether the learner finished a lesson once."""
+        """Return whether the learner finished a lesson once, by its key."""
         return self.record.is_done(lesson)
 
     @property
@@ -134,22 +139,40 @@ class LessonController(QObject):
     # ---- begin and end ------------------------------------------------------------------------
 
     def begin(self, lesson_id: str) -> bool:
-        """Begin a lesson of the course where the learner left it. Return whether it begins."""
-        entry = next(entry for entry in course() if entry.id == lesson_id)
+        """Begin a bundled lesson where the learner left it. Return whether it begins."""
+        course = bundled()
+        return self.begin_entry(course, next(e for e in course.entries if e.id == lesson_id))
+
+    def begin_file(self, path: Path) -> bool:
+        """Begin the lesson of a file where the learner left it. Return whether it begins."""
+        try:
+            course = single_lesson(path, user_languages())
+        except NodeflowError as error:
+            self._show_problem(path, error)
+            return False
+        return self.begin_entry(course, course.entries[0])
+
+    def begin_entry(self, course: Course, entry: Entry) -> bool:
+        """Begin a lesson of a course where the learner left it. Return whether it begins."""
         if not self._files.may_leave():
             return False
-        self.leave()
-        self._open(entry)
-        return True
+        return self._open(course, entry)
 
-    def _open(self, entry: Entry) -> None:
-        solution = flow.load(entry.path)
-        lesson = lesson_of(solution)
-        assert lesson is not None
+    def _show_problem(self, path: Path, error: NodeflowError) -> None:
+        confirmation_dialogs.show_problem(self._window, f"{path.name} cannot be opened", error)
+
+    def _open(self, course: Course, entry: Entry) -> bool:
+        try:
+            solution, lesson = read_lesson(entry.path)
+        except NodeflowError as error:
+            self._show_problem(entry.path, error)
+            return False
+        self.leave()
+        lesson, problem = quietly_translated(lesson, entry.path, user_languages())
         start = start_of(solution, lesson)
         kept = self.record.answer(lesson)
-        running = _Running(entry, lesson, flow.dumps(solution), solution, start)
-        running.step = min(self.record.step(lesson.id), len(lesson.steps)) if kept else 0
+        running = _Running(course, entry, lesson, flow.dumps(solution), solution, start)
+        running.step = min(self.record.step(lesson.key), len(lesson.steps)) if kept else 0
         self._opening = True
         try:
             self._files.begin_lesson(kept or start_of(solution, lesson), lesson.text("title"))
@@ -160,6 +183,9 @@ class LessonController(QObject):
         self._show_step()
         self._mark_live()
         QTimer.singleShot(0, self._panel, self._panel.fit_beside)  # after the page is shown
+        if problem:
+            self._messages.show(f"The lesson is not translated: {problem}", "warning")
+        return True
 
     @Slot()
     def leave(self) -> None:
@@ -185,10 +211,10 @@ class LessonController(QObject):
     @Slot()
     def _begin_again(self) -> None:
         if self._running is not None:
-            entry = self._running.entry
+            course, entry = self._running.course, self._running.entry
             self.record.forget(self._running.lesson)
             self._running = None
-            self._open(entry)
+            self._open(course, entry)
 
     def _keep(self) -> None:
         running = self._running
@@ -208,7 +234,8 @@ class LessonController(QObject):
         running = self._running
         assert running is not None
         lesson, step, count = running.lesson, self._step, len(running.lesson.steps)
-        number = f"Lesson {running.entry.place}"
+        place = running.entry.place
+        number = lesson.text("title") if place is None else f"Lesson {place}"
         if step is None:
             self._panel.show_step(
                 Shown(
@@ -247,8 +274,7 @@ class LessonController(QObject):
 
     def _following(self) -> Entry | None:
         running = self._running
-        wanted = running.lesson.next if running else ""
-        return next((entry for entry in course() if entry.id == wanted), None)
+        return running.course.after(running.lesson) if running else None
 
     @Slot()
     def _go_on(self) -> None:
@@ -258,8 +284,7 @@ class LessonController(QObject):
         if self._step is None:
             following = self._following()
             if following is not None:
-                self.leave()
-                self._open(following)
+                self._open(self._running.course, following)
             return
         self._advance()
 
@@ -346,7 +371,10 @@ class LessonController(QObject):
                 said.append(f"{lesson.text(f'milestones.{reached}.found')}.")
         if message.result.twin and (running.tries > 1 or not message.result.milestones):
             said.append(lesson.text(f"twins.{message.result.twin}.hint"))
-        self._panel.show_hint("\n\n".join(filter(None, said)), running.tries > TRIES)
+        self._panel.show_hint(
+            "\n\n".join(filter(None, said)),
+            running.tries > TRIES and not lesson.is_student_copy,
+        )
 
     # ---- what the learner does ------------------------------------------------------------------
 

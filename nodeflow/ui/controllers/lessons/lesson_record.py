@@ -32,17 +32,17 @@ class LessonRecord:
         self._data = _read(self._folder / "record.json")
 
     def is_done(self, lesson: str) -> bool:
-        """Return whether a lesson was finished once."""
+        """Return whether a lesson was finished once, by its key."""
         return lesson in self._data["done"]
 
     def step(self, lesson: str) -> int:
-        """Return the step at which the learner left a lesson."""
+        """Return the step at which the learner left a lesson, by its key."""
         found = self._data["steps"].get(lesson, 0)
         return found if isinstance(found, int) and found >= 0 else 0
 
     def answer(self, lesson: Lesson) -> Document | None:
         """Return the learner's unfinished answer to this version of a lesson, or None."""
-        path = self._answer_path(lesson.id)
+        path = self._answer_path(lesson.key)
         try:
             document = flow.load(path) if path.exists() else None
         except (NodeflowError, OSError) as error:
@@ -56,21 +56,21 @@ class LessonRecord:
 
     def keep(self, lesson: Lesson, step: int, document: Document) -> None:
         """Keep an answer, and the step that the learner has reached."""
-        self._data["steps"][lesson.id] = step
-        self._write(self._answer_path(lesson.id), flow.content_of(document))
+        self._data["steps"][lesson.key] = step
+        self._write(self._answer_path(lesson.key), flow.content_of(document))
         self._save()
 
     def finish(self, lesson: Lesson) -> None:
         """Note that a lesson is finished. The answer stays, and the next visit begins at step 0."""
-        self._data["done"][lesson.id] = lesson.version
-        self._data["steps"].pop(lesson.id, None)
+        self._data["done"][lesson.key] = lesson.version
+        self._data["steps"].pop(lesson.key, None)
         self._save()
 
     def forget(self, lesson: Lesson) -> None:
         """Forget the answer to a lesson, so that it begins again."""
-        self._data["steps"].pop(lesson.id, None)
+        self._data["steps"].pop(lesson.key, None)
         with contextlib.suppress(OSError):
-            self._answer_path(lesson.id).unlink(missing_ok=True)
+            self._answer_path(lesson.key).unlink(missing_ok=True)
         self._save()
 
     def _answer_path(self, lesson: str) -> Path:

@@ -28,6 +28,10 @@ THEME_CHOICES = ("system", "light", "dark")
 StoredView = tuple[float, float, int, tuple[str, ...]]
 
 
+MOST_COURSES = 20
+"""The most courses that are kept in the list."""
+
+
 def settings_file() -> Path:
     """Return the settings file, in the desktop's folder for configuration."""
     place = QStandardPaths.StandardLocation.GenericConfigLocation
@@ -301,6 +305,25 @@ class Settings:
         path = path.resolve()
         others = [p for p in self.recent_files() if p != path]
         self._store.setValue("recent", [str(p) for p in [path, *others][:RECENT]])
+
+    def courses(self) -> list[Path]:
+        """Return the folders and zips of the courses that the user opened, the oldest first."""
+        stored = self._json("courses", [])
+        items = stored if isinstance(stored, list) else []
+        return [Path(item) for item in items if isinstance(item, str) and item]
+
+    def add_course(self, source: Path) -> None:
+        """Put a course last, unless it is there."""
+        source = source.resolve()
+        if source not in self.courses():
+            self._set_courses([*self.courses(), source][-MOST_COURSES:])
+
+    def remove_course(self, source: Path) -> None:
+        """Forget a course. Its files and the learner's progress stay."""
+        self._set_courses([path for path in self.courses() if path != source])
+
+    def _set_courses(self, sources: list[Path]) -> None:
+        self._store.setValue("courses", json.dumps([str(path) for path in sources]))
 
     def last_folder(self) -> Path:
         """Return the start folder of file dialogs."""

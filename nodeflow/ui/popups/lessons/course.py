@@ -1,42 +1,46 @@
-"""The bundled lessons: their files, and what the welcome page says about them."""
+"""The courses that the welcome page shows: the bundled one, those of the installation, and those
+that the user opened.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from nodeflow.document.io import flow
+from PySide6.QtCore import QLocale
+
+from nodeflow.lessons.courses import Course, Entry, read_course
+from nodeflow.lessons.translation import languages, with_bases
+from nodeflow.paths import offered_courses
 from nodeflow.resources import resource
+from nodeflow.ui.core.state.user_settings import Settings
 
 FOLDER = "lessons"
+TITLE = "First steps"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A lesson of the course.
+def user_languages() -> tuple[str, ...]:
+    """Return the user's languages, the preferred one first."""
+    system = (name.replace("-", "_") for name in QLocale.system().uiLanguages())
+    return languages() or with_bases(system)
 
-    Attributes:
-        place: its place in the course, from 0.
-    """
 
-    id: str
-    title: str
-    summary: str
-    minutes: int
-    place: int
-    path: Path
+def bundled() -> Course:
+    """Return the course that comes with the program."""
+    return _bundled(user_languages())
 
 
 @cache
+def _bundled(wanted: tuple[str, ...]) -> Course:
+    return read_course(resource(FOLDER), wanted, TITLE)
+
+
 def course() -> tuple[Entry, ...]:
     """Return the bundled lessons, in the order of the course."""
-    return tuple(_entry(path) for path in sorted(resource(FOLDER).glob("*.flow")))
+    return bundled().entries
 
 
-def _entry(path: Path) -> Entry:
-    lesson = flow.load(path).lesson
-    texts = lesson["texts"]
-    return Entry(
-        lesson["id"], texts["title"], texts["summary"], lesson["minutes"], lesson["place"], path
-    )
+def courses(settings: Settings) -> list[Course]:
+    """Return all courses, the bundled one first."""
+    places: list[Path] = [*offered_courses(), *settings.courses()]
+    return [bundled(), *(read_course(p, user_languages()) for p in dict.fromkeys(places))]

@@ -48,6 +48,10 @@ class Values(Protocol):
         """Return a weight, rearranged for nodeflow's op."""
         ...
 
+    def narrow(self, name: str) -> str:
+        """Return the name of an integer type that a wider one carries (``int4``); else empty."""
+        ...
+
 
 class Call:
     """One node of an ONNX graph: its attributes, and its inputs as tensors or as known values.
@@ -142,6 +146,10 @@ class Call:
         found = self.known(index)
         return found.dtype.name if found is not None else str(self.x(index).dtype.name)
 
+    def odd(self, index: int) -> str:
+        """Return the integer type of an input that a wider one carries; otherwise empty."""
+        return self.values.narrow(self.names[index]) if self.has(index) else ""
+
     def shape(self, index: int = 0) -> tuple[Dim, ...]:
         """Return the shape of an input. Sizes that are known only at run time are None."""
         found = self.known(index)
@@ -218,6 +226,28 @@ ODD_NAMES = {
     8: "string", 17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2", 20: "float8e5m2fnuz",
     21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0", 25: "uint2", 26: "int2",
 }  # fmt: skip
+CARRIERS = {
+    21: ("uint4", "uint8", 0, 15), 22: ("int4", "int8", -8, 7),
+    25: ("uint2", "uint8", 0, 3), 26: ("int2", "int8", -2, 1),
+}  # fmt: skip
+"""Integers that nodeflow lacks, by element type number: their name, the dtype that carries their
+values, and their range.
+"""
+
+
+def carrier(number: int) -> str | None:
+    """Return the dtype of the values of an element type; None if nodeflow cannot hold them."""
+    return CARRIERS[number][1] if number in CARRIERS else NUMPY_NAMES.get(number)
+
+
+def number_of(kind: str) -> int:
+    """Return the element type number of an integer that a wider dtype carries; otherwise 0."""
+    return next((number for number, c in CARRIERS.items() if c[0] == kind), 0)
+
+
+def limits(kind: str) -> tuple[int, int, str] | None:
+    """Return the range of an integer that a wider dtype carries, and that dtype; otherwise None."""
+    return next(((*c[2:], c[1]) for c in CARRIERS.values() if c[0] == kind), None)
 
 
 def dtype_of(number: int) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from nodeflow.errors import NodeflowError
 from nodeflow.file_reading import allow, opened, read_bytes, size_of, within_memory
-from nodeflow.integrations.onnx.call import NUMPY_NAMES, ODD_NAMES
+from nodeflow.integrations.onnx.call import CARRIERS, ODD_NAMES, carrier
 from nodeflow.integrations.onnx.errors import OnnxFileError, onnx_package
 
 OLDEST = 7
@@ -91,7 +91,8 @@ def array_of(tensor: Any) -> np.ndarray:
         OnnxFileError: its bytes do not fit its shape, or nodeflow has no such dtype.
     """
     onnx = onnx_package()
-    if tensor.data_type not in NUMPY_NAMES:
+    dtype = carrier(tensor.data_type)
+    if dtype is None:
         kind = ODD_NAMES.get(tensor.data_type, tensor.data_type)
         raise OnnxFileError(
             f"the tensor {tensor.name!r} has the dtype {kind}, which nodeflow lacks"
@@ -102,7 +103,8 @@ def array_of(tensor: Any) -> np.ndarray:
             f"the tensor {tensor.name!r} of shape {tuple(tensor.dims)} holds other bytes"
         )
     try:
-        return np.array(onnx.numpy_helper.to_array(tensor))
+        found = np.array(onnx.numpy_helper.to_array(tensor))
+        return found.astype(dtype) if tensor.data_type in CARRIERS else found
     except Exception as error:  # it may raise anything at damaged content
         raise OnnxFileError(f"the tensor {tensor.name!r} is damaged: {error}") from None
 
@@ -110,7 +112,8 @@ def array_of(tensor: Any) -> np.ndarray:
 def held(tensor: Any) -> int:
     """Return the maximum number of elements that the stored data of a tensor can contain."""
     lists = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
-    return max(len(tensor.raw_data), *(len(getattr(tensor, name)) for name in lists))
+    packed = 4 if tensor.data_type in CARRIERS else 1
+    return packed * max(len(tensor.raw_data), *(len(getattr(tensor, name)) for name in lists))
 
 
 def tensors_of(model: Any) -> Iterator[Any]:

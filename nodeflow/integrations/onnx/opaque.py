@@ -33,6 +33,9 @@ class Opaque(Op):
     attrs = (
         Attr("missing", "string", "", "Why it cannot be computed."),
         Attr("types", "json", [], "Dtype and shape of each output.", hidden=True),
+        Attr(
+            "narrow", "json", [], "Index and element type of inputs of 4 bits or less.", hidden=True
+        ),
         Attr("node", "string", "", "The node as the file has it.", hidden=True),
         Attr("opset", "int", 1, "The opset of its domain.", hidden=True),
     )

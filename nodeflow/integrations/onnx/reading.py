@@ -67,10 +67,12 @@ def _graph_of(model: Any, trainable: bool, fold: bool) -> Imported:
             tensor = nf.placeholder(type_.dtype, shape, name=names.value_name(value.name))
             _keep_names(graph, tensor, value)
             scope.put(value.name, tensor)
+            scope.put_narrow(value.name, value.type.tensor_type.elem_type)
             inputs[value.name] = tensor
         for name, tensor in arrays.items():
             kind = "variable" if translator.made_here else ""
             scope.put_array(name, array_of(tensor), kind=kind)
+            scope.put_narrow(name, tensor.data_type)
         translator.weights.frozen = _statistics(model)
         if fold and not translator.made_here:
             translator.in_blocks = names_in_blocks(proto)

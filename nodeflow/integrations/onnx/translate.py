@@ -25,6 +25,8 @@ from nodeflow.integrations.onnx.call import (
     TRANSLATIONS,
     Call,
     LeftOut,
+    carrier,
+    number_of,
     outputs_of,
 )
 from nodeflow.integrations.onnx.errors import OnnxFileError, onnx_package
@@ -136,9 +138,10 @@ class Translator:
         attribute, output = node.attribute[0], node.output[0]
         kind = attribute.name
         if kind == "value" and attribute.HasField("t"):
-            if attribute.t.data_type not in NUMPY_NAMES:
+            if carrier(attribute.t.data_type) is None:
                 return False
             array = array_of(attribute.t)
+            scope.put_narrow(output, attribute.t.data_type)
         elif kind in ("value_float", "value_floats"):
             array = np.array(attribute.f if kind == "value_float" else list(attribute.floats), "f4")
         elif kind in ("value_int", "value_ints"):
@@ -340,9 +343,11 @@ class Translator:
         read = [n for n in [*node.input, *opaque.read_inside(node)] if n]
         types = [self.declared(output) for output in node.output]
         kept = [[t.dtype, None if not t.has_rank else list(t.shape)] for t in types]
+        narrow = [(index, number_of(scope.narrow(n))) for index, n in enumerate(read)]
         attrs = {
             "missing": why,
             "types": kept,
+            "narrow": [[index, number] for index, number in narrow if number],
             "node": opaque.encoded(node),
             "opset": self.versions.get(domain, 1),
         }
@@ -397,6 +402,7 @@ class Body:
             inner.put(value.name, tensor)
         for tensor in self.proto.initializer:
             inner.put_array(tensor.name, array_of(tensor))
+            inner.put_narrow(tensor.name, tensor.data_type)
         before, self.translator._depth = self.translator._depth, self.translator._depth + 1
         if before > DEEPEST:
             raise OnnxFileError("graphs in nodes are nested too deeply")
@@ -466,15 +472,16 @@ def type_of(value: Any) -> TensorType | None:
     if not value.type.HasField("tensor_type"):
         return None
     found = value.type.tensor_type
-    if found.elem_type not in NUMPY_NAMES:
+    dtype = carrier(found.elem_type)
+    if dtype is None:
         return None
     if not found.HasField("shape"):
-        return TensorType(NUMPY_NAMES[found.elem_type], UNKNOWN)
+        return TensorType(dtype, UNKNOWN)
     dims = tuple(
         d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None
         for d in found.shape.dim
     )
-    return TensorType(NUMPY_NAMES[found.elem_type], dims)
+    return TensorType(dtype, dims)
 
 
 def _declared_types(model: Any) -> dict[str, TensorType]:

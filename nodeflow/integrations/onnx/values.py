@@ -10,6 +10,7 @@ import numpy as np
 import nodeflow as nf
 from nodeflow.graph.graph import Graph, Tensor, get_default_graph
 from nodeflow.graph.types import dtype_name, number_kind
+from nodeflow.integrations.onnx.call import CARRIERS
 from nodeflow.integrations.onnx.errors import OnnxFileError
 from nodeflow.ops.variables.stored import STORED
 
@@ -100,6 +101,7 @@ class Scope:
         self.weights, self.outer = weights, outer
         self.arrays: dict[str, tuple[str, np.ndarray, str]] = {}
         self.tensors: dict[str, Tensor] = {}
+        self.narrows: dict[str, str] = {}
         self.known: dict[Tensor, np.ndarray] = {} if outer is None else outer.known
 
     def put(self, name: str, value: Tensor) -> None:
@@ -112,12 +114,23 @@ class Scope:
         self._claim(name)
         self.arrays[name] = (called or name, array, kind)
 
+    def put_narrow(self, name: str, number: int) -> None:
+        """Note the element type of a value if a wider integer carries it."""
+        if number in CARRIERS:
+            self.narrows[name] = CARRIERS[number][0]
+
+    def narrow(self, name: str) -> str:
+        where = self.holder(name)
+        return "" if where is None else where.narrows.get(name, "")
+
     def put_same(self, name: str, of: Scope, other: str) -> None:
         """Add a name for a value of another scope, for an input of a function."""
         where = of.holder(other)
         if where is None:
             return
         self._claim(name)
+        if other in where.narrows:
+            self.narrows[name] = where.narrows[other]
         if other in where.tensors:
             self.tensors[name] = where.tensors[other]
         else:

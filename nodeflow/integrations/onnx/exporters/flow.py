@@ -21,7 +21,13 @@ def kept(e: Emitter, node: Node) -> list[str]:
     """Write a node that came from an ONNX file, with the current names of its values."""
     proto = onnx_package().NodeProto.FromString(opaque.decoded(node.attrs["node"]))
     read = [name for name in [*proto.input, *opaque.read_inside(proto)] if name]
-    new = dict(zip(read, (e.value(t) for t in node.inputs), strict=True))
+    given = [e.value(t) for t in node.inputs]
+    for index, number in node.attrs["narrow"]:
+        name = f"{e.node_name}/narrow_{index}"
+        cast = onnx_package().helper.make_node("Cast", [given[index]], [name], name, to=number)
+        e.nodes.append(cast)
+        given[index] = name
+    new = dict(zip(read, given, strict=True))
     opaque.rename_inside(proto, new)
     inputs = [new.get(name, "") for name in proto.input]
     del proto.input[:], proto.output[:]

@@ -7,6 +7,7 @@ from nodeflow.integrations.onnx.importers import (  # noqa: F401
     math,
     networks,
     pictures,
+    quantized,
     recurrent,
     shapes,
 )

@@ -75,39 +75,6 @@ def conv(call: Call) -> nf.Tensor:
     return biased(call, convolved(call, call.x(), call.x(1), kernel_of(call, 1)))
 
 
-@op("ConvInteger")
-def conv_integer(call: Call) -> nf.Tensor:
-    """Translate an integer convolution, exactly, in float64."""
-    x, filters = nf.cast(call.x(), "float64"), nf.cast(call.x(1), "float64")
-    if call.has(2):
-        x = x - nf.cast(call.x(2), "float64")
-    if call.has(3):
-        zero = nf.cast(call.x(3), "float64")
-        rest = [1] * (len(call.shape(1)) - 1)
-        filters = filters - (nf.reshape(zero, shape=[-1, *rest]) if zero.shape else zero)
-    kernel = kernel_of(call, 1)
-    return nf.cast(convolved(call, x, filters, kernel), "int32")
-
-
-@op("QLinearConv")
-def quantized_conv(call: Call) -> nf.Tensor:
-    """Translate a quantized convolution.
-
-    Inputs: x, its scale and zero point; filters, their scale and zero point; the result's scale
-    and zero point; a bias.
-    """
-    kernel = kernel_of(call, 3)
-    rest = [1] * (len(kernel) + 1)
-    x = nf.cast(call.x(), "float64") - float(call.value(2))
-    zeros = call.value(5).astype("float64").reshape(-1, *rest)
-    made = convolved(call, x, nf.cast(call.x(3), "float64") - zeros, kernel)
-    if call.has(8):
-        made = made + call.value(8).astype("float64").reshape(-1, *rest[1:])
-    scale = call.value(1).astype("float64") * call.value(4) / call.value(6)
-    scaled = nf.round(made * np.reshape(scale, (-1, *rest[1:]))) + float(call.value(7))
-    return nf.cast(scaled, call.dtype(7) if call.has(7) else "uint8")
-
-
 @op("ConvTranspose")
 def conv_transpose(call: Call) -> nf.Tensor:
     kernel = kernel_of(call, 1)

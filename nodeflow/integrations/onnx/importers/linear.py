@@ -1,7 +1,7 @@
 # Attributes come from a file, so their types are checked only when a node is made.
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalSubscript=false
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportReturnType=false
-"""Linear algebra, quantized products and transforms."""
+"""Linear algebra and transforms."""
 
 from __future__ import annotations
 
@@ -30,29 +30,6 @@ def gemm(call: Call) -> nf.Tensor:
 @op("Einsum")
 def einsum(call: Call) -> nf.Tensor:
     return nf.einsum(call.all(), equation=call["equation"].replace(" ", ""))
-
-
-@op("MatMulInteger")
-def matmul_integer(call: Call) -> nf.Tensor:
-    sides = []
-    for index in (0, 1):
-        side = nf.cast(call.x(index), "int32")
-        if call.has(index + 2):
-            side = side - nf.cast(call.x(index + 2), "int32")
-        sides.append(side)
-    return nf.matmul(*sides)
-
-
-@op("QLinearMatMul")
-def qlinear_matmul(call: Call) -> nf.Tensor:
-    a, a_scale, _, b, b_scale, _, y_scale, y_zero = call.all()
-    if any(call.value(i).size != 1 for i in (2, 5, 7)):
-        raise LeftOut("zero points of rows and columns")
-    zeros = [call.value(i).item() for i in (2, 5, 7)]
-    product = nf.matmul(nf.cast(a, "float32") - zeros[0], nf.cast(b, "float32") - zeros[1])
-    scale = nf.cast(a_scale, "float32") * nf.cast(b_scale, "float32") / nf.cast(y_scale, "float32")
-    y = nf.round(product * scale) + zeros[2]
-    return nf.cast(y, y_zero.dtype)
 
 
 @op("LpNormalization")

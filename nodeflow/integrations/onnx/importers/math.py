@@ -154,6 +154,8 @@ def is_inf(call: Call) -> nf.Tensor:
 
 def wanted_dtype(call: Call) -> str:
     """Return the dtype that an attribute names, or else the dtype of another input."""
+    if call.op == "CastLike" and call.odd(1):
+        raise LeftOut(f"no dtype {call.odd(1)}")
     return call.dtype(1) if call.op == "CastLike" else dtype_of(call["to"])
 
 
@@ -238,44 +240,6 @@ def along(call: Call) -> nf.Tensor:
     parts = [size(x, i) for i in range(call.rank)]  # all axes from there on become one
     flat = nf.reshape(x, shape=[-1, int(np.prod(call.sizes(0)[axis:]))])
     return reshaped(ours(flat, axis=-1), parts)
-
-
-@op("DynamicQuantizeLinear")
-def dynamic_quantize(call: Call) -> Any:
-    x = call.x()
-    low, high = nf.minimum(nf.reduce_min(x), 0), nf.maximum(nf.reduce_max(x), 0)
-    scale = (high - low) / 255.0
-    zero = nf.round(-low / scale)
-    return nf.cast(nf.round(x / scale) + zero, "uint8"), scale, nf.cast(zero, "uint8")
-
-
-def along_axis(call: Call, index: int) -> nf.Tensor:
-    """Return a scale or zero point along one axis, in a shape that broadcasts."""
-    value, axis = call.x(index), call.get("axis", 1) % max(call.rank, 1)
-    if call.get("block_size", 0):
-        raise LeftOut("quantization in blocks")
-    if len(value.shape) == 1 and value.shape != (1,):
-        return nf.expand_dims(value, axis=tuple(range(1, call.rank - axis)))
-    return value
-
-
-@op("DequantizeLinear")
-def dequantize(call: Call) -> nf.Tensor:
-    x, scale = nf.cast(call.x(), "float32"), along_axis(call, 1)
-    if call.has(2):
-        x = x - nf.cast(along_axis(call, 2), "float32")
-    if scale.type.dtype != "float32":
-        return nf.cast(x * nf.cast(scale, "float32"), scale.type.dtype)
-    return x * scale
-
-
-@op("QuantizeLinear")
-def quantize(call: Call) -> nf.Tensor:
-    y = nf.round(call.x() / along_axis(call, 1))
-    if call.has(2):
-        y = y + nf.cast(along_axis(call, 2), "float32")
-    given = call.get("output_dtype", 0)
-    return nf.cast(y, dtype_of(given) if given else call.dtype(2) if call.has(2) else "uint8")
 
 
 @op("Bernoulli")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the tables in resources/data: small seeded sets for two examples and a lesson.
+"""Make the tables in resources/data: small seeded sets for examples and lessons.
 
 python tools/make_regression_data.py            write the files
 python tools/make_regression_data.py --check    compare with the existing files
@@ -42,6 +42,20 @@ def exclusive_or_csv() -> str:
     return "\n".join(["left,right,differ", *lines]) + "\n"
 
 
+def overlapping_csv(rows: int = 400, size: int = 10) -> str:
+    """Return points of ten normal numbers, and a class that is drawn: 1 is the likelier, the more
+    the first number exceeds the second. The other numbers say nothing."""
+    rng = np.random.default_rng(3)
+    points = rng.normal(0.0, 1.0, (rows, size))
+    likely = 1.0 / (1.0 + np.exp(-1.5 * (points[:, 0] - points[:, 1])))
+    kinds = rng.random(rows) < likely
+    lines = [
+        ",".join([*(f"{number:.3f}" for number in point), f"{kind:.1f}"])
+        for point, kind in zip(points, kinds, strict=True)
+    ]
+    return "\n".join([",".join([*"abcdefghij"[:size], "kind"]), *lines]) + "\n"
+
+
 def as_csv(x: np.ndarray, y: np.ndarray) -> str:
     lines = [f"{a:.5f},{b:.5f}" for a, b in zip(x, y, strict=True)]
     return "\n".join(["x,y", *lines]) + "\n"
@@ -55,6 +69,7 @@ def main() -> None:
         "regression.csv": as_csv(*regression()),
         "linear.csv": as_csv(*linear()),
         "exclusive_or.csv": exclusive_or_csv(),
+        "overlapping.csv": overlapping_csv(),
     }.items():
         path = FOLDER / name
         if not check:

@@ -336,12 +336,12 @@ class MarkLesson:
 
     Args:
         lesson: the text of the lesson's file.
-        live: leave out checks that train.
+        checks: ids of the checks to run; None for all checks that do not train.
     """
 
     request: int
     lesson: str
-    live: bool = True
+    checks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

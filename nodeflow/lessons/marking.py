@@ -232,6 +232,7 @@ def _has_signs(graph: TestedGraph, twin: Twin, failed: list[Verdict]) -> bool:
         (twin.error is None or _has_error(graph, twin.error))
         and (twin.symptom is None or any(map(twin.symptom.fits, symptoms)))
         and (not twin.lacks or not ops & set(twin.lacks))
+        and (twin.setting is None or twin.setting.is_in(graph.document))
     )
 
 

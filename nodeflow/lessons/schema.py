@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nodeflow.document.edit.sweep_settings import TRAINING
 from nodeflow.document.model.document import Document
 from nodeflow.lessons import fields as f
 from nodeflow.lessons.checks import check_of
 from nodeflow.lessons.checks.check import DIVERGED, SHORT, UNCHANGED, Check, Symptom
+from nodeflow.lessons.checks.limits import Setting
 from nodeflow.lessons.errors import LessonProblem, NewerLesson
 from nodeflow.lessons.fields import field, many, named, nested, optional, whole
 from nodeflow.lessons.probes import Probes
@@ -128,6 +130,7 @@ class Twin:
         error: the error by which the mistake is known.
         symptom: how a training ends that makes the mistake.
         lacks: ops of which the answer has none.
+        setting: an attribute or a setting of the training, and the values that are mistaken.
     """
 
     id: str = field(f.text)
@@ -135,11 +138,12 @@ class Twin:
     error: ErrorAt | None = field(optional(nested(ErrorAt)), None)
     symptom: SymptomOf | None = field(optional(nested(SymptomOf)), None)
     lacks: tuple[str, ...] = field(many(f.text), ())
+    setting: Setting | None = field(optional(nested(Setting)), None)
 
     @property
     def has_sign(self) -> bool:
         """Whether the mistake is known without values."""
-        return bool(self.error or self.symptom or self.lacks)
+        return bool(self.error or self.symptom or self.lacks or self.setting)
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,8 @@ class Lesson:
         given: ids of the nodes that the learner starts with.
         given_frames: ids of the frames that the learner starts with.
         start: attributes with which given nodes start, where they differ from the solution: by id
-            of the node, then by attribute.
+            of the node, then by attribute. ``training`` stands for the settings of the training;
+            null removes a setting.
         locked: ids of given nodes that the learner cannot change; None for all of them.
         offered: ops that the learner may use; None for all.
         next: the id of the following lesson.
@@ -256,7 +261,7 @@ def _contradictions(lesson: Lesson, document: Document) -> Iterator[str]:
         if twice := next((i for i in ids if ids.count(i) > 1), None):
             yield f"two of the {name} have the id {twice!r}"
     for node in (*lesson.given, *lesson.start, *(lesson.locked or ())):
-        if node not in document.nodes:
+        if node not in document.nodes and node != TRAINING:
             yield f"the given node {node!r} is not in the graph"
     for node in lesson.locked or ():
         if node not in lesson.given:

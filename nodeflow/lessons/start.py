@@ -6,6 +6,7 @@ import json
 
 from nodeflow.document.analysis.subgraphs.instance_paths import unused as unused_definitions
 from nodeflow.document.edit.commands import remove
+from nodeflow.document.edit.sweep_settings import TRAINING
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
@@ -32,6 +33,8 @@ def start_of(document: Document, lesson: Lesson) -> Document:
     data["subgraphs"] = {n: body for n, body in data["subgraphs"].items() if n not in unused}
     for node in data["nodes"]:
         node["attrs"] = {**node["attrs"], **lesson.start.get(node["id"], {})}
+    training = {**data["training"], **lesson.start.get(TRAINING, {})}
+    data["training"] = {name: value for name, value in training.items() if value is not None}
     data["lesson"] = {ANSWERS: lesson.id, "version": lesson.version}
     result = flow.loads(json.dumps(data))
     result.use_file_of(document)

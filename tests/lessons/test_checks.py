@@ -13,6 +13,7 @@ import nodeflow as nf
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.lessons.checks import KINDS
+from nodeflow.lessons.checks.limits import Setting
 from nodeflow.lessons.marking import Mark, Marker
 from nodeflow.resources import example
 from tests.lessons.softmax_lesson import document
@@ -225,6 +226,32 @@ def test_an_attribute_or_a_setting() -> None:
         commands.set_attr(document, train.id, "learning_rate", 5.0)
         found = [v.outcome.said for v in marker.mark(document).verdicts]
         assert found == ["The learning_rate of train is 5.0.", ""]
+
+
+def test_a_part_of_an_attribute_and_what_early_stopping_watches() -> None:
+    document = flow.load(example("linear_regression"))
+    points, loss = document.node_named("points"), document.node_named("loss")
+    assert points is not None
+    assert loss is not None
+
+    def found(**fields: Any) -> list[Any]:
+        return Setting(**fields).found_in(document)
+
+    assert found(node="points", attr="splits.1") == [0.1], "the default"
+    commands.set_attr(document, points.id, "splits", [0.5, 0.3, 0.2])
+    assert found(node="points", attr="splits.1") == [0.3]
+    assert found(op="dataset", attr="splits.2") == [0.2]
+    assert found(node="points", attr="splits.9") == found(node="points", attr="source.x") == []
+    assert found(node="loss", op="dataset", attr="splits") == found(node="none", attr="a") == []
+    assert found(node="training", attr="monitor.split") == [], "it does not stop early"
+    commands.set_training(document, patience=2)
+    assert found(node="training", attr="monitor.split") == ["validation"]
+    commands.set_training(document, monitor={"node": loss.id, "split": "test"})
+    assert found(node="training", attr="monitor.split") == ["test"]
+    mistaken = Setting(node="training", attr="patience", at_least=1, at_most=2)
+    assert mistaken.is_in(document)
+    commands.set_training(document, patience=3)
+    assert not mistaken.is_in(document)
 
 
 def test_a_training_is_told_by_how_it_ends() -> None:

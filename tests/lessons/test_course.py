@@ -23,11 +23,12 @@ from nodeflow.lessons.student_copy import refuse_wrong
 from nodeflow.lessons.tested_graph import TestedGraph
 from nodeflow.resources import resource
 from tests.lessons.right_answers import ANSWERS
+from tests.lessons.trained_answers import MISTAKEN, RIGHT, drawn
 from tools.make_lessons import documents
 
 FOLDER = Path(str(resource("lessons")))
 NAMES = sorted(path.name for path in FOLDER.glob("*.flow"))
-TRAINED = ("exclusive-or", "digits", "learning-rates", "see-it-learn")
+TRAINED = ("exclusive-or", "digits", "learning-rates", "see-it-learn", "honest-measurement")
 """Lessons whose answers are judged by a training."""
 ALIKE = (
     ("add", "subtract", "multiply", "divide", "maximum", "minimum", "squared_difference"),
@@ -46,6 +47,10 @@ def lesson_id(name: str) -> str:
 @cache
 def loaded(name: str) -> Document:
     return flow.load(FOLDER / name)
+
+
+def compares_values(name: str) -> bool:
+    return any(check["kind"] == "values" for check in loaded(name).lesson["checks"])
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +101,29 @@ def test_other_right_answers_pass(lesson: str, number: int, markers: Any, tmp_pa
     )
     assert mark.passed, [v.outcome.said for v in mark.verdicts]
     assert not mark.altered
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("lesson", "number"), [(i, k) for i, edits in RIGHT.items() for k in range(len(edits))]
+)
+def test_other_right_answers_that_train_pass(lesson: str, number: int, markers: Any) -> None:
+    marker = markers(next(n for n in NAMES if lesson_id(n) == lesson))
+    mark = marker.mark(drawn(copied(marker.start), RIGHT[lesson][number]))
+    assert mark.passed, [v.outcome.said for v in mark.verdicts]
+    assert not mark.altered
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("lesson", "mistake"), [(i, k) for i, edits in MISTAKEN.items() for k in edits]
+)
+def test_a_mistake_is_known_by_its_signs(lesson: str, mistake: str, markers: Any) -> None:
+    marker = markers(next(n for n in NAMES if lesson_id(n) == lesson))
+    mark = marker.mark(drawn(copied(marker.start), MISTAKEN[lesson][mistake]))
+    assert not mark.passed
+    assert mark.twin is not None, [v.outcome.said for v in mark.verdicts]
+    assert mark.twin.id == mistake
 
 
 def others(op: str) -> list[str]:
@@ -175,7 +203,7 @@ def differs(marker: Marker, solution: TestedGraph, mutant: Document) -> bool:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", [n for n in NAMES if lesson_id(n) not in TRAINED])
+@pytest.mark.parametrize("name", [n for n in NAMES if compares_values(n)])
 def test_mutants_of_a_solution_fail(name: str, markers: Any) -> None:
     """Nothing that differs from the solution passes: of at least fifty changed graphs, all fail
     that compute something else on many other inputs."""

@@ -16,6 +16,7 @@ from nodeflow.lessons.errors import LessonProblem, NewerLesson
 from nodeflow.lessons.marking import Marker
 from nodeflow.lessons.schema import lesson_of
 from nodeflow.lessons.student_copy import refuse_wrong, student_copy
+from nodeflow.resources import example
 from tests.lessons import softmax_lesson as softmax
 
 
@@ -114,6 +115,22 @@ def test_the_start_has_only_given_nodes(marker: Marker) -> None:
     assert not marker.start.wires
     assert not marker.start.is_modified
     assert lesson_of(marker.start) is None
+
+
+def test_settings_may_start_otherwise_than_in_the_solution() -> None:
+    document = flow.load(example("linear_regression"))
+    commands.set_training(document, patience=4, epochs=7)
+    lesson = {
+        "schema": 1,
+        "id": "line",
+        "given": list(document.nodes),
+        "start": {"training": {"patience": None, "epochs": 3}},
+        "texts": {"title": "Line"},
+    }
+    data = {**json.loads(flow.dumps(document)), "lesson": lesson}
+    with Marker(flow.loads(json.dumps(data))) as marker:
+        assert "patience" not in marker.start.training
+        assert marker.start.training["epochs"] == 3
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

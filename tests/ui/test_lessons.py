@@ -133,3 +133,24 @@ def test_a_slower_rate_counts_only_if_it_trains(live_window, qtbot):
     assert window.lessons.step == 2
     window.lesson_panel.check_button.click()
     at_step(window, qtbot, 3)
+
+
+def test_a_check_looks_only_at_the_step(live_window, qtbot):
+    """The mistakes of later steps, which are not begun, have no hints yet."""
+    window = live_window()
+    window.begin_lesson("honest-measurement")
+    panel = window.lesson_panel
+    window.actions_.trigger("train")
+    at_step(window, qtbot, 1)
+    panel.form.choices[1].click()
+    panel.next_button.click()
+    assert panel.title == "Measure only new rows"
+    document = window.workspace.root
+    losses = document.node_named("row_losses")
+    mean = commands.add_node(document, "reduce_mean", (300, 300), "new_loss")
+    commands.connect(document, losses.id, "out", mean, "x")
+    for _ in range(2):
+        panel.show_hint("")
+        qtbot.mouseClick(panel.check_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: panel.hint not in ("", "Checking…"), timeout=30_000)
+    assert panel.hint.endswith("Who saw these rows? Does your mean leave any row out?")

@@ -9,6 +9,7 @@ from typing import Any
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.sweep_settings import TRAINING
 from nodeflow.document.io import flow
 from nodeflow.document.layout.layered import layout
 from nodeflow.document.model.document import Document
@@ -57,7 +58,8 @@ class LessonSource:
         build: draws the solution for "", and a mistake for its id.
         given: names of the nodes that the learner starts with; None for all.
         done: the last text.
-        start: attributes with which given nodes start, by name of the node.
+        start: attributes with which given nodes start, by name of the node; ``training`` stands for
+            the settings.
         checks: checks by id, with their title as ``title``.
     """
 
@@ -116,8 +118,10 @@ class LessonSource:
             "texts": self._texts(),
         }
         if self.start:
-            names = list(self.start)
-            lesson["start"] = dict(zip(_ids(solution, names), self.start.values(), strict=True))
+            lesson["start"] = {
+                name if name == TRAINING else _ids(solution, [name])[0]: dict(attrs)
+                for name, attrs in self.start.items()
+            }
         if self.locked is not None:
             lesson["locked"] = _ids(solution, self.locked)
         if self.offered is not None:

@@ -59,7 +59,8 @@ class LessonMarking:
                 return
             try:
                 marker = self._marker_for(request.lesson)
-                mark = marker.mark(answer, live=request.live, stop=stop.is_set)
+                checks, live = request.checks, request.checks is None
+                mark = marker.mark(answer, live=live, checks=checks, stop=stop.is_set)
                 result = Result.of(mark, time.perf_counter() - began)
                 self._send(p.LessonMarked(request.request, result, dict(self._answers)))
             except Cancelled:

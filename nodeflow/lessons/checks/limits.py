@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,51 +69,105 @@ class Limits(Check):
         return PASSED
 
 
-@kind
 @dataclass(frozen=True, kw_only=True)
-class Attribute(Check):
-    """An attribute of a node, or a setting of the training.
+class Setting:
+    """An attribute of a node, or a setting of the training, and the values that it may have.
 
     Attributes:
-        node: the node's name, or ``training``.
+        node: the node's name, or ``training``; empty for every node with the op.
+        op: the op of the node; empty for any.
+        attr: the attribute; ``splits.1`` is the second item of a list, ``monitor.split`` a part of
+            an object.
         value: the wanted value; null stands for any value that is set.
         at_least, at_most: bounds of a number.
     """
 
-    KIND = "attribute"
-
-    node: str = field(f.text)
+    node: str = field(f.text, "")
+    op: str = field(f.text, "")
     attr: str = field(f.text)
     value: Any = field(f.raw, None)
     at_least: float | None = field(optional(f.number), None)
     at_most: float | None = field(optional(f.number), None)
 
+    def found_in(self, document: Document) -> list[Any]:
+        """Return the values of the attribute that are set, or have a default, in a document."""
+        names = [self.node] if self.node else [name for name, _ in ops_of(document)]
+        values = [value_of(document, name, self.attr, self.op) for name in names]
+        return [value for value in values if value is not None]
+
+    def allows(self, value: Any) -> bool:
+        """Return whether it may have this value."""
+        fits = self.value is None or value == self.value
+        if self.at_least is None and self.at_most is None:
+            return fits
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return (
+            fits
+            and is_number
+            and (self.at_least is None or value >= self.at_least)
+            and (self.at_most is None or value <= self.at_most)
+        )
+
+    def is_in(self, document: Document) -> bool:
+        """Return whether some node of a document has such a value."""
+        return any(self.allows(value) for value in self.found_in(document))
+
+
+@kind
+@dataclass(frozen=True, kw_only=True)
+class Attribute(Setting, Check):
+    """An attribute of a node, or a setting of the training, has a wanted value."""
+
+    KIND = "attribute"
+
     def watched(self) -> list[Quantity]:
         return []
 
     def run(self, evidence: Evidence) -> Outcome:
-        found = value_of(evidence.answer.document, self.node, self.attr)
-        if found is None:
-            return Outcome(False, f"{self.node} has no {self.attr}.")
-        is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
-        fits = self.value is None or found == self.value
-        if self.at_least is not None:
-            fits = fits and is_number and found >= self.at_least
-        if self.at_most is not None:
-            fits = fits and is_number and found <= self.at_most
-        return PASSED if fits else Outcome(False, f"The {self.attr} of {self.node} is {found}.")
+        document = evidence.answer.document
+        if self.is_in(document):
+            return PASSED
+        owner = self.node or f"a node {self.op}"
+        found = self.found_in(document)
+        if not found:
+            return Outcome(False, f"{owner} has no {self.attr}.")
+        return Outcome(False, f"The {self.attr} of {owner} is {found[0]}.")
 
 
-def value_of(document: Document, node: str, attr: str) -> Any:
-    """Return an attribute of a node or its default, or a setting of ``training``, or None."""
-    if node == TRAINING:
-        return getattr(training_settings(document), attr, None)
+def value_of(document: Document, node: str, attr: str, op: str = "") -> Any:
+    """Return an attribute of a node or its default, or a setting of ``training``, or None.
+
+    Args:
+        attr: the attribute, and after dots the key or index of a part of it.
+        op: the op that the node must have; empty for any.
+    """
+    name, *parts = attr.split(".")
+    found = _training_value(document, name) if node == TRAINING else _own(document, node, name, op)
+    for part in parts:
+        if isinstance(found, Mapping):
+            found = found.get(part)
+        elif isinstance(found, (list, tuple)) and part.isdecimal() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            return None
+    return found
+
+
+def _training_value(document: Document, name: str) -> Any:
+    settings = training_settings(document)
+    found = getattr(settings, name, None)
+    if name == "monitor" and settings.patience is not None:  # the loss on validation rows
+        return {"node": settings.loss, "split": "validation", **(found or {})}
+    return found
+
+
+def _own(document: Document, node: str, name: str, op: str) -> Any:
     record = document.node_named(node)
     declared = None if record is None else declaration(record, document)
-    if record is None or declared is None:
+    if record is None or declared is None or op not in ("", record.op):
         return None
-    default = next((a.default for a in declared.attrs if a.name == attr), None)
-    return record.attrs.get(attr, default)
+    default = next((a.default for a in declared.attrs if a.name == name), None)
+    return record.attrs.get(name, default)
 
 
 def ops_of(document: Document) -> list[tuple[str, str]]:

@@ -317,21 +317,23 @@ class LessonController(QObject):
     # ---- marking ------------------------------------------------------------------------------
 
     def _mark_live(self) -> None:
-        self._ask(live=True)
+        self._checks = False
+        self._ask(None)
 
     @Slot()
     def _check(self) -> None:
-        """Run all checks, also those that train."""
-        self._checks = True
-        self._panel.show_hint("Checking…")
-        self._ask(live=False)
+        """Run all checks of the step, also those that train."""
+        if self._step is not None:
+            self._checks = True
+            self._panel.show_hint("Checking…")
+            self._ask(self._step.checks)
 
-    def _ask(self, live: bool) -> None:
+    def _ask(self, checks: tuple[str, ...] | None) -> None:
         running = self._running
         if running is not None and self._link.is_up:
             self._timer.stop()
             self._keep()
-            self._request = self._link.mark_lesson(running.text, live)
+            self._request = self._link.mark_lesson(running.text, checks)
         elif running is not None:
             self._timer.start()
 
@@ -345,7 +347,10 @@ class LessonController(QObject):
             self._messages.show(sentence(message.error), "error")
             return
         running.answers = message.answers
-        running.passed = frozenset(c.id for c in message.result.checks if c.passed)
+        kept = running.passed if self._checks else frozenset()
+        found = {c.id: c.passed for c in message.result.checks}
+        passed = {i for i in found if found[i]} | {i for i in kept if i not in found}
+        running.passed = frozenset(passed)
         if running.waiting is not None:
             given, running.waiting = running.waiting, None
             self._on_answer(given)

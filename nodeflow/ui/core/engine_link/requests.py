@@ -112,10 +112,14 @@ class EngineRequests:
     def cancel_gradient_checks(self) -> None:
         self.channel.send(p.CancelGradientChecks())
 
-    def mark_lesson(self, lesson: str, live: bool) -> int:
-        """Ask for the mark of the document as an answer to a lesson; ``lessons`` answers."""
+    def mark_lesson(self, lesson: str, checks: tuple[str, ...] | None) -> int:
+        """Ask for the mark of the document as an answer to a lesson; ``lessons`` answers.
+
+        Args:
+            checks: ids of the checks to run; None for all checks that do not train.
+        """
         request = self.channel.next()
-        self.channel.send(p.MarkLesson(request, lesson, live))
+        self.channel.send(p.MarkLesson(request, lesson, checks))
         return request
 
     def cancel_marking(self) -> None:

@@ -14,7 +14,7 @@ from nodeflow.cli.definition.options import (
 
 LESSON = Command(
     "lesson",
-    "check a lesson, and write its copy for students",
+    "check a lesson, and write its copy for students or its texts",
     "nodeflow.cli.commands.lessons.lesson:lesson",
     (
         option("lesson", help="the file with the lesson", metavar="LESSON"),
@@ -23,6 +23,11 @@ LESSON = Command(
             "--output",
             help="write a copy without the solution, for students",
             metavar="COPY.flow",
+        ),
+        option(
+            "--texts",
+            help="write or complete the texts of a translation, such as LESSON.de.json",
+            metavar="TEXTS.json",
         ),
         JSON,
     ),
@@ -46,7 +51,7 @@ GRADE = Command(
         ),
         option(
             "--seconds",
-            help="longest time of an answer (default: 10)",
+            help="longest computing time of an answer (default: 10)",
             type=positive_number,
             default=10.0,
             metavar="N",

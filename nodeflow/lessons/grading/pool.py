@@ -28,6 +28,8 @@ BEGIN_SECONDS = 120.0
 """The longest time that a process takes to be ready."""
 LAST_WORDS = 5
 TICK = 0.05
+PATIENCE = 6
+"""An answer that waits, rather than computes, ends after so many times its seconds."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Setup:
     Attributes:
         lesson: the teacher's file.
         seeds: secret seeds.
-        seconds: the longest time of an answer.
+        seconds: the processor time that an answer may take, so that a busy machine changes no mark.
         memory: the bytes that an answer may need.
         plugins: a file or folder of own ops, or None.
         processes: the number of processes; None for one a core.
@@ -102,6 +104,36 @@ def grade(
     return results
 
 
+class _Clock:
+    """The time that a process takes from now on."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._began = pid, time.monotonic()
+        self._used = processor_seconds(pid)
+
+    def is_over(self, seconds: float) -> bool:
+        """Return whether it computed so long, or waited much longer.
+
+        Where the system does not tell the processor time, the time that passes counts.
+        """
+        passed = time.monotonic() - self._began
+        if passed <= seconds:
+            return False
+        now = processor_seconds(self._pid)
+        if now is None or self._used is None:
+            return True
+        return now - self._used > seconds or passed > PATIENCE * seconds
+
+
+def processor_seconds(pid: int) -> float | None:
+    """Return the processor time that a process has taken, or None if the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
+
+
 class _Process:
     """A worker process, which marks one answer after the other."""
 
@@ -111,7 +143,8 @@ class _Process:
         before = os.environ.get("PYTHONPATH")
         paths = root if not before else os.pathsep.join((root, before))
         # one thread each: the processes share the cores
-        threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+        names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NODEFLOW_NUM_THREADS")
+        threads = dict.fromkeys(names, "1")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "nodeflow.lessons.grading.worker"],
             stdin=subprocess.PIPE,
@@ -148,8 +181,8 @@ class _Process:
     def mark(self, number: int, path: Path, stop: Callable[[], bool]) -> Result:
         """Return the result of an answer. Kill the process if it takes too long."""
         self._write(json.dumps({"number": number, "path": str(path)}))
-        deadline = time.monotonic() + self._setup.seconds
-        while time.monotonic() < deadline:
+        clock = _Clock(self._process.pid)
+        while not clock.is_over(self._setup.seconds):
             if stop():
                 self.kill()
                 return Result(problem="the grading was stopped")

@@ -5,7 +5,7 @@ with a ``manifest.json`` that lists its offers by purpose:
 
     {
       "title": "t-SNE",
-      "software": {"title": "scikit-learn", "module": "sklearn", "extra": "tsne"},
+      "software": {"title": "scikit-learn", "module": "sklearn", "package": "scikit-learn>=1.5"},
       "offers": {
         "projection": {
           "tsne": {"label": "t-SNE", "object": "embedding:embed"}
@@ -216,12 +216,12 @@ class Software:
     Attributes:
         title: its name, also as a package: ``scikit-learn``.
         module: the Python module: ``sklearn``.
-        extra: the extra of nodeflow that installs it.
+        package: what pip installs, with the oldest version that works: ``scikit-learn>=1.5``.
     """
 
     title: str
     module: str
-    extra: str
+    package: str
 
     @property
     def is_installed(self) -> bool:
@@ -231,7 +231,7 @@ class Software:
     @property
     def how_to_get(self) -> str:
         """The command that installs it, in a sentence."""
-        return f"pip install 'nodeflow[{self.extra}]' brings it."
+        return f"pip install '{self.package}' brings it."
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def requirements(root: Path) -> list[str]:
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = project["optional-dependencies"].values()
     listed = [*project["dependencies"], *(text for texts in optional for text in texts)]
-    return [text for text in listed if not text.startswith("nodeflow[")]
+    return [text for text in listed if not text.startswith("nodeflow-studio[")]
 
 
 def test_the_lock_holds_every_dependency_at_a_version_that_is_allowed(root, lock) -> None:
@@ -52,6 +52,15 @@ def test_the_lock_holds_every_dependency_at_a_version_that_is_allowed(root, lock
 
 def test_the_lock_names_no_place_to_download_from(root) -> None:
     assert "://" not in (root / "requirements-dev.lock").read_text(encoding="utf-8")
+
+
+def test_the_constraints_name_the_versions_of_the_lock(root) -> None:
+    text = (root / "requirements-dev.lock").read_text(encoding="utf-8")
+    entries = [
+        line for line in text.replace(" \\\n", "\n").splitlines() if ENTRY.match(f"{line} \\")
+    ]
+    constraints = (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert entries and constraints[1:] == entries
 
 
 def test_an_upper_bound_says_what_breaks(root) -> None:

@@ -46,7 +46,7 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
     done = subprocess.run(build, cwd=copy, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    (built,) = (copy / "dist").glob("nodeflow-*.whl")
+    (built,) = (copy / "dist").glob("nodeflow_studio-*.whl")
     return built
 
 
@@ -100,7 +100,7 @@ def test_wheel_holds_every_bundled_file_and_nothing_else(wheel, root):
     wanted = {path.relative_to(root).as_posix() for path in manifests}
     assert wanted and wanted <= names
     assert not [name for name in names if name.endswith(".pyc")]
-    assert {n.split("/")[0].split("-")[0] for n in names} == {"nodeflow"}
+    assert {n.split("/")[0].split("-")[0] for n in names} == {"nodeflow", "nodeflow_studio"}
     assert wheel.stat().st_size < 10_000_000
 
 

@@ -16,3 +16,9 @@ index=$("$folder/venv/bin/python" -m pip config get global.index-url 2>/dev/null
 "$folder/venv/bin/uv" pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
     --no-emit-index-url --no-annotate --custom-compile-command "make lock" ${UPGRADE:+--upgrade} \
     --output-file requirements-dev.lock pyproject.toml >/dev/null
+
+# The same versions for users: pip install --constraint constraints.txt
+{
+    echo "# Written by make lock: the versions that nodeflow was tested with."
+    sed -n 's/ *\\$//; /^[a-zA-Z0-9].*==/p' requirements-dev.lock
+} > constraints.txt

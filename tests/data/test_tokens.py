@@ -262,7 +262,7 @@ def test_learning_pairs_without_the_software_says_how_to_get_it(write, monkeypat
     monkeypatch.setattr("nodeflow.manifests.find_spec", lambda name: None)
     with pytest.raises(SoftwareMissing, match="is not installed") as missing:
         open_dataset(write(STORY), unit="byte_pairs", window=4)
-    assert "nodeflow[text]" in (missing.value.hint or "")
+    assert "sentencepiece>=" in (missing.value.hint or "")
     known = open_dataset(write(STORY), unit="byte_pairs", window=4, tokens=["th", "the"])
     assert len(vocabulary_of(known)) == 258
     monkeypatch.setattr("nodeflow.data.text.byte_pairs.offers", lambda purpose: ())

@@ -44,7 +44,7 @@ def rename(name: str, taken: bool = False) -> None:
 
 def without_software() -> None:
     """What an integration says where its software is not installed."""
-    software = Software("scikit-learn", "no_sklearn_here", "tsne")
+    software = Software("scikit-learn", "no_sklearn_here", "scikit-learn>=1.5")
     Integration("tsne", "t-SNE", software, Path()).check_software()
 
 

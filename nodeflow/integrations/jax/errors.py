@@ -14,7 +14,7 @@ OWN_ENGINE = SurfaceText(
     cli="Use nodeflow's own engine for this graph: leave out --backend.",
     window="Choose Run → Engine → Train with → This engine.",
 )
-GET_IT = "pip install 'nodeflow[jax]' brings it."
+GET_IT = "pip install 'jax>=0.10' brings it."
 
 
 class NotOnJax(RunError):

@@ -28,6 +28,6 @@ def onnx_package() -> ModuleType:
     except ImportError as error:
         raise SoftwareMissing(
             f"the package onnx cannot be imported: {error}",
-            hint="pip install 'nodeflow[onnx]' brings it.",
+            hint="pip install 'onnx>=1.17' brings it.",
         ) from None
     return onnx

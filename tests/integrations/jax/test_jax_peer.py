@@ -101,5 +101,5 @@ def test_without_jax_one_line_says_how_to_get_it(monkeypatch):
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(NodeflowError, match=r"pip install 'nodeflow\[jax\]'"):
+    with pytest.raises(NodeflowError, match=r"pip install 'jax>=0.10'"):
         check(flow.load(example("spirals")))

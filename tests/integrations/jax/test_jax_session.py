@@ -120,7 +120,7 @@ def test_an_unknown_backend_is_refused(backend):
 
 def test_without_the_package_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "jax", None)
-    with pytest.raises(SoftwareMissing, match=r"pip install 'nodeflow\[jax\]'"):
+    with pytest.raises(SoftwareMissing, match=r"pip install 'jax>=0.10'"):
         nf.Session(nf.Graph(), backend="jax")
 
 

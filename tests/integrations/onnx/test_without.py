@@ -58,6 +58,6 @@ def test_one_line_says_how_to_get_the_package(odd, monkeypatch):
             ask()
         text = refused.value.text("cli")
         assert text == (
-            "ONNX needs the package onnx, which is not installed. pip install 'nodeflow[onnx]' "
+            "ONNX needs the package onnx, which is not installed. pip install 'onnx>=1.17' "
             "brings it."
         )

@@ -112,7 +112,7 @@ def test_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(NodeflowError) as caught:
         source_of(plan("0..1", count=3))
     text = caught.value.text("cli")
-    assert text == "Optuna is not installed. pip install 'nodeflow[sweep]' brings it."
+    assert text == "Optuna is not installed. pip install 'optuna>=4.0' brings it."
 
 
 @pytest.mark.thorough

@@ -33,7 +33,7 @@ def test_it_says_how_to_get_scikit_learn_where_that_is_not_installed(monkeypatch
     with pytest.raises(ViewProblem) as refused:
         points(evaluator())
     text = refused.value.text("window")
-    assert "t-SNE needs scikit-learn" in text and "pip install 'nodeflow[tsne]'" in text
+    assert "t-SNE needs scikit-learn" in text and "pip install 'scikit-learn>=1.5'" in text
 
 
 @pytest.mark.thorough

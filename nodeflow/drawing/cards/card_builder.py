@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from nodeflow.document.analysis.bound_attributes import bound_attributes
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.frozen_weights import is_frozen
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import (
     bounds_text,
@@ -39,6 +40,8 @@ from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.host.protocol import ViewValue
 from nodeflow.number_text import number
 
+FROZEN = "frozen"
+"""The word on the card of a node whose weights optimizers do not change."""
 _HIDDEN_ATTRS = {
     "body",
     "definition",
@@ -50,6 +53,7 @@ _HIDDEN_ATTRS = {
     "sample",
     "seed",
     "names",
+    "trainable",
 }
 
 
@@ -158,10 +162,12 @@ class CardBuilder:
             view = view_of(record) is not None
             width = card_width(title, sides.kind, sides.left, sides.right, view)
         value, serial = self._value(record.id)
+        frozen = is_frozen(self.document, record)
+        subtitle = self._shown_iteration(record) or self._sharing(record, sides)
         problem = min(problems, key=_loudness) if problems else None
         return CardData(
             title=title,
-            subtitle=self._shown_iteration(record) or self._sharing(record, sides),
+            subtitle=f"{subtitle}, {FROZEN}" if frozen else subtitle,
             op=record.op,
             category=sides.category,
             inputs=sides.inputs,
@@ -181,6 +187,7 @@ class CardBuilder:
             passes=self._passes(record.id, sides.inputs, sides.outputs),
             slider=self._slider(record),
             fold=sides.fold,
+            is_frozen=frozen,
             device=device_of(record),
         )
 

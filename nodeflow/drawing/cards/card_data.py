@@ -84,6 +84,8 @@ class CardData:
     """Position of its slider, from 0 to 1; None without one."""
     fold: str = ""
     """Whether ports that only override settings are folded away; empty without such ports."""
+    is_frozen: bool = False
+    """Whether it has weights that optimizers do not change."""
     device: str = ""
     """The device it is to be computed on, shown as a coloured strip on its left edge."""
 
@@ -115,6 +117,7 @@ class CardData:
             self.passes,
             self.slider,
             self.fold,
+            self.is_frozen,
             self.device,
         )
 

@@ -11,6 +11,8 @@ from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.cards import card_data, value_preview
 from nodeflow.drawing.cards.card_data import CardData, PortData
 from nodeflow.drawing.cards.card_looks import (
+    BESIDE,
+    CRYSTAL,
     CURVE,
     DEVICE_STRIP,
     FAINT,
@@ -223,7 +225,7 @@ def _port_shape(
 
 
 def _draw_signs(sheet: Shapes, card: CardData) -> None:
-    """Draw the signs of breakpoints, plots and bounds at the corners of a card."""
+    """Draw the signs of breakpoints, plots, bounds and frozen weights at a card's corners."""
     r = SIGN_RADIUS
     edge = Pen(Ink("canvas"), r / 4)
     if card.stops:
@@ -238,6 +240,12 @@ def _draw_signs(sheet: Shapes, card: CardData) -> None:
         sheet.add(Path(circle(x, y, r), Ink("warning"), edge))
         bars = "".join(f"M{x - arm:g} {bar:g}h{2 * arm:g}" for bar in (y - gap, y + gap))
         sheet.add(Path(bars, pen=Pen(Ink("canvas"), r / 4.5)))
+    if card.is_frozen:
+        x, y = r / 2 + (BESIDE * r if card.bounds else 0), card.height - r / 2
+        sheet.add(Path(circle(x, y, r), Ink("ink_muted"), edge))
+        bars = "".join(f"M{x - r * a:g} {y - r * b:g}L{x + r * a:g} {y + r * b:g}"
+                       for a, b in CRYSTAL)  # fmt: skip
+        sheet.add(Path(bars, pen=Pen(Ink("canvas"), r / 5)))
 
 
 def _inner(rect: Rect, bottom: bool = False, left: bool = False) -> str:

@@ -11,9 +11,13 @@ FRAME_TINT = 0.08
 PORT_RADIUS = 5.0
 DEVICE_STRIP = 5.0
 SIGN_RADIUS = 8.0
-"""Radius of the signs for breakpoints, plots and bounds on a card's corners."""
+"""Radius of the signs for breakpoints, plots, bounds and frozen weights on a card's corners."""
 CURVE = ((-0.5, -0.4), (-0.2, 0.15), (0.1, -0.05), (0.5, 0.4))
 """The sign of a plot, in radii."""
+CRYSTAL = ((0.0, 0.62), (0.54, 0.31), (0.54, -0.31))
+"""One end of each bar of the sign of frozen weights, in radii; the bars cross at the centre."""
+BESIDE = 2.3
+"""Distance of the sign of frozen weights from the sign of bounds, in radii."""
 GRID, GRID_DOT = 24.0, 1.5
 """Spacing of the dots of the background, and their size."""
 DIM = 0.3

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QScrollArea, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.datasets.outside_data import outside_place
+from nodeflow.document.analysis.frozen_weights import TRAINABLE, learning_nodes
 from nodeflow.document.analysis.inference.node_inference import variables_in
 from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.analysis.picture_answers import picture_input
@@ -45,6 +46,7 @@ from nodeflow.ui.inspector.sections.bounds_section import BoundsSection
 from nodeflow.ui.inspector.sections.current_value import CurrentValue
 from nodeflow.ui.inspector.sections.dataset_section import DatasetSection
 from nodeflow.ui.inspector.sections.formula_section import FormulaSection
+from nodeflow.ui.inspector.sections.frozen_section import FrozenSection
 from nodeflow.ui.inspector.sections.node_sections import (
     AttributesSection,
     BreakpointNote,
@@ -140,6 +142,10 @@ class NodePage(Page):
             self.current = CurrentValue(workspace, record.id)
             self.body.addWidget(self.current)
         self.body.addWidget(self.attributes)
+        self.frozen: FrozenSection | None = None
+        if next(learning_nodes(workspace.document, record), None) is not None:
+            self.frozen = FrozenSection(workspace, record.id)
+            self.body.addWidget(self.frozen)
         self.weights: WeightsSection | None = None
         if has_weights(workspace.document, record):
             self.weights = WeightsSection(workspace, record.id)
@@ -220,6 +226,8 @@ class NodePage(Page):
             self.training.refresh()
         if self.subgraph is not None:
             self.subgraph.refresh()
+        if self.frozen is not None:
+            self.frozen.show_record(record)
         if self.weights is not None:
             self.weights.show_record(record)
         if self.place is not None:
@@ -259,7 +267,8 @@ class NodePage(Page):
         if op is None or op.id in BORDER:
             return ()
         if op.id == SUBGRAPH:  # the settings of a loop or branch; its definition has a section
-            return tuple(a for a in op.attrs if not a.hidden and a.name != DEFINITION)
+            own = (DEFINITION, TRAINABLE)  # the weights have a section as well
+            return tuple(a for a in op.attrs if not a.hidden and a.name not in own)
         return tuple(
             a for a in op.attrs if not a.hidden and not (op.id == DATASET and a.name == "source")
         )

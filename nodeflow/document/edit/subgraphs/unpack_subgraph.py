@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.frozen_weights import TRAINABLE, can_freeze, is_switched_off
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.passthrough_nodes import BYPASSED, MUTED, REROUTE, mode_of
 from nodeflow.document.analysis.port_names import DONE, free_control, is_control
@@ -43,6 +44,7 @@ from nodeflow.document.model.names import LONGEST, natural_key
 from nodeflow.document.model.records import (
     INPUTS,
     OUTPUTS,
+    SUBGRAPH,
     FrameRecord,
     Json,
     NodeRecord,
@@ -196,6 +198,8 @@ def _moved(move: _Move, inner: NodeRecord) -> NodeRecord:
         inner = with_variables(inner, [_own_name(move, name) for name in names])
     if mode_of(move.record) == MUTED:
         inner = with_field(inner, "mode", MUTED)
+    if is_switched_off(move.record) and (can_freeze(inner) or inner.op == SUBGRAPH):
+        inner = replace(inner, attrs={**inner.attrs, TRAINABLE: False})
     pos = point((inner.pos[0] + dx, inner.pos[1] + dy)) if dx or dy else inner.pos
     stream, prefix = stream_of(inner), stream_of(move.record)
     inner = _sharing(move, inner)

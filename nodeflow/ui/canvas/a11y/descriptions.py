@@ -55,6 +55,7 @@ def node_name(card: CardData, mark: str = "") -> str:
     value = value_words(card)
     if value and card.shows_value:
         parts.append(f"value {value}")
+    parts += ["frozen"] if card.is_frozen else []
     parts += _states(card)
     if card.problem:
         parts.append(f"{card.severity or 'note'}: {card.problem}")

@@ -7,12 +7,12 @@ from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.drawing.cards.card_data import CardData
-from nodeflow.drawing.cards.card_looks import CURVE, RADIUS, SIGN_RADIUS
+from nodeflow.drawing.cards.card_looks import BESIDE, CRYSTAL, CURVE, RADIUS, SIGN_RADIUS
 from nodeflow.ui.canvas.paint.card_atlas import Page
 from nodeflow.ui.canvas.paint.card_painter import MARGIN, CardPainter, blend
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.scene import override_badge
-from nodeflow.ui.canvas.scene.detail import BLOCK
+from nodeflow.ui.canvas.scene.detail import BLOCK, FEW
 from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES
 from nodeflow.ui.core.painting import array_painting, text_metrics
 from nodeflow.ui.core.theming.theme import mix
@@ -44,6 +44,7 @@ def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> 
     _paint_breakpoints(painter, context, slots)
     _paint_plotted(painter, context, slots)
     _paint_bounded(painter, context, slots)
+    _paint_frozen(painter, context, slots)
     if not context.exporting:  # an exported picture shows no overrides
         _paint_overridden(painter, context, slots)
     if context.level != BLOCK:
@@ -250,6 +251,33 @@ def _paint_bounded(painter: QPainter, context: PaintContext, slots: np.ndarray) 
         painter.setPen(QPen(theme.color("canvas"), radius / 4.5))
         for bar in (y - gap, y + gap):
             painter.drawLine(QPointF(x - arm, bar), QPointF(x + arm, bar))
+
+
+def _paint_frozen(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
+    """Paint discs with a snow crystal on the lower left corners of nodes with frozen weights.
+
+    Blocks have signs only if few nodes are frozen, because the signs of many would hide them.
+    """
+    frozen = slots[context.scene.frozen[slots]]
+    if not len(frozen) or (context.level == BLOCK and len(frozen) > FEW):
+        return
+    radius = min(max(SIGN_RADIUS * context.scale, SMALLEST_SIGN), SIGN_RADIUS)
+    rects = view_rects(context, frozen)
+    centers = rects[:, :2] + np.stack([np.zeros(len(rects)), rects[:, 3]], axis=1)
+    centers += [radius / 2, -radius / 2]
+    centers[:, 0] += BESIDE * radius * context.scene.bounded[frozen]
+    theme = context.theme
+    edge = QPen(theme.color("canvas"), max(1.0, radius / 4))
+    bar = QPen(theme.color("canvas"), radius / 5)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(theme.color("ink_muted"))
+    for x, y in centers.tolist():
+        painter.setPen(edge)
+        painter.drawEllipse(QPointF(x, y), radius, radius)
+        painter.setPen(bar)
+        for a, b in CRYSTAL:
+            end = QPointF(radius * a, radius * b)
+            painter.drawLine(QPointF(x, y) - end, QPointF(x, y) + end)
 
 
 def _paint_overridden(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:

@@ -46,7 +46,7 @@ SLICE = 100
 
 _COLUMNS = (
     *("positions", "_sizes", "selected", "dimmed", "off", "stops", "plotted", "bounded"),
-    *("overridden", "order", "category", "severity"),
+    *("frozen", "overridden", "order", "category", "severity"),
 )
 """The arrays of `SceneModel` with a row for each node."""
 _OF_USER = ("selected", "dimmed", "order", "overridden")
@@ -138,6 +138,8 @@ class SceneModel:
         """Whether a training plots each node's values."""
         self.bounded = np.zeros(0, bool)
         """Whether each node's values have bounds."""
+        self.frozen = np.zeros(0, bool)
+        """Whether each node has weights that optimizers do not change."""
         self.overridden = np.zeros(0, bool)
         """Whether each node's value is overridden."""
         self.badges: dict[str, Badge] = {}
@@ -536,6 +538,7 @@ class SceneModel:
         self.stops[slots] = [card.stops for card in found]
         self.plotted[slots] = [card.is_plotted for card in found]
         self.bounded[slots] = [bool(card.bounds) for card in found]
+        self.frozen[slots] = [card.is_frozen for card in found]
         self.off[slots] = [card.status in ("muted", "inactive") for card in found]
         self.severity[slots] = [_SEVERITY.get(card.severity, 0) for card in found]
         self.category[slots] = [places[card.category] for card in found]

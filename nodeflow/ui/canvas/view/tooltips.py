@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 
+from nodeflow.document.analysis.frozen_weights import is_frozen
 from nodeflow.document.analysis.node_flags import (
     bounds_text,
     device_of,
@@ -29,6 +30,7 @@ _STATES = {
     "stale": "Out of date: this value is from before the last edit.",
     "breakpoint": "Breakpoint: training pauses when this becomes NaN, infinite or true.",
     "plotted": "Plotted: trainings record its value of each step.",
+    "frozen": "Frozen: optimizers do not change its weights.",
     "hit": "Training paused here: the value is NaN, infinite or true.",
 }
 
@@ -84,6 +86,8 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
         lines.append(_STATES["breakpoint"])
     if is_plotted(record):
         lines.append(_STATES["plotted"])
+    if is_frozen(scene.document, record):
+        lines.append(_STATES["frozen"])
     if bounds := bounds_text(record):
         lines.append(f"Allowed range: {escape(bounds)}. Training ends if a value is outside.")
     if node_id in scene.builder.overridden:

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QPoint, QPointF, QTimer
 from PySide6.QtWidgets import QMenu
 
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
+from nodeflow.document.analysis.frozen_weights import learning_nodes
 from nodeflow.document.analysis.node_flags import (
     has_breakpoint,
     is_bounded,
@@ -118,6 +119,10 @@ class ContextMenu(QObject):
         fill_menu(self.menu, CONTEXT_MENUS[self._kind(kind)], self._actions, {"views_menu": views})
         if kind == "node" and self._takes_a_picture():
             self.menu.insertAction(self.menu.actions()[0], self._actions["sketch"])
+        if kind == "node" and self._are_weights():
+            after = self.menu.actions()[self.menu.actions().index(self._actions["replace"]) + 1]
+            usable = (self._actions[name] for name in ("freeze", "thaw"))
+            self.menu.insertActions(after, [action for action in usable if action.isEnabled()])
         self._canvas.mouse.menu_open_at = self._canvas.mouse.menu_at
         self.menu.aboutToHide.connect(self._closed_soon)
         self.menu.popup(at)
@@ -128,6 +133,12 @@ class ContextMenu(QObject):
         if len(chosen) != 1 or workspace.path:
             return False
         return picture_input(workspace.document.nodes[chosen[0]], workspace.analysis) is not None
+
+    def _are_weights(self) -> bool:
+        """Return whether variables, layers or instances with weights are selected."""
+        document, chosen = self._workspace.document, self._workspace.selection
+        few = list(chosen)[:MOST_EXAMINED]
+        return any(next(learning_nodes(document, document.nodes[i]), None) for i in few)
 
     def _kind(self, kind: str) -> str:
         """Return the kind of menu to show. A single selected dataset node has its own kind."""

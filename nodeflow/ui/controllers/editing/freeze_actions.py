@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject
 
-from nodeflow.document.edit.freezing import TRAINABLE, freezable, set_trainable
+from nodeflow.document.analysis.frozen_weights import is_frozen
+from nodeflow.document.edit.freezing import freezable, set_trainable
 from nodeflow.number_text import counted
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -56,6 +57,6 @@ class FreezeActions(QObject):
         found = freezable(self._workspace.document, chosen)
         if not found:
             return Blocked("The selection depends on no variables.")
-        if all(record.attrs.get(TRAINABLE, True) == trainable for _, record in found):
+        if all(is_frozen(*place) != trainable for place in found):
             return Blocked(done)
         return None

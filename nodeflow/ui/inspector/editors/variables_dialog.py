@@ -29,10 +29,15 @@ class VariablesDialog(QDialog):
     Args:
         sizes: the number of elements of each variable that can be chosen, by name.
         names: the current names and patterns; None for all variables.
+        frozen: the number of elements of each frozen variable, which the tree shows unchecked.
     """
 
     def __init__(
-        self, sizes: Mapping[str, int], names: list[str] | None, parent: QWidget | None = None
+        self,
+        sizes: Mapping[str, int],
+        names: list[str] | None,
+        parent: QWidget | None = None,
+        frozen: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Variables to change")
@@ -58,9 +63,18 @@ class VariablesDialog(QDialog):
             item = self._item(name)
             item.setData(0, NAME, name)
             item.setCheckState(0, Qt.CheckState.Checked if is_chosen else Qt.CheckState.Unchecked)
+        self._frozen = dict(frozen or {})
+        for name in self._frozen:
+            self._item(name)
+        every = {**self._sizes, **self._frozen}
         for path, item in self._items.items():
-            inside = [n for n in self._sizes if n == path or n.startswith(f"{path}/")]
-            item.setText(1, count(total(self._sizes, inside)))
+            inside = [n for n in every if n == path or n.startswith(f"{path}/")]
+            if self._frozen and all(n in self._frozen for n in inside):
+                item.setText(0, f"{item.text(0)} (frozen)")
+                item.setCheckState(0, Qt.CheckState.Unchecked)
+                item.setDisabled(True)
+                item.setToolTip(0, "No optimizer changes it. Thaw it in the inspector.")
+            item.setText(1, count(total(every, inside)))
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.tree.expandAll()
         self.tree.itemChanged.connect(self._on_changed)
@@ -103,6 +117,8 @@ class VariablesDialog(QDialog):
     @Slot()
     def _on_changed(self, *_: object) -> None:
         trained, whole = total(self._sizes, self.chosen), total(self._sizes, self._sizes)
-        self.words.setText(f"Trains {count(trained)} of {count(whole)} parameters")
+        kept = total(self._frozen, self._frozen)
+        others = f"; {count(kept)} are frozen" if kept else ""
+        self.words.setText(f"Trains {count(trained)} of {count(whole)} parameters{others}")
         ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         ok.setEnabled(bool(self.chosen))  # an optimizer needs something to change

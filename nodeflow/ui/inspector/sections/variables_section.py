@@ -6,7 +6,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QDialog
 
 from nodeflow.document.edit import commands
-from nodeflow.document.to_graph.trained_variables import trainable_sizes
+from nodeflow.document.to_graph.trained_variables import VariableSizes, variable_sizes
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.widgets.common_widgets import button, label
@@ -31,16 +31,17 @@ class VariablesSection(Section):
         """Return the dialog for the current graph; None if the optimizer has nothing to change."""
         document = self._workspace.document
         try:
-            sizes = trainable_sizes(document, self._node)
-            reason = "" if sizes else "The loss depends on no trainable variable."
+            sizes = variable_sizes(document, self._node)
+            reason = "" if sizes.trainable else _nothing(sizes)
         except NodeflowError as error:
-            sizes, reason = {}, str(error)
+            sizes, reason = VariableSizes({}, {}), str(error)
         self.why_not.setText(reason)
         self.why_not.setVisible(bool(reason))
         if reason:
             return None
         names = document.nodes[self._node].attrs.get("variables")
-        return VariablesDialog(sizes, names if isinstance(names, list) else None, self.window())
+        chosen = names if isinstance(names, list) else None
+        return VariablesDialog(sizes.trainable, chosen, self.window(), sizes.frozen)
 
     @Slot()
     def _on_choose(self) -> None:
@@ -57,3 +58,9 @@ class VariablesSection(Section):
             commands.reset_attr(document, self._node, "variables")
         else:
             commands.set_attr(document, self._node, "variables", names)
+
+
+def _nothing(sizes: VariableSizes) -> str:
+    if sizes.frozen:
+        return "All variables that the loss depends on are frozen."
+    return "The loss depends on no trainable variable."

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from nodeflow.engine.waiting import never
-from nodeflow.errors import RunError, suggest
+from nodeflow.errors import RunError, SurfaceText, suggest
 from nodeflow.manifests import Offer, offer, offers
 
 if TYPE_CHECKING:  # the window and the help of commands ask for names only
@@ -163,6 +163,10 @@ class Backend(Protocol):
         """
         ...
 
+    def check_mixed(self) -> None:
+        """Raise a RunError if training steps cannot use mixed precision here, and say why."""
+        ...
+
     def is_exact(self) -> bool:
         """Return whether repeated steps give identical bits."""
         ...
@@ -240,6 +244,28 @@ def check_backend(
             hint="Leave them out of without, or leave out the backend.",
         )
     other_backend(backend)
+
+
+def check_mixed(backend: str) -> None:
+    """Raise a RunError unless a backend can train with float32 weights and half-precision products.
+
+    The factors of a product are rounded to bfloat16, and summed in float32.
+    """
+    other = other_backend(backend)
+    if other is not None:
+        other.check_mixed()
+        return
+    titles = " or ".join(each.label for each in offers("backend")) or "another backend"
+    raise RunError(
+        f"mixed precision needs a GPU, where {titles} trains; nodeflow's own engine computes on "
+        "the CPU, in full precision",
+        hint=SurfaceText(
+            "Leave out mixed_precision, or give backend=, on a computer with a GPU.",
+            cli="Leave out --mixed-precision, or add --backend, on a computer with a GPU.",
+            window="Switch off Mixed precision in the training settings, or choose Run → Engine → "
+            "Train with, on a computer with a GPU.",
+        ),
+    )
 
 
 def supported(

@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, NoReturn, Self, cast
 
 import numpy as np
@@ -461,6 +462,7 @@ class Session(NotebookDisplay, SessionState):
         feeds: Mapping[Any, Any] | None = None,
         first_step: int = 0,
         name: str = "",
+        mixed: bool = False,
     ) -> Stepper:
         """Prepare many steps of ``targets`` on batches of data set columns.
 
@@ -472,6 +474,8 @@ class Session(NotebookDisplay, SessionState):
             feeds: values of other tensors, the same in all steps.
             first_step: number of the first step, for a training that continues.
             name: tells it apart from other steppers of the same training.
+            mixed: whether products round their float32 factors to bfloat16; see
+                `backend.check_mixed`.
 
         Raises:
             FeedError, MissingFeed, FetchError: as `run`.
@@ -490,6 +494,7 @@ class Session(NotebookDisplay, SessionState):
             for tensor, slot in schedule.feeds.items():
                 if tensor not in bound:
                     given[slot] = self._feed(tensor, fixed, phase)
+            schedule = replace(schedule, is_mixed=mixed)
             stepper = Stepper(
                 self._context, schedule, bound, batch_size, given, self._wanted, first_step, name
             )

@@ -284,6 +284,7 @@ class Stepper:
             given: its feeds, without the batch.
         """
         types = self._specialise(schedule, given)
+        schedule = replace(schedule, is_mixed=self.schedule.is_mixed)
         schedule, types = rewrite_schedule(schedule, types, self._context.without)
         return StepValues(
             tensors,

@@ -140,6 +140,14 @@ class PlainSettings:
         option=True,
         advanced=True,
     )
+    mixed_precision: bool = setting(
+        False,
+        "Mixed precision",
+        "Keep float32 weights, and round the factors of products to bfloat16 in training steps. "
+        "Needs a backend that trains on a GPU.",
+        option=True,
+        advanced=True,
+    )
     patience: int | None = setting(
         None,
         "Patience",

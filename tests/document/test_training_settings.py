@@ -48,7 +48,7 @@ def named(settings):
 def test_the_fields_of_a_file():
     assert [s.name for s in PLAIN] == [
         *("epochs", "batch_size", "seed", "shuffle", "use_averages", "allow_nonfinite"),
-        *("patience", "min_change", "restore_best"),
+        *("mixed_precision", "patience", "min_change", "restore_best"),
     ]
     assert [s.name for s in ALL[len(PLAIN) :]] == [
         "optimizer",

@@ -48,6 +48,7 @@ class Schedule:
         delayed: for the first output of a step, a slot for which the step waits without reading
             it, which saves memory (`recompute`).
         repeated: outputs of steps that recompute dropped values.
+        is_mixed: whether products round their float32 factors to bfloat16.
     """
 
     slots: list[Tensor] = field(default_factory=list)
@@ -60,6 +61,7 @@ class Schedule:
     rewritten: tuple[tuple[str, str], ...] = ()
     delayed: dict[int, int] = field(default_factory=dict)
     repeated: frozenset[int] = frozenset()
+    is_mixed: bool = False
 
     @cached_property
     def assigns(self) -> tuple[Node, ...]:

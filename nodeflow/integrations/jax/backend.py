@@ -10,6 +10,7 @@ from nodeflow.engine.backend import Backend
 from nodeflow.engine.columns import Column
 from nodeflow.engine.runtime.context import RunContext
 from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.errors import RunError, SurfaceText
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import TensorType
 from nodeflow.integrations.jax import settings
@@ -44,6 +45,21 @@ class JaxBackend:
 
         assert isinstance(context.peers, Peers)
         return SharedSteps(*of_step, context.peers)
+
+    def check_mixed(self) -> None:
+        """Raise a RunError unless JAX computes on a GPU."""
+        found = settings.platform()
+        if found != "gpu":
+            raise RunError(
+                f"mixed precision needs a GPU, and JAX computes on the {found} here",
+                hint=SurfaceText(
+                    "Leave out mixed_precision, or train on a computer where JAX finds a GPU.",
+                    cli="Leave out --mixed-precision, or train on a computer where JAX finds a "
+                    "GPU.",
+                    window="Switch off Mixed precision in the training settings, or train on a "
+                    "computer where JAX finds a GPU.",
+                ),
+            )
 
     def is_exact(self) -> bool:
         return settings.is_exact()

@@ -13,6 +13,7 @@ from nodeflow.graph.types import TensorType
 from nodeflow.integrations.jax.evaluate import apply_node
 from nodeflow.integrations.jax.failures import Failures
 from nodeflow.integrations.jax.padding import Padding
+from nodeflow.integrations.jax.products import mixed
 from nodeflow.integrations.jax.streams import Stream
 
 StreamOf = Callable[[Node], Stream]
@@ -49,17 +50,16 @@ class Program:
             NotOnJax: a node has no rule.
         """
         values = dict(given)
-        for step in self.schedule.steps:
-            node = step.node
-            if is_assign(node):
-                values[step.outputs[0]] = values[step.inputs[-1]]
-                continue
-            if step.outputs and step.outputs[0] in self._padding.ranges:
-                count = self._padding.ranges[step.outputs[0]]
-                values[step.outputs[0]] = jnp.arange(count, dtype=jnp.int32)
-                continue
-            made = self.compute(step, values, stream_of, failures)
-            values.update(zip(step.outputs, made, strict=True))
+        with mixed(self.schedule.is_mixed):
+            for step in self.schedule.steps:
+                if is_assign(step.node):
+                    values[step.outputs[0]] = values[step.inputs[-1]]
+                elif step.outputs and step.outputs[0] in self._padding.ranges:
+                    count = self._padding.ranges[step.outputs[0]]
+                    values[step.outputs[0]] = jnp.arange(count, dtype=jnp.int32)
+                else:
+                    made = self.compute(step, values, stream_of, failures)
+                    values.update(zip(step.outputs, made, strict=True))
         return values
 
     def compute(

@@ -45,6 +45,8 @@ def content_of(training: Training, ids: Mapping[str, Id]) -> Content:
     """
     nodes = _Digests(training, ids)
     learned = nodes.of([training.optimizer], [training.loss])
+    if training.mixed_precision:
+        learned = digest([learned, "mixed precision"])
     if training.turns is not None:
         learned = digest([learned, str(training.turns)])
     metrics = [(m.key, m.split, str(m.every), nodes.tensor(m.tensor)) for m in training.measured()]

@@ -34,7 +34,7 @@ from nodeflow.train.resume.resuming import Resumption
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
 from nodeflow.train.stepping.scheduled_stepper import AnyStepper
-from nodeflow.train.stepping.steppers import optimizer_names, stepper_of
+from nodeflow.train.stepping.steppers import check_precision, optimizer_names, stepper_of
 from nodeflow.train.stepping.stream_stepper import StreamStepper
 from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState
@@ -61,6 +61,7 @@ class EpochLoop:
         self.resumption, self.edited = resumption, edited
         self.next: EpochLoop | None = None
         session, training = variant.session, variant.training
+        check_precision(session, training)
         state = None if resumption is None else resumption.state
         self.source: AnyStepper | StreamStepper | None = None
         self.kept = KeptStates(earlier=earlier)

@@ -236,6 +236,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         found.append(f"the data of {', '.join(changed)}")
     for section in ("settings", "session", "machine", "versions", "backend"):
         there = before.get(section, {})
+        if section == "settings":  # an older version wrote fewer of them
+            there = {**PlainSettings().plain(), **there}
         gone = dict.fromkeys(("schedule",) if "schedule" in there else ())
         for name, value in {**gone, **now[section]}.items():
             old = there.get(name)

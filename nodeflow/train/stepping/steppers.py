@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from nodeflow.data.shuffling import epoch_order
+from nodeflow.engine.backend import check_mixed
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
+from nodeflow.errors import RunError
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.ops.training_mode import training_feeds
@@ -31,6 +33,7 @@ def stepper_of(
         probes: scalars to record beside the loss, for each phase.
         first_step: how many steps were made before.
     """
+    check_precision(session, training)
     used = training.used_bindings([training.optimizer, training.loss.node])
     bindings = {} if training.stream else used
     columns = {t: b.dataset.split("train")[b.column] for t, b in bindings.items()}
@@ -46,6 +49,7 @@ def stepper_of(
             feeds=fixed,
             first_step=first_step,
             name=name,
+            mixed=training.mixed_precision,
         )
 
     if training.turns is None:
@@ -54,6 +58,18 @@ def stepper_of(
     steppers = [stepper(phase, scalars, turn.name) for phase, scalars, turn in phases]
     names = optimizer_names(training.optimizer)
     return ScheduledStepper(session, training.turns, steppers, names)
+
+
+def check_precision(session: Session, training: Training) -> None:
+    """Raise a RunError if a training asks for mixed precision and cannot have it."""
+    if not training.mixed_precision:
+        return
+    check_mixed(session.backend)
+    if training.stream is not None:
+        raise RunError(
+            "mixed precision trains on rows, and this data set gives elements one by one",
+            hint="Give the data as arrays, or leave out mixed_precision.",
+        )
 
 
 def optimizer_names(optimizer: Node) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
+from nodeflow.integrations.jax.products import matmul
 from nodeflow.integrations.jax.registry import Lowered, lowers
 from nodeflow.integrations.jax.rules.indices import shape_of
 from nodeflow.ops.lowering import KEYS, NEVER, Attend, AttendGradient
@@ -34,7 +35,7 @@ def attend(node: Lowered, query: Any, key: Any, value: Any, mask: Any = None) ->
         larger = jnp.maximum(best, scores.max(-1))
         shift = jnp.where(larger == -jnp.inf, jnp.zeros((), dtype), larger)
         kept, powers = jnp.exp(best - shift), jnp.exp(scores - shift[..., None])
-        out = out * kept[..., None] + jnp.matmul(powers, tiles.values(tile))
+        out = out * kept[..., None] + matmul(powers, tiles.values(tile))
         return (larger, total * kept + powers.sum(-1), out), None
 
     start = best, jnp.zeros(rows, dtype), jnp.zeros(shape, dtype)
@@ -65,12 +66,12 @@ def attend_gradient(
     def step(by_query: Any, tile: Any) -> Any:
         weights = jnp.exp(tiles.scores(tile) - normalizer[..., None])
         weights = jnp.where(impossible, jnp.asarray(1 / count, dtype), weights)
-        change = jnp.matmul(g, jnp.swapaxes(tiles.values(tile), -1, -2))
+        change = matmul(g, jnp.swapaxes(tiles.values(tile), -1, -2))
         change = weights * (change - delta[..., None])
         change = jnp.where(impossible, jnp.zeros((), dtype), change) * tiles.scale
-        by_key = jnp.matmul(jnp.swapaxes(change, -1, -2), query)
-        by_value = jnp.matmul(jnp.swapaxes(weights, -1, -2), g)
-        return by_query + jnp.matmul(change, tiles.keys(tile)), (by_key, by_value)
+        by_key = matmul(jnp.swapaxes(change, -1, -2), query)
+        by_value = matmul(jnp.swapaxes(weights, -1, -2), g)
+        return by_query + matmul(change, tiles.keys(tile)), (by_key, by_value)
 
     by_query, rows = tiles.each(step, jnp.zeros(shapes[0], dtype))
     by_key, by_value = (_joined(part, shape) for part, shape in zip(rows, shapes[1:], strict=True))
@@ -126,7 +127,7 @@ class _Tiles:
     def scores(self, tile: Any) -> Any:
         """Return the scores of all queries with the keys of a tile."""
         dtype = self.query.dtype
-        scores = jnp.matmul(self.query, jnp.swapaxes(self.keys(tile), -1, -2)) * self.scale
+        scores = matmul(self.query, jnp.swapaxes(self.keys(tile), -1, -2)) * self.scale
         never = jnp.asarray(NEVER, dtype)
         number = tile * self.size + jnp.arange(self.size)
         if self.mask is not None:

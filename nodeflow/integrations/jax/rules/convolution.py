@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from nodeflow.graph.types import TensorType
+from nodeflow.integrations.jax.products import convolve_windows
 from nodeflow.integrations.jax.registry import Lowered, computes, lowers
 from nodeflow.integrations.jax.rules.indices import shape_of
 from nodeflow.ops.convolution.conv2d import windows_of
@@ -156,7 +157,7 @@ class _Call:
             before = axis.reach - 1 - axis.pads(size)[0]
             spread = (count - 1) * axis.stride + 1
             pads.append((before, size + axis.reach - 1 - spread - before))
-        return lax.conv_general_dilated(
+        return convolve_windows(
             g,
             turned,
             [1] * len(axes),
@@ -181,7 +182,7 @@ class _Call:
         for axis, size, count in zip(axes, sizes, g.shape[1:-1], strict=True):
             before = axis.pads(size)[0]
             pads.append((before, axis.reach + (count - 1) * axis.stride - size - before))
-        made = lax.conv_general_dilated(
+        made = convolve_windows(
             rows,
             jnp.moveaxis(g, 0, -2),
             [axis.dilation for axis in axes],
@@ -211,7 +212,7 @@ def convolved(x: Any, filter_: Any, windows: Windows, groups: int, layouts: Layo
     """Return the convolution of images with filters."""
     picture, weights = layouts
     sizes = [x.shape[picture.index(axis)] for axis in picture if axis not in "NC"]
-    return lax.conv_general_dilated(
+    return convolve_windows(
         x,
         filter_,
         [axis.stride for axis in windows.axes],

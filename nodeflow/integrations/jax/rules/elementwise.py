@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from nodeflow.integrations.jax import products
 from nodeflow.integrations.jax.formulas import evaluate_formula
 from nodeflow.integrations.jax.registry import Lowered, lowers
 from nodeflow.ops.lowering import Alias, Elementwise, Known, Matmul, Permute
@@ -61,4 +62,4 @@ def matmul(node: Lowered, x: Any, y: Any) -> Any:
     assert isinstance(product, Matmul)
     x = jnp.swapaxes(x, -1, -2) if product.transpose_x else x
     y = jnp.swapaxes(y, -1, -2) if product.transpose_y else y
-    return jnp.matmul(x, y).astype(node.outputs[0].dtype)
+    return products.matmul(x, y).astype(node.outputs[0].dtype)

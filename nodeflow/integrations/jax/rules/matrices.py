@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.linalg import expm
 
+from nodeflow.integrations.jax import products
 from nodeflow.integrations.jax.registry import Lowered, computes
 from nodeflow.integrations.jax.rules.indices import empty, shape_of
 from nodeflow.ops.linalg.einsum import parse
@@ -36,7 +37,9 @@ def _no_nan(node: Lowered, out: Any, what: str) -> None:
 def einsum(node: Lowered, *factors: Any) -> Any:
     """Return sums of products over named axes."""
     letters, out = parse(node.attrs["equation"], [x.ndim for x in factors])
-    return jnp.einsum(f"{','.join(letters)}->{out}", *factors).astype(factors[0].dtype)
+    given, how = products.factors(*factors)
+    made = jnp.einsum(f"{','.join(letters)}->{out}", *given, **how)
+    return made.astype(factors[0].dtype)
 
 
 # ---- systems ------------------------------------------------------------------------------------

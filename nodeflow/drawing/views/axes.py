@@ -16,6 +16,8 @@ from nodeflow.number_text import number, rounded
 Extent = tuple[float, float, float, float]
 """Left, right, bottom and top of a chart in data coordinates."""
 
+FEWEST_ROWS = 3
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -63,9 +65,11 @@ def make_chart(
     """
     if small:
         return Chart(rect, extent)
-    labels = [tick_text(value, step) for value, step in ticks(extent[2], extent[3], 5)]
-    wide = max((texts.width(text, texts.CAPTION) for text in labels), default=8) + 8
     below = LINE * (2 if titled else 1) + 1
+    most = most_rows(rect.height - LINE - 3 - below)
+    counts = range(FEWEST_ROWS, most + 1) if square else (most,)  # a square may be less high
+    labels = {tick_text(*tick) for count in counts for tick in ticks(*extent[2:], count)}
+    wide = max((texts.width(text, texts.CAPTION) for text in labels), default=8) + 8
     area = rect.adjusted(wide, LINE + 3, -6, -below)
     if square and area.width > 0 and area.height > 0:
         left, right, bottom, top = extent
@@ -89,7 +93,7 @@ def draw_axes(sheet: Sheet, chart: Chart, titles: tuple[str, str], titled: bool 
         x = area.left + (value - left) / (right - left) * area.width
         sheet.line(np.array([[x, area.top], [x, area.bottom]]), grid, 1)
         sheet.text(x, area.bottom + 13, tick_text(value, step), align="center")
-    for value, step in ticks(bottom, top, max(3, min(6, int(area.height // 24)))):
+    for value, step in ticks(bottom, top, most_rows(area.height)):
         y = area.bottom - (value - bottom) / (top - bottom) * area.height
         sheet.line(np.array([[area.left, y], [area.right, y]]), grid, 1)
         sheet.text(area.left - 5, y + 4, tick_text(value, step), align="right")
@@ -98,6 +102,11 @@ def draw_axes(sheet: Sheet, chart: Chart, titles: tuple[str, str], titled: bool 
         room = area.width
         name = texts.elide(titles[0], texts.CAPTION, room)
         sheet.text(area.center.x, area.bottom + 13 + LINE - 1, name, "ink", "center")
+
+
+def most_rows(height: float) -> int:
+    """Return the maximum number of ticks on the axis at the left of an area."""
+    return max(FEWEST_ROWS, min(6, int(height // 24)))
 
 
 def ticks(low: float, high: float, most: int) -> list[tuple[float, float]]:

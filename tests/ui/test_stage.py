@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMenu
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.stage import (
     LOSS,
+    VALUE,
     PinnedControl,
     PinnedView,
     controls_of,
@@ -16,6 +17,7 @@ from nodeflow.document.edit.stage import (
     pin_view,
     views_of,
 )
+from nodeflow.document.formula.insert import add_expression
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.train.settings import UNTIL_STOPPED
@@ -129,6 +131,33 @@ def test_a_node_is_put_on_the_stage_and_taken_off(window, qtbot):
     assert views_of(window.workspace.root) == ()
     window.actions_.trigger("undo")
     assert len(views_of(window.workspace.root)) == 1
+
+
+@pytest.fixture
+def digits(window):
+    """A generator of digits from noise and what judges them, with two optimizers."""
+    window.files.begin_empty()
+    for formula in (
+        "images = placeholder(float32, [None, 784])",
+        "fake = dense(dense(random_normal([100, 16]), 32), 784, activation='sigmoid')",
+        "d_train = adam(reduce_mean(dense(images, 1)))",
+        "g_train = adam(reduce_mean(dense(fake, 1)))",
+    ):
+        add_expression(window.workspace.root, window.workspace.root_analysis, formula)
+    return window
+
+
+def test_generated_pictures_are_on_the_stage(digits, qtbot):
+    """They have an activation like probabilities, and as many columns as pictures have pixels."""
+    root, analysis = digits.workspace.root, digits.workspace.root_analysis
+    assert default_view(root, analysis) == PinnedView(node(digits, "fake"), VALUE)
+    rates = [PinnedControl(node(digits, n), "learning_rate") for n in ("d_train", "g_train")]
+    assert list(default_controls(root)) == rates
+    digits.canvas.selection.select([node(digits, "fake")])
+    digits.actions_.trigger("stage_node")
+    assert views_of(root) == (PinnedView(node(digits, "fake"), VALUE),)
+    stage = digits.stage_modes.stage
+    qtbot.waitUntil(lambda: list(stage.controls.rows) == rates)
 
 
 def test_a_field_is_put_on_the_stage_from_its_menu(window, qtbot):

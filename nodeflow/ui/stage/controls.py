@@ -17,7 +17,6 @@ from nodeflow.document.edit.stage import (
     PinnedControl,
     control_name,
     controls_of,
-    is_staged,
     unpin_control,
 )
 from nodeflow.document.edit.sweep_settings import TRAINING, value_at
@@ -68,7 +67,7 @@ class Controls(QWidget):
         If none is pinned, show the learning rate.
         """
         root = self._context.document.workspace.root
-        wanted = controls_of(root) if is_staged(root) else default_controls(root)
+        wanted = controls_of(root) or default_controls(root)
         named = [(c, control_name(root, c), _attr_of(root, c)) for c in wanted]
         named = [each for each in named if each[2] is not None or each[0].node == DATA]
         pairs = {c for c, _, attr in named if attr is not None and _is_pair(root, c, attr)}

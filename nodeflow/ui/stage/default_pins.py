@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import view_of
 from nodeflow.document.analysis.picture_answers import picture_inputs
 from nodeflow.document.analysis.subgraphs.instance_paths import at_path, source_of
 from nodeflow.document.analysis.training_settings import optimizers
-from nodeflow.document.edit.stage import LOSS, VALUE, PinnedControl, PinnedView
+from nodeflow.document.analysis.traversal import topological
+from nodeflow.document.edit.stage import (
+    LOSS,
+    MOST_CONTROLS,
+    VALUE,
+    PinnedControl,
+    PinnedView,
+)
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.drawing.views.view import discover_views
@@ -39,12 +48,12 @@ def default_view(document: Document, analysis: Analysis) -> PinnedView:
         return next((n.id for n in answers if _fits(kind, document, analysis, n.id)), "")
 
     curve = next((n.id for n in answers if _is_curve(document, analysis, n)), "")
-    pictures = next((n.id for n in answers if _makes_pictures(document, analysis, n)), "")
+    pictures = next((n.id for n in answers if makes_pictures(document, analysis, n.id)), "")
     if regions := fitting(REGIONS):
         return PinnedView(shown.get(REGIONS, regions), REGIONS)
     if curve or FIT in shown:
         return PinnedView(shown.get(FIT, curve), FIT)
-    if pictures:
+    if pictures or (pictures := _invented(document, analysis)):
         return PinnedView(pictures, VALUE)
     if words := shown.get(POINTS) or _words(document):
         return PinnedView(words, POINTS)
@@ -54,12 +63,14 @@ def default_view(document: Document, analysis: Analysis) -> PinnedView:
 
 
 def default_controls(document: Document) -> tuple[PinnedControl, ...]:
-    """Return the learning rate of the only optimizer, if it is a plain number; empty otherwise."""
-    found = optimizers(document)
-    place = at_path(document.root, found[0]) if len(found) == 1 else None
-    if place is None or RATE not in place[1].attrs:
-        return ()
-    return (PinnedControl(found[0], RATE),)
+    """Return the learning rates of the optimizers, the first ones if there are many."""
+    rates = []
+    for path in optimizers(document):
+        place = at_path(document.root, path)
+        op = declaration(place[1], document.root) if place is not None else None
+        if op is not None and any(attr.name == RATE for attr in op.attrs):
+            rates.append(PinnedControl(path, RATE))
+    return tuple(rates[:MOST_CONTROLS])
 
 
 def answer_of(document: Document) -> NodeRecord | None:
@@ -157,14 +168,34 @@ def _is_curve(document: Document, analysis: Analysis, answer: NodeRecord) -> boo
     return _columns(analysis, answer.id) == 1 and inputs == [1]
 
 
-def _makes_pictures(document: Document, analysis: Analysis, answer: NodeRecord) -> bool:
-    """Return whether the prediction has as many columns as the pictures that the graph takes
-    have pixels.
+def makes_pictures(document: Document, analysis: Analysis, node_id: str) -> bool:
+    """Return whether each row of a node has as many numbers as a picture that the graph takes has
+    pixels.
     """
-    sizes = {_columns(analysis, n.id) for n in document.nodes.values() if n.op == "placeholder"}
-    takes = bool(picture_inputs(document, analysis))
-    columns = _columns(analysis, answer.id)
-    return takes and columns is not None and columns > 10 and columns in sizes
+    found = next(iter((analysis.out_types(node_id) or {}).values()), None)
+    if found is None or not found.is_float or not found.has_rank or len(found.shape) < 2:
+        return False
+    pixels = {math.prod(each.shape[1:]) for each in picture_inputs(document, analysis)}
+    row = [size for size in found.shape[1:] if size is not None]
+    return len(row) == len(found.shape) - 1 and math.prod(row) in pixels
 
 
-__all__ = ["answer_of", "default_controls", "default_view"]
+def _invented(document: Document, analysis: Analysis) -> str:
+    """Return the last node that makes pictures from learned weights and no given picture, as the
+    generator of a GAN does; empty if there is none.
+    """
+    given = {each.id for each in picture_inputs(document, analysis)}
+    learned: dict[str, bool] = {}
+    found = ""
+    for node in topological(document, set(document.nodes))[0] if given else ():
+        if (
+            makes_pictures(document, analysis, node)
+            and given.isdisjoint(analysis.ancestors(node))
+            and _is_learned(document, node, learned)
+            and document.nodes[node].op != "variable"
+        ):
+            found = node
+    return found
+
+
+__all__ = ["answer_of", "default_controls", "default_view", "makes_pictures"]

@@ -13,6 +13,7 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.stage.default_pins import makes_pictures
 
 PUT, TAKE = "Put on the stage", "Take off the stage"
 PREFERRED = ("regions", "class_accuracy")
@@ -76,6 +77,8 @@ class StageActions(QObject):
         shown = view_of(self._workspace.document.nodes[node_id])
         if shown is not None:
             return PinnedView(self._place(), str(shown["kind"]))
+        if makes_pictures(self._workspace.document, self._workspace.analysis, node_id):
+            return PinnedView(self._place(), VALUE)
         drawings = (discover_views()[kind] for kind in PREFERRED)
         fitting = (d.id for d in drawings if self._views.unfit(d, node_id) is None)
         found = next(fitting, None)

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
+from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.train import events
 from nodeflow.train.schedule import Schedule, Turn
@@ -88,6 +89,23 @@ def test_optimizers_take_turns(points, qtbot):
     choose(qtbot, section.choice, "d")
     assert root.training["optimizer"] == d and "schedule" not in root.training
     assert section.fields == [] and not section.add_button.isVisible()
+
+
+def test_train_says_that_a_choice_is_missing_and_offers_turns(points, engine, qtbot):
+    root, info = points.workspace.root, points.info
+    points.actions_.trigger("train")
+    assert info.isVisible() and engine.requests(p.Train) == []
+    assert info.text == (
+        "Several optimizers: d and g. Choose one in the inspector, or let them take turns."
+    )
+    qtbot.mouseClick(info.button, LEFT)
+    assert [turn["optimizer"] for turn in root.training["schedule"]] == [
+        named(root, "d"),
+        named(root, "g"),
+    ]
+    qtbot.waitUntil(lambda: not info.isVisible())
+    points.actions_.trigger("train")
+    assert len(engine.requests(p.Train)) == 1
 
 
 def test_each_optimizer_has_its_curve(points, engine, qtbot):

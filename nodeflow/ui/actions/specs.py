@@ -639,6 +639,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     _a("about", "About nodeflow", "", "info"),
     _a("add_optimizer", "Add gradient descent", "", "graduation-cap"),
+    _a(
+        "take_turns",
+        "Let optimizers take turns",
+        "",
+        "graduation-cap",
+        "Each optimizer makes one step, then the next one does",
+    ),
 )
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name
+from nodeflow.document.analysis.training_settings import trainers
 from nodeflow.document.analysis.traversal import levels
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.optimizer_turns import take_turns
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import Change, NodeRecord
@@ -27,7 +29,7 @@ from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTrain
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.problem_list import ProblemList
 from nodeflow.ui.core.state.workspace import Workspace
-from nodeflow.ui.core.user_messages import Messages, sentence
+from nodeflow.ui.core.user_messages import Messages, listed, sentence
 
 log = logging.getLogger("nodeflow")
 
@@ -102,6 +104,7 @@ class RunController(QObject):
             "initialise": Binding(link.initialise, self._initialise_blocked),
             "fetch_data": Binding(self._fetch_data, self._fetch_blocked),
             "add_optimizer": Binding(self._add_optimizer),
+            "take_turns": Binding(self._take_turns, self._turns_blocked),
         }
 
     # ---- run --------------------------------------------------------------------------------
@@ -161,6 +164,14 @@ class RunController(QObject):
         broken = [path for path in found if path.split("/")[0] in self._broken()]
         if broken:
             return Blocked(self._what_breaks(min(broken)), "show_problems")
+        settings = self._workspace.root.training
+        if len(found) > 1 and not settings.get("optimizer") and not settings.get("schedule"):
+            names = listed([scoped_name(self._workspace.root, path) or path for path in found])
+            return Blocked(
+                f"Several optimizers: {names}. Choose one in the inspector, or let them take "
+                "turns.",
+                "take_turns",
+            )
         return self._engine_blocked() or self._busy()
 
     def _continue_blocked(self) -> Blocked | None:
@@ -251,6 +262,16 @@ class RunController(QObject):
                 commands.connect(document, loss.id, port, new, "loss")
         self._canvas.selection.select([new])
         self._canvas.viewport.center_on(new)
+
+    def _turns_blocked(self) -> Blocked | None:
+        if len(trainers(self._workspace.root)) < 2:
+            return Blocked("Turns need at least two optimizers.")
+        if self._workspace.root.training.get("schedule"):
+            return Blocked("The optimizers take turns already.")
+        return None
+
+    def _take_turns(self) -> None:
+        take_turns(self._workspace.root)
 
     # ---- internals --------------------------------------------------------------------------
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.model.document import Document
+from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect
-from nodeflow.drawing.sheet import Sheet, legend
+from nodeflow.drawing.sheet import LINE, Sheet, legend
 from nodeflow.drawing.views.axes import Chart, Extent, make_chart
 from nodeflow.drawing.views.palette import class_color, point_color
 from nodeflow.drawing.views.rates import SPLITS
@@ -20,6 +21,8 @@ from nodeflow.number_text import count, number
 
 METRICS = ((EUCLIDEAN, "Euclidean"), (COSINE, "Cosine"))
 MARGIN = 0.05
+BESIDE = 6.0
+"""Distance in pixels between a point and its word."""
 NEAR = 12.0
 """Maximum distance in pixels between the pointer and its point."""
 
@@ -54,6 +57,8 @@ def draw(sheet: Sheet, rect: Rect, data: ProjectionData) -> None:
     chart = chart_of(rect, data, sheet.is_small)
     draw_points(sheet, chart, data)
     if not sheet.is_small:
+        if not data.split:
+            draw_words(sheet, chart, data)
         sheet.box(chart.area, None, Ink("border_strong", 0.8))
         sheet.text(chart.area.center.x, rect.bottom - 4, axes_words(data), align="center")
         legend(sheet, rect.adjusted(6, 0, -4, 0), entries(data))
@@ -77,6 +82,36 @@ def draw_points(
         pale = replace(color, alpha=0.15)
         sheet.dots(np.ascontiguousarray(points[mine & is_faded]), pale, radius, pale)
         sheet.dots(np.ascontiguousarray(points[mine & ~is_faded]), color, radius, edge)
+
+
+def draw_words(sheet: Sheet, chart: Chart, data: ProjectionData) -> None:
+    """Draw the words of the rows beside their points, as many as find room."""
+    points = chart.to_sheet(data.points[:, 0], data.points[:, 1])
+    taken: list[Rect] = []
+    for index, word in enumerate(data.labels):
+        x, y = points[index].tolist()
+        wide = texts.width(word, texts.CAPTION)
+        for left in (x + BESIDE, x - BESIDE - wide):
+            box = Rect(left, y - LINE / 2, wide, LINE)
+            inside = chart.area.left <= box.left and box.right <= chart.area.right
+            if inside and not _covers(box, points, taken):
+                sheet.text(left, y + 4, word)
+                taken.append(box)
+                break
+
+
+def _covers(box: Rect, points: np.ndarray, taken: list[Rect]) -> bool:
+    """Return whether a box covers a point or a taken box."""
+    x, y = points[:, 0], points[:, 1]
+    if ((x > box.left - 3) & (x < box.right + 3) & (y > box.top) & (y < box.bottom)).any():
+        return True
+    return any(
+        box.left < other.right
+        and other.left < box.right
+        and box.top < other.bottom
+        and other.top < box.bottom
+        for other in taken
+    )
 
 
 def group_color(group: int) -> Ink:

@@ -73,6 +73,9 @@ class ViewDrawing:
     is_rare: bool = False
 
 
+NO_VALUES = "No values yet"
+
+
 @dataclass(frozen=True)
 class ShownView:
     """A view as the value of a node, displayed in place of the tensor's preview."""
@@ -107,8 +110,12 @@ def discover_views() -> Mapping[str, ViewDrawing]:
     return MappingProxyType({view.id: view for view in ordered})
 
 
-def draw_shown(sheet: Sheet, rect: Rect, shown: ShownView) -> None:
-    """Draw a view, or the reason why there is nothing to draw."""
+def draw_shown(sheet: Sheet, rect: Rect, shown: ShownView, waiting: str = NO_VALUES) -> None:
+    """Draw a view, or the reason why there is nothing to draw.
+
+    Args:
+        waiting: the text while the view has no value.
+    """
     drawing, value = discover_views().get(shown.view), shown.value
     if sheet.note:
         sheet.text(rect.right - 4, rect.top + LINE / 2 + 4, sheet.note, align="right")
@@ -117,7 +124,7 @@ def draw_shown(sheet: Sheet, rect: Rect, shown: ShownView) -> None:
         return
     if sheet.is_small:
         return
-    text = "No values yet"
+    text = waiting
     if drawing is None:
         text = f"This version of nodeflow has no view {shown.view!r}."
     elif value is not None:

@@ -35,7 +35,7 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import Messages, sentence
-from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, WrappingRow, clear, label
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, WrappingRow, clear, label, padded
 from nodeflow.ui.core.widgets.panel_visibility import InFront
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
@@ -129,7 +129,7 @@ class ViewerPanel(QWidget):
         self.way.setAccessibleName("How to draw it")
         self.way.setSizeAdjustPolicy(QuietCombo.SizeAdjustPolicy.AdjustToContents)
         self.way.activated.connect(self._on_way)
-        self.pick = QSpinBox()
+        self.pick = padded(QSpinBox())
         self.pick.setAccessibleName("Channel or row")
         self.pick.setWrapping(True)
         self.pick.setAlignment(Qt.AlignmentFlag.AlignHCenter)

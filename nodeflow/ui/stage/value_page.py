@@ -48,7 +48,7 @@ class ValuePage(QStackedWidget):
         self.name, self._asked = name, None
         self._stale = bool(name)
         if name:
-            self._say(f"{name} has no value yet.")
+            self._say(f"Computing {name}…")
             self._timer.start(0)
         else:
             self._timer.stop()

@@ -21,7 +21,7 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.core.state.data_selection import DataSelection
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets.common_widgets import label
+from nodeflow.ui.core.widgets.common_widgets import label, padded
 
 MENU_INDENT = 36
 """Distance of texts from the left edge of the menu, in pixels."""
@@ -78,7 +78,7 @@ class DataChooser(QWidget):
 
     def _make_row(self) -> QWidget:
         """Return the field for a row number; Enter shows only that row."""
-        self.row = QSpinBox()
+        self.row = padded(QSpinBox())
         self.row.setAccessibleName("Row to show alone")
         self.row.setMinimum(1)
         self.row.setKeyboardTracking(False)

@@ -20,7 +20,7 @@ from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.user_settings import LIVE_SECONDS, MOST_MEGABYTES, Settings
 from nodeflow.ui.core.theming.theme import SPACE
-from nodeflow.ui.core.widgets.common_widgets import column, label
+from nodeflow.ui.core.widgets.common_widgets import column, label, padded
 
 TEXT = (
     "Nodes show their values while you build the graph. A node that would take more memory or time "
@@ -82,7 +82,7 @@ class LiveValuesDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Live values and data")
         self.megabytes = _megabytes("Megabytes for the value of a node", settings.live_megabytes)
-        self.seconds = QDoubleSpinBox()
+        self.seconds = padded(QDoubleSpinBox())
         self.seconds.setAccessibleName("Seconds for the value of a node")
         self.seconds.setRange(*LIVE_SECONDS)
         self.seconds.setDecimals(1)
@@ -127,7 +127,7 @@ class LiveValuesDialog(QDialog):
 
 
 def _megabytes(name: str, value: int, least: int = 1) -> QSpinBox:
-    field = QSpinBox()
+    field = padded(QSpinBox())
     field.setAccessibleName(name)
     field.setRange(least, MOST_MEGABYTES)
     field.setSuffix(" MB")

@@ -43,10 +43,15 @@ def view_actions() -> tuple[ActionSpec, ...]:
     return (
         ActionSpec(VALUE, "Show the value on the node", tip="Show the value in place of a view"),
         *(
-            ActionSpec(action_id(d.id), f"Show {d.title.lower()} on the node", (), d.icon, tip)
+            ActionSpec(action_id(d.id), f"Show {_in_words(d.title)} on the node", (), d.icon, tip)
             for d in drawings
         ),
     )
+
+
+def _in_words(title: str) -> str:
+    """Return a title as it is written inside a sentence: ``regions``, but ``ROC``."""
+    return title if title.isupper() else title[0].lower() + title[1:]
 
 
 class ViewWatcher(QObject):

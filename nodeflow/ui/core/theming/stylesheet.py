@@ -100,7 +100,7 @@ QAbstractSpinBox::down-button {{ subcontrol-position: bottom right; margin-botto
 QAbstractSpinBox::up-arrow {{ image: url("{chevron_up}"); width: 12px; height: 12px; }}
 QAbstractSpinBox::down-arrow {{ image: url("{chevron_down}"); width: 12px; height: 12px; }}
 QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover {{ background: {sunken}; }}
-QAbstractSpinBox > QLineEdit {{ background: transparent; border: none; padding: 0 0 0 6px; }}
+QAbstractSpinBox > QLineEdit {{ background: transparent; border: none; }}
 QCheckBox {{ spacing: 7px; }}
 QCheckBox::indicator, QTableView::indicator, QTreeView::indicator {{ width: 16px; height: 16px;
   border: 1px solid {border_strong}; border-radius: 4px; background: {raised}; }}

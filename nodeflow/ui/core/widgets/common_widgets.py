@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QPainter, QPixmap, QResizeEvent
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -25,6 +27,10 @@ from nodeflow.resources import resource
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
+
+Box = TypeVar("Box", bound=QAbstractSpinBox)
+PADDING = 5
+"""Pixels before the text of a spin box, besides Qt's own two."""
 
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
@@ -179,6 +185,12 @@ class ElidedLabel(QLabel):
         super().resizeEvent(event)
         fits = self.fontMetrics().horizontalAdvance(self.text()) <= self.width()
         self.setToolTip("" if fits else plain_tip(self.text()))
+
+
+def padded(box: Box) -> Box:
+    """Return a spin box with space before its text, which Qt's style sheets cannot give."""
+    box.lineEdit().setTextMargins(PADDING, 0, 0, 0)
+    return box
 
 
 class InfoBar(QFrame):

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.ui.core.widgets.common_widgets import column, label, row
+from nodeflow.ui.core.widgets.common_widgets import column, label, padded, row
 from nodeflow.ui.inspector.editors import value_parsing
 
 MOST = 10_000
@@ -95,7 +95,7 @@ class TableDialog(QDialog):
         self.form = QComboBox()
         self.form.setAccessibleName("Form")
         self.form.addItems([NUMBER, LIST, MATRIX])
-        self.rows, self.columns = QSpinBox(), QSpinBox()
+        self.rows, self.columns = padded(QSpinBox()), padded(QSpinBox())
         for box, name in ((self.rows, "Rows"), (self.columns, "Columns")):
             box.setRange(1, MOST)
             box.setAccessibleName(name)

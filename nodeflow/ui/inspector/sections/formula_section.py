@@ -161,9 +161,14 @@ class FormulaSection(Section):
         except Exception:  # names in a file may not fit a formula; the text says the same
             self._scroll.hide()
             return
-        self.picture.show_svg(drawn, self.width() - 4)
+        room = self.text.width()  # the width of the column, also while the picture is hidden
+        self.picture.show_svg(drawn, room - 4)
         bar = self._scroll.horizontalScrollBar().sizeHint().height()
-        wide = self.picture.width() > self.width()
+        wide = self.picture.width() > room
+        policy = Qt.ScrollBarPolicy
+        self._scroll.setHorizontalScrollBarPolicy(
+            policy.ScrollBarAlwaysOn if wide else policy.ScrollBarAlwaysOff
+        )
         self._scroll.setFixedHeight(self.picture.height() + (bar if wide else 0) + 2)
         self.rows.activate()
         self.updateGeometry()

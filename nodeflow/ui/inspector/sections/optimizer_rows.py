@@ -20,7 +20,7 @@ from nodeflow.document.edit.optimizer_turns import (
 from nodeflow.train.settings import LARGEST
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
-from nodeflow.ui.core.widgets.common_widgets import button, clear, label, row
+from nodeflow.ui.core.widgets.common_widgets import button, clear, label, padded, row
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 
 TURNS = "They take turns"
@@ -34,7 +34,7 @@ class NumberField(QSpinBox):
 
     def __init__(self, least: int, prefix: str, suffix: str, name: str) -> None:
         super().__init__()
-        self.setRange(least, MOST)
+        padded(self).setRange(least, MOST)
         self.setKeyboardTracking(False)
         self.setPrefix(prefix)
         self.setSuffix(suffix)

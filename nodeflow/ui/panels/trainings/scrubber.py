@@ -22,7 +22,15 @@ from nodeflow.ui.core.engine_link.shown_step import ShownStep, left_text
 from nodeflow.ui.core.engine_link.step_ops import StepOps
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
+from nodeflow.ui.core.widgets.common_widgets import (
+    ElidedLabel,
+    button,
+    column,
+    label,
+    padded,
+    row,
+    switch,
+)
 
 DRAG_MS = 40
 """Milliseconds that a drag must pause before a step is requested. The request replaces the
@@ -105,7 +113,7 @@ class Scrubber(QWidget):
         self.slider.setAccessibleName("Step of the training")
         self.slider.setToolTip("Show every value as it was at this step")
         self.slider.valueChanged.connect(self._on_slider)
-        self.number = QSpinBox()
+        self.number = padded(QSpinBox())
         self.number.setAccessibleName("Number of the step")
         self.number.setKeyboardTracking(False)
         self.number.setPrefix("Step ")

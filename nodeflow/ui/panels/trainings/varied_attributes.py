@@ -24,7 +24,15 @@ from nodeflow.sweeps.specs import Spec, spec_of, words
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, clear, label, row, tool
+from nodeflow.ui.core.widgets.common_widgets import (
+    ElidedLabel,
+    button,
+    clear,
+    label,
+    padded,
+    row,
+    tool,
+)
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 SAMPLERS = {GRID: "Every combination", RANDOM: "At random"}
@@ -234,7 +242,7 @@ class SweepSettings(QWidget):
 
 
 def _spin(name: str, least: int, most: int) -> QSpinBox:
-    result = QSpinBox()
+    result = padded(QSpinBox())
     result.setAccessibleName(name)
     result.setToolTip(plain_tip(name))
     result.setRange(least, most)

@@ -21,6 +21,7 @@ from nodeflow.ui.views.qt_sheet import Sheet, point_of, rect_of
 
 SIDE_WIDTH = 190
 """Width of the side column, equal to the statistics beside a table."""
+COMPUTING = "Computing…"
 RATE_TIP = "While training, views take at most 5 % of its time."
 
 
@@ -70,7 +71,8 @@ class ViewCanvas(QWidget):
         painter = QPainter(self)
         try:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            draw_shown(Sheet(painter, self._theme, note=self.pointed), self._area, self.shown)
+            sheet = Sheet(painter, self._theme, note=self.pointed)
+            draw_shown(sheet, self._area, self.shown, COMPUTING)
         finally:
             painter.end()
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.ui.canvas.export_image import LARGEST_SIDE
 from nodeflow.ui.core.theming.theme import SPACE
-from nodeflow.ui.core.widgets.common_widgets import label
+from nodeflow.ui.core.widgets.common_widgets import label, padded
 
 FORMATS = {
     "PNG: an image for documents and chats": ".png",
@@ -69,7 +69,7 @@ class ExportDialog(QDialog):
             self.what.setCurrentIndex(1)
         self.format = QComboBox()
         self.format.addItems(list(FORMATS))
-        self.scale = QDoubleSpinBox()
+        self.scale = padded(QDoubleSpinBox())
         self.scale.setRange(0.25, 8.0)
         self.scale.setSingleStep(0.5)
         self.scale.setValue(2.0)

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QSpinBox, QWidget
 
 from nodeflow.ui.core.theming.theme import SPACE
-from nodeflow.ui.core.widgets.common_widgets import column, label, row
+from nodeflow.ui.core.widgets.common_widgets import column, label, padded, row
 
 
 class NumberDialog(QDialog):
@@ -30,7 +30,7 @@ class NumberDialog(QDialog):
         self.setObjectName(title.lower())
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
-        self.field = QSpinBox()
+        self.field = padded(QSpinBox())
         self.field.setRange(0, most)
         self.field.setSpecialValueText(nothing)
         self.field.setMinimumWidth(180)

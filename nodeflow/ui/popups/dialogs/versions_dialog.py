@@ -23,7 +23,7 @@ from nodeflow.number_text import bytes_text
 from nodeflow.ui.core.state.user_settings import MOST_BACKUPS
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
-from nodeflow.ui.core.widgets.common_widgets import column, label, row, switch
+from nodeflow.ui.core.widgets.common_widgets import column, label, padded, row, switch
 from nodeflow.ui.core.widgets.time_and_size_text import moment
 
 KINDS: dict[Kind, str] = {
@@ -75,7 +75,7 @@ class VersionsDialog(QDialog):
         rows = [self._row(version) for version in versions]
         self.table.addTopLevelItems(rows)
         self.table.itemSelectionChanged.connect(self._on_selection)
-        self.count = QSpinBox()
+        self.count = padded(QSpinBox())
         self.count.setAccessibleName("Saves of each file to keep")
         self.count.setRange(0, MOST_BACKUPS)
         self.count.setValue(most)

@@ -22,7 +22,7 @@ from nodeflow.data.text.atoms import BYTE_PAIRS, CHARACTERS, WORDS
 from nodeflow.document.starters.choices import SERIES, Choices
 from nodeflow.number_text import counted
 from nodeflow.ui.core.theming.theme import SPACE
-from nodeflow.ui.core.widgets.common_widgets import column, label, row
+from nodeflow.ui.core.widgets.common_widgets import column, label, padded, row
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.popups.own_data.columns_model import (
     INPUT,
@@ -71,8 +71,8 @@ class ColumnsStep(QWidget):
         self.one_hot = QCheckBox("Categories become a column each (one-hot)")
         self.split, self.missing, self.order = QComboBox(), QComboBox(), QComboBox()
         self.validation, self.test = self._share(), self._share()
-        self.look_back, self.ahead = QSpinBox(), QSpinBox()
-        self.height_, self.width_, self.color = QSpinBox(), QSpinBox(), QComboBox()
+        self.look_back, self.ahead = padded(QSpinBox()), padded(QSpinBox())
+        self.height_, self.width_, self.color = padded(QSpinBox()), padded(QSpinBox()), QComboBox()
         self.unit = QComboBox()
         self.by_line = QCheckBox("Every line is a text of its own")
         self.by_line.setToolTip("For a list of names or sentences: lines are shuffled and split")
@@ -115,7 +115,7 @@ class ColumnsStep(QWidget):
 
     @staticmethod
     def _share() -> QSpinBox:
-        box = QSpinBox()
+        box = padded(QSpinBox())
         box.setRange(0, 50)
         box.setSuffix(" %")
         return box

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -79,6 +80,18 @@ def picture_input(record: NodeRecord, analysis: Analysis) -> PictureInput | None
     if not all(SIDES[0] <= side <= SIDES[1] for side in (height, width)):
         return None
     return PictureInput(record.id, record.name, height, width, shape, type_.dtype)
+
+
+def makes_pictures(doc: Document, analysis: Analysis, node_id: str) -> bool:
+    """Return whether each row of a node has as many numbers as a picture that the graph takes has
+    pixels.
+    """
+    found = next(iter((analysis.out_types(node_id) or {}).values()), None)
+    if found is None or not found.is_float or not found.has_rank or len(found.shape) < 2:
+        return False
+    pixels = {math.prod(each.shape[1:]) for each in picture_inputs(doc, analysis)}
+    row = [size for size in found.shape[1:] if size is not None]
+    return len(row) == len(found.shape) - 1 and math.prod(row) in pixels
 
 
 def answers(doc: Document, analysis: Analysis, source: str, pixels: int = 0) -> list[Answer]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import view_of
-from nodeflow.document.analysis.picture_answers import picture_inputs
+from nodeflow.document.analysis.picture_answers import makes_pictures, picture_inputs
 from nodeflow.document.analysis.subgraphs.instance_paths import at_path, source_of
 from nodeflow.document.analysis.training_settings import optimizers
 from nodeflow.document.analysis.traversal import topological
@@ -168,18 +167,6 @@ def _is_curve(document: Document, analysis: Analysis, answer: NodeRecord) -> boo
     return _columns(analysis, answer.id) == 1 and inputs == [1]
 
 
-def makes_pictures(document: Document, analysis: Analysis, node_id: str) -> bool:
-    """Return whether each row of a node has as many numbers as a picture that the graph takes has
-    pixels.
-    """
-    found = next(iter((analysis.out_types(node_id) or {}).values()), None)
-    if found is None or not found.is_float or not found.has_rank or len(found.shape) < 2:
-        return False
-    pixels = {math.prod(each.shape[1:]) for each in picture_inputs(document, analysis)}
-    row = [size for size in found.shape[1:] if size is not None]
-    return len(row) == len(found.shape) - 1 and math.prod(row) in pixels
-
-
 def _invented(document: Document, analysis: Analysis) -> str:
     """Return the last node that makes pictures from learned weights and no given picture, as the
     generator of a GAN does; empty if there is none.
@@ -198,4 +185,4 @@ def _invented(document: Document, analysis: Analysis) -> str:
     return found
 
 
-__all__ = ["answer_of", "default_controls", "default_view", "makes_pictures"]
+__all__ = ["answer_of", "default_controls", "default_view"]

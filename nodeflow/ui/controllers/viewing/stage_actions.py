@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 
 from nodeflow.document.analysis.node_flags import view_of
+from nodeflow.document.analysis.picture_answers import makes_pictures
 from nodeflow.document.edit import stage
 from nodeflow.document.edit.stage import VALUE, PinnedControl, PinnedView
 from nodeflow.drawing.views.view import discover_views
@@ -13,7 +14,6 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.state.workspace import Workspace
-from nodeflow.ui.stage.default_pins import makes_pictures
 
 PUT, TAKE = "Put on the stage", "Take off the stage"
 PREFERRED = ("regions", "class_accuracy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import Qt
 
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_by_name import set_value
@@ -63,3 +64,33 @@ def test_it_writes_on_while_the_graph_trains(live_window, qtbot):
     qtbot.waitUntil(grows, timeout=60_000)
     window.actions_.trigger("stop")
     qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60_000)
+
+
+@pytest.mark.thorough
+def test_a_button_stops_the_writing_and_goes_on_with_it(live_window, qtbot):
+    window = live_window("names", size=(1400, 900))
+    set_value(window.workspace.document, "invented", "length", 100_000)
+    qtbot.waitUntil(lambda: window.stage_modes.mode == BESIDE, timeout=10_000)
+    main = window.stage_modes.stage.main
+
+    def written() -> str:
+        value = main.canvas.shown.value
+        return "" if value is None or value.data is None else value.data.written
+
+    qtbot.waitUntil(lambda: main.writing.isVisible() and written() != "", timeout=60_000)
+    assert main.writing.text() == "Stop writing"
+    qtbot.mouseClick(main.writing, Qt.MouseButton.LeftButton)
+    assert main.writing.text() == "Go on writing"
+    watched = window.link._views
+    qtbot.waitUntil(lambda: not any(spec.kind == "text" for spec in watched._specs))
+    with qtbot.waitSignal(window.link.ran, timeout=60_000):  # the engine has heard of it
+        window.actions_.trigger("run")
+    before = written()
+    with qtbot.waitSignal(window.link.ran, timeout=60_000):
+        window.actions_.trigger("run")
+    assert written() == before and main.writing.isVisible()
+    qtbot.mouseClick(main.writing, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(written()) > len(before), timeout=60_000)
+    assert written().startswith(before) and main.writing.text() == "Stop writing"
+    window.stage_modes.show("canvas")
+    qtbot.waitUntil(lambda: not main.writing.isVisible())

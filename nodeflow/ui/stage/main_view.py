@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QHBoxLayout,
     QMenu,
     QStackedWidget,
     QToolButton,
@@ -20,11 +21,18 @@ from nodeflow.document.edit.stage import LOSS, VALUE, PinnedView, unpin_view, vi
 from nodeflow.drawing.views.view import ShownView, discover_views
 from nodeflow.host.protocol import ViewSpec, ViewValue
 from nodeflow.host.views.pinned import spec_of
+from nodeflow.host.views.text import TextData
 from nodeflow.number_text import count
 from nodeflow.train.events import Diverged, Done, Event
 from nodeflow.ui.core.concurrency.redraw_throttle import FASTEST_MS, RedrawThrottle
 from nodeflow.ui.core.theming.theme import SPACE
-from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, WrappingRow, clear, label
+from nodeflow.ui.core.widgets.common_widgets import (
+    ElidedLabel,
+    WrappingRow,
+    button,
+    clear,
+    label,
+)
 from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.value_views.view_page import ViewCanvas
 from nodeflow.ui.stage.control_row import OFF_STAGE
@@ -32,6 +40,7 @@ from nodeflow.ui.stage.default_pins import default_view
 from nodeflow.ui.stage.value_page import ValuePage
 
 ASKER = "stage"
+STOP, GO_ON = "Stop writing", "Go on writing"
 TITLES = {VALUE: "Value", LOSS: "Loss and metrics"}
 
 
@@ -53,6 +62,8 @@ class MainView(QWidget):
         self.view = PinnedView("", LOSS)
         self._latest = context.trainings.latest
         self.title, self.state = ElidedLabel("", "strong"), label("", "caption")
+        self.writing = button("", "link", self._on_writing)
+        self.writing.hide()
         self.strip = WrappingRow(gap=1)
         self.tabs: list[QToolButton] = []
         self._group = QButtonGroup(self)
@@ -72,7 +83,11 @@ class MainView(QWidget):
         layout.addWidget(self.title)
         layout.addLayout(self.strip)
         layout.addWidget(self.pages, 1)
-        layout.addWidget(self.state)
+        below = QHBoxLayout()
+        below.addWidget(self.state)
+        below.addStretch(1)
+        below.addWidget(self.writing)
+        layout.addLayout(below)
         self._throttle = RedrawThrottle()
         self._timer = QTimer(self, singleShot=True, interval=FASTEST_MS)
         self._timer.timeout.connect(self._draw_curves)
@@ -127,7 +142,10 @@ class MainView(QWidget):
     # ---- showing ------------------------------------------------------------------------------
 
     def hide_views(self) -> None:
-        """Stop computing the views, because the stage is hidden."""
+        """Stop computing the views, because the stage is hidden; other places may go on."""
+        spec = self._spec()
+        if spec is not None:
+            self._context.engine.views.stop(spec, False)
         self._context.engine.views.ask((), ASKER)
         self.value.show_tensor("")
 
@@ -138,6 +156,7 @@ class MainView(QWidget):
         self.title.setText(title(self._context, self.view))
         spec = self._spec()
         self._context.engine.views.ask(() if spec is None else (spec,), ASKER)
+        self.writing.hide()
         is_value = self.view.view == VALUE
         self.value.show_tensor(self._tensor() if is_value else "")
         if spec is not None:
@@ -177,6 +196,23 @@ class MainView(QWidget):
         self.canvas.show_view(ShownView(self.view.view, value))
         step = value.step if value is not None else None
         self.state.setText("" if step is None else f"Step {count(step)}")
+        self._show_writing(value)
+
+    def _show_writing(self, value: ViewValue | None) -> None:
+        """Offer to stop a text that is being written, or to go on with it."""
+        data = None if value is None else value.data
+        is_text = isinstance(data, TextData)
+        is_stopped = value is not None and self._context.engine.views.is_stopped(value.spec)
+        self.writing.setText(GO_ON if is_stopped else STOP)
+        is_writing = value is not None and is_text and (data.continues or value.step is not None)
+        self.writing.setVisible(is_writing or (is_text and is_stopped))
+
+    @Slot()
+    def _on_writing(self) -> None:
+        spec, views = self._spec(), self._context.engine.views
+        if spec is not None:
+            views.stop(spec, not views.is_stopped(spec))
+            self._show_writing(views.latest(spec))
 
     # ---- curves -------------------------------------------------------------------------------
 

@@ -72,6 +72,7 @@ class ViewWatcher(QObject):
         """The ids of the displayed graph's nodes that have a view."""
         self._pinned: dict[str, ViewSpec] = {}
         self._asked: dict[str, tuple[ViewSpec, ...]] = {}
+        self._stopped: set[ViewSpec] = set()
         self._latest: dict[ViewSpec, ViewValue] = {}
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._update)
@@ -95,6 +96,16 @@ class ViewWatcher(QObject):
         if specs != self._asked.get(asker, ()):
             self._asked[asker] = specs
             self._soon.start()
+
+    def stop(self, spec: ViewSpec, on: bool) -> None:
+        """Stop computing a view wherever it is shown, and keep its last value, or go on with it."""
+        if on != self.is_stopped(spec):
+            self._stopped ^= {spec}
+            self._soon.start()
+
+    def is_stopped(self, spec: ViewSpec) -> bool:
+        """Return whether a view is stopped."""
+        return spec in self._stopped
 
     def latest(self, spec: ViewSpec) -> ViewValue | None:
         """Return the last value of a watched view."""
@@ -155,7 +166,8 @@ class ViewWatcher(QObject):
         asked = (spec for specs in self._asked.values() for spec in specs)
         specs = dict.fromkeys([*self._pinned.values(), *asked])
         self._latest = {spec: value for spec, value in self._latest.items() if spec in specs}
-        self._link.watch_views(tuple(specs))
+        self._stopped &= specs.keys()
+        self._link.watch_views(tuple(spec for spec in specs if spec not in self._stopped))
 
     def _is_in_sight(self, node_id: str) -> bool:
         canvas = self._canvas

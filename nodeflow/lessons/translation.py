@@ -113,14 +113,14 @@ def translated(lesson: Lesson, path: Path, wanted: Sequence[str]) -> Lesson:
             return lesson
         place = translation_path(path, language)
         if place.is_file():
-            return with_texts(lesson, read_translation(place, lesson))
+            return _with_texts(lesson, read_translation(place, lesson), language)
     return lesson
 
 
-def with_texts(lesson: Lesson, translation: Translation) -> Lesson:
+def _with_texts(lesson: Lesson, translation: Translation, language: str) -> Lesson:
     """Return a lesson with the texts of a translation; empty and unknown ones are left out."""
     known = {k: text for k, text in translation.texts.items() if text and k in lesson.texts}
-    return replace(lesson, texts={**lesson.texts, **known})
+    return replace(lesson, language=language, texts={**lesson.texts, **known})
 
 
 def untranslated(lesson: Lesson, translation: Translation) -> list[str]:

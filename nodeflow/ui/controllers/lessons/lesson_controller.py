@@ -245,6 +245,7 @@ class LessonController(QObject):
                     count,
                     count,
                     next=self._next_text(),
+                    explains=lesson.language.startswith("en"),
                 )
             )
             self._panel.finished.emit(f"{lesson.text('title')}: done")
@@ -265,6 +266,7 @@ class LessonController(QObject):
                 can_check=bool(step.checks),
                 next="" if step.checks or step.predict or step.deed else "Next",
                 points=step.points,
+                explains=lesson.language.startswith("en"),
             )
         )
 

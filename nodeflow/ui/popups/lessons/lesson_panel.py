@@ -15,6 +15,7 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, label
+from nodeflow.ui.core.widgets.explained_text import ExplainedText
 from nodeflow.ui.popups.lessons.question_form import QuestionForm
 
 WIDTH = 348
@@ -31,6 +32,7 @@ class Shown:
         can_check: whether the step has checks.
         next: the text of the button that goes on; empty for none.
         points: the op in the palette that the step uses; empty for none.
+        explains: whether words of the glossary are explained, which is in English.
     """
 
     place: str
@@ -44,6 +46,7 @@ class Shown:
     can_check: bool = False
     next: str = ""
     points: str = ""
+    explains: bool = True
 
 
 class LessonPanel(QFrame):
@@ -73,11 +76,12 @@ class LessonPanel(QFrame):
         self.setObjectName("lesson")
         self.setFixedWidth(WIDTH)
         self._canvas = canvas
+        self._explains = True
         self.theme = themes.theme
         self._place = label("", "caption")
         self._title = label("", "strong", wrap=True)
-        self._text = label("", "muted", wrap=True)
-        self._hint = label("", "", wrap=True)
+        self._text = ExplainedText("muted")
+        self._hint = ExplainedText()
         self._hint.setObjectName("lessonHint")
         self._bar = QProgressBar()
         self._bar.setAccessibleName("Progress of the lesson")
@@ -117,6 +121,15 @@ class LessonPanel(QFrame):
         self.hide()
 
     @property
+    def _word_color(self) -> str:
+        return self.theme.color("ink").name() if self._explains else ""
+
+    @property
+    def text(self) -> ExplainedText:
+        """The text of the shown step."""
+        return self._text
+
+    @property
     def title(self) -> str:
         """The title of the shown step."""
         return self._title.text()
@@ -124,13 +137,14 @@ class LessonPanel(QFrame):
     @property
     def hint(self) -> str:
         """The shown hint; empty for none."""
-        return "" if self._hint.isHidden() else self._hint.text()
+        return "" if self._hint.isHidden() else self._hint.plain
 
     def show_step(self, shown: Shown) -> None:
         """Show a step, without a hint."""
         self._place.setText(shown.place)
         self._title.setText(shown.title)
-        self._text.setText(shown.text)
+        self._explains = shown.explains
+        self._text.show_text(shown.text, self._word_color)
         self._bar.setRange(0, max(1, shown.steps))
         self._bar.setValue(shown.done)
         self.form.forget()
@@ -148,7 +162,7 @@ class LessonPanel(QFrame):
 
     def show_hint(self, text: str, offers_solution: bool = False) -> None:
         """Show a hint below the text of the step; an empty one removes it."""
-        self._hint.setText(text)
+        self._hint.show_text(text, self._word_color)
         self._hint.setVisible(bool(text))
         self.solution_button.setVisible(offers_solution)
         self.place()
@@ -175,5 +189,7 @@ class LessonPanel(QFrame):
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
+        for shown in (self._text, self._hint):
+            shown.show_text(shown.plain, self._word_color)
         self._cross.setIcon(icon("x", theme, "ink_faint", 14))
         self._again.setIcon(icon("rotate-ccw", theme, "ink_faint", 14))

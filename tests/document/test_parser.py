@@ -12,9 +12,11 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.formula.insert import add_expression, free_place
 from nodeflow.document.formula.parser import ExpressionError, parse_expression
+from nodeflow.document.formula.render import formula_text
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import share_of
 from nodeflow.document.to_graph.build import build
 
 INPUTS = {
@@ -305,3 +307,67 @@ def test_complex_numbers_in_formulas(text: str, expected: list) -> None:
     commands.add_node(document, "constant", (0, 0), "z", attrs)
     add_expression(document, analysis, f"result = {text}")
     np.testing.assert_allclose(run(document, "result"), np.array(expected), rtol=1e-6)
+
+
+# ---- layers that share weights ------------------------------------------------------------------
+
+
+def layered() -> tuple[Document, Analysis]:
+    document, analysis = document_of({"x": X, "z": np.array([[0.5, -1.0, 2.0]], np.float32)})
+    add_expression(document, analysis, "h = dense(x, 2, activation='relu')")
+    return document, analysis
+
+
+def test_a_call_of_a_layer_shares_its_weights():
+    document, analysis = layered()
+    add_expression(document, analysis, "k = h(z); m = h(z, activation='tanh'); u = dense(k, 1)")
+    add_expression(document, analysis, "a = dense(z, 4); b = a(x)")  # an owner of the same formula
+    nodes = {record.name: record for record in document.nodes.values()}
+    owners = {name: share_of(record) for name, record in nodes.items() if share_of(record)}
+    assert owners == {"k": nodes["h"].id, "m": nodes["h"].id, "b": nodes["a"].id}
+    assert (nodes["k"].attrs["units"], nodes["k"].attrs["activation"]) == (2, "relu")
+    assert nodes["m"].attrs["activation"] == "tanh"
+    assert not analysis.all_problems()
+    session = nf.Session(build(document).graph, tier="reference")
+    session.initialize()
+    kernel, k, m = session.run(["h/kernel", "k", "m"])
+    np.testing.assert_allclose(k, np.maximum(document_value(document, "z") @ kernel, 0), rtol=1e-6)
+    np.testing.assert_allclose(m, np.tanh(document_value(document, "z") @ kernel), rtol=1e-6)
+    document.undo()
+    document.undo()
+    assert {record.name for record in document.nodes.values()} == {"x", "z", "h"}
+
+
+def document_value(document: Document, name: str) -> np.ndarray:
+    return np.array(document.node_named(name).attrs["value"], np.float32)
+
+
+@pytest.mark.parametrize("name", ("k", "m", "b"))
+def test_the_text_of_a_shared_layer_can_be_parsed(name):
+    document, analysis = layered()
+    add_expression(
+        document,
+        analysis,
+        "k = h(z); m = h(z, activation='tanh'); b = h(k @ [[1, 2, 3.0], [4, 5, 6]])",
+    )
+    record = document.node_named(name)
+    add_expression(document, analysis, f"again = {formula_text(document, record.id)}")
+    again = document.node_named("again")
+    assert (again.attrs, share_of(again)) == (record.attrs, share_of(record))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    (
+        ("q = x(z)", "'x' is no layer, so a formula cannot apply it again"),
+        ("q = h(x, 3)", "h takes no further argument"),
+        ("q = h()", "h needs 'x'"),
+        ("q = hh(x)", "there is no op 'hh'"),
+        ("q = dense(x, 3, share=h)", "layers.dense has no attribute 'share'"),
+    ),
+)
+def test_wrong_calls_of_layers_are_refused_in_words(text, message):
+    document, analysis = layered()
+    with pytest.raises(ExpressionError) as caught:
+        add_expression(document, analysis, text)
+    assert caught.value.message == message

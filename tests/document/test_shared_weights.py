@@ -461,7 +461,7 @@ def test_code_for_nodeflow_builds_it_again() -> None:
 
 def test_formulas_name_the_owner_and_python_calls_the_layer_again() -> None:
     doc = siamese()
-    assert formula_text(doc, ident(doc, "b")) == "shared.dense(a, z, units=3, activation='tanh')"
+    assert formula_text(doc, ident(doc, "b")) == "a(z)"
     for doc in (siamese(), coded()):
         with nf.Graph() as graph:
             names: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from typing import Any
 
 from nodeflow.document.formula.planner import Number, Planner, Value
@@ -11,6 +12,7 @@ from nodeflow.errors import NodeflowError, suggest
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.op import Op
 from nodeflow.ops import REGISTRY
+from nodeflow.ops.layers.sharing import can_share
 
 LAYERS = "layers"
 """The family of ops that can be called without its name, if no other op has the name:
@@ -25,9 +27,11 @@ class CallReader(Planner):
         raise NotImplementedError
 
     def call(self, node: ast.Call) -> list[Value]:
-        op = self._op(node.func)
+        owner = self._owner(node.func)
+        op = self._op(node.func) if owner is None else REGISTRY.lookup(owner[1])
+        called = op.call_name if owner is None else ast.unparse(node.func)
         inputs: list[list[Value] | Number] = []
-        attrs: dict[str, Any] = {}
+        attrs: dict[str, Any] = {} if owner is None else dict(owner[2])
         name: str | None = None
         given = {k.arg: k for k in node.keywords}
         rest = list(node.args)
@@ -49,12 +53,14 @@ class CallReader(Planner):
                 inputs += self._port_operands(port, taken)
             elif not port.optional and not port.variadic:
                 known = ", ".join(p.name for p in op.inputs)
-                raise self.error(node, f"{op.call_name} needs {port.name!r}", f"It takes {known}.")
+                raise self.error(node, f"{called} needs {port.name!r}", f"It takes {known}.")
             elif twin:
                 raise self.error(node, f"{op.call_name} needs {port.name!r}, too")
         free = [a for a in op.attrs if a.name not in given and a.name not in wired]
+        if owner is not None:
+            free = []  # it has the owner's attributes
         if len(rest) > len(free):
-            raise self.error(rest[len(free)], f"{op.call_name} takes no further argument")
+            raise self.error(rest[len(free)], f"{called} takes no further argument")
         for attr, value in zip(free, rest):
             attrs[attr.name] = self._attribute(op, attr, value)
         for key, keyword in given.items():
@@ -62,7 +68,33 @@ class CallReader(Planner):
                 name = self._own_name(keyword.value)
             else:
                 attrs[key or ""] = self._keyword(op, key, keyword)
-        return self.apply(op, inputs, attrs, node, name)
+        return self.apply(op, inputs, attrs, node, name, None if owner is None else owner[0])
+
+    def _owner(self, func: ast.expr) -> tuple[str | int, str, Mapping[str, Any]] | None:
+        """Return the layer that a call applies again, with its op and attributes; None if the call
+        names an op.
+
+        Raises ExpressionError if it names a node that is no layer.
+        """
+        name = func.id if isinstance(func, ast.Name) else None
+        if isinstance(func, ast.Constant) and isinstance(func.value, str):
+            name = func.value
+        if name is None or _is_op(name) or not self._is_known(name):
+            return None
+        found: str | int | None = None
+        if name in self.local:
+            found = self.local[name][0].node if self.local[name] else None
+        elif (record := self.doc.node_named(name)) is not None:
+            found = record.id
+        if found is not None:
+            node = self.doc.nodes[found] if isinstance(found, str) else self.plan.nodes[found]
+            if can_share(node.op):
+                return found, node.op, node.attrs
+        raise self.error(
+            func,
+            f"{name!r} is no layer, so a formula cannot apply it again",
+            "Call an op, or a layer of the graph to share its weights.",
+        )
 
     @staticmethod
     def _last_wired(op: Op, given: dict[str | None, ast.keyword], rest: list[ast.expr]) -> int:
@@ -84,6 +116,7 @@ class CallReader(Planner):
             return REGISTRY.lookup(op_id)
         shown = op_id or ast.unparse(func)
         ids = [op.call_name for op in REGISTRY if not op.hidden]
+        ids += [record.name for record in self.doc.nodes.values() if can_share(record.op)]
         hint = suggest(shown, ids) or "The ops panel lists them."
         raise self.error(func, f"there is no op {shown!r}", hint)
 
@@ -100,6 +133,8 @@ class CallReader(Planner):
         if key is None or key not in names:
             known = f"It has {', '.join(names)}." if names else f"{op.call_name} has none."
             hint = suggest(key or "", names) or known
+            if key in ("share", "reuse") and can_share(op.id):
+                hint = "To share the weights of a layer, call it by its name: NAME(x)."
             raise self.error(keyword, f"{op.call_name} has no attribute {key!r}", hint)
         return self._attribute(op, op.attr(key), keyword.value)
 
@@ -147,6 +182,10 @@ class CallReader(Planner):
         if isinstance(name, str) and NAME.fullmatch(name) and not self.doc.node_named(name):
             return name
         raise self.error(node, "this name cannot be used", "Use letters, digits and _ in quotes.")
+
+
+def _is_op(name: str) -> bool:
+    return any(i in REGISTRY and not REGISTRY.lookup(i).hidden for i in (name, f"{LAYERS}/{name}"))
 
 
 def is_setting(op: Op, port: Port, value: ast.expr) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.shared_weights import share_weights
 from nodeflow.document.formula.parser import Plan, Value, parse_expression
 from nodeflow.document.layout.card_size import Size, node_size
 from nodeflow.document.layout.layered import COLUMN_GAP, ROW_GAP, layout
@@ -62,6 +63,10 @@ def _add_nodes(doc: Document, plan: Plan) -> list[str]:
         ids.append(commands.add_node(doc, node.op, (0, 0), name, node.attrs))
         for port, value in node.inputs.items():
             commands.connect(doc, end(value), value.port, ids[-1], port)
+        if node.share is not None:
+            share_weights(
+                doc, ids[-1], node.share if isinstance(node.share, str) else ids[node.share]
+            )
     return ids
 
 

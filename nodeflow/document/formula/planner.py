@@ -58,13 +58,17 @@ class Number:
 
 @dataclass
 class NewNode:
-    """A node to add: its inputs by port, and the types of its outputs if known."""
+    """A node to add: its inputs by port, and the types of its outputs if known.
+
+    `share` is the node whose weights it uses, as in `Value.node`; None if it has its own.
+    """
 
     op: str
     name: str | None
     attrs: dict[str, Any]
     inputs: dict[str, Value] = field(default_factory=dict)
     outputs: dict[str, TensorType | None] = field(default_factory=dict)
+    share: str | int | None = None
 
     def values(self, index: int) -> list[Value]:
         return [Value(index, port, kind) for port, kind in self.outputs.items()]
@@ -103,6 +107,7 @@ class Planner:
         attrs: Mapping[str, Any],
         node: ast.AST,
         name: str | None = None,
+        share: str | int | None = None,
     ) -> list[Value]:
         """Plan a node; numbers among its inputs become constants with the dtype of the other
         inputs."""
@@ -111,7 +116,7 @@ class Planner:
             self.constant(item, self.dtype(op, flat, i)) if isinstance(item, Number) else item
             for i, item in enumerate(flat)
         ]
-        new = NewNode(op.id, name, op.first_attrs(attrs))
+        new = NewNode(op.id, name, op.first_attrs(attrs), share=share)
         new.inputs = {op.input_name(i): value for i, value in enumerate(values)}
         new.outputs = self.infer(op, values, new, node)
         if op.category == "Loss":

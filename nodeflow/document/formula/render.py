@@ -53,8 +53,7 @@ def _text(term: Term) -> tuple[str, int]:
         text = value_text(term.value)
         return text, SIGN if text.startswith("-") else ATOM
     if isinstance(term, Named):
-        name = term.name if "/" not in term.name else repr(term.name)
-        return name + _index(term.output), ATOM
+        return _name(term.name) + _index(term.output), ATOM
     op, args = term.op.id, term.args
     if op in BINARY and len(args) == 2 and not term.attrs:
         return _infix(*BINARY[op], args, _text)
@@ -66,7 +65,12 @@ def _text(term: Term) -> tuple[str, int]:
         fixed = len(term.op.inputs) - 1
         inside = [*inside[:fixed], f"[{', '.join(inside[fixed:])}]"]
     inside += [f"{key}={_attribute(value)}" for key, value in term.attrs.items()]
-    return f"{term.op.call_name}({', '.join(inside)}){_index(term.output)}", ATOM
+    called = term.op.call_name if term.owner is None else _name(term.owner)
+    return f"{called}({', '.join(inside)}){_index(term.output)}", ATOM
+
+
+def _name(name: str) -> str:
+    return name if "/" not in name else repr(name)
 
 
 def _infix(
@@ -194,6 +198,8 @@ def _latex_call(term: Applied) -> str:
     op = term.op.short_id
     name = LATEX_NAMES.get(op, op)
     head = f"\\{op}" if op in LATEX_FUNCTIONS else rf"\operatorname{{{_escaped(name)}}}"
+    if term.owner is not None:
+        head = latex_name(term.owner)
     attrs = dict(term.attrs)
     if op in LATEX_NAMES and attrs.get("axis") is not None:
         axes = attrs.pop("axis")

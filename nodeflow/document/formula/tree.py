@@ -7,7 +7,7 @@ Nodes with several consumers, and nodes beyond the size limit, are also shown by
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nodeflow.document.analysis.bound_attributes import bound_attributes
@@ -50,12 +50,17 @@ class Missing:
 
 @dataclass(frozen=True)
 class Applied:
-    """An op applied to terms; `attrs` are the attributes that differ from their defaults."""
+    """An op applied to terms; `attrs` are the attributes that differ from their defaults.
+
+    A layer that shares weights applies its `owner`; then `attrs` are the attributes that differ
+    from those of the owner.
+    """
 
     op: NodeDeclaration
     args: tuple[Term, ...]
     attrs: dict[str, Any] = field(default_factory=dict, hash=False)
     output: int | None = None
+    owner: str | None = None
 
 
 Term = Named | Literal | Missing | Applied
@@ -114,13 +119,25 @@ def _apply(doc: Document, record: NodeRecord, made: dict[str, Term]) -> Term:
     assert op is not None
     if op.id == "constant":
         return _constant(record)
-    args = []
+    args: list[Term] = []
+    owner: NodeRecord | None = None
     for port in in_ports(doc, record):
         wire = doc.wires.get((record.id, port.name))
+        if wire is not None and port.name == OWNER.name:
+            owner = doc.nodes[wire.source]
+            continue
         if port.kind != "tensor" or (wire is None and port.optional):
             continue
         args.append(_argument(doc, made, wire) if wire else Missing(port.name))
+    if owner is not None:
+        return Applied(op, tuple(args), _other_attrs(op, record, owner), owner=owner.name)
     return Applied(op, tuple(args), changed_attrs(doc, op, record))
+
+
+def _other_attrs(op: NodeDeclaration, record: NodeRecord, owner: NodeRecord) -> dict[str, Any]:
+    """Return the attributes of a layer that differ from those of another layer of its kind."""
+    pairs = ((a.name, *(r.attrs.get(a.name, a.default) for r in (record, owner))) for a in op.attrs)
+    return {name: mine for name, mine, theirs in pairs if mine != theirs}
 
 
 def _argument(doc: Document, made: dict[str, Term], wire: Any) -> Term:
@@ -136,7 +153,7 @@ def _argument(doc: Document, made: dict[str, Term], wire: Any) -> Term:
     index = split_port(wire.source_port)[1]
     index = names.index(wire.source_port) if index is None else index
     if isinstance(term, Applied):
-        return Applied(term.op, term.args, term.attrs, index)
+        return replace(term, output=index)
     return Named(term.name, index) if isinstance(term, Named) else term
 
 

@@ -309,6 +309,13 @@ def test_complex_numbers_in_formulas(text: str, expected: list) -> None:
     np.testing.assert_allclose(run(document, "result"), np.array(expected), rtol=1e-6)
 
 
+def test_a_named_constant_is_one_node():
+    document, analysis = document_of({})
+    add_expression(document, analysis, "a = constant([[0.0, 1.0]]); b = constant(value=2) + a")
+    ops = {record.name: record.op for record in document.nodes.values()}
+    assert ops == {"a": "constant", "constant": "constant", "b": "add"}
+
+
 # ---- layers that share weights ------------------------------------------------------------------
 
 

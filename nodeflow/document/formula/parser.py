@@ -143,7 +143,8 @@ class _Reader(CallReader):
         index = self._index(result)
         node = self.plan.nodes[index] if isinstance(index, int) else None
         whole = node is not None and len(node.outputs) == len(result)
-        if node is not None and whole and node.name is None and node.op != "constant":
+        literals = {value.node for value in self.constants.values()}  # other terms may use them
+        if node is not None and whole and node.name is None and index not in literals:
             node.name = name
             return result
         return self.apply(REGISTRY.lookup("identity"), result[:1], {}, source, name)

@@ -7,8 +7,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.stage import PinnedControl, pin_control
-from nodeflow.ui.stage.pad import Pad, is_pair
+from nodeflow.document.edit.stage import PinnedControl, is_pair, pin_control
+from nodeflow.ui.stage.pad import Pad
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -160,6 +160,20 @@ def test_generated_pictures_are_on_the_stage(digits, qtbot):
     qtbot.waitUntil(lambda: list(stage.controls.rows) == rates)
 
 
+@pytest.mark.parametrize("value", ("[[0.0, 0.5]]", "2.0"))
+def test_a_constant_is_put_on_the_stage_as_a_control(window, value):
+    """Its numbers can be changed there; a picture of them would say nothing."""
+    window.files.begin_empty()
+    root = window.workspace.root
+    add_expression(root, window.workspace.root_analysis, f"point = constant({value})")
+    window.canvas.selection.select([node(window, "point")])
+    window.actions_.trigger("stage_node")
+    assert controls_of(root) == (PinnedControl(node(window, "point"), "value"),)
+    assert views_of(root) == () and window.actions_["stage_node"].text() == "Take off the stage"
+    window.actions_.trigger("stage_node")
+    assert controls_of(root) == () and window.actions_["stage_node"].text() == "Put on the stage"
+
+
 def test_a_field_is_put_on_the_stage_from_its_menu(window, qtbot):
     window.files.open_example(example("linear_regression"))
     window.canvas.selection.select([node(window, "train")])

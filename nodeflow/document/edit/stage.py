@@ -13,7 +13,9 @@ does not say whether a window shows its stage.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from nodeflow.document.analysis.subgraphs.instance_paths import at_path, scoped_name
 from nodeflow.document.edit.sweep_settings import TRAINING
@@ -78,6 +80,18 @@ def controls_of(doc: Document) -> tuple[PinnedControl, ...]:
 def is_control(doc: Document, node: str, attr: str) -> bool:
     """Return whether an attribute, or a setting of ``training``, is on the stage."""
     return PinnedControl(node, attr) in controls_of(doc)
+
+
+def is_pair(value: Any) -> bool:
+    """Return whether a value is two finite numbers: `[x, y]`, or one row of two."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+        value = value[0]
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in value)
+        and all(math.isfinite(n) for n in value)
+    )
 
 
 def is_staged(doc: Document) -> bool:

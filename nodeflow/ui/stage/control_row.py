@@ -7,14 +7,14 @@ from typing import Any
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QWidget
 
-from nodeflow.document.edit.stage import PinnedControl
+from nodeflow.document.edit.stage import PinnedControl, is_pair
 from nodeflow.graph.declaration import Attr
 from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, label
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector.editors.editors_by_kind import make_editor
 from nodeflow.ui.stage.number_slider import NumberSlider
-from nodeflow.ui.stage.pad import Pad, is_pair
+from nodeflow.ui.stage.pad import Pad
 
 RESTARTS = "↻"
 RESTARTS_TIP = "This acts at the beginning of a training, so a change begins it afresh."

@@ -17,6 +17,7 @@ from nodeflow.document.edit.stage import (
     PinnedControl,
     control_name,
     controls_of,
+    is_pair,
     unpin_control,
 )
 from nodeflow.document.edit.sweep_settings import TRAINING, value_at
@@ -29,7 +30,6 @@ from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.stage.control_row import ControlRow
 from nodeflow.ui.stage.data_row import DataRow
 from nodeflow.ui.stage.default_pins import default_controls
-from nodeflow.ui.stage.pad import is_pair
 
 RESTART_MS = 250
 """Milliseconds after the last change before the training restarts, because keys may choose

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from nodeflow.document.edit.stage import is_pair
 from nodeflow.number_text import number
 from nodeflow.ui.core.theming.theme import Theme
 
@@ -23,18 +24,6 @@ _KEYS = {
     Qt.Key.Key_Up: (0, 1),
     Qt.Key.Key_Down: (0, -1),
 }
-
-
-def is_pair(value: Any) -> bool:
-    """Return whether a value is two finite numbers: `[x, y]`, or one row of two."""
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
-        value = value[0]
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in value)
-        and all(math.isfinite(n) for n in value)
-    )
 
 
 class Pad(QWidget):

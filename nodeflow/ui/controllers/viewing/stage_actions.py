@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 from nodeflow.document.analysis.node_flags import view_of
 from nodeflow.document.analysis.picture_answers import makes_pictures
 from nodeflow.document.edit import stage
-from nodeflow.document.edit.stage import VALUE, PinnedControl, PinnedView
+from nodeflow.document.edit.stage import VALUE, PinnedControl, PinnedView, is_pair
 from nodeflow.drawing.views.view import discover_views
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -16,6 +16,8 @@ from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.state.workspace import Workspace
 
 PUT, TAKE = "Put on the stage", "Take off the stage"
+NUMBERS = "value"
+"""The attribute of a constant that a control changes."""
 PREFERRED = ("regions", "class_accuracy")
 """Views that tell more about a node than its value, in order of preference."""
 
@@ -52,6 +54,10 @@ class StageActions(QObject):
 
     def _toggle_node(self) -> None:
         root, pinned = self._workspace.root, self._pinned()
+        if self._is_handle() and not pinned:
+            self.toggle_control(self._place(), NUMBERS)
+            self._name_action()
+            return
         with self._canvas.signals.reporting():
             if pinned:
                 with root.transaction(stage.unpin_label(root, pinned[0])):
@@ -59,6 +65,17 @@ class StageActions(QObject):
                         stage.unpin_view(root, view)
             else:
                 stage.pin_view(root, self._view())
+
+    def _is_handle(self) -> bool:
+        """Return whether the selected node is a constant that a control on the stage can change: a
+        number as a slider, or two numbers as a point on a pad.
+        """
+        if len(self._workspace.selection) != 1:
+            return False
+        record = self._workspace.document.nodes[self._workspace.selection[0]]
+        value = record.attrs.get(NUMBERS)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return record.op == "constant" and (is_number or is_pair(value))
 
     def _place(self) -> str:
         path = (*self._workspace.path, self._workspace.selection[0])
@@ -90,7 +107,10 @@ class StageActions(QObject):
         return PinnedView(self._place(), found)
 
     def _name_action(self, *_: object) -> None:
-        self._actions.set_text("stage_node", TAKE if self._pinned() else PUT)
+        is_there = bool(self._pinned()) or (
+            self._is_handle() and stage.is_control(self._workspace.root, self._place(), NUMBERS)
+        )
+        self._actions.set_text("stage_node", TAKE if is_there else PUT)
 
     # ---- fields -------------------------------------------------------------------------------
 

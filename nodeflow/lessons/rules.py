@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from nodeflow.document.analysis.passthrough_nodes import REROUTE
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
+from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, Change, NodeRecord
 from nodeflow.lessons.schema import Lesson
 
-FREE = frozenset({SUBGRAPH, "input", "output", "dot", "constant"})
+FREE = frozenset({SUBGRAPH, INPUTS, OUTPUTS, REROUTE, "constant"})
 """Ops that a lesson cannot leave out: parts of subgraphs, dots, and numbers."""
 
 
@@ -37,6 +38,11 @@ def refusal(lesson: Lesson, start: Document, change: Change) -> str:
 def is_offered(lesson: Lesson, op: str) -> bool:
     """Return whether a learner may use an op."""
     return lesson.offered is None or op in lesson.offered or op in FREE
+
+
+def shown_ops(lesson: Lesson) -> frozenset[str] | None:
+    """Return the ops to list for a learner, or None for all."""
+    return None if lesson.offered is None else frozenset((*lesson.offered, "constant"))
 
 
 def _nodes(change: Change) -> list[tuple[NodeRecord | None, NodeRecord | None]]:

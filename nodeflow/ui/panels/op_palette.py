@@ -47,6 +47,7 @@ from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
 from nodeflow.document.edit.inserting.insertables import is_insertable
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icon_painter import draw_op_icon, tile
+from nodeflow.ui.core.state.offered_ops import OfferedOps
 from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, draw_icon, font, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import label
@@ -312,15 +313,19 @@ class PalettePanel(QWidget):
         self,
         themes: ThemeManager,
         habits: Callable[[], Counter[str]] = Counter,
+        offered: OfferedOps | None = None,
         parent: QWidget | None = None,
     ) -> None:
         """Make the panel.
 
         Args:
             habits: returns the number of uses of each op, which ranks ops that match equally well.
+            offered: the ops to list; default: all.
         """
         super().__init__(parent)
         self._ops, self._habits = declarations(), habits
+        self._offered = offered or OfferedOps(self)
+        self._offered.changed.connect(self.reload)
         self._insertables: list[NodeDeclaration] = []
         self._query = ""
         self._kept: tuple[set[str], int] = (set(), 0)
@@ -339,24 +344,33 @@ class PalettePanel(QWidget):
         self.tree = PaletteTree()
         self._delegate = OpDelegate(themes.theme, self.tree)
         self.tree.setItemDelegate(self._delegate)
+        self._limit = label("", "caption", wrap=True)
         self._empty = label("No op matches. Try another word.", "muted", wrap=True)
         self._empty.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE[2], SPACE[1], SPACE[1], 0)
         layout.setSpacing(SPACE[2])
         layout.addWidget(self.search)
+        layout.addWidget(self._limit)
         layout.addWidget(self._empty)
         layout.addWidget(self.tree, 1)
         drags = ("drag_started", "drag_moved", "drag_ended", "drag_cancelled")
         for name in ("chosen", "action_requested", "menu_requested", *drags):
             getattr(self.tree, name).connect(getattr(self, name))
-        self._fill("")
+        self.reload()
         themes.changed.connect(self.set_theme)
 
     def reload(self, _: object = None) -> None:
         """Reload the ops and rebuild the rows."""
-        self._ops = [*declarations(), *self._insertables]
+        self._ops = self._offered.among([*declarations(), *self._insertables])
+        self._limit.setText(self._offered.note)
+        self._limit.setVisible(bool(self._offered.note))
         self._fill(self.search.text().strip())
+
+    @property
+    def limit(self) -> str:
+        """What the panel says about the ops that a lesson offers; empty without a limit."""
+        return self._limit.text()
 
     def set_insertables(self, more: list[NodeDeclaration]) -> None:
         """Set the subgraphs and templates that are listed beside the ops."""
@@ -506,6 +520,7 @@ def _make(context: PanelContext) -> PalettePanel:
     panel = PalettePanel(
         context.look.themes,
         lambda: habits(context.document.workspace.document, context.look.settings),
+        context.document.workspace.offered,
     )
     canvas = context.middle.canvas
     panel.chosen.connect(context.inserting.insertables.place)

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 from nodeflow.document.formula.hints import call_around, is_unfinished
 from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.formula.parser import DECLARABLE, ExpressionError, parse_expression
+from nodeflow.document.formula.planner import Plan
 from nodeflow.graph.types import DTYPES
 from nodeflow.number_text import counted
 from nodeflow.ops import REGISTRY
@@ -275,10 +276,20 @@ class ExpressionBar(QFrame):
             else:
                 message = f"Enter adds {counted(len(plan.nodes), 'node')}."
                 warning = " ".join(plan.warnings)
+                problem = self._beyond_lesson(plan)
         else:
             message = "Names are nodes, calls are ops. Tab completes, ↑ recalls the last formula."
         self._show(problem, f"{message} {warning}".strip(), bool(warning))
         return problem
+
+    def _beyond_lesson(self, plan: Plan) -> ExpressionError | None:
+        """Return a mistake if a formula needs an op that the lesson does not offer."""
+        offered = self._workspace.offered
+        op = next((node.op for node in plan.nodes if not offered.has(node.op)), None)
+        if op is None:
+            return None
+        text = f"{op} is not offered in this lesson"
+        return ExpressionError(text, hint=offered.note, length=len(self.field.text()))
 
     def _show(
         self, problem: ExpressionError | None, message: str, is_warning: bool = False
@@ -300,6 +311,7 @@ class ExpressionBar(QFrame):
             self._offer.setText(f"Add {listed(unknown)} as")
             for kind, each in self.declare_buttons.items():
                 each.setText(f"{kind}s" if len(unknown) > 1 else kind)
+                each.setVisible(self._workspace.offered.has(kind))
         self.add_button.setEnabled(problem is None and bool(self.field.text().strip()))
         self.place()
 
@@ -337,7 +349,7 @@ class ExpressionBar(QFrame):
         found: list[str] = []
         if word:
             plain = [*self._workspace.document.names, *DTYPES]
-            ops = [op for op in REGISTRY if not op.hidden]
+            ops = self._workspace.offered.among([op for op in REGISTRY if not op.hidden])
             values = [(score(word, name), name) for name in plain]
             values += [(relevance(word, op), op.call_name) for op in ops]
             scored = []

@@ -211,7 +211,7 @@ class MainWindow(QMainWindow):
         self.info = InfoBar(themes, canvas)
         self.drop_hint = DropHint(themes, self.pages)
         self.lesson_panel = LessonPanel(canvas, themes)
-        self.search = AddNodePopup(canvas, self.settings)
+        self.search = AddNodePopup(canvas, self.settings, self.workspace.offered)
         self.quick_pick = QuickPick(self.pages, themes.theme)
         for popup in (self.search, self.quick_pick):
             themes.changed.connect(popup.set_theme)

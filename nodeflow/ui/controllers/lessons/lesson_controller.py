@@ -21,7 +21,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.lessons.answers_of_learners import is_right, read_answer
 from nodeflow.lessons.courses import Course, Entry, read_lesson, single_lesson
-from nodeflow.lessons.rules import refusal
+from nodeflow.lessons.rules import refusal, shown_ops
 from nodeflow.lessons.schema import (
     CHOICE,
     NUMBER,
@@ -179,6 +179,7 @@ class LessonController(QObject):
         finally:
             self._opening = False
         self._running = running
+        self._workspace.offered.limit(shown_ops(lesson))
         self._panel.started.emit()
         self._show_step()
         self._mark_live()
@@ -197,6 +198,7 @@ class LessonController(QObject):
         self._running = None
         self._timer.stop()
         self._link.cancel_marking()
+        self._workspace.offered.limit(None)
         self._panel.end()
         self._files.lesson.end()
 
@@ -206,6 +208,7 @@ class LessonController(QObject):
             if self._running is not None:
                 self._running = None
                 self._timer.stop()
+                self._workspace.offered.limit(None)
             self._panel.end()
 
     @Slot()

@@ -41,6 +41,7 @@ from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops.layers.layer import Layer
 from nodeflow.ui.core.concurrency import gui_gc
+from nodeflow.ui.core.state.offered_ops import OfferedOps
 
 GROUP = "group"
 """The op that takes an optimizer's place when the optimizer is unpacked."""
@@ -86,6 +87,8 @@ class Workspace(QObject):
         self._selection: tuple[str, ...] = ()
         self._selected_of: tuple = ()
         self._selected_now: tuple[str, ...] = ()
+        self.offered = OfferedOps(self)
+        """The ops that the open lesson offers."""
         self._optimizers: set[str] = set()
         self._conflicts_of: tuple[Document, int] | None = None
         self._conflicts: Sequence[ConflictProblem] = ()

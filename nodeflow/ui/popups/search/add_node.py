@@ -39,6 +39,7 @@ from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas import CanvasView, WireContext
 from nodeflow.ui.canvas.view.free_position import free_position
 from nodeflow.ui.canvas.view.graph_edits import InsertContext, ReplaceContext
+from nodeflow.ui.core.state.offered_ops import OfferedOps
 from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.popups.search import op_settings
 from nodeflow.ui.popups.search.op_query import OpQuery, habits, ranked
@@ -61,9 +62,15 @@ class AddNodePopup(QuickPick):
 
     widest = 380
 
-    def __init__(self, view: CanvasView, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        view: CanvasView,
+        settings: Settings | None = None,
+        offered: OfferedOps | None = None,
+    ) -> None:
         super().__init__(view, view.renderer.theme)
         self.view, self._settings = view, settings
+        self._offered = offered or OfferedOps(self)
         self._from: WireContext | None = None
         self._alone = False
         self.asked = Asked(QPointF(), None)
@@ -80,7 +87,7 @@ class AddNodePopup(QuickPick):
         """
         self.theme = self.view.renderer.theme
         self.asked, self._at = Asked(QPointF(scene), context), at
-        known = [*declarations(), *self._offers()]
+        known = self._offered.among([*declarations(), *self._offers()])
         self._accepted = self._accepted_dtypes()
         suiting = [op for op in known if op.category != "Internal" and self._suits(op)]
         self._ops = suiting
@@ -184,13 +191,14 @@ class AddNodePopup(QuickPick):
         context = self.asked.context
         problem = OpQuery.parse(query).problem
         if not found:
-            return problem or (f"No op matches “{query}”." if query else "No op takes this wire.")
+            what = f"No op matches “{query}”." if query else "No op takes this wire."
+            return problem or f"{what} {self._offered.note}".strip()
         nodes = self.view.document.nodes
         if context is None and self._from is not None:
             name = nodes[self._from.node].name
             return f"Enter connects it to {name} if it fits, Shift+Enter adds it alone"
         if context is None:
-            return ""
+            return self._offered.note
         if isinstance(context, InsertContext):
             wire = context.wire
             return f"Between {nodes[wire.source].name} and {nodes[wire.target].name}"

@@ -31,7 +31,7 @@ from nodeflow.document.model.records import Wire
 from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
-from nodeflow.host.client import EngineClient
+from nodeflow.host.engine_client import EngineClient
 
 SHOWN = 60
 PATIENCE = 300.0

@@ -97,7 +97,7 @@ def engine_seconds(cache: str, look: float = 2.0) -> dict[str, float]:
     """Measure the engine process as the window uses it: started, idle, asked for previews, then
     Train."""
     from nodeflow.host import protocol
-    from nodeflow.host.client import EngineClient
+    from nodeflow.host.engine_client import EngineClient
     from nodeflow.train import events
 
     os.environ["NODEFLOW_CACHE_DIR"] = cache

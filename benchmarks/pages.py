@@ -32,7 +32,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.drawing.formats.html_page import page_file
 from nodeflow.host.evaluation.previews import make_preview
-from nodeflow.host.past.recording import record
+from nodeflow.host.past.record_for_page import record
 from nodeflow.resources import example
 from nodeflow.run_store.store import RunStore
 from tests.pages.browser import Browser

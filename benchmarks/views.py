@@ -24,7 +24,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_flags import set_view
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
-from nodeflow.host.client import EngineClient
+from nodeflow.host.engine_client import EngineClient
 from nodeflow.resources import example
 
 REGIONS = p.ViewSpec("regions", "logits")

@@ -39,7 +39,7 @@ from nodeflow.document.edit.set_flags import set_view
 from nodeflow.document.io import flow
 from nodeflow.engine.cores import cores
 from nodeflow.host import protocol as p
-from nodeflow.host.client import EngineClient
+from nodeflow.host.engine_client import EngineClient
 from nodeflow.resources import example
 from nodeflow.train import events
 from nodeflow.ui.app import make_window

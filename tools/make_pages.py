@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nodeflow as nf
 from nodeflow.drawing.formats.html_page import page_file
-from nodeflow.host.past.recording import record
+from nodeflow.host.past.record_for_page import record
 from nodeflow.resources import example
 from nodeflow.run_store.store import RunStore
 

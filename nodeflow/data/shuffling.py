@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nodeflow.ops.distributions.threefry import threefry2x32
+from nodeflow.ops.distributions.random_bits import threefry2x32
 
 # Separates shuffling from the streams of the ops, which are keyed by (run seed, stream name).
 SHUFFLE = 0x5348554C

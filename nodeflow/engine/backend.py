@@ -37,7 +37,7 @@ NUMBA = "numba"
 
 
 class BackendExecutor(Protocol):
-    """An executor of one schedule in another backend, like `nodeflow.engine.executor.Executor`.
+    """An executor of one schedule in another backend, like `tiered_execution.Executor`.
 
     Attributes:
         schedule: the schedule that it runs.

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nodeflow.engine.executor import Executor
 from nodeflow.engine.interpreter import StreamOf
 from nodeflow.engine.phase import Phase
 from nodeflow.engine.reads import ReadVariables
 from nodeflow.engine.runtime.context import RunContext
 from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.engine.tiered_execution import Executor
 from nodeflow.errors import NotInitialized
 from nodeflow.graph.graph import Tensor
 

@@ -24,8 +24,8 @@ from nodeflow.engine.interpreter import Interpreter, call_quietly, check_values
 from nodeflow.engine.left_behind import Attempt, overdue
 from nodeflow.engine.memory import Budget, size_of
 from nodeflow.engine.plan.passes import rewrite_schedule
-from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule.schedule import Schedule, Step, resolve_alias
+from nodeflow.engine.threefry_streams import Stream
 from nodeflow.errors import Cancelled, MissingFeed, NodeflowError, OverBudget
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.inference.infer_types import infer_types

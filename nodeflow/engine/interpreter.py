@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.engine.memory import require
-from nodeflow.engine.peak import drops_of, peak_of
+from nodeflow.engine.peak_memory import drops_of, peak_of
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.errors import NodeflowError, RunError
 from nodeflow.graph.graph import Node

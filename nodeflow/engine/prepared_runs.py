@@ -9,7 +9,6 @@ import numpy as np
 
 from nodeflow.engine.backend import other_backend
 from nodeflow.engine.bound_run import BoundRun
-from nodeflow.engine.executor import Executor
 from nodeflow.engine.known_run import KnownRun
 from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule
 from nodeflow.engine.plan.passes import rewrite_schedule
@@ -17,6 +16,7 @@ from nodeflow.engine.reads import ReadVariables
 from nodeflow.engine.runtime.context import RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule, Target, build_schedule
 from nodeflow.engine.stages import AnyExecutor, make_executor
+from nodeflow.engine.tiered_execution import Executor
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import type_of_array
 

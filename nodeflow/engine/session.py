@@ -21,7 +21,6 @@ from nodeflow.engine.backend import NUMBA, BackendExecutor, check_backend
 from nodeflow.engine.columns import Column
 from nodeflow.engine.config import ConfigProto
 from nodeflow.engine.events import CompileFailure
-from nodeflow.engine.executor import Executor
 from nodeflow.engine.feeds import check_feeds, fed_tensor, feed_keys, missing_feed, sample_of
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.initial_values import require_memory, variables_named
@@ -39,13 +38,14 @@ from nodeflow.engine.recorded_runs import (
     check_recording,
     whole_run,
 )
-from nodeflow.engine.rng import Stream
 from nodeflow.engine.runtime.context import RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule, resolve_alias
 from nodeflow.engine.session_state import SessionState
 from nodeflow.engine.stages import AnyExecutor, explain_run
 from nodeflow.engine.step_values import StepValues
 from nodeflow.engine.stepper import Stepper
+from nodeflow.engine.threefry_streams import Stream
+from nodeflow.engine.tiered_execution import Executor
 from nodeflow.errors import FeedError, FetchError, GraphError, RunError, a_type
 from nodeflow.graph.devices import DeviceKept
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph

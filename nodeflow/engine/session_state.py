@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from nodeflow.engine.backend import other_backend
 from nodeflow.engine.phase import steps_before
-from nodeflow.engine.rng import Stream
 from nodeflow.engine.runtime.context import Purpose, RanTier, RunContext, Tier
 from nodeflow.engine.sharing import Sharing
+from nodeflow.engine.threefry_streams import Stream
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.engine.variables import Variables
 from nodeflow.graph.graph import Node

@@ -22,12 +22,12 @@ import numpy as np
 
 from nodeflow.engine.backend import BackendExecutor, other_backend
 from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
-from nodeflow.engine.executor import Executor
 from nodeflow.engine.interpreter import StreamOf, Values
 from nodeflow.engine.memory import Needs, size_of
 from nodeflow.engine.parts import ExplainPart, Part, PartsExecutor, ends_of, part_of
 from nodeflow.engine.runtime.context import RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule, Step
+from nodeflow.engine.tiered_execution import Executor
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, type_of_array

@@ -19,11 +19,10 @@ from nodeflow.engine.backend import BackendSteps, LoadedSteps, other_backend
 from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
 from nodeflow.engine.chunker import Chunker, WholeChunks
 from nodeflow.engine.columns import Column
-from nodeflow.engine.executor import over_limit
 from nodeflow.engine.interpreter import Interpreter, StreamOf
 from nodeflow.engine.ir.levels import all_launches
 from nodeflow.engine.memory import Needs
-from nodeflow.engine.peak import peak_of
+from nodeflow.engine.peak_memory import peak_of
 from nodeflow.engine.phase import optimizers_of
 from nodeflow.engine.plan.batch_input import contiguous
 from nodeflow.engine.plan.passes import rewrite_schedule
@@ -34,6 +33,7 @@ from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.engine.stages import AnyExecutor, explain_run, make_executor
 from nodeflow.engine.step_order import order_of_step
 from nodeflow.engine.step_values import StepValues
+from nodeflow.engine.tiered_execution import over_limit
 from nodeflow.engine.waiting import Interrupted
 from nodeflow.errors import DataError, FeedError, FetchError
 from nodeflow.graph.graph import Node, Tensor

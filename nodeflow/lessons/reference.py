@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nodeflow.document.io import flow
-from nodeflow.document.io.flow_text import FORMAT, VERSION
+from nodeflow.document.io.flow_parsing import FORMAT, VERSION
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError, a_type
 from nodeflow.graph.types import dtype_name, numpy_dtype

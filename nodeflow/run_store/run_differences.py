@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nodeflow.document.diff.compare import Difference, compare
+from nodeflow.document.diff.differences import Difference, compare
 from nodeflow.document.model.document import Document
 from nodeflow.run_store.run_history import History, RunEdit, history, last_document, settings_in
 from nodeflow.run_store.run_records import Run

@@ -17,7 +17,7 @@ from nodeflow.paths import home, home_notice
 from nodeflow.resources import resource
 from nodeflow.ui.controllers.training.resume_offer import offer_resume
 from nodeflow.ui.controllers.viewing.theme_actions import chosen_theme
-from nodeflow.ui.core.concurrency.gui_gc import collect_here
+from nodeflow.ui.core.concurrency.garbage_collection import collect_here
 from nodeflow.ui.core.engine_link.client_interface import ClientFactory, engine_client
 from nodeflow.ui.core.error_handler import ErrorHandler, crash_file
 from nodeflow.ui.core.state.user_settings import Settings

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
-from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED, compare
-from nodeflow.document.diff.comparison import INSIDE, Comparison, comparison, still
+from nodeflow.document.diff.comparison_view import INSIDE, Comparison, comparison, still
+from nodeflow.document.diff.differences import ADDED, CHANGED, REMOVED, compare
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.edit.subgraphs.definitions import rename_definition

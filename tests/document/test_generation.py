@@ -10,8 +10,8 @@ from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.starters.drawing import Drawing
 from nodeflow.document.to_graph.generation import generator
 from nodeflow.document.to_graph.task import Task
-from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
+from nodeflow.engine.threefry_streams import Stream
 from nodeflow.errors import ArgumentProblem, FetchError, RunError
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 30

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from nodeflow.document.io import flow, flow_text
+from nodeflow.document.io import flow, flow_parsing
 from nodeflow.errors import NodeflowError, ReadRefused
 from nodeflow.file_reading import ReadLimit, limited
 from nodeflow.resources import examples
@@ -95,7 +95,7 @@ def test_opening_takes_ten_times_the_size_of_a_file(tmp_path, content):
     times = float(child.stdout)
     print(f"{content.__name__}: {times:.2f} times {path.stat().st_size} bytes")
     assert 1 < times < MOST_TIMES
-    assert times * path.stat().st_size < flow_text.cost(path.read_bytes()), "the estimate"
+    assert times * path.stat().st_size < flow_parsing.cost(path.read_bytes()), "the estimate"
 
 
 def outcome(text: str) -> str:
@@ -111,15 +111,15 @@ def test_a_large_file_is_read_as_a_small_one(monkeypatch):
     texts += [text[: len(text) * part // 7] for text in texts[:12] for part in range(1, 7)]
     texts += [texts[0].replace("]", ",]", 1), texts[0] + "x", "", "{", "[]", '{"a" 1}', "{,}"]
     small = [outcome(text) for text in texts]
-    monkeypatch.setattr(flow_text, "LARGE", 0)
+    monkeypatch.setattr(flow_parsing, "LARGE", 0)
     streamed = []
-    by_items = flow_text._by_items
+    by_items = flow_parsing._by_items
 
     def counting(text, progress):
         streamed.append(by_items(text, progress))
         return streamed[-1]
 
-    monkeypatch.setattr(flow_text, "_by_items", counting)
+    monkeypatch.setattr(flow_parsing, "_by_items", counting)
     assert [outcome(text) for text in texts] == small
     assert sum(data is not None for data in streamed) > 40
 
@@ -127,30 +127,30 @@ def test_a_large_file_is_read_as_a_small_one(monkeypatch):
 def test_one_character_beyond_ascii_does_not_make_all_others_wider(monkeypatch):
     text = '{"a": "' + "x" * 2000 + ' ünïcode ✓ 𝔘 \\u00e9 \\" \\n", "ß": 1}'
     content = b"\xef\xbb\xbf" + text.encode()
-    monkeypatch.setattr(flow_text, "LARGE", 0)
+    monkeypatch.setattr(flow_parsing, "LARGE", 0)
     for chunk in (1, 7, 1000, 1 << 20):
-        monkeypatch.setattr(flow_text, "CHUNK", chunk)
-        found = flow_text.decoded(content)
+        monkeypatch.setattr(flow_parsing, "CHUNK", chunk)
+        found = flow_parsing.decoded(content)
         assert found.isascii() and json.loads(found) == json.loads(text)
     with pytest.raises(UnicodeDecodeError):
-        flow_text.decoded(content[:-4] + b"\xff")
+        flow_parsing.decoded(content[:-4] + b"\xff")
 
 
 def test_short_numbers_of_a_table_are_few_objects_and_read_as_they_are_written():
     texts = ["-0.25", "0.5", "1e-05", "-0.0", "12345", "-1234", "0.12345", "1234567", "1E+2"]
     text = f'{{"format": "nodeflow", "extra": [{", ".join(texts * 2)}]}}'
-    found = flow_text.parse(text)["extra"]
+    found = flow_parsing.parse(text)["extra"]
     assert [repr(value) for value in found] == [repr(json.loads(text)) for text in texts] * 2
     first, again = found[: len(texts)], found[len(texts) :]
     alike = [one is other for one, other in zip(first, again, strict=True)]
-    assert alike == [len(text) <= flow_text.SHORT for text in texts]
+    assert alike == [len(text) <= flow_parsing.SHORT for text in texts]
     with pytest.raises(NodeflowError, match="too large"):
-        flow_text.parse('{"format": "nodeflow", "extra": 1e999}')
+        flow_parsing.parse('{"format": "nodeflow", "extra": 1e999}')
 
 
 @pytest.mark.thorough
 def test_who_reads_a_large_file_says_how_far_it_is_and_can_be_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(flow_text, "LARGE", 0)
+    monkeypatch.setattr(flow_parsing, "LARGE", 0)
     path = tmp_path / "large.flow"
     write(path, *chain(2 << 20))
     shares: list[float] = []
@@ -191,7 +191,7 @@ def test_what_takes_more_memory_than_allowed_is_refused_before_it_is_taken(
     tracemalloc.start()
     try:
         assert len(flow.load(path).extra["extra"]) > 30_000
-        assert tracemalloc.get_traced_memory()[1] < flow_text.cost(path.read_bytes())
+        assert tracemalloc.get_traced_memory()[1] < flow_parsing.cost(path.read_bytes())
     finally:
         tracemalloc.stop()
 
@@ -233,5 +233,5 @@ def test_a_file_of_brackets_is_refused_before_it_is_read(tmp_path, part, field):
 @pytest.mark.parametrize("row", ["[1], ", "[[1]], ", "[[[1]]], ", "[1, 2], ", "[], [1, 2, 3], "])
 def test_tables_of_short_rows_are_none_of_them(row):
     text = f'{{"format": "nodeflow", "version": 3, "nodes": [], "more": [{row * 300_000}[1]]}}'
-    text += " " * max(0, flow_text.LARGE - len(text))
-    assert flow_text.parse(text)["format"] == "nodeflow"
+    text += " " * max(0, flow_parsing.LARGE - len(text))
+    assert flow_parsing.parse(text)["format"] == "nodeflow"

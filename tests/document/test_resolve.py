@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nodeflow.document.diff.conflicts import UnresolvedConflicts, conflicts_of
 from nodeflow.document.diff.merge import merge
 from nodeflow.document.diff.problems import conflict_problems
-from nodeflow.document.diff.resolve import (
+from nodeflow.document.diff.resolve_conflicts import (
     CURRENT,
     CannotResolve,
     choices,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from nodeflow.document.diff.compare import compare
+from nodeflow.document.diff.differences import compare
 from nodeflow.document.diff.merge import merge
 from nodeflow.document.diff.text import lines
 from nodeflow.document.edit import commands

@@ -24,8 +24,8 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import compact_json
 from nodeflow.document.to_graph.build import build
 from nodeflow.document.to_graph.expansion.expand import unpack
-from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
+from nodeflow.engine.threefry_streams import Stream
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from host.random_edits import RandomEdits

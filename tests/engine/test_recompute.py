@@ -7,7 +7,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.engine.columns import Column
-from nodeflow.engine.peak import peak_of
+from nodeflow.engine.peak_memory import peak_of
 from nodeflow.engine.plan.plan import make_step_plan
 from nodeflow.engine.schedule.recompute import recompute
 from nodeflow.engine.session import Session

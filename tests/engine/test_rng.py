@@ -10,10 +10,10 @@ import pytest
 
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.kernels.random_fill import fill_args, fill_source
-from nodeflow.engine.rng import Stream, inverse_normal, stream_key
 from nodeflow.engine.runtime.program import ProgramBuilder
 from nodeflow.engine.runtime.thread_pool import Team
-from nodeflow.ops.distributions.threefry import threefry2x32
+from nodeflow.engine.threefry_streams import Stream, inverse_normal, stream_key
+from nodeflow.ops.distributions.random_bits import threefry2x32
 
 # kat_vectors of the Random123 distribution: threefry2x32, 20 rounds: counter, key, result.
 KNOWN = [

@@ -10,10 +10,10 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.plan.plan import make_plan
-from nodeflow.engine.rng import Stream
 from nodeflow.engine.runtime.compiled_plan import CompiledPlan
 from nodeflow.engine.runtime.thread_pool import shared_team
 from nodeflow.engine.schedule.schedule import build_schedule
+from nodeflow.engine.threefry_streams import Stream
 from nodeflow.graph.graph import Node
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY

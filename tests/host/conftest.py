@@ -9,7 +9,7 @@ import pytest
 
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
-from nodeflow.host.client import EngineClient
+from nodeflow.host.engine_client import EngineClient
 from nodeflow.host.protocol import Died, Failed, SyncDocument
 
 SECONDS = 60.0

@@ -12,7 +12,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
-from nodeflow.host.engine import Engine
+from nodeflow.host.request_handler import Engine
 from nodeflow.train.events import Done, Steps
 
 

@@ -18,9 +18,9 @@ from nodeflow.host.views.histogram_over_steps import (
     compute,
     shares,
 )
-from nodeflow.host.views.kind import ViewProblem
 from nodeflow.host.views.training_tensors import gradient_of, next_value_of
-from nodeflow.host.views.watch import WatchedViews
+from nodeflow.host.views.view_kind import ViewProblem
+from nodeflow.host.views.watched_views import WatchedViews
 from nodeflow.resources import example
 
 BATCH = 100

@@ -23,7 +23,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
-from nodeflow.host.engine import Engine
+from nodeflow.host.request_handler import Engine
 from nodeflow.ops.program.printing import Print
 from nodeflow.train import events
 from nodeflow.train.loop.event_stream import train
@@ -207,7 +207,7 @@ def test_ctrl_c_in_the_terminal_does_not_end_the_engine(talk):
 def test_the_engine_ends_when_its_window_is_killed():
     code = (
         "import sys, time\n"
-        "from nodeflow.host.client import EngineClient\n"
+        "from nodeflow.host.engine_client import EngineClient\n"
         "client = EngineClient(lambda m: print(m.pid, flush=True))\n"
         "client.start()\n"
         "time.sleep(60)\n"
@@ -516,7 +516,7 @@ def test_an_engine_that_holds_the_lock_ends_when_its_window_is_killed(tmp_path):
     code = (
         "import sys, time\n"
         "from nodeflow.host import protocol as p\n"
-        "from nodeflow.host.client import EngineClient\n"
+        "from nodeflow.host.engine_client import EngineClient\n"
         "from nodeflow.document.io import flow\n"
         "from tests.host.test_engine_process import stuck\n"
         "document = stuck()\n"

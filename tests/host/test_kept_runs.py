@@ -14,7 +14,7 @@ import nodeflow as nf
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
-from nodeflow.host.client import EngineClient
+from nodeflow.host.engine_client import EngineClient
 from nodeflow.train import events
 from tests.host.conftest import Talk
 from tests.host.documents import expression, regression

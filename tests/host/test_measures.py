@@ -9,8 +9,8 @@ import pytest
 
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
+from nodeflow.host.color_measures import measure, root_mean_square
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.measures import measure, root_mean_square
 from nodeflow.host.messages.values import MAGNITUDE, MEMORY, SATURATION, ZEROS
 from tests.host.documents import regression
 

@@ -19,11 +19,11 @@ from nodeflow.engine.incremental import IncrementalRun
 from nodeflow.engine.session import Session
 from nodeflow.errors import FeedError, NodeflowError
 from nodeflow.graph.graph import Tensor
-from nodeflow.host import engine
 from nodeflow.host import protocol as p
+from nodeflow.host import request_handler
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.training import training_requests
-from nodeflow.host.views.watch import view_value
+from nodeflow.host.views.watched_views import view_value
 from nodeflow.resources import example
 from nodeflow.train import events
 from tests.engine.random_graphs import build, inputs, program
@@ -239,7 +239,7 @@ class Threaded(Talk):
             training_requests, "Session", lambda *a, **more: Session(*a, **more | pinned)
         )
         self.inbox = queue.Queue()
-        self.engine = engine.Engine(self.inbox.put, threads=1)
+        self.engine = request_handler.Engine(self.inbox.put, threads=1)
         self.thread = threading.Thread(target=self.engine.work)
         self.thread.start()
 

@@ -13,8 +13,8 @@ import nodeflow as nf
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType
-from nodeflow.host.own_ops import records as r
-from nodeflow.host.own_ops.prober import Prober
+from nodeflow.host.own_ops import probe_messages as r
+from nodeflow.host.own_ops.probe_client import ProbeClient
 from nodeflow.host.own_ops.remote_op import Answers, remote_ops
 
 GOOD = """
@@ -46,12 +46,12 @@ ENDS = [
 
 @pytest.fixture
 def prober(tmp_path):
-    probing = Prober(import_seconds=4.0, probe_seconds=3.0)
+    probing = ProbeClient(import_seconds=4.0, probe_seconds=3.0)
     yield probing
     probing.close()
 
 
-def load(prober: Prober, folder: Path) -> tuple[r.Loaded, dict[str, str]]:
+def load(prober: ProbeClient, folder: Path) -> tuple[r.Loaded, dict[str, str]]:
     found: queue.Queue = queue.Queue()
     prober.load(str(folder), lambda *answer: found.put(answer))
     return found.get(timeout=120)

@@ -16,8 +16,8 @@ from nodeflow.engine.compiler import cache
 from nodeflow.engine.kernels.base_kernels import base_sources
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
-from nodeflow.host.training import preparing
-from nodeflow.host.training.preparing import Preparation
+from nodeflow.host.training import compile_ahead
+from nodeflow.host.training.compile_ahead import Preparation
 from nodeflow.resources import example
 from nodeflow.train.events import Steps
 
@@ -40,7 +40,7 @@ def keys_of(document: Document) -> set[str]:
     task = Task(flow.loads(flow.dumps(document)), for_edits=True)
     training = task.training()
     with Session(task.graph, tier="auto", seed=training.seed) as session:
-        stepper = preparing.Variant(session, training).prepared()
+        stepper = compile_ahead.Variant(session, training).prepared()
         plan = stepper._make_plan()
         assert plan is not None
         return {cache.kernel_key(source) for source in stepper._kernels(plan)}

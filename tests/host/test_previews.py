@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.host.arrangement import arranged_matrix, color_limits
 from nodeflow.host.evaluation.previews import downsample, make_preview, to_grey
+from nodeflow.host.picture_arrangement import arranged_matrix, color_limits
 from nodeflow.number_text import number
 
 

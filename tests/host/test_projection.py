@@ -9,7 +9,6 @@ from nodeflow.data.catalog import open_dataset
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.views.kind import ViewProblem
 from nodeflow.host.views.projection import (
     COSINE,
     EUCLIDEAN,
@@ -19,6 +18,7 @@ from nodeflow.host.views.projection import (
     nearest,
     principal,
 )
+from nodeflow.host.views.view_kind import ViewProblem
 from nodeflow.resources import example
 
 

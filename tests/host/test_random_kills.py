@@ -19,7 +19,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.errors import EngineDied
 from nodeflow.host import protocol as p
-from nodeflow.host.client import EngineClient
+from nodeflow.host.engine_client import EngineClient
 from tests.volumes import is_nightly, volume
 
 from .conftest import Talk

@@ -9,7 +9,7 @@ import nodeflow as nf
 from nodeflow.document.io import flow
 from nodeflow.drawing.formats.html_page import page_file
 from nodeflow.errors import Cancelled
-from nodeflow.host.past.recording import MOST_STEPS, chosen_steps, record
+from nodeflow.host.past.record_for_page import MOST_STEPS, chosen_steps, record
 from nodeflow.resources import example
 from nodeflow.run_store.store import RunStore
 

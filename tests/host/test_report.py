@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nodeflow.errors import FileProblem
-from nodeflow.host.problem_report.report import Places, collect_report, write_report
+from nodeflow.host.problem_report.collect_report import Places, collect_report, write_report
 
 SECRET = "planted-secret-4711"
 

@@ -9,7 +9,7 @@ import pytest
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.stage import PinnedView, pin_view
 from nodeflow.host import protocol as p
-from nodeflow.host.views.watch import PACED_SHARE, VIEW_SHARE
+from nodeflow.host.views.watched_views import PACED_SHARE, VIEW_SHARE
 from nodeflow.train import pace
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Edited

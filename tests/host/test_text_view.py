@@ -14,8 +14,8 @@ from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.views import text
-from nodeflow.host.views.kind import ViewProblem, discover_kinds
-from nodeflow.host.views.watch import WatchedViews
+from nodeflow.host.views.view_kind import ViewProblem, discover_kinds
+from nodeflow.host.views.watched_views import WatchedViews
 from tests.document.test_generation import recurrent
 
 SPEC = p.ViewSpec("text", "generate")

@@ -9,7 +9,6 @@ from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.views.class_accuracy import ClassAccuracyData
-from nodeflow.host.views.kind import ViewProblem, discover_kinds
 from nodeflow.host.views.thresholds import (
     MOST_POINTS,
     ThresholdData,
@@ -17,6 +16,7 @@ from nodeflow.host.views.thresholds import (
     precision_recall,
     roc,
 )
+from nodeflow.host.views.view_kind import ViewProblem, discover_kinds
 from nodeflow.resources import example
 
 

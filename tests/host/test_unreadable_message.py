@@ -6,7 +6,7 @@ import queue
 
 import pytest
 
-from nodeflow.host import client
+from nodeflow.host import engine_client
 from nodeflow.host.protocol import Died
 
 
@@ -24,14 +24,14 @@ class OfAnotherVersion:
 
 @pytest.fixture
 def unreadable(monkeypatch):
-    accept = client.accept_from
-    monkeypatch.setattr(client, "accept_from", lambda *a: OfAnotherVersion(accept(*a)))
+    accept = engine_client.accept_from
+    monkeypatch.setattr(engine_client, "accept_from", lambda *a: OfAnotherVersion(accept(*a)))
 
 
 @pytest.mark.thorough
 def test_the_engine_is_reported_dead(unreadable, caplog):
     inbox: queue.Queue = queue.Queue()
-    engine = client.EngineClient(inbox.put, threads=1)
+    engine = engine_client.EngineClient(inbox.put, threads=1)
     engine.start()
     try:
         assert isinstance(inbox.get(timeout=60), Died)

@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 
 import nodeflow as nf
-from nodeflow.engine.rng import Stream
+from nodeflow.engine.threefry_streams import Stream
 from nodeflow.graph.registry import REGISTRY
 
 SHAPE = (120, 80)

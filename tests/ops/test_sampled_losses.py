@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine.rng import Stream
+from nodeflow.engine.threefry_streams import Stream
 from nodeflow.graph.registry import REGISTRY
 
 CLASSES, DRAWN = 30, 6

@@ -12,8 +12,8 @@ import pytest
 import nodeflow as nf
 from nodeflow import resources
 from nodeflow.drawing.formats.html_page import page_file
-from nodeflow.host.past.recording import record
-from nodeflow.host.recorded_run import Recording
+from nodeflow.host.page_recording import Recording
+from nodeflow.host.past.record_for_page import record
 from nodeflow.run_store.curves import Curve
 from nodeflow.run_store.store import RunStore
 from tests.pages.browser import Browser

@@ -10,7 +10,7 @@ from PySide6.QtGui import QAccessible, QHelpEvent, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QToolTip
 
-from nodeflow.document.diff.comparison import INSIDE
+from nodeflow.document.diff.comparison_view import INSIDE
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow

@@ -14,7 +14,7 @@ from nodeflow.document.edit.replace_op import replace_op
 from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.engine.gradient_check.check import Checked
 from nodeflow.ui.canvas.view.tooltips import tooltip
-from nodeflow.ui.controllers.engine.gradient_actions import badge_of
+from nodeflow.ui.controllers.engine.gradient_check_actions import badge_of
 
 LEFT = Qt.MouseButton.LeftButton
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.app import make_application
-from nodeflow.ui.core.concurrency.gui_gc import CLEAR_UP, THRESHOLDS, Collector
+from nodeflow.ui.core.concurrency.garbage_collection import CLEAR_UP, THRESHOLDS, Collector
 
 
 def lose_a_widget_in_a_cycle(died_in: list[threading.Thread]) -> None:

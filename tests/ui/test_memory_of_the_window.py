@@ -42,7 +42,7 @@ def test_an_empty_page_of_cards_takes_no_memory(qtbot):
 @pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc").exists(), reason="there is no /proc")
 def test_the_engine_shares_one_heap_among_its_threads():
-    from nodeflow.host.client import EngineClient
+    from nodeflow.host.engine_client import EngineClient
 
     client = EngineClient(lambda message: None)
     client.start()

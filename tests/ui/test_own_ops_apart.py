@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from nodeflow.document.edit import commands
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.host import protocol as p
-from nodeflow.host.own_ops.prober import Prober
+from nodeflow.host.own_ops.probe_client import ProbeClient
 from nodeflow.ops.user import PLUGINS
 from nodeflow.ui.controllers.engine.engine_notices import RESTART, SAFE
 from nodeflow.ui.core.engine_link.client_interface import engine_client
@@ -61,8 +61,8 @@ def problem_of(window, node: str) -> str:
 def test_a_file_that_ends_its_process_is_a_problem_and_no_more(
     plugin_files, open_window, qtbot, text, monkeypatch
 ):
-    quick = partial(Prober, import_seconds=5.0)
-    monkeypatch.setattr("nodeflow.ui.controllers.engine.plugin_watcher.Prober", quick)
+    quick = partial(ProbeClient, import_seconds=5.0)
+    monkeypatch.setattr("nodeflow.ui.controllers.engine.plugin_watcher.ProbeClient", quick)
     (plugin_files / "bad.py").write_text(f"import ctypes, os\n{text}\n")
     (plugin_files / "good.py").write_text(GOOD)
     window = open_window(engine_client)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QToolTip
 
 from nodeflow.data.catalog import open_dataset
 from nodeflow.drawing.views.projection import entries, group_color, title
-from nodeflow.host.views.labels import class_labels
+from nodeflow.host.views.class_names import class_labels
 from nodeflow.ui.core.painting.pixel_image import fitted
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.panels.value_views.sample_grid import PICTURE

@@ -102,7 +102,7 @@ OWN_WORDS = {
     ("panels/trainings/scrubber.py", "tip"),
     ("panels/runs.py", "two"),
     ("panels/runs.py", "why"),
-    ("panels/plots/plot_bar.py", "f'Arrange and export the plots. {HELP}'"),
+    ("panels/plots/plot_controls.py", "f'Arrange and export the plots. {HELP}'"),
 }
 """Texts of the program's own."""
 

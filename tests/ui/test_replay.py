@@ -13,7 +13,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.stage import LOSS, PinnedView, pin_view
 from nodeflow.resources import example
 from nodeflow.train.events import Done
-from nodeflow.ui.core import motion
+from nodeflow.ui.core import reduced_motion
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -127,14 +127,14 @@ class Motionless(QProxyStyle):
 def test_a_style_without_animations_shows_the_first_step_and_stays(qtbot, trained, monkeypatch):
     style = Motionless("Fusion")
     monkeypatch.setattr(QApplication, "style", lambda *_: style)
-    assert motion.is_reduced()
+    assert reduced_motion.is_reduced()
     stays_at_the_first_step(qtbot, trained)
 
 
 def test_a_screen_reader_is_not_flooded(qtbot, trained):
     QAccessible.setActive(True)
     try:
-        assert motion.is_still() and not motion.is_reduced()
+        assert reduced_motion.is_still() and not reduced_motion.is_reduced()
         stays_at_the_first_step(qtbot, trained)
     finally:
         QAccessible.setActive(False)

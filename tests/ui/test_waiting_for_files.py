@@ -17,8 +17,8 @@ from nodeflow.document.edit import commands
 from nodeflow.document.io import flow, known_file
 from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
-from nodeflow.ui.controllers.files import reading, shared_file
-from nodeflow.ui.core.concurrency import gui_gc
+from nodeflow.ui.controllers.files import open_in_background, shared_file
+from nodeflow.ui.core.concurrency import garbage_collection
 from nodeflow.ui.popups import waiting_window
 from nodeflow.ui.popups.dialogs import confirmation_dialogs
 from nodeflow.ui.popups.waiting_window import GivenUp, Waiting
@@ -117,7 +117,8 @@ def is_off_the_gui_thread(disk: SlowDisk) -> bool:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("module", "name"), [(flow, "_load"), (known_file, "digest_of"), (reading, "Analysis")]
+    ("module", "name"),
+    [(flow, "_load"), (known_file, "digest_of"), (open_in_background, "Analysis")],
 )
 def test_events_are_handled_while_a_file_is_opened(window, path, slow, module, name):
     disk = slow(module, name)
@@ -149,7 +150,7 @@ def test_reading_that_was_given_up_ends_soon(window, path, slow, monkeypatch):
     """The thread does not read the rest, nor look for types."""
     disk = slow(flow, "_load")
     analysed = []
-    monkeypatch.setattr(reading, "Analysis", lambda document: analysed.append(document))
+    monkeypatch.setattr(open_in_background, "Analysis", lambda document: analysed.append(document))
     monkeypatch.setattr(flow, "OFTEN", 1)
     heart = Heart(press_cancel)
     assert not window.files.load(path)
@@ -235,7 +236,7 @@ def test_a_large_document_is_drawn_in_slices_as_it_is_at_once(window, path, monk
     used, ends, _ = scene._wire_places()
     once = dict(zip(map(scene.wires.slots.key, used.tolist()), ends.tolist(), strict=True))
     sizes = scene.card_sizes()
-    monkeypatch.setattr(reading, "MANY_NODES", 5)
+    monkeypatch.setattr(open_in_background, "MANY_NODES", 5)
     monkeypatch.setattr("nodeflow.ui.canvas.scene.scene_model.SLICE", 2)
     slices = []
     in_slices = Waiting.in_slices
@@ -266,7 +267,7 @@ def test_a_large_document_is_drawn_in_slices_as_it_is_at_once(window, path, monk
 
 
 def test_the_engine_gets_the_text_that_the_thread_made(window, engine, path, monkeypatch):
-    monkeypatch.setattr(reading, "MANY_NODES", 5)
+    monkeypatch.setattr(open_in_background, "MANY_NODES", 5)
     texts = []
     dumps = flow.dumps
 
@@ -398,7 +399,7 @@ def test_what_a_slice_raises_is_raised(window):
 @pytest.fixture
 def collector(qapp):
     """That of the application, which checks only when a test says so."""
-    found = qapp.findChild(gui_gc.Collector)
+    found = qapp.findChild(garbage_collection.Collector)
     found._timer.stop()
     yield found
     found._timer.start()
@@ -407,12 +408,12 @@ def collector(qapp):
 @pytest.mark.thorough
 def test_a_document_that_was_closed_is_freed_soon(window, path, collector, monkeypatch):
     given_back = []
-    monkeypatch.setattr(gui_gc, "give_back", lambda: given_back.append(True))
+    monkeypatch.setattr(garbage_collection, "give_back", lambda: given_back.append(True))
     assert window.files.load(path)
     closed = weakref.ref(window.workspace.root)
     window.files.begin_empty()
     QTest.qWait(1)
-    for _ in range(gui_gc.CLEAR_UP):
+    for _ in range(garbage_collection.CLEAR_UP):
         assert not given_back
         collector.check()
     assert given_back and closed() is None

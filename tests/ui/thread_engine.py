@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fake_engine import FakePulse
 
 from nodeflow.host import protocol as p
-from nodeflow.host.engine import Engine
+from nodeflow.host.request_handler import Engine
 
 
 class ThreadClient:

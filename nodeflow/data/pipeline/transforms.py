@@ -27,7 +27,7 @@ from nodeflow.data.shuffling import SHUFFLE, epoch_order
 from nodeflow.errors import DataError
 from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import TensorType, numpy_dtype
-from nodeflow.ops.distributions.threefry import threefry2x32
+from nodeflow.ops.distributions.random_bits import threefry2x32
 
 DRAWN = 1024
 """Random numbers to draw at once."""

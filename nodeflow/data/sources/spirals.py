@@ -10,7 +10,7 @@ from nodeflow.data.source_options import SPLIT_OPTIONS, split_rows
 from nodeflow.engine.columns import Column
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
-from nodeflow.ops.distributions.threefry import threefry2x32
+from nodeflow.ops.distributions.random_bits import threefry2x32
 
 OPTIONS = (
     Attr("n", "int", 1000, "Total number of points, half of them on each spiral.", minimum=2),

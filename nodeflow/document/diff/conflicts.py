@@ -130,7 +130,7 @@ def refuse_conflicts(doc: Document) -> None:
         raise UnresolvedConflicts(
             f"a merge left conflicts in this file: {', '.join(places[:5])}{more}",
             hint=SurfaceText(
-                "Decide each with nodeflow.document.diff.resolve.",
+                "Decide each with nodeflow.document.diff.resolve_conflicts.",
                 cli="List and decide them with `nodeflow resolve FILE`.",
                 window="Decide each in the Problems panel.",
             ),

@@ -19,7 +19,7 @@ from nodeflow.document.diff.facts import (
     facts_of,
     same_fact,
 )
-from nodeflow.document.diff.three_way import (
+from nodeflow.document.diff.merged_facts import (
     is_appended,
     mend,
     merged,

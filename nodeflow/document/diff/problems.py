@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodeflow.document.analysis.subgraphs.instance_paths import graph_at, place_of_use
-from nodeflow.document.diff.compare import ABSENT
 from nodeflow.document.diff.conflicts import (
     SIDES,
     Conflict,
@@ -14,7 +13,8 @@ from nodeflow.document.diff.conflicts import (
     conflicts_of,
     name_of,
 )
-from nodeflow.document.diff.resolve import CURRENT, choices, value_at
+from nodeflow.document.diff.differences import ABSENT
+from nodeflow.document.diff.resolve_conflicts import CURRENT, choices, value_at
 from nodeflow.document.diff.values import short
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
@@ -32,7 +32,7 @@ class ConflictProblem(Problem):
 
 
 HINT = SurfaceText(
-    "Decide it with nodeflow.document.diff.resolve.",
+    "Decide it with nodeflow.document.diff.resolve_conflicts.",
     cli="Decide it with `nodeflow resolve FILE --keep SIDE`.",
     window="Keep the side that you want.",
 )

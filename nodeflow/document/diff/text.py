@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from nodeflow.document.diff.compare import (
+from nodeflow.document.diff.differences import (
     ABSENT,
     ADDED,
     CHANGED,

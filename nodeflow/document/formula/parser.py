@@ -15,7 +15,7 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.port_names import split_port
 from nodeflow.document.analysis.subgraphs.subgraph_interface import border, port_names
 from nodeflow.document.analysis.wiring.shown_ports import out_ports
-from nodeflow.document.formula.calls import CallReader, is_negative
+from nodeflow.document.formula.function_calls import CallReader, is_negative
 from nodeflow.document.formula.planner import ExpressionError, NewNode, Number, Plan, Value, is_bool
 from nodeflow.document.formula.source import Source
 from nodeflow.document.model.document import Document

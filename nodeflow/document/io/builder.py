@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from nodeflow.document.io import flow
-from nodeflow.document.io.flow_text import FORMAT, VERSION
+from nodeflow.document.io.flow_parsing import FORMAT, VERSION
 from nodeflow.document.io.validation import check_definition_name, read_frame, read_node
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Json, compact_json, plain

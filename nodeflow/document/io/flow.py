@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.document.io.atomic_write import write_atomically
-from nodeflow.document.io.flow_text import (
+from nodeflow.document.io.flow_parsing import (
     FORMAT,
     LARGE,
     OFTEN,

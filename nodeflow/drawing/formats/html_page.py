@@ -40,8 +40,8 @@ from nodeflow.drawing.formats.svg import Style, SvgWriter, grid, plain, rect_of
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.graph_drawing import Drawing, DrawnNode, draw_graph
 from nodeflow.drawing.shapes import Box, Picture, Shapes
+from nodeflow.host.page_recording import RecordedStep, Recording
 from nodeflow.host.protocol import ViewValue
-from nodeflow.host.recorded_run import RecordedStep, Recording
 from nodeflow.number_text import counted
 from nodeflow.resources import resource
 

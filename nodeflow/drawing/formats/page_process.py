@@ -24,8 +24,8 @@ from nodeflow.drawing.formats.page_requests import (
     Request,
 )
 from nodeflow.errors import NodeflowError
-from nodeflow.host.past.recording import MOST_STEPS, chosen_steps, record
-from nodeflow.host.recorded_run import Recording
+from nodeflow.host.page_recording import Recording
+from nodeflow.host.past.record_for_page import MOST_STEPS, chosen_steps, record
 from nodeflow.ops.user import load_plugins
 from nodeflow.run_store.store import RunStore
 

@@ -27,7 +27,7 @@ from nodeflow.drawing.shapes import Shape, Shapes
 from nodeflow.drawing.views.axes import Chart, draw_axes, make_chart
 from nodeflow.drawing.views.palette import class_color
 from nodeflow.drawing.views.view import ShownView, draw_shown
-from nodeflow.host.recorded_run import RecordedStep, Recording
+from nodeflow.host.page_recording import RecordedStep, Recording
 from nodeflow.number_text import count
 from nodeflow.number_text import number as number_text
 from nodeflow.run_store.curves import LOSS, Curve

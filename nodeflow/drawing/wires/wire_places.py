@@ -10,7 +10,7 @@ from nodeflow.document.model.records import FrameRecord, Wire
 from nodeflow.drawing.cards import card_data
 from nodeflow.drawing.cards.card_data import CardData, PortData
 from nodeflow.drawing.frames import frame_titles
-from nodeflow.drawing.wires import wire_lanes, wire_shape
+from nodeflow.drawing.wires import free_lanes, wire_shape
 
 
 def port_place(card: CardData, side: str, name: str) -> tuple[float, PortData | None]:
@@ -51,12 +51,12 @@ def route(
         cards: (m, 4) left, top, right, bottom of cards at their maximum height, so that lanes stay
             when values arrive.
     """
-    if len(ends) * len(cards) > wire_lanes.MOST:
+    if len(ends) * len(cards) > free_lanes.MOST:
         return np.full(len(ends), np.nan), {}
     around = np.concatenate([cards, frame_titles.obstacles(frames, cards)])
-    lanes = wire_lanes.find(ends, sources, around)
+    lanes = free_lanes.find(ends, sources, around)
     if not frames:
         return lanes, {}
     shown = ~hidden
-    points = wire_shape.curve_points(ends[shown], wire_lanes.SAMPLES, 1.0, lanes[shown])
+    points = wire_shape.curve_points(ends[shown], free_lanes.SAMPLES, 1.0, lanes[shown])
     return lanes, frame_titles.shifts(frames, points)

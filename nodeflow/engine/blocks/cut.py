@@ -23,7 +23,7 @@ from nodeflow.engine.blocks.joins import JOINED
 from nodeflow.engine.blocks.row_pass import DoesNotFit, Ending, RowPass, Whole, inside_with_rows
 from nodeflow.engine.memory import size_of
 from nodeflow.engine.parts import Part, ends_of, part_of
-from nodeflow.engine.peak import peak_of
+from nodeflow.engine.peak_memory import peak_of
 from nodeflow.engine.rows import MIXED, RowFlow, Rows, analyse
 from nodeflow.engine.schedule.recompute import is_slow
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign

@@ -14,14 +14,14 @@ from nodeflow.engine.blocks.cut import Cut, Stage, batches_of, cut
 from nodeflow.engine.blocks.joins import JOINED, Chosen, Kept, Total, rows_of
 from nodeflow.engine.blocks.lifetimes import Held, lifetimes_of
 from nodeflow.engine.blocks.row_pass import RowPass, Target
-from nodeflow.engine.executor import Executor, over_limit
 from nodeflow.engine.interpreter import StreamOf, Values
 from nodeflow.engine.memory import Needs, require, size_of
 from nodeflow.engine.parts import ExplainPart, PartsExecutor
-from nodeflow.engine.peak import peak_of
+from nodeflow.engine.peak_memory import peak_of
 from nodeflow.engine.rows import Rows
 from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.engine.tiered_execution import Executor, over_limit
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype

@@ -14,7 +14,7 @@ import numpy as np
 
 from nodeflow.engine.blocks.joins import bytes_of
 from nodeflow.engine.memory import size_of
-from nodeflow.engine.peak import inside_of, peak_of
+from nodeflow.engine.peak_memory import inside_of, peak_of
 from nodeflow.engine.rows import COUNTED, RowFlow, Rows, Taken
 from nodeflow.engine.schedule.schedule import Schedule, Step
 from nodeflow.errors import GraphError

@@ -58,11 +58,10 @@ _HELPERS = (
     "devicelib/blocked_product.py",
     "devicelib/busy_cores.py",
     "devicelib/denormals.py",
-    "devicelib/dispatch_loop.py",
     "devicelib/dot_tiles.py",
-    "devicelib/double_functions.py",
     "devicelib/error_function.py",
     "devicelib/exponentials.py",
+    "devicelib/float64_exponentials.py",
     "devicelib/gelu.py",
     "devicelib/gemm.py",
     "devicelib/half_floats.py",
@@ -87,6 +86,7 @@ _HELPERS = (
     "devicelib/vector_sort.py",
     "devicelib/winograd.py",
     "devicelib/winograd_matrices.py",
+    "devicelib/work_stealing_loop.py",
 )
 _OWN = frozenset(
     f"nodeflow.engine.{name.removesuffix('.py').replace('/', '.')}" for name in _HELPERS

@@ -14,8 +14,8 @@ from nodeflow.engine.devicelib.arithmetic import (
     poly,
     select,
 )
-from nodeflow.engine.devicelib.double_functions import erf_f64, erfc_f64
 from nodeflow.engine.devicelib.exponentials import exp
+from nodeflow.engine.devicelib.float64_exponentials import erf_f64, erfc_f64
 from nodeflow.engine.devicelib.overloads import (
     compiled_only,
     floats,

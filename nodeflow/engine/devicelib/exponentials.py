@@ -24,7 +24,7 @@ from nodeflow.engine.devicelib.arithmetic import (
     wrap_add,
     wrap_sub,
 )
-from nodeflow.engine.devicelib.double_functions import (
+from nodeflow.engine.devicelib.float64_exponentials import (
     exp_f64,
     exp_to_one_f64,
     expm1_f64,

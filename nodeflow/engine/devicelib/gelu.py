@@ -27,7 +27,7 @@ from nodeflow.engine.devicelib.arithmetic import (
     shift_left,
     wrap_add,
 )
-from nodeflow.engine.devicelib.double_functions import (
+from nodeflow.engine.devicelib.float64_exponentials import (
     D_LOWERED,
     D_RAISED,
     erfc_over_exp,

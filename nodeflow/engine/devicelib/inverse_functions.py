@@ -28,7 +28,7 @@ from nodeflow.engine.devicelib.arithmetic import (
     split_poly,
     sqrt,
 )
-from nodeflow.engine.devicelib.double_functions import (
+from nodeflow.engine.devicelib.float64_exponentials import (
     EXPONENT_OF_1,
     expm1_f64,
     log1p_f64,

@@ -5,7 +5,7 @@ functions here are polynomials with explicit fused multiply-adds, operations on 
 floats, and selections without branches, so that LLVM turns a loop over them into vector code.
 Coefficients are minimax fits made for nodeflow (relative weight, rounded one by one);
 `tests/engine/test_math_functions.py` states the errors reached. Functions of float64 that are
-in neither `double_functions` nor `near_angles` call the C library.
+in neither `float64_exponentials` nor `near_angles` call the C library.
 
 In all functions NaN stays NaN, overflow gives infinity, and underflow goes through denormals to
 zero. Each function returns the type of its argument.

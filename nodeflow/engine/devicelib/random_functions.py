@@ -1,4 +1,6 @@
-"""The random numbers of `rng` inside kernels, with the same bits and the same uniform numbers."""
+"""The random numbers of `threefry_streams` inside kernels, with the same bits and the same
+uniform numbers.
+"""
 
 # Intrinsics are called without the typing context that their definitions show.
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
@@ -21,7 +23,7 @@ from nodeflow.engine.devicelib.arithmetic import (
     wrap_add,
     wrap_sub,
 )
-from nodeflow.engine.devicelib.double_functions import plain_log_f64
+from nodeflow.engine.devicelib.float64_exponentials import plain_log_f64
 from nodeflow.engine.devicelib.math_functions import log
 from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from nodeflow.engine.gradient_check.piece import Piece
 from nodeflow.engine.interpreter import call_reference
-from nodeflow.engine.rng import Stream
+from nodeflow.engine.threefry_streams import Stream
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors

@@ -12,7 +12,7 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import Pointer, RowTiling
 from nodeflow.engine.ir.levels import Level, all_launches, work_of
 from nodeflow.engine.memory import size_of
-from nodeflow.engine.peak import inside_of
+from nodeflow.engine.peak_memory import inside_of
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.errors import RunError, SurfaceText
 from nodeflow.graph.graph import Node

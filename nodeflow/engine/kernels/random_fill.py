@@ -1,4 +1,4 @@
-"""Arrays filled with random numbers; `rng` defines which numbers."""
+"""Arrays filled with random numbers; `threefry_streams` defines which numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nodeflow.engine.ir.launches import (
 )
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel
 from nodeflow.engine.kernels.registry import handles
-from nodeflow.engine.rng import normal_cdf
+from nodeflow.engine.threefry_streams import normal_cdf
 from nodeflow.ops.lowering import Random
 
 NANOSECONDS = {"uniform": 1.0, "normal": 3.0, "truncated_normal": 3.0}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from nodeflow.engine.ir.plan import Plan
-from nodeflow.engine.peak import peak_of
+from nodeflow.engine.peak_memory import peak_of
 from nodeflow.engine.schedule.recompute import recompute
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.graph.types import TensorType

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.events import CompileFailure
-from nodeflow.engine.rng import Stream
 from nodeflow.engine.sharing import Sharing
+from nodeflow.engine.threefry_streams import Stream
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.engine.variables import Variables
 from nodeflow.engine.waiting import never

@@ -2,7 +2,7 @@
 
 N ordinary Python threads enter the compiled dispatch loop without the GIL. The calling thread
 dispatches and takes part. The others are woken, help as long as there are tasks, and leave (see
-`dispatch_loop`). Threads are daemons. They start at the first run that has parallel work, and
+`work_stealing_loop`). Threads are daemons. They start at the first run that has parallel work, and
 again after a fork. Only one program runs at a time in the process, because several would
 compete for the same cores.
 """

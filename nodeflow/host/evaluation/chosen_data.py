@@ -11,7 +11,7 @@ from nodeflow.document.to_graph.task import Task, row_range, split_shown
 from nodeflow.engine.feeds import as_array, sample_of
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.host.overriding import Overriding
+from nodeflow.host.overridden_tensors import Overriding
 from nodeflow.host.protocol import ShowData, ShownData, ShownRows
 
 

@@ -24,20 +24,20 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.document.to_graph.variable_ids import VariableId
 from nodeflow.engine.incremental import BLOCKED, Failure, IncrementalRun, Values
 from nodeflow.engine.memory import Budget
-from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
+from nodeflow.engine.threefry_streams import Stream
 from nodeflow.errors import MissingFeed, NodeflowError, OverBudget, ReadRefused, UnknownName
 from nodeflow.graph.graph import Node, Tensor, ancestors, descendants
+from nodeflow.host.color_measures import measure
 from nodeflow.host.evaluation.chosen_data import ChosenData
-from nodeflow.host.evaluation.iterations import inner_values, iterations, shown_iteration
+from nodeflow.host.evaluation.loop_iterations import inner_values, iterations, shown_iteration
 from nodeflow.host.evaluation.previews import Evaluation, make_preview, no_value
-from nodeflow.host.evaluation.remembered import HeldVariables, InitialDraws, KeptValues
 from nodeflow.host.evaluation.variable_access import VariableAccess
-from nodeflow.host.measures import measure
-from nodeflow.host.overriding import Overriding
+from nodeflow.host.evaluation.variables_across_edits import HeldVariables, InitialDraws, KeptValues
+from nodeflow.host.overridden_tensors import Overriding
 from nodeflow.host.protocol import Override, Preview, ShowData, ShownRows, TensorValue
-from nodeflow.host.views.kept_source import KeptSource
-from nodeflow.host.views.source import ViewSource
+from nodeflow.host.views.source_cache import SourceCache
+from nodeflow.host.views.value_source import ViewSource
 from nodeflow.train.settings import TrainingSettings
 
 MOST_FAILURES = 8
@@ -82,7 +82,7 @@ class Evaluator(VariableAccess):
         self.iterations: Mapping[str, int | None] = {}
         self.measured_as = ""
         self.version = 0
-        self._views = KeptSource()
+        self._views = SourceCache()
         self._live = LiveBuild(document, base_dir)
         self._begin()
 
@@ -125,7 +125,7 @@ class Evaluator(VariableAccess):
         self._forget(changed)
 
     def measure_as(self, of: str) -> None:
-        """Add a measure of this kind (`host.measures`) to previews from now on; "" for none."""
+        """Add a measure of this kind (`color_measures`) to previews from now on; "" for none."""
         if of != self.measured_as:
             self.measured_as = of
             self._shown.clear()

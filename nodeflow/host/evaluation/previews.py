@@ -10,7 +10,7 @@ import numpy as np
 
 from nodeflow.errors import NodeflowError, OverBudget
 from nodeflow.graph.graph import Node
-from nodeflow.host.arrangement import (
+from nodeflow.host.picture_arrangement import (
     arranged_matrix,
     color_limits,
     colour_bytes,

@@ -14,7 +14,7 @@ from nodeflow.document.model.records import NodeRecord
 from nodeflow.document.to_graph.live.live_build import LiveBuild
 from nodeflow.document.to_graph.variable_ids import VariableId, slot_names, variable_ids
 from nodeflow.engine.session import Session
-from nodeflow.host.evaluation.remembered import HeldVariables, KeptValues
+from nodeflow.host.evaluation.variables_across_edits import HeldVariables, KeptValues
 from nodeflow.host.protocol import CheckWeights, WeightsChecked
 from nodeflow.train.saving.assignment import kinds, suggestions
 from nodeflow.train.saving.weights import Match, Saved, match

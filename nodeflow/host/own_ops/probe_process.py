@@ -21,7 +21,7 @@ from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType
 from nodeflow.host.child_process import die_with_starter, end_with_input, read_key
-from nodeflow.host.own_ops import records as r
+from nodeflow.host.own_ops import probe_messages as r
 from nodeflow.ops.user import PLUGINS
 
 MOST_BYTES = 4 << 30

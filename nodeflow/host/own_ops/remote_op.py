@@ -10,8 +10,8 @@ from typing import Any
 from nodeflow.errors import GradientError, RunError, UserOpError
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType
-from nodeflow.host.own_ops import records as r
-from nodeflow.host.own_ops.prober import Prober
+from nodeflow.host.own_ops import probe_messages as r
+from nodeflow.host.own_ops.probe_client import ProbeClient
 from nodeflow.ops.user.probing import key_of
 from nodeflow.ops.user.user_op import UserOp
 
@@ -28,7 +28,7 @@ class Answers:
         came: called on the prober's thread with an op's id when an answer arrives after the wait.
     """
 
-    def __init__(self, prober: Prober, came: Callable[[str], None]) -> None:
+    def __init__(self, prober: ProbeClient, came: Callable[[str], None]) -> None:
         self._prober, self._came = prober, came
         self._known: dict[Any, r.Answer] = {}
         self._asked: dict[Any, threading.Event] = {}

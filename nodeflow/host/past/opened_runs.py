@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import Any
 
 from nodeflow.data.data_splits import DataSplits
-from nodeflow.document.diff.compare import compare
+from nodeflow.document.diff.differences import compare
 from nodeflow.document.io import flow
 from nodeflow.run_store.past_steps import RunPast, open_past
 from nodeflow.run_store.store import RunStore

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nodeflow.host import protocol as p
+from nodeflow.host.past.compared_steps import SideSteps
 from nodeflow.host.past.opened_runs import OpenedRuns
-from nodeflow.host.past.rewinding import Rewinder
-from nodeflow.host.past.side_steps import SideSteps
+from nodeflow.host.past.replay_thread import Rewinder
 
 
 class PastSteps:

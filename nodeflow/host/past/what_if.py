@@ -18,7 +18,7 @@ from nodeflow.engine.schedule.schedule import resolve_alias
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node, Tensor, descendants
 from nodeflow.host.messages.overrides import Override
-from nodeflow.host.overriding import tensors_of
+from nodeflow.host.overridden_tensors import tensors_of
 from nodeflow.ops.training_mode import training_feeds
 from nodeflow.train.rewind.replay import Replay
 

@@ -33,8 +33,8 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node
 from nodeflow.host.protocol import ViewValue
 from nodeflow.host.run_views.run_view_messages import AskRunViews, RunView
-from nodeflow.host.views.source import ViewSource
-from nodeflow.host.views.watch import view_value
+from nodeflow.host.views.value_source import ViewSource
+from nodeflow.host.views.watched_views import view_value
 from nodeflow.ops.user import load_plugins
 from nodeflow.run_store.errors import UnknownRun
 from nodeflow.run_store.store import BEST, FINAL, RunStore

@@ -18,17 +18,17 @@ from nodeflow.graph.graph import Graph
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.past.past_steps import PastSteps
-from nodeflow.host.state.asked_values import AskedValues
 from nodeflow.host.state.engine_settings import EngineSettings
-from nodeflow.host.state.mirror import Mirror
-from nodeflow.host.training.changed_variable import change_variable
+from nodeflow.host.state.mirrored_document import Mirror
+from nodeflow.host.state.requested_values import RequestedValues
+from nodeflow.host.training.compile_ahead import MOST_NODES, Preparation
+from nodeflow.host.training.event_receivers import TrainingOutputs
 from nodeflow.host.training.live_edits import BuiltVariant, LiveEdits, Places, built
-from nodeflow.host.training.preparing import MOST_NODES, Preparation
 from nodeflow.host.training.progress_batching import PreviewClock
 from nodeflow.host.training.running_training import RunningTraining
-from nodeflow.host.training.training_outputs import TrainingOutputs
-from nodeflow.host.training.training_ways import by_reference, keeping_of, lower_priority
-from nodeflow.host.views.watch import PACED_SHARE, VIEW_SHARE, WatchedViews
+from nodeflow.host.training.set_variable import change_variable
+from nodeflow.host.training.training_options import by_reference, keeping_of, lower_priority
+from nodeflow.host.views.watched_views import PACED_SHARE, VIEW_SHARE, WatchedViews
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.edits.variant import Variant
@@ -59,7 +59,7 @@ class TrainingRequests:
     _send: Callable[[p.Message], None]
     _settings: EngineSettings
     _mirror: Mirror
-    _asked: AskedValues
+    _asked: RequestedValues
     _training: RunningTraining
     _evaluator: Evaluator | None
     _outputs: TrainingOutputs

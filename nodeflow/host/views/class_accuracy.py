@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.views.kind import ViewKind
 from nodeflow.host.views.thresholds import judged
+from nodeflow.host.views.view_kind import ViewKind
 
 if TYPE_CHECKING:
-    from nodeflow.host.views.source import ViewSource
+    from nodeflow.host.views.value_source import ViewSource
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nodeflow.graph.graph import Tensor
-from nodeflow.host.arrangement import measured
+from nodeflow.host.picture_arrangement import measured
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.views.kind import ViewKind, ViewProblem
 from nodeflow.host.views.training_tensors import gradient_of, next_value_of
+from nodeflow.host.views.view_kind import ViewKind, ViewProblem
 
 if TYPE_CHECKING:
-    from nodeflow.host.views.source import ViewSource
+    from nodeflow.host.views.value_source import ViewSource
 
 VALUE, GRADIENT, UPDATE = "value", "gradient", "update"
 MOST_SAMPLES = 240

@@ -7,11 +7,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.views.kind import ViewKind
 from nodeflow.host.views.thresholds import ThresholdData, curves
+from nodeflow.host.views.view_kind import ViewKind
 
 if TYPE_CHECKING:
-    from nodeflow.host.views.source import ViewSource
+    from nodeflow.host.views.value_source import ViewSource
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> ThresholdData:

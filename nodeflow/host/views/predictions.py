@@ -13,14 +13,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.views.answers import Answers, candidates, chosen_split, shares_of, values_of
-from nodeflow.host.views.inputs_shown import inputs_of
-from nodeflow.host.views.kind import ViewKind
-from nodeflow.host.views.labels import classes_of
+from nodeflow.host.views.class_names import classes_of
+from nodeflow.host.views.input_display import inputs_of
+from nodeflow.host.views.label_predictor import (
+    Answers,
+    candidates,
+    chosen_split,
+    shares_of,
+    values_of,
+)
+from nodeflow.host.views.view_kind import ViewKind
 
 if TYPE_CHECKING:
     from nodeflow.engine.columns import Column
-    from nodeflow.host.views.source import ViewSource
+    from nodeflow.host.views.value_source import ViewSource
 
 PAGE = 24
 ORDERS = ("wrong", "unsure", "rows")

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nodeflow.graph.graph import Tensor
-from nodeflow.host.arrangement import measured
+from nodeflow.host.picture_arrangement import measured
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.views.inputs_shown import inputs_of
-from nodeflow.host.views.kind import ViewKind, ViewProblem
-from nodeflow.host.views.labels import class_labels, classes_of
+from nodeflow.host.views.class_names import class_labels, classes_of
+from nodeflow.host.views.input_display import inputs_of
+from nodeflow.host.views.view_kind import ViewKind, ViewProblem
 from nodeflow.manifests import NotOffered, SoftwareMissing, offer, offers
 
 if TYPE_CHECKING:
     from nodeflow.data.data_splits import DataSplits
-    from nodeflow.host.views.source import ViewSource
+    from nodeflow.host.views.value_source import ViewSource
 
 MOST_ROWS = 1000
 MOST_SPAN = 4096

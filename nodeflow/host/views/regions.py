@@ -20,11 +20,11 @@ from nodeflow.document.to_graph.predictions.class_scores import (
 )
 from nodeflow.graph.graph import Tensor
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.views.kind import ViewKind, ViewProblem
-from nodeflow.host.views.labels import class_labels, classes_of, feature_title
+from nodeflow.host.views.class_names import class_labels, classes_of, feature_title
+from nodeflow.host.views.view_kind import ViewKind, ViewProblem
 
 if TYPE_CHECKING:
-    from nodeflow.host.views.source import ViewSource
+    from nodeflow.host.views.value_source import ViewSource
     from nodeflow.train.training import Binding
 
 GRID = 60

@@ -13,12 +13,12 @@ import numpy as np
 from nodeflow.document.to_graph.generation import copied, generator_in
 from nodeflow.graph.graph import ancestors
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.views.kind import ViewKind, ViewProblem
+from nodeflow.host.views.view_kind import ViewKind, ViewProblem
 from nodeflow.ops.program.generate import GENERATE
 from nodeflow.train.generating.generator import Generator, Token
 
 if TYPE_CHECKING:
-    from nodeflow.host.views.source import ViewSource
+    from nodeflow.host.views.value_source import ViewSource
 
 SECONDS = 0.03
 """Seconds for which one call writes."""

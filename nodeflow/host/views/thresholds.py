@@ -13,12 +13,18 @@ import numpy as np
 
 from nodeflow.document.to_graph.predictions.class_scores import made_by
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.views.answers import Answers, candidates, chosen_split, shares_of, values_of
-from nodeflow.host.views.kind import ViewProblem
-from nodeflow.host.views.labels import classes_of
+from nodeflow.host.views.class_names import classes_of
+from nodeflow.host.views.label_predictor import (
+    Answers,
+    candidates,
+    chosen_split,
+    shares_of,
+    values_of,
+)
+from nodeflow.host.views.view_kind import ViewProblem
 
 if TYPE_CHECKING:
-    from nodeflow.host.views.source import ViewSource
+    from nodeflow.host.views.value_source import ViewSource
 
 MOST_POINTS = 200
 """The points of a drawn curve. Its area uses all points."""

@@ -10,7 +10,7 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.train.watched_tensors.optimizer_tensors import gradient, next_value
 
 if TYPE_CHECKING:
-    from nodeflow.host.views.source import ViewSource
+    from nodeflow.host.views.value_source import ViewSource
 
 
 def gradient_of(source: ViewSource, tensor: Tensor) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Runs one schedule as one jitted function, in the role of `nodeflow.engine.executor`."""
+"""Runs one schedule as one jitted function, in the role of `nodeflow.engine.tiered_execution`."""
 
 from __future__ import annotations
 

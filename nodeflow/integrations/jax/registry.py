@@ -46,8 +46,8 @@ class Lowered:
         lowering: the result of `Op.lower` for these types, or a part of it; None for the rule
             of an op.
         stream: the random stream of a random op, with the methods of
-            `nodeflow.engine.rng.Stream`, and `Stream.inside` for the body of a loop or branch.
-            None for other ops.
+            `nodeflow.engine.threefry_streams.Stream`, and `Stream.inside` for the body of a loop
+            or branch. None for other ops.
         length: for a loop over padded sequences (`padding`), the true number of steps, a traced
             integer; otherwise None.
         failures: collects possible failures; use `fail_where`.

@@ -1,4 +1,4 @@
-"""Random numbers in jitted functions, bit-identical to `nodeflow.engine.rng`.
+"""Random numbers in jitted functions, bit-identical to `nodeflow.engine.threefry_streams`.
 
 Keys are computed from seeds and names while a function is traced. The execution (in a training,
 the step), the iteration of a loop and the number of the first element are traced. If several
@@ -16,8 +16,8 @@ import numpy as np
 from jax import lax
 
 from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
-from nodeflow.engine.rng import normal_cdf, stream_key
-from nodeflow.ops.distributions.threefry import mixed
+from nodeflow.engine.threefry_streams import normal_cdf, stream_key
+from nodeflow.ops.distributions.random_bits import mixed
 
 _LOOP = 0x6C6F6F70
 _HALF_BITS = {"float16": 11, "bfloat16": 8}
@@ -36,7 +36,7 @@ class Stream:
     """The random numbers of one node in one execution, as traced arrays.
 
     Args:
-        seed, name, purpose: as in `nodeflow.engine.rng.Stream`.
+        seed, name, purpose: as in `nodeflow.engine.threefry_streams.Stream`.
         execution: traced uint32.
         start: number of the first element that is drawn here, traced or not. It is not 0 if
             another process draws the elements before.

@@ -9,7 +9,7 @@ from typing import Any
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.subgraphs.instance_paths import walk
 from nodeflow.document.analysis.training_settings import training_settings
-from nodeflow.document.diff.compare import compare
+from nodeflow.document.diff.differences import compare
 from nodeflow.document.edit.sweep_settings import TRAINING
 from nodeflow.document.model.document import Document
 from nodeflow.lessons import fields as f

@@ -14,7 +14,7 @@ import numpy as np
 from nodeflow.data.text.text_facts import TextFacts
 from nodeflow.data.text.vocabulary import UNKNOWN, Writer
 from nodeflow.engine.devicelib.blas import numpy_on_one_thread
-from nodeflow.engine.rng import Stream
+from nodeflow.engine.threefry_streams import Stream
 from nodeflow.errors import ArgumentProblem, RunError
 from nodeflow.graph.graph import Tensor
 from nodeflow.train.generating.stepwise import stepwise

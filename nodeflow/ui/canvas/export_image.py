@@ -14,7 +14,7 @@ from typing import Any
 
 from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
-from nodeflow.document.diff.comparison import Marks
+from nodeflow.document.diff.comparison_view import Marks
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
 from nodeflow.drawing.formats.graph_file import svg_file

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
-from nodeflow.host.problem_report.report import Part, Places, collect_report, write_report
+from nodeflow.host.problem_report.collect_report import Part, Places, collect_report, write_report
 from nodeflow.paths import home
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from PySide6.QtCore import QObject, QStandardPaths, QtMsgType, Signal, qInstallMessageHandler
 
-from nodeflow.host.problem_report.report import CRASH
+from nodeflow.host.problem_report.collect_report import CRASH
 
 log = logging.getLogger("nodeflow")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodeflow.graph.types import shape_text
-from nodeflow.host.arrangement import measured
+from nodeflow.host.picture_arrangement import measured
 from nodeflow.number_text import count, number
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QIcon
 
-from nodeflow.document.diff.compare import CHANGED, Difference
+from nodeflow.document.diff.differences import CHANGED, Difference
 from nodeflow.document.diff.text import heading, rows
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QCheckBox, QFrame, QLabel, QToolButton
 
-from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED
+from nodeflow.document.diff.differences import ADDED, CHANGED, REMOVED
 from nodeflow.number_text import counted
 from nodeflow.ui.canvas.paint.mark_layer import draw_sign
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF
 from PySide6.QtGui import QHelpEvent
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
-from nodeflow.document.diff.comparison import Key, Marks
+from nodeflow.document.diff.comparison_view import Key, Marks
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
 from nodeflow.drawing.wires import wire_shape

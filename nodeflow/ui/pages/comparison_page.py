@@ -1,6 +1,6 @@
 """The page with the differences of two documents, on a canvas of its own and as a list.
 
-The canvas shows the union of both documents (`diff.comparison`), which is a separate read-only
+The canvas shows the union of both documents (`diff.comparison_view`), which is a separate read-only
 document. The page does not change the open document. After an edit of the open document, the
 comparison is repeated.
 """
@@ -18,8 +18,8 @@ from PySide6.QtWidgets import QHeaderView, QProgressBar, QSplitter, QTreeView, Q
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.subgraphs.instance_paths import ALONE, place_of_use
-from nodeflow.document.diff.compare import compare
-from nodeflow.document.diff.comparison import INSIDE, Comparison, comparison, still
+from nodeflow.document.diff.comparison_view import INSIDE, Comparison, comparison, still
+from nodeflow.document.diff.differences import compare
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
 from nodeflow.number_text import counted

@@ -14,8 +14,8 @@ from nodeflow.ui.controllers.editing.expand_actions import ExpandActions
 from nodeflow.ui.controllers.editing.insertables_menu import InsertablesMenu
 from nodeflow.ui.controllers.editing.subgraph_actions import SubgraphActions
 from nodeflow.ui.controllers.engine.plugin_watcher import PluginWatcher
-from nodeflow.ui.controllers.files.conflicts import Conflicts
 from nodeflow.ui.controllers.files.file_controller import FileController
+from nodeflow.ui.controllers.files.merge_conflicts import Conflicts
 from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.viewing.override_actions import OverrideActions

@@ -21,7 +21,7 @@ from nodeflow.document.analysis.datasets.outside_data import WEIGHTS, allow_titl
 from nodeflow.document.analysis.inference.incremental_inference import TRAINING
 from nodeflow.document.diff.conflicts import OURS, THEIRS, Conflict
 from nodeflow.document.diff.problems import ConflictProblem
-from nodeflow.document.diff.resolve import KEPT
+from nodeflow.document.diff.resolve_conflicts import KEPT
 from nodeflow.document.model.problems import Problem
 from nodeflow.drawing.message_text import plain
 from nodeflow.number_text import counted

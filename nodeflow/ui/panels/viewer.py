@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.drawing.views.view import discover_views
 from nodeflow.host import protocol as p
-from nodeflow.host.arrangement import measured
+from nodeflow.host.picture_arrangement import measured
 from nodeflow.number_text import count
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec

@@ -17,7 +17,7 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QProgressBar, QVBoxLayout, QWidget
 
 from nodeflow.drawing.message_text import brief
-from nodeflow.ui.core.concurrency import gui_gc
+from nodeflow.ui.core.concurrency import garbage_collection
 from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import label
@@ -86,13 +86,13 @@ class Waiting(QDialog):
     def __enter__(self) -> Waiting:
         self._window.installEventFilter(self)
         self._moment.start()
-        gui_gc.pause()
+        garbage_collection.pause()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._window.removeEventFilter(self)
         self._moment.stop()
-        gui_gc.go_on()
+        garbage_collection.go_on()
         self.hide()
         self.deleteLater()
 

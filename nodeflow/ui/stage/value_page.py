@@ -8,7 +8,7 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget
 
 from nodeflow.host import protocol as p
-from nodeflow.host.arrangement import measured
+from nodeflow.host.picture_arrangement import measured
 from nodeflow.ui.core.painting.heat_map_image import HeatScale
 from nodeflow.ui.core.user_messages import sentence
 from nodeflow.ui.core.widgets.common_widgets import label

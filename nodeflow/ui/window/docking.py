@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QTabWidget, QWidget
 
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.core import motion
+from nodeflow.ui.core import reduced_motion
 from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.pages.page_stack import PageStack
@@ -95,7 +95,7 @@ class Docking(QObject):
         window.setCorner(Qt.Corner.BottomLeftCorner, area.LeftDockWidgetArea)
         window.setCorner(Qt.Corner.BottomRightCorner, area.RightDockWidgetArea)
         options = QMainWindow.DockOption
-        still = motion.is_reduced()
+        still = reduced_motion.is_reduced()
         animated = options(0) if still else options.AnimatedDocks
         window.setDockOptions(options.AllowTabbedDocks | animated)
         pages.page_changed.connect(self._follow_page)

@@ -28,26 +28,26 @@ from nodeflow.ui.actions.specs import ACTIONS, ActionSpec, training_file_actions
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.data.attach_data import AttachData
 from nodeflow.ui.controllers.data.column_reading import ColumnReading
-from nodeflow.ui.controllers.data.data_actions import DataActions
 from nodeflow.ui.controllers.data.own_data import OwnData
+from nodeflow.ui.controllers.data.shown_data_actions import DataActions
 from nodeflow.ui.controllers.editing.context_menu import ContextMenu
 from nodeflow.ui.controllers.editing.edit_actions import EditActions
 from nodeflow.ui.controllers.editing.expand_actions import ExpandActions
 from nodeflow.ui.controllers.editing.freeze_actions import FreezeActions
 from nodeflow.ui.controllers.editing.insertables_menu import InsertablesMenu
 from nodeflow.ui.controllers.editing.key_actions import KeyActions
-from nodeflow.ui.controllers.editing.popup_actions import PopupActions
+from nodeflow.ui.controllers.editing.search_popups import PopupActions
 from nodeflow.ui.controllers.editing.subgraph_actions import SubgraphActions
 from nodeflow.ui.controllers.engine.engine_notices import EngineNotices
 from nodeflow.ui.controllers.engine.engine_settings import add_engine_settings
-from nodeflow.ui.controllers.engine.gradient_actions import GradientActions
+from nodeflow.ui.controllers.engine.gradient_check_actions import GradientActions
 from nodeflow.ui.controllers.engine.plugin_watcher import PluginWatcher
 from nodeflow.ui.controllers.files.code_export import CodeExport
 from nodeflow.ui.controllers.files.compare_actions import CompareActions
-from nodeflow.ui.controllers.files.conflicts import Conflicts
 from nodeflow.ui.controllers.files.data_consent import DataConsent
 from nodeflow.ui.controllers.files.dropped_files import DroppedFiles
 from nodeflow.ui.controllers.files.file_controller import FileController
+from nodeflow.ui.controllers.files.merge_conflicts import Conflicts
 from nodeflow.ui.controllers.files.model_files import ModelFiles
 from nodeflow.ui.controllers.files.page_export import PageExport
 from nodeflow.ui.controllers.files.shared_file import COMPARE, OPEN
@@ -55,8 +55,8 @@ from nodeflow.ui.controllers.lessons.lesson_controller import LessonController
 from nodeflow.ui.controllers.problem_report import ProblemReport
 from nodeflow.ui.controllers.training.divergence import ADVICE, Divergence
 from nodeflow.ui.controllers.training.picture_prediction import PicturePrediction
+from nodeflow.ui.controllers.training.play_steps import Replay
 from nodeflow.ui.controllers.training.predict_actions import PredictActions
-from nodeflow.ui.controllers.training.replay import Replay
 from nodeflow.ui.controllers.training.restart_undo import RestartUndo
 from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.training.training_files import TrainingFileActions

@@ -8,7 +8,7 @@ import pytest
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.pictures.shown import shown_pixels, shown_size
 from nodeflow.engine.columns import Column
-from nodeflow.host.views.inputs_shown import inputs_of
+from nodeflow.host.views.input_display import inputs_of
 
 RANDOM = np.random.default_rng(4)
 

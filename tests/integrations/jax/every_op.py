@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nodeflow.engine.rng import Stream as NumpyStream
+from nodeflow.engine.threefry_streams import Stream as NumpyStream
 from nodeflow.errors import RunError
 from nodeflow.graph.inference.constant_propagation import known_value
 from nodeflow.graph.inference.infer_types import infer_types

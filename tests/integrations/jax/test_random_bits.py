@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine.rng import Stream as Numbers
+from nodeflow.engine.threefry_streams import Stream as Numbers
 
 pytest.importorskip("jax")
 

@@ -15,7 +15,7 @@ import nodeflow as nf
 from nodeflow.cli.commands.models import open_program
 from nodeflow.errors import NodeflowError
 from nodeflow.integrations.tensorflow1.runner.run_program import command
-from nodeflow.ui.controllers.files.reading import read_graph
+from nodeflow.ui.controllers.files.open_in_background import read_graph
 from nodeflow.ui.core.file_kinds import FileKind, kind_of
 
 BUILD = """\

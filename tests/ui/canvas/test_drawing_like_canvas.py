@@ -17,8 +17,8 @@ from nodeflow.drawing.colors import PALETTES
 from nodeflow.drawing.formats import svg as svgs
 from nodeflow.drawing.graph_drawing import draw_graph
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.views.pinned import pinned_views
-from nodeflow.host.views.watch import view_value
+from nodeflow.host.views.views_on_nodes import pinned_views
+from nodeflow.host.views.watched_views import view_value
 from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.core.theming.theme import font_families

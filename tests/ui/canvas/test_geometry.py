@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from nodeflow.drawing.wires import wire_lanes, wire_routing, wire_shape
+from nodeflow.drawing.wires import free_lanes, wire_routing, wire_shape
 from nodeflow.ui.canvas.scene.camera import MAX_STEP, MIN_STEP, Camera
 from nodeflow.ui.canvas.scene.slot_map import SlotMap
 from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid
@@ -166,20 +166,20 @@ def test_a_lane_passes_no_card_on_the_least_way():
     one = np.zeros(1)
 
     def lane(*end, among=cards):
-        return wire_lanes.find(np.array([end], np.float64), one, among)[0]
+        return free_lanes.find(np.array([end], np.float64), one, among)[0]
 
     assert lane(1000, 100, 0, 600) == (200 + 260) / 2
     crowded = np.array([[0.0, 0, 1000, 200], [0, 205, 1000, 500]])
-    assert lane(1000, 100, 0, 300, among=crowded) == -wire_lanes.CLEAR - wire_lanes.BESIDE
+    assert lane(1000, 100, 0, 300, among=crowded) == -free_lanes.CLEAR - free_lanes.BESIDE
     assert lane(1000, 100, 0, 300, among=cards[:0]) == 100
     assert np.isnan(lane(1010, 100, 1900, 300))  # nothing in the way
     assert (
-        lane(1010, 100, 3100, 600) == -wire_lanes.CLEAR - wire_lanes.BESIDE
+        lane(1010, 100, 3100, 600) == -free_lanes.CLEAR - free_lanes.BESIDE
     )  # above the last card
 
 
 def test_lanes_of_several_outputs_are_apart_and_of_one_output_the_same():
     cards = np.array([[0.0, 0, 1000, 200], [0, 300, 1000, 500]])
     ends = np.array([[1000.0, 60, 0, 400], [1000, 60, 0, 430], [1000, 90, 0, 460]])
-    found = wire_lanes.find(ends, np.array([3, 3, 8]), cards)
+    found = free_lanes.find(ends, np.array([3, 3, 8]), cards)
     assert found.tolist() == [250, 250, 260]

@@ -115,7 +115,7 @@ def test_one_plot_is_exported_from_its_own_menu(panel, qtbot, tmp_path, monkeypa
 def test_a_file_that_cannot_be_written_is_named(panel, qtbot, tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(
-        "nodeflow.ui.panels.plots.plot_bar.show_problem", lambda *a: said.append(a[2].message)
+        "nodeflow.ui.panels.plots.plot_controls.show_problem", lambda *a: said.append(a[2].message)
     )
     target = tmp_path / "missing" / "plots.csv"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))

@@ -67,8 +67,8 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
 def _recorded(document: Document, arguments: argparse.Namespace, environment: Environment) -> str:
     """Return a web page with the recording of a run of the document."""
     from nodeflow.cli.progress_bar import Progress
-    from nodeflow.document.diff.compare import compare
-    from nodeflow.host.past.recording import record
+    from nodeflow.document.diff.differences import compare
+    from nodeflow.host.past.record_for_page import record
     from nodeflow.run_store.store import RunStore
 
     progress, allowed = Progress(environment), [environment.path(p) for p in arguments.allowed_data]
@@ -110,8 +110,8 @@ def _values(
 ) -> tuple[dict[str, Preview], dict[str, ViewValue]]:
     """Return the previews and views of the nodes by name."""
     from nodeflow.host.evaluation.evaluator import Evaluator
-    from nodeflow.host.views.pinned import pinned_views
-    from nodeflow.host.views.watch import view_value
+    from nodeflow.host.views.views_on_nodes import pinned_views
+    from nodeflow.host.views.watched_views import view_value
 
     evaluator = Evaluator(document)
     weights = evaluator.task.weights_path()

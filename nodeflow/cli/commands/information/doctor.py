@@ -36,7 +36,7 @@ def doctor(arguments: argparse.Namespace, environment: Environment) -> None:
 
 def _write(arguments: argparse.Namespace, environment: Environment) -> None:
     """List the contents of a report, then write it."""
-    from nodeflow.host.problem_report.report import collect_report, write_report
+    from nodeflow.host.problem_report.collect_report import collect_report, write_report
 
     path = environment.path(arguments.bundle)
     parts = collect_report(with_files=[environment.path(name) for name in arguments.files])

@@ -8,7 +8,7 @@ import os
 from nodeflow.cli.environment import DONE, PROBLEM, Environment
 from nodeflow.cli.option_values import ArgumentProblem
 from nodeflow.cli.output_format import json_line
-from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED, compare
+from nodeflow.document.diff.differences import ADDED, CHANGED, REMOVED, compare
 from nodeflow.document.diff.text import as_json, lines
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document

@@ -9,7 +9,7 @@ from nodeflow.cli.option_values import ArgumentProblem
 from nodeflow.cli.output_format import json_line, plural
 from nodeflow.document.diff.conflicts import Conflict, conflicts_of, name_of, node_name
 from nodeflow.document.diff.problems import values_in_words
-from nodeflow.document.diff.resolve import resolve_all
+from nodeflow.document.diff.resolve_conflicts import resolve_all
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import UnknownName, suggest_or_list

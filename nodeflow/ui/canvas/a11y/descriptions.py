@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodeflow.document.diff.comparison import INSIDE
+from nodeflow.document.diff.comparison_view import INSIDE
 from nodeflow.document.layout.card_size import ANY_SHAPE
 from nodeflow.document.model.document import Document
 from nodeflow.drawing.cards import value_preview

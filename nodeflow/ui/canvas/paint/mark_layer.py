@@ -12,8 +12,8 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
-from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED
-from nodeflow.document.diff.comparison import INSIDE
+from nodeflow.document.diff.comparison_view import INSIDE
+from nodeflow.document.diff.differences import ADDED, CHANGED, REMOVED
 from nodeflow.drawing.cards.card_looks import FRAME_RADIUS, RADIUS
 from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas.paint.card_layer import outlines, view_rects

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED
-from nodeflow.document.diff.comparison import INSIDE
+from nodeflow.document.diff.comparison_view import INSIDE
+from nodeflow.document.diff.differences import ADDED, CHANGED, REMOVED
 from nodeflow.document.model.records import Wire
 
 KINDS = ("", ADDED, REMOVED, CHANGED, INSIDE)

@@ -16,14 +16,14 @@ from PySide6.QtCore import QRectF
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import hidden_ports
-from nodeflow.document.diff.comparison import Marks
+from nodeflow.document.diff.comparison_view import Marks
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Wire
 from nodeflow.document.model.snapshots import Snapshots
 from nodeflow.drawing.cards import card_data
 from nodeflow.drawing.cards.card_builder import CardBuilder
 from nodeflow.drawing.cards.card_data import CardData
-from nodeflow.drawing.wires import wire_lanes, wire_places, wire_shape
+from nodeflow.drawing.wires import free_lanes, wire_places, wire_shape
 from nodeflow.drawing.wires.wire_places import port_place, wire_offsets
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas.scene import wire_table
@@ -259,7 +259,7 @@ class SceneModel:
         """Route wires between cards, unless there are too many."""
         nodes = self.nodes.used()
         nodes = nodes[self.sizes[nodes, 0] > card_data.DOT]  # wires end in the middle of dots
-        if len(used) * len(nodes) > wire_lanes.MOST:
+        if len(used) * len(nodes) > free_lanes.MOST:
             self.wires.lane[used], self._title_shifts = np.nan, {}
             return
         corners = self.positions[nodes]

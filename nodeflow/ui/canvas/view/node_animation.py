@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
-from nodeflow.ui.core import motion
+from nodeflow.ui.core import reduced_motion
 
 DURATION_MS = 240
 MOST = 2_000
@@ -42,7 +42,7 @@ class NodeAnimation(QVariantAnimation):
         self.finish()
         scene, nodes = self._scene, self._scene.document.nodes
         moved = [i for i, place in places.items() if i in nodes and nodes[i].pos != place]
-        if not moved or len(moved) > MOST or motion.is_reduced():
+        if not moved or len(moved) > MOST or reduced_motion.is_reduced():
             return
         self._slots = np.array([scene.nodes.get(i) for i in moved], np.int64)
         self._from = np.array([places[i] for i in moved], np.float64)

@@ -37,13 +37,13 @@ from nodeflow.ui.canvas.view.dependency_highlight import DependencyHighlight
 from nodeflow.ui.canvas.view.drag_preview import PaletteDrag
 from nodeflow.ui.canvas.view.empty_state import EmptyState
 from nodeflow.ui.canvas.view.graph_edits import GraphEdits
+from nodeflow.ui.canvas.view.hover_overlay import Overlay
 from nodeflow.ui.canvas.view.inline_editor import Rename
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys, Keyboard
 from nodeflow.ui.canvas.view.keyboard_navigation import KeyboardNavigation
 from nodeflow.ui.canvas.view.mouse import Mouse
 from nodeflow.ui.canvas.view.node_animation import NodeAnimation
 from nodeflow.ui.canvas.view.node_state import NodeState
-from nodeflow.ui.canvas.view.overlay import Overlay
 from nodeflow.ui.core.theming.theme import LIGHT, Theme
 
 

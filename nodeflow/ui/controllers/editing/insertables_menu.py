@@ -24,7 +24,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.binding import Blocked
 from nodeflow.ui.actions.menus import SEPARATOR
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.controllers.editing.placement import add_in_middle
+from nodeflow.ui.controllers.editing.add_in_middle import add_in_middle
 from nodeflow.ui.controllers.editing.subgraph_actions import SubgraphActions
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import icon

@@ -21,7 +21,7 @@ from nodeflow.drawing.cards import card_data
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.controllers.editing.placement import add_in_middle
+from nodeflow.ui.controllers.editing.add_in_middle import add_in_middle
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.pages.page_stack import PageStack

@@ -9,7 +9,7 @@ from nodeflow.ui.controllers.engine.live_value_settings import LiveValueSettings
 from nodeflow.ui.controllers.engine.memory_settings import MemorySettings
 from nodeflow.ui.controllers.engine.thread_settings import ThreadSettings
 from nodeflow.ui.controllers.training.backend_choice import BackendChoice
-from nodeflow.ui.controllers.training.live_edits import LiveEdits
+from nodeflow.ui.controllers.training.live_edits_choice import LiveEdits
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.user_messages import Messages

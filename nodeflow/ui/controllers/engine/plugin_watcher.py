@@ -17,8 +17,8 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QWidget
 from nodeflow.document.model.problems import Problem
 from nodeflow.errors import FileProblem
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.host.own_ops.prober import Prober
-from nodeflow.host.own_ops.records import Loaded
+from nodeflow.host.own_ops.probe_client import ProbeClient
+from nodeflow.host.own_ops.probe_messages import Loaded
 from nodeflow.host.own_ops.remote_op import Answers, remote_ops
 from nodeflow.ops.user import PLUGINS, make_folder, plugin_folder
 from nodeflow.ops.user.folder import choose_folder, is_named, new_file
@@ -53,7 +53,7 @@ class PluginWatcher(QObject):
         super().__init__(parent)
         self.is_loading, self.is_safe = False, safe
         self.skip: tuple[tuple[str, str], ...] = ()
-        self._prober = Prober()
+        self._prober = ProbeClient()
         self._found, self._types = ThreadSignal(self, "_loaded"), ThreadSignal(self, "typed")
         self._load = 0
         self._reports = False

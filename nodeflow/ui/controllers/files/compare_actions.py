@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from nodeflow.document.diff.comparison import Marks
+from nodeflow.document.diff.comparison_view import Marks
 from nodeflow.document.io import flow
 from nodeflow.document.io.embedded_graph import PICTURES, load_picture
 from nodeflow.document.model.document import Document

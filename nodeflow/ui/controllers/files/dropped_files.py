@@ -11,7 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from nodeflow.number_text import count
 from nodeflow.ui.controllers.data.own_data import OwnData
 from nodeflow.ui.controllers.files.file_controller import FileController
-from nodeflow.ui.controllers.files.reading import looks_like_graph
+from nodeflow.ui.controllers.files.open_in_background import looks_like_graph
 from nodeflow.ui.controllers.training.picture_prediction import PicturePrediction
 from nodeflow.ui.core.file_kinds import FileKind, dropped_files, kind_of, refusal
 from nodeflow.ui.core.state.workspace import Workspace

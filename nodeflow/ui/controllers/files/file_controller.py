@@ -20,7 +20,7 @@ from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.edit.inserting.clipboard import excerpt
 from nodeflow.document.io import flow
 from nodeflow.document.io.embedded_graph import PICTURES, has_graph
-from nodeflow.document.io.flow_text import ignore
+from nodeflow.document.io.flow_parsing import ignore
 from nodeflow.document.io.journal import Journal
 from nodeflow.document.io.known_file import KnownFile
 from nodeflow.document.model.document import Document
@@ -36,8 +36,13 @@ from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.controllers.files.crash_recovery import CrashRecovery
 from nodeflow.ui.controllers.files.earlier_versions import EarlierVersions
-from nodeflow.ui.controllers.files.lesson import Lesson
-from nodeflow.ui.controllers.files.reading import Reading, is_picture, let_read, read_graph
+from nodeflow.ui.controllers.files.example_work import ExampleWork
+from nodeflow.ui.controllers.files.open_in_background import (
+    Reading,
+    is_picture,
+    let_read,
+    read_graph,
+)
 from nodeflow.ui.controllers.files.shared_file import AT_ONCE, SharedFile, not_a_file, obstacle
 from nodeflow.ui.controllers.training.learned_weights import LearnedWeights, weights_of
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
@@ -102,7 +107,7 @@ class FileController(QObject):
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._settings, self._messages = settings, messages
         self.shared = SharedFile(window, workspace, messages, settings)
-        self.lesson = Lesson(workspace)
+        self.lesson = ExampleWork(workspace)
         self.versions = EarlierVersions(window, workspace, self.shared, settings, themes, actions)
         self.versions.copy_wanted.connect(self.begin_with)
         self.versions.restore_wanted.connect(self._on_restore)

@@ -16,7 +16,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Json, NodeRecord
 from nodeflow.drawing.views.view import ViewDrawing, discover_views
 from nodeflow.host.protocol import ViewSpec, ViewValue
-from nodeflow.host.views.pinned import spec_of, stored
+from nodeflow.host.views.views_on_nodes import spec_of, stored
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ActionSpec

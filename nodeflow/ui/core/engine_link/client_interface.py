@@ -19,7 +19,7 @@ class Pulse(Protocol):
 
 
 class Client(Protocol):
-    """The part of ``nodeflow.host.client.EngineClient`` that the window uses. Tests pass a fake."""
+    """The part of ``host.engine_client.EngineClient`` that the window uses. Tests pass a fake."""
 
     @property
     def pulse(self) -> Pulse: ...
@@ -33,7 +33,7 @@ ClientFactory = Callable[[Callable[[p.Message], None]], Client]
 
 def engine_client(on_message: Callable[[p.Message], None]) -> Client:
     """Return the real client. It is imported when the first engine starts."""
-    from nodeflow.host.client import EngineClient
+    from nodeflow.host.engine_client import EngineClient
 
     return EngineClient(on_message)
 

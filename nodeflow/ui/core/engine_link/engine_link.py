@@ -17,15 +17,15 @@ from nodeflow.engine.events import CompileFailure
 from nodeflow.host import protocol as p
 from nodeflow.train import events
 from nodeflow.ui.core.engine_link.asked_trainings import AskedTrainings
-from nodeflow.ui.core.engine_link.awaited import Awaited
+from nodeflow.ui.core.engine_link.awaited_answers import Awaited
 from nodeflow.ui.core.engine_link.channel import EngineChannel
 from nodeflow.ui.core.engine_link.client_interface import ClientFactory, engine_client
-from nodeflow.ui.core.engine_link.crashes import Crashes
+from nodeflow.ui.core.engine_link.crash_counter import Crashes
 from nodeflow.ui.core.engine_link.document_mirror import DocumentMirror
 from nodeflow.ui.core.engine_link.engine_watchdog import EngineWatch
 from nodeflow.ui.core.engine_link.live_values import LiveValues
-from nodeflow.ui.core.engine_link.requests import EngineRequests
 from nodeflow.ui.core.engine_link.shown_step import ShownStep
+from nodeflow.ui.core.engine_link.simple_requests import EngineRequests
 from nodeflow.ui.core.engine_link.step_ops import StepOps
 from nodeflow.ui.core.engine_link.watched_views import WatchedViews
 from nodeflow.ui.core.state.workspace import Workspace

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from nodeflow.host import protocol as p
 from nodeflow.ui.core.engine_link.channel import EngineChannel
-from nodeflow.ui.core.engine_link.showing import Choice, Showing
+from nodeflow.ui.core.engine_link.unsent_choices import Choice, Showing
 from nodeflow.ui.core.state.workspace import Workspace
 
 DEBOUNCE_MS = 40

@@ -40,7 +40,7 @@ from nodeflow.document.model.records import SUBGRAPH, Change, Edit, NodeRecord
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops.layers.layer import Layer
-from nodeflow.ui.core.concurrency import gui_gc
+from nodeflow.ui.core.concurrency import garbage_collection
 from nodeflow.ui.core.state.offered_ops import OfferedOps
 
 GROUP = "group"
@@ -121,7 +121,7 @@ class Workspace(QObject):
         self._selection = ()
         self._optimizers = {n.id for n in document.nodes.values() if is_optimizer(n.op)}
         self.replaced.emit()
-        gui_gc.clear_up()
+        garbage_collection.clear_up()
         self.announce_last()
         self.selected.emit(())
 

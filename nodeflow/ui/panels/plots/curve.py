@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nodeflow.ui.panels.plots.exponential_mean import Smoothing
 from nodeflow.ui.panels.plots.extremes import Extremes
-from nodeflow.ui.panels.plots.smoothing import Smoothing
 
 LOSS = "training loss"
 """The curve of each step's loss; ``training loss/OPTIMIZER`` for optimizers that take turns.

@@ -20,7 +20,7 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import column, label
 from nodeflow.ui.panels.plots.arrangement import Arrangement
 from nodeflow.ui.panels.plots.curve_plot import NOT_FINITE
-from nodeflow.ui.panels.plots.plot_bar import PlotBar
+from nodeflow.ui.panels.plots.plot_controls import PlotControls
 from nodeflow.ui.panels.plots.plot_grid import PlotGrid
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.panels.trainings.training_history import TrainingRecord
@@ -52,7 +52,7 @@ class TrainingPlots(QWidget):
         self._themes, self._data = themes, data
         self._record: TrainingRecord | None = None
         self.grid = PlotGrid(themes)
-        self.bar = PlotBar(self.grid, themes, settings.smoothing)
+        self.bar = PlotControls(self.grid, themes, settings.smoothing)
         self.bar.note.linkActivated.connect(self._on_link)
         self.bar.smoothing_changed.connect(self._on_smoothing)
         self.table_views: dict[str, Any] = {}

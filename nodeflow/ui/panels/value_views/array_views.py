@@ -17,7 +17,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QTableView, QWidget
 
-from nodeflow.host.arrangement import measured
+from nodeflow.host.picture_arrangement import measured
 from nodeflow.number_text import count, number
 from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theming.theme_manager import ThemeManager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
-from nodeflow.host.arrangement import measured
+from nodeflow.host.picture_arrangement import measured
 from nodeflow.number_text import number
 from nodeflow.ui.core.painting.heat_map_image import HeatScale
 from nodeflow.ui.core.theming.theme import SPACE

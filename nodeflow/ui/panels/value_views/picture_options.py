@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodeflow.host.arrangement import (
+from nodeflow.host.picture_arrangement import (
     arranged_matrix,
     colour_bytes,
     colour_rows,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QPushButton, QWidget
 
-from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED, compare
+from nodeflow.document.diff.differences import ADDED, CHANGED, REMOVED, compare
 from nodeflow.document.diff.text import lines
 from nodeflow.document.model.document import Document
 from nodeflow.drawing.message_text import plain

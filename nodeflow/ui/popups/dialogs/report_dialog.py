@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.host.problem_report.report import Part
+from nodeflow.host.problem_report.collect_report import Part
 from nodeflow.number_text import bytes_text
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate

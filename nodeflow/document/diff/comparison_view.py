@@ -11,9 +11,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
-from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED, Difference, compare, is_replaced
+from nodeflow.document.diff.differences import (
+    ADDED,
+    CHANGED,
+    REMOVED,
+    Difference,
+    compare,
+    is_replaced,
+)
 from nodeflow.document.diff.facts import Facts
-from nodeflow.document.diff.three_way import renamed_definitions
+from nodeflow.document.diff.merged_facts import renamed_definitions
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import ONLY, SCOPED, SUBGRAPH, NodeRecord, Wire
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
 from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
-from nodeflow.document.diff.compare import ABSENT
 from nodeflow.document.diff.conflicts import (
     BASE,
     OURS,
@@ -21,6 +20,7 @@ from nodeflow.document.diff.conflicts import (
     conflicts_of,
     name_of,
 )
+from nodeflow.document.diff.differences import ABSENT
 from nodeflow.document.edit.references import rewrite_names
 from nodeflow.document.edit.streams import renamed
 from nodeflow.document.edit.subgraphs.unpack_subgraph import remove_content

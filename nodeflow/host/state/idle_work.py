@@ -10,7 +10,7 @@ from nodeflow.free_memory import give_back
 
 
 @dataclass
-class PendingWork:
+class IdleWork:
     """The work left for an idle engine.
 
     Attributes:

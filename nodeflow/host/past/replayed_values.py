@@ -13,8 +13,8 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import Cancelled, NodeflowError, RunError
 from nodeflow.graph.graph import Tensor
 from nodeflow.host import protocol as p
+from nodeflow.host.color_measures import measure
 from nodeflow.host.evaluation.previews import make_preview, no_value
-from nodeflow.host.measures import measure
 from nodeflow.host.past.what_if import WhatIf
 from nodeflow.train.rewind.replay import Replay
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from nodeflow.graph.graph import Node
-from nodeflow.host.views.source import ViewSource
+from nodeflow.host.views.value_source import ViewSource
 
 Read = Callable[[Node], np.ndarray]
 
 
-class KeptSource:
+class SourceCache:
     """A cache of the source that was used last."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from nodeflow.number_text import count
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.core import motion
+from nodeflow.ui.core import reduced_motion
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.engine_link.shown_step import ShownStep
 from nodeflow.ui.core.state.workspace import Workspace
@@ -86,7 +86,7 @@ class Replay(QObject):
         begins = past.step is None or past.step == past.last
         step = past.first if begins else past.step
         assert step is not None
-        if motion.is_still():
+        if reduced_motion.is_still():
             self._choose(step)
             self._messages.show_status(
                 f"Step {count(step)}. Nothing moves by itself: go on with the arrow keys."

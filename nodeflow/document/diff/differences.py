@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from nodeflow.document.diff.facts import ENTITIES, LAYOUT, Facts, Path, facts_of, same_fact
-from nodeflow.document.diff.three_way import renamed_definitions, renumbered
+from nodeflow.document.diff.merged_facts import renamed_definitions, renumbered
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import SETTINGS, Json

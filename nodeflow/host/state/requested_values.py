@@ -8,7 +8,7 @@ from nodeflow.host import protocol as p
 
 
 @dataclass
-class AskedValues:
+class RequestedValues:
     """The values that the window shows, and the data that they are computed from.
 
     Attributes:

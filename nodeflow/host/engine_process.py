@@ -1,4 +1,6 @@
-"""The entry point of the engine process: ``python -m nodeflow.host.process ADDRESS PULSE THREADS``.
+"""The entry point of the engine process.
+
+The window starts it with ``python -m nodeflow.host.engine_process ADDRESS PULSE THREADS``.
 
 The process reads the key of the connection from standard input, which then stays open. It exits
 when standard input closes, because then the window has ended. On Linux, the system also kills the
@@ -35,9 +37,9 @@ def main() -> None:
     from nodeflow.engine.compiler.object_code import rest_between_loads
     from nodeflow.engine.runtime.thread_pool import default_threads
     from nodeflow.graph.devices import GraphDevices
-    from nodeflow.host.engine import Engine
-    from nodeflow.host.own_ops.prober import Prober
+    from nodeflow.host.own_ops.probe_client import ProbeClient
     from nodeflow.host.protocol import Printed, Ready, Shutdown
+    from nodeflow.host.request_handler import Engine
     from nodeflow.ops.program import output
     from nodeflow.ops.user import UserOp
 
@@ -52,7 +54,7 @@ def main() -> None:
     threads = int(sys.argv[3]) or None
     output.redirect(lambda text: send(Printed(text)))
     activity.show_progress_by(Progress(lambda text: send(Printed(text))))
-    prober = Prober()
+    prober = ProbeClient()
     UserOp.ask_for_types = prober.infer
     engine = Engine(send, threads, prober)
     threading.Thread(

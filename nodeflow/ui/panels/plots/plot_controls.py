@@ -31,7 +31,7 @@ HELP = (
 )
 
 
-class PlotBar(QWidget):
+class PlotControls(QWidget):
     """One line of controls above the plots.
 
     Signals:

@@ -32,7 +32,7 @@ from copy import copy
 import numpy as np
 
 from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
-from nodeflow.ops.distributions.threefry import threefry2x32
+from nodeflow.ops.distributions.random_bits import threefry2x32
 
 _LOOP = np.uint32(0x6C6F6F70)
 _ITERATIONS = 256

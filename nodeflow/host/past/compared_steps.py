@@ -13,7 +13,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import Cancelled, NodeflowError, RunError
 from nodeflow.host import protocol as p
 from nodeflow.host.past.opened_runs import OpenedRuns, differences
-from nodeflow.host.past.replaying import Replayed, bring_to
+from nodeflow.host.past.replayed_values import Replayed, bring_to
 from nodeflow.number_text import count
 from nodeflow.train.rewind.replay import Past, Replay
 

@@ -16,12 +16,12 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import Cancelled, NodeflowError, full_text
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.past.replaying import Replayed, bring_to
+from nodeflow.host.page_recording import RecordedStep, Recording
+from nodeflow.host.past.replayed_values import Replayed, bring_to
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.recorded_run import RecordedStep, Recording
-from nodeflow.host.views.kind import discover_kinds
-from nodeflow.host.views.pinned import pinned_views
-from nodeflow.host.views.watch import view_value
+from nodeflow.host.views.view_kind import discover_kinds
+from nodeflow.host.views.views_on_nodes import pinned_views
+from nodeflow.host.views.watched_views import view_value
 from nodeflow.run_store.curves import EPOCH_LOSS
 from nodeflow.run_store.past_steps import RunPast, open_past
 from nodeflow.run_store.run_history import history

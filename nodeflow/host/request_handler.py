@@ -30,21 +30,21 @@ from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.long_tasks.long_tasks import LongTasks
 from nodeflow.host.long_tasks.predicting import predict
-from nodeflow.host.own_ops.prober import Prober
+from nodeflow.host.own_ops.probe_client import ProbeClient
 from nodeflow.host.past.past_steps import PastSteps
 from nodeflow.host.profiling import measure
 from nodeflow.host.request_queue import RequestQueue
-from nodeflow.host.state.asked_values import AskedValues
 from nodeflow.host.state.engine_settings import EngineSettings
-from nodeflow.host.state.mirror import Mirror
-from nodeflow.host.state.pending_work import PendingWork
+from nodeflow.host.state.idle_work import IdleWork
+from nodeflow.host.state.mirrored_document import Mirror
+from nodeflow.host.state.requested_values import RequestedValues
+from nodeflow.host.training.compile_ahead import Preparation
+from nodeflow.host.training.event_receivers import TrainingOutputs
 from nodeflow.host.training.live_edits import Places, concerns_training
-from nodeflow.host.training.preparing import Preparation
 from nodeflow.host.training.running_training import RunningTraining
-from nodeflow.host.training.training_outputs import TrainingOutputs
 from nodeflow.host.training.training_requests import TrainingRequests
-from nodeflow.host.views.source import ViewSource
-from nodeflow.host.views.watch import WatchedViews
+from nodeflow.host.views.value_source import ViewSource
+from nodeflow.host.views.watched_views import WatchedViews
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.saving.assignment import assigned, kinds
@@ -75,13 +75,13 @@ class Engine(TrainingRequests):
         self,
         send: Callable[[p.Message], None],
         threads: int | None = None,
-        prober: Prober | None = None,
+        prober: ProbeClient | None = None,
     ) -> None:
         self._send = send
         self._prober = prober
         self._settings = EngineSettings(threads)
         self._mirror = Mirror()
-        self._asked = AskedValues()
+        self._asked = RequestedValues()
         self._training = RunningTraining()
         self._inbox = RequestQueue()
         self._evaluator: Evaluator | None = None
@@ -91,7 +91,7 @@ class Engine(TrainingRequests):
         self._views = WatchedViews(send, self._view_source)
         self._past = PastSteps(send, lambda step: self.receive(p.StepShown(step)))
         self._tasks = LongTasks(send, self._mirror.opened)
-        self._pending = PendingWork()
+        self._pending = IdleWork()
         self._handlers: dict[type, Callable[[Any], None]] = {
             p.SyncDocument: self._sync_document,
             p.LoadPlugins: self._load_plugins,

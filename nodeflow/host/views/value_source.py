@@ -18,13 +18,13 @@ from nodeflow.engine.feeds import as_array, sample_of
 from nodeflow.engine.incremental import ACTING
 from nodeflow.engine.interpreter import Interpreter
 from nodeflow.engine.plan.passes import rewrite_schedule
-from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule.schedule import Schedule, build_schedule, resolve_alias
+from nodeflow.engine.threefry_streams import Stream
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.graph.types import numpy_dtype, type_of_array
-from nodeflow.host.overriding import Overriding, tensors_of
-from nodeflow.host.views.kind import ViewProblem
+from nodeflow.host.overridden_tensors import Overriding, tensors_of
+from nodeflow.host.views.view_kind import ViewProblem
 from nodeflow.train.training import Binding
 
 MOST_PLANS = 64

@@ -16,12 +16,12 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import GradientError
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Node, Tensor, ancestors
-from nodeflow.host.measures import root_mean_square
+from nodeflow.host.color_measures import root_mean_square
 from nodeflow.host.messages.values import GRADIENT, UPDATE, Measured
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.views.kind import ViewKind, ViewProblem
-from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.training_tensors import next_value_of
+from nodeflow.host.views.value_source import ViewSource
+from nodeflow.host.views.view_kind import ViewKind, ViewProblem
 from nodeflow.ops.macro_ops import Optimizer
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """One number for each tensor, by which the window colors nodes and wires.
 
 Measures of values come with the previews. Measures of gradients and updates, which only a training
-computes, are a view (`views.measures`).
+computes, are a view (`views.training_measures`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from nodeflow.engine.schedule.schedule import resolve_alias
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Tensor
-from nodeflow.host.arrangement import measured
 from nodeflow.host.messages.values import MEMORY, OF_VALUES, SATURATION, ZEROS, Measured
+from nodeflow.host.picture_arrangement import measured
 
 NEAR = 0.01
 """Largest distance from its limits where sigmoid or tanh counts as flat.

@@ -14,7 +14,7 @@ from nodeflow.host import views
 from nodeflow.host.protocol import ViewSpec
 
 if TYPE_CHECKING:
-    from nodeflow.host.views.source import ViewSource
+    from nodeflow.host.views.value_source import ViewSource
 
 
 class ViewProblem(NodeflowError):

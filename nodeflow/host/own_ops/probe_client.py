@@ -16,7 +16,7 @@ from typing import Any
 from nodeflow.errors import RunError
 from nodeflow.graph.types import TensorType
 from nodeflow.host.child_process import accept_from
-from nodeflow.host.own_ops import records as r
+from nodeflow.host.own_ops import probe_messages as r
 from nodeflow.ops.user.guard import IMPORT_SECONDS, PROBE_SECONDS
 from nodeflow.ops.user.plugins import PluginProblem
 
@@ -38,7 +38,7 @@ class Gone(Exception):
         self.file = file
 
 
-class Prober:
+class ProbeClient:
     """The client of a process that loads a folder; after a crash, a new process loads the same
     folder.
 

@@ -16,7 +16,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import Cancelled, NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.host.past.opened_runs import OpenedRuns
-from nodeflow.host.past.replaying import Replayed, bring_to
+from nodeflow.host.past.replayed_values import Replayed, bring_to
 from nodeflow.train.rewind.replay import Past, Replay
 
 PREPARE_SECONDS = 5.0
@@ -36,7 +36,7 @@ class Rewinder:
     Attributes:
         step: the shown step, counted from 1; None is the current state.
         variables: the values of the variables at the step that was computed last.
-        measure: the measure in previews, of `host.measures`; empty for none.
+        measure: the measure in previews, of `host.color_measures`; empty for none.
         override: the values that replace the values of tensors.
     """
 

@@ -67,7 +67,7 @@ class EngineClient:
         environment = {**LEAN, **os.environ}
         # OpenBLAS must not add its own threads to the engine's team (measured: 23 ms per step).
         environment["OPENBLAS_NUM_THREADS"] = "1"
-        command = [sys.executable, "-m", "nodeflow.host.process"]
+        command = [sys.executable, "-m", "nodeflow.host.engine_process"]
         arguments = [str(listener.address), self.pulse.name, str(self._threads or 0)]
         self._process = subprocess.Popen(
             command + arguments,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Slot
 
 from nodeflow.document.diff.conflicts import Conflict
-from nodeflow.document.diff.resolve import CannotResolve, resolve, resolve_all
+from nodeflow.document.diff.resolve_conflicts import CannotResolve, resolve, resolve_all
 from nodeflow.document.model.problems import Problem
 from nodeflow.number_text import counted
 from nodeflow.ui.canvas import CanvasView

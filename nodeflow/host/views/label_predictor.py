@@ -17,13 +17,13 @@ from nodeflow.document.to_graph.predictions.class_scores import (
 )
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.graph.types import Shape
-from nodeflow.host.views.kind import ViewProblem
-from nodeflow.host.views.labels import class_labels
+from nodeflow.host.views.class_names import class_labels
+from nodeflow.host.views.view_kind import ViewProblem
 
 if TYPE_CHECKING:
     from nodeflow.data.data_splits import DataSplits
     from nodeflow.engine.columns import Column
-    from nodeflow.host.views.source import ViewSource
+    from nodeflow.host.views.value_source import ViewSource
 
 MOST_ROWS = 10_000
 LEAST_ROWS = 24

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nodeflow.host import protocol as p
-from nodeflow.host.training.kept_runs import KeptRuns
 from nodeflow.host.training.progress_batching import ProgressBatcher
+from nodeflow.host.training.record_training import KeptRuns
 from nodeflow.host.training.training_files import WatchedTraining
 
 

@@ -11,7 +11,7 @@ from nodeflow.resources import examples
 from nodeflow.ui.core.state.workspace import Workspace
 
 
-class Lesson(QObject):
+class ExampleWork(QObject):
     """The last edit up to which the open document is the work of an example or a lesson.
 
     Such work needs no saving, because it takes only a minute to repeat. Later edits are the

@@ -11,8 +11,8 @@ from typing import Any
 
 from nodeflow.errors import NodeflowError, full_text
 from nodeflow.host.protocol import ViewSpec, ViewValue, WatchViews
-from nodeflow.host.views.kind import ViewKind, ViewProblem, discover_kinds
-from nodeflow.host.views.source import ViewSource
+from nodeflow.host.views.value_source import ViewSource
+from nodeflow.host.views.view_kind import ViewKind, ViewProblem, discover_kinds
 
 log = logging.getLogger(__name__)
 

@@ -160,11 +160,32 @@ class Marker:
         values = {q: self._values(graph, q) for q in dict.fromkeys(watched)}
         for twin in self.lesson.twins:
             if twin.has_sign:
-                if _has_signs(graph, twin, failed):
+                if self._has_signs(graph, twin, failed):
                     return twin
             elif values and self._behaves(values, twin):
                 return twin
         return None
+
+    def _has_signs(self, graph: TestedGraph, twin: Twin, failed: list[Verdict]) -> bool:
+        """Return whether an answer has all signs of a mistake."""
+        symptoms = [v.outcome.symptom for v in failed if v.outcome.symptom is not None]
+        return (
+            (twin.error is None or _has_error(graph, twin.error))
+            and (twin.symptom is None or any(map(twin.symptom.fits, symptoms)))
+            and (not twin.lacks or not self._ops(graph) & set(twin.lacks))
+            and (twin.setting is None or twin.setting.is_in(graph.document))
+        )
+
+    def _ops(self, graph: TestedGraph) -> set[str]:
+        """Return the ops of an answer and inside its layers. Derivatives do not count, nor what
+        locked nodes consist of."""
+        locked = {r.name for r in self.start.nodes.values() if self.lesson.locks(r.id)}
+        owners = ((n, n.name.partition("/")[0]) for n in graph.task.graph.nodes)
+        return {
+            node.op.id
+            for node, owner in owners
+            if owner != "gradients" and (owner not in locked or owner == node.name)
+        }
 
     def _values(self, graph: TestedGraph, quantity: Quantity) -> list[np.ndarray] | None:
         try:
@@ -222,18 +243,6 @@ def _outcome(check: Check, evidence: Evidence) -> Outcome:
         raise
     except NodeflowError as error:
         return Outcome(False, f"{error.text('window').rstrip('.')}.")
-
-
-def _has_signs(graph: TestedGraph, twin: Twin, failed: list[Verdict]) -> bool:
-    """Return whether an answer has all signs of a mistake."""
-    symptoms = [v.outcome.symptom for v in failed if v.outcome.symptom is not None]
-    ops = {node.op.id for node in graph.task.graph.nodes}
-    return (
-        (twin.error is None or _has_error(graph, twin.error))
-        and (twin.symptom is None or any(map(twin.symptom.fits, symptoms)))
-        and (not twin.lacks or not ops & set(twin.lacks))
-        and (twin.setting is None or twin.setting.is_in(graph.document))
-    )
 
 
 def _has_error(graph: TestedGraph, error: ErrorAt) -> bool:

@@ -18,6 +18,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.python_graphs.save_and_load import graph_of, save
 from nodeflow.errors import NodeflowError
 from nodeflow.lessons.marking import Marker
+from nodeflow.lessons.schema import lesson_of
 from nodeflow.lessons.start import copied
 from nodeflow.lessons.student_copy import refuse_wrong
 from nodeflow.lessons.tested_graph import TestedGraph
@@ -124,6 +125,14 @@ def test_a_mistake_is_known_by_its_signs(lesson: str, mistake: str, markers: Any
     assert not mark.passed
     assert mark.twin is not None, [v.outcome.said for v in mark.verdicts]
     assert mark.twin.id == mistake
+
+
+def test_each_lesson_has_other_right_answers_and_typical_mistakes() -> None:
+    for name in NAMES:
+        lesson = lesson_of(loaded(name))
+        assert lesson is not None
+        assert len((*ANSWERS.get(lesson.id, ()), *RIGHT.get(lesson.id, ()))) >= 5, lesson.id
+        assert len(lesson.twins) >= 5, lesson.id
 
 
 def others(op: str) -> list[str]:

@@ -34,7 +34,7 @@ def settings(e: Drawing, **fields: Any) -> None:
     commands.set_training(e.doc, **fields)
 
 
-# ---- honest measurement -------------------------------------------------------------------------
+# ---- honest measurement --------------------------------------------------------------------------
 
 
 def _by_division(e: Drawing) -> None:
@@ -118,7 +118,124 @@ def _honest(measure: Edit, splits: list[float], stop: Mapping[str, Any], watched
     return edit
 
 
+# ---- see it learn, learning rates ----------------------------------------------------------------
+
+
+def _rate(rate: float, **fields: Any) -> Edit:
+    def edit(e: Drawing) -> None:
+        set_attrs(e, "train", learning_rate=rate)
+        settings(e, **fields)
+
+    return edit
+
+
+def _small_network(e: Drawing) -> None:
+    set_attrs(e, "train", learning_rate=1e-5)
+    set_attrs(e, "hidden", units=20, activation="tanh")
+
+
+def _no_train(e: Drawing) -> None:
+    commands.remove(e.doc, [e.ids["train"]])
+
+
+# ---- exclusive or, digits ------------------------------------------------------------------------
+
+
+def _layers(e: Drawing, layers: list[tuple[int, str]], **attrs: Any) -> str:
+    """Add layers one after another; return the name of the last."""
+    last = "x"
+    for number, (units, activation) in enumerate(layers):
+        name = f"layer_{number}"
+        e.add("layers/dense", name, last, units=units, activation=activation, **attrs)
+        last = name
+    return last
+
+
+def _corners(
+    layers: list[tuple[int, str]], rate: float = 0.5, *, zeros: bool = False, **fields: Any
+) -> Edit:
+    def edit(e: Drawing) -> None:
+        start = {"kernel_initializer": {"op": "fill", "value": 0.0}} if zeros else {}
+        score = _layers(e, [*layers, (1, "linear")], **start)
+        e.wire(score, "wrong:logits")
+        e.wire(score, "p:x")
+        set_attrs(e, "train", learning_rate=rate)
+        settings(e, **fields)
+
+    return edit
+
+
+def _corners_by_hand(e: Drawing) -> None:
+    """Build both layers from single operations."""
+    random = {"op": "glorot_uniform"}
+    e.add("variable", "W", dtype="float32", shape=[2, 3], initializer=random)
+    e.add("variable", "b", dtype="float32", shape=[3], value=0.0)
+    e.add("matmul", "product", "x", "W")
+    e.add("add", "sum", "product", "b")
+    e.add("tanh", "curve", "sum")
+    e.add("variable", "V", dtype="float32", shape=[3, 1], initializer=random)
+    e.add("variable", "c", dtype="float32", shape=[1], value=0.0)
+    e.add("matmul", "weighed", "curve", "V")
+    e.add("add", "score", "weighed", "c")
+    e.wire("score", "wrong:logits")
+    e.wire("score", "p:x")
+
+
+def _digits(
+    layers: list[tuple[int, str]],
+    optimizer: str = "gradient_descent",
+    rate: float = 0.5,
+    *,
+    zeros: bool = False,
+    softmaxes: int = 1,
+) -> Edit:
+    def edit(e: Drawing) -> None:
+        start = {"kernel_initializer": {"op": "fill", "value": 0.0}} if zeros else {}
+        last = _layers(e, [*layers, (10, "linear")], **start)
+        for number in range(softmaxes):
+            name = "probabilities" if number == softmaxes - 1 else f"softmax_{number}"
+            last = e.add("softmax", name, last)
+        e.wire("probabilities", "wrong:predictions")
+        e.wire("probabilities", "accuracy:predictions")
+        e.add(optimizer, "train", "loss", learning_rate=rate)
+
+    return edit
+
+
+def _digits_by_logarithms(e: Drawing) -> None:
+    scores = _layers(e, [(300, "relu"), (10, "linear")])
+    e.add("log_softmax", "logs", scores)
+    e.add("exp", "probabilities", "logs")
+    e.wire("probabilities", "wrong:predictions")
+    e.wire("probabilities", "accuracy:predictions")
+    e.add("gradient_descent", "train", "loss", learning_rate=0.4)
+
+
 RIGHT: dict[str, tuple[Edit, ...]] = {
+    "see-it-learn": (
+        _rate(1e-5),
+        _rate(1e-4),
+        _rate(0.0),
+        _rate(1e-7, epochs=1),
+        _small_network,
+    ),
+    "learning-rates": tuple(_rate(rate) for rate in (0.1, 0.2, 0.3, 0.5, 0.7)),
+    "exclusive-or": (
+        _corners([(3, "tanh")]),
+        _corners([(3, "tanh")], 1.0),
+        _corners([(3, "relu")]),
+        _corners([(3, "elu")]),
+        _corners([(2, "tanh")], 1.0),
+        _corners_by_hand,
+    ),
+    "digits": (
+        _digits([(300, "relu")]),
+        _digits([(300, "relu")], "adam", 0.003),
+        _digits([(300, "tanh")], "adam", 0.003),
+        _digits([(200, "relu"), (50, "relu")], "momentum", 0.05),
+        _digits([(300, "leaky_relu")]),
+        _digits_by_logarithms,
+    ),
     "honest-measurement": (
         _honest(_by_division, [0.2, 0.4, 0.4], {"patience": 5}),
         _honest(_by_difference, [0.25, 0.35, 0.4], {"patience": 1}),
@@ -130,6 +247,35 @@ RIGHT: dict[str, tuple[Edit, ...]] = {
 """Right answers by lesson."""
 
 MISTAKEN: dict[str, dict[str, Edit]] = {
+    "see-it-learn": {
+        "unchanged": lambda e: None,
+        "larger": _rate(5.0),
+        "smaller": _rate(0.05),
+        "nearly": _rate(0.001),
+        "no_train": _no_train,
+    },
+    "learning-rates": {
+        "uphill": _rate(-0.3),
+        "longer": _rate(2.0, epochs=100),
+        "other_batches": _rate(2.0, batch_size=5),
+        "diverged": _rate(2.0),
+        "asleep": _rate(1e-8),
+        "slow": _rate(0.01),
+    },
+    "exclusive-or": {
+        "linear": _corners([(3, "linear")]),
+        "diverged": _corners([(3, "tanh")], 1e38),
+        "zeros": _corners([(3, "tanh")], zeros=True),
+        "asleep": _corners([(3, "tanh")], 1e-9),
+        "three_corners": _corners([(1, "tanh")]),
+    },
+    "digits": {
+        "linear": _digits([(300, "linear")]),
+        "diverged": _digits([(300, "relu")], rate=1e38),
+        "clueless": _digits([(300, "relu")], zeros=True),
+        "slow": _digits([(300, "relu")], rate=0.003),
+        "near": _digits([(300, "relu")], softmaxes=2),
+    },
     "honest-measurement": {
         "peeking": _honest(_by_division, [0.2, 0.4, 0.4], {"patience": 5}, "test"),
         "by_heart": _honest(_by_division, [0.2, 0.4, 0.4], {"patience": 5}, "train"),

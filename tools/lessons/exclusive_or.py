@@ -108,8 +108,12 @@ LESSON = LessonSource(
             "The loss is not a number any more. How long are the steps?",
             {"symptom": {"kind": "diverged"}},
         ),
+        "zeros": Mistake(
+            "All weights start alike. Do two neurons that start alike ever differ?",
+            {"setting": {"op": "layers/dense", "attr": "kernel_initializer.op", "value": "fill"}},
+        ),
         "asleep": Mistake(
-            "The training changed nothing. If all weights start at 0, do two neurons ever differ?",
+            "The training changed nothing. How long are its steps?",
             {"symptom": {"kind": "unchanged"}},
         ),
         "three_corners": Mistake(

@@ -79,6 +79,18 @@ LESSON = LessonSource(
         ),
     ),
     mistakes={
+        "uphill": Mistake(
+            "Your rate is negative. Does a step still go against the slope of the loss?",
+            {"setting": {"node": "train", "attr": "learning_rate", "at_most": -1e-30}},
+        ),
+        "longer": Mistake(
+            "Every step goes too far. Would more of them help?",
+            {"setting": {"node": "training", "attr": "epochs", "at_least": 21}},
+        ),
+        "other_batches": Mistake(
+            "You changed how many points a step looks at. Which number says how far it goes?",
+            {"setting": {"node": "training", "attr": "batch_size", "at_most": 19}},
+        ),
         "diverged": Mistake(
             "The loss is not a number any more. Which node was the first to become infinite?",
             {"symptom": {"kind": "diverged"}},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nodeflow.document.starters.drawing import Drawing
-from tools.lessons.authoring import LessonSource, Step
+from tools.lessons.authoring import LessonSource, Mistake, Step
 
 
 def build(e: Drawing, mistake: str) -> None:
@@ -86,6 +86,35 @@ LESSON = LessonSource(
             points="train",
         ),
     ),
+    mistakes={
+        "unchanged": Mistake(
+            "The rate is as it was. How far does a step go with 0.00001?",
+            {"setting": {"node": "train", "attr": "learning_rate", "value": 0.5}},
+        ),
+        "larger": Mistake(
+            "Should the steps become longer or shorter?",
+            {"setting": {"node": "train", "attr": "learning_rate", "at_least": 0.5}},
+        ),
+        "smaller": Mistake(
+            "Shorter steps still learn. How many zeros follow the point in 0.00001?",
+            {
+                "setting": {
+                    "node": "train",
+                    "attr": "learning_rate",
+                    "at_least": 0.01,
+                    "at_most": 0.5,
+                }
+            },
+        ),
+        "nearly": Mistake(
+            "Nearly. How many zeros follow the point in 0.00001?",
+            {"setting": {"node": "train", "attr": "learning_rate", "at_most": 0.01}},
+        ),
+        "no_train": Mistake(
+            "Which card changes the network after each step? Is it still there?",
+            {"lacks": ["gradient_descent"]},
+        ),
+    },
     done="A network is a graph of small computations with numbers in it that learn. In the next "
     "lessons you build such a graph, piece by piece, until you have built this one.",
 )

@@ -11,7 +11,7 @@ from workloads import Work
 
 import nodeflow as nf
 from nodeflow import layers as nl
-from nodeflow.ops.layers import plain_api, pooling_api
+from nodeflow.ops.layers.functions import pooling_functions, without_variables
 from nodeflow.ops.namespaces import image, nn
 from nodeflow.ops.training.optimizers import AdamOptimizer
 from nodeflow.ops.variables.scope import get_variable
@@ -39,7 +39,7 @@ def conv(x: Any, filters: int, size: int = 3, **more: Any) -> Any:
 
 
 def pooled(x: Any) -> Any:
-    return pooling_api.max_pooling2d(x, 2, 2)
+    return pooling_functions.max_pooling2d(x, 2, 2)
 
 
 @model
@@ -83,7 +83,7 @@ def text(x: Any, y: Any) -> Any:
     h = nl.embedding(x, models.WORDS, 64)
     found = [nf.reduce_max(nl.conv1d(h, 64, k, activation=nf.relu), axis=1) for k in (3, 4, 5)]
     return classified(
-        nl.dense(plain_api.dropout(nf.concat(found, axis=1), 0.5, training=True), 2), y
+        nl.dense(without_variables.dropout(nf.concat(found, axis=1), 0.5, training=True), 2), y
     )
 
 
@@ -110,8 +110,8 @@ def normalized(x: Any, y: Any) -> Any:
 def volumes(x: Any, y: Any) -> Any:
     for filters in (8, 16):
         x = nl.conv3d(x, filters, 3, padding="same", activation=nf.relu)
-        x = pooling_api.max_pooling3d(x, 2, 2)
-    return classified(nl.dense(plain_api.flatten(x), 10), y)
+        x = pooling_functions.max_pooling3d(x, 2, 2)
+    return classified(nl.dense(without_variables.flatten(x), 10), y)
 
 
 @model
@@ -174,7 +174,7 @@ def next_word(x: Any, y: Any) -> Any:
 @model
 def lenet(x: Any, y: Any) -> Any:
     h = pooled(conv(x, 6, 5, activation=nf.tanh))
-    h = plain_api.flatten(pooled(nl.conv2d(h, 16, 5, activation=nf.tanh)))
+    h = without_variables.flatten(pooled(nl.conv2d(h, 16, 5, activation=nf.tanh)))
     for units in (120, 84):
         h = nl.dense(h, units, activation=nf.tanh)
     return classified(nl.dense(h, 10), y)
@@ -184,8 +184,8 @@ def lenet(x: Any, y: Any) -> Any:
 def alexnet(x: Any, y: Any) -> Any:
     h = pooled(conv(x, 64, 11, strides=4, activation=nf.relu))
     h = pooled(conv(h, 192, 5, activation=nf.relu))
-    h = plain_api.flatten(conv(h, 256, activation=nf.relu))
-    h = plain_api.dropout(nl.dense(h, 1024, activation=nf.relu), 0.5, training=True)
+    h = without_variables.flatten(conv(h, 256, activation=nf.relu))
+    h = without_variables.dropout(nl.dense(h, 1024, activation=nf.relu), 0.5, training=True)
     return classified(nl.dense(h, 10), y)
 
 
@@ -205,7 +205,7 @@ def siamese(one: Any, other: Any) -> Any:
     last = nl.Dense(64)
 
     def place(x: Any) -> Any:
-        h = plain_api.flatten(pooled(second(pooled(first(x)))))
+        h = without_variables.flatten(pooled(second(pooled(first(x)))))
         return nn.l2_normalize(last(h), axis=1)
 
     return nf.reduce_mean(nf.reduce_sum(nf.square(place(one) - place(other)), axis=1))

@@ -50,7 +50,7 @@ def mnist() -> tuple[Any, Any, dict[Any, np.ndarray], int]:
 
 def cnn() -> tuple[Any, Any, dict[Any, np.ndarray], int]:
     import nodeflow as nf
-    from nodeflow.ops.layers.pooling_api import max_pooling2d
+    from nodeflow.ops.layers.functions.pooling_functions import max_pooling2d
 
     x = nf.placeholder("float32", [None, 28, 28, 1], name="x")
     y = nf.placeholder("int64", [None], name="y")

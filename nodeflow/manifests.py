@@ -143,7 +143,7 @@ PURPOSES = {
     "projection": Purpose(
         "way to place points",
         {"label": "its name in the window"},
-        "a `nodeflow.host.views.projection.Placing`: places the rows of a matrix in two dimensions",
+        "a `host.views.kinds.projection.Placing`: places the rows of a matrix in two dimensions",
     ),
     "public": Purpose(
         "public name",

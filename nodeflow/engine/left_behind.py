@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from nodeflow.ops.user.guard import TooSlow, raise_in
+from nodeflow.ops.user.time_limit import TooSlow, raise_in
 
 GRACE_SECONDS = 0.3
 """Seconds that an op which checks for interrupts gets to end."""

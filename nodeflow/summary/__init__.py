@@ -7,12 +7,12 @@
 from nodeflow.namespaces import namespace
 
 NAMES = {
-    "histogram": "nodeflow.summary.api",
-    "image": "nodeflow.summary.api",
-    "merge": "nodeflow.summary.api",
-    "merge_all": "nodeflow.summary.api",
-    "scalar": "nodeflow.summary.api",
-    "text": "nodeflow.summary.api",
+    "histogram": "nodeflow.summary.summary_functions",
+    "image": "nodeflow.summary.summary_functions",
+    "merge": "nodeflow.summary.summary_functions",
+    "merge_all": "nodeflow.summary.summary_functions",
+    "scalar": "nodeflow.summary.summary_functions",
+    "text": "nodeflow.summary.summary_functions",
 }
 """Public name -> the module that defines it."""
 

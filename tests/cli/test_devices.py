@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import nodeflow as nf
-from nodeflow.ops.api import device
+from nodeflow.ops.graph_building import device
 
 
 def test_a_run_notes_devices_on_standard_error(nodeflow, tmp_path):

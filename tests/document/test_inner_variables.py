@@ -15,7 +15,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.to_graph.build import build
 from nodeflow.document.to_graph.live.live_build import LiveBuild
 from nodeflow.errors import GraphError
-from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.layers.functions.without_variables import dropout
 from nodeflow.ops.training.moving_average import ExponentialMovingAverage
 from nodeflow.ops.training.optimizers import AdamOptimizer
 

@@ -10,7 +10,7 @@ from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.shapes import Shapes, Text
 from nodeflow.drawing.views.projection import draw
-from nodeflow.host.views.projection import PCA, ProjectionData
+from nodeflow.host.views.kinds.projection import PCA, ProjectionData
 
 WORDS = ("king", "queen", "cat", "dog", "apple", "pear")
 PLACES = np.array([[0, 0], [0.01, 0.01], [1, 0], [1, 1], [0, 1], [0.5, 0.5]], np.float32)

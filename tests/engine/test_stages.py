@@ -13,7 +13,7 @@ import nodeflow as nf
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import Cancelled, NodeflowError, RunError, ShapeError
-from nodeflow.ops.dynamic.api import dynamic_partition
+from nodeflow.ops.dynamic.dynamic_functions import dynamic_partition
 
 F = nf.functions
 TIERS = ["reference", "compiled"]

@@ -11,7 +11,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.to_graph.build import build
 from nodeflow.errors import GraphError
 from nodeflow.graph.devices import DeviceKept
-from nodeflow.ops.api import device
+from nodeflow.ops.graph_building import device
 
 
 def test_nodes_have_the_device_that_is_open():

@@ -8,7 +8,7 @@ import pytest
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.views.histogram_over_steps import (
+from nodeflow.host.views.kinds.histogram_over_steps import (
     BINS,
     MOST_SAMPLES,
     PARTS,

@@ -11,7 +11,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.views.training_measures import KIND, compute
+from nodeflow.host.views.kinds.training_measures import KIND, compute
 from nodeflow.host.views.view_kind import ViewProblem
 from nodeflow.host.views.watched_views import WatchedViews
 from tests.host.desk import Desk

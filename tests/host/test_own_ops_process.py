@@ -107,7 +107,7 @@ def test_output_without_end_goes_nowhere(prober, tmp_path, place, capfd):
     if place == "import":
         (tmp_path / "loud.py").write_text(f"import sys\n{text}\n")
         prober._limits = 8.0, 5.0
-        import nodeflow.ops.user.guard as guard
+        import nodeflow.ops.user.time_limit as guard
 
         assert guard.IMPORT_SECONDS > 8
     else:

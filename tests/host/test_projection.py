@@ -9,7 +9,7 @@ from nodeflow.data.catalog import open_dataset
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.views.projection import (
+from nodeflow.host.views.kinds.projection import (
     COSINE,
     EUCLIDEAN,
     MOST_ROWS,

@@ -13,7 +13,7 @@ from nodeflow.drawing.views import text as drawn
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.views import text
+from nodeflow.host.views.kinds import text
 from nodeflow.host.views.view_kind import ViewProblem, discover_kinds
 from nodeflow.host.views.watched_views import WatchedViews
 from tests.document.test_generation import recurrent

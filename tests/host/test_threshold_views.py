@@ -8,8 +8,8 @@ import pytest
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.views.class_accuracy import ClassAccuracyData
-from nodeflow.host.views.thresholds import (
+from nodeflow.host.views.kinds.class_accuracy import ClassAccuracyData
+from nodeflow.host.views.kinds.thresholds import (
     MOST_POINTS,
     ThresholdData,
     _thinned,

@@ -11,9 +11,9 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.views.plot import PlotData
-from nodeflow.host.views.predictions import PAGE, PredictionData
-from nodeflow.host.views.regions import GRID, RegionData
+from nodeflow.host.views.kinds.plot import PlotData
+from nodeflow.host.views.kinds.predictions import PAGE, PredictionData
+from nodeflow.host.views.kinds.regions import GRID, RegionData
 from nodeflow.host.views.view_kind import ViewProblem, discover_kinds
 from nodeflow.host.views.watched_views import VIEW_SHARE, WatchedViews
 from nodeflow.resources import example

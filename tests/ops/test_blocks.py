@@ -14,8 +14,8 @@ from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.to_graph.build import build
 from nodeflow.document.to_graph.expansion.expand import expansion, unpack
 from nodeflow.errors import AttributeProblem, ShapeError
-from nodeflow.ops.layers.plain_api import flatten
-from nodeflow.ops.layers.pooling_api import max_pooling2d
+from nodeflow.ops.layers.functions.pooling_functions import max_pooling2d
+from nodeflow.ops.layers.functions.without_variables import flatten
 from tests.ops.test_conv_layers import windows
 from tests.ops.test_sequence_layers import attention
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, ShapeError
-from nodeflow.ops.layers.plain_api import dropout, flatten
-from nodeflow.ops.layers.pooling_api import (
+from nodeflow.ops.layers.functions.pooling_functions import (
     average_pooling1d,
     average_pooling2d,
     average_pooling3d,
@@ -18,6 +17,7 @@ from nodeflow.ops.layers.pooling_api import (
     max_pooling2d,
     max_pooling3d,
 )
+from nodeflow.ops.layers.functions.without_variables import dropout, flatten
 
 tiers = pytest.mark.parametrize("tier", ["reference", "compiled"])
 

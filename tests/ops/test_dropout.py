@@ -17,7 +17,7 @@ from nodeflow.errors import (
     NodeflowError,
     ShapeError,
 )
-from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.layers.functions.without_variables import dropout
 from nodeflow.ops.namespaces import nn
 from nodeflow.ops.variables.scope import Variable
 

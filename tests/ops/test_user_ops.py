@@ -12,7 +12,7 @@ from nodeflow.document.to_graph.python_graphs.loaded_document import UnknownNode
 from nodeflow.errors import DtypeError, GradientError, RunError, UnknownOp, UserOpError
 from nodeflow.graph.declaration import REQUIRED
 from nodeflow.graph.types import TensorType
-from nodeflow.ops.user import guard, user_op
+from nodeflow.ops.user import time_limit, user_op
 
 F = nf.functions
 TIERS = ("reference", "compiled")
@@ -243,7 +243,7 @@ def test_a_loop_that_never_ends_is_ended(monkeypatch) -> None:
 
 
 def test_what_a_limit_does_not_strike_goes_on() -> None:
-    with guard.limited(60):
+    with time_limit.limited(60):
         assert sum(range(10)) == 45
 
 

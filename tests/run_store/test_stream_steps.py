@@ -9,7 +9,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import RunError
-from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.layers.functions.without_variables import dropout
 from nodeflow.ops.namespaces import nn
 from nodeflow.run_store.errors import RunStoreProblem
 

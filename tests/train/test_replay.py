@@ -16,7 +16,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Tensor
-from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.layers.functions.without_variables import dropout
 from nodeflow.ops.namespaces import image, nn
 from nodeflow.resources import example
 from nodeflow.train.events import Done, Steps

@@ -17,7 +17,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.blocks import grid
 from nodeflow.errors import NodeflowError, NonFiniteError
-from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.layers.functions.without_variables import dropout
 from nodeflow.ops.namespaces import nn
 from nodeflow.train.events import CheckpointWritten, Done, Epoch, Event, Resumed, Steps
 from nodeflow.train.loop import checkpointed_training as keeping

@@ -10,7 +10,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.engine.columns import Column
-from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.layers.functions.without_variables import dropout
 from nodeflow.train.events import Steps
 from nodeflow.train.loop.event_stream import train
 from nodeflow.train.training import Binding, Training

@@ -11,7 +11,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import GraphError, NonFiniteError, OutOfBoundsError
-from nodeflow.ops.layers.plain_api import dropout
+from nodeflow.ops.layers.functions.without_variables import dropout
 from nodeflow.train.events import Epoch, Started, Steps
 from nodeflow.train.resume.resuming import ChangedProblem
 from nodeflow.train.rewind.kept_past import KeptPast, load_past

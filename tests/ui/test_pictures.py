@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage
 
 from nodeflow import resources
 from nodeflow.document.io import embedded_graph, flow
+from nodeflow.document.io.size_limits import EMBEDDED_BYTES
 from nodeflow.document.model.errors import FlowError, FlowRead
 from nodeflow.errors import FileProblem
 from nodeflow.ui.canvas.export_image import render_file
@@ -61,7 +62,7 @@ def chunk(body, png):
         b"nodeflow\0\1\0\0\0not deflate",
         b"nodeflow\0\1\0\0\0" + zlib.compress(b"{"),
         b"nodeflow\0\0\0\0\0\xff",
-        b"nodeflow\0\1\0\0\0" + zlib.compress(b" " * (embedded_graph.LARGEST + 1)),
+        b"nodeflow\0\1\0\0\0" + zlib.compress(b" " * (EMBEDDED_BYTES + 1)),
         b"nodeflow\0\1\0\0\0" + zlib.compress(b'{"format": "other"}'),
     ],
 )

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 
 from nodeflow.data.catalog import open_dataset
 from nodeflow.host.protocol import ViewValue
-from nodeflow.host.views.projection import ProjectionData, nearest
+from nodeflow.host.views.kinds.projection import ProjectionData, nearest
 from nodeflow.ui.views.qt_sheet import point_of
 
 LEFT = Qt.MouseButton.LeftButton

@@ -7,8 +7,8 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from nodeflow.host.protocol import ViewValue
-from nodeflow.host.views.predictions import PredictionData
-from nodeflow.host.views.thresholds import ClassCurve, ThresholdData
+from nodeflow.host.views.kinds.predictions import PredictionData
+from nodeflow.host.views.kinds.thresholds import ClassCurve, ThresholdData
 
 
 def page(**changes) -> PredictionData:

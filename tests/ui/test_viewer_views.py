@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_flags import set_view
 from nodeflow.host import protocol as p
-from nodeflow.host.views.plot import PlotData, Series
+from nodeflow.host.views.kinds.plot import PlotData, Series
 from nodeflow.resources import example
 
 LEFT = Qt.MouseButton.LeftButton

@@ -16,8 +16,8 @@ from nodeflow.drawing.views.axes import tick_text, ticks
 from nodeflow.drawing.views.palette import point_color
 from nodeflow.drawing.views.view import ShownView, discover_views
 from nodeflow.host import protocol as p
-from nodeflow.host.views.plot import PlotData, Series
-from nodeflow.host.views.regions import GRID, RegionData
+from nodeflow.host.views.kinds.plot import PlotData, Series
+from nodeflow.host.views.kinds.regions import GRID, RegionData
 from nodeflow.host.views.view_kind import discover_kinds
 from nodeflow.resources import example
 from nodeflow.ui.core.theming.theme import DARK, LIGHT

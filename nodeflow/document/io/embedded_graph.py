@@ -12,13 +12,13 @@ from html import escape, unescape
 from pathlib import Path
 
 from nodeflow.document.io import flow
+from nodeflow.document.io.size_limits import EMBEDDED_BYTES
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowRead, NotNodeflow
 from nodeflow.file_reading import read_up_to
 
 KEYWORD = b"nodeflow"
 PICTURES = (".png", ".svg")
-LARGEST = 64 * 2**20  # bytes of text or picture
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _METADATA = re.compile(r'<metadata id="nodeflow">(.*?)</metadata>', re.DOTALL)
 _ROOT = re.compile(r"<svg\b[^>]*>")
@@ -54,12 +54,12 @@ def has_graph(path: Path) -> bool:
 
 def _text_in(path: Path) -> str | None:
     try:
-        content = read_up_to(path, LARGEST)
+        content = read_up_to(path, EMBEDDED_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FlowRead(f"cannot read {path}: {reason}") from error
     if content is None:
-        raise FlowRead(f"{path} is larger than {LARGEST >> 20} MB")
+        raise FlowRead(f"{path} is larger than {EMBEDDED_BYTES >> 20} MB")
     return text_in_svg(content) if path.suffix.lower() == ".svg" else text_in_png(content)
 
 
@@ -96,7 +96,7 @@ def _read_chunk(body: bytes) -> str:
         content = rest[2]
         if flags == b"\1\0":
             reader = zlib.decompressobj()
-            content = reader.decompress(content, LARGEST)  # a limit against decompression bombs
+            content = reader.decompress(content, EMBEDDED_BYTES)  # against decompression bombs
             if reader.unconsumed_tail or not reader.eof:
                 raise broken
         return content.decode()

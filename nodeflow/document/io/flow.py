@@ -24,6 +24,7 @@ from nodeflow.document.io.flow_parsing import (
     parse,
 )
 from nodeflow.document.io.migrations import MIGRATIONS, Migration
+from nodeflow.document.io.size_limits import FLOW_BYTES
 from nodeflow.document.io.validation import (
     check_definition_name,
     expect,
@@ -54,7 +55,6 @@ from nodeflow.errors import SurfaceText
 from nodeflow.file_reading import allow, read_up_to, within_memory
 from nodeflow.visible_text import visible
 
-LARGEST = 256 * 2**20  # bytes; no graph drawn by hand is larger
 PARSED = 0.6
 """The fraction of the time to read a file that parsing its text takes."""
 
@@ -193,7 +193,7 @@ def load(path: str | Path, progress: Progress = ignore) -> Document:
 
 def _load(path: Path, progress: Progress) -> Document:
     try:
-        content = read_up_to(path, LARGEST)
+        content = read_up_to(path, FLOW_BYTES)
     except FileNotFoundError:
         raise FlowRead(f"there is no file {path}") from None
     except IsADirectoryError:
@@ -202,7 +202,7 @@ def _load(path: Path, progress: Progress) -> Document:
         reason = getattr(error, "strerror", None) or error
         raise FlowRead(f"cannot read {path}: {reason}") from error
     if content is None:
-        raise FlowRead(f"{path} is larger than {LARGEST >> 20} MB: not a .flow file")
+        raise FlowRead(f"{path} is larger than {FLOW_BYTES >> 20} MB: not a .flow file")
     if path.suffix.lower() in DATA_ENDINGS and not content.lstrip().startswith(b"{"):
         raise DataFile(
             f"{path} is a data file, not a graph",

@@ -11,7 +11,7 @@ from nodeflow.drawing.sheet import LINE, Sheet, legend
 from nodeflow.drawing.views.palette import class_color
 from nodeflow.drawing.views.rates import SPLITS, fits, split_choice
 from nodeflow.drawing.views.view import Choice, ViewDrawing
-from nodeflow.host.views.class_accuracy import ClassAccuracyData
+from nodeflow.host.views.kinds.class_accuracy import ClassAccuracyData
 from nodeflow.number_text import count
 
 HIGHEST = 22.0

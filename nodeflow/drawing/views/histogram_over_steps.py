@@ -14,7 +14,7 @@ from nodeflow.drawing.sheet import Sheet, legend
 from nodeflow.drawing.views.axes import Chart, draw_axes, make_chart
 from nodeflow.drawing.views.palette import class_color
 from nodeflow.drawing.views.view import Choice, ViewDrawing
-from nodeflow.host.views.histogram_over_steps import GRADIENT, UPDATE, VALUE, DistributionData
+from nodeflow.host.views.kinds.histogram_over_steps import GRADIENT, UPDATE, VALUE, DistributionData
 from nodeflow.number_text import count, counted, number
 
 TITLED = 230.0

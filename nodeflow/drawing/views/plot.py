@@ -14,7 +14,7 @@ from nodeflow.drawing.sheet import Sheet, legend
 from nodeflow.drawing.views.axes import Chart, Extent, draw_axes, make_chart
 from nodeflow.drawing.views.palette import class_color
 from nodeflow.drawing.views.view import Choice, ViewDrawing
-from nodeflow.host.views.plot import PlotData, Series
+from nodeflow.host.views.kinds.plot import PlotData, Series
 from nodeflow.number_text import number
 
 TITLED = 230.0

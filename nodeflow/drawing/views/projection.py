@@ -16,7 +16,7 @@ from nodeflow.drawing.views.axes import Chart, Extent, make_chart
 from nodeflow.drawing.views.palette import class_color, point_color
 from nodeflow.drawing.views.rates import SPLITS
 from nodeflow.drawing.views.view import Choice, ViewDrawing
-from nodeflow.host.views.projection import COSINE, EUCLIDEAN, ProjectionData, methods
+from nodeflow.host.views.kinds.projection import COSINE, EUCLIDEAN, ProjectionData, methods
 from nodeflow.number_text import count, number
 
 METRICS = ((EUCLIDEAN, "Euclidean"), (COSINE, "Cosine"))

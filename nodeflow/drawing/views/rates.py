@@ -18,7 +18,7 @@ from nodeflow.drawing.sheet import LINE, Sheet, legend
 from nodeflow.drawing.views.axes import Chart, draw_axes, make_chart
 from nodeflow.drawing.views.palette import COLORS, class_color
 from nodeflow.drawing.views.view import Choice
-from nodeflow.host.views.thresholds import ClassCurve, ThresholdData
+from nodeflow.host.views.kinds.thresholds import ClassCurve, ThresholdData
 from nodeflow.number_text import count, number
 
 TITLED = 230.0

@@ -21,7 +21,7 @@ from nodeflow.drawing.views.palette import (
     signed_table,
 )
 from nodeflow.drawing.views.view import ViewDrawing
-from nodeflow.host.views.regions import RegionData
+from nodeflow.host.views.kinds.regions import RegionData
 from nodeflow.number_text import counted, number
 
 GAP = 6.0

@@ -6,7 +6,7 @@ from nodeflow.drawing.geometry import Point, Rect
 from nodeflow.drawing.sheet import Sheet
 from nodeflow.drawing.views.rates import draw_rates, fits, rate_at, rate_words, split_choice
 from nodeflow.drawing.views.view import Choice, ViewDrawing
-from nodeflow.host.views.thresholds import ThresholdData
+from nodeflow.host.views.kinds.thresholds import ThresholdData
 
 TITLES = ("false positive rate", "true positive rate")
 CHANCE = ((0.0, 0.0), (1.0, 1.0))

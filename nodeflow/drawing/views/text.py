@@ -8,7 +8,7 @@ from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.sheet import LINE, Sheet
 from nodeflow.drawing.text_layout import CAPTION, width
 from nodeflow.drawing.views.view import ViewDrawing
-from nodeflow.host.views.text import TextData
+from nodeflow.host.views.kinds.text import TextData
 from nodeflow.ops.program.generate import GENERATE
 
 PAD = 8

@@ -17,8 +17,8 @@ from nodeflow.errors import RunError
 from nodeflow.graph.types import TensorType
 from nodeflow.host.child_process import accept_from
 from nodeflow.host.own_ops import probe_messages as r
-from nodeflow.ops.user.guard import IMPORT_SECONDS, PROBE_SECONDS
 from nodeflow.ops.user.plugins import PluginProblem
+from nodeflow.ops.user.time_limit import IMPORT_SECONDS, PROBE_SECONDS
 
 START_SECONDS = 60.0
 GRACE_SECONDS = 2.0

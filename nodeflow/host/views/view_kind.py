@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from nodeflow.discovery import declared
 from nodeflow.errors import NodeflowError
-from nodeflow.host import views
 from nodeflow.host.protocol import ViewSpec
+from nodeflow.host.views import kinds
 
 if TYPE_CHECKING:
     from nodeflow.host.views.value_source import ViewSource
@@ -46,9 +46,9 @@ class ViewKind:
 
 @lru_cache(maxsize=1)
 def discover_kinds() -> Mapping[str, ViewKind]:
-    """Return the `KIND` of each module in this package, by id.
+    """Return the `KIND` of each module in `kinds`, by id.
 
     Raises:
         ValueError: two kinds have one id.
     """
-    return MappingProxyType({kind.id: kind for kind in declared(views, "KIND")})
+    return MappingProxyType({kind.id: kind for kind in declared(kinds, "KIND")})

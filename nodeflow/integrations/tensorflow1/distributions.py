@@ -8,7 +8,7 @@ from typing import Any
 from nodeflow.errors import GraphError, a_type
 from nodeflow.graph.graph import Tensor
 from nodeflow.ops import functions as F
-from nodeflow.ops.distributions.api import random_normal
+from nodeflow.ops.distributions.random_functions import random_normal
 from nodeflow.ops.namespaces.maths import pair
 from nodeflow.public import public_methods, publish
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from nodeflow.graph.graph import Tensor
 from nodeflow.ops import functions as F
-from nodeflow.ops.dynamic import api
+from nodeflow.ops.dynamic import dynamic_functions
 from nodeflow.ops.namespaces.arguments import scoped
 from nodeflow.ops.namespaces.maths import pair
 from nodeflow.public import publish
@@ -30,7 +30,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
         GraphError: only one of x and y is given, or they do not fit.
     """
     if x is None or y is None:
-        return api.where(condition, x, y, name)
+        return dynamic_functions.where(condition, x, y, name)
     chosen = F.graph_of([condition, x, y]).as_tensor(condition)
     x, y = pair(x, y)
     if chosen.type.has_rank and chosen.type.rank != 1:

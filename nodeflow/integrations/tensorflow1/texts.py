@@ -13,7 +13,7 @@ import numpy as np
 
 from nodeflow.errors import GraphError
 from nodeflow.graph.graph import Graph, Tensor, get_default_graph
-from nodeflow.ops import api
+from nodeflow.ops import graph_building
 
 __all__ = ["STRING", "TextConstant", "constant", "placeholder"]
 
@@ -69,16 +69,16 @@ def constant(
     """Return a constant: a tensor, or for a text or nested lists of texts a `TextConstant`."""
     if _is_text(value):
         return TextConstant(value, name or "Const")
-    return api.constant(value, dtype, shape, name, verify_shape)
+    return graph_building.constant(value, dtype, shape, name, verify_shape)
 
 
 def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tensor:
     """Return a placeholder; for ``tf.string`` one that is fed with a text."""
     if dtype != STRING:
-        return api.placeholder(dtype, shape, name=name)
+        return graph_building.placeholder(dtype, shape, name=name)
     if shape is not None and tuple(shape):
         raise GraphError("a graph has no arrays of texts", hint="Feed one text, of the shape ().")
-    return mark(api.placeholder("uint8", [None], name=name))
+    return mark(graph_building.placeholder("uint8", [None], name=name))
 
 
 def mark(tensor: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ def bytes_of(text: Any) -> Tensor:
     """
     value = text.value if isinstance(text, TextConstant) else text
     if isinstance(value, (str, bytes)):
-        return mark(api.constant(np.frombuffer(_as_bytes(value), np.uint8), name="text"))
+        return mark(graph_building.constant(np.frombuffer(_as_bytes(value), np.uint8), name="text"))
     if isinstance(value, Tensor) and value.dtype == "uint8" and value.type.ndims in (None, 1):
         return value
     raise GraphError(f"{text!r} is no text", hint="A text is a vector of its bytes, uint8.")

@@ -16,7 +16,7 @@ from nodeflow.graph.types import FLOATS, TensorType, compatible, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.control_flow.api import scan
+from nodeflow.ops.control_flow.control_flow_functions import scan
 from nodeflow.ops.samples import values
 
 

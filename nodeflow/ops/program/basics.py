@@ -8,8 +8,8 @@ from typing import Any
 from nodeflow.errors import DtypeError, GraphError, a_type
 from nodeflow.graph.graph import Node, Tensor, get_default_graph
 from nodeflow.graph.types import compatible, dtype_name, shape_text
-from nodeflow.ops import api
 from nodeflow.ops import functions as F
+from nodeflow.ops import graph_building
 
 
 def convert_to_tensor(
@@ -38,10 +38,10 @@ def convert_to_tensor(
         return F.graph_of(list(value)).apply("stack", list(value), name=name)
     if dtype is None and preferred_dtype is not None:
         try:
-            return api.constant(value, preferred_dtype, name=name)
+            return graph_building.constant(value, preferred_dtype, name=name)
         except GraphError:
             pass  # the dtype is only preferred
-    return api.constant(value, dtype, name=name or "Const")
+    return graph_building.constant(value, dtype, name=name or "Const")
 
 
 def placeholder_with_default(
@@ -71,8 +71,8 @@ def placeholder_with_default(
     if isinstance(input, Tensor):
         value, dtype = input.node.attrs["value"], input.dtype
     else:
-        value, dtype = api.value_and_dtype(input, None)
-    return api.placeholder(dtype, shape, name=name, sample=value)
+        value, dtype = graph_building.value_and_dtype(input, None)
+    return graph_building.placeholder(dtype, shape, name=name, sample=value)
 
 
 def no_op(name: str | None = None) -> Node:
@@ -101,7 +101,7 @@ def tuple(
         raise GraphError("tuple needs at least one tensor")
     graph = F.graph_of(given)
     with graph.name_scope(name or "tuple"):
-        gate = api.group(given, list(control_inputs or ()), name="group_deps")
+        gate = graph_building.group(given, list(control_inputs or ()), name="group_deps")
         with graph.control_dependencies([gate]):
             return [
                 t if t is None else graph.apply("identity", t, name="control_dependency")

@@ -12,7 +12,7 @@ from nodeflow.graph.graph import Node, Tensor, get_default_graph
 from nodeflow.graph.types import FLOATS, dtype_name, shape_text
 from nodeflow.number_text import counted
 from nodeflow.ops import functions as F
-from nodeflow.ops.api import group
+from nodeflow.ops.graph_building import group
 from nodeflow.ops.program.initialize import report_uninitialized_variables
 
 __all__ = [

@@ -15,8 +15,8 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import shape_text
 from nodeflow.ops import functions as F
-from nodeflow.ops.api import zeros
 from nodeflow.ops.control_flow import nest
+from nodeflow.ops.graph_building import zeros
 from nodeflow.ops.variables.initializers import constant_initializer, zeros_initializer
 from nodeflow.ops.variables.scope import variable_scope
 from nodeflow.ops.variables.store import Reuse

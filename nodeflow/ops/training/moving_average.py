@@ -7,8 +7,8 @@ from typing import Any
 
 from nodeflow.errors import GraphError
 from nodeflow.graph.graph import Node, Tensor, get_default_graph
-from nodeflow.ops import api
 from nodeflow.ops import functions as F
+from nodeflow.ops import graph_building
 
 COLLECTION = "moving_average_variables"
 
@@ -61,7 +61,7 @@ class ExponentialMovingAverage:
         with graph, graph.name_scope(self._name):
             share = 1 - self._decay_now()
             moved = [self._move(tensor, share) for tensor in given]
-            return api.group(*(t.node for t in moved))
+            return graph_building.group(*(t.node for t in moved))
 
     def average(self, var: Tensor) -> Tensor | None:
         """Return the variable with the average of a variable or tensor; None before `apply`."""

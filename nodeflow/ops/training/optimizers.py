@@ -15,8 +15,8 @@ import numpy as np
 from nodeflow.errors import GradientError, GraphError
 from nodeflow.graph.graph import Node, Tensor, get_default_graph
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.ops import api
 from nodeflow.ops import functions as F
+from nodeflow.ops import graph_building
 
 GradientAndVariable = tuple[Tensor | None, Tensor]
 
@@ -111,7 +111,7 @@ class Optimizer:
         variables = trainable if var_list is None else _variables(var_list)
         if not variables:
             raise GradientError("there are no variables to take gradients of")
-        gradients = api.gradients(loss, variables, grad_loss)
+        gradients = graph_building.gradients(loss, variables, grad_loss)
         if grad_loss is None and loss.shape == ():
             self._losses.update({g: loss for g in gradients if g is not None})
         return list(zip(gradients, variables, strict=True))

@@ -23,15 +23,9 @@ from nodeflow.errors import FileProblem, ReadRefused, UserOpError
 from nodeflow.file_reading import read_bytes
 from nodeflow.graph.registry import REGISTRY, Registry
 from nodeflow.ops.user.declare import collecting
+from nodeflow.ops.user.error_place import describe, line_in, place_text
 from nodeflow.ops.user.folder import plugin_folder
-from nodeflow.ops.user.guard import (
-    IMPORT_SECONDS,
-    MISTAKES,
-    describe,
-    limited,
-    line_in,
-    place_text,
-)
+from nodeflow.ops.user.time_limit import IMPORT_SECONDS, MISTAKES, limited
 from nodeflow.ops.user.user_op import UserOp
 
 PACKAGE = "nodeflow_plugins"

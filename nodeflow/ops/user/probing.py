@@ -18,7 +18,7 @@ import numpy as np
 from nodeflow.errors import UserOpError
 from nodeflow.graph.types import Dim, TensorType, dtype_name
 from nodeflow.ops.samples import values
-from nodeflow.ops.user.guard import FAILURES
+from nodeflow.ops.user.time_limit import FAILURES
 
 SMALL = 65_536
 """Largest number of elements for which the function is run on the real shape."""

@@ -15,16 +15,9 @@ from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType, broadcast_shapes, dtype_name, numpy_dtype
 from nodeflow.ops.lowering import Elementwise as ElementwiseLowering
-from nodeflow.ops.user.guard import (
-    FAILURES,
-    MISTAKES,
-    PROBE_SECONDS,
-    describe,
-    limited,
-    line_in,
-    place_text,
-)
+from nodeflow.ops.user.error_place import describe, line_in, place_text
 from nodeflow.ops.user.probing import key_of, probe
+from nodeflow.ops.user.time_limit import FAILURES, MISTAKES, PROBE_SECONDS, limited
 
 REMEMBERED = 256
 """Number of different inputs whose types are cached, per op."""

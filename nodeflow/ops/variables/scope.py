@@ -14,7 +14,7 @@ from typing import Any
 
 from nodeflow.errors import GraphError, NameProblem
 from nodeflow.graph.graph import Graph, Tensor, get_default_graph
-from nodeflow.ops.api import variable
+from nodeflow.ops.graph_building import variable
 from nodeflow.ops.variables.collections import GraphKeys, members, place_variable
 from nodeflow.ops.variables.store import (
     AUTO_REUSE,

@@ -12,7 +12,7 @@ import numpy as np
 from nodeflow.errors import DtypeError, GraphError, ShapeError, suggest
 from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.types import FLOATS, Shape, compatible, dtype_name, shape_text
-from nodeflow.ops.api import variable
+from nodeflow.ops.graph_building import variable
 from nodeflow.ops.variables.collections import GraphKeys, place_variable
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from nodeflow.drawing.views.view import Choice, discover_views
 from nodeflow.errors import NodeflowError
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.run_views.run_view_messages import RunView
-from nodeflow.host.views.predictions import PredictionData
+from nodeflow.host.views.kinds.predictions import PredictionData
 from nodeflow.run_store.run_records import Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.ui.actions.binding import Binding

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from nodeflow.drawing.views.projection import METRICS, title
 from nodeflow.drawing.views.rates import SPLITS
 from nodeflow.host.protocol import ViewSpec, ViewValue
-from nodeflow.host.views.projection import ProjectionData, methods
+from nodeflow.host.views.kinds.projection import ProjectionData, methods
 from nodeflow.number_text import count, number
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from nodeflow import number_text
 from nodeflow.drawing.views.view import ShownView, discover_views
 from nodeflow.host.protocol import ViewSpec, ViewValue
-from nodeflow.host.views.predictions import NO_FILTER, PAGE, WRONG, PredictionData
+from nodeflow.host.views.kinds.predictions import NO_FILTER, PAGE, WRONG, PredictionData
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher

@@ -20,7 +20,7 @@ from nodeflow.document.analysis.subgraphs.instance_paths import at_path, scoped_
 from nodeflow.document.edit.stage import LOSS, VALUE, PinnedView, unpin_view, views_of
 from nodeflow.drawing.views.view import ShownView, discover_views
 from nodeflow.host.protocol import ViewSpec, ViewValue
-from nodeflow.host.views.text import TextData
+from nodeflow.host.views.kinds.text import TextData
 from nodeflow.host.views.views_on_nodes import spec_of
 from nodeflow.number_text import count
 from nodeflow.train.events import Diverged, Done, Event

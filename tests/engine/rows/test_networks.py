@@ -10,7 +10,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.rows import COUNTED, JOINED, SAME, Rows
 from nodeflow.engine.schedule.schedule import is_variable
-from nodeflow.ops.layers.pooling_api import max_pooling2d
+from nodeflow.ops.layers.functions.pooling_functions import max_pooling2d
 from nodeflow.ops.training.optimizers import AdamOptimizer, GradientDescentOptimizer
 from nodeflow.resources import examples
 from tests.engine.graphs import network

@@ -15,7 +15,7 @@ import numpy as np
 
 import nodeflow as nf
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.ops.layers.pooling_api import max_pooling2d
+from nodeflow.ops.layers.functions.pooling_functions import max_pooling2d
 from nodeflow.ops.namespaces import nn
 from nodeflow.ops.training.optimizers import (
     AdamOptimizer,

@@ -12,7 +12,7 @@ from nodeflow.document.io import flow
 from nodeflow.drawing.views import projection
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
-from nodeflow.host.views.projection import PCA, compute, methods
+from nodeflow.host.views.kinds.projection import PCA, compute, methods
 from nodeflow.host.views.view_kind import ViewProblem
 from nodeflow.host.views.views_on_nodes import spec_of
 from nodeflow.resources import example

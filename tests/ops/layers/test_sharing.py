@@ -10,7 +10,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, GraphError, ShapeError
-from nodeflow.ops.layers.pooling_api import max_pooling2d
+from nodeflow.ops.layers.functions.pooling_functions import max_pooling2d
 from nodeflow.ops.namespaces import losses
 from nodeflow.ops.samples import values
 from nodeflow.ops.variables import initializers

@@ -15,9 +15,9 @@ from nodeflow.graph.types import shape_text
 from nodeflow.integrations.tensorflow1.contrib.arg_scopes import add_arg_scope
 from nodeflow.integrations.tensorflow1.contrib.variables import as_model_variable
 from nodeflow.ops import functions as F
-from nodeflow.ops.layers import api as plain
-from nodeflow.ops.layers.plain_api import dropout as plain_dropout
-from nodeflow.ops.layers.plain_api import flatten
+from nodeflow.ops.layers.functions import all_layers as plain
+from nodeflow.ops.layers.functions.without_variables import dropout as plain_dropout
+from nodeflow.ops.layers.functions.without_variables import flatten
 from nodeflow.ops.namespaces import nn
 from nodeflow.ops.namespaces.arguments import as_float, tensor
 from nodeflow.ops.variables import initializers

@@ -8,9 +8,9 @@ from typing import Any
 from nodeflow.errors import GraphError, a_type
 from nodeflow.graph.graph import Tensor
 from nodeflow.integrations.tensorflow1 import optimizers as touching
-from nodeflow.ops import api
 from nodeflow.ops import functions as F
-from nodeflow.ops.distributions.api import truncated_normal
+from nodeflow.ops import graph_building
+from nodeflow.ops.distributions.random_functions import truncated_normal
 from nodeflow.ops.training import optimizers
 from nodeflow.ops.training.clipping import clip_by_global_norm
 from nodeflow.ops.training.global_step import get_global_step
@@ -72,7 +72,7 @@ def optimize_loss(
         if update_ops is None:
             update_ops = get_collection(GraphKeys.UPDATE_OPS)
         if update_ops:
-            with api.control_dependencies(list(dict.fromkeys(update_ops))):
+            with graph_building.control_dependencies(list(dict.fromkeys(update_ops))):
                 loss = F.identity(loss)
         rate = _rate(learning_rate)
         if rate is not None and learning_rate_decay_fn is not None:
@@ -91,7 +91,7 @@ def optimize_loss(
             pairs = _multiplied(pairs, gradient_multipliers)
         pairs = _clipped(pairs, clip_gradients)
         train = made.apply_gradients(pairs, step if increment_global_step else None, name="train")
-        with api.control_dependencies([train]):
+        with graph_building.control_dependencies([train]):
             return F.identity(loss)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from nodeflow.errors import GraphError
 from nodeflow.graph.graph import Tensor
-from nodeflow.ops import api
 from nodeflow.ops import functions as F
+from nodeflow.ops import graph_building
 from nodeflow.ops.variables.collections import trainable_variables
 
 __all__ = ["ScipyOptimizerInterface"]
@@ -51,16 +51,16 @@ class ScipyOptimizerInterface:
             for tensor in tensors or ()
         ]
         with loss.graph:
-            self._fed = [api.placeholder(v.dtype, v.shape) for v in self._variables]
+            self._fed = [graph_building.placeholder(v.dtype, v.shape) for v in self._variables]
             pairs = zip(self._variables, self._fed, strict=True)
-            self._store = api.group(*(v.assign(fed) for v, fed in pairs))
+            self._store = graph_building.group(*(v.assign(fed) for v, fed in pairs))
 
     def _flat_slope(self, tensor: Tensor) -> Tensor:
         """Return the gradient of a tensor's sum with respect to all variables, concatenated to
         one vector.
         """
         with tensor.graph:
-            slopes = api.gradients(tensor, self._variables)
+            slopes = graph_building.gradients(tensor, self._variables)
             if all(slope is None for slope in slopes):
                 raise GraphError(f"{tensor.name} depends on none of the variables")
             pairs = zip(slopes, self._variables, strict=True)

@@ -25,7 +25,7 @@ from nodeflow.integrations.tensorflow1.contrib.seq2seq_losses import (
 )
 from nodeflow.ops import functions as F
 from nodeflow.ops.control_flow import nest
-from nodeflow.ops.control_flow.api import cond
+from nodeflow.ops.control_flow.control_flow_functions import cond
 from nodeflow.ops.namespaces import nn
 from nodeflow.ops.variables.scope import get_variable, get_variable_scope, variable_scope
 

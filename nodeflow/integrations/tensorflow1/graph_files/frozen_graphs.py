@@ -20,7 +20,7 @@ from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.integrations.tensorflow1.graph_files.frozen_ops import OPS
 from nodeflow.integrations.tensorflow1.texts import STRING, mark, placeholder
-from nodeflow.ops import api
+from nodeflow.ops import graph_building
 from nodeflow.ops.summaries import protobuf as pb
 
 DTYPES = {
@@ -123,8 +123,10 @@ class _Building:
             value = node.attrs["value"]
             if isinstance(value, bytes):  # a program may feed a longer one
                 sample = np.frombuffer(value, np.uint8)
-                return mark(api.placeholder("uint8", [None], name=node.name, sample=sample))
-            return api.constant(value, name=node.name)
+                return mark(
+                    graph_building.placeholder("uint8", [None], name=node.name, sample=sample)
+                )
+            return graph_building.constant(value, name=node.name)
         if node.op == "Placeholder":
             shape = None if node.attrs["dtype"] == STRING else node.attrs.get("shape")
             return placeholder(node.attrs["dtype"], shape, node.name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from nodeflow.ops import api
+from nodeflow.ops import graph_building
 
 __all__ = ["device"]
 
@@ -24,4 +24,4 @@ def device(
     """
     if callable(device_name_or_function):
         return nullcontext()
-    return api.device(device_name_or_function)
+    return graph_building.device(device_name_or_function)

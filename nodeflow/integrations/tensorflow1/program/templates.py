@@ -14,8 +14,8 @@ from nodeflow.errors import GraphError, ShapeError
 from nodeflow.graph import shapes
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import shape_text
-from nodeflow.ops import api
 from nodeflow.ops import functions as F
+from nodeflow.ops import graph_building
 from nodeflow.ops.program.py_func import py_func
 from nodeflow.ops.variables.scope import variable_scope
 
@@ -93,7 +93,7 @@ def op_scope(
     values: Any, name: str | None, default_name: str | None = None
 ) -> AbstractContextManager[str]:
     """Call `name_scope` with the old order of its arguments."""
-    return api.name_scope(name, default_name, values)
+    return graph_building.name_scope(name, default_name, values)
 
 
 def variable_op_scope(
@@ -154,12 +154,12 @@ def hessians(
 def _hessian(y: Tensor, x: Tensor) -> Tensor:
     if not x.type.is_static:
         raise ShapeError(f"hessians need a known shape, not {shape_text(x.shape)}", node=x.name)
-    slope = api.gradients(y, [x])[0]
+    slope = graph_building.gradients(y, [x])[0]
     if slope is None:
         raise GraphError(f"ys do not depend on {x.name}")
     flat = F.reshape(slope, shape=[-1])
     rows = []
     for place in range(x.type.size or 0):
-        row = api.gradients(flat[place], [x])[0]
+        row = graph_building.gradients(flat[place], [x])[0]
         rows.append(F.zeros_like(x) if row is None else row)
     return F.reshape(F.stack(rows), shape=[*x.shape, *x.shape])

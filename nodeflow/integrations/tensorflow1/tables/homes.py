@@ -136,7 +136,7 @@ HOMES = {
     },
     "select": f"{HERE}.selection:where",
     "where": f"{HERE}.selection:where",
-    "where_v2": "nodeflow.ops.dynamic.api:where",
+    "where_v2": "nodeflow.ops.dynamic.dynamic_functions:where",
     "contrib.seq2seq.sequence_loss": f"{HERE}.contrib.layers:sequence_loss",
     "metrics.sparse_average_precision_at_k": f"{HERE}.streaming:average_precision_at_k",
     "metrics.sparse_precision_at_k": f"{HERE}.streaming:precision_at_k",

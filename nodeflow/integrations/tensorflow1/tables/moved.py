@@ -14,10 +14,10 @@ _NAMES: Mapping[tuple[str, str], str] = {
     ("", "graph.session_hooks.default_session"): """
         get_default_session
     """,
-    ("", "ops.api"): """
+    ("", "ops.graph_building"): """
         device
     """,
-    ("", "ops.dynamic.api"): """
+    ("", "ops.dynamic.dynamic_functions"): """
         dynamic_partition
     """,
     ("", "ops.namespaces.arrays"): """
@@ -103,10 +103,10 @@ _NAMES: Mapping[tuple[str, str], str] = {
         get_output_shapes get_output_types make_initializable_iterator
         make_one_shot_iterator
     """,
-    ("layers", "ops.layers.plain_api"): """
+    ("layers", "ops.layers.functions.without_variables"): """
         dropout flatten
     """,
-    ("layers", "ops.layers.pooling_api"): """
+    ("layers", "ops.layers.functions.pooling_functions"): """
         average_pooling1d average_pooling2d average_pooling3d max_pooling1d max_pooling2d
         max_pooling3d
     """,

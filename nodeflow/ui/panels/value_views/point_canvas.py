@@ -27,7 +27,7 @@ from nodeflow.drawing.views.projection import (
     title,
     words,
 )
-from nodeflow.host.views.projection import ProjectionData
+from nodeflow.host.views.kinds.projection import ProjectionData
 from nodeflow.ui.core.painting.pixel_image import fitted, pixel_image
 from nodeflow.ui.core.theming.theme import Theme
 from nodeflow.ui.core.theming.theme_manager import ThemeManager

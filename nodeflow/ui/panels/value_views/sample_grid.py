@@ -7,7 +7,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from nodeflow.host.views.predictions import PredictionData
+from nodeflow.host.views.kinds.predictions import PredictionData
 from nodeflow.ui.core.painting.pixel_image import fitted, pixel_image
 from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theming.theme_manager import ThemeManager

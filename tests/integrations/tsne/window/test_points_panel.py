@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from nodeflow.host.protocol import ViewValue
-from nodeflow.host.views.projection import ProjectionData, nearest
+from nodeflow.host.views.kinds.projection import ProjectionData, nearest
 
 ROWS = np.random.default_rng(1).normal(size=(9, 3))
 

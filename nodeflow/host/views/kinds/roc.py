@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.views.thresholds import ThresholdData, curves
+from nodeflow.host.views.kinds.thresholds import ThresholdData, curves
 from nodeflow.host.views.view_kind import ViewKind
 
 if TYPE_CHECKING:

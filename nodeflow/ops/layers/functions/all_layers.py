@@ -11,8 +11,8 @@ from typing import Any
 
 from nodeflow.graph.graph import Tensor
 from nodeflow.namespaces import unknown
-from nodeflow.ops.layers import plain_api, pooling_api
-from nodeflow.ops.layers.augmentation_api import (
+from nodeflow.ops.layers.functions import pooling_functions, without_variables
+from nodeflow.ops.layers.functions.augmentation_functions import (
     random_brightness,
     random_contrast,
     random_crop,
@@ -21,17 +21,7 @@ from nodeflow.ops.layers.augmentation_api import (
     random_translation,
     random_zoom,
 )
-from nodeflow.ops.layers.calls import (
-    Activation,
-    Initializer,
-    Reuse,
-    activated,
-    graph_of,
-    is_fused,
-    layer,
-    refuse,
-)
-from nodeflow.ops.layers.convolution_api import (
+from nodeflow.ops.layers.functions.convolution_functions import (
     conv1d,
     conv1d_transpose,
     conv2d,
@@ -42,10 +32,18 @@ from nodeflow.ops.layers.convolution_api import (
     separable_conv1d,
     separable_conv2d,
 )
-from nodeflow.ops.layers.layer import ONES, ZEROS
-from nodeflow.ops.layers.objects import class_of
-from nodeflow.ops.layers.scoped_calls import Regularizer
-from nodeflow.ops.layers.sequence_api import (
+from nodeflow.ops.layers.functions.layer_calls import (
+    Activation,
+    Initializer,
+    Reuse,
+    activated,
+    graph_of,
+    is_fused,
+    layer,
+    refuse,
+)
+from nodeflow.ops.layers.functions.layer_objects import class_of
+from nodeflow.ops.layers.functions.sequence_functions import (
     gru,
     lstm,
     multi_head_attention,
@@ -54,6 +52,8 @@ from nodeflow.ops.layers.sequence_api import (
     rnn,
     transformer_block,
 )
+from nodeflow.ops.layers.functions.variable_scopes import Regularizer
+from nodeflow.ops.layers.layer import ONES, ZEROS
 from nodeflow.public import publish
 
 __all__ = [
@@ -303,13 +303,13 @@ MultiHeadAttention = class_of(multi_head_attention, "MultiHeadAttention")
 ResidualDense = class_of(residual_dense, "ResidualDense")
 ResidualConv = class_of(residual_conv, "ResidualConv")
 TransformerBlock = class_of(transformer_block, "TransformerBlock")
-Dropout = class_of(plain_api.dropout, "Dropout")
-Flatten = class_of(plain_api.flatten, "Flatten")
-MaxPooling1D = class_of(pooling_api.max_pooling1d, "MaxPooling1D")
-MaxPooling2D = class_of(pooling_api.max_pooling2d, "MaxPooling2D")
-MaxPooling3D = class_of(pooling_api.max_pooling3d, "MaxPooling3D")
-AveragePooling1D = class_of(pooling_api.average_pooling1d, "AveragePooling1D")
-AveragePooling2D = class_of(pooling_api.average_pooling2d, "AveragePooling2D")
-AveragePooling3D = class_of(pooling_api.average_pooling3d, "AveragePooling3D")
+Dropout = class_of(without_variables.dropout, "Dropout")
+Flatten = class_of(without_variables.flatten, "Flatten")
+MaxPooling1D = class_of(pooling_functions.max_pooling1d, "MaxPooling1D")
+MaxPooling2D = class_of(pooling_functions.max_pooling2d, "MaxPooling2D")
+MaxPooling3D = class_of(pooling_functions.max_pooling3d, "MaxPooling3D")
+AveragePooling1D = class_of(pooling_functions.average_pooling1d, "AveragePooling1D")
+AveragePooling2D = class_of(pooling_functions.average_pooling2d, "AveragePooling2D")
+AveragePooling3D = class_of(pooling_functions.average_pooling3d, "AveragePooling3D")
 
 publish(globals(), __all__)

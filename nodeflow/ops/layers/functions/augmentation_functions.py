@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nodeflow.graph.graph import Tensor
-from nodeflow.ops.layers.calls import layer
+from nodeflow.ops.layers.functions.layer_calls import layer
 
 
 def random_flip(

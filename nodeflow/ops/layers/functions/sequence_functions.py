@@ -9,7 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from nodeflow.graph.graph import Tensor
-from nodeflow.ops.layers.calls import Activation, Initializer, Reuse, layer, recurrent
+from nodeflow.ops.layers.functions.layer_calls import (
+    Activation,
+    Initializer,
+    Reuse,
+    layer,
+    recurrent,
+)
 from nodeflow.ops.layers.layer import ZEROS
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from nodeflow.graph.graph import Tensor
 from nodeflow.ops.distributions import dropout as ops_dropout
-from nodeflow.ops.layers.calls import graph_of
+from nodeflow.ops.layers.functions.layer_calls import graph_of
 
 
 def flatten(inputs: Any, name: str | None = None) -> Tensor:

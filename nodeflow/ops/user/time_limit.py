@@ -1,4 +1,4 @@
-"""Protection from user code: the place of its errors, and a time limit.
+"""The time limit of user code.
 
 An op's function also runs in the window, to find its types, and a plugin file runs whenever it is
 saved. An endless loop must not block the window, so both have a time limit.
@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import threading
 from collections.abc import Iterator
-from types import TracebackType
 
 PROBE_SECONDS = 3.0
 IMPORT_SECONDS = 30.0
@@ -61,35 +59,3 @@ def limited(seconds: float) -> Iterator[None]:
         timer.cancel()
         if state["struck"]:  # a pending interruption must not strike later
             ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)
-
-
-def describe(error: BaseException) -> str:
-    """Return an exception in one line: ``ValueError: text``, or a nodeflow error's text."""
-    from nodeflow.errors import NodeflowError
-
-    if isinstance(error, NodeflowError):
-        return str(error)
-    if isinstance(error, SyntaxError):
-        return f"{type(error).__name__}: {error.msg}"
-    text = str(error)
-    name = "" if isinstance(error, TooSlow) else type(error).__name__
-    return f"{name}: {text}" if name and text else name or text
-
-
-def line_in(error: BaseException, path: str) -> int | None:
-    """Return the innermost line of a file in an exception's traceback."""
-    if isinstance(error, SyntaxError) and error.filename == path:
-        return error.lineno
-    found: int | None = None
-    trace: TracebackType | None = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == path:
-            found = trace.tb_lineno
-        trace = trace.tb_next
-    return found
-
-
-def place_text(path: str, line: int | None) -> str:
-    """Return ``leaky.py, line 7``, without the folder."""
-    name = os.path.basename(path)
-    return f"{name}, line {line}" if line else name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nodeflow.host.protocol import ViewSpec
-from nodeflow.host.views.thresholds import judged
+from nodeflow.host.views.kinds.thresholds import judged
 from nodeflow.host.views.view_kind import ViewKind
 
 if TYPE_CHECKING:

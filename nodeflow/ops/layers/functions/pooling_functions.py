@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nodeflow.graph.graph import Tensor
-from nodeflow.ops.layers.calls import pool
+from nodeflow.ops.layers.functions.layer_calls import pool
 
 
 def max_pooling1d(

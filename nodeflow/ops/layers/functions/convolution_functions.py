@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from nodeflow.graph.graph import Tensor
-from nodeflow.ops.layers.calls import Activation, Initializer, Reuse, activated
+from nodeflow.ops.layers.functions.layer_calls import Activation, Initializer, Reuse, activated
+from nodeflow.ops.layers.functions.variable_scopes import Regularizer
 from nodeflow.ops.layers.layer import ZEROS
-from nodeflow.ops.layers.scoped_calls import Regularizer
 
 
 def conv1d(

@@ -8,9 +8,9 @@ from typing import Any
 from nodeflow.errors import AttributeProblem
 from nodeflow.graph.graph import Graph, Tensor, get_default_graph
 from nodeflow.graph.registry import REGISTRY
+from nodeflow.ops.layers.functions.layer_objects import MADE, OWNER
+from nodeflow.ops.layers.functions.variable_scopes import add_activity, make_or_share
 from nodeflow.ops.layers.layer import ACTIVATIONS, Layer
-from nodeflow.ops.layers.objects import MADE, OWNER
-from nodeflow.ops.layers.scoped_calls import add_activity, make_or_share
 from nodeflow.ops.namespaces.arguments import is_channels_first, layout, padding_name, spatial
 from nodeflow.ops.variables.store import Reuse as ReuseMode
 from nodeflow.ops.variables.store import store_of

@@ -1,0 +1,1 @@
+"""The functions of `nf.layers`, each of which adds a layer to the graph."""

@@ -30,6 +30,8 @@ class Started:
         shares: keys of the metrics that lie between 0 and 1.
         measured: key, split and number of rows of each metric.
         schedule: the turns of several optimizers; None for one optimizer.
+        once: keys of the metrics that are measured only after the last epoch; `Done` has their
+            values.
     """
 
     epochs: int
@@ -39,6 +41,7 @@ class Started:
     shares: tuple[str, ...] = ()
     measured: tuple[tuple[str, str, int], ...] = ()
     schedule: Schedule | None = None
+    once: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,8 @@ class Edited:
         epoch, done: the epoch of the next step, and the number of its finished steps.
         what: the edit in words, a line each; empty if it does not affect the result.
         notices: facts that the user has to know: which variables start anew.
-        epochs, steps_per_epoch, shares, measured, schedule: the new values, as in `Started`.
+        epochs, steps_per_epoch, shares, measured, schedule, once: the new values, as in
+            `Started`.
     """
 
     step: int
@@ -169,6 +173,7 @@ class Edited:
     shares: tuple[str, ...] = ()
     measured: tuple[tuple[str, str, int], ...] = ()
     schedule: Schedule | None = None
+    once: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

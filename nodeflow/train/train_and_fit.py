@@ -431,7 +431,7 @@ def _measured(training: Training, graph: Graph, metrics: Any, monitor: Any) -> T
     task: Task | None = graph.task
     if metrics is None:
         chosen = [metric for metric in training.metrics if not metric.found]
-        kept = tuple(_where_there_are_rows(training, metric) for metric in chosen)
+        kept = _where_there_are_rows(training, chosen)
         free = task is None or not task.chooses_metrics
         training = replace(training, metrics=kept).with_found(graph, metric_nodes=free)
     else:
@@ -463,12 +463,24 @@ def _measured(training: Training, graph: Graph, metrics: Any, monitor: Any) -> T
     return replace(training, monitor=watched)
 
 
-def _where_there_are_rows(training: Training, metric: Metric) -> Metric:
-    """Return a metric of a file; if the given data lack its split, measured on another split."""
-    used = training.used_bindings([metric.tensor.node]).values()
-    if all(metric.split in b.dataset.splits for b in used):
-        return metric
-    return replace(metric, split=_split_for(training, metric.tensor))
+def _where_there_are_rows(training: Training, metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+    """Return the metrics of a file. If the given data lack the split of one, another split takes
+    its place, unless the metric is measured on that split as well.
+    """
+    found: dict[tuple[Tensor, str], Metric] = {}
+    moved = []
+    for metric in metrics:
+        used = training.used_bindings([metric.tensor.node]).values()
+        if all(metric.split in b.dataset.splits for b in used):
+            found[metric.tensor, metric.split] = metric
+        else:
+            moved.append(replace(metric, split=_split_for(training, metric.tensor)))
+    for metric in moved:
+        found.setdefault((metric.tensor, metric.split), metric)
+    if not moved:
+        return tuple(metrics)
+    keys = metric_keys([(tensor.name, split) for tensor, split in found])
+    return tuple(replace(m, key=key) for m, key in zip(found.values(), keys, strict=True))
 
 
 def _as_metric(given: Any, tensor: Tensor, split: str) -> Metric:

@@ -18,6 +18,8 @@ from nodeflow.train.schedule import Schedule, Turn
 from nodeflow.train.settings import PlainSettings, declared, usual_batch_size
 from nodeflow.train.watched_tensors.bounds import Bounded, Bounds
 
+AT_END = 0
+"""The value of `Metric.every` for a metric that is measured once, after the last epoch."""
 SCOPE = "schedule"
 """The scope of the groups that hold the optimizers of a schedule."""
 SHARES = frozenset("accuracy top_k_accuracy binary_accuracy precision recall f1_score auc".split())
@@ -26,6 +28,9 @@ SHARES = frozenset("accuracy top_k_accuracy binary_accuracy precision recall f1_
 @dataclass(frozen=True)
 class Metric:
     """A scalar or accumulating metric, measured on one split after every ``every`` epochs.
+
+    With ``every=0`` it is measured once, after the last epoch, with the final weights. A training
+    that the user stops does not measure it.
 
     ``key`` names it in reports: the node's name, or ``split/name`` if a node is measured on two
     splits. ``found``: whether it comes from a node of the graph instead of the user's choice.
@@ -36,6 +41,11 @@ class Metric:
     every: int = 1
     key: str = ""
     found: bool = False
+
+    @property
+    def is_once(self) -> bool:
+        """True if the metric is measured only after the last epoch."""
+        return self.every == AT_END
 
     @property
     def is_share(self) -> bool:
@@ -169,6 +179,12 @@ class Training(PlainSettings):
                     hint="Reduce it with reduce_mean.",
                 )
         for metric in self.measured():
+            if metric.every < AT_END:
+                raise GraphError(
+                    f"the metric {metric.key or metric.tensor.name} is measured every "
+                    f"{metric.every} epochs",
+                    hint="Give 1 or more, or 0 to measure it after the last epoch.",
+                )
             if metric.tensor.shape != () and not _is_table(metric.tensor):
                 raise GraphError(
                     f"a metric must be a scalar, not {metric.tensor.type}",
@@ -236,6 +252,10 @@ class Training(PlainSettings):
         """Return the metrics, including the metric that early stopping watches."""
         watched = self.watched
         return self.metrics if watched in (None, *self.metrics) else (*self.metrics, watched)
+
+    def measured_once(self) -> tuple[Metric, ...]:
+        """Return the metrics that are measured only after the last epoch."""
+        return tuple(m for m in self.metrics if m.is_once and m is not self.watched)
 
     def used_bindings(self, targets: list[Node]) -> dict[Tensor, Binding]:
         """Return the bindings that the targets depend on."""

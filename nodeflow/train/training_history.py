@@ -34,12 +34,17 @@ class History(NotebookDisplay):
 
     @property
     def metrics(self) -> dict[str, list[float]]:
-        """The values of each metric by key, in the order of the epochs that measured it."""
+        """The values of each metric by key, in the order of the epochs that measured it.
+
+        A metric that is measured once, after the last epoch, has one value.
+        """
         keys = dict.fromkeys(key for epoch in self.epochs for key in epoch.metrics)
-        return {
+        found = {
             key: [epoch.metrics[key] for epoch in self.epochs if key in epoch.metrics]
             for key in keys
         }
+        last = self.done.metrics if self.done is not None else {}
+        return found | {key: [value] for key, value in last.items() if key not in found}
 
     def record(self, events: Iterable[Event]) -> None:
         """Record all events of a training in this object."""

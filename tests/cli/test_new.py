@@ -26,7 +26,7 @@ def test_from_a_table_to_saved_predictions(nodeflow, tmp_path):
     )
     assert train.code == 0, train.err
     last = [line for line in train.lines if "metrics" in line][-1]
-    assert last["metrics"]["accuracy"] >= 0.9
+    assert last["metrics"]["validation/accuracy"] >= 0.9
     names = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
     own_data.write(tmp_path / "new.csv", names, [[5.0, 3.4, 1.5, 0.2], [6.8, 3.0, 5.8, 2.1]])
     commands.set_weights(document, "iris.safetensors")

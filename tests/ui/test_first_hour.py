@@ -36,8 +36,8 @@ def test_digits_flowers_and_houses(window, tmp_path) -> None:
         if caption == "a click trains it":
             assert newcomer.metric("accuracy") > 0.9
         elif caption == "flowers are told apart":
-            assert newcomer.metric("accuracy") >= 0.9
+            assert newcomer.metric("validation/accuracy") >= 0.9
         elif caption == "prices of houses are predicted":
-            assert newcomer.metric("r_squared") > 0.9
+            assert newcomer.metric("validation/r_squared") > 0.9
     page = window.pages.predictions
     assert page.model.rowCount() == 20 and len(done) == 10

@@ -101,3 +101,27 @@ def test_an_accuracy_node_is_recorded_and_plotted(live_window, qtbot, tmp_path) 
     qtbot.waitUntil(lambda: panel.plots is not None and len(panel.plots.grid.cells) == 2)
     qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60000)
     assert "metrics" not in window.workspace.root.training
+
+
+def split_of(section) -> QComboBox:
+    (found,) = (
+        c for c in section.findChildren(QComboBox) if c.accessibleName() == "Split to measure on"
+    )
+    return found
+
+
+def test_a_metric_is_measured_once_at_the_end_by_a_choice(window, tmp_path) -> None:
+    opened(window, tmp_path, "mnist_cnn_layers", metrics=[])
+    section, names = section_of(window)
+    section.add_button.click()
+    combo = split_of(section)
+    combo.setCurrentIndex(combo.findText("test, at the end"))
+    combo.activated.emit(combo.currentIndex())
+    wanted = {"node": names["accuracy"], "split": "test", "every": "end"}
+    assert window.workspace.root.training["metrics"] == [wanted]
+    combo = split_of(section_of(window)[0])
+    assert combo.currentText() == "test, at the end"
+    combo.setCurrentIndex(combo.findText("validation"))
+    combo.activated.emit(combo.currentIndex())
+    wanted = {"node": names["accuracy"], "split": "validation", "every": "epoch"}
+    assert window.workspace.root.training["metrics"] == [wanted]

@@ -453,6 +453,30 @@ def test_metrics_say_on_which_rows_they_are_measured(mnist, engine, qtbot):
 
 
 @pytest.mark.thorough
+def test_a_metric_of_the_end_waits_for_it(mnist, engine, qtbot):
+    mnist.actions_.trigger("train")
+    engine.on_message(p.State("training", "reference"))
+    measured = (("validation/accuracy", "validation", 50), ("test/accuracy", "test", 60))
+    engine.on_message(events.Started(1, 10, measured=measured, once=("test/accuracy",)))
+    engine.train_steps(1, [0.5] * 10)
+    engine.end_epoch(1, 0.5, **{"validation/accuracy": 0.9})
+    panel = mnist.panels["training"]
+    qtbot.waitUntil(lambda: "validation/accuracy" in panel.metric_rows)
+    texts = {c.text(): value.text() for c, value in panel.metric_rows.values()}
+    assert texts == {
+        "accuracy, 50 validation rows": "0.9",
+        "accuracy, 60 test rows": "at the end",
+    }
+    tip = panel.metric_rows["test/accuracy"][0].toolTip()
+    assert "Measured once, after the last epoch, on all 60 test rows" in tip
+    last = {"validation/accuracy": 0.9, "test/accuracy": 0.8}
+    engine.on_message(events.Done(1, last, steps=10, last_epoch=1))
+    qtbot.waitUntil(lambda: panel.metric_rows["test/accuracy"][1].text() == "0.8")
+    curve = panel.record.metrics["test/accuracy"]
+    assert (curve.steps.tolist(), curve.values.tolist()) == ([10.0], [0.8])
+
+
+@pytest.mark.thorough
 def test_long_figures_are_shown_whole(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.on_message(p.State("training"))

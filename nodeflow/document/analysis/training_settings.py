@@ -240,6 +240,10 @@ def measured_nodes(doc: Document) -> list[str]:
     return found
 
 
+END = "end"
+"""The value of a metric's `every` if it is measured once, after the last epoch."""
+
+
 def chosen_metrics(doc: Document) -> list[dict[str, Any]]:
     """Return the settings of the metrics to measure, as a dict for each metric.
 

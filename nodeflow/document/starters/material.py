@@ -63,10 +63,22 @@ class Material:
 
     @property
     def measured_split(self) -> str:
-        """The split on which metrics are measured: the test split, else the first other split
-        with rows.
+        """The split on which metrics are measured after each epoch: the validation split, else the
+        first other split with rows.
+
+        Choices by these metrics would make the test rows look better than new rows.
         """
-        return next(s for s in ("test", "validation", "train") if s in self.splits)
+        return next(s for s in ("validation", "test", "train") if s in self.splits)
+
+    @property
+    def measured_rows(self) -> str:
+        """The rows on which metrics are measured after each epoch: ``validation rows``."""
+        return f"{self.measured_split.replace('train', 'training')} rows"
+
+    @property
+    def tests_at_end(self) -> bool:
+        """Whether the metrics are measured on the test split as well, once after the last epoch."""
+        return self.measured_split == "validation" and "test" in self.splits
 
     def width(self, column: str) -> int | None:
         """Return how many numbers a row of a column has; None if unknown."""

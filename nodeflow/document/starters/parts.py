@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nodeflow.document.analysis.training_settings import END
 from nodeflow.document.starters.drawing import Drawing
 from nodeflow.document.starters.material import Material
 from nodeflow.document.starters.sizing import Sizing
@@ -53,17 +54,27 @@ def hidden_layers(drawing: Drawing, source: str, hidden: tuple[int, ...]) -> str
     return source
 
 
+def testing(material: Material) -> str:
+    """Return the sentence of a note that says when the test rows are measured, after a space."""
+    if material.tests_at_end:
+        return " Test rows are measured once, after the last epoch."
+    return ""
+
+
 def training(
     drawing: Drawing, material: Material, sizing: Sizing, metrics: tuple[str, ...]
 ) -> None:
     """Add the last group of nodes to a starter graph: the optimizer Adam.
 
-    Also write the training settings, with the metrics to measure after each epoch.
+    Also write the training settings, with the metrics to measure after each epoch, and on test rows
+    after the last epoch.
     """
     drawing.group("Training", "training")
     drawing.add("adam", "train", "loss", learning_rate=sizing.learning_rate)
     split = material.measured_split
     measured = [{"node": name, "split": split, "every": "epoch"} for name in metrics]
+    if material.tests_at_end:
+        measured += [{"node": name, "split": "test", "every": END} for name in metrics]
     settings = sizing.settings
     if "validation" not in material.splits:
         del settings["patience"]

@@ -27,6 +27,7 @@ from nodeflow.document.analysis.node_flags import (
 )
 from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name, walk
 from nodeflow.document.analysis.training_settings import (
+    END,
     likely_goal,
     optimizers,
     turn_of,
@@ -52,6 +53,7 @@ from nodeflow.ops.objectives.metric_state import METRIC
 from nodeflow.ops.summaries.ops import ScalarSummary
 from nodeflow.train.settings import UNTIL_STOPPED, TrainingSettings
 from nodeflow.train.training import (
+    AT_END,
     Binding,
     Metric,
     Monitor,
@@ -366,7 +368,10 @@ class Task:
             (self._metric_tensor(m["node"]), m.get("split", "test")) for m in settings.metrics
         ]
         keys = metric_keys([(t.name, s) for t, s in chosen])
-        metrics = tuple(Metric(t, s, key=k) for (t, s), k in zip(chosen, keys, strict=True))
+        often = [AT_END if m.get("every") == END else 1 for m in settings.metrics]
+        metrics = tuple(
+            Metric(t, s, e, k) for (t, s), k, e in zip(chosen, keys, often, strict=True)
+        )
         monitor = self._monitor(settings, None if schedule else loss, metrics)
         watched = [monitor.metric] if monitor.metric else []
         broken = self._breakpoints() if attended else ()

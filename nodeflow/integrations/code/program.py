@@ -151,7 +151,7 @@ def _measured(training: Training) -> dict[str, Tensor]:
         key = loss_name(node.name) if training.schedule else "loss"
         found[key] = node.inputs[0] if isinstance(node.op, Optimizer) else loss
         others.append((loss.node.name, loss))
-    for key, tensor in (*others, *((m.key, m.tensor) for m in training.metrics)):
+    for key, tensor in (*others, *((m.tensor.name, m.tensor) for m in training.metrics)):
         if tensor not in found.values():
             found[_free(key, found)] = tensor
     return found

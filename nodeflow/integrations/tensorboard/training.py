@@ -21,7 +21,7 @@ from nodeflow.graph.graph import Graph
 from nodeflow.integrations.tensorboard import hparams
 from nodeflow.integrations.tensorboard.writer import FileWriter
 from nodeflow.ops.summaries import messages
-from nodeflow.train.events import Diverged, Epoch, Event, Resumed, Started, Steps
+from nodeflow.train.events import Diverged, Done, Epoch, Event, Resumed, Started, Steps
 from nodeflow.train.schedule import Schedule
 from nodeflow.train.training import Training
 from nodeflow.train.training_facts import settings_of
@@ -181,6 +181,11 @@ class _Writing:
             when = self.began + event.seconds
             _write_epoch(files, event, when)
             files.variables(event.steps, when, dict(self.variables().items()))
+        elif isinstance(event, Done):
+            when = self.began + event.seconds
+            for metric in self.training.measured_once():
+                if metric.key in event.metrics:
+                    files.scalars(metric.key, [(event.steps, when, event.metrics[metric.key])])
         elif isinstance(event, Diverged):
             self.status = hparams.FAILURE
 

@@ -25,7 +25,11 @@ def deciding(training: Training) -> tuple[str, float]:
     training split: higher is better for accuracies and similar metrics, lower for others. Without
     such a metric, the training loss decides.
     """
-    measured = [m for m in training.measured() if m.split != "train" and m.tensor.shape == ()]
+    measured = [
+        m
+        for m in training.measured()
+        if m.split != "train" and m.tensor.shape == () and not m.is_once
+    ]
     watched = training.watched
     if watched:
         return watched.key, -1.0 if training.monitor.goal == "max" else 1.0

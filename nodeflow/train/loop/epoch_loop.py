@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -119,11 +120,13 @@ class EpochLoop:
                     shares,
                     self.measured,
                     training.turns,
+                    tuple(m.key for m in training.measured_once()),
                 )
             )
             return
         begun = (training.epochs, steps, self.epochs.first)
-        yield Started(*begun, notices, shares, self.measured, training.turns)
+        once = tuple(m.key for m in training.measured_once())
+        yield Started(*begun, notices, shares, self.measured, training.turns, once)
         if self.resumption is not None:
             yield at.resumed(self.resumption.notices, self.resumption.state.marks)
 
@@ -282,6 +285,9 @@ class EpochLoop:
         """Set the variables to their final values, and return the last event."""
         at, stopped = self.at, self.control.stopped
         best_epoch, reason = self.metrics.choose_variables(last, stopped)
+        if not stopped:
+            with suppress(Cancelled):  # stopped during this measurement: the training is complete
+                self.metrics.measure_once()
         metrics, tables = parted(at.measured)
         return Done(
             last - self.epochs.first + 1,

@@ -77,7 +77,11 @@ class EpochMetrics:
     def _due(self, epoch: int) -> Sequence[Metric]:
         last, watched = self._epochs.end - 1, self._training.watched
         measured = self._training.measured()
-        return [m for m in measured if epoch % m.every == 0 or epoch == last or m is watched]
+        return [
+            m
+            for m in measured
+            if m is watched or (not m.is_once and (epoch % m.every == 0 or epoch == last))
+        ]
 
     def measure(self, epoch: int, loss: float) -> dict[str, np.ndarray]:
         """Return the metrics that are due after an epoch, by key; record the monitored one.
@@ -85,29 +89,43 @@ class EpochMetrics:
         Raises:
             Cancelled: the training was stopped during the measurement. Its state is unchanged.
         """
-        session, at = self._session, self._at
-        measured: dict[str, np.ndarray] = {}
         due, later = self._due(epoch), self._epochs.end - 1 - epoch
         times = 1 + (min(1, later) if self.stops_early else later)  # evaluations sure to come
+        with self._averages.used() if self._averages and due else nullcontext():
+            measured = self._values(due, times)
+        if self.watch:
+            metric = self.watch.monitor.metric
+            self._see(self.watch, epoch, float(measured[metric.key]) if metric else loss)
+        return measured
+
+    def measure_once(self) -> None:
+        """Measure the metrics that are measured after the last epoch only, with the final weights.
+
+        Raises:
+            Cancelled: the training was stopped during the measurement.
+        """
+        if due := self._training.measured_once():
+            self._values(due, 1)
+
+    def _values(self, due: Sequence[Metric], times: int) -> dict[str, np.ndarray]:
+        """Measure some metrics, keep their values, and return them by key."""
+        session, at = self._session, self._at
+        measured: dict[str, np.ndarray] = {}
         others, session.runs = session.runs, at.runs
         if session.tiers is not None:
             session.tiers.step = session.steps_of(self._optimizers)
         numbers = self._numbers.feeds_measuring(at.step, [m.tensor for m in due])
         training = replace(self._training, feeds={**numbers, **self._training.feeds})
         try:
-            with self._averages.used() if self._averages and due else nullcontext():
-                for split in dict.fromkeys(m.split for m in due):
-                    chosen = [m for m in due if m.split == split]
-                    tensors = [m.tensor for m in chosen]
-                    values = evaluate(session, training, tensors, split, times=times)
-                    measured.update({m.key: v for m, v in zip(chosen, values, strict=True)})
+            for split in dict.fromkeys(m.split for m in due):
+                chosen = [m for m in due if m.split == split]
+                tensors = [m.tensor for m in chosen]
+                values = evaluate(session, training, tensors, split, times=times)
+                measured.update({m.key: v for m, v in zip(chosen, values, strict=True)})
             at.runs = session.runs
         finally:
             session.runs = max(others, at.runs)
         at.measured = {**at.measured, **measured}
-        if self.watch:
-            metric = self.watch.monitor.metric
-            self._see(self.watch, epoch, float(measured[metric.key]) if metric else loss)
         return measured
 
     def _see(self, watch: Watch, epoch: int, value: float) -> None:

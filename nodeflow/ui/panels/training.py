@@ -394,6 +394,9 @@ class TrainingPanel(QWidget):
                 text.setVisible(name in record.metrics)
         for name, points in record.metrics.items():
             self._metric_label(name).setText(number(points.values[-1]))
+        for name in self.record.once:
+            if name not in record.metrics:
+                self._metric_label(name).setText("at the end")
         self._widen_side()
 
     def _widen_side(self) -> None:
@@ -457,7 +460,8 @@ class TrainingPanel(QWidget):
         if rows:
             words = f"{count(rows)} {SPLIT_WORDS.get(split, split)} rows"
             caption.setText(f"{name.removeprefix(f'{split}/')}, {words}")
-            tip = f"Measured after each epoch on all {words}."
+            when = "once, after the last epoch," if name in self.record.once else "after each epoch"
+            tip = f"Measured {when} on all {words}."
             caption.setToolTip(plain_tip(f"{tip} Nodes show other rows, named in the toolbar."))
         return value
 

@@ -19,7 +19,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.doctor.checks import Doctor
-from nodeflow.train.events import Epoch, Hints, Steps
+from nodeflow.train.events import Done, Epoch, Hints, Steps
 from nodeflow.train.loop.event_stream import train
 from tests import own_data
 
@@ -39,7 +39,7 @@ class Trained:
         for event in Doctor(training, self.session.run).examined(train(self.session, training)):
             if isinstance(event, Steps):
                 self.losses += [float(x) for x in event.losses]
-            elif isinstance(event, Epoch):
+            elif isinstance(event, (Epoch, Done)):
                 self.metrics.append(event.metrics)
             elif isinstance(event, Hints):
                 self.hints = event.hints
@@ -113,7 +113,8 @@ def test_prices_are_predicted_in_their_own_units(houses):
     left, whole = np.square(labels - found).sum(), np.square(labels - labels.mean()).sum()
     assert 1 - left / whole >= 0.8
     last = houses.metrics[-1]
-    assert last["r_squared"] >= 0.8 and 1000 < last["mean_error"] < 40_000, "in units of the price"
+    assert last["test/r_squared"] >= 0.8
+    assert 1000 < last["test/mean_error"] < 40_000, "in units of the price"
     wanted = own_data.price(120, 4, 20, 5)
     assert abs(houses.answers([[120, 4, 20, 5]]).item() - wanted) < 0.15 * wanted
 
@@ -145,7 +146,7 @@ def test_a_series_is_forecast_better_than_by_its_last_value(sales):
     assert windows.ndim == 3 and found.shape == labels.shape
     naive = np.abs(labels[:, 0] - windows[:, -1, 0]).mean()
     assert np.abs(labels - found).mean() < 0.5 * naive
-    assert sales.metrics[-1]["r_squared"] > 0.8
+    assert sales.metrics[-1]["test/r_squared"] > 0.8
 
 
 @pytest.fixture(scope="module")

@@ -285,6 +285,7 @@ class _TextReport:
         self._waiting: list[Hint] = []
         self._run = ""
         self._turns = training.turns
+        self._once = [m.key for m in training.measured_once()]
 
     def _loss_of(self, step: int) -> str:
         """Return the name of the loss of a step."""
@@ -330,6 +331,10 @@ class _TextReport:
                 self._environment.print(value_text(name, table))
             if event.reason or event.best_epoch:
                 self._environment.print(event.ending)
+            last = "".join(f"  {key} {number(event.metrics[key])}" for key in self._once
+                           if key in event.metrics)  # fmt: skip
+            if last:
+                self._environment.print(f"at the end{last}")
             word = "stopped" if event.stopped else "done"
             kept = f", run {self._run}" if self._run else ""
             self._environment.print(

@@ -87,7 +87,8 @@ def make(material: Material) -> Document:
         f"A network learns from {material.rows} pictures of {material.title} which of {classes} "
         f"classes a picture shows{which}. Small filters look for strokes and patches, the hidden "
         "layer for shapes made of them.\n"
-        "Try: press Train and watch accuracy, the share of test pictures that it gets right. "
+        f"Try: press Train and watch accuracy, the share of {material.measured_rows} that it gets "
+        f"right.{parts.testing(material)} "
         "Then look at what filters1 finds, or drop another folder on the canvas for predictions.",
         f"Classify pictures of {material.title}",
     )

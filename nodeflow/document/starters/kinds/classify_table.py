@@ -49,8 +49,9 @@ def make(material: Material) -> Document:
     drawing.arrange(
         [["Data", "Network"], [NOTE, "Loss", "Training", "Accuracy"]],
         f"A network learns from {material.rows} rows of {material.title} {which} a row is.\n"
-        "Try: press Train and watch accuracy, the share of test rows that it gets right. Then "
-        "drop another file of this kind on the canvas for a table of predictions.",
+        f"Try: press Train and watch accuracy, the share of {material.measured_rows} that it gets "
+        f"right.{parts.testing(material)} Then drop another "
+        "file of this kind on the canvas for a table of predictions.",
         f"Classify {material.title}",
     )
     return drawing.doc

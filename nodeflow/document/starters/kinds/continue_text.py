@@ -41,7 +41,8 @@ def make(material: Material) -> Document:
     drawing.arrange(
         [["Data", "Network"], [NOTE, "Loss", "Training"]],
         f"A recurrent network reads {material.title} token by token, and learns which one comes "
-        "next. The loss is the mean surprise at the next token.\n"
+        "next. The loss is the mean surprise at the next token, in training and on "
+        f"{material.measured_rows}.{parts.testing(material)}\n"
         "Try: press Train, and watch generate write. Then set its temperature to 0.5, or give it a "
         "prompt.",
         f"Continue {material.title}",

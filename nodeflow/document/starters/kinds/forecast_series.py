@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodeflow.document.model.document import Document
+from nodeflow.document.starters import parts
 from nodeflow.document.starters.material import Material
 from nodeflow.document.starters.regression import has_numbers, network
 from nodeflow.document.starters.starter import Starter
@@ -22,10 +23,10 @@ def make(material: Material) -> Document:
     return network(
         material,
         f"Forecast {material.title}",
-        f"A network learns from {window} rows of {material.title} in a row what comes next. It "
-        "is tested on the last rows, which it has not seen; prediction is in the units of the "
-        "table.\n"
-        "Try: press Train and watch mean_error, how far forecasts are off on average. Then set "
+        f"A network learns from {window} rows of {material.title} in a row what comes next. The "
+        "last rows are not trained on; prediction is in the units of the table.\n"
+        "Try: press Train and watch mean_error, how far forecasts of "
+        f"{material.measured_rows} are off on average.{parts.testing(material)} Then set "
         "the window of the data node to look further back.",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodeflow.document.model.document import Document
+from nodeflow.document.starters import parts
 from nodeflow.document.starters.material import Material
 from nodeflow.document.starters.regression import has_numbers, network
 from nodeflow.document.starters.starter import Starter
@@ -23,8 +24,9 @@ def make(material: Material) -> Document:
         f"Predict a number of {material.title}",
         f"A network learns a number from {material.rows} rows of {material.title}. It computes "
         "with scaled values; prediction turns its answer back into the units of the table.\n"
-        "Try: press Train and watch mean_error, how far predictions of test rows are off on "
-        "average. Then drop another file of this kind on the canvas for a table of predictions.",
+        "Try: press Train and watch mean_error, how far predictions of "
+        f"{material.measured_rows} are off on average.{parts.testing(material)} Then drop another "
+        "file of this kind on the canvas for a table of predictions.",
     )
 
 

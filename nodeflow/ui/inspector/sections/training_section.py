@@ -8,13 +8,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.data.data_splits import SPLITS
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.subgraphs.instance_paths import at_path, scoped_name
 from nodeflow.document.analysis.training_settings import (
+    END,
     chosen_metrics,
     is_metric,
     likely_goal,
@@ -43,6 +44,10 @@ BY_ITSELF = (
     "Measured by default, because the graph has this node: on the test rows, else on the "
     "validation rows, else on the training rows."
 )
+
+AT_END = ", at the end"
+"""What follows the name of a split on which a metric is measured once, after the last epoch."""
+ONCE = "Measure once, after the last epoch, with the final weights"
 
 
 class TrainingSection(Section):
@@ -194,7 +199,12 @@ class TrainingSection(Section):
         node.addItem(name or "(gone)", metric["node"])
         for name in SPLITS:
             split.addItem(name, name)
-        split.setCurrentIndex(max(0, split.findData(metric.get("split", "test"))))
+        shown = metric.get("split", "test")
+        at_end = f"{shown}{AT_END}" if metric.get("every") == END else f"test{AT_END}"
+        split.addItem(at_end, at_end)
+        split.setItemData(split.count() - 1, ONCE, Qt.ItemDataRole.ToolTipRole)
+        shown = at_end if metric.get("every") == END else shown
+        split.setCurrentIndex(max(0, split.findData(shown)))
         for widget in (node, split):
             widget.setProperty("metric", index)
         node.activated.connect(self._on_metric_node)
@@ -222,7 +232,9 @@ class TrainingSection(Section):
         self._change_metric(node=self._chosen())
 
     def _on_metric_split(self, _: int) -> None:
-        self._change_metric(split=self._chosen())
+        chosen = self._chosen()
+        every = END if chosen.endswith(AT_END) else "epoch"
+        self._change_metric(split=chosen.removesuffix(AT_END), every=every)
 
     def _chosen(self) -> Any:
         """Return the choice in the combo box that sent the signal."""

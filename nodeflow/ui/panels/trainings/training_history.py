@@ -47,6 +47,8 @@ class TrainingRecord:
     """The metrics that lie between 0 and 1."""
     measured: dict[str, tuple[str, int]] = field(default_factory=dict)
     """For each metric, the split on which it is measured and the number of rows (0: no data)."""
+    once: tuple[str, ...] = ()
+    """The metrics that are measured only after the last epoch."""
     done: Done | None = None
     diverged: Diverged | None = None
     mark: int | None = None
@@ -107,6 +109,7 @@ class TrainingRecord:
         elif isinstance(event, Done):
             self.done = event
             self.tables |= event.tables
+            self._add_last(event)
         if (mark := mark_of(event)) is not None:
             step, text = mark
             self.changes.append((step + self._offset, text))
@@ -117,6 +120,7 @@ class TrainingRecord:
         self.first_epoch = event.first_epoch
         self.shares = event.shares
         self.measured = {name: (split, rows) for name, split, rows in event.measured}
+        self.once = event.once
         self.epoch = event.first_epoch - 1
         self.last_step = (event.first_epoch - 1) * event.steps_per_epoch
         self._offset, self._seconds = 0, 0.0
@@ -157,6 +161,7 @@ class TrainingRecord:
         self.schedule = event.schedule
         self.shares = event.shares
         self.measured |= {name: (split, rows) for name, split, rows in event.measured}
+        self.once = event.once
         if event.what:
             self.edited = event
 
@@ -176,13 +181,22 @@ class TrainingRecord:
             step = self._last
         at = self.losses.index_at("step", step)
         seconds = self._seconds + event.seconds if at is None else self.losses.seconds[at]
-        epoch = self._epochs_at(step)
         for name, value in event.others.items():
-            if name not in self.metrics:
-                self.metrics[name] = Curve(name, is_share=name in self.shares)
-            row = (np.array([v], np.float64) for v in (step, epoch, seconds, value))
-            self.metrics[name].extend(*row)
+            self._add_metric(name, step, seconds, value)
         self.tables |= event.tables
+
+    def _add_last(self, event: Done) -> None:
+        """Add the metrics that were measured after the last epoch."""
+        seconds = self._seconds + event.seconds
+        for name in self.once:
+            if name in event.metrics:
+                self._add_metric(name, self._last, seconds, event.metrics[name])
+
+    def _add_metric(self, name: str, step: int, seconds: float, value: float) -> None:
+        if name not in self.metrics:
+            self.metrics[name] = Curve(name, is_share=name in self.shares)
+        at = (step, self._epochs_at(step), seconds, value)
+        self.metrics[name].extend(*(np.array([number], np.float64) for number in at))
 
     def _steps(self, event: Steps, now: float) -> None:
         first = event.first + self._offset

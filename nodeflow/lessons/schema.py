@@ -161,6 +161,21 @@ class Milestone:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a solved lesson that later lessons offer as a subgraph.
+
+    Attributes:
+        name: the name of the subgraph.
+        inputs: names of given nodes; the subgraph has a port for each, in this order.
+        node: the name of the node whose value is the output.
+    """
+
+    name: str = field(f.text)
+    inputs: tuple[str, ...] = field(many(f.text, 1))
+    node: str = field(f.text)
+
+
+@dataclass(frozen=True)
 class Lesson:
     """A lesson.
 
@@ -178,7 +193,9 @@ class Lesson:
         locked: ids of given nodes that the learner cannot change; None for all of them.
         offered: ops that the learner may use; None for all.
         next: the id of the following lesson.
-        builds: the name of the subgraph that the solved lesson gives to later lessons.
+        builds: the part that the solved lesson gives to later lessons.
+        uses: subgraphs of the file that are parts of earlier lessons: the id of the lesson that
+            builds each, by name. The learner's own part takes the place of such a subgraph.
         expected: the solution's values in a student's copy; None in a teacher's file.
     """
 
@@ -201,7 +218,8 @@ class Lesson:
     twins: tuple[Twin, ...] = field(many(nested(Twin)), ())
     milestones: tuple[Milestone, ...] = field(many(nested(Milestone)), ())
     next: str = field(f.text, "")
-    builds: str = field(f.text, "")
+    builds: Part | None = field(optional(nested(Part)), None)
+    uses: Mapping[str, str] = field(named(f.text), {})
     expected: Mapping[str, Any] | None = field(optional(named(f.raw)), None)
 
     @property
@@ -274,6 +292,13 @@ def _contradictions(lesson: Lesson, document: Document) -> Iterator[str]:
     for key in _needed_texts(lesson):
         if key not in lesson.texts:
             yield f"the text {key!r} is missing"
+    for name in lesson.uses:
+        if name not in document.subgraphs:
+            yield f"the subgraph {name!r}, which the lesson uses, is not in the file"
+    part = lesson.builds
+    for node in () if part is None or lesson.is_student_copy else (*part.inputs, part.node):
+        if document.node_named(node) is None:
+            yield f"there is no node {node!r}, named by the part that the lesson builds"
     if not lesson.is_student_copy:
         for milestone in lesson.milestones:
             if document.node_named(milestone.node) is None:

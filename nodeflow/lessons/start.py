@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from nodeflow.document.analysis.subgraphs.instance_paths import unused as unused_definitions
+from nodeflow.document.analysis.subgraphs.instance_paths import uses
 from nodeflow.document.edit.commands import remove
 from nodeflow.document.edit.sweep_settings import TRAINING
 from nodeflow.document.io import flow
@@ -27,7 +28,7 @@ def start_of(document: Document, lesson: Lesson) -> Document:
     """
     start = copied(document)
     remove(start, [node for node in start.nodes if node not in lesson.given])
-    unused = {definition.scope for definition in unused_definitions(start)}
+    unused = {d.scope for d in unused_definitions(start) if not _is_used(start, d.scope, lesson)}
     data = json.loads(flow.dumps(start))
     data["frames"] = [frame for frame in data["frames"] if frame["id"] in lesson.given_frames]
     data["subgraphs"] = {n: body for n, body in data["subgraphs"].items() if n not in unused}
@@ -39,6 +40,11 @@ def start_of(document: Document, lesson: Lesson) -> Document:
     result = flow.loads(json.dumps(data))
     result.use_file_of(document)
     return result
+
+
+def _is_used(document: Document, definition: str, lesson: Lesson) -> bool:
+    """Return whether the lesson offers a definition, or one that uses it."""
+    return any(definition in uses(document, name) for name in lesson.uses)
 
 
 def altered(start: Document, answer: Document, lesson: Lesson) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.inserting.insertables import available
 from nodeflow.ui.popups.lessons.course import course
 
 
@@ -154,3 +155,38 @@ def test_a_check_looks_only_at_the_step(live_window, qtbot):
         qtbot.mouseClick(panel.check_button, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: panel.hint not in ("", "Checking…"), timeout=30_000)
     assert panel.hint.endswith("Who saw these rows? Does your mean leave any row out?")
+
+
+def test_a_solved_lesson_gives_its_part_to_a_later_one(live_window, qtbot):
+    window = live_window()
+    window.begin_lesson("exclusive-or")
+    ops = {r.op for r in window.workspace.root.definition("neuron").nodes.values()}
+    assert "sigmoid" in ops, "the given part"
+    window.begin_lesson("one-neuron")
+    panel = window.lesson_panel
+    panel.form.field.setText("3, 1")
+    panel.form.field.returnPressed.emit()
+    panel.next_button.click()
+    product = add(window, "matmul", "product", "x", "W")
+    document = window.workspace.root
+    z = commands.add_node(document, "add", (500, 300), "z")
+    commands.connect(document, product, "out", z, "x")
+    commands.connect(document, document.node_named("b").id, "out", z, "y")
+    at_step(window, qtbot, 2)
+    panel.form.choices[2].click()
+    panel.next_button.click()
+    half = commands.add_node(document, "constant", (500, 400), "half", {"value": 0.5})
+    add(window, "multiply", "halved", "z", "half")
+    tanh = commands.add_node(document, "tanh", (700, 300), "curve")
+    commands.connect(document, document.node_named("halved").id, "out", tanh, "x")
+    add(window, "multiply", "small", "curve", "half")
+    add(window, "add", "y", "small", "half")
+    assert half in document.nodes
+    at_step(window, qtbot, 4)
+    window.begin_lesson("exclusive-or")
+    ops = {r.op for r in window.workspace.root.definition("neuron").nodes.values()}
+    assert "sigmoid" in ops, "this lesson was begun before, and its graph is kept"
+    window.lesson_panel.restart_requested.emit()
+    ops = {r.op for r in window.workspace.root.definition("neuron").nodes.values()}
+    assert "tanh" in ops, "the learner's own part"
+    assert "subgraph/neuron" in {offer.id for offer in available(window.workspace.root)}

@@ -14,6 +14,9 @@ from nodeflow.document.io import flow
 from nodeflow.document.layout.layered import layout
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters.drawing import Drawing
+from nodeflow.lessons import fields as f
+from nodeflow.lessons.parts import offer, part_of
+from nodeflow.lessons.schema import Part
 
 COURSE = "first-steps"
 
@@ -61,6 +64,8 @@ class LessonSource:
         start: attributes with which given nodes start, by name of the node; ``training`` stands for
             the settings.
         checks: checks by id, with their title as ``title``.
+        builds: the part that the solved lesson gives to later lessons, see `schema.Part`.
+        uses: earlier lessons whose parts are offered.
     """
 
     id: str
@@ -78,7 +83,8 @@ class LessonSource:
     start: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     locked: Sequence[str] | None = None
     offered: Sequence[str] | None = None
-    builds: str = ""
+    builds: Mapping[str, Any] | None = None
+    uses: Sequence[LessonSource] = ()
 
     def drawn(self, mistake: str = "") -> Document:
         """Return the solution, laid out, or the graph of a mistake."""
@@ -92,9 +98,16 @@ class LessonSource:
         commands.move(document, layout(document, list(document.nodes), analysis=analysis))
         return document
 
+    def part(self) -> Document:
+        """Return the part that the solution builds, as `parts.part_of`."""
+        assert self.builds is not None
+        return part_of(self.drawn(), f.read(Part, self.builds, "builds"))
+
     def document(self, place: int, following: str) -> Document:
         """Return the lesson's document, at a place of the course."""
         solution = self.drawn()
+        for earlier in self.uses:
+            offer(solution, earlier.part())
         given = list(solution.nodes) if self.given is None else _ids(solution, self.given)
         content = json.loads(flow.dumps(solution))
         lesson: dict[str, Any] = {
@@ -126,8 +139,10 @@ class LessonSource:
             lesson["locked"] = _ids(solution, self.locked)
         if self.offered is not None:
             lesson["offered"] = list(self.offered)
-        if self.builds:
-            lesson["builds"] = self.builds
+        if self.builds is not None:
+            lesson["builds"] = dict(self.builds)
+        if self.uses:
+            lesson["uses"] = {e.builds["name"]: e.id for e in self.uses if e.builds is not None}
         content["lesson"] = lesson
         return flow.loads(json.dumps(content))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodeflow.document.starters.drawing import Drawing
+from tools.lessons import one_neuron
 from tools.lessons.authoring import LessonSource, Mistake, Step
 
 
@@ -29,6 +30,7 @@ LESSON = LessonSource(
     summary="Solve what no straight line can, with 13 numbers.",
     minutes=15,
     build=build,
+    uses=(one_neuron.LESSON,),
     given=("points", "x", "y", "wrong", "loss", "p", "accuracy", "train"),
     locked=("points", "x", "y", "wrong", "loss", "p", "accuracy"),
     checks={
@@ -77,7 +79,9 @@ LESSON = LessonSource(
             "Build it",
             "Place a Dense layer after x, with few units and the activation tanh. Place a second "
             "Dense with one unit and no activation after it, and wire it into wrong and p. Those "
-            "turn its score into a loss and a probability.",
+            "turn its score into a loss and a probability. The neuron of lesson 3 is offered too, "
+            "under Subgraph: with variables W of shape (2, 3) and b of shape (3), it is a layer "
+            "of three neurons.",
             checks=("small",),
             points="layers/dense",
         ),

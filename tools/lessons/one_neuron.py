@@ -35,6 +35,7 @@ LESSON = LessonSource(
     minutes=12,
     build=build,
     given=("x", "W", "b"),
+    builds={"name": "neuron", "inputs": ["x", "W", "b"], "node": "y"},
     probes={"inputs": {"x": {"scale": 2}, "W": {}, "b": {}}, "large": 0},
     checks={
         "z": {"title": "x W + b, named z", "kind": "values", "node": "z"},
@@ -103,5 +104,6 @@ LESSON = LessonSource(
         "product": Milestone("product", "The weighed inputs are right"),
         "z": Milestone("z", "The sum with the bias is right", 0.5),
     },
-    done="This is a neuron. A layer is many of them at once: W gets a column for each.",
+    done="This is a neuron. A layer is many of them at once: W gets a column for each. "
+    "Lesson 7 offers your neuron as a subgraph.",
 )

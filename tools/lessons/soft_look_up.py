@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodeflow.document.starters.drawing import Drawing
+from tools.lessons import softmax_and_loss
 from tools.lessons.authoring import LessonSource, Milestone, Mistake, Step
 
 SIZE = 64
@@ -52,6 +53,7 @@ LESSON = LessonSource(
     summary="Attention: each query reads a mixture of values, weighed by matching keys.",
     minutes=15,
     build=build,
+    uses=(softmax_and_loss.LESSON,),
     given=("q", "k", "v", "eight", "sixty_four"),
     probes={"inputs": {"q": {}, "k": {}, "v": {}}, "large": 30},
     checks={
@@ -96,7 +98,9 @@ LESSON = LessonSource(
         Step(
             "weigh",
             "Weights for each query",
-            "A softmax over the keys turns each row into weights that sum to 1. Name it weights.",
+            "A softmax over the keys turns each row into weights that sum to 1. Name it weights. "
+            "Place a Softmax, or the row_softmax that you built in lesson 9: it is listed under "
+            "Subgraph.",
             checks=("weights", "rows"),
             points="softmax",
         ),

@@ -46,6 +46,7 @@ LESSON = LessonSource(
     minutes=20,
     build=build,
     given=("scores", "y"),
+    builds={"name": "row_softmax", "inputs": ["scores"], "node": "p"},
     probes={"inputs": {"scores": {"scale": 2}, "y": {"values": "one_hot"}}, "large": 500},
     checks={
         "p": {"title": "Probabilities, named p", "kind": "values", "node": "p"},

@@ -7,6 +7,7 @@ learner's numbers, what is right already, the question of the typical mistake, t
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.lessons.answers_of_learners import is_right, read_answer
 from nodeflow.lessons.courses import Course, Entry, read_lesson, single_lesson
+from nodeflow.lessons.parts import part_of, with_own_parts
 from nodeflow.lessons.rules import refusal, shown_ops
 from nodeflow.lessons.schema import (
     CHOICE,
@@ -31,7 +33,7 @@ from nodeflow.lessons.schema import (
     Lesson,
     Step,
 )
-from nodeflow.lessons.start import start_of
+from nodeflow.lessons.start import copied, start_of
 from nodeflow.lessons.translation import quietly_translated
 from nodeflow.number_text import number
 from nodeflow.train.events import Diverged, Done, Epoch, Event
@@ -47,6 +49,7 @@ from nodeflow.ui.popups.lessons.lesson_panel import LessonPanel, Shown
 
 PAUSE_MS = 250
 """The pause of edits after which an answer is marked."""
+log = logging.getLogger(__name__)
 TRIES = 3
 """Failed checks after which the solution is offered."""
 
@@ -169,13 +172,15 @@ class LessonController(QObject):
             return False
         self.leave()
         lesson, problem = quietly_translated(lesson, entry.path, user_languages())
-        start = start_of(solution, lesson)
+        start = with_own_parts(
+            start_of(solution, lesson), lesson, lambda earlier: self._own_part(course, earlier)
+        )
         kept = self.record.answer(lesson)
         running = _Running(course, entry, lesson, flow.dumps(solution), solution, start)
         running.step = min(self.record.step(lesson.key), len(lesson.steps)) if kept else 0
         self._opening = True
         try:
-            self._files.begin_lesson(kept or start_of(solution, lesson), lesson.text("title"))
+            self._files.begin_lesson(kept or copied(start), lesson.text("title"))
         finally:
             self._opening = False
         self._running = running
@@ -187,6 +192,19 @@ class LessonController(QObject):
         if problem:
             self._messages.show(f"The lesson is not translated: {problem}", "warning")
         return True
+
+    def _own_part(self, course: Course, lesson_id: str) -> Document | None:
+        """Return the part that the learner built in an earlier lesson of a course, or None."""
+        entry = next((e for e in course.entries if e.id == lesson_id and not e.problem), None)
+        if entry is None or not self.is_finished(entry.key):
+            return None
+        try:
+            _, lesson = read_lesson(entry.path)
+            solved = self.record.solved(lesson)
+            return part_of(solved, lesson.builds) if solved and lesson.builds else None
+        except NodeflowError as error:  # the given part serves as well
+            log.warning("a part of %s is not used: %s", lesson_id, error)
+            return None
 
     @Slot()
     def leave(self) -> None:
@@ -301,7 +319,7 @@ class LessonController(QObject):
         self._metrics = {}
         self._keep()
         if self._step is None:
-            self.record.finish(running.lesson)
+            self.record.finish(running.lesson, self._workspace.root)
         self._show_step()
         self._look()
 

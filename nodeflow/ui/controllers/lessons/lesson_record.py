@@ -42,7 +42,13 @@ class LessonRecord:
 
     def answer(self, lesson: Lesson) -> Document | None:
         """Return the learner's unfinished answer to this version of a lesson, or None."""
-        path = self._answer_path(lesson.key)
+        return self._kept(lesson, self._answer_path(lesson.key))
+
+    def solved(self, lesson: Lesson) -> Document | None:
+        """Return the answer with which the learner finished this version of a lesson, or None."""
+        return self._kept(lesson, self._answer_path(lesson.key, "solved"))
+
+    def _kept(self, lesson: Lesson, path: Path) -> Document | None:
         try:
             document = flow.load(path) if path.exists() else None
         except (NodeflowError, OSError) as error:
@@ -60,8 +66,10 @@ class LessonRecord:
         self._write(self._answer_path(lesson.key), flow.content_of(document))
         self._save()
 
-    def finish(self, lesson: Lesson) -> None:
-        """Note that a lesson is finished. The answer stays, and the next visit begins at step 0."""
+    def finish(self, lesson: Lesson, document: Document) -> None:
+        """Note that a lesson is finished, and keep its solved answer for later lessons. The answer
+        stays, and the next visit begins at step 0."""
+        self._write(self._answer_path(lesson.key, "solved"), flow.content_of(document))
         self._data["done"][lesson.key] = lesson.version
         self._data["steps"].pop(lesson.key, None)
         self._save()
@@ -73,10 +81,9 @@ class LessonRecord:
             self._answer_path(lesson.key).unlink(missing_ok=True)
         self._save()
 
-    def _answer_path(self, lesson: str) -> Path:
-        return (
-            self._folder / f"{''.join(c if c.isalnum() or c in '-_' else '_' for c in lesson)}.flow"
-        )
+    def _answer_path(self, lesson: str, folder: str = "") -> Path:
+        name = "".join(c if c.isalnum() or c in "-_" else "_" for c in lesson)
+        return self._folder / folder / f"{name}.flow"
 
     def _save(self) -> None:
         self._write(self._folder / "record.json", json.dumps(self._data).encode())

@@ -1,0 +1,81 @@
+"""A part of a solved lesson as a subgraph, which later lessons offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
+from nodeflow.document.analysis.subgraphs.subgraph_interface import port_names
+from nodeflow.document.analysis.traversal import upstream
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.inserting.import_definitions import import_definitions
+from nodeflow.document.edit.subgraphs import create_subgraph
+from nodeflow.document.edit.subgraphs.definitions import remove_definition
+from nodeflow.document.edit.subgraphs.subgraph_ports import add_port, move_port, rename_port
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import INPUTS, OUTPUTS
+from nodeflow.lessons.errors import LessonProblem
+from nodeflow.lessons.schema import Lesson, Part
+from nodeflow.lessons.start import copied
+
+
+def part_of(answer: Document, part: Part) -> Document:
+    """Return a document with an instance of a part of an answer: the nodes between the part's
+    inputs and its node, however they are built.
+
+    Raises:
+        LessonProblem: the answer lacks one of these nodes, or the node is one of the inputs.
+    """
+    document = copied(answer)
+    records = {name: document.node_named(name) for name in (*part.inputs, part.node)}
+    inputs = {record.id for n in part.inputs if (record := records[n])}
+    inner = _between(document, inputs, part.node)
+    if not inner or None in records.values():
+        raise LessonProblem(f"the answer has no {part.node} that is made from its inputs")
+    commands.remove(document, [i for i in document.nodes if i not in inner | inputs])
+    commands.remove(document, [], [w.key for i in inputs for w in document.wires_into(i)])
+    instance = create_subgraph.create(document, inner, part.name)
+    definition = document.definition(document.nodes[instance].attrs["definition"])
+    assert definition is not None
+    rename_port(definition, OUTPUTS, port_names(definition, OUTPUTS)[0], part.node)
+    for index, name in enumerate(part.inputs):
+        if name not in port_names(definition, INPUTS):
+            add_port(definition, INPUTS, name)
+        move_port(definition, INPUTS, name, index)
+    commands.remove(document, [i for i in document.nodes if i != instance])
+    return copied(document)
+
+
+def _ids(document: Document, name: str) -> set[str]:
+    record = document.node_named(name)
+    return set() if record is None else {record.id}
+
+
+def _between(document: Document, inputs: set[str], name: str) -> set[str]:
+    """Return the nodes on the way from some nodes to a node, and the constants that they read."""
+    cut = copied(document)
+    commands.remove(cut, [], [w.key for i in inputs for w in cut.wires_into(i)])
+    return upstream(cut, _ids(cut, name)) - inputs
+
+
+def offer(document: Document, part: Document) -> None:
+    """Add the definition of a part, made by `part_of`, to a document."""
+    with document.transaction("Offer a part") as t:
+        import_definitions(document, t, part, part.nodes.values())
+
+
+def with_own_parts(
+    start: Document, lesson: Lesson, own: Callable[[str], Document | None]
+) -> Document:
+    """Return a lesson's start in which the parts of a learner's own answers replace the given ones.
+
+    Args:
+        own: takes the id of an earlier lesson; returns the learner's part of it, or None.
+    """
+    result = copied(start)
+    for name, earlier in lesson.uses.items():
+        part = own(earlier)
+        if part is not None and name in part.subgraphs and not instances_of(result, name):
+            remove_definition(result, name)
+            offer(result, part)
+    return copied(result)

@@ -105,6 +105,16 @@ PURPOSES = {
         },
         "a `nodeflow.exchange.importing.Importer`: reads a model as a graph with its weights",
     ),
+    "model_checks": Purpose(
+        "kind of models to check",
+        {
+            "label": "the models, in words",
+            "endings": 'how names of the files end: ``[".onnx"]``',
+            "values": "the programs that can compute two models to compare; the first is the "
+            "default",
+        },
+        "makes a `nodeflow.exchange.model_checks.ModelChecks`: computes every tensor of models",
+    ),
     "names": Purpose(
         "library of names",
         {"label": "the programs whose names it knows"},

@@ -64,6 +64,13 @@ def _model_option() -> tuple[Option, ...]:
     return (option("model", help=help, metavar=f"FILE{'|'.join(endings)}"),)
 
 
+def _verified_option() -> tuple[Option, ...]:
+    """Return the argument for the graph or model to verify."""
+    endings = [ending for each in offers("model_checks") for ending in each.fields["endings"]]
+    names = " or ".join([".flow", *endings])
+    return (option("file", help=f"the {names} file", metavar="FILE"),)
+
+
 def _against_options() -> tuple[Option, ...]:
     """Return the option that chooses the program of a comparison."""
     found = offers("peer")
@@ -161,13 +168,22 @@ EXPORT = Command(
 )
 
 
+SAMPLES = option(
+    "--samples",
+    help="folder of samples of a model: .npz files with an array per input, or .npy files for a "
+    "single input (default: random numbers)",
+    metavar="DIR",
+)
+
+
 VERIFY = Command(
     "verify",
-    "compare every value of a graph with what another program computes",
+    "compare every value of a graph or a model with what another program computes",
     "nodeflow.cli.commands.verification.verify:verify",
     (
-        FILE,
+        _verified_option,
         _against_options,
+        SAMPLES,
         FETCH,
         *INPUTS,
         WEIGHTS,

@@ -1,6 +1,7 @@
-"""ONNX's own evaluator as a peer, which is independent numpy code.
+"""ONNX's own evaluator and onnxruntime as peers.
 
-The graph is written as ONNX, with each of its nodes as an output, and `onnx.reference` computes it.
+The graph is written as ONNX, with each of its nodes as an output, and the peer computes it. The
+evaluator, `onnx.reference`, is independent numpy code.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from nodeflow.engine.session import Session
 from nodeflow.exchange.comparison import Arrays, Fed, Lacks, Taken
 from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.types import COMPLEX
+from nodeflow.integrations.onnx.checking.programs import Evaluator, OnnxRuntime, Program
 from nodeflow.integrations.onnx.emit import NotInOnnx
-from nodeflow.integrations.onnx.equations import recurrent_ops
 from nodeflow.integrations.onnx.errors import onnx_package
 from nodeflow.integrations.onnx.export import answers, definitions
 from nodeflow.integrations.onnx.writing import model_of
@@ -27,8 +28,12 @@ class OnnxPeer:
 
     title = "ONNX"
 
+    def program(self) -> Program:
+        """Return a program that computes models."""
+        return Evaluator()
+
     def take(self, task: Task, session: Session, tensors: Sequence[Tensor]) -> Taken:
-        onnx_package()
+        program = self.program()
         chosen = {t.name: t for t in tensors}
         variables = dict(session.variables.items())
         try:
@@ -37,7 +42,7 @@ class OnnxPeer:
             missing = error.missing or ({error.node: error.message} if error.node else {})
             raise Lacks(missing, error.message) from None
         inputs = [task.graph.tensor(value.name) for value in model.graph.input]
-        return Taken(inputs, lambda fed: _computed(model, tensors, fed))
+        return Taken(inputs, lambda fed: _computed(program, model, tensors, fed))
 
     def alone(self, task: Task, session: Session, tensor: Tensor, fed: Fed) -> np.ndarray | None:
         """Compute a tensor with a graph that contains only its node."""
@@ -52,19 +57,29 @@ class OnnxPeer:
         model = model_of(graph, {made.name: made}, {})
         arrays = {places[t].name: array for t, array in fed.items()}
         needed = {value.name: arrays[value.name] for value in model.graph.input}
-        return _computed(model, [made], needed)[0]
+        return _computed(self.program(), model, [made], needed)[0]
 
     def ends(self, task: Task) -> Mapping[str, Tensor]:
         return answers(task)
 
 
-def _computed(model: Any, tensors: Sequence[Tensor], fed: Arrays) -> list[np.ndarray]:
-    """Return the evaluator's values for the outputs of a model, which are these tensors."""
-    from onnx.reference import ReferenceEvaluator
+class OnnxRuntimePeer(OnnxPeer):
+    """The package onnxruntime as a peer."""
 
-    flat = onnx_package().inliner.inline_local_functions(model)
-    found = ReferenceEvaluator(flat, new_ops=recurrent_ops()).run(None, dict(fed))
-    return [_as_numbers(t, np.asarray(one)) for t, one in zip(tensors, found, strict=True)]
+    title = "onnxruntime"
+
+    def program(self) -> Program:
+        return OnnxRuntime()
+
+
+def _computed(
+    program: Program, model: Any, tensors: Sequence[Tensor], fed: Arrays
+) -> list[np.ndarray]:
+    """Return a program's values for the outputs of a model, which are these tensors."""
+    program.load(onnx_package().inliner.inline_local_functions(model))
+    found = program.run(fed)
+    names = [value.name for value in model.graph.output]
+    return [_as_numbers(t, found[name]) for t, name in zip(tensors, names, strict=True)]
 
 
 def _as_numbers(tensor: Tensor, found: np.ndarray) -> np.ndarray:

@@ -1,14 +1,20 @@
-"""``nodeflow verify``: check whether another program computes the same values."""
+"""``nodeflow verify``: check whether another program computes the same values.
+
+The file is a graph, or a model of another program (`model_checks`).
+"""
 
 from __future__ import annotations
 
 import argparse
 
+from nodeflow.cli.commands.verification.model_checks import verify_model
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load_graph import load_task, open_session
+from nodeflow.cli.option_values import ArgumentProblem
 from nodeflow.cli.output_format import json_line, show_notices
 from nodeflow.exchange.comparison import NotVerified
 from nodeflow.exchange.comparison import verify as compared
+from nodeflow.exchange.model_checks import reads
 from nodeflow.exchange.peers import peer
 
 
@@ -20,6 +26,13 @@ def verify(arguments: argparse.Namespace, environment: Environment) -> None:
             arises.
         NodeflowError: an error in file, feeds or graph, or the other program is not installed.
     """
+    if reads(environment.path(arguments.file)):
+        verify_model(arguments, environment)
+        return
+    if arguments.samples:
+        raise ArgumentProblem(
+            "--samples is for model files", hint="Feed a graph with --feed or --dataset."
+        )
     other = peer(arguments.against)
     task = load_task(arguments, environment)
     show_notices(task.notices(), environment)

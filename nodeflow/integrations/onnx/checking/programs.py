@@ -85,7 +85,7 @@ def onnxruntime_package() -> ModuleType:
     except ImportError as error:
         raise SoftwareMissing(
             f"the package onnxruntime cannot be imported: {error}",
-            hint="pip install 'nodeflow-studio[onnxruntime]' brings it.",
+            hint="pip install 'onnxruntime>=1.20' brings it.",
         ) from None
 
 

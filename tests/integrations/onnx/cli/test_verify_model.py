@@ -76,7 +76,7 @@ def test_a_missing_onnxruntime_is_said_with_what_installs_it(nodeflow, tmp_path,
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     onnx.save(mlp(), tmp_path / "net.onnx")
     found = nodeflow("verify", "net.onnx", "--against", "onnxruntime")
-    assert found.code == 1 and "pip install 'nodeflow-studio[onnxruntime]' brings it." in found.err
+    assert found.code == 1 and "pip install 'onnxruntime>=1.20' brings it." in found.err
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def test_answers_get_marks_pages_and_hints(folder: Path) -> None:
     assert "3 of 7 answers passed" in said
     page = (folder / "pages" / "columns.html").read_text()
     assert "What sums to 1?" in page
+    assert page.count("✓ passed") == 1 and page.count("✗ not yet") == 2  # not by color alone
     assert "<svg" in page
     with zipfile.ZipFile(folder / "pages" / "feedback.zip") as archive:
         assert "columns.html" in archive.namelist()

@@ -359,7 +359,7 @@ class MainWindow(QMainWindow):
 
     def _make_panels(self, errors: ErrorHandler | None) -> None:
         self.docking = Docking(self, self.pages, self.themes, self.actions_, self.settings)
-        PaneActions(self, self.pages, self.docking, self.actions_)
+        PaneActions(self, self.pages, self.docking, self.lesson_panel, self.actions_)
         self.shared_plots = SharedPlots(self)
         context = self.context = panel_context(self, errors)
         self.panels = Panels(self._late(spec, context) for spec in self._panel_specs)

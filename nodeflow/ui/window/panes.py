@@ -1,4 +1,4 @@
-"""Moving the focus to the next visible pane: the page in the middle, then the panels."""
+"""Moving the focus to the next visible pane: the page in the middle, a lesson, then the panels."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ class PaneActions(QObject):
     """The actions Next pane and Previous pane."""
 
     def __init__(
-        self, window: QMainWindow, pages: PageStack, docking: Docking, actions: ActionSet
+        self,
+        window: QMainWindow,
+        pages: PageStack,
+        docking: Docking,
+        lesson: QWidget,
+        actions: ActionSet,
     ) -> None:
         super().__init__(window)
+        self._lesson = lesson
         self._window, self._pages, self._docking = window, pages, docking
         actions.bind(
             {
@@ -31,10 +37,11 @@ class PaneActions(QObject):
     def _step(self, step: int) -> None:
         stage = self._pages.stage_area
         middle = dict.fromkeys([self._pages.focus_area, *([stage] if stage else [])])
-        panes = [*middle, *self._docking.visible_panels()]
+        lesson = [self._lesson] if self._lesson.isVisible() else []
+        panes = [*middle, *lesson, *self._docking.visible_panels()]
         focus = self._window.focusWidget()
         inside = [i for i, p in enumerate(panes) if focus and (p is focus or p.isAncestorOf(focus))]
-        at = inside[0] if inside else 0
+        at = inside[-1] if inside else 0  # the lesson lies in the page of the canvas
         for offset in range(1, len(panes) + 1):
             target = _first_stop(panes[(at + step * offset) % len(panes)])
             if target is not None:

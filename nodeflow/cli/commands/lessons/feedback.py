@@ -71,7 +71,7 @@ def _check(lesson: Lesson, result: Result) -> list[str]:
     rows = []
     for check in result.checks:
         name = escape(lesson.text(f"checks.{check.id}.title", check.id))
-        verdict = '<b class="good">passed</b>' if check.passed else '<b class="bad">not yet</b>'
+        verdict = '<b class="good">✓ passed</b>' if check.passed else '<b class="bad">✗ not yet</b>'
         said = f'<p class="faint">{escape(check.said)}</p>' if check.said else ""
         rows.append(f"<li>{verdict} {name}{said}</li>")
     return rows

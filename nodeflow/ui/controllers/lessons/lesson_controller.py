@@ -502,6 +502,7 @@ class LessonController(QObject):
             self._panel.next_button.setText("Next")
             self._panel.next_button.show()
             self._panel.place()
+            self._panel.setFocusProxy(self._panel.next_button)
             self._panel.next_button.setFocus()
 
     @Slot()

@@ -7,8 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QProgressBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from nodeflow.lessons.schema import Prediction
 from nodeflow.ui.canvas import CanvasView
@@ -118,6 +128,7 @@ class LessonPanel(QFrame):
         layout.addLayout(buttons)
         layout.addWidget(self._bar)
         themes.follow(self.set_theme)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.hide()
 
     @property
@@ -140,7 +151,10 @@ class LessonPanel(QFrame):
         return "" if self._hint.isHidden() else self._hint.plain
 
     def show_step(self, shown: Shown) -> None:
-        """Show a step, without a hint."""
+        """Show a step, without a hint. If the panel has the focus, it goes to what the step waits
+        for, or else to the canvas.
+        """
+        had_focus = self._has_focus()
         self._place.setText(shown.place)
         self._title.setText(shown.title)
         self._explains = shown.explains
@@ -158,7 +172,33 @@ class LessonPanel(QFrame):
         self.show_hint("")
         self.show()
         self.raise_()
+        self.setFocusProxy(self._awaited() or self.check_button)
+        if had_focus:
+            (self._awaited() or self._canvas).setFocus()
         self.pointed.emit(shown.points)
+
+    def _has_focus(self) -> bool:
+        focus = QApplication.focusWidget()
+        return focus is not None and self.isAncestorOf(focus)
+
+    def _awaited(self) -> QWidget | None:
+        """Return the field, choice or button that answers the step; None if the graph does."""
+        choices = [choice for choice in self.form.choices if choice.isEnabled()]
+        if self.form.field is not None or choices:
+            return self.form.field or choices[0]
+        return self.next_button if self.next_button.text() else None
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Consume keys that a button ignores, because on the canvas below they would edit the
+        graph. Escape leads back to the canvas.
+        """
+        if event.key() == Qt.Key.Key_Escape:
+            self._canvas.setFocus()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            focus = self.focusWidget()
+            if isinstance(focus, QAbstractButton):
+                focus.click()
+        event.accept()
 
     def show_hint(self, text: str, offers_solution: bool = False) -> None:
         """Show a hint below the text of the step; an empty one removes it."""

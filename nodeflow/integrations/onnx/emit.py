@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import GraphError
+from nodeflow.errors import GraphError, SurfaceText
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.reference_evaluation import evaluate
 from nodeflow.graph.types import COMPLEX, TensorType, literal, numpy_dtype
@@ -34,6 +34,12 @@ class NotInOnnx(GraphError):
     missing: Mapping[str, str] = MappingProxyType({})
     """For each node that cannot be written, the reason, if the error names several nodes."""
 
+
+DRAWS = SurfaceText(
+    "Name a value that depends on no drawn numbers, or feed them by a placeholder.",
+    cli="Name another value with --fetch, or feed the numbers by a placeholder.",
+    window="Feed the numbers by a placeholder.",
+)
 
 Rule = Callable[["Emitter", Node], Any]
 RULES: dict[str, Rule] = {}
@@ -147,7 +153,8 @@ class Emitter:
                 made = [self.array(evaluate(node.op, (), dict(node.attrs)), self.node_name)]
             else:
                 what = f"{node.op.id} of complex numbers" if has_complex(node) else node.op.id
-                raise NotInOnnx(f"ONNX has nothing for {what}", node=node.name)
+                hint = DRAWS if node.op.random else None
+                raise NotInOnnx(f"ONNX has nothing for {what}", node=node.name, hint=hint)
         except GraphError as error:
             raise error.at(node.name) from None
         finally:

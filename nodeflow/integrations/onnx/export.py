@@ -19,12 +19,13 @@ from nodeflow.errors import SurfaceText
 from nodeflow.exchange.answers import last_probabilities
 from nodeflow.exchange.exporting import Exported
 from nodeflow.exchange.importing import OUTPUTS
-from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
 from nodeflow.integrations.onnx import opaque
 from nodeflow.integrations.onnx.emit import NotInOnnx
 from nodeflow.integrations.onnx.errors import onnx_package
 from nodeflow.integrations.onnx.writing import ForeignNames, model_of
 from nodeflow.number_text import counted
+from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.ops.training_mode import is_flag
 
 NAME_ONE = SurfaceText(
@@ -92,7 +93,7 @@ def answers(task: Task) -> dict[str, Tensor]:
 
     If the graph came from a model, they are the model's outputs. Otherwise they are the tensors
     that no node reads. In a graph that trains, they are the last nodes that depend on inputs
-    and variables but not on labels.
+    and variables but not on labels. If several optimizers train separate parts, see `handed_over`.
     """
     given = task.document.root.extra.get(OUTPUTS)
     named = [n for n in given if isinstance(n, str)] if isinstance(given, list) else []
@@ -105,6 +106,8 @@ def answers(task: Task) -> dict[str, Tensor]:
     measures = _measures(task)
     nodes = [n for n in graph.nodes if n.derived_from is None and n.outputs]
     nodes = [n for n in nodes if n not in measures]
+    if made := handed_over(task.build.optimizers, nodes):
+        return {t.name: t for n in made for t in n.outputs}
     fed = _read(graph, nodes)
     sets = [fed[n][0] for n in nodes if fed[n][0] and fed[n][1]]
     least = [s for s in sets if not any(other < s for other in sets)]
@@ -120,6 +123,40 @@ def answers(task: Task) -> dict[str, Tensor]:
     found = [n for n in wanted if not any(map(_gives_numbers, readers.get(n, ())))]
     found = [n for n in found if _gives_numbers(n) or not readers.get(n)]
     return {t.name: t for n in found for t in n.outputs} or ends
+
+
+def handed_over(optimizers: Sequence[Node], nodes: Sequence[Node]) -> list[Node]:
+    """Return what one part of a network makes for another part, if optimizers train the parts.
+
+    Such nodes depend on variables of one optimizer only, and nodes that depend on variables of
+    another optimizer read them: the pictures of a generator, which its critic judges. Numbers are
+    left out, because they are parts of a loss.
+    """
+    if len(optimizers) < 2:
+        return []
+    trains: dict[Node, set[Node]] = {}
+    for optimizer in optimizers:
+        for node in ancestors([optimizer]):
+            if node.op.id == "assign":
+                trains.setdefault(node.inputs[0].node, set()).add(optimizer)
+    behind: dict[Node, frozenset[Node]] = {}
+    wider: set[Node] = set()
+    steps = [node for node in ancestors(optimizers) if isinstance(node.op, Optimizer)]
+    forward = ancestors([tensor.node for step in steps for tensor in step.inputs])
+    for node in optimizers[0].graph.nodes:
+        read = [t.node for t in (*node.inputs, *node.alias) if t is not None]
+        found = frozenset(trains.get(node, ())).union(*(behind[source] for source in read))
+        behind[node] = found
+        if len(found) > 1 and node in forward:
+            wider.update(read)
+    return [
+        node
+        for node in nodes
+        if node in wider
+        and len(behind[node]) == 1
+        and node.op.id != "variable"
+        and all(t.type.is_float and t.type.rank != 0 for t in node.outputs)
+    ]
 
 
 def foreign_names(task: Task) -> ForeignNames:

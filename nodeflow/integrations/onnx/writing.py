@@ -122,6 +122,7 @@ class _Writer:
         self._made: dict[str, Any] = {}
         self._foreign: dict[str, int] = {}
         self._missing: dict[str, str] = {}
+        self._hint: str | None = None
 
     def model(self) -> Any:
         onnx = onnx_package()
@@ -137,7 +138,7 @@ class _Writer:
             top.types[name] = held(node.outputs[0].type)
         self._write(top, [n for n in self._nodes if _is_written(n)], "", "")
         if self._missing:
-            raise _refusal(self._missing)
+            raise _refusal(self._missing, self._hint)
         ends = [self._end(top, tensor) for tensor in self._outputs.values()]
         wanted = _needed(top, ends)
         graph = onnx.helper.make_graph(
@@ -223,6 +224,7 @@ class _Writer:
             alone.write(node)
         except NotInOnnx as error:
             self._missing[node.name] = error.message
+            self._hint = self._hint or error.hint
             self._stand_in(e, node)
             return
         own = [n for n in alone.nodes if n.op_type != "Constant" or n.domain]
@@ -546,13 +548,14 @@ def _tensor(name: str, array: np.ndarray) -> Any:
 MOST_NAMED = 8
 
 
-def _refusal(missing: Mapping[str, str]) -> NotInOnnx:
+def _refusal(missing: Mapping[str, str], hint: str | None) -> NotInOnnx:
     first, why = next(iter(missing.items()))
     if len(missing) == 1:
-        return NotInOnnx(why, node=first)
+        return NotInOnnx(why, node=first, hint=hint)
     named = [f"{name} ({text})" for name, text in list(missing.items())[:MOST_NAMED]]
     more = f", and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
-    error = NotInOnnx(f"ONNX cannot express {len(missing)} nodes: {', '.join(named)}{more}")
+    text = f"ONNX cannot express {len(missing)} nodes: {', '.join(named)}{more}"
+    error = NotInOnnx(text, hint=hint)
     error.missing = dict(missing)
     return error
 

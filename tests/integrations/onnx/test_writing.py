@@ -12,6 +12,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 import nodeflow as nf
+from nodeflow.document.edit import commands
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
@@ -23,7 +24,7 @@ from nodeflow.exchange.importing import document_of
 from nodeflow.graph.types import FLOATS, dtype_name
 from nodeflow.integrations.onnx import opaque
 from nodeflow.integrations.onnx.emit import NotInOnnx
-from nodeflow.integrations.onnx.export import all_records, exported
+from nodeflow.integrations.onnx.export import all_records, answers, exported
 from nodeflow.integrations.onnx.reading import graph_of
 from nodeflow.integrations.onnx.writing import model_of
 from nodeflow.ops import REGISTRY
@@ -53,7 +54,7 @@ EVALUATOR = {
 }
 """Ops whose samples the evaluator of ONNX 1.22 computes otherwise, or not at all."""
 
-DRAWING = ("wgan",)
+DRAWING = ("gan", "wgan")
 """Examples that draw numbers, which ONNX files of nodeflow cannot."""
 
 
@@ -367,6 +368,36 @@ def test_a_border_in_each_of_its_forms(pads):
         wanted = session.run("answer", fed)
     (found,) = ReferenceEvaluator(model).run(None, fed)
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def adversaries(source: str) -> Task:
+    """A generator, whose input is an op, and a critic; the optimizers `d` and `g` take turns."""
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 3], name="x")
+        if source == "placeholder":
+            z = nf.placeholder("float32", [None, 2], name="z")
+        else:
+            z = nf.random_normal([4, 2], name="z")
+        w, v = nf.variable(np.ones((2, 3), "f4"), name="w"), nf.variable([[1.0]] * 3, name="v")
+        made = nf.tanh(nf.matmul(z, w), name="made")
+        real = nf.reduce_mean(nf.softplus(nf.matmul(x, v)), name="real")
+        fake = nf.reduce_mean(nf.softplus(nf.matmul(made, v)), name="fake")
+        nf.gradient_descent(nf.subtract(real, fake, name="d_loss"), variables=["v"], name="d")
+        nf.gradient_descent(nf.negative(fake, name="g_loss"), variables=["w"], name="g")
+    document = from_graph(graph)
+    turns = [{"optimizer": document.node_named(name).id} for name in ("d", "g")]
+    commands.set_training(document, schedule=turns)
+    return Task(document)
+
+
+def test_of_adversaries_the_file_has_what_the_generator_makes():
+    task = adversaries("placeholder")
+    assert list(answers(task)) == ["made"]
+    z = np.float32([[0.5, -1.0], [2.0, 0.25]])
+    model = export(task.document)
+    (found,) = ReferenceEvaluator(model).run(None, {"z": z})
+    np.testing.assert_allclose(found, np.tanh(z @ np.ones((2, 3))), rtol=1e-5)
+    assert list(answers(adversaries("random_normal"))) == ["made"], "and is refused for the draw"
 
 
 @pytest.mark.parametrize("name", DRAWING)

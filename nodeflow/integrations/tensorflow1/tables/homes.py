@@ -134,6 +134,10 @@ HOMES = {
         f"python_io.{name}": f"{HERE}.records:{name}"
         for name in ("TFRecordWriter", "tf_record_iterator")
     },
+    **{
+        f"layers.{name}": f"{HERE}.inactive_layers:{name}"
+        for name in ("BatchNormalization", "Dropout", "batch_normalization", "dropout")
+    },
     "select": f"{HERE}.selection:where",
     "where": f"{HERE}.selection:where",
     "where_v2": "nodeflow.ops.dynamic.dynamic_functions:where",

@@ -29,7 +29,7 @@ PYTHON_ONLY = (
     "integrations/tensorboard/writer.py", "integrations/tensorflow1/", "ops/graph_building.py",
     "ops/control_flow/control_flow_functions.py", "ops/control_flow/tensor_array.py", "ops/layers/",
     "ops/namespaces/", "ops/program/basics.py",
-    "ops/rnn/", "ops/training/decays.py", "ops/training/optimizers.py", "ops/user/",
+    "ops/rnn/", "ops/training/rates_by_global_step.py", "ops/training/optimizers.py", "ops/user/",
     "ops/variables/", "summary/", "train/train_and_fit.py", "train/saving/checkpoint.py",
     "train/saving/saver.py", "train/stepping/datasets.py",
 )  # fmt: skip

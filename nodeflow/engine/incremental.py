@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.abandoned_work import Attempt, overdue
 from nodeflow.engine.feeds import as_array
 from nodeflow.engine.interpreter import Interpreter, call_quietly, check_values
-from nodeflow.engine.left_behind import Attempt, overdue
 from nodeflow.engine.memory import Budget, size_of
 from nodeflow.engine.plan.passes import rewrite_schedule
 from nodeflow.engine.schedule.schedule import Schedule, Step, resolve_alias

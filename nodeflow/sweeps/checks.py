@@ -5,7 +5,7 @@ from __future__ import annotations
 from nodeflow.document.edit.sweep_settings import TRAINING, settable_attr
 from nodeflow.document.model.document import Document
 from nodeflow.errors import AttributeProblem
-from nodeflow.sweeps.specs import Spec, SpecProblem
+from nodeflow.sweeps.value_specs import Spec, SpecProblem
 
 WHOLE = ("int", "ints", "sizes", "shape", "axes")
 """Kinds of attributes that take no fractions."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodeflow.manifests import offers
-from nodeflow.sweeps.specs import Spec
+from nodeflow.sweeps.value_specs import Spec
 
 GRID, RANDOM = "grid", "random"
 """The samplers of nodeflow; integrations offer others."""

@@ -8,8 +8,8 @@ from typing import Protocol
 from nodeflow.manifests import offer
 from nodeflow.sweeps.plan import GRID, RANDOM, Plan, pruning
 from nodeflow.sweeps.results import Result
-from nodeflow.sweeps.specs import SpecProblem
 from nodeflow.sweeps.trials import Trial, trials
+from nodeflow.sweeps.value_specs import SpecProblem
 
 
 class Source(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodeflow.errors import SurfaceText
-from nodeflow.sweeps.specs import Spec, SpecProblem
+from nodeflow.sweeps.value_specs import Spec, SpecProblem
 
 MOST = 100_000
 

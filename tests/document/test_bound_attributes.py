@@ -14,7 +14,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.errors import WiredAttribute
 from nodeflow.resources import example
 from nodeflow.sweeps.checks import check_spec
-from nodeflow.sweeps.specs import spec_of
+from nodeflow.sweeps.value_specs import spec_of
 
 
 def wired(op: str, port: str) -> tuple[Document, str]:

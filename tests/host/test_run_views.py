@@ -18,8 +18,8 @@ from nodeflow.resources import example
 from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.plan import Plan
 from nodeflow.sweeps.setup import Setup
-from nodeflow.sweeps.specs import spec_of
 from nodeflow.sweeps.sweep import Sweep
+from nodeflow.sweeps.value_specs import spec_of
 
 
 def trained(name: str, values: str, epochs: int = 3, **settings) -> list[str]:

@@ -21,8 +21,8 @@ from nodeflow.sweeps.plan import GRID, RANDOM, Plan
 from nodeflow.sweeps.results import CANCELLED, DONE, FAILED, TRAINING, Result
 from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.sources import source_of
-from nodeflow.sweeps.specs import SpecProblem, spec_of
 from nodeflow.sweeps.sweep import Sweep
+from nodeflow.sweeps.value_specs import SpecProblem, spec_of
 from nodeflow.train.events import Steps
 from nodeflow.train.loop.event_stream import train
 

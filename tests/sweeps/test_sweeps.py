@@ -12,8 +12,8 @@ from scipy.stats import spearmanr
 
 from nodeflow.run_store.run_records import dumps
 from nodeflow.sweeps.results import DONE, Result, correlations, plain, ranked, ranks, result_of
-from nodeflow.sweeps.specs import SpecProblem, spec_of
 from nodeflow.sweeps.trials import Trial, trials
+from nodeflow.sweeps.value_specs import SpecProblem, spec_of
 
 
 def spec(text: str, name: str = "a.b"):

@@ -18,8 +18,8 @@ from nodeflow.run_store.run_records import Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.plan import Plan
 from nodeflow.sweeps.setup import Setup
-from nodeflow.sweeps.specs import spec_of
 from nodeflow.sweeps.sweep import Sweep
+from nodeflow.sweeps.value_specs import spec_of
 from nodeflow.ui.panels.compared_results import offers
 from nodeflow.ui.panels.trainings.run_cell import SAMPLES, WAITS
 

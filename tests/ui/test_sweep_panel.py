@@ -19,9 +19,9 @@ from nodeflow.sweeps.kept import kept_sweeps
 from nodeflow.sweeps.plan import Plan
 from nodeflow.sweeps.results import CANCELLED, DONE, FAILED, TRAINING, Result
 from nodeflow.sweeps.setup import Setup
-from nodeflow.sweeps.specs import spec_of
 from nodeflow.sweeps.sweep import Sweep
 from nodeflow.sweeps.trials import Trial
+from nodeflow.sweeps.value_specs import spec_of
 from nodeflow.ui.inspector.editors.attribute_row import VARY
 from nodeflow.ui.panels.trainings.trial_table import PROBLEM, RESULT
 from nodeflow.ui.popups.dialogs import confirmation_dialogs

@@ -1,12 +1,12 @@
 """Divides a schedule into passes over the rows, and steps that run once before and between them.
 
 A step that treats rows separately runs on the rows of a cell. A batch reduction of large values
-also runs on a cell, and the results of cells are combined (`joins`). A batch reduction of small
-values runs once, on all rows, which are kept for it. Steps that mix rows in another way, or
-have an effect, also run once. A value computed from a batch reduction waits for all cells: it
-has a *level*, the number of passes that must end before it is computed. A later pass recomputes
-the values of an earlier pass that it needs, unless they are kept anyway or there is memory to
-keep them. Both give the same bits.
+also runs on a cell, and the results of cells are combined (`batch_reductions`). A batch reduction
+of small values runs once, on all rows, which are kept for it. Steps that mix rows in another way,
+or have an effect, also run once. A value computed from a batch reduction waits for all cells: it
+has a *level*, the number of passes that must end before it is computed. A later pass recomputes the
+values of an earlier pass that it needs, unless they are kept anyway or there is memory to keep
+them. Both give the same bits.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nodeflow.engine.blocks.batch_reductions import JOINED
 from nodeflow.engine.blocks.grid import WHOLE_BYTES, Grid, grid_for
-from nodeflow.engine.blocks.joins import JOINED
 from nodeflow.engine.blocks.row_pass import DoesNotFit, Ending, RowPass, Whole, inside_with_rows
 from nodeflow.engine.memory import size_of
 from nodeflow.engine.parts import Part, ends_of, part_of

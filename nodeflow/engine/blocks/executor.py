@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nodeflow.engine.blocks import grid
+from nodeflow.engine.blocks.batch_reductions import JOINED, Chosen, Kept, Total, rows_of
 from nodeflow.engine.blocks.cut import Cut, Stage, batches_of, cut
-from nodeflow.engine.blocks.joins import JOINED, Chosen, Kept, Total, rows_of
 from nodeflow.engine.blocks.lifetimes import Held, lifetimes_of
 from nodeflow.engine.blocks.row_pass import RowPass, Target
 from nodeflow.engine.interpreter import StreamOf, Values

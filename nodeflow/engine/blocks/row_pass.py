@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nodeflow.engine.blocks.joins import bytes_of
+from nodeflow.engine.blocks.batch_reductions import bytes_of
 from nodeflow.engine.memory import size_of
 from nodeflow.engine.peak_memory import inside_of, peak_of
 from nodeflow.engine.rows import COUNTED, RowFlow, Rows, Taken

@@ -13,7 +13,7 @@ number there. Or a launch is the whole body of a loop: each task then runs all i
 without waiting for others.
 
 This file's text is itself compiled and cached like a kernel (`program.dispatch_loop`). Its
-entry is ``kernel(seat)``; `abi` describes the layout of the words shared with Python.
+entry is ``kernel(thread_block)``; `abi` describes the layout of the words shared with Python.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -353,16 +353,16 @@ def dispatch(control, n):
     set_blas_threads(program, before)
 
 
-def kernel(seat, task, ntasks):
+def kernel(thread_block, task, ntasks):
     """Run a thread. Thread 0 of ``n`` dispatches if all are present; others follow it.
 
     Thread AT_ONCE dispatches in any case.
 
     Args:
-        seat: address of three words: address of the control block, thread number, and n.
+        thread_block: address of three words: address of the control block, thread number, and n.
         task, ntasks: part of every kernel's signature; not used here.
     """
-    control, tid, n = slot(seat, 0), slot(seat, 1), slot(seat, 2)
+    control, tid, n = slot(thread_block, 0), slot(thread_block, 1), slot(thread_block, 2)
     if tid > 0:
         follow(control, tid, n)
     elif all_present(control, n) or tid != 0:

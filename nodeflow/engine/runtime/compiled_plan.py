@@ -19,10 +19,10 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.plan import REFERENCE_HINT, Phase, Plan
 from nodeflow.engine.memory import require, size_of
 from nodeflow.engine.runtime.addresses import STAYS, Swapped, address_of, plain
+from nodeflow.engine.runtime.double_buffering import DoubleBuffers, Placed
 from nodeflow.engine.runtime.launch_table import Table, build_table
 from nodeflow.engine.runtime.program import ONE_STEP, Outcome
 from nodeflow.engine.runtime.program_timer import ProgramTimer
-from nodeflow.engine.runtime.turns import Placed, Turns
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.session_hooks.interrupt import check_interrupt, interruptible
@@ -72,7 +72,7 @@ class CompiledPlan:
         for storage in {*self._fed, *results}.difference(self.results):
             self._set(storage, self._new_array(storage))
         self.shadows: dict[Node, np.ndarray] = {}
-        self._sets = Turns()
+        self._sets = DoubleBuffers()
         self._stored: int | None = None
         """The value of `Variables.version` after the last run that stored assigned values; None
         if there is none.

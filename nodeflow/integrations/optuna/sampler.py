@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nodeflow.sweeps.plan import Plan
 from nodeflow.sweeps.results import DONE, PRUNED, Result
-from nodeflow.sweeps.specs import Spec
 from nodeflow.sweeps.trials import Trial
+from nodeflow.sweeps.value_specs import Spec
 
 if TYPE_CHECKING:
     import optuna

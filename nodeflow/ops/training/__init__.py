@@ -4,6 +4,6 @@
 `apply_gradients`, takes given gradients.
 """
 
-from nodeflow.ops.training import apply_gradients, proximal, schedules, update_rules
+from nodeflow.ops.training import apply_gradients, learning_rate_schedules, proximal, update_rules
 
-__all__ = ["apply_gradients", "proximal", "schedules", "update_rules"]
+__all__ = ["apply_gradients", "learning_rate_schedules", "proximal", "update_rules"]

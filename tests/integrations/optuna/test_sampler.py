@@ -21,8 +21,8 @@ from nodeflow.sweeps.plan import RANDOM, Plan
 from nodeflow.sweeps.results import DONE, PRUNED, Result
 from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.sources import source_of
-from nodeflow.sweeps.specs import spec_of
 from nodeflow.sweeps.sweep import Sweep
+from nodeflow.sweeps.value_specs import spec_of
 
 LINE = example("linear_regression")
 QUICK = ("--tier", "reference", "--epochs", 2)

@@ -11,9 +11,9 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import GraphError
-from nodeflow.ops.training import decays
-from nodeflow.ops.training.decays import exponential_decay, piecewise_constant
+from nodeflow.ops.training import rates_by_global_step
 from nodeflow.ops.training.global_step import get_or_create_global_step
+from nodeflow.ops.training.rates_by_global_step import exponential_decay, piecewise_constant
 
 STEPS = [0, 1, 3, 9, 10, 11, 25, 30, 47]
 
@@ -50,7 +50,7 @@ def linear_cosine(step: float, periods: float, alpha: float, beta: float) -> flo
     return 0.1 * ((alpha + (10 - step) / 10) * value + beta)
 
 
-T = decays
+T = rates_by_global_step
 CASES: dict[str, tuple[Callable, Callable[[int], float]]] = {
     "exponential": (
         lambda s: T.exponential_decay(0.1, s, 10, 0.96),

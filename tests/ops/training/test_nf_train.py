@@ -13,7 +13,6 @@ import nodeflow as nf
 from nodeflow.errors import AttributeProblem, DtypeError, GradientError, GraphError, ShapeError
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops.training import optimizers
-from nodeflow.ops.training.decays import exponential_decay
 from nodeflow.ops.training.global_step import (
     get_global_step,
     get_or_create_global_step,
@@ -24,6 +23,7 @@ from nodeflow.ops.training.optimizers import (
     GradientDescentOptimizer,
     RMSPropOptimizer,
 )
+from nodeflow.ops.training.rates_by_global_step import exponential_decay
 
 STEPS = 5
 START = np.array([1.0, -2.0, 0.5, 0.02])

@@ -32,8 +32,8 @@ from nodeflow.sweeps.plan import GRID, RANDOM, Plan, pruning
 from nodeflow.sweeps.results import CANCELLED, FAILED, PRUNED, Result, correlations, ranked
 from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.sources import source_of
-from nodeflow.sweeps.specs import Spec, SpecProblem, spec_of
 from nodeflow.sweeps.sweep import Sweep, threads_each
+from nodeflow.sweeps.value_specs import Spec, SpecProblem, spec_of
 
 _FORM = "NODE.ATTR=SPEC, as in train.learning_rate=0.1..0.5"
 INTERRUPT = "interrupt"

@@ -114,7 +114,7 @@ _NAMES: Mapping[tuple[str, str], str] = {
         apply_regularization l1_l2_regularizer l1_regularizer l2_regularizer
         sum_regularizer
     """,
-    ("train", "ops.training.decays"): """
+    ("train", "ops.training.rates_by_global_step"): """
         cosine_decay cosine_decay_restarts exponential_decay inverse_time_decay
         linear_cosine_decay natural_exp_decay noisy_linear_cosine_decay piecewise_constant
         polynomial_decay

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from nodeflow.document.model.records import plain, same
 from nodeflow.graph.declaration import Attr
 from nodeflow.number_text import number
-from nodeflow.sweeps.specs import words as words_of
+from nodeflow.sweeps.value_specs import words as words_of
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets.common_widgets import button, label, restyle
 from nodeflow.ui.core.widgets.plain_tips import plain_tip

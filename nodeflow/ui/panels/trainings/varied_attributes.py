@@ -20,7 +20,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.manifests import offer, offers
 from nodeflow.number_text import counted
 from nodeflow.sweeps.plan import GRID, RANDOM, USUAL_TRIALS, Plan, pruning
-from nodeflow.sweeps.specs import Spec, spec_of, words
+from nodeflow.sweeps.value_specs import Spec, spec_of, words
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.theming.theme_manager import ThemeManager

@@ -27,7 +27,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
 from nodeflow.number_text import counted, number
 from nodeflow.sweeps.checks import WHOLE, check_spec
-from nodeflow.sweeps.specs import Spec, spec_of
+from nodeflow.sweeps.value_specs import Spec, spec_of
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.user_messages import remark

@@ -2,7 +2,7 @@
 
 Every argument may be a number or a tensor. Each function returns an ordinary tensor, in a separate
 name scope, for an optimizer's ``learning_rate``. The window's schedules, which count their own
-steps, are in `nodeflow.ops.training.schedules`.
+steps, are in `nodeflow.ops.training.learning_rate_schedules`.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Placed:
     words: list[tuple[Any, Any, Any]]
 
 
-class Turns:
+class DoubleBuffers:
     """The last two sets of arrays, which alternate until a variable is set between runs."""
 
     def __init__(self) -> None:

@@ -337,11 +337,24 @@ class MarkLesson:
     Args:
         lesson: the text of the lesson's file.
         checks: ids of the checks to run; None for all checks that do not train.
+        seeds: secret seeds of further inputs.
+        path: the path of the lesson's file, next to which its data lie; empty for none.
     """
 
     request: int
     lesson: str
     checks: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class CheckLesson:
+    """A request to check the document as a lesson with its solution, and to make its copy for
+    students. LessonChecked or Failed answers, unless CancelMarking comes first.
+    """
+
+    request: int
 
 
 @dataclass(frozen=True)
@@ -388,6 +401,7 @@ Request = (
     | CheckGradients
     | CancelGradientChecks
     | MarkLesson
+    | CheckLesson
     | CancelMarking
     | DownloadData
     | CancelDownload
@@ -561,6 +575,20 @@ class LessonMarked:
 
 
 @dataclass(frozen=True)
+class LessonChecked:
+    """A lesson whose solution passes, and whose typical mistakes are told apart.
+
+    Args:
+        copy: the text of the copy for students.
+        said: what the copy holds and what it leaves out, in sentences.
+    """
+
+    request: int
+    copy: str
+    said: str
+
+
+@dataclass(frozen=True)
 class Printed:
     """The output of a print node."""
 
@@ -611,6 +639,7 @@ Message = (
     | GradientChecked
     | GradientsChecked
     | LessonMarked
+    | LessonChecked
     | DownloadProgress
     | Downloaded
     | TrainingFilesWritten

@@ -124,6 +124,7 @@ class Engine(TrainingRequests):
             p.Predict: self._predict,
             p.CheckGradients: self._check_gradients,
             p.MarkLesson: self._mark_lesson,
+            p.CheckLesson: self._check_lesson,
             p.DownloadData: self._tasks.download.start,
         }
 
@@ -457,6 +458,9 @@ class Engine(TrainingRequests):
 
     def _mark_lesson(self, request: p.MarkLesson) -> None:
         self._tasks.lessons.start(request, self._mirror.document, self._mirror.folder)
+
+    def _check_lesson(self, request: p.CheckLesson) -> None:
+        self._tasks.lessons.check(request, self._mirror.document, self._mirror.folder)
 
     def _predict(self, request: p.Predict) -> None:
         self._tasks.stop_predicting.clear()

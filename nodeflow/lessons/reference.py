@@ -130,7 +130,6 @@ def key_of(quantity: Quantity) -> str:
 
 def stored(array: np.ndarray) -> dict[str, Any]:
     """Return an array as a JSON object."""
-    array = np.ascontiguousarray(array)
     return {
         "dtype": dtype_name(array.dtype),
         "shape": list(array.shape),

@@ -7,6 +7,7 @@ stand in it as arrays, so that an answer is checked and gets its hints without t
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,18 @@ from nodeflow.lessons.errors import LessonProblem
 from nodeflow.lessons.marking import Marker
 from nodeflow.lessons.predictions import PREDICTIONS, right_answers
 from nodeflow.lessons.reference import SOLUTION, key_of, stored, twin_key
+from nodeflow.lessons.schema import lesson_of
+from nodeflow.number_text import counted
 
 
-def student_copy(document: Document) -> Document:
+def student_copy(document: Document, stop: Callable[[], bool] = lambda: False) -> Document:
     """Return the copy of a teacher's document for students, without a path.
 
+    Args:
+        stop: returns whether to give up; called now and then.
+
     Raises:
+        Cancelled: ``stop`` returned True.
         LessonProblem: the document has no lesson, is a student's copy, or its solution fails.
         NodeflowError: the solution has no value that a check compares.
     """
@@ -31,22 +38,48 @@ def student_copy(document: Document) -> Document:
         lesson = marker.lesson
         if lesson.is_student_copy:
             raise LessonProblem("the file is a student's copy and has no solution")
-        refuse_wrong(marker, document)
+        refuse_wrong(marker, document, stop)
         content = json.loads(flow.dumps(marker.start))
         expected = {**_values(marker), PREDICTIONS: right_answers(document, lesson)}
-        content["lesson"] = {**document.lesson, "expected": expected}
-    for twin in content["lesson"].get("twins", ()):
-        twin.pop("graph", None)
+        twins = [
+            {name: value for name, value in twin.items() if name != "graph"}
+            for twin in document.lesson.get("twins", ())
+        ]
+        content["lesson"] = {**document.lesson, "twins": twins, "expected": expected}
     return flow.loads(json.dumps(content))
 
 
-def refuse_wrong(marker: Marker, document: Document) -> None:
+def left_out(document: Document, copy: Document) -> str:
+    """Return what a student's copy holds and what it leaves out, in two sentences."""
+    lesson = lesson_of(copy)
+    assert lesson is not None
+    given = len(copy.nodes)
+    others = len(document.nodes) - given
+    graphs = sum(twin.get("graph") is not None for twin in document.lesson.get("twins", ()))
+    kept = f"The copy holds {counted(given, 'given node')}, the texts, and values to compare with."
+    parts = [f"the {counted(others, 'other node')} of the solution"]
+    if graphs:
+        parts.append(
+            f"the {counted(graphs, 'graph')} of mistakes"
+            if graphs > 1
+            else "the graph of the mistake"
+        )
+    return f"{kept} It leaves out {' and '.join(parts)}."
+
+
+def refuse_wrong(
+    marker: Marker, document: Document, stop: Callable[[], bool] = lambda: False
+) -> None:
     """Check that the solution passes, and that typical mistakes are told from it.
 
+    Args:
+        stop: returns whether to give up; called now and then.
+
     Raises:
+        Cancelled: ``stop`` returned True.
         LessonProblem: it does not pass, or a mistake passes.
     """
-    for verdict in marker.mark(document).verdicts:
+    for verdict in marker.mark(document, stop=stop).verdicts:
         if verdict.check.credit and not verdict.passed:
             raise LessonProblem(
                 f"the solution fails the check {verdict.check.id!r}: {verdict.outcome.said}",
@@ -55,7 +88,7 @@ def refuse_wrong(marker: Marker, document: Document) -> None:
     for twin in marker.lesson.twins:
         if twin.graph is None:
             continue
-        mark = marker.mark(marker.twin_document(twin))
+        mark = marker.mark(marker.twin_document(twin), stop=stop)
         if mark.passed:
             raise LessonProblem(
                 f"the mistake {twin.id!r} passes all checks",

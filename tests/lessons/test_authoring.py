@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 
 from nodeflow.document.edit import commands
@@ -12,6 +13,7 @@ from nodeflow.document.io import flow
 from nodeflow.lessons.authoring import edits, mistakes
 from nodeflow.lessons.errors import LessonProblem
 from nodeflow.lessons.marking import Marker
+from nodeflow.lessons.reference import array_of, stored
 from nodeflow.lessons.schema import lesson_of
 from nodeflow.lessons.student_copy import refuse_wrong, student_copy
 from tests.lessons.softmax_lesson import RIGHT, by_columns, document, solution, twice
@@ -47,7 +49,9 @@ def test_edits_make_a_lesson_that_marks_right_and_wrong_answers():
         assert wrong.twin.id == "mistake-1"
         assert lesson.text("twins.mistake-1.hint") == "What sums to 1?"
         assert not marker.mark(document(twice)).passed
+    before = flow.dumps(doc)
     copy = student_copy(doc)
+    assert flow.dumps(doc) == before
     assert {r.name for r in copy.nodes.values()} == {"z"}
 
 
@@ -166,3 +170,11 @@ def test_a_wrong_check_is_refused_and_changes_nothing(fields):
     with pytest.raises(LessonProblem):
         edits.change_check(doc, "p-sums-to", **{"node": None, **fields})
     assert flow.dumps(doc) == before
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3), (0, 2)])
+def test_stored_values_keep_their_shape(shape):
+    array = np.arange(np.prod(shape, dtype=int), dtype=np.float32).reshape(shape).T
+    again = array_of(stored(array), "here")
+    assert again.shape == array.shape
+    assert np.array_equal(again, array)

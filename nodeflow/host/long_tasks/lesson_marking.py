@@ -1,4 +1,6 @@
-"""Marking of the open document as an answer to a lesson, on a separate thread."""
+"""Marking of the open document as an answer to a lesson, or its check as a lesson, on a separate
+thread.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from nodeflow.data.document_folder import DocumentFolder
@@ -16,10 +19,12 @@ from nodeflow.host import protocol as p
 from nodeflow.lessons.grading.results import Result
 from nodeflow.lessons.marking import Marker
 from nodeflow.lessons.predictions import right_answers
+from nodeflow.lessons.student_copy import left_out, student_copy
 
 
 class LessonMarking:
-    """The marking of one answer at a time. A new request ends the one before.
+    """The marking of one answer, or the check of one lesson, at a time. A new request ends the one
+    before.
 
     Args:
         send: takes the messages. Any thread may call it.
@@ -29,53 +34,91 @@ class LessonMarking:
         self._send = send
         self._stop = threading.Event()
         self._turn = threading.Lock()
-        self._text = ""
+        self._known: p.MarkLesson | None = None
         self._marker: Marker | None = None
         self._answers: dict[str, object] = {}
 
     def start(self, request: p.MarkLesson, document: Document, folder: DocumentFolder) -> None:
         """Start to mark a copy of a document. LessonMarked or Failed answers, unless cancelled."""
+        answer = _copied(document, folder, "answer.flow")
+        self._begin(request, lambda stop: self._mark(request, answer, stop))
+
+    def check(self, request: p.CheckLesson, document: Document, folder: DocumentFolder) -> None:
+        """Start to check a copy of a document as a lesson. LessonChecked or Failed answers, unless
+        cancelled.
+        """
+        lesson = _copied(document, folder, "lesson.flow")
+        self._begin(request, lambda stop: _checked(request, lesson, stop))
+
+    def cancel(self) -> None:
+        """Tell the running task to end soon."""
+        self._stop.set()
+
+    def _begin(
+        self,
+        request: p.MarkLesson | p.CheckLesson,
+        work: Callable[[Callable[[], bool]], p.Message],
+    ) -> None:
         self.cancel()
         self._stop = threading.Event()
-        answer = flow.loads(flow.dumps(document))
-        answer.path = Path(folder.path) / "answer.flow" if folder.path else None
-        answer.allowed = folder.allowed
         thread = threading.Thread(
-            target=self._mark,
-            args=(request, answer, self._stop),
+            target=self._run,
+            args=(request, work, self._stop),
             name="nodeflow-lesson",
             daemon=True,
         )
         thread.start()
 
-    def cancel(self) -> None:
-        """Tell the running marking to end soon."""
-        self._stop.set()
-
-    def _mark(self, request: p.MarkLesson, answer: Document, stop: threading.Event) -> None:
-        began = time.perf_counter()
+    def _run(
+        self,
+        request: p.MarkLesson | p.CheckLesson,
+        work: Callable[[Callable[[], bool]], p.Message],
+        stop: threading.Event,
+    ) -> None:
         with self._turn:
             if stop.is_set():
                 return
             try:
-                marker = self._marker_for(request.lesson)
-                checks, live = request.checks, request.checks is None
-                mark = marker.mark(answer, live=live, checks=checks, stop=stop.is_set)
-                result = Result.of(mark, time.perf_counter() - began)
-                self._send(p.LessonMarked(request.request, result, dict(self._answers)))
+                self._send(work(stop.is_set))
             except Cancelled:
                 pass
             except Exception as error:  # the window waits for an answer
                 details = "" if isinstance(error, NodeflowError) else traceback.format_exc()
                 data = p.ErrorData.of(error, details)
-                self._send(p.Failed(request.request, "MarkLesson", data))
+                self._send(p.Failed(request.request, type(request).__name__, data))
 
-    def _marker_for(self, text: str) -> Marker:
+    def _mark(
+        self, request: p.MarkLesson, answer: Document, stop: Callable[[], bool]
+    ) -> p.LessonMarked:
+        began = time.perf_counter()
+        marker = self._marker_for(request, answer.allowed)
+        checks, live = request.checks, request.checks is None
+        mark = marker.mark(answer, live=live, checks=checks, stop=stop)
+        result = Result.of(mark, time.perf_counter() - began)
+        return p.LessonMarked(request.request, result, dict(self._answers))
+
+    def _marker_for(self, request: p.MarkLesson, allowed: tuple[str, ...]) -> Marker:
         """Return the marker of a lesson's file. It is kept, with the solution's values."""
-        if self._marker is None or text != self._text:
+        wanted = replace(request, request=0, checks=None)
+        if self._marker is None or wanted != self._known:
             if self._marker is not None:
                 self._marker.close()
-            document = flow.loads(text)
-            self._marker, self._text = Marker(document), text
+            document = flow.loads(request.lesson)
+            document.path = Path(request.path) if request.path else None
+            document.allowed = allowed
+            self._marker, self._known = Marker(document, request.seeds), wanted
             self._answers = right_answers(document, self._marker.lesson)
         return self._marker
+
+
+def _checked(request: p.CheckLesson, lesson: Document, stop: Callable[[], bool]) -> p.LessonChecked:
+    copy = student_copy(lesson, stop)
+    return p.LessonChecked(request.request, flow.dumps(copy), left_out(lesson, copy))
+
+
+def _copied(document: Document, folder: DocumentFolder, name: str) -> Document:
+    """Return a copy of a document that may read the same files."""
+    copy = flow.loads(flow.dumps(document))
+    copy.path = Path(folder.path) / name if folder.path else None
+    copy.allowed = folder.allowed
+    return copy

@@ -84,6 +84,14 @@ TRAINING: tuple[Any, ...] = (
 )
 EXPORTERS = tuple(f"export_{each.name}" for each in offers("exporter"))
 EXPORT: tuple[Any, ...] = ("export", "export_page", *EXPORTERS, "export_code")
+IN_LESSON: tuple[Any, ...] = (
+    *("lesson_given", "lesson_milestone", "lesson_required", SEPARATOR),
+    *("lesson_solution", "lesson_mistake"),
+)
+LESSON: tuple[Any, ...] = (
+    *("lesson_new", "lesson_edit", "lesson_remove", SEPARATOR, *IN_LESSON, SEPARATOR),
+    *("lesson_preview", "lesson_check", "lesson_export"),
+)
 MOST_ENTRIES = 12
 """Maximum number of entries in a menu, so that it can be scanned. A submenu contains no submenus.
 
@@ -96,6 +104,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
             *("new", "open", "own_data"),
             *(("Open recent", "recent_menu"), ("Examples", "examples_menu")),
             *(SEPARATOR, "save", "save_as", ("Versions", VERSIONS), ("Export", EXPORT)),
+            *(SEPARATOR, ("Lesson", LESSON)),
             *(SEPARATOR, "quit"),
         ),
     ),
@@ -174,6 +183,21 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     ),
 }
 """The context menus, by the kind of item clicked."""
+_EDITED = ("cut", "copy", "duplicate")
+_MORE = ("Cut, copy or duplicate", _EDITED)
+_COPIES = ("Cut, duplicate or copy as", ("cut", "duplicate", SEPARATOR, *COPY_AS))
+LESSON_MENUS: dict[str, tuple[Any, ...]] = {
+    "node": (
+        *CONTEXT_MENUS["node"][:-6],
+        *(("Lesson", IN_LESSON), SEPARATOR, "copy", _COPIES, SEPARATOR, "delete"),
+    ),
+    "dataset": (
+        *CONTEXT_MENUS["dataset"][:-5],
+        *(("Lesson", IN_LESSON), _MORE, SEPARATOR, "delete"),
+    ),
+    "frame": ("lesson_given", SEPARATOR, *CONTEXT_MENUS["frame"]),
+}
+"""The context menus in a lesson that its author edits, where they have other entries."""
 
 TOOLBAR: tuple[str, ...] = ("welcome", "open", SEPARATOR, DATA_CHOOSER, SPACER, NEEDED)
 TOOLBAR_TEXT = ("run", "train", "continue", "pause", "step", "stop")

@@ -51,7 +51,9 @@ from nodeflow.ui.controllers.files.merge_conflicts import Conflicts
 from nodeflow.ui.controllers.files.model_files import ModelFiles
 from nodeflow.ui.controllers.files.page_export import PageExport
 from nodeflow.ui.controllers.files.shared_file import COMPARE, OPEN
+from nodeflow.ui.controllers.lessons.lesson_authoring import LessonAuthoring
 from nodeflow.ui.controllers.lessons.lesson_controller import LessonController
+from nodeflow.ui.controllers.lessons.lesson_export import LessonExport
 from nodeflow.ui.controllers.problem_report import ProblemReport
 from nodeflow.ui.controllers.training.divergence import ADVICE, Divergence
 from nodeflow.ui.controllers.training.picture_prediction import PicturePrediction
@@ -247,6 +249,19 @@ class MainWindow(QMainWindow):
         )
         self.lessons = LessonController(
             self, workspace, link, self.files, self.lesson_panel, messages
+        )
+        self.authoring = LessonAuthoring(
+            self,
+            workspace,
+            canvas,
+            self.files,
+            self.lessons,
+            messages,
+            actions,
+            lambda: self.files.title,
+        )
+        self.lesson_export = LessonExport(
+            self, workspace, link, settings, messages, actions, self.authoring.blocked
         )
         pages.welcome.finished = self.lessons.is_finished
         self.predict = PredictActions(

@@ -10,12 +10,16 @@ from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene.badges import Badge
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
+FOUND = "found"
+"""The badges that show findings of a check."""
+
 
 class NodeState:
     """Values and states of the nodes of a scene."""
 
     def __init__(self, scene: SceneModel, renderer: Renderer) -> None:
         self._scene, self._renderer = scene, renderer
+        self._badges: dict[str, Mapping[str, Badge]] = {}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Show previews by tensor name: ``add`` or, for a second output, ``split:1``."""
@@ -88,10 +92,14 @@ class NodeState:
         self._scene.set_array(self._scene.dimmed, dimmed, False)
         self._renderer.repaint_all()
 
-    def set_badges(self, badges: Mapping[str, Badge]) -> None:
-        """Replace the badges on the corners of nodes, by id."""
-        if badges != self._scene.badges:
-            self._scene.badges = dict(badges)
+    def set_badges(self, badges: Mapping[str, Badge], kind: str = FOUND) -> None:
+        """Replace the badges of a kind on the corners of nodes, by id. A finding covers others."""
+        self._badges[kind] = badges
+        now = {}
+        for one in sorted(self._badges, key=FOUND.__eq__):
+            now.update(self._badges[one])
+        if now != self._scene.badges:
+            self._scene.badges = now
             self._renderer.repaint_all()
 
     def set_order(self, levels: Mapping[str, int] | None) -> None:

@@ -26,12 +26,13 @@ from nodeflow.document.analysis.wiring.shown_ports import in_ports
 from nodeflow.document.edit.set_flags import toggle_breakpoint, toggle_plotted
 from nodeflow.document.layout.card_size import folds
 from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.lessons.authoring.edits import has_solution
 from nodeflow.train.watched_tensors.bounds import can_bound
 from nodeflow.train.watched_tensors.breakpoints import can_hit
 from nodeflow.train.watched_tensors.plotted_values import can_plot
 from nodeflow.ui.actions.action_set import ActionSet, action_ids, fill_menu
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.actions.menus import CONTEXT_MENUS, SEPARATOR
+from nodeflow.ui.actions.menus import CONTEXT_MENUS, LESSON_MENUS, SEPARATOR
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.viewing.view_watcher import view_actions
 from nodeflow.ui.core.state.workspace import Workspace
@@ -66,7 +67,7 @@ class ContextMenu(QObject):
         self._workspace, self._canvas, self._actions = workspace, canvas, actions
         self.menu: QMenu | None = None
         actions.bind(self._bindings())
-        for items in CONTEXT_MENUS.values():
+        for items in (*CONTEXT_MENUS.values(), *LESSON_MENUS.values()):
             actions.require(tuple(action_ids(items)))
         canvas.signals.menu_requested.connect(self.open)
         workspace.selected.connect(self.name_toggles)
@@ -116,7 +117,10 @@ class ContextMenu(QObject):
             self._actions,
             {},
         )
-        fill_menu(self.menu, CONTEXT_MENUS[self._kind(kind)], self._actions, {"views_menu": views})
+        kind_of_menu = self._kind(kind)
+        in_lesson = LESSON_MENUS if has_solution(self._workspace.root) else {}
+        items = in_lesson.get(kind_of_menu, CONTEXT_MENUS[kind_of_menu])
+        fill_menu(self.menu, items, self._actions, {"views_menu": views})
         if kind == "node" and self._takes_a_picture():
             self.menu.insertAction(self.menu.actions()[0], self._actions["sketch"])
         if kind == "node" and self._are_weights():

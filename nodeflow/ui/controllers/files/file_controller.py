@@ -43,6 +43,7 @@ from nodeflow.ui.controllers.files.open_in_background import (
     let_read,
     read_graph,
 )
+from nodeflow.ui.controllers.files.set_aside import SetAside
 from nodeflow.ui.controllers.files.shared_file import AT_ONCE, SharedFile, not_a_file, obstacle
 from nodeflow.ui.controllers.training.learned_weights import LearnedWeights, weights_of
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
@@ -108,6 +109,7 @@ class FileController(QObject):
         self._settings, self._messages = settings, messages
         self.shared = SharedFile(window, workspace, messages, settings)
         self.lesson = ExampleWork(workspace)
+        self._aside: SetAside | None = None
         self.versions = EarlierVersions(window, workspace, self.shared, settings, themes, actions)
         self.versions.copy_wanted.connect(self.begin_with)
         self.versions.restore_wanted.connect(self._on_restore)
@@ -123,8 +125,8 @@ class FileController(QObject):
             {
                 "new": Binding(self.new),
                 "open": Binding(self.open),
-                "save": Binding(self.save),
-                "save_as": Binding(self.save_as),
+                "save": Binding(self.save, self._save_blocked),
+                "save_as": Binding(self.save_as, self._save_blocked),
                 "reload": Binding(self.reload, self._reload_blocked),
                 "export": Binding(self.export_picture, self._export_blocked),
             }
@@ -165,6 +167,11 @@ class FileController(QObject):
         if over and not confirmation_dialogs.ask_open_elsewhere(self._window, path.name):
             return False
         return self._save(path, over)
+
+    def _save_blocked(self) -> Blocked | None:
+        if self.has_aside:
+            return Blocked("A preview is not saved.", "lesson_preview")
+        return None
 
     def _reload_blocked(self) -> Blocked | None:
         if self._workspace.root.path is None:
@@ -245,6 +252,35 @@ class FileController(QObject):
         document.path = None  # a save asks for a name, and never writes into the lesson
         self._show(document, title)
         self.lesson.begin()
+
+    @property
+    def has_aside(self) -> bool:
+        """Whether the user's document is set aside while another one is shown."""
+        return self._aside is not None
+
+    def show_aside(self, document: Document, title: str) -> None:
+        """Show a document that is not kept, and set the open one aside until `end_aside`."""
+        if self._aside is None:
+            self._aside = SetAside(
+                self._workspace.root,
+                self._workspace.given_title,
+                self.shared.known,
+                self.weights.journal,
+            )
+            self.weights.journal = None
+        self._workspace.open(document, given_title=title)
+        self.opened.emit()
+        self.shared.opened(None, None)
+
+    def end_aside(self) -> None:
+        """Show the document that was set aside, as it was."""
+        aside, self._aside = self._aside, None
+        if aside is not None:
+            self._workspace.open(aside.document, given_title=aside.title)
+            self.weights.journal = aside.journal
+            self.opened.emit()
+            self.shared.opened(aside.document.path, aside.known)
+            self.shared.look()
 
     def _export_blocked(self) -> Blocked | None:
         if not self._workspace.document.nodes:
@@ -434,6 +470,7 @@ class FileController(QObject):
         Args:
             ends: sentences about other work that would end, such as a sweep.
         """
+        self.end_aside()
         if self.lesson.is_all:
             return not ends or confirmation_dialogs.ask_end_sweep(self._window, *ends)
         if self._workspace.root.is_modified:
@@ -522,6 +559,8 @@ class FileController(QObject):
         self.shared.opened(document.path, known)
 
     def _save(self, path: Path, over: bool = False) -> bool:
+        if self.has_aside:  # the journal is that of the document aside
+            return False
         document = self._workspace.root
         if why := obstacle(path):
             return confirmation_dialogs.ask_blocked_save(self._window, why) and self.save_as()

@@ -8,13 +8,15 @@ learner's numbers, what is right already, the question of the typical mistake, t
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+import secrets
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
@@ -32,6 +34,7 @@ from nodeflow.lessons.schema import (
     TRAINED,
     Lesson,
     Step,
+    lesson_of,
 )
 from nodeflow.lessons.start import copied, start_of
 from nodeflow.lessons.translation import quietly_translated
@@ -52,6 +55,17 @@ PAUSE_MS = 250
 log = logging.getLogger(__name__)
 TRIES = 3
 """Failed checks after which the solution is offered."""
+SEEDS = 2**31 - 1
+"""Secret seeds are smaller."""
+AT_START: dict[str, Any] = {
+    "step": 0,
+    "passed": frozenset(),
+    "did": False,
+    "answered": False,
+    "tries": 0,
+    "waiting": None,
+}
+"""The state of a lesson that begins again."""
 
 
 @dataclass
@@ -61,6 +75,8 @@ class _Running:
     Attributes:
         text: the lesson's file, as the engine gets it.
         solution: the lesson's document.
+        seeds: secret seeds of the preview.
+        is_preview: whether the author of the lesson looks at it, so that nothing is kept.
         passed: ids of the checks that the last mark found passed.
         answers: right answers to questions, by step; empty until the first mark.
         did: whether the deed of the current step is done.
@@ -75,6 +91,8 @@ class _Running:
     text: str
     solution: Document
     start: Document
+    seeds: tuple[int, ...] = ()
+    is_preview: bool = False
     step: int = 0
     passed: frozenset[str] = frozenset()
     answers: dict[str, Any] = field(default_factory=dict)
@@ -135,6 +153,11 @@ class LessonController(QObject):
         return self._running.lesson.id if self._running else ""
 
     @property
+    def is_preview(self) -> bool:
+        """Whether the author of the shown lesson looks at it as a learner."""
+        return self._running is not None and self._running.is_preview
+
+    @property
     def step(self) -> int:
         """The index of the current step; the number of steps at the end."""
         return self._running.step if self._running else 0
@@ -178,9 +201,41 @@ class LessonController(QObject):
         kept = self.record.answer(lesson)
         running = _Running(course, entry, lesson, flow.dumps(solution), solution, start)
         running.step = min(self.record.step(lesson.key), len(lesson.steps)) if kept else 0
+        self._run(running, kept)
+        if problem:
+            self._messages.show(f"The lesson is not translated: {problem}", "warning")
+        return True
+
+    def preview(self, document: Document) -> None:
+        """Show a lesson as it starts for a learner; `leave` brings its document back.
+
+        Answers are also marked with a secret seed.
+
+        Raises:
+            LessonProblem: the lesson is malformed.
+        """
+        solution = copied(document)
+        lesson = lesson_of(solution)
+        assert lesson is not None
+        start = start_of(solution, lesson)
+        title, path = lesson.text("title"), solution.path or Path()
+        entry = Entry(lesson.id, lesson.key, title, "", lesson.minutes, None, path)
+        text, seeds = flow.dumps(solution), (secrets.randbelow(SEEDS),)
+        course = Course(title, path)
+        self._run(_Running(course, entry, lesson, text, solution, start, seeds, is_preview=True))
+
+    def _run(self, running: _Running, kept: Document | None = None) -> None:
+        """Show a lesson, with the learner's earlier work if there is any."""
+        answer, lesson = kept or copied(running.start), running.lesson
+        reanchor(answer, None)
+        answer = copied(answer)  # without an undo step
+        answer.path = None
         self._opening = True
         try:
-            self._files.begin_lesson(kept or copied(start), lesson.text("title"))
+            if running.is_preview:
+                self._files.show_aside(answer, lesson.text("title"))
+            else:
+                self._files.begin_lesson(answer, lesson.text("title"))
         finally:
             self._opening = False
         self._running = running
@@ -189,9 +244,6 @@ class LessonController(QObject):
         self._show_step()
         self._mark_live()
         QTimer.singleShot(0, self._panel, self._panel.fit_beside)  # after the page is shown
-        if problem:
-            self._messages.show(f"The lesson is not translated: {problem}", "warning")
-        return True
 
     def _own_part(self, course: Course, lesson_id: str) -> Document | None:
         """Return the part that the learner built in an earlier lesson of a course, or None."""
@@ -218,7 +270,10 @@ class LessonController(QObject):
         self._link.cancel_marking()
         self._workspace.offered.limit(None)
         self._panel.end()
-        self._files.lesson.end()
+        if running.is_preview:
+            self._files.end_aside()
+        else:
+            self._files.lesson.end()
 
     @Slot()
     def _on_replaced(self) -> None:
@@ -232,14 +287,16 @@ class LessonController(QObject):
     @Slot()
     def _begin_again(self) -> None:
         if self._running is not None:
-            course, entry = self._running.course, self._running.entry
-            self.record.forget(self._running.lesson)
-            self._running = None
-            self._open(course, entry)
+            running, self._running = self._running, None
+            if running.is_preview:
+                self._run(replace(running, **AT_START))
+            else:
+                self.record.forget(running.lesson)
+                self._open(running.course, running.entry)
 
     def _keep(self) -> None:
         running = self._running
-        if running is not None:
+        if running is not None and not running.is_preview:
             self.record.keep(running.lesson, running.step, self._workspace.root)
 
     # ---- steps --------------------------------------------------------------------------------
@@ -257,6 +314,7 @@ class LessonController(QObject):
         lesson, step, count = running.lesson, self._step, len(running.lesson.steps)
         place = running.entry.place
         number = lesson.text("title") if place is None else f"Lesson {place}"
+        number = "Preview" if running.is_preview else number
         if step is None:
             self._panel.show_step(
                 Shown(
@@ -318,7 +376,7 @@ class LessonController(QObject):
         running.did, running.answered, running.tries, running.waiting = False, False, 0, None
         self._metrics = {}
         self._keep()
-        if self._step is None:
+        if self._step is None and not running.is_preview:
             self.record.finish(running.lesson, self._workspace.root)
         self._show_step()
         self._look()
@@ -356,7 +414,8 @@ class LessonController(QObject):
         if running is not None and self._link.is_up:
             self._timer.stop()
             self._keep()
-            self._request = self._link.mark_lesson(running.text, checks)
+            path = str(running.solution.path or "")
+            self._request = self._link.mark_lesson(running.text, checks, running.seeds, path)
         elif running is not None:
             self._timer.start()
 

@@ -64,7 +64,8 @@ class EngineLink(QObject, EngineRequests):
     gradients = Signal(object)
     """The answer to a check of gradients: GradientChecked, GradientsChecked, or Failed."""
     lessons = Signal(object)
-    """The mark of the document as an answer to a lesson: LessonMarked, or Failed."""
+    """The mark of the document as an answer to a lesson, or its check as a lesson: LessonMarked,
+    LessonChecked or Failed."""
     done = Signal(object)
     """The end of a request about variables: VariablesInitialized, WeightsSaved, WeightsChecked
     or WeightsLoaded.
@@ -473,7 +474,7 @@ class EngineLink(QObject, EngineRequests):
         if message.what == "CheckGradients":
             self.gradients.emit(message)
             return
-        if message.what == "MarkLesson":
+        if message.what in ("MarkLesson", "CheckLesson"):
             self.lessons.emit(message)
             return
         if message.what == "OpenRun":
@@ -531,6 +532,7 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.GradientChecked: EngineLink._on_gradients,
     p.GradientsChecked: EngineLink._on_gradients,
     p.LessonMarked: lambda link, message: link.lessons.emit(message),
+    p.LessonChecked: lambda link, message: link.lessons.emit(message),
     p.PredictedRows: EngineLink._on_predictions,
     p.Predicted: EngineLink._on_predictions,
     p.TrainingFilesWritten: lambda link, message: link.files_written.emit(message),

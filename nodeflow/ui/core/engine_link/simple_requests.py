@@ -112,14 +112,28 @@ class EngineRequests:
     def cancel_gradient_checks(self) -> None:
         self.channel.send(p.CancelGradientChecks())
 
-    def mark_lesson(self, lesson: str, checks: tuple[str, ...] | None) -> int:
+    def mark_lesson(
+        self,
+        lesson: str,
+        checks: tuple[str, ...] | None,
+        seeds: tuple[int, ...] = (),
+        path: str = "",
+    ) -> int:
         """Ask for the mark of the document as an answer to a lesson; ``lessons`` answers.
 
         Args:
             checks: ids of the checks to run; None for all checks that do not train.
+            seeds: secret seeds of further inputs.
+            path: the path of the lesson's file; empty for none.
         """
         request = self.channel.next()
-        self.channel.send(p.MarkLesson(request, lesson, checks))
+        self.channel.send(p.MarkLesson(request, lesson, checks, seeds, path))
+        return request
+
+    def check_lesson(self) -> int:
+        """Ask for a check of the document as a lesson with its solution; ``lessons`` answers."""
+        request = self.channel.next()
+        self.channel.send(p.CheckLesson(request))
         return request
 
     def cancel_marking(self) -> None:

@@ -1,0 +1,242 @@
+"""A teacher makes a lesson in the window alone: marks, form, mistakes, preview, export, grading."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QFileDialog
+
+from nodeflow.cli.main import main
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.lessons.authoring import edits
+from nodeflow.lessons.schema import lesson_of
+from nodeflow.ui.actions.menus import IN_LESSON
+
+# what the offscreen platform says of popups
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
+LEFT = Qt.MouseButton.LeftButton
+
+
+def draw(window) -> dict[str, str]:
+    """Draw d = b + c and a = d * d, with b and c as placeholders; return ids by name."""
+    window.files.begin_empty()
+    document = window.workspace.document
+    ids = {}
+    for at, name in enumerate("bc"):
+        attrs = {"dtype": "float32", "shape": [], "sample": 1.5 + at}
+        ids[name] = commands.add_node(document, "placeholder", (0, 150 * at), name, attrs)
+    ids["d"] = commands.add_node(document, "add", (300, 0), "d")
+    ids["a"] = commands.add_node(document, "multiply", (600, 0), "a")
+    for source, target, port in ("bdx", "cdy", "dax", "day"):
+        commands.connect(document, ids[source], "out", ids[target], port)
+    window.pages.show_canvas()
+    return ids
+
+
+def chosen_from_menu(window, node_id: str, entry: str) -> None:
+    """Choose an entry of the submenu Lesson in a node's menu."""
+    window.canvas.selection.select([node_id])
+    window.context_menu.open("node", QPoint(20, 20))
+    menu = next(a.menu() for a in window.context_menu.menu.actions() if a.text() == "Lesson")
+    assert [a.objectName() for a in menu.actions() if not a.isSeparator()] == [
+        each for each in IN_LESSON if each != "-"
+    ]
+    next(a for a in menu.actions() if a.objectName() == entry).trigger()
+    window.context_menu.menu.close()
+
+
+def typed(qtbot, field, text: str) -> None:
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, text)
+
+
+@pytest.fixture
+def author(live_window, qtbot):
+    """A window with a lesson, made by its menus and its form."""
+    window = live_window()
+    ids = draw(window)
+    window.actions_.refresh_now()
+    window.actions_.trigger("lesson_new")
+    form = window.authoring.form
+    assert form.isVisible()
+    typed(qtbot, form.about.texts["title"], "Square of a sum")
+    form.tabs.setCurrentIndex(2)
+    typed(qtbot, form.steps.title, "Build a")
+    form.steps.text.setFocus()
+    form.steps.text.selectAll()
+    qtbot.keyClicks(form.steps.text, "a is the square of b + c.")
+    form.accept()
+    for name in "bc":
+        chosen_from_menu(window, ids[name], "lesson_given")
+    chosen_from_menu(window, ids["a"], "lesson_required")
+    chosen_from_menu(window, ids["d"], "lesson_milestone")
+    yield window
+    window.files.end_aside()  # a failed test may leave the preview open
+
+
+def keep_mistake(window, qtbot, hint: str) -> None:
+    """Draw b + b in place of b + c, and keep it as a mistake."""
+    document = window.workspace.root
+    b, d = document.node_named("b").id, document.node_named("d").id
+    commands.connect(document, b, "out", d, "y")
+    window.actions_.refresh_now()
+    window.actions_.trigger("lesson_mistake")
+    dialog = window.authoring.mistake
+    assert not dialog.keep.isEnabled()
+    qtbot.keyClicks(dialog.field, hint)
+    qtbot.mouseClick(dialog.keep, LEFT)
+
+
+def test_menus_and_form_make_a_lesson(author, qtbot):
+    document = author.workspace.root
+    lesson = lesson_of(document)
+    assert lesson.text("title") == "Square of a sum"
+    assert lesson.text("steps.step-1.title") == "Build a"
+    assert lesson.text("steps.step-1.text") == "a is the square of b + c."
+    assert [document.nodes[i].name for i in lesson.given] == ["b", "c"]
+    assert list(lesson.probes.inputs) == ["b", "c"]
+    assert lesson.steps[0].checks == ("a-values",)
+    badges = {document.nodes[i].name: b.text for i, b in author.canvas.scene.badges.items()}
+    assert badges == {"b": "given", "c": "given", "a": "required", "d": "milestone"}
+    chosen_from_menu(author, document.node_named("d").id, "lesson_milestone")
+    assert lesson_of(document).milestones == ()
+    author.actions_.trigger("undo")
+    assert len(lesson_of(document).milestones) == 1
+    assert author.actions_.blocked("lesson_mistake").reason.startswith("This graph is the solution")
+
+
+def test_a_mistake_is_kept_with_its_hint_and_the_solution_comes_back(author, qtbot):
+    document = author.workspace.root
+    keep_mistake(author, qtbot, "Where does c go?")
+    (twin,) = lesson_of(document).twins
+    assert lesson_of(document).text(f"twins.{twin.id}.hint") == "Where does c go?"
+    d = document.node_named("d").id
+    assert document.wires[(d, "y")].source == document.node_named("c").id
+    author.actions_.trigger("undo")
+    assert document.wires[(d, "y")].source == document.node_named("b").id
+    author.actions_.refresh_now()
+    author.actions_.trigger("lesson_solution")
+    author.actions_.refresh_now()
+    assert author.actions_.blocked("lesson_mistake") is not None
+
+
+def test_the_preview_leaves_the_authors_document_alone(author, qtbot, monkeypatch):
+    document = author.workspace.root
+    before = document.digest()
+    commands.add_frame(document, (0, 0, 100, 100), "mine")
+    author.actions_.refresh_now()
+    author.actions_.trigger("lesson_preview")
+    shown = author.workspace.root
+    assert shown is not document
+    assert {record.name for record in shown.nodes.values()} == {"b", "c"}
+    assert author.lesson_panel.isVisible()
+    author.actions_.refresh_now()
+    assert author.actions_.blocked("save").reason == "A preview is not saved."
+    assert author.actions_["lesson_preview"].text() == "End the preview"
+    # a constant that copies the value for the shown numbers is told by the drawn ones
+    commands.add_node(shown, "constant", (300, 0), "a", {"value": 16.0})
+    qtbot.mouseClick(author.lesson_panel.check_button, LEFT)
+    qtbot.waitUntil(lambda: "expected" in author.lesson_panel.hint, timeout=30_000)
+    qtbot.mouseClick(author.lesson_panel._cross, LEFT)
+    assert author.workspace.root is document
+    assert document.is_modified
+    author.actions_.trigger("undo")
+    assert document.digest() == before
+    assert not author.lessons.record.is_done(lesson_of(document).id)
+
+
+def test_leaving_a_preview_by_a_new_document_asks_about_the_lesson(author, monkeypatch):
+    from nodeflow.ui.popups.dialogs import confirmation_dialogs
+
+    asked = []
+    monkeypatch.setattr(
+        confirmation_dialogs,
+        "ask_unsaved",
+        lambda *a: asked.append(a) or confirmation_dialogs.CANCEL,
+    )
+    document = author.workspace.root
+    author.actions_.refresh_now()
+    author.actions_.trigger("lesson_preview")
+    author.actions_.trigger("new")
+    assert len(asked) == 1
+    assert author.workspace.root is document
+    assert not author.lesson_panel.isVisible()
+
+
+def test_a_mistake_that_passes_is_refused_before_export(author, qtbot):
+    document = author.workspace.root
+    edits.add_twin(document, {"nodes": [], "wires": []}, "?")
+    author.actions_.refresh_now()
+    author.actions_.trigger("lesson_check")
+    qtbot.waitUntil(lambda: "mistake-1" in author.info.text, timeout=30_000)
+
+
+@pytest.mark.thorough
+def test_a_lesson_made_in_the_window_is_exported_solved_and_graded(
+    author, live_window, qtbot, tmp_path: Path, monkeypatch
+):
+    keep_mistake(author, qtbot, "Where does c go?")
+    teacher, students = tmp_path / "teacher.flow", tmp_path / "students.flow"
+    names = iter([str(teacher), str(students)])
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (next(names), ""))
+    author.actions_.trigger("save")
+    author.actions_.refresh_now()
+    author.actions_.trigger("lesson_export")
+    qtbot.waitUntil(lambda: "Wrote students.flow" in author.info.text, timeout=60_000)
+    assert "It leaves out the 2 other nodes of the solution and the graph of the mistake." in (
+        author.info.text
+    )
+    copy = flow.load(students)
+    assert lesson_of(copy).is_student_copy
+    assert {record.name for record in copy.nodes.values()} == {"b", "c"}
+
+    learner = live_window()
+    learner.files.open_path(students)
+    qtbot.waitUntil(lambda: learner.lessons.running != "", timeout=30_000)
+    document, panel = learner.workspace.root, learner.lesson_panel
+    assert panel.title == "Build a"
+    b, c = (document.node_named(name).id for name in "bc")
+    d = commands.add_node(document, "add", (300, 0), "sum")
+    a = commands.add_node(document, "square", (600, 0), "a")
+    commands.connect(document, b, "out", d, "x")
+    commands.connect(document, b, "out", d, "y")
+    commands.connect(document, d, "out", a, "x")
+    for _ in range(5):
+        panel.show_hint("")
+        qtbot.mouseClick(panel.check_button, LEFT)
+        qtbot.waitUntil(lambda: panel.hint not in ("", "Checking…"), timeout=30_000)
+    assert panel.hint.endswith("Where does c go?")
+    assert not panel.solution_button.isVisible()
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    names = iter([str(answers / "wrong.flow"), str(answers / "right.flow")])
+    learner.actions_.refresh_now()
+    learner.actions_.trigger("save_as")
+    commands.connect(document, c, "out", d, "y")
+    qtbot.waitUntil(lambda: panel.title.endswith("done"), timeout=30_000)
+    learner.actions_.trigger("save_as")
+
+    marks = tmp_path / "marks.csv"
+    assert main(["grade", str(teacher), str(answers), "-o", str(marks), "--seed", "3"]) == 0
+    rows = {row["file"]: row for row in csv.DictReader(marks.open(encoding="utf-8"))}
+    assert float(rows["right.flow"]["points"]) == 10
+    assert float(rows["wrong.flow"]["points"]) < 10
+    assert rows["wrong.flow"]["mistake"] == "mistake-1"
+    assert rows["right.flow"]["changed given nodes"] == ""
+
+
+def test_a_file_with_a_solution_opens_for_its_author(author, qtbot, tmp_path, monkeypatch):
+    path = tmp_path / "teacher.flow"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    author.actions_.trigger("save")
+    author.files.begin_empty()
+    assert author.files.open_path(path)
+    qtbot.waitUntil(lambda: set(author.info.choices) == {"lesson_edit", "lesson_preview"})
+    assert author.lessons.running == ""
+    author.info.choices["lesson_preview"].click()
+    assert author.lessons.is_preview

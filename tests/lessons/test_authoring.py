@@ -67,6 +67,7 @@ def test_each_edit_is_one_undo_step():
         lambda: edits.set_drawn(doc, "z", {"values": "uniform"}),
         lambda: edits.toggle_required(doc, "p"),
         lambda: edits.toggle_milestone(doc, "e"),
+        lambda: edits.set_course(doc, "First Steps"),
         lambda: edits.add_step(doc),
         lambda: edits.move_item(doc, "steps", "step-2", -1),
         lambda: edits.drop_item(doc, "checks", "p-values"),

@@ -64,6 +64,7 @@ def author(live_window, qtbot):
     window.actions_.trigger("lesson_new")
     form = window.authoring.form
     assert form.isVisible()
+    assert form.about.texts["title"].selectedText() == "New lesson"
     typed(qtbot, form.about.texts["title"], "Square of a sum")
     form.tabs.setCurrentIndex(2)
     typed(qtbot, form.steps.title, "Build a")

@@ -43,7 +43,7 @@ def begin(document: Document, title: str) -> None:
     texts = {
         "title": title,
         "summary": "",
-        "steps.step-1.title": title,
+        "steps.step-1.title": "Build the graph",
         "steps.step-1.text": "",
         "done": "Everything is right.",
     }
@@ -78,6 +78,14 @@ def set_text(document: Document, key: str, text: str) -> None:
     """Set a text of the lesson. Consecutive edits of one text are one undo step."""
     texts = {**_texts(document), key: text}
     _write(document, {**document.root.lesson, "texts": texts}, "Edit the lesson", ("text", key))
+
+
+def set_course(document: Document, title: str) -> None:
+    """Put the lesson into the course with this title, or into none."""
+    texts = {name: text for name, text in _texts(document).items() if name != "course"}
+    if title:
+        texts["course"] = title
+    set_fields(document, ("field", "course"), course=slug(title) or None, texts=texts)
 
 
 def text_of(document: Document, key: str) -> str:

@@ -624,7 +624,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "The graph is its solution",
     ),
     _a("lesson_edit", "Edit the lesson…", "", "pencil", "Its texts, steps, checks and hints"),
-    _a("lesson_given", "Given", "", "lock", "The learner starts with this node", checkable=True),
+    _a("lesson_given", "Given", tip="The learner starts with this node", checkable=True),
     _a(
         "lesson_milestone",
         "Milestone",
@@ -634,9 +634,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a(
         "lesson_required",
         "Require this value",
-        "",
-        "target",
-        "An answer needs a node of this name with the solution's value",
+        tip="An answer needs a node of this name with the solution's value",
         checkable=True,
     ),
     _a(

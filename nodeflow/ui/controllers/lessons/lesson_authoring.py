@@ -25,6 +25,7 @@ from nodeflow.ui.popups.lessons.authoring.mistake_dialog import MistakeDialog
 LESSON = "lesson"
 """The kind of the badges on nodes."""
 NO_LESSON = Blocked("The graph is no lesson yet.", "lesson_new")
+UNTITLED = "New lesson"
 OPENED = "This graph is the solution of a lesson."
 PREVIEW, END = "Preview as a learner", "End the preview"
 
@@ -138,7 +139,8 @@ class LessonAuthoring(QObject):
 
     def begin(self) -> None:
         """Make a lesson of the open graph, and show its form."""
-        edits.begin(self._workspace.root, self._title())
+        root = self._workspace.root
+        edits.begin(root, self._title() if root.path or self._workspace.given_title else UNTITLED)
         self.edit()
 
     def edit(self) -> None:

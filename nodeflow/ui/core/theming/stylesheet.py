@@ -102,13 +102,14 @@ QAbstractSpinBox::down-arrow {{ image: url("{chevron_down}"); width: 12px; heigh
 QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover {{ background: {sunken}; }}
 QAbstractSpinBox > QLineEdit {{ background: transparent; border: none; }}
 QCheckBox {{ spacing: 7px; }}
-QCheckBox::indicator, QTableView::indicator, QTreeView::indicator {{ width: 16px; height: 16px;
+QCheckBox::indicator, QTableView::indicator, QTreeView::indicator,
+QListView::indicator {{ width: 16px; height: 16px;
   border: 1px solid {border_strong}; border-radius: 4px; background: {raised}; }}
 QCheckBox::indicator:hover, QCheckBox::indicator:focus, QTableView::indicator:hover,
-QTreeView::indicator:hover {{
+QTreeView::indicator:hover, QListView::indicator:hover {{
   border-color: {accent}; }}
 QCheckBox::indicator:checked, QTableView::indicator:checked,
-QTreeView::indicator:checked {{ background: {accent};
+QTreeView::indicator:checked, QListView::indicator:checked {{ background: {accent};
   border-color: {accent}; image: url("{check}"); }}
 QTreeView::indicator:indeterminate {{ background: {accent_soft}; border-color: {accent}; }}
 QCheckBox:disabled, QRadioButton:disabled {{ color: {ink_faint}; }}

@@ -37,7 +37,9 @@ class AboutPage(Page):
             form.addRow(label(name), self.texts[key])
         self.minutes = Number("Minutes", partial(self._write, "minutes"), 1, 999)
         form.addRow(label("Minutes"), self.minutes)
-        self.course = Line("Course", self._write_course, "The lessons of a course share a name")
+        self.course = Line(
+            "Course", self._write_course, "Title of the course, the same in all its lessons"
+        )
         self.place = Number("Place in the course", partial(self._write, "place"), 0, 999)
         form.addRow(label("Course"), row(self.course, label("Place"), self.place, gap=3))
         self.offered = Line("Offered ops", self._write_offered, "All ops")
@@ -58,7 +60,7 @@ class AboutPage(Page):
         for key, field in self.texts.items():
             field.show_text(edits.text_of(root, key))
         self.minutes.show_number(lesson.get("minutes", 10))
-        self.course.show_text(lesson.get("course", ""))
+        self.course.show_text(edits.text_of(root, "course") or lesson.get("course", ""))
         self.place.show_number(lesson.get("place", 0))
         offered = lesson.get("offered")
         if not self.offered.hasFocus():
@@ -78,7 +80,7 @@ class AboutPage(Page):
         edits.set_fields(self.workspace.root, ("field", name), **{name: value})
 
     def _write_course(self, text: str) -> None:
-        edits.set_fields(self.workspace.root, ("field", "course"), course=text or None)
+        edits.set_course(self.workspace.root, text)
 
     def _write_offered(self, text: str) -> None:
         ops = [op.strip() for op in text.split(",") if op.strip()]

@@ -51,6 +51,8 @@ class LessonForm(QDialog):
             QShortcut(QKeySequence(key), self, act)
         workspace.edited.connect(self._refresh)
         self._refresh()
+        self.about.texts["title"].setFocus()
+        self.about.texts["title"].selectAll()
 
     @Slot()
     def _refresh(self) -> None:

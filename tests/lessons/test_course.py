@@ -29,7 +29,14 @@ from tools.make_lessons import documents
 
 FOLDER = Path(str(resource("lessons")))
 NAMES = sorted(path.name for path in FOLDER.glob("*.flow"))
-TRAINED = ("exclusive-or", "digits", "learning-rates", "see-it-learn", "honest-measurement")
+TRAINED = (
+    "exclusive-or",
+    "digits",
+    "learning-rates",
+    "see-it-learn",
+    "honest-measurement",
+    "what-helps",
+)
 """Lessons whose answers are judged by a training."""
 ALIKE = (
     ("add", "subtract", "multiply", "divide", "maximum", "minimum", "squared_difference"),

@@ -211,6 +211,88 @@ def _digits_by_logarithms(e: Drawing) -> None:
     e.add("gradient_descent", "train", "loss", learning_rate=0.4)
 
 
+# ---- what helps ----------------------------------------------------------------------------------
+
+
+def _running_mean(e: Drawing) -> None:
+    """Move a part of the way to the gradient."""
+    e.add("subtract", "ahead", "gradient", "mean")
+    e.add("multiply", "way", "ahead", "share")
+    e.add("add", "new_mean", "mean", "way")
+
+
+def _sum_of_products(e: Drawing) -> None:
+    e.add("multiply", "a", "gradient", "share")
+    e.add("multiply", "b", "keep", "mean")
+    e.add("add", "new_mean", "a", "b")
+
+
+def _running_square(e: Drawing) -> None:
+    e.add("multiply", "g2", "gradient", "gradient")
+    e.add("multiply", "c", "share", "g2")
+    e.add("multiply", "d", "keep", "square")
+    e.add("add", "new_square", "c", "d")
+
+
+def _square_by_power(e: Drawing) -> None:
+    e.add("constant", "two", dtype="float32", value=2.0)
+    e.add("power", "g2", "gradient", "two")
+    e.add("subtract", "ahead_square", "g2", "square")
+    e.add("multiply", "way_square", "ahead_square", "share")
+    e.add("add", "new_square", "way_square", "square")
+
+
+def _step_at_once(e: Drawing) -> None:
+    """Weigh the mean by the rate first."""
+    e.add("sqrt", "root", "new_square")
+    e.add("add", "low", "tiny", "root")
+    e.add("multiply", "scaled", "rate", "new_mean")
+    e.add("divide", "s", "scaled", "low")
+    e.add("subtract", "moved", "weight", "s")
+
+
+def _step_by_negative(e: Drawing) -> None:
+    e.add("sqrt", "root", "new_square")
+    e.add("add", "low", "root", "tiny")
+    e.add("reciprocal", "one_by", "low")
+    e.add("multiply", "towards", "new_mean", "one_by")
+    e.add("negative", "back", "rate")
+    e.add("multiply", "s", "towards", "back")
+    e.add("add", "moved", "s", "weight")
+
+
+def _shrink_after(e: Drawing) -> None:
+    e.add("multiply", "amount", "rate", "decay")
+    e.add("multiply", "less", "amount", "weight")
+    e.add("subtract", "new_weight", "moved", "less")
+
+
+def _shrink_by_difference(e: Drawing) -> None:
+    e.add("multiply", "pull", "decay", "weight")
+    e.add("multiply", "pulled", "pull", "rate")
+    e.add("negative", "other_way", "pulled")
+    e.add("add", "new_weight", "other_way", "moved")
+
+
+def _helped(
+    *parts: Edit,
+    optimizer: str = "adam",
+    rate: float = 0.02,
+    decay: float = 1.0,
+    batch: int = 10,
+    initializer: Mapping[str, Any] | None = None,
+) -> Edit:
+    def edit(e: Drawing) -> None:
+        for part in parts or (_sum_of_products, _running_square, _step_at_once, _shrink_after):
+            part(e)
+        for name in ("hidden", "score"):
+            set_attrs(e, name, kernel_initializer=dict(initializer or {"op": "glorot_uniform"}))
+        e.add(optimizer, "train", "loss", learning_rate=rate, weight_decay=decay)
+        settings(e, batch_size=batch)
+
+    return edit
+
+
 RIGHT: dict[str, tuple[Edit, ...]] = {
     "see-it-learn": (
         _rate(1e-5),
@@ -242,6 +324,28 @@ RIGHT: dict[str, tuple[Edit, ...]] = {
         _honest(_by_means, [0.2, 0.4, 0.4], {"patience": 20}, "validation"),
         _honest(_by_weights, [0.5, 0.25, 0.25], {"patience": 3, "batch_size": 40}),
         _honest(_by_products, [0.2, 0.3, 0.5], {"patience": 8, "epochs": 200}),
+    ),
+    "what-helps": (
+        _helped(),
+        _helped(_running_mean, _running_square, _step_by_negative, _shrink_after, batch=20),
+        _helped(_running_mean, _square_by_power, _step_at_once, _shrink_by_difference, decay=2.0),
+        _helped(
+            _sum_of_products,
+            _square_by_power,
+            _step_by_negative,
+            _shrink_by_difference,
+            optimizer="gradient_descent",
+            rate=0.3,
+            decay=0.05,
+        ),
+        _helped(
+            _running_mean,
+            _running_square,
+            _step_at_once,
+            _shrink_by_difference,
+            initializer={"op": "random_normal", "stddev": 0.2},
+            decay=1.5,
+        ),
     ),
 }
 """Right answers by lesson."""
@@ -282,6 +386,14 @@ MISTAKEN: dict[str, dict[str, Edit]] = {
         "no_rows_to_choose": _honest(_by_division, [0.2, 0.0, 0.8], {"patience": 5}),
         "no_rows_to_measure": _honest(_by_division, [0.2, 0.8, 0.0], {"patience": 5}),
         "too_long": _honest(_by_division, [0.2, 0.4, 0.4], {}),
+    },
+    "what-helps": {
+        "zeros": _helped(initializer={"op": "fill", "value": 0.0}),
+        "wide": _helped(initializer={"op": "random_normal", "stddev": 3.0}),
+        "large_batches": _helped(batch=80),
+        "diverged": _helped(optimizer="gradient_descent", rate=1e30, decay=1.0),
+        "no_decay": _helped(decay=0.0),
+        "slow": _helped(optimizer="gradient_descent", rate=0.02, decay=0.0),
     },
 }
 """Answers with a typical mistake that is known by its signs, by lesson, then by mistake."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -11,6 +12,9 @@ from nodeflow.lessons.errors import LessonProblem
 
 T = TypeVar("T")
 Reader = Callable[[Any, str], Any]
+LARGEST_PICTURE = 1 << 20
+"""Characters of the largest picture."""
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
 def field(reader: Reader, default: Any = dataclasses.MISSING) -> Any:
@@ -49,6 +53,19 @@ def text(value: Any, place: str) -> str:
     if not isinstance(value, str):
         raise LessonProblem(f"{place}: expected a text, not {a_type(value)}")
     return value
+
+
+def picture(value: Any, place: str) -> bytes:
+    """Return the bytes of a picture, which a lesson holds as base64."""
+    if not isinstance(value, str) or len(value) > LARGEST_PICTURE:
+        raise LessonProblem(f"{place}: expected a picture as base64, at most 1 MB")
+    try:
+        found = base64.b64decode(value, validate=True)
+    except ValueError:
+        raise LessonProblem(f"{place}: expected a picture as base64") from None
+    if found and not found.startswith((PNG, JPEG)):
+        raise LessonProblem(f"{place}: expected a PNG or JPEG picture")
+    return found
 
 
 def flag(value: Any, place: str) -> bool:

@@ -79,6 +79,7 @@ class Step:
     Attributes:
         checks: ids of checks.
         points: the op in the palette, or the name of the node, that the step is about.
+        picture: a picture below the text; ``steps.ID.picture`` describes it.
     """
 
     id: str = field(f.text)
@@ -86,6 +87,7 @@ class Step:
     predict: Prediction | None = field(optional(nested(Prediction)), None)
     deed: Deed | None = field(optional(nested(Deed)), None)
     points: str = field(f.text, "")
+    picture: bytes = field(f.picture, b"")
 
 
 @dataclass(frozen=True)

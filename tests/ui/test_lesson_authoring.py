@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog
 
 from nodeflow.cli.main import main
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
+from nodeflow.lessons import fields
 from nodeflow.lessons.authoring import edits
+from nodeflow.lessons.errors import LessonProblem
 from nodeflow.lessons.schema import lesson_of
 from nodeflow.ui.actions.menus import IN_LESSON
+from nodeflow.ui.popups.lessons.step_picture import encoded, pixmap_of
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
@@ -241,3 +246,46 @@ def test_a_file_with_a_solution_opens_for_its_author(author, qtbot, tmp_path, mo
     assert author.lessons.running == ""
     author.info.choices["lesson_preview"].click()
     assert author.lessons.is_preview
+
+
+def test_a_step_shows_its_picture(author, qtbot, tmp_path, monkeypatch):
+    picture = QImage(1200, 400, QImage.Format.Format_RGB32)
+    picture.fill(Qt.GlobalColor.red)
+    path = tmp_path / "sum.png"
+    assert picture.save(str(path))
+    author.actions_.trigger("lesson_edit")
+    form = author.authoring.form
+    form.tabs.setCurrentIndex(2)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    qtbot.mouseClick(form.steps.choose_picture, LEFT)
+    typed(qtbot, form.steps.described, "A sum")
+    form.accept()
+    author.actions_.refresh_now()
+    author.actions_.trigger("lesson_preview")
+    shown = author.lesson_panel.picture
+    assert shown.isVisible()
+    assert shown.accessibleName() == "A sum"
+    size = shown.pixmap().deviceIndependentSize()
+    assert size.width() == pytest.approx(3 * size.height(), rel=0.01)
+    assert size.width() <= author.lesson_panel.width()
+    assert shown.pixmap().toImage().pixelColor(5, 5) == Qt.GlobalColor.red
+
+
+@pytest.mark.parametrize("content", ["no picture", "bm8gcGljdHVyZQ==", 5, "x" * 2_000_000])
+def test_a_step_refuses_what_is_no_picture(content):
+    with pytest.raises(LessonProblem, match="picture"):
+        fields.picture(content, "lesson.steps[0].picture")
+
+
+def test_a_noisy_photograph_fits_into_a_lesson(qapp, tmp_path):
+    random = np.random.RandomState(0).randint(0, 256, (1000, 1400, 4), dtype=np.uint8)
+    photograph = QImage(random.tobytes(), 1400, 1000, QImage.Format.Format_RGB32)
+    path = tmp_path / "photograph.png"
+    assert photograph.scaled(640, 480).save(str(path))
+    content = fields.picture(encoded(path), "lesson.steps[0].picture")
+    shown = pixmap_of(content, QSize(300, 300), 2.0).deviceIndependentSize()
+    assert (shown.width(), shown.height()) == (300, 225)
+
+
+def test_a_damaged_picture_is_not_shown(qapp):
+    assert pixmap_of(fields.PNG + b"damaged", QSize(100, 100), 1.0).isNull()

@@ -60,6 +60,8 @@ class LessonAuthoring(QObject):
         self._author: Document | None = None
         """The document whose solution is known; it stays while a preview is shown."""
         self._solution: Document | None = None
+        self._changes_of: tuple[Document, int] | None = None
+        self._changes: tuple[str, ...] = ()
         actions.bind(
             {
                 "lesson_new": Binding(self.begin, self._new_blocked),
@@ -133,7 +135,10 @@ class LessonAuthoring(QObject):
         root = self._workspace.root
         if self._solution is None or root is not self._author:
             return ()
-        return mistakes.changes(self._solution, root)
+        if self._changes_of != (self._solution, root.revision):
+            self._changes_of = (self._solution, root.revision)
+            self._changes = mistakes.changes(self._solution, root)
+        return self._changes
 
     # ---- actions ------------------------------------------------------------------------------
 

@@ -345,6 +345,8 @@ class LessonController(QObject):
                 can_check=bool(step.checks),
                 next="" if step.checks or step.predict or step.deed else "Next",
                 points=step.points,
+                picture=step.picture,
+                described=lesson.text(f"{key}.picture"),
                 explains=lesson.language.startswith("en"),
             )
         )

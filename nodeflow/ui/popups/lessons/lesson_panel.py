@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QPixmap
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -26,9 +26,13 @@ from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, label
 from nodeflow.ui.core.widgets.explained_text import ExplainedText
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.popups.lessons.question_form import QuestionForm
+from nodeflow.ui.popups.lessons.step_picture import pixmap_of
 
 WIDTH = 348
+PICTURE = QSize(WIDTH - 2 * SPACE[4], 180)
+"""The size of the largest picture of a step."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Shown:
         can_check: whether the step has checks.
         next: the text of the button that goes on; empty for none.
         points: the op in the palette that the step uses; empty for none.
+        picture: a PNG or JPEG picture of the step; empty for none.
+        described: the picture in words.
         explains: whether words of the glossary are explained, which is in English.
     """
 
@@ -56,6 +62,8 @@ class Shown:
     can_check: bool = False
     next: str = ""
     points: str = ""
+    picture: bytes = b""
+    described: str = ""
     explains: bool = True
 
 
@@ -109,6 +117,8 @@ class LessonPanel(QFrame):
         head.addStretch(1)
         head.addWidget(self._again)
         head.addWidget(self._cross)
+        self.picture = label()
+        self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.form = QuestionForm()
         self.form.answered.connect(self.answered)
         self.check_button = button("Check", "", self.check_requested.emit)
@@ -123,7 +133,7 @@ class LessonPanel(QFrame):
         layout.setContentsMargins(SPACE[4], SPACE[2], SPACE[4], SPACE[4])
         layout.setSpacing(SPACE[2])
         layout.addLayout(head)
-        for widget in (self._title, self._text, self.form, self._hint):
+        for widget in (self._title, self._text, self.picture, self.form, self._hint):
             layout.addWidget(widget)
         layout.addLayout(buttons)
         layout.addWidget(self._bar)
@@ -159,6 +169,7 @@ class LessonPanel(QFrame):
         self._title.setText(shown.title)
         self._explains = shown.explains
         self._text.show_text(shown.text, self._word_color)
+        self._show_picture(shown)
         self._bar.setRange(0, max(1, shown.steps))
         self._bar.setValue(shown.done)
         self.form.forget()
@@ -176,6 +187,14 @@ class LessonPanel(QFrame):
         if had_focus:
             (self._awaited() or self._canvas).setFocus()
         self.pointed.emit(shown.points)
+
+    def _show_picture(self, shown: Shown) -> None:
+        ratio = self.devicePixelRatioF()
+        pixmap = pixmap_of(shown.picture, PICTURE, ratio) if shown.picture else QPixmap()
+        self.picture.setPixmap(pixmap)
+        self.picture.setAccessibleName(shown.described)
+        self.picture.setToolTip(plain_tip(shown.described))
+        self.picture.setVisible(not pixmap.isNull())
 
     def _has_focus(self) -> bool:
         focus = QApplication.focusWidget()

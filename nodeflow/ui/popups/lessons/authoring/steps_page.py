@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import QListWidget, QListWidgetItem, QWidget
+from pathlib import Path
 
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QWidget
+
+from nodeflow.data.pictures.files import ENDINGS
+from nodeflow.errors import NodeflowError
 from nodeflow.lessons.authoring import edits
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.widgets.common_widgets import button, column, label, row
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 from nodeflow.ui.popups.lessons.authoring.bound_fields import Box, Line, Page
 from nodeflow.ui.popups.lessons.authoring.item_list import ID, ItemList
+from nodeflow.ui.popups.lessons.step_picture import encoded
 
 
 class StepsPage(Page):
@@ -25,6 +31,11 @@ class StepsPage(Page):
         self.checks.setAccessibleName("Checks of the step")
         self.checks.itemChanged.connect(self._on_check)
         self.checks.setFixedHeight(5 * self.checks.fontMetrics().height() + 16)
+        self.choose_picture = button("Choose a picture…", "", self._choose_picture)
+        self.remove_picture = button("Remove the picture", "", self._remove_picture)
+        self.described = Line(
+            "Description of the picture", self._write_description, "The picture in words"
+        )
         self._form = QWidget()
         self._form.setLayout(
             column(
@@ -32,6 +43,7 @@ class StepsPage(Page):
                 self.title,
                 label("Text"),
                 self.text,
+                row(self.choose_picture, self.described, self.remove_picture),
                 label("Done when these checks pass"),
                 self.checks,
             )
@@ -49,6 +61,11 @@ class StepsPage(Page):
             return
         self.title.show_text(edits.text_of(root, f"steps.{step['id']}.title"))
         self.text.show_text(edits.text_of(root, f"steps.{step['id']}.text"))
+        self.described.show_text(edits.text_of(root, f"steps.{step['id']}.picture"))
+        has_picture = bool(step.get("picture"))
+        self.choose_picture.setVisible(not has_picture)
+        self.described.setVisible(has_picture)
+        self.remove_picture.setVisible(has_picture)
         with QSignalBlocker(self.checks):
             self.checks.clear()
             for check in edits.items(root, "checks"):
@@ -67,6 +84,26 @@ class StepsPage(Page):
 
     def _write_text(self, text: str) -> None:
         edits.set_text(self.workspace.root, f"steps.{self.steps.current}.text", text)
+
+    def _choose_picture(self) -> None:
+        endings = " ".join(f"*.{ending}" for ending in ENDINGS)
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Choose a picture", "", f"Pictures ({endings})"
+        )
+        if not chosen:
+            return
+        try:
+            picture = encoded(Path(chosen))
+        except NodeflowError as error:
+            confirmation_dialogs.show_problem(self, "The picture was not added", error)
+            return
+        edits.set_item(self.workspace.root, "steps", self.steps.current, picture=picture)
+
+    def _remove_picture(self) -> None:
+        edits.set_item(self.workspace.root, "steps", self.steps.current, picture=None)
+
+    def _write_description(self, text: str) -> None:
+        edits.set_text(self.workspace.root, f"steps.{self.steps.current}.picture", text)
 
     def _on_check(self, _: QListWidgetItem) -> None:
         items = [self.checks.item(number) for number in range(self.checks.count())]

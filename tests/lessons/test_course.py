@@ -36,6 +36,7 @@ TRAINED = (
     "see-it-learn",
     "honest-measurement",
     "what-helps",
+    "the-clinic",
 )
 """Lessons whose answers are judged by a training."""
 ALIKE = (

@@ -293,6 +293,36 @@ def _helped(
     return edit
 
 
+# ---- the clinic ----------------------------------------------------------------------------------
+
+ONES = [1.0] * 10
+
+
+def _mended(
+    *,
+    spread: float = 1.0,
+    bias: float = 0.0,
+    hidden: Mapping[str, Any] | None = None,
+    train: Mapping[str, Any] | None = None,
+    watched: str = "",
+    **fields: Any,
+) -> Edit:
+    def edit(e: Drawing) -> None:
+        set_attrs(e, "spread", value=[1.0, spread, *ONES[2:]])
+        set_attrs(e, "hidden", bias_initializer={"op": "fill", "value": bias}, **(hidden or {}))
+        set_attrs(e, "train", **(train or {}))
+        settings(e, **fields)
+        if watched:
+            settings(e, monitor={"node": e.ids["loss"], "split": watched})
+
+    return edit
+
+
+def _one_number_for_all(e: Drawing) -> None:
+    _mended(patience=3)(e)
+    set_attrs(e, "spread", value=1.0)
+
+
 RIGHT: dict[str, tuple[Edit, ...]] = {
     "see-it-learn": (
         _rate(1e-5),
@@ -347,6 +377,13 @@ RIGHT: dict[str, tuple[Edit, ...]] = {
             decay=1.5,
         ),
     ),
+    "the-clinic": (
+        _mended(patience=5),
+        _mended(train={"weight_decay": 2.0}),
+        _mended(bias=0.5, patience=10, watched="validation"),
+        _mended(spread=2.0, hidden={"activation": "elu"}, patience=5),
+        _one_number_for_all,
+    ),
 }
 """Right answers by lesson."""
 
@@ -394,6 +431,17 @@ MISTAKEN: dict[str, dict[str, Edit]] = {
         "diverged": _helped(optimizer="gradient_descent", rate=1e30, decay=1.0),
         "no_decay": _helped(decay=0.0),
         "slow": _helped(optimizer="gradient_descent", rate=0.02, decay=0.0),
+    },
+    "the-clinic": {
+        "still_zero": _mended(spread=0.0, patience=5),
+        "vanished": _mended(spread=1e9, patience=5),
+        "still_dead": _mended(bias=-20.0, patience=5),
+        "saturated": _mended(bias=20.0, hidden={"activation": "tanh"}, patience=5),
+        "alike": _mended(hidden={"kernel_initializer": {"op": "fill", "value": 0.0}}, patience=5),
+        "peeking": _mended(patience=1, watched="test", train={"learning_rate": 1e-5}),
+        "by_heart": _mended(patience=5, watched="train"),
+        "diverged": _mended(train={"learning_rate": 1e38}),
+        "overfitted": _mended(),
     },
 }
 """Answers with a typical mistake that is known by its signs, by lesson, then by mistake."""

@@ -1,4 +1,4 @@
-"""Lesson 12: a filter that finds edges, built by hand."""
+"""Lesson 14: a filter that finds edges, built by hand."""
 
 from __future__ import annotations
 

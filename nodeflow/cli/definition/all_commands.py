@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from nodeflow.cli.definition.exchange_commands import EXPORT, IMPORT, OPEN_PROGRAM, VERIFY
+from nodeflow.cli.definition.exchange_commands import COMPARE, EXPORT, IMPORT, OPEN_PROGRAM, VERIFY
 from nodeflow.cli.definition.lesson_commands import GRADE, LESSON
 from nodeflow.cli.definition.options import (
     ALLOW_DATA,
@@ -227,6 +227,7 @@ ALL_COMMANDS = (
     OPEN_PROGRAM,
     EXPORT,
     VERIFY,
+    COMPARE,
     Command(
         "check",
         "list all problems of one or more graphs, with node and port",

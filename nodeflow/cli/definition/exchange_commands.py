@@ -29,6 +29,7 @@ from nodeflow.cli.definition.options import (
     Option,
     offered_option,
     option,
+    positive_number,
 )
 from nodeflow.manifests import offers
 
@@ -197,4 +198,37 @@ VERIFY = Command(
         JSON,
     ),
     purpose="peer",
+)
+
+
+def _values_option() -> tuple[Option, ...]:
+    """Return the option that chooses the program that computes two models."""
+    names = tuple(name for each in offers("model_checks") for name in each.fields["values"])
+    help = f"the program that computes both (default: {names[0]})"
+    return (option("--values", help=help, choices=names, default=names[0]),)
+
+
+COMPARE = Command(
+    "compare",
+    "compare two models node by node: which layer lost its accuracy after quantization",
+    "nodeflow.cli.commands.verification.model_checks:compare",
+    (
+        option("reference", help="the model whose values are right", metavar="A"),
+        option("file", help="the model to judge, such as a quantized one", metavar="B"),
+        SAMPLES,
+        _values_option,
+        option(
+            "--bound",
+            help="relative error of a node by itself that is too large (default: 0.1)",
+            type=positive_number,
+            default=0.1,
+            metavar="X",
+        ),
+        option("-o", "--output", help="write the table as a web page", metavar="REPORT.html"),
+        TIER,
+        READ_LIMIT,
+        ANY_FILE,
+        JSON,
+    ),
+    purpose="model_checks",
 )

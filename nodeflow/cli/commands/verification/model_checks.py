@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from nodeflow.cli.environment import Environment
+from nodeflow.atomic_write import write_atomically, writing
+from nodeflow.cli.environment import DONE, PROBLEM, Environment
 from nodeflow.cli.option_values import ArgumentProblem
 from nodeflow.cli.output_format import json_line
 from nodeflow.exchange.comparison import NotVerified
@@ -43,6 +44,37 @@ def verify_model(arguments: argparse.Namespace, environment: Environment) -> Non
     _show(report, arguments, environment)
     if not report.passed and not arguments.json:
         raise NotVerified(f"{arguments.against} computes something else")
+
+
+def compare(arguments: argparse.Namespace, environment: Environment) -> int:
+    """Compare two model files. Return 1 if an isolated error is over the bound.
+
+    Raises:
+        ArgumentProblem: the models are of different kinds.
+        NodeflowError: a model or a sample is damaged, or a program is not installed or cannot
+            compute a model.
+    """
+    reference, path = environment.path(arguments.reference), environment.path(arguments.file)
+    if reference.suffix.lower() != path.suffix.lower():
+        raise ArgumentProblem(
+            f"{reference.name} and {path.name} are of different kinds",
+            hint="Choose two models with the same ending.",
+        )
+    report = checks_of(path).compare(
+        reference,
+        path,
+        samples=environment.path(arguments.samples) if arguments.samples else None,
+        values=arguments.values,
+        bound=arguments.bound,
+        tier=arguments.tier,
+        said=_progress(environment),
+    )
+    if arguments.output:
+        target = environment.path(arguments.output)
+        with writing(target):
+            write_atomically(target, report.page().encode())
+    _show(report, arguments, environment)
+    return DONE if report.passed else PROBLEM
 
 
 def _progress(environment: Environment):

@@ -81,7 +81,7 @@ class Verification:
         lines = [
             self.verdict,
             f"{self.model}: {self.programs[0]} against {self.programs[1]}",
-            f"{len(self.gaps)} tensors, {len(self.samples)} samples: {_some(self.samples)}",
+            f"{len(self.gaps)} tensors, {len(self.samples)} samples: {some(self.samples)}",
         ]
         lines += [f"  {self.nodes[n]}: {self.gaps[n].text}" for n in self.arising[:SHOWN]]
         if self.not_computed:
@@ -118,7 +118,8 @@ class Verification:
         return f"<!doctype html><meta charset=utf-8><pre>{escape(self.text)}</pre>"
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return the first names, and the number of the others."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 

@@ -57,13 +57,14 @@ def matches(
     wanted = {name: wanted[name] for name in makers[0] if name in wanted}
     found = {name: found[name] for name in makers[1] if name in found}
     pairs = _Pairs(wanted, found)
-    after = _activations(reference)
+    after, through = _activations(reference), _quantized_again(model)
     pairs.take(_by_name(wanted, found, *makers), "name")
     for last in (False, True):
         count = -1
         while len(pairs.by_reference) > count:
             count = len(pairs.by_reference)
             pairs.move_past(after, quantized)
+            pairs.move_through(through)
             named = list(pairs.by_tensor.items())
             pairs.take(_by_structure(reference, model, wanted, found, named), "structure")
         if not last:
@@ -112,6 +113,32 @@ class _Pairs:
                 del self.by_reference[name]
                 self.by_reference[other] = Match(other, match.tensor, match.how)
                 self.by_tensor[match.tensor] = other
+
+    def move_through(self, through: Mapping[str, str]) -> None:
+        """Match a float with the result of its quantization where this is nearer.
+
+        A quantization whose range begins at 0 computes an activation. onnxruntime's quantizer then
+        gives the name of the activation's result to its input.
+        """
+        for name, match in list(self.by_reference.items()):
+            other = through.get(match.tensor)
+            if other is None or other not in self._found or other in self.by_tensor:
+                continue
+            wanted = self._wanted[name]
+            if _noise(self._found[other], wanted) < _noise(self._found[match.tensor], wanted):
+                del self.by_tensor[match.tensor]
+                self.by_reference[name] = Match(name, other, match.how)
+                self.by_tensor[other] = name
+
+
+def _quantized_again(model: Any) -> dict[str, str]:
+    """Return the float that comes from the quantization of a float, by that float."""
+    source = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "QuantizeLinear"}
+    return {
+        source[node.input[0]]: node.output[0]
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in source
+    }
 
 
 def _activations(model: Any) -> dict[str, str]:

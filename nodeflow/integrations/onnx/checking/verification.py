@@ -74,6 +74,8 @@ class Verification:
             return f"not verified: the first difference arises at {self.nodes[first]}: {gap.text}"
         if not self.gaps[largest].is_equal:
             return f"verified node by node; rounding grows to {place}"
+        if not self.gaps[largest].excess:
+            return "verified, without any difference"
         return f"verified, largest difference {place}"
 
     @property

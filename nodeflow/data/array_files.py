@@ -25,6 +25,14 @@ from nodeflow.file_reading import allow, damaged_as, opened, size_of
 
 NPY_HINT = "Write it with numpy.save."
 NPZ_HINT = "Write it with numpy.savez and arrays of numbers."
+WIDER = {
+    "float16": "float32",
+    "int8": "int32",
+    "int16": "int32",
+    "uint16": "int32",
+    "uint32": "int64",
+}
+"""The dtypes of columns for arrays of small dtypes."""
 _UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The compression methods that numpy writes. Others unpack without a limit."""
 _LOCAL_HEADER = struct.Struct("<4s22xHH")

@@ -37,6 +37,8 @@ def survey_arrays(
     guess: Guess,
     classes: tuple[str, ...] = (),
     limit: int | None = None,
+    as_stored: Mapping[str, Any] | None = None,
+    notice: str | None = None,
 ) -> Survey:
     """Return a survey of columns that are in memory or mapped into it."""
     arrays = {name: array[:limit] for name, array in arrays.items()}
@@ -45,7 +47,8 @@ def survey_arrays(
     head = tuple(
         tuple(_cell(array, row) for array in arrays.values()) for row in range(min(rows, HEAD_ROWS))
     )
-    return Survey(source, title, "arrays", rows, columns, head, classes, guess)
+    about = (source, title, "arrays", rows, columns, head, classes, guess)
+    return Survey(*about, notice=notice, as_stored=as_stored)
 
 
 def survey_array(name: str, array: np.ndarray) -> ColumnSurvey:

@@ -50,12 +50,12 @@ class Guess:
     """The guessed use of the data.
 
     Attributes:
-        task: ``classify`` or ``regress`` a table, ``pictures``, forecast a ``series``, or continue
-            a ``text``.
+        task: ``classify`` or ``regress`` a table, ``pictures``, forecast a ``series``, continue a
+            ``text``, or ``data``: no task could be guessed.
         options: attributes of the dataset node.
     """
 
-    task: Literal["classify", "regress", "pictures", "series", "text"]
+    task: Literal["classify", "regress", "pictures", "series", "text", "data"]
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -69,6 +69,7 @@ class Survey:
         head: the first rows as text, with a cell for each column.
         classes: names of the classes of the guessed label.
         notice: a fact that the user should know, such as a guessed encoding, or None.
+        as_stored: the options that load arrays unchanged, without guesses; None for other data.
     """
 
     source: str
@@ -80,6 +81,7 @@ class Survey:
     classes: tuple[str, ...]
     guess: Guess
     notice: str | None = None
+    as_stored: Mapping[str, Any] | None = None
 
 
 def figures(values: np.ndarray) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from threading import Event
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
@@ -362,3 +363,36 @@ def test_a_starter_that_cannot_use_the_data_is_not_chosen(window, tmp_path, qtbo
     buttons = wizard.starter.buttons.values()
     assert not any(button.isEnabled() or button.isChecked() for button in buttons)
     assert not wizard.next.isEnabled()
+
+
+@pytest.mark.thorough
+def test_arrays_that_fit_no_starter_become_placeholders(window, tmp_path, qtbot):
+    path = tmp_path / "odd.npz"
+    np.savez(path, a=np.ones((50, 3, 4, 5)), b=np.ones((50, 2), "i8"), w=np.ones(7))
+    drop(window, path)
+    wizard = wizard_of(window, qtbot)
+    assert "Left out: w (7 rows in place of 50)." in wizard.preview.facts.text()
+    wizard.show_step(2)
+    chosen = [name for name, button in wizard.starter.buttons.items() if button.isChecked()]
+    assert chosen == ["data"] and not wizard.starter.train.isVisible()
+    qtbot.waitUntil(lambda: wizard.document is not None, timeout=20_000)
+    assert wizard.starter.facts.text() == "3 nodes. Nothing is trained yet."
+    press(wizard, Key.Key_Return)
+    qtbot.waitUntil(lambda: window.own_data.wizard is None)
+    document = window.workspace.document
+    assert sorted(r.op for r in document.nodes.values()) == [
+        "dataset",
+        "placeholder",
+        "placeholder",
+    ]
+    assert not document.training
+
+
+@pytest.mark.thorough
+def test_the_last_step_says_which_rows_are_measured(window, flowers, qtbot):
+    drop(window, flowers)
+    wizard = wizard_of(window, qtbot)
+    wizard.show_step(2)
+    qtbot.waitUntil(lambda: wizard.document is not None, timeout=20_000)
+    text = wizard.starter.facts.text()
+    assert text.endswith("Metrics are of validation rows; test rows are measured once, at the end.")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.array_files import map_npy
+from nodeflow.data.array_files import WIDER, map_npy
 from nodeflow.data.array_survey import are_classes, is_picture, survey_arrays
 from nodeflow.data.data_paths import file_stamp
 from nodeflow.data.data_splits import DataSplits
@@ -37,9 +37,17 @@ OPTIONS = (
         choices=("none", "number", "one_hot", "class"),
     ),
     Attr("scale", "bool", True, "Scale images of bytes (uint8 with 2 or more axes) to 0 to 1."),
+    Attr(
+        "stored",
+        "bool",
+        False,
+        "Offer the array unchanged, as the column values: its dtype, its shape, no labels.",
+    ),
     SPLIT_KIND,
     *SPLIT_OPTIONS,
 )
+STORED = "values"
+"""The name of the column that is the unchanged array."""
 ROW_BYTES = 24
 """Bytes per row besides its elements: its positions in the order and in the splits."""
 
@@ -47,18 +55,19 @@ ROW_BYTES = 24
 class Rows:
     """A reader of rows from a mapped array that kernels cannot read because of its layout."""
 
-    def __init__(self, path: Path, width: int | None) -> None:
+    def __init__(self, path: Path, width: int | None, dtype: str = "float32") -> None:
         self.path = path
         self.width = width
+        self.dtype = dtype
         self._array = mapped(path)
 
     def __call__(self, which: np.ndarray) -> np.ndarray:
         allow(len(which) * self._array[0].nbytes * 2, self.path)
         rows = self._array[which] if self.width is None else self._array[which, : self.width]
-        return rows if rows.dtype == np.uint8 else rows.astype(np.float32)
+        return rows if rows.dtype == np.uint8 else rows.astype(self.dtype)
 
     def __reduce__(self) -> tuple:
-        return Rows, (self.path, self.width)
+        return Rows, (self.path, self.width, self.dtype)
 
 
 def mapped(path: Path) -> np.ndarray:
@@ -97,6 +106,8 @@ def columns(location: Location, **options: Any) -> dict[str, TensorType]:
     file = location.file()
     array = mapped(file)
     width = _width(file, array, options)
+    if options["stored"]:
+        return {STORED: TensorType(_dtype(array), (None, *array.shape[1:]))}
     types = {_name(array): TensorType("float32", (None, *_row(array, width)))}
     if width is None:
         return types
@@ -115,7 +126,8 @@ def rows(location: Location, **options: Any) -> DataSplits:
     width = _width(file, array, options)
     every = np.arange(len(array), dtype=np.int64)
     column = _features(file, array, width, options)
-    return _dataset(location.path, file, array, {_name(array): column}, {"all": every})
+    made = {STORED if options["stored"] else _name(array): column}
+    return _dataset(location.path, file, array, made, {"all": every})
 
 
 @lru_cache(maxsize=2)
@@ -123,7 +135,8 @@ def _open(source: str, file: Path, stamp: Any, given: str) -> DataSplits:
     options = json.loads(given)
     array = mapped(file)
     width = _width(file, array, options)
-    made = {_name(array): _features(file, array, width, options)}
+    name = STORED if options["stored"] else _name(array)
+    made = {name: _features(file, array, width, options)}
     labels = None
     if width is not None and options["labels"] == "number":
         made["labels"] = Column(_last_column(file, array).astype(np.float32)[:, None])
@@ -146,7 +159,7 @@ def _dataset(
     classes = {}
     if labels is not None:
         classes["labels"] = tuple(map(str, range(int(labels.max()) + 1)))
-    images = {"images": (array.shape[1], array.shape[2])} if _name(array) == "images" else {}
+    images = {"images": (array.shape[1], array.shape[2])} if "images" in made else {}
     return DataSplits(
         file.name,
         f"npy:{source}",
@@ -171,7 +184,7 @@ def _row(array: np.ndarray, width: int | None) -> tuple[int, ...]:
 
 def _width(file: Path, array: np.ndarray, options: dict[str, Any]) -> int | None:
     """Return the number of features if the last column is the label, else None."""
-    if options["labels"] == "none":
+    if options["labels"] == "none" or options["stored"]:
         return None
     if array.ndim != 2 or array.shape[1] < 2:
         raise DataFormatError(
@@ -182,6 +195,8 @@ def _width(file: Path, array: np.ndarray, options: dict[str, Any]) -> int | None
 
 
 def _features(file: Path, array: np.ndarray, width: int | None, options: dict[str, Any]) -> Column:
+    if options["stored"]:
+        return _unchanged(file, array)
     if array.ndim == 1:
         allow(len(array) * 8, file)  # with its copies in the splits
         return Column(np.asarray(array, np.float32)[:, None])
@@ -196,6 +211,22 @@ def _features(file: Path, array: np.ndarray, width: int | None, options: dict[st
     if part.dtype != np.uint8:
         part = part.astype(np.float32)
     return Column(part, dtype="float32", scale=scale)
+
+
+def _unchanged(file: Path, array: np.ndarray) -> Column:
+    """Return the whole array as a column, with its dtype, or the next wider one of nodeflow."""
+    dtype = _dtype(array)
+    if array.nbytes <= mapped_rows.LARGE_BYTES:
+        return Column(np.asarray(array).astype(array.dtype.newbyteorder("=")), dtype=dtype)
+    if (found := _file_map(file, array)) is not None:
+        return mapped_column(found, dtype)
+    every = np.arange(len(array))
+    return LazyColumn(Rows(file, None, dtype), every, array.shape[1:], dtype, dtype, None)
+
+
+def _dtype(array: np.ndarray) -> str:
+    name = array.dtype.newbyteorder("=").name
+    return WIDER.get(name, name)
 
 
 def _labels(file: Path, array: np.ndarray) -> np.ndarray:
@@ -229,10 +260,10 @@ def _file_map(file: Path, array: np.ndarray) -> FileMap | None:
 def survey_npy(path: Path, limit: int | None = None) -> Survey:
     """Return the survey of a file's array."""
     array = mapped(path)
-    source = f"npy:{path}"
+    source, stored = f"npy:{path}", {"stored": True}
     if is_picture(array) or array.ndim != 2 or array.shape[1] < 2:
-        task = "pictures" if is_picture(array) else "regress"
-        return survey_arrays(source, path.name, {_name(array): array}, Guess(task), limit=limit)
+        made = {_name(array): array}
+        return survey_arrays(source, path.name, made, Guess("data"), limit=limit, as_stored=stored)
     label = _last_column(path, array)
     classes: tuple[str, ...] = ()
     guess = Guess("regress", {"labels": "number"})
@@ -241,7 +272,7 @@ def survey_npy(path: Path, limit: int | None = None) -> Survey:
         guess = Guess("classify", {"labels": "one_hot", "split": "stratified"})
         label = label.astype(np.int64)
     parts = {"features": array[:, :-1], "labels": label}
-    return survey_arrays(source, path.name, parts, guess, classes, limit)
+    return survey_arrays(source, path.name, parts, guess, classes, limit, stored)
 
 
 SOURCE = Source(

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nodeflow.data.array_files import Header, opened_npz
+from nodeflow.data.array_files import WIDER, Header, opened_npz
 from nodeflow.data.array_survey import LABEL_NAMES, are_classes, is_picture, survey_arrays
 from nodeflow.data.data_paths import file_stamp
 from nodeflow.data.data_splits import SPLITS, DataSplits
@@ -67,12 +67,12 @@ OPTIONS = (
     *SPLIT_OPTIONS,
 )
 
+AS_STORED = {"scale": False, "labels": "stored", "floats": "stored", "vectors": "stored"}
+"""The options that keep dtypes, shapes and numbers as they are in the file."""
 _SPLIT_NAME = re.compile(
     r"(?P<before>train|test|validation|valid|val)_(?P<stem>.+)"
     r"|(?P<stem2>.+)_(?P<after>train|test|validation|valid|val)"
 )
-_SMALL = {"float16": "float32", "int8": "int32", "int16": "int32", "uint16": "int32"}
-_SMALL["uint32"] = "int64"
 
 
 def open_npz(location: Location, **options: Any) -> DataSplits:
@@ -199,7 +199,7 @@ def _column(
 ) -> Column:
     stored = array.dtype.newbyteorder("=") if array.dtype.byteorder == ">" else array.dtype
     array = array.astype(stored, copy=False)
-    name = _SMALL.get(stored.name, stored.name)
+    name = WIDER.get(stored.name, stored.name)
     if array.ndim == 0 or name not in REALS:
         what = "a single value" if array.ndim == 0 else stored.name
         raise DataFormatError(
@@ -222,7 +222,7 @@ def _stays_in_file(header: Header, options: Mapping[str, Any]) -> bool:
     counted.
     """
     labels = len(header.shape) == 1 and header.dtype.kind in "iu" and options["labels"] != "stored"
-    name = _SMALL.get(header.dtype.name, header.dtype.name)
+    name = WIDER.get(header.dtype.name, header.dtype.name)
     return header.is_mappable and not labels and name in REALS
 
 
@@ -233,7 +233,7 @@ def _mapped_column(file: FileMap, options: Mapping[str, Any]) -> Column:
         return mapped_column(file, "float32", scale=1 / 255)
     if len(shape) == 1 and stored.kind == "f" and options["vectors"] == "column":
         file = FileMap(file.path, (*shape, 1), stored, file.start)
-    name = _SMALL.get(stored.name, stored.name)
+    name = WIDER.get(stored.name, stored.name)
     if name == "float64" and options["floats"] == "float32":
         name = "float32"
     return mapped_column(file, name)
@@ -279,8 +279,11 @@ def survey_npz(path: Path, limit: int | None = None) -> Survey:
     arrays = {key: a for key, a in every.items() if a.ndim and len(a) and a.dtype.kind in "biuf"}
     if not arrays:
         raise DataFormatError(f"{path} has no array with rows of numbers")
-    groups = _groups(path, tuple(arrays), None)
+    groups, partial = _whole_splits(path, tuple(arrays))
     stems = {stem: arrays[key] for stem, key in next(iter(groups.values())).items()}
+    whole = [n for n in stems if all(len(arrays[g[n]]) == len(arrays[_longest(g, arrays)])
+             for g in groups.values())]  # fmt: skip
+    stored = {"arrays": [group[stem] for group in groups.values() for stem in whole], **AS_STORED}
     label = next((name for name in LABEL_NAMES if name in stems), None) or next(
         (name for name, array in stems.items() if are_classes(array)), None
     )
@@ -290,7 +293,7 @@ def survey_npz(path: Path, limit: int | None = None) -> Survey:
     keys = [group[stem] for group in groups.values() for stem in dict.fromkeys(chosen)]
     options: dict[str, Any] = {} if set(keys) == set(every) else {"arrays": keys}
     classes: tuple[str, ...] = ()
-    task: Any = "regress"
+    task: Any = "data" if label is None or features == label else "regress"
     if label is not None and stems[label].ndim == 1:
         if are_classes(stems[label]) and stems[label].dtype.kind in "iu":
             classes = tuple(map(str, range(int(stems[label].max()) + 1)))
@@ -300,7 +303,53 @@ def survey_npz(path: Path, limit: int | None = None) -> Survey:
         elif stems[label].dtype.kind == "f":
             options["vectors"] = "column"
     guess = Guess(task, options)
-    return survey_arrays(f"npz:{path}", path.name, stems, guess, classes, limit)
+    return survey_arrays(
+        *(f"npz:{path}", path.name, stems, guess, classes, limit),
+        as_stored=stored,
+        notice=_left_out(every, {*stored["arrays"], *partial}, most, partial),
+    )
+
+
+def _longest(group: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:
+    return max(group.values(), key=lambda key: len(arrays[key]))
+
+
+def _whole_splits(
+    file: Path, keys: tuple[str, ...]
+) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
+    """Return the array names of each split, and the arrays of splits that lack a column.
+
+    Such a split is left out, for example a test split without labels.
+    """
+    splits = {key: match for key in keys if (match := _SPLIT_NAME.fullmatch(key))}
+    columns = {key: match["stem"] or match["stem2"] for key, match in splits.items()}
+    of = {key: match["before"] or match["after"] for key, match in splits.items()}
+    every = set(columns.values())
+    partial = tuple(
+        key
+        for key in splits
+        if every - {columns[other] for other in splits if of[other] == of[key]}
+    )
+    if len(partial) == len(splits):  # no split has all columns: `_groups` says what is missing
+        partial = ()
+    return _groups(file, tuple(key for key in keys if key not in partial), None), partial
+
+
+def _left_out(
+    every: Mapping[str, np.ndarray], used: Collection[str], rows: int, partial: Collection[str]
+) -> str | None:
+    """Return a sentence that names the arrays that cannot be columns beside the others."""
+    found = [f"{key} (its split lacks a column)" for key in partial]
+    for key, array in every.items():
+        if key in used:
+            continue
+        if not array.ndim:
+            found.append(f"{key} (a single value)")
+        elif array.dtype.kind not in "biuf":
+            found.append(f"{key} (no numbers)")
+        else:
+            found.append(f"{key} ({len(array)} rows in place of {rows})")
+    return f"Left out: {', '.join(found)}." if found else None
 
 
 SOURCE = Source(

@@ -10,7 +10,7 @@ from nodeflow.data.catalog import source_options
 from nodeflow.data.survey import ColumnSurvey, Survey
 
 CLASSIFY, REGRESS, PICTURES, SERIES = "classify", "regress", "pictures", "series"
-TEXT = "text"
+TEXT, DATA = "text", "data"
 NUMBERS = ("number", "integer", "boolean")
 MOST_CLASSES = 100
 """The maximum number of values of a label with classes."""
@@ -52,6 +52,7 @@ class Choices:
         order_by: the column that orders the rows of a series or an ordered split; "" for none.
         known: the options that the source has.
         split_chosen: whether the user chose the split.
+        fits: the starters that can use these arrays (`starters_for`); None if that is unknown.
         unit: for a text: characters, words or byte_pairs.
         by_line: for a text: whether every line is a text of its own.
     """
@@ -73,24 +74,29 @@ class Choices:
     color: str = ""
     known: frozenset[str] = field(default_factory=frozenset)
     split_chosen: bool = False
+    fits: tuple[str, ...] | None = None
     unit: str = ""
     by_line: bool = False
 
     @classmethod
-    def guessed(cls, survey: Survey) -> Choices:
-        """Return the choices that the survey guessed."""
+    def guessed(cls, survey: Survey, fits: tuple[str, ...] | None = None) -> Choices:
+        """Return the choices that the survey guessed.
+
+        If the guessed starter cannot use the data, another one is chosen that can. The last is the
+        starter that makes only the data.
+        """
         guess = dict(survey.guess.options)
         names = tuple(c.name for c in survey.columns)
         labels = tuple(guess.get("labels") or ()) if survey.kind == "table" else ()
         inputs = guess.get("features") or [n for n in names if n not in labels]
         known = frozenset(option.name for option in source_options(survey.source))
         dates = [c for c in survey.columns if c.kind == "date" and not c.missing]
-        return cls(
+        found = cls(
             survey,
             survey.guess.task,
             tuple(inputs),
             labels,
-            split=guess.get("split") or SPLITS[survey.guess.task],
+            split=guess.get("split") or SPLITS.get(survey.guess.task, "random"),
             shares=tuple(guess.get("splits") or (0.8, 0.1, 0.1)),
             missing=guess.get("missing") or ("drop" if "missing" in known else ""),
             window=int(guess.get("window") or 0) or cls.window,
@@ -101,7 +107,12 @@ class Choices:
             known=known,
             unit=guess.get("unit") or "",
             by_line=guess.get("texts") == "lines",
+            fits=fits,
         )
+        if found.misfit(found.task):
+            others = (task for task in (*SPLITS, DATA) if not found.misfit(task))
+            found.choose_task(next(others, found.task))
+        return found
 
     def choose_task(self, task: str) -> None:
         """Choose another starter, and the columns and the split that it needs."""
@@ -111,11 +122,11 @@ class Choices:
                 for n in {*self.inputs, *self.labels} - {self.order_by}
                 if self.column(n).kind in NUMBERS
             )
-        elif self.task == SERIES:
+        elif self.task == SERIES and task != DATA:
             self.inputs = self._ordered({*self.inputs} - {*self.labels})
         self.task = task
         if not self.split_chosen:
-            self.split = SPLITS[task]
+            self.split = SPLITS.get(task, self.split)
 
     @property
     def is_table(self) -> bool:
@@ -162,12 +173,18 @@ class Choices:
     def misfit(self, task: str) -> str:
         """Return the reason why a starter cannot use these columns, as a sentence; "" if it can."""
         if not self.is_table:
-            return "" if task == self.survey.guess.task else NO_TABLE[task]
+            fits = (self.survey.guess.task,) if self.fits is None else self.fits
+            return "" if task in (*fits, DATA) else NO_TABLE[task]
+        if task == DATA:
+            words = [n for n in self.inputs if self.column(n).kind == "text"]
+            if words:
+                return f"{words[0]} is free text. Leave it out."
+            return "" if self.inputs else "Choose at least one input."
         if task == PICTURES:
             return "There are no pictures in a table."
         if task == TEXT:
             return NO_TABLE[TEXT]
-        if not self.inputs:
+        if not self.inputs or (task != SERIES and {*self.inputs} <= {*self.labels}):
             return "Choose at least one input."
         if not self.labels:
             return "Choose a label: the column to predict."
@@ -198,10 +215,18 @@ class Choices:
         Types and categories are read later from the whole file, which the survey may not have seen.
         """
         found = dict(self.survey.guess.options)
+        if self.task == DATA and self.survey.as_stored is not None:
+            found = dict(self.survey.as_stored)
+            if self.split == "stratified":  # arrays as they are have no classes
+                return self._known({**found, "splits": list(self.shares), "split": "random"})
         if self.is_table:
             classes, series = self.task == CLASSIFY, self.task == SERIES
-            found |= {"features": list(self.inputs), "labels": list(self.labels)}
-            found["label_kind"] = "one_hot" if classes else "number"
+            classes = classes or (self.task == DATA and not self.misfit(CLASSIFY))
+            labels = self.labels
+            if self.task == DATA:
+                labels = tuple(name for name in labels if name not in self.inputs)
+            found |= {"features": list(self.inputs), "labels": list(labels)}
+            found["label_kind"] = "one_hot" if classes else "number" if labels else "none"
             found["types"] = dict.fromkeys(self.labels, "category") if classes else None
             found["categories"] = None
             found["category_encoding"] = "one_hot" if self.one_hot else "code"
@@ -220,6 +245,10 @@ class Choices:
         found["class_names"] = names or None
         found["splits"] = list(self.shares)
         found["split"] = self.split
+        return self._known(found)
+
+    def _known(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Return the options that the source has, and that have a value."""
         return {n: v for n, v in found.items() if n in self.known and v not in (None, "")}
 
     def _ordered(self, names: Iterable[str]) -> tuple[str, ...]:

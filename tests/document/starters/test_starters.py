@@ -184,7 +184,7 @@ def test_arrays_fit_a_starter(folder):
     for name, task in wanted.items():
         choices = Choices.guessed(survey(folder / name))
         assert choices.task == task and not choices.misfit(task)
-        assert [t for t in STARTERS if not choices.misfit(t)] == [task]
+        assert [t for t in STARTERS if not choices.misfit(t)] == [task, "data"]
         material = look_at(choices.survey.source, choices.options())
         assert task in [s.id for s in fitting(material)]
         assert not errors(make(task, material))
@@ -218,8 +218,8 @@ def test_documents_are_ordinary_and_well_laid_out(name, request):
 def test_which_starters_fit(tmp_path):
     flowers = look_at(f"csv:{own_data.flowers(tmp_path / 'iris.csv')}", {})
     houses = look_at(f"csv:{own_data.houses(tmp_path / 'houses.csv')}", {})
-    assert [s.id for s in fitting(flowers)] == ["classify"]
-    assert [s.id for s in fitting(houses)] == ["regress"]
+    assert [s.id for s in fitting(flowers)] == ["classify", "data"]
+    assert [s.id for s in fitting(houses)] == ["regress", "data"]
     with pytest.raises(StarterMisfit, match="label with classes"):
         make("classify", houses)
     assert set(STARTERS) >= {"classify", "regress", "pictures"}

@@ -139,6 +139,7 @@ def _guess_line(found: Survey) -> str:
         "series": f"forecast {labels} from the last {options.get('window')} rows of {features}",
         "pictures": f"classify pictures{names}",
         "text": "continue a text",
+        "data": "the columns as they are",
     }[found.guess.task]
     return f"Fits: {task}."
 

@@ -16,6 +16,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.starters import STARTERS, look_at, make
 from nodeflow.document.starters.catalog import StarterMisfit
 from nodeflow.document.starters.choices import Choices
+from nodeflow.document.starters.guessing import starters_for
 from nodeflow.errors import suggest_or_list
 
 
@@ -33,7 +34,8 @@ def new(arguments: argparse.Namespace, environment: Environment) -> None:
         raise ArgumentProblem(
             f"{target.name} exists", hint="Choose another name with -o, or use --force."
         )
-    choices = Choices.guessed(survey(place))
+    found = survey(place)
+    choices = Choices.guessed(found, starters_for(found))
     if arguments.label is not None:
         _choose_label(choices, arguments.label)
     if arguments.starter is not None:
@@ -52,7 +54,9 @@ def new(arguments: argparse.Namespace, environment: Environment) -> None:
     rows = plural(material.rows, "training row")
     environment.print(f"{target.name}: {STARTERS[choices.task].title.lower()}, {rows}")
     outside = [f" --allow-data {shlex.quote(o.place)}" for o in outside_data(flow.load(target))]
-    environment.message(f"nodeflow: train it with: nodeflow train {target.name}{''.join(outside)}")
+    if document.training:
+        how = f"nodeflow train {target.name}{''.join(outside)}"
+        environment.message(f"nodeflow: train it with: {how}")
 
 
 def _choose_label(choices: Choices, label: str) -> None:

@@ -215,8 +215,8 @@ class TrainingSection(Section):
         layout = QHBoxLayout(result)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE[1])
-        layout.addWidget(node, 3)
-        layout.addWidget(split, 2)
+        layout.addWidget(node, 1)
+        layout.addWidget(split, 1)
         layout.addWidget(self._remove_button(index))
         return result
 

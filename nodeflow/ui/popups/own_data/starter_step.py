@@ -5,13 +5,17 @@ The resulting graph is drawn and its sizes are described.
 
 from __future__ import annotations
 
+from typing import Any
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QLabel, QRadioButton, QSizePolicy, QWidget
 
+from nodeflow.document.analysis.training_settings import END
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import STARTERS
-from nodeflow.document.starters.choices import Choices
+from nodeflow.document.starters.choices import DATA, Choices
+from nodeflow.host.messages.values import SPLIT_WORDS
 from nodeflow.number_text import counted
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import column, label, row
@@ -74,6 +78,7 @@ class StarterStep(QWidget):
             choice.setChecked(id_ == self.choices.task and not reason)
             self._reasons[id_].setText(reason or STARTERS[id_].doc)
         self._group.setExclusive(True)
+        self.train.setVisible(self.choices.task != DATA)
 
     def show_document(self, document: Document, weights: int) -> None:
         """Draw the graph that the wizard would make."""
@@ -97,8 +102,19 @@ class StarterStep(QWidget):
 def facts(document: Document, weights: int) -> str:
     """Describe the size of a graph and of its training in a sentence."""
     training = document.training
+    if not training:
+        return f"{counted(len(document.nodes), 'node')}. Nothing is trained yet."
     return (
         f"{counted(len(document.nodes), 'node')} with {counted(weights, 'weight')}; Adam trains "
         f"them for up to {counted(training['epochs'], 'epoch')} in batches of "
-        f"{counted(training['batch_size'], 'row')}."
+        f"{counted(training['batch_size'], 'row')}.{_measured(training['metrics'])}"
     )
+
+
+def _measured(metrics: list[dict[str, Any]]) -> str:
+    """Return the sentence that says on which rows metrics are measured, after a space."""
+    often = [m["split"] for m in metrics if m["every"] != END]
+    if not often:
+        return ""
+    later = "; test rows are measured once, at the end" if len(often) < len(metrics) else ""
+    return f" Metrics are of {SPLIT_WORDS.get(often[0], often[0])} rows{later}."

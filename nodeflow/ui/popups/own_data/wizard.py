@@ -27,6 +27,7 @@ from nodeflow.data.survey import Survey, survey
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import look_at, make
 from nodeflow.document.starters.choices import Choices
+from nodeflow.document.starters.guessing import starters_for
 from nodeflow.document.to_graph.build import build
 from nodeflow.drawing.message_text import plain
 from nodeflow.errors import NodeflowError
@@ -44,6 +45,12 @@ LIMIT = 20_000
 """Number of rows to survey for the preview. The graph is trained with all rows."""
 TITLES = ("1  Preview", "2  Columns", "3  Starter")
 SIZE = (960, 600)
+
+
+def look(path: Path) -> tuple[Survey, tuple[str, ...] | None]:
+    """Return the survey of a file, and the starters that can use its arrays."""
+    found = survey(path, limit_rows=LIMIT)
+    return found, starters_for(found)
 
 
 def make_document(
@@ -119,7 +126,7 @@ class DataWizard(QDialog):
         self.path = path
         self.title.setText(path.name)
         self._show_waiting(f"Reading {path.name}…")
-        self._looking.run(lambda: survey(path, limit_rows=LIMIT))
+        self._looking.run(lambda: look(path))
         self._refresh()
 
     @property
@@ -196,8 +203,9 @@ class DataWizard(QDialog):
     # ---- surveying the file -----------------------------------------------------------------
 
     @Slot(object)
-    def _on_survey(self, found: Survey) -> None:
-        self.choices = choices = Choices.guessed(found)
+    def _on_survey(self, looked: tuple[Survey, tuple[str, ...] | None]) -> None:
+        found, fits = looked
+        self.choices = choices = Choices.guessed(found, fits)
         self.title.setText(found.title)
         self.preview = PreviewStep(found, self._themes, LIMIT)
         self.columns = ColumnsStep(choices)
@@ -311,7 +319,8 @@ class DataWizard(QDialog):
         assert self.document is not None
         self._wanted = False
         title = Path(self.title.text()).stem
-        if self._finish_with(self.document, title, self.starter.train.isChecked()):
+        train = self.starter.train.isChecked() and bool(self.document.training)
+        if self._finish_with(self.document, title, train):
             self.accept()
 
     def _say(self, text: str) -> None:

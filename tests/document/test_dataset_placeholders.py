@@ -78,6 +78,20 @@ def test_another_source_reuses_the_placeholders_that_lost_their_columns(tmp_path
     assert not problems(doc)
 
 
+def test_placeholders_that_nothing_reads_take_the_new_columns_names(tmp_path: Path):
+    doc = Document()
+    node = dataset(doc, "mnist")
+    made = add_placeholders(doc, node)
+    commands.rename(doc, made[1], "digit")  # a name that the user gave stays
+    (tmp_path / "a.txt").write_text("to be or not to be\n" * 40)
+    doc.allow(tmp_path)
+    commands.set_attr(doc, node, "source", f"tokens:{tmp_path / 'a.txt'}")
+    add_placeholders(doc, node)
+    assert fed_by(doc, node) == {"tokens": "tokens", "targets": "digit"}
+    doc.undo()
+    assert [doc.nodes[i].name for i in made] == ["images", "digit"]
+
+
 def test_data_that_cannot_be_read_adds_nothing():
     doc = Document()
     node = dataset(doc, "csv:/nowhere/at/all.csv")

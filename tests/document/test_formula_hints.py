@@ -26,6 +26,8 @@ from nodeflow.document.model.document import Document
         ("reduce_sum(x, keepdims=", "reduce_sum", "keepdims=False"),
         ("reduce_sum(x, axis=[0, 1", "reduce_sum", "axis=None"),
         ("concat([a, b], ", "concat", "[values, …]"),
+        ("dense(x, ", "layers.dense", "units"),
+        ("layers.dense(x, 3, ", "layers.dense", "activation"),
         ("1 + mean_squared_error(labels=y, ", "mean_squared_error", "predictions"),
     ],
 )

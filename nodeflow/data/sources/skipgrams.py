@@ -104,7 +104,7 @@ def near_pairs(lines: list[list[str]], vocabulary: dict[str, int], window: int) 
 
 SOURCE = Source(
     "text",
-    "Text file",
+    "Text: neighbouring words",
     "Pairs of neighbouring words of a text, as word numbers: for word2vec.",
     OPTIONS,
     open_skipgrams,

@@ -356,7 +356,7 @@ def _guess(head: list[str]) -> dict[str, Any]:
 
 SOURCE = Source(
     "tokens",
-    "Text as tokens",
+    "Text: next characters or words",
     "Windows of a text as numbers of characters, words or byte pairs, and the tokens after them.",
     OPTIONS,
     open_tokens,

@@ -79,7 +79,7 @@ class CallReader(Planner):
         name = func.id if isinstance(func, ast.Name) else None
         if isinstance(func, ast.Constant) and isinstance(func.value, str):
             name = func.value
-        if name is None or _is_op(name) or not self._is_known(name):
+        if name is None or named_op(name) is not None or not self._is_known(name):
             return None
         found: str | int | None = None
         if name in self.local:
@@ -110,10 +110,8 @@ class CallReader(Planner):
 
     def _op(self, func: ast.expr) -> Op:
         op_id = _called(func)
-        if op_id not in REGISTRY and f"{LAYERS}/{op_id}" in REGISTRY:
-            op_id = f"{LAYERS}/{op_id}"
-        if op_id in REGISTRY and not REGISTRY.lookup(op_id).hidden:
-            return REGISTRY.lookup(op_id)
+        if (op := named_op(op_id)) is not None:
+            return op
         shown = op_id or ast.unparse(func)
         ids = [op.call_name for op in REGISTRY if not op.hidden]
         ids += [record.name for record in self.doc.nodes.values() if can_share(record.op)]
@@ -184,8 +182,13 @@ class CallReader(Planner):
         raise self.error(node, "this name cannot be used", "Use letters, digits and _ in quotes.")
 
 
-def _is_op(name: str) -> bool:
-    return any(i in REGISTRY and not REGISTRY.lookup(i).hidden for i in (name, f"{LAYERS}/{name}"))
+def named_op(name: str) -> Op | None:
+    """Return the op that a call names: `relu`, or `dense` for `layers/dense`; None if there is
+    none.
+    """
+    found = (REGISTRY.lookup(i) for i in (name, f"{LAYERS}/{name}") if i in REGISTRY)
+    op = next(found, None)
+    return None if op is None or op.hidden else op
 
 
 def is_setting(op: Op, port: Port, value: ast.expr) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from nodeflow.document.formula.calls import named_op
 from nodeflow.document.formula.source import Source
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.ops import REGISTRY
 
 _OPENING, _CLOSING = "([{", ")]}"
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*$")
@@ -38,8 +38,8 @@ class _Bracket:
 def call_around(text: str, cursor: int) -> CallHint | None:
     """Return the innermost call of an op around the cursor, or None."""
     for bracket in reversed(_open_at_end(text[:cursor])[0]):
-        if bracket.call in REGISTRY and not REGISTRY.lookup(bracket.call).hidden:
-            return _hint(REGISTRY.lookup(bracket.call), text[bracket.start : cursor], bracket)
+        if (op := named_op(bracket.call)) is not None:
+            return _hint(op, text[bracket.start : cursor], bracket)
         if bracket.call:
             return None
     return None
@@ -76,7 +76,7 @@ def _hint(op: NodeDeclaration, inside: str, bracket: _Bracket) -> CallHint:
         current = min(current, len(op.inputs) - 1)
     if current is not None and current >= len(names):
         current = None
-    return CallHint(op.id, parameters(op), current)
+    return CallHint(op.call_name, parameters(op), current)
 
 
 def _value(default: object) -> str:

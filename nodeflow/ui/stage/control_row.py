@@ -19,7 +19,7 @@ from nodeflow.ui.stage.pad import Pad
 RESTARTS = "↻"
 RESTARTS_TIP = "This acts at the beginning of a training, so a change begins it afresh."
 LIVE_TIP = "A change acts at once, also while the training runs."
-LABEL_WIDTH, FIELD_WIDTH = 120, 76
+LABEL_WIDTH, FIELD_WIDTH, PAIR_WIDTH = 120, 76, 108
 OFF_STAGE = "Take off the stage"
 
 
@@ -60,7 +60,7 @@ class ControlRow(QWidget):
         if self.slider is not None:
             layout.addWidget(self.slider, 1)
             field = self.numbers if pair else self.editor
-            field.setFixedWidth(FIELD_WIDTH)
+            field.setFixedWidth(PAIR_WIDTH if pair else FIELD_WIDTH)
             layout.addWidget(field)
         else:
             layout.addWidget(self.editor, 1)

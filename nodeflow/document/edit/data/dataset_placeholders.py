@@ -28,7 +28,8 @@ def add_placeholders(
     """Feed every column of a dataset node into a placeholder.
 
     A column without a placeholder first gets a placeholder whose column no longer exists in the
-    data; if there is none, a new placeholder right of the node. If the dtype or shape of a fed
+    data, and its name if it had the name of that column and nothing reads it; if there is none, a
+    new placeholder right of the node. If the dtype or shape of a fed
     placeholder does not fit its column, it takes the column's.
 
     Returns:
@@ -48,7 +49,9 @@ def add_placeholders(
             if column in bound:
                 continue
             if left:
-                t.put_wire(Wire(node_id, column, left.pop(0).target, FEED))
+                wire = left.pop(0)
+                t.put_wire(Wire(node_id, column, wire.target, FEED))
+                _rename(doc, wire, column)
             else:
                 made.append(_add(doc, record, column, type_))
         for wire in doc.wires_out_of(node_id):
@@ -105,12 +108,24 @@ def _fitted(record: NodeRecord, type_: TensorType) -> dict:
     return {**attrs, "dtype": type_.dtype, "shape": list(type_.shape)}
 
 
+def _rename(doc: Document, wire: Wire, column: str) -> None:
+    """Name a placeholder after its new column if it has the name of the column before, and nothing
+    reads it.
+    """
+    if doc.nodes[wire.target].name == _name(wire.source_port) and not doc.wires_out_of(wire.target):
+        commands.rename(doc, wire.target, doc.fresh_name(_name(column)))
+
+
+def _name(column: str) -> str:
+    """Return a column's name as a node's name."""
+    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in column) or "column"
+    return name if not name[0].isdigit() else f"column_{name}"
+
+
 def _add(doc: Document, record: NodeRecord, column: str, type_: TensorType) -> str:
     """Add a placeholder for a column right of the node, below other cards, and return its id."""
-    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in column) or "column"
-    name = name if not name[0].isdigit() else f"column_{name}"
     attrs = {"dtype": type_.dtype, "shape": list(type_.shape)}
-    new = commands.add_node(doc, PLACEHOLDER, record.pos, doc.fresh_name(name), attrs)
+    new = commands.add_node(doc, PLACEHOLDER, record.pos, doc.fresh_name(_name(column)), attrs)
     commands.connect(doc, record.id, column, new, FEED)
     width = node_size(doc, record)[0]
     size = node_size(doc, doc.nodes[new])

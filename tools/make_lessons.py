@@ -19,7 +19,7 @@ from tools.lessons.authoring import LessonSource  # noqa: E402
 LESSONS = (
     "see_it_learn", "expression", "many_at_once", "one_neuron", "the_slope", "a_line_learns",
     "learning_rates", "exclusive_or", "back_through_a_layer", "softmax_and_loss", "digits",
-    "honest_measurement", "what_helps", "the_clinic", "edges", "soft_look_up",
+    "honest_measurement", "what_helps", "the_clinic", "edges", "invent_names", "soft_look_up",
 )  # fmt: skip
 """The modules of the course, in its order."""
 

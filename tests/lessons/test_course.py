@@ -37,6 +37,7 @@ TRAINED = (
     "honest-measurement",
     "what-helps",
     "the-clinic",
+    "invent-names",
 )
 """Lessons whose answers are judged by a training."""
 ALIKE = (

@@ -159,7 +159,7 @@ def test_exclusive_or_is_learned_by_a_layer_of_neurons() -> None:
 
 
 def test_a_students_copy_offers_the_part() -> None:
-    document, _ = course_file("15-soft-look-up")
+    document, _ = course_file("16-soft-look-up")
     assert "row_softmax" in student_copy(document).subgraphs
 
 

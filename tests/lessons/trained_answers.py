@@ -323,6 +323,85 @@ def _one_number_for_all(e: Drawing) -> None:
     set_attrs(e, "spread", value=1.0)
 
 
+# ---- invent names --------------------------------------------------------------------------------
+
+
+def _gathered(e: Drawing) -> None:
+    e.add("gather", "three", "letters", "tokens")
+    e.add("reshape", "side_by_side", "three", shape=[-1, 30])
+
+
+def _looked_up(e: Drawing) -> None:
+    e.add("embedding_lookup", "three", "letters", "tokens")
+    e.add("reshape", "side_by_side", "three", shape=[-1, 30])
+
+
+def _by_one_hot(e: Drawing) -> None:
+    """Multiply rows with a single 1 by the table."""
+    e.add("reshape", "flat", "tokens", shape=[-1])
+    e.add("one_hot", "marks", "flat", depth=28, dtype="float32")
+    e.add("matmul", "vectors", "marks", "letters")
+    e.add("reshape", "three", "vectors", shape=[-1, 3, 10])
+    e.add("reshape", "side_by_side", "vectors", shape=[-1, 30])
+
+
+def _joined(e: Drawing) -> None:
+    """Join the vectors of the first, second and third letter."""
+    e.add("embedding_lookup", "three", "letters", "tokens")
+    for place in range(3):
+        e.add("slice", f"one_{place}", "three", begin=[0, place, 0], size=[-1, 1, -1])
+        e.add("squeeze", f"vector_{place}", f"one_{place}", axis=[1])
+    e.add("concat", "side_by_side", axis=1)
+    for place in range(3):
+        e.wire(f"vector_{place}", f"side_by_side:values.{place}")
+
+
+def _chances(e: Drawing) -> None:
+    e.add("divide", "sharper", "some_scores", "temperature")
+    e.add("softmax", "chances", "sharper")
+
+
+def _chances_by_logarithms(e: Drawing) -> None:
+    e.add("reciprocal", "coldness", "temperature")
+    e.add("multiply", "sharper", "some_scores", "coldness")
+    e.add("log_softmax", "logs", "sharper")
+    e.add("exp", "chances", "logs")
+
+
+def _chances_by_shares(e: Drawing) -> None:
+    e.add("divide", "sharper", "some_scores", "temperature")
+    e.add("exp", "powers", "sharper")
+    e.add("reduce_sum", "all_powers", "powers", axis=-1, keepdims=True)
+    e.add("divide", "chances", "powers", "all_powers")
+
+
+def _names(
+    letters: Edit,
+    chances: Edit = _chances,
+    layers: list[tuple[int, str]] | None = None,
+    optimizer: str = "adam",
+    rate: float = 0.01,
+) -> Edit:
+    def edit(e: Drawing) -> None:
+        letters(e)
+        chances(e)
+        last = "side_by_side"
+        for number, (units, activation) in enumerate(layers or [(60, "tanh")]):
+            last = e.add(
+                "layers/dense", f"layer_{number}", last, units=units, activation=activation
+            )
+        e.add("layers/dense", "scores", last, units=28)
+        e.wire("scores", "losses:logits")
+        e.wire("scores", "invented:logits")
+        e.add(optimizer, "train", "loss", learning_rate=rate)
+
+    return edit
+
+
+def _as_numbers(e: Drawing) -> None:
+    e.add("cast", "side_by_side", "tokens", dtype="float32")
+
+
 RIGHT: dict[str, tuple[Edit, ...]] = {
     "see-it-learn": (
         _rate(1e-5),
@@ -384,6 +463,13 @@ RIGHT: dict[str, tuple[Edit, ...]] = {
         _mended(spread=2.0, hidden={"activation": "elu"}, patience=5),
         _one_number_for_all,
     ),
+    "invent-names": (
+        _names(_looked_up),
+        _names(_gathered, _chances_by_logarithms, [(100, "relu")], rate=0.005),
+        _names(_by_one_hot, _chances_by_shares),
+        _names(_joined, layers=[(60, "tanh"), (40, "tanh")]),
+        _names(_looked_up, optimizer="gradient_descent", rate=0.5),
+    ),
 }
 """Right answers by lesson."""
 
@@ -442,6 +528,12 @@ MISTAKEN: dict[str, dict[str, Edit]] = {
         "by_heart": _mended(patience=5, watched="train"),
         "diverged": _mended(train={"learning_rate": 1e38}),
         "overfitted": _mended(),
+    },
+    "invent-names": {
+        "as_numbers": _names(_as_numbers),
+        "diverged": _names(_looked_up, optimizer="gradient_descent", rate=1e38),
+        "clueless": _names(_looked_up, rate=1e-6),
+        "slow": _names(_looked_up, optimizer="gradient_descent", rate=0.01),
     },
 }
 """Answers with a typical mistake that is known by its signs, by lesson, then by mistake."""

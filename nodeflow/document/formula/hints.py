@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from nodeflow.document.formula.calls import named_op
+from nodeflow.document.formula.function_calls import named_op
 from nodeflow.document.formula.source import Source
 from nodeflow.graph.declaration import NodeDeclaration
 

@@ -22,8 +22,8 @@ import tempfile
 from pathlib import Path
 
 CACHE_VARIABLE = "NODEFLOW_CACHE_DIR"
-"""The variable that names the parent of the folders ``kernels``, with compiled kernels, and
-``courses``, with unpacked courses."""
+"""The variable that names the parent of the folders ``kernels``, with compiled kernels,
+``courses``, with unpacked courses, and ``glyphs``, with drawn icons."""
 KEY_VARIABLE = "NODEFLOW_KERNEL_KEY"
 """The variable that names the file with the key that seals compiled kernels, created if missing."""
 DATA_VARIABLE = "NODEFLOW_DATA_DIR"
@@ -110,6 +110,11 @@ def cache_folder() -> Path:
 def kernel_folder() -> Path:
     """Return the folder ``kernels`` in ``NODEFLOW_CACHE_DIR``, else in the cache folder."""
     return _chosen_cache() / "kernels"
+
+
+def glyphs_folder() -> Path:
+    """Return the folder of drawn icons, beside `kernel_folder`."""
+    return _chosen_cache() / "glyphs"
 
 
 def courses_folder() -> Path:

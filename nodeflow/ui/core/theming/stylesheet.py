@@ -7,16 +7,21 @@ drawn once per theme into the user's cache folder, because a style sheet can onl
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, QStandardPaths, Qt
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtWidgets import QApplication
 
+from nodeflow.paths import glyphs_folder
 from nodeflow.ui.core.theming.theme import TYPE, Theme, draw_icon, font, font_families
 
 RADIUS = 6
@@ -257,16 +262,26 @@ def _color_names(theme: Theme) -> list[str]:
 def _glyph(name: str, color: str) -> str:
     """Return the path of a bundled icon drawn in ``color``.
 
-    Draw the picture if it does not exist yet.
+    Draw the picture if it does not exist yet. If the cache cannot be written, the picture lies in a
+    temporary folder.
     """
-    cache = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericCacheLocation)
-    folder = Path(cache) / "nodeflow" / "glyphs"
     key = hashlib.sha256(f"{name} {color} 3".encode()).hexdigest()[:16]
-    path = folder / f"{name}-{key}.png"
+    path = glyphs_folder() / f"{name}-{key}.png"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _draw_glyph(name, color, path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _draw_glyph(name, color, path)
+        except OSError:
+            path = _temporary_folder() / path.name
+            _draw_glyph(name, color, path)
     return path.as_posix()
+
+
+@cache
+def _temporary_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="nodeflow-glyphs-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _draw_glyph(name: str, color: str, path: Path) -> None:
@@ -278,5 +293,6 @@ def _draw_glyph(name: str, color: str, path: Path) -> None:
     draw_icon(painter, name, QRectF(0, 0, 48, 48), QColor(color))
     painter.end()
     temporary = path.with_suffix(f".{os.getpid()}.png")
-    pixmap.save(str(temporary))
+    if not pixmap.save(str(temporary)):
+        raise OSError(f"cannot write {temporary}")
     os.replace(temporary, path)

@@ -32,7 +32,7 @@ def names_in_blocks(graph: Any) -> dict[str, str]:
     file has scopes.
     """
     nodes = [n for n in graph.node if n.op_type != "Constant" and n.output]
-    flat = sum("/" in n.name.strip("/") for n in nodes) * 2 < len(nodes)
+    flat = sum("/" in (names.scoped(n) or n.name.strip("/")) for n in nodes) * 2 < len(nodes)
     if len(nodes) < FEWEST_NODES or not flat:
         return {}
     arrays = {t.name: _array_mark(t) for t in graph.initializer}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from nodeflow.document.model.names import LONGEST, NAME
 
@@ -11,6 +12,12 @@ _AUTOMATIC = re.compile(
     r"onnx::\w+|val_\d+|_?\d+|.*[Cc]onstant(_\d+)?(_output_\d+)?|const_?\w*__\d+"
 )
 """Names that programs give to values without a name."""
+SCOPES = "pkg.torch.onnx.name_scopes"
+"""The key of the modules around a node, and of its name, in files of PyTorch's exporter."""
+LONGEST_SCOPES = 4000
+"""Maximum length of the text of scopes that is read."""
+_SCOPE = re.compile(r"'([^']*)'")
+_NUMBER = re.compile(r"_\d+$")
 _ROLES = {
     "Conv": ("", "weight", "bias"),
     "ConvTranspose": ("", "weight", "bias"),
@@ -42,6 +49,24 @@ def path(name: str, fallback: str = "node") -> str:
     while len("/".join(parts)) > LONGEST - 20 and len(parts) > 1:
         parts.pop(0)
     return "/".join(parts)[-(LONGEST - 20) :].lstrip("/0123456789") or lawful(fallback)
+
+
+def scoped(node: Any) -> str:
+    """Return the path of a node in the modules of PyTorch, which its exporter stores; else empty.
+
+    The scopes ``['', 'layers.0', 'layers.0.fc', 'linear_3']`` are ``layers.0/fc/linear``: equal
+    modules get equal names inside.
+    """
+    text = next((m.value for m in node.metadata_props if m.key == SCOPES), "")
+    scopes = _SCOPE.findall(text) if len(text) <= LONGEST_SCOPES else []
+    if not scopes:
+        return ""
+    parts, around = [], ""
+    for scope in scopes[:-1]:
+        inside = scope.startswith(f"{around}.") if around else True
+        parts.append(scope[len(around) + 1 :] if around and inside else scope)
+        around = scope
+    return "/".join([*(part for part in parts if part), _NUMBER.sub("", scopes[-1])])
 
 
 def value_name(name: str) -> str:

@@ -87,7 +87,7 @@ class Translator:
         self._check_inputs(node, scope)
         if (domain, op) == ("", "Constant") and self._constant(node, scope):
             return
-        raw = node.name or op
+        raw = names.scoped(node) or node.name or op
         name = self._called(node, prefix) or prefix + names.path(raw, op)
         if domain == OPS and self.made_here and self._ours(node, scope, name):
             return

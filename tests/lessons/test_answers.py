@@ -77,7 +77,7 @@ def test_one_column_is_filled_and_everything_else_kept(tmp_path: Path, table: st
     written(tmp_path / "stranger.flow")
     answers = find_answers([tmp_path])
     roster = read_roster(path)
-    missing = roster.fill(answers, {answer.id: 0.75 for answer in answers})
+    missing = roster.fill(answers, {answer.id: 0.75 for answer in answers}, 10)
     assert [answer.id for answer in missing] == ["stranger"]
     delimiter = ";" if ";" in table.partition("\n")[0] else ","
     before, after = (
@@ -102,8 +102,29 @@ def test_a_name_that_two_students_share_is_not_guessed(tmp_path: Path) -> None:
     written(tmp_path / "Ada L.flow")
     answers = find_answers([tmp_path / "Ada L.flow"])
     roster = read_roster(path)
-    assert roster.fill(answers, {"Ada L": 1.0}) == answers
+    assert roster.fill(answers, {"Ada L": 1.0}, 10) == answers
     assert roster.dumps() == path.read_text()
+
+
+def test_a_table_in_another_language_takes_the_points_of_the_teacher(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(
+        "ID,Vollständiger Name,Bewertung,Bestwertung\n"
+        "Teilnehmer/in1234567,Ada Lovelace,,20\nTeilnehmer/in12345678,Grace Hopper,,20\n"
+    )
+    written(tmp_path / "Ada Lovelace_1234567_assignsubmission_file_.flow")
+    answers = find_answers([tmp_path])
+    roster = read_roster(path, "Bewertung")
+    assert roster.fill(answers, {answer.id: 0.75 for answer in answers}, 20) == []
+    assert [row[2] for row in roster.rows] == ["Bewertung", "15", ""]
+
+
+def test_a_login_that_ends_in_anothers_number_is_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text("Student,ID,SIS Login ID,Softmax (88)\nMax,7,max41,\n")
+    written(tmp_path / "lovelaceada_41_900_answer.flow")
+    answers = find_answers([tmp_path])
+    assert read_roster(path).fill(answers, {"41": 1.0}, 10) == answers
 
 
 def test_a_table_that_is_none_is_an_error(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ GRADE = Command(
         option("--feedback", help="folder for a page for each student", metavar="DIR"),
         option(
             "--points",
-            help="points of a full mark in pages and the table of marks (default: 10)",
+            help="points of a full mark, where the roster says no maximum (default: 10)",
             type=positive_number,
             default=10.0,
             metavar="N",

@@ -20,8 +20,11 @@ from nodeflow.lessons.grading.answers import Answer
 LARGEST = 50 * 2**20
 """Bytes of the largest table."""
 NUMBERS = ("identifier", "id", "sis user id", "sis login id", "id number", "username")
+MOODLE = ("identifier", "id")
+"""Moodle's titles of the column with the student's number after a word."""
 NAMES = ("full name", "student", "name", "email address", "email")
 GRADE, MAXIMUM, POSSIBLE = "grade", "maximum grade", "points possible"
+_IDENTIFIER = re.compile(r"[^\d@]+(\d+)")
 _ASSIGNMENT = re.compile(r".+ \(\d+\)")
 
 
@@ -41,11 +44,14 @@ class Roster:
     delimiter: str
     newline: str
 
-    def fill(self, answers: Sequence[Answer], credits: Mapping[str, float | None]) -> list[Answer]:
+    def fill(
+        self, answers: Sequence[Answer], credits: Mapping[str, float | None], points: float
+    ) -> list[Answer]:
         """Write the marks of answers, and return the answers whose student the table lacks.
 
         Args:
             credits: the credit from 0 to 1 by the identity of an answer; None leaves the cell.
+            points: points of a full mark, if the table does not say them.
         """
         missing = []
         for answer in answers:
@@ -57,7 +63,7 @@ class Roster:
             if credit is not None:
                 row = self.rows[rows[0]]
                 row += [""] * (self.column + 1 - len(row))
-                row[self.column] = _points(credit * self._most(row))
+                row[self.column] = _points(credit * self._most(row, points))
         return missing
 
     def dumps(self) -> str:
@@ -81,18 +87,21 @@ class Roster:
         return []
 
     def _keys(self, row: list[str], columns: Sequence[str]) -> set[str]:
-        cells = {
-            cell.strip()
+        titled = [
+            (title.strip().casefold(), cell.strip())
             for title, cell in zip(self.rows[0], row, strict=False)
-            if title.strip().casefold() in columns and cell.strip()
-        }
+        ]
+        cells = {cell for title, cell in titled if title in columns and cell}
         keys = {_plain(cell) for cell in cells}
-        keys |= {_plain(cell.removeprefix("Participant ")) for cell in cells}
+        # Moodle writes "Participant 1234567" in the language of the site
+        for title, cell in titled:
+            if title in columns and title in MOODLE and (found := _IDENTIFIER.fullmatch(cell)):
+                keys.add(found[1])
         keys |= {_plain("".join(reversed(cell.split(", ")))) for cell in cells if ", " in cell}
         return keys
 
-    def _most(self, row: list[str]) -> float:
-        """Return the number of points of a full mark."""
+    def _most(self, row: list[str], points: float) -> float:
+        """Return the number of points of a full mark; ``points`` if the table does not say it."""
         titles = [title.strip().casefold() for title in self.rows[0]]
         texts = [row[titles.index(MAXIMUM)]] if MAXIMUM in titles else []
         for other in self.rows[1:]:
@@ -103,7 +112,7 @@ class Roster:
                 return float(text.strip().replace(",", "."))
             except ValueError:
                 continue
-        return 100.0
+        return points
 
     def _is_possible(self, row: list[str]) -> bool:
         return bool(row) and row[0].strip().casefold() == POSSIBLE

@@ -65,7 +65,7 @@ def grade(arguments: argparse.Namespace, environment: Environment) -> int:
         table = marks_table(lesson, answers, results, seeds, arguments.points)
     else:
         credits = {answer.id: None if r.problem else r.credit for answer, r in marked}
-        for answer in roster.fill(answers, credits):
+        for answer in roster.fill(answers, credits, arguments.points):
             environment.message(
                 f"nodeflow: {answer.path.name}: the table has no single row for {answer.id}"
             )

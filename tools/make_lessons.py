@@ -20,6 +20,7 @@ LESSONS = (
     "see_it_learn", "expression", "many_at_once", "one_neuron", "the_slope", "a_line_learns",
     "learning_rates", "exclusive_or", "back_through_a_layer", "softmax_and_loss", "digits",
     "honest_measurement", "what_helps", "the_clinic", "edges", "invent_names", "soft_look_up",
+    "mask_and_block",
 )  # fmt: skip
 """The modules of the course, in its order."""
 

@@ -38,6 +38,7 @@ TRAINED = (
     "what-helps",
     "the-clinic",
     "invent-names",
+    "mask-and-block",
 )
 """Lessons whose answers are judged by a training."""
 ALIKE = (

@@ -402,6 +402,86 @@ def _as_numbers(e: Drawing) -> None:
     e.add("cast", "side_by_side", "tokens", dtype="float32")
 
 
+# ---- the mask, and a block -----------------------------------------------------------------------
+
+
+def _masked(e: Drawing) -> None:
+    e.add("transpose", "k_t", "keys")
+    e.add("matmul", "table", "queries", "k_t")
+    e.add("divide", "quarter", "table", "four")
+    e.add("add", "visible", "hide", "quarter")
+    e.add("softmax", "weights", "visible")
+    e.add("matmul", "mixed", "weights", "values")
+
+
+def _masked_by_powers(e: Drawing) -> None:
+    """Multiply powers by 1 or 0, and divide by their sums."""
+    e.add("divide", "q", "queries", "four")
+    e.add("transpose", "k_t", "keys")
+    e.add("matmul", "table", "q", "k_t")
+    e.add("reduce_max", "top", "table", axis=-1, keepdims=True)
+    e.add("add", "hidden_too", "table", "hide")
+    e.add("reduce_max", "highest", "hidden_too", axis=-1, keepdims=True)
+    e.add("subtract", "low", "hidden_too", "highest")
+    e.add("exp", "powers", "low")
+    e.add("reduce_sum", "sums", "powers", axis=-1, keepdims=True)
+    e.add("divide", "weights", "powers", "sums")
+    e.add("matmul", "mixed", "weights", "values")
+
+
+def _masked_by_logarithms(e: Drawing) -> None:
+    e.add("transpose", "q_t", "queries")
+    e.add("matmul", "turned", "keys", "q_t")
+    e.add("transpose", "table", "turned")
+    e.add("divide", "quarter", "table", "four")
+    e.add("add", "visible", "quarter", "hide")
+    e.add("log_softmax", "logs", "visible")
+    e.add("exp", "weights", "logs")
+    e.add("matmul", "mixed", "weights", "values")
+
+
+def _read(e: Drawing, source: str, **attrs: Any) -> str:
+    for name in ("query", "key", "value"):
+        e.add("layers/dense", name, source, units=32)
+    return e.add("attention", "read", "query", "key", "value", **attrs)
+
+
+def _with_residual(e: Drawing, source: str) -> str:
+    return e.add("add", "block", source, _read(e, source))
+
+
+def _in_one_layer(e: Drawing, source: str) -> str:
+    return e.add("layers/transformer_block", "block", source, num_heads=1, units=64, rate=0.0)
+
+
+def _by_hand(e: Drawing, source: str) -> str:
+    """Build attention from products."""
+    for name in ("query", "key", "value"):
+        e.add("layers/dense", name, source, units=32)
+    e.add("transpose", "key_t", "key", perm=[0, 2, 1])
+    e.add("matmul", "match", "query", "key_t")
+    e.add("softmax", "shares", "match")
+    return e.add("matmul", "block", "shares", "value")
+
+
+def _reverses(
+    masked: Edit,
+    block: Callable[[Drawing, str], str],
+    *,
+    places: bool = True,
+    optimizer: str = "adam",
+    rate: float = 0.01,
+) -> Edit:
+    def edit(e: Drawing) -> None:
+        masked(e)
+        source = e.add("add", "placed", "places", "vectors") if places else "vectors"
+        e.add("layers/dense", "scores", block(e, source), units=28)
+        e.wire("scores", "flat:x")
+        e.add(optimizer, "train", "loss", learning_rate=rate)
+
+    return edit
+
+
 RIGHT: dict[str, tuple[Edit, ...]] = {
     "see-it-learn": (
         _rate(1e-5),
@@ -470,6 +550,13 @@ RIGHT: dict[str, tuple[Edit, ...]] = {
         _names(_joined, layers=[(60, "tanh"), (40, "tanh")]),
         _names(_looked_up, optimizer="gradient_descent", rate=0.5),
     ),
+    "mask-and-block": (
+        _reverses(_masked, _with_residual),
+        _reverses(_masked_by_powers, _read),
+        _reverses(_masked_by_logarithms, _by_hand),
+        _reverses(_masked, _in_one_layer, rate=0.003),
+        _reverses(_masked_by_powers, _with_residual, optimizer="gradient_descent", rate=0.5),
+    ),
 }
 """Right answers by lesson."""
 
@@ -534,6 +621,13 @@ MISTAKEN: dict[str, dict[str, Edit]] = {
         "diverged": _names(_looked_up, optimizer="gradient_descent", rate=1e38),
         "clueless": _names(_looked_up, rate=1e-6),
         "slow": _names(_looked_up, optimizer="gradient_descent", rate=0.01),
+    },
+    "mask-and-block": {
+        "causal": _reverses(_masked, lambda e, source: _read(e, source, causal=True)),
+        "alone": _reverses(_masked, lambda e, source: source),
+        "diverged": _reverses(_masked, _read, optimizer="gradient_descent", rate=1e38),
+        "clueless": _reverses(_masked, _read, rate=1e-7),
+        "no_places": _reverses(_masked, _with_residual, places=False),
     },
 }
 """Answers with a typical mistake that is known by its signs, by lesson, then by mistake."""

@@ -86,6 +86,22 @@ def test_it_is_asked_again_until_the_text_is_whole(document, monkeypatch):
     assert [message.data.count for message in sent] == list(range(1, 41))
 
 
+def test_after_a_training_the_whole_text_is_written(document, monkeypatch):
+    monkeypatch.setattr(text, "SECONDS", 0)
+    source, sent, now = Evaluator(document).view_source(), [], [0.0]
+    watched = WatchedViews(sent.append, lambda: source, lambda: now[0], lambda: 0.0)
+    watched.watch(p.WatchViews((SPEC,), 1))
+    for step in (1, 2, 3):
+        now[0] += 10
+        watched.show_due(step)
+    assert [message.data.count for message in sent] == [1, 2, 3] and not watched.waits
+    watched.end()
+    while watched.waits:
+        now[0] += discover_kinds()["text"].rest
+        watched.show_next()
+    assert sent[-1].data.written == written(document) and not sent[-1].data.continues
+
+
 def test_edits_of_the_node_change_the_text(document, tmp_path):
     evaluator = Evaluator(document)
     first = finished(evaluator.view_source()).written

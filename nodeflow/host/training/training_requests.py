@@ -110,6 +110,7 @@ class TrainingRequests:
             self._training.session.close()
             self._training.end()
             self._views.share = VIEW_SHARE
+            self._views.end()
             self._send(p.State("idle"))
         self._report(done)
 

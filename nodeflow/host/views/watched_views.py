@@ -28,6 +28,8 @@ _UNKNOWN = ViewKind("", lambda source, spec: None, interval=1.0)
 class _Watched:
     spec: ViewSpec
     is_stale: bool = True
+    grows: bool = False
+    """Whether one call computes only a part of the view."""
     due: float = 0.0
     rests_until: float = 0.0
     shown: deque[float] = field(default_factory=lambda: deque(maxlen=12))
@@ -137,13 +139,19 @@ class WatchedViews:
             watched.shown.clear()
             watched.due = 0.0
 
+    def end(self) -> None:
+        """Compute the views that grow, such as texts, with the values that a training learned."""
+        for watched in self._watched:
+            watched.is_stale = watched.is_stale or watched.grows
+
     def _show(self, watched: _Watched, step: int | None, rate: float | None) -> None:
         watched.is_stale = False
         started, before = self._clock(), self._cost()
         spec = watched.spec
         value = view_value(lambda: self._source_at(step), spec)
         self._send(replace(value, request=self._request, step=step, rate=rate))
-        if step is None and getattr(value.data, "continues", False):
+        watched.grows = hasattr(value.data, "continues")
+        if step is None and watched.grows and value.data.continues:
             watched.is_stale = True  # after its rest
         kind = _kind_of(watched)
         interval = kind.interval

@@ -30,7 +30,7 @@ from nodeflow.ui.inspector.editors.attribute_editor import Editor, words
 from nodeflow.ui.inspector.editors.bound_input_field import GivenField
 from nodeflow.ui.inspector.editors.editors_by_kind import make_editor
 
-LABEL_WIDTH = 76
+LABEL_WIDTH = 84
 VARY = "Vary in a sweep…"
 ON_STAGE, OFF_STAGE = "Put on the stage", "Take off the stage"
 MOST_TEXT = 26

@@ -77,7 +77,7 @@ LAZY = {
     "TensorArray": "nodeflow.ops.control_flow.tensor_array",
     "data": "nodeflow.data",
     "DocumentBuilder": "nodeflow.document.io.builder",
-    "layers": "nodeflow.ops.layers.functions.all_layers",
+    "layers": "nodeflow.ops.layers.functions.layers",
     "load": "nodeflow.document.to_graph.python_graphs.save_and_load",
     "load_plugins": "nodeflow.ops.user",
     "op": "nodeflow.ops.user",

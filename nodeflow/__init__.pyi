@@ -58,7 +58,7 @@ from nodeflow.ops.graph_building import ones as ones
 from nodeflow.ops.graph_building import placeholder as placeholder
 from nodeflow.ops.graph_building import variable as variable
 from nodeflow.ops.graph_building import zeros as zeros
-from nodeflow.ops.layers.functions import all_layers as layers
+from nodeflow.ops.layers.functions import layers as layers
 from nodeflow.ops.layers.functions.layer_objects import Sequential as Sequential
 from nodeflow.ops.namespaces.arrays import argsort as argsort
 from nodeflow.ops.namespaces.arrays import einsum as einsum

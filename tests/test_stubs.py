@@ -49,6 +49,14 @@ def test_every_name_of_a_namespace_is_found(namespace: ModuleType, make_stubs) -
         namespace.nothing  # noqa: B018
 
 
+def test_type_checkers_find_every_imported_name() -> None:
+    """A stub exports an imported name only if it repeats it: ``import layers as layers``."""
+    tree = ast.parse(STUB.read_text(encoding="utf-8"))
+    imported = [n for node in tree.body if isinstance(node, ast.ImportFrom) for n in node.names]
+    hidden = [n.name for n in imported if n.asname is not None and n.asname != n.name]
+    assert imported and hidden == []
+
+
 def test_the_package_is_marked_as_typed() -> None:
     assert STUB.with_name("py.typed").exists()
 

@@ -33,7 +33,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import dtype_name
-from nodeflow.ops.layers.functions import all_layers
+from nodeflow.ops.layers.functions import layers as layer_functions
 from nodeflow.ops.namespaces import nn
 from nodeflow.ops.variables.collections import add_to_collection
 
@@ -290,11 +290,11 @@ def layers(folder: Path) -> Document:
     """Make layers with variables inside, whose initial values are random."""
     with nf.Graph() as graph:
         x = nf.constant(np.linspace(-1, 1, 128).reshape(2, 8, 8, 1), dtype="float32", name="x")
-        y = all_layers.conv2d(x, 4, 3, activation="relu", name="conv")
-        y = all_layers.batch_normalization(y, name="norm")
+        y = layer_functions.conv2d(x, 4, 3, activation="relu", name="conv")
+        y = layer_functions.batch_normalization(y, name="norm")
         y = graph.apply("max_pool2d", y, strides=[2, 2], name="pool")
         y = graph.apply("dropout", graph.apply("flatten", y), rate=0.3, name="drop")
-        y = all_layers.dense(y, 5, activation="tanh", name="dense")
+        y = layer_functions.dense(y, 5, activation="tanh", name="dense")
         labels = nf.constant([1, 3], name="labels")
         losses = nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=y)
         loss = nf.reduce_mean(losses, name="loss")

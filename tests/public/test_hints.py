@@ -11,7 +11,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import ArgumentProblem, DtypeError, GraphError, ShapeError, UnknownName
-from nodeflow.ops.layers.functions import all_layers as layers
+from nodeflow.ops.layers.functions import layers as layers
 from nodeflow.ops.namespaces import losses, nn
 from nodeflow.ops.namespaces.maths import count_nonzero
 from nodeflow.ops.training.optimizers import GradientDescentOptimizer

@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any
 
 from nodeflow.graph.graph import Tensor
-from nodeflow.ops.layers.functions import all_layers, without_variables
+from nodeflow.ops.layers.functions import layers, without_variables
 from nodeflow.ops.layers.functions.layer_objects import class_of
 from nodeflow.public import publish
 
@@ -39,7 +39,7 @@ def _inactive(function: Layer) -> Layer:
 
 
 dropout = _inactive(without_variables.dropout)
-batch_normalization = _inactive(all_layers.batch_normalization)
+batch_normalization = _inactive(layers.batch_normalization)
 Dropout = class_of(dropout, "Dropout")
 BatchNormalization = class_of(batch_normalization, "BatchNormalization")
 

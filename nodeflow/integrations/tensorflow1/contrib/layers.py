@@ -15,7 +15,7 @@ from nodeflow.graph.types import shape_text
 from nodeflow.integrations.tensorflow1.contrib.arg_scopes import add_arg_scope
 from nodeflow.integrations.tensorflow1.contrib.variables import as_model_variable
 from nodeflow.ops import functions as F
-from nodeflow.ops.layers.functions import all_layers as plain
+from nodeflow.ops.layers.functions import layers as plain
 from nodeflow.ops.layers.functions.without_variables import dropout as plain_dropout
 from nodeflow.ops.layers.functions.without_variables import flatten
 from nodeflow.ops.namespaces import nn

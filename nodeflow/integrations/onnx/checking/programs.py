@@ -27,6 +27,8 @@ Arrays = Mapping[str, np.ndarray]
 MOST_TRIES = 20
 """Maximum number of nodes that a run leaves out because they fail."""
 
+FITTING = "If the inputs do not fit the model, give samples of yours with --samples."
+
 
 class Program(Protocol):
     """A program that computes models.
@@ -129,7 +131,7 @@ class Nodeflow:
                 continue
             return dict(zip(names, map(np.asarray, found), strict=True))
         why = "; ".join(f"{n}: {w}" for n, w in list(self.not_computed.items())[:3])
-        raise NotVerified(f"nodeflow computes no tensor of the model: {why}")
+        raise NotVerified(f"nodeflow computes no tensor of the model: {why}", hint=FITTING)
 
     def _leave_out(self, name: str, why: str) -> None:
         """Compute no more tensors that depend on a node."""
@@ -158,7 +160,8 @@ class Evaluator:
         try:
             found = self._run(None, dict(feeds))
         except Exception as error:  # another program may raise anything
-            raise NotVerified(f"ONNX's evaluator cannot run the model: {_short(error)}") from None
+            text = f"ONNX's evaluator cannot run the model: {_short(error)}"
+            raise NotVerified(text, hint=FITTING) from None
         return _arrays(self._names, found)
 
 
@@ -191,7 +194,8 @@ class OnnxRuntime:
         try:
             found = self._session.run(None, dict(feeds))
         except Exception as error:  # another program may raise anything
-            raise NotVerified(f"onnxruntime cannot run the model: {_short(error)}") from None
+            text = f"onnxruntime cannot run the model: {_short(error)}"
+            raise NotVerified(text, hint=FITTING) from None
         return _arrays(self._names, found)
 
 

@@ -6,6 +6,7 @@ one ``.npy`` file per sample, or one folder per sample with ``INPUT.npy`` files.
 
 from __future__ import annotations
 
+import math
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import FileProblem
-from nodeflow.file_reading import opened
+from nodeflow.file_reading import allow, opened
 from nodeflow.integrations.onnx.call import carrier
 
 SIDE, LENGTH = 64, 8
@@ -126,7 +127,10 @@ def _random(value: Any, rng: np.random.Generator) -> np.ndarray:
     """
     dims = value.type.tensor_type.shape.dim
     other = SIDE if len(dims) == 4 else LENGTH
-    shape = [d.dim_value or (1 if i == 0 else other) for i, d in enumerate(dims)]
+    shape = [
+        d.dim_value if d.dim_value > 0 else (1 if i == 0 else other) for i, d in enumerate(dims)
+    ]
+    allow(8 * math.prod(shape), f"a random sample of {value.name}")
     dtype = np.dtype(carrier(value.type.tensor_type.elem_type) or "float32")
     if dtype.kind in "iub":
         return np.asarray(rng.integers(0, 2, shape)).astype(dtype)

@@ -37,6 +37,7 @@ class Verification:
             differs.
         nodes: the node of each tensor, for people.
         not_computed: the reason for each node that nodeflow cannot compute.
+        left_out: outputs of the model that were not compared.
     """
 
     model: str
@@ -46,6 +47,7 @@ class Verification:
     alone: Mapping[str, Gap]
     nodes: Mapping[str, str]
     not_computed: Mapping[str, str] = field(default_factory=dict)
+    left_out: Sequence[str] = ()
 
     @cached_property
     def arising(self) -> list[str]:
@@ -72,9 +74,12 @@ class Verification:
             first = self.arising[0]
             gap = self.alone.get(first, self.gaps[first])
             return f"not verified: the first difference arises at {self.nodes[first]}: {gap.text}"
+        if self.left_out:
+            kind = "output" if len(self.left_out) == 1 else "outputs"
+            place = f"{place}; not compared: {kind} {some(self.left_out)}"
         if not self.gaps[largest].is_equal:
             return f"verified node by node; rounding grows to {place}"
-        if not self.gaps[largest].excess:
+        if not self.gaps[largest].excess and not self.left_out:
             return "verified, without any difference"
         return f"verified, largest difference {place}"
 
@@ -114,6 +119,7 @@ class Verification:
                 for name, gap in self.gaps.items()
             ],
             "not_computed": dict(self.not_computed),
+            "outputs_not_compared": list(self.left_out),
         }
 
     def page(self) -> str:
@@ -140,6 +146,7 @@ def verify(
         NotVerified: a program cannot compute the model.
     """
     whole = with_all_outputs(model)
+    made = {name for node in whole.graph.node for name in node.output}
     said(f"computing {len(whole.graph.output)} tensors by {other.title}")
     ours.load(whole)
     try:
@@ -169,7 +176,8 @@ def verify(
     nodes = {tensor: called(order[tensor], tensor) for tensor in gaps}
     names = [sample.name for sample in samples]
     programs = (ours.title, other.title)
-    return Verification(name, programs, names, gaps, alone, nodes, not_computed)
+    left_out = [v.name for v in model.graph.output if v.name in made and v.name not in gaps]
+    return Verification(name, programs, names, gaps, alone, nodes, not_computed, left_out)
 
 
 def is_float(array: np.ndarray) -> bool:

@@ -59,6 +59,30 @@ def test_nodes_that_none_of_the_programs_knows_are_named(nodeflow, tmp_path):
     found = nodeflow("verify", "net.onnx", *REFERENCE)
     assert found.code == 0, found.err
     assert "wobble: no op Wobble of com.example" in found.out
+    assert "not compared: output unknown" in found.out.splitlines()[0]
+
+
+def test_open_sizes_of_random_samples(nodeflow, tmp_path):
+    made = cnn()
+    made.graph.input[0].type.tensor_type.shape.dim[0].dim_value = -1
+    onnx.save(made, tmp_path / "net.onnx")
+    assert nodeflow("verify", "net.onnx", *REFERENCE).code == 0
+
+
+def test_a_huge_random_sample_is_refused(nodeflow, tmp_path):
+    node = helper.make_node("Relu", ["x"], ["y"])
+    made = model([node], [value("x", [2**40])], [value("y", [2**40])])
+    onnx.save(made, tmp_path / "net.onnx")
+    found = nodeflow("verify", "net.onnx", *REFERENCE)
+    assert found.code == 1 and "a random sample of x takes" in found.err
+
+
+def test_inputs_that_do_not_fit_are_said(nodeflow, tmp_path):
+    node = helper.make_node("Add", ["x", "z"], ["y"])
+    made = model([node], [value("x", ["a", "b"]), value("z", [1, 3])], [value("y", ["a", 3])])
+    onnx.save(made, tmp_path / "net.onnx")
+    found = nodeflow("verify", "net.onnx", *REFERENCE)
+    assert found.code == 1 and "give samples of yours with --samples" in found.err
 
 
 def test_integers_are_counted(nodeflow, tmp_path, monkeypatch):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+import nodeflow as nf
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from tests.document.test_schedule import document
@@ -85,3 +90,48 @@ def test_plans_and_profiles_of_both(nodeflow, file, tmp_path, options):
     else:
         events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
         assert {event["pid"] for event in events} == {1, 2}
+
+
+@pytest.mark.thorough
+def test_a_sweep_ranks_by_the_loss_of_the_first_optimizer(nodeflow, file, tmp_path, monkeypatch):
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "kept"))
+    monkeypatch.setenv("PYTHONPATH", str(Path(nf.__file__).parents[1]))
+    result = nodeflow("sweep", file, "--set", "d.learning_rate=[0.1, 0.4]", "--tier", "reference",
+                      "--parallel", 2, "--json")  # fmt: skip
+    assert result.code == 0, result.err
+    done = result.lines[-1]
+    assert {run.best["by"] for run in nf.runs()} == {"loss/d"}
+    for trial in done["trials"]:
+        rate = trial["values"]["d.learning_rate"]
+        alone = nodeflow("train", file, "--set", f"d.learning_rate={rate}", "--tier", "reference",
+                         "--json", "--no-run").lines  # fmt: skip
+        least = min(line["loss/d"] for line in alone if line["event"] == "epoch")
+        assert trial["value"] == pytest.approx(least)
+
+
+@pytest.mark.thorough
+def test_a_profile_has_a_part_for_each_optimizer(nodeflow, file, tmp_path):
+    target = tmp_path / "trace.json"
+    result = nodeflow("train", file, "--profile", target, "--no-run")
+    assert result.code == 0, result.err
+    events = json.loads(target.read_text())["traceEvents"]
+    named = {e["pid"]: e["args"]["name"] for e in events if e["name"] == "process_name"}
+    assert sorted(named.values()) == ["d", "g"]
+    assert {event["pid"] for event in events if event["ph"] == "X"} == set(named)
+
+
+@pytest.mark.thorough
+@pytest.mark.serial
+def test_processes_share_the_batches_of_each_turn(file):
+    pytest.importorskip("jax")
+
+    def losses(*options: str) -> list[tuple[float, float]]:
+        command = [sys.executable, "-m", "nodeflow", "train", str(file), "--json", "--no-run"]
+        done = subprocess.run(
+            [*command, "--backend", "jax", *options], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        lines = map(json.loads, done.stdout.splitlines())
+        return [(x["loss/d"], x["loss/g"]) for x in lines if x["event"] == "epoch"]
+
+    np.testing.assert_allclose(losses("--processes", "2"), losses(), rtol=1e-5)

@@ -12,6 +12,7 @@ from nodeflow.engine.session import Session
 from nodeflow.run_store.curves import EPOCH_LOSS
 from nodeflow.run_store.run_records import Run
 from nodeflow.train.events import Epoch
+from nodeflow.train.schedule import loss_name
 from nodeflow.train.training import Training
 
 SHARE, FREE_SECONDS = 0.005, 0.02
@@ -23,7 +24,7 @@ def deciding(training: Training) -> tuple[str, float]:
 
     The key is the value that early stopping watches, or the first metric on rows outside the
     training split: higher is better for accuracies and similar metrics, lower for others. Without
-    such a metric, the training loss decides.
+    such a metric, the training loss decides; with a schedule, the loss of its first optimizer.
     """
     measured = [
         m
@@ -34,7 +35,9 @@ def deciding(training: Training) -> tuple[str, float]:
     if watched:
         return watched.key, -1.0 if training.monitor.goal == "max" else 1.0
     chosen = next(iter(measured), None)
-    return (chosen.key, -1.0 if chosen.is_share else 1.0) if chosen else (EPOCH_LOSS, 1.0)
+    if chosen:
+        return chosen.key, -1.0 if chosen.is_share else 1.0
+    return (loss_name(training.phases[0].optimizer.name) if training.schedule else EPOCH_LOSS), 1.0
 
 
 class BestWeights:

@@ -61,7 +61,7 @@ def test_an_opened_zip_is_listed_begun_and_removed(window, copy, qtbot, monkeypa
     qtbot.waitUntil(lambda: window.focusWidget() is begin)
     qtbot.keyClick(begin, Qt.Key.Key_Space)
     assert window.lessons.running == "softmax"
-    window.lessons.record.finish(softmax_lesson(copy))
+    window.lessons.record.finish(softmax_lesson(copy), window.workspace.root)
     window.pages.show_welcome()
     assert [w.text() for w in learn.progress_labels][1] == "1 of 1 done"
     assert window.settings.courses() == [tmp_path / "neural-nets.zip"]

@@ -10,7 +10,7 @@ import pytest
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow
-from nodeflow.lessons.authoring import edits, mistakes
+from nodeflow.lessons.authoring import edits, mistakes, questions
 from nodeflow.lessons.errors import LessonProblem
 from nodeflow.lessons.marking import Marker
 from nodeflow.lessons.reference import array_of, stored
@@ -179,3 +179,30 @@ def test_stored_values_keep_their_shape(shape):
     again = array_of(stored(array), "here")
     assert again.shape == array.shape
     assert np.array_equal(again, array)
+
+
+def test_a_question_is_asked_changed_and_removed():
+    doc = authored()
+    before = flow.dumps(doc)
+    questions.ask(doc, "step-1", "choice")
+    questions.set_choices(doc, "step-1", ["rows", "columns", "both"])
+    questions.change(doc, "step-1", right=2)
+    edits.set_text(doc, "steps.step-1.question", "What sums to 1?")
+    asked = lesson_of(doc).steps[0].predict
+    assert (asked.kind, asked.choices, asked.right) == ("choice", 3, 2)
+    questions.set_choices(doc, "step-1", ["rows"])
+    assert lesson_of(doc).steps[0].predict.right == 1  # there are always two
+    questions.ask(doc, "step-1", "number")
+    questions.change(doc, "step-1", node="p", change=questions.amounts_of("z + 1, p - 0.5"))
+    assert dict(lesson_of(doc).steps[0].predict.change) == {"z": 1.0, "p": -0.5}
+    assert edits.text_of(doc, "steps.step-1.question") == "What sums to 1?"
+    assert not any("choices" in key for key in edits.texts(doc))
+    questions.ask(doc, "step-1", "")
+    assert flow.dumps(doc) == before
+
+
+@pytest.mark.parametrize("text", ["b", "b + ", "b plus 1", "+"])
+def test_a_change_needs_a_name_and_a_number(text):
+    with pytest.raises(LessonProblem):
+        questions.amounts_of(text)
+    assert questions.amounts_text(questions.amounts_of("b+1, c - 0.5")) == "b + 1, c - 0.5"

@@ -16,6 +16,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.lessons import fields
 from nodeflow.lessons.authoring import edits
+from nodeflow.lessons.checks import KINDS
 from nodeflow.lessons.errors import LessonProblem
 from nodeflow.lessons.schema import lesson_of
 from nodeflow.ui.actions.menus import IN_LESSON
@@ -116,6 +117,7 @@ def test_menus_and_form_make_a_lesson(author, qtbot):
     assert author.actions_.blocked("lesson_mistake").reason.startswith("This graph is the solution")
 
 
+@pytest.mark.thorough
 def test_a_mistake_is_kept_with_its_hint_and_the_solution_comes_back(author, qtbot):
     document = author.workspace.root
     keep_mistake(author, qtbot, "Where does c go?")
@@ -156,6 +158,7 @@ def test_the_preview_leaves_the_authors_document_alone(author, qtbot, monkeypatc
     assert not author.lessons.record.is_done(lesson_of(document).id)
 
 
+@pytest.mark.thorough
 def test_leaving_a_preview_by_a_new_document_asks_about_the_lesson(author, monkeypatch):
     from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
@@ -174,6 +177,7 @@ def test_leaving_a_preview_by_a_new_document_asks_about_the_lesson(author, monke
     assert not author.lesson_panel.isVisible()
 
 
+@pytest.mark.thorough
 def test_a_mistake_that_passes_is_refused_before_export(author, qtbot):
     document = author.workspace.root
     edits.add_twin(document, {"nodes": [], "wires": []}, "?")
@@ -236,6 +240,7 @@ def test_a_lesson_made_in_the_window_is_exported_solved_and_graded(
     assert rows["right.flow"]["changed given nodes"] == ""
 
 
+@pytest.mark.thorough
 def test_a_file_with_a_solution_opens_for_its_author(author, qtbot, tmp_path, monkeypatch):
     path = tmp_path / "teacher.flow"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
@@ -248,6 +253,7 @@ def test_a_file_with_a_solution_opens_for_its_author(author, qtbot, tmp_path, mo
     assert author.lessons.is_preview
 
 
+@pytest.mark.thorough
 def test_a_step_shows_its_picture(author, qtbot, tmp_path, monkeypatch):
     picture = QImage(1200, 400, QImage.Format.Format_RGB32)
     picture.fill(Qt.GlobalColor.red)
@@ -289,3 +295,50 @@ def test_a_noisy_photograph_fits_into_a_lesson(qapp, tmp_path):
 
 def test_a_damaged_picture_is_not_shown(qapp):
     assert pixmap_of(fields.PNG + b"damaged", QSize(100, 100), 1.0).isNull()
+
+
+@pytest.mark.thorough
+def test_a_question_of_the_form_is_asked_in_the_preview(author, qtbot):
+    author.actions_.trigger("lesson_edit")
+    form = author.authoring.form
+    form.tabs.setCurrentIndex(2)
+    editor = form.steps.question
+    editor.kind.setFocus()
+    qtbot.keyClick(editor.kind, Qt.Key.Key_Down)
+    typed(qtbot, editor.question, "What is a, with b one larger?")
+    typed(qtbot, editor.node, "a")
+    typed(qtbot, editor.change, "b + 1")
+    form.accept()
+    author.actions_.refresh_now()
+    author.actions_.trigger("lesson_preview")
+    panel = author.lesson_panel
+    typed(qtbot, panel.form.field, "25")  # (1.5 + 1 + 2.5) squared
+    qtbot.keyClick(panel.form.field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: panel.hint.startswith("Right."), timeout=30_000)
+
+
+@pytest.mark.thorough
+def test_the_form_adds_every_kind_of_check_and_says_what_is_wrong(author, qtbot):
+    document = author.workspace.root
+    author.canvas.selection.select([document.node_named("a").id])
+    author.actions_.trigger("lesson_edit")
+    form = author.authoring.form
+    form.tabs.setCurrentIndex(3)
+    page = form.checks
+    for action in page.kinds.actions():
+        action.trigger()
+    kinds = {check["kind"] for check in edits.items(document, "checks")}
+    assert kinds == set(KINDS)
+    page.checks.choose(
+        next(c["id"] for c in edits.items(document, "checks") if c["kind"] == "trains")
+    )
+    typed(qtbot, page.fields["at_least"], "high")
+    assert "expected a number" in page.problem.text()
+    typed(qtbot, page.fields["at_least"], "0.93")
+    assert page.problem.text() == ""
+    typed(qtbot, page.fields["seeds"], "1, 2")
+    trains = next(c for c in edits.items(document, "checks") if c["kind"] == "trains")
+    assert (trains["at_least"], trains["seeds"], trains["node"]) == (0.93, [1, 2], "a")
+    qtbot.mouseClick(page.checks.remove, LEFT)
+    assert all(check["kind"] != "trains" for check in edits.items(document, "checks"))
+    assert lesson_of(document) is not None

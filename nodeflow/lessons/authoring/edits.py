@@ -40,7 +40,7 @@ def has_solution(document: Document) -> bool:
 def begin(document: Document, title: str) -> None:
     """Make a lesson of the document's graph, with one step."""
     step = {"id": "step-1", "checks": []}
-    texts = {
+    said = {
         "title": title,
         "summary": "",
         "steps.step-1.title": "Build the graph",
@@ -48,7 +48,7 @@ def begin(document: Document, title: str) -> None:
         "done": "Everything is right.",
     }
     lesson = {"schema": SCHEMA, "id": new_id(title), "version": 1, "minutes": 10, "given": []}
-    _write(document, {**lesson, "steps": [step], "texts": texts}, "Make a lesson")
+    _write(document, {**lesson, "steps": [step], "texts": said}, "Make a lesson")
 
 
 def remove(document: Document) -> None:
@@ -76,21 +76,26 @@ def set_fields(document: Document, merge: Any = None, /, **fields: Json) -> None
 
 def set_text(document: Document, key: str, text: str) -> None:
     """Set a text of the lesson. Consecutive edits of one text are one undo step."""
-    texts = {**_texts(document), key: text}
-    _write(document, {**document.root.lesson, "texts": texts}, "Edit the lesson", ("text", key))
+    changed = {**texts(document), key: text}
+    _write(document, {**document.root.lesson, "texts": changed}, "Edit the lesson", ("text", key))
 
 
 def set_course(document: Document, title: str) -> None:
     """Put the lesson into the course with this title, or into none."""
-    texts = {name: text for name, text in _texts(document).items() if name != "course"}
-    if title:
-        texts["course"] = title
-    set_fields(document, ("field", "course"), course=slug(title) or None, texts=texts)
+    others = {name: text for name, text in texts(document).items() if name != "course"}
+    named = {"course": title} if title else {}
+    course = slug(title) or None
+    set_fields(document, ("field", "course"), course=course, texts={**others, **named})
+
+
+def texts(document: Document) -> dict[str, str]:
+    """Return all texts of the lesson."""
+    return dict(document.root.lesson.get("texts") or {})
 
 
 def text_of(document: Document, key: str) -> str:
     """Return a text of the lesson; empty if it is missing."""
-    return _texts(document).get(key, "")
+    return texts(document).get(key, "")
 
 
 def items(document: Document, kind: str) -> list[dict[str, Json]]:
@@ -130,8 +135,8 @@ def move_item(document: Document, kind: str, id: str, by: int) -> None:
 def add_step(document: Document) -> str:
     """Add a step after the others; return its id."""
     id = _free(document, "steps", "step")
-    texts = {f"steps.{id}.title": "", f"steps.{id}.text": ""}
-    _add(document, "steps", {"id": id, "checks": []}, texts, "Add a step")
+    named = {f"steps.{id}.title": "", f"steps.{id}.text": ""}
+    _add(document, "steps", {"id": id, "checks": []}, named, "Add a step")
     return id
 
 
@@ -247,8 +252,8 @@ def toggle_milestone(document: Document, name: str) -> bool:
         drop_item(document, "milestones", found[0])
         return False
     id = _free(document, "milestones", slug(name))
-    texts = {f"milestones.{id}.found": f"{name} is right"}
-    _add(document, "milestones", {"id": id, "node": name, "credit": 0.25}, texts, "Add a milestone")
+    said = {f"milestones.{id}.found": f"{name} is right"}
+    _add(document, "milestones", {"id": id, "node": name, "credit": 0.25}, said, "Add a milestone")
     return True
 
 
@@ -290,7 +295,7 @@ def _without_item(document: Document, kind: str, id: str) -> dict[str, Json]:
     prefix = f"{kind}.{id}."
     fields: dict[str, Json] = {
         kind: [i for i in items(document, kind) if i.get("id") != id] or None,
-        "texts": {k: t for k, t in _texts(document).items() if not k.startswith(prefix)},
+        "texts": {k: t for k, t in texts(document).items() if not k.startswith(prefix)},
     }
     if kind == "checks":
         fields["steps"] = [
@@ -301,9 +306,9 @@ def _without_item(document: Document, kind: str, id: str) -> dict[str, Json]:
 
 
 def _add(
-    document: Document, kind: str, new: dict[str, Json], texts: Mapping[str, str], label: str
+    document: Document, kind: str, new: dict[str, Json], said: Mapping[str, str], label: str
 ) -> None:
-    fields = {kind: [*items(document, kind), new], "texts": {**_texts(document), **texts}}
+    fields = {kind: [*items(document, kind), new], "texts": {**texts(document), **said}}
     _write(document, {**document.root.lesson, **fields}, label)
 
 
@@ -317,10 +322,6 @@ def _free(document: Document, kind: str, base: str) -> str:
         return base
     number = next(n for n in range(1, len(taken) + 2) if f"{base}-{n}" not in taken)
     return f"{base}-{number}"
-
-
-def _texts(document: Document) -> dict[str, str]:
-    return dict(document.root.lesson.get("texts") or {})
 
 
 def _without_none(fields: Fields) -> dict[str, Json]:

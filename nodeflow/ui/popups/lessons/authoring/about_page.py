@@ -63,8 +63,7 @@ class AboutPage(Page):
         self.course.show_text(edits.text_of(root, "course") or lesson.get("course", ""))
         self.place.show_number(lesson.get("place", 0))
         offered = lesson.get("offered")
-        if not self.offered.hasFocus():
-            self.offered.show_text(", ".join(offered or ()))
+        self.offered.show_value(offered or [], ", ".join(offered or ()), _names)
         limits = edits.item(root, "checks", LIMITS)
         self.nodes.show_number(limits.get("nodes") or 0)
         most = limits.get("parameters")
@@ -83,8 +82,7 @@ class AboutPage(Page):
         edits.set_course(self.workspace.root, text)
 
     def _write_offered(self, text: str) -> None:
-        ops = [op.strip() for op in text.split(",") if op.strip()]
-        edits.set_fields(self.workspace.root, ("field", "offered"), offered=ops or None)
+        edits.set_fields(self.workspace.root, ("field", "offered"), offered=_names(text) or None)
 
     def _write_limit(self, name: str, value: int) -> None:
         root = self.workspace.root
@@ -97,3 +95,7 @@ class AboutPage(Page):
             edits.drop_item(root, "checks", LIMITS)
         else:
             edits.change_check(root, LIMITS, **{name: most})
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QSpinBox, QWidget
 
+from nodeflow.lessons.errors import LessonProblem
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.widgets.undo_keys import UndoKeys
 
@@ -43,6 +45,16 @@ class Line(QLineEdit):
         if self.text() != text:
             self.setText(text)
             self.setCursorPosition(0)
+
+    def show_value(self, value: Any, text: str, read: Callable[[str], Any]) -> None:
+        """Show a value as text, unless the typed text stands for it already."""
+        try:
+            if read(self.text()) == value:
+                return
+        except (LessonProblem, ValueError):
+            if self.hasFocus():
+                return  # the author is still typing
+        self.show_text(text)
 
 
 class Box(QPlainTextEdit):

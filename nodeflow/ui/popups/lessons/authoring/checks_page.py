@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtWidgets import QComboBox, QCompleter, QFormLayout, QWidget
+from PySide6.QtWidgets import QCompleter, QFormLayout, QMenu, QWidget
 
 from nodeflow.lessons.authoring import edits
 from nodeflow.lessons.authoring.check_fields import CheckField, about, fields_of
@@ -13,12 +13,19 @@ from nodeflow.lessons.errors import LessonProblem
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.user_messages import remark
-from nodeflow.ui.core.widgets.common_widgets import column, discard, label, restyle, row
+from nodeflow.ui.core.widgets.common_widgets import (
+    button,
+    column,
+    discard,
+    label,
+    restyle,
+    row,
+)
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.popups.lessons.authoring.bound_fields import Line, Page
 from nodeflow.ui.popups.lessons.authoring.item_list import ItemList
-from nodeflow.ui.popups.lessons.authoring.steps_page import said
+from nodeflow.ui.popups.lessons.authoring.steps_page import in_words, said
 
-ADD = "Add a check…"
 PLACEHOLDERS = {"credit": "1", "shape": "such as 3, any"}
 
 
@@ -27,12 +34,13 @@ class ChecksPage(Page):
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
-        self.add = QComboBox()
-        self.add.setAccessibleName("Add a check")
-        self.add.addItem(ADD, "")
+        self.add = button("Add a check")
+        self.kinds = QMenu(self.add)
+        self.kinds.setToolTipsVisible(True)
         for kind in KINDS:
-            self.add.addItem(kind.replace("_", " ").capitalize(), kind)
-        self.add.activated.connect(self._on_add)
+            action = self.kinds.addAction(in_words(kind), partial(self._add, kind))
+            action.setToolTip(plain_tip(about(kind)))
+        self.add.setMenu(self.kinds)
         self.checks = ItemList(workspace, "checks", "check", self.add)
         self.checks.chosen.connect(self.refresh)
         self.about = label("", "muted", wrap=True)
@@ -58,8 +66,8 @@ class ChecksPage(Page):
             self._make_fields(check["kind"])
         self.about.setText(about(check["kind"]))
         for field in fields_of(check["kind"]):
-            if not self.fields[field.name].hasFocus():
-                self.fields[field.name].show_text(field.text_of(check.get(field.name)))
+            value = check.get(field.name)
+            self.fields[field.name].show_value(value, field.text_of(value), field.value_of)
 
     def _make_fields(self, kind: str) -> None:
         form = QFormLayout()
@@ -83,11 +91,7 @@ class ChecksPage(Page):
         discard(self._rows)
         self._rows = rows
 
-    def _on_add(self, _: int) -> None:
-        kind = self.add.currentData()
-        self.add.setCurrentIndex(0)
-        if not kind:
-            return
+    def _add(self, kind: str) -> None:
         root = self.workspace.root
         chosen = [root.nodes[i].name for i in self.workspace.selection if i in root.nodes]
         needed = {f.name: _first(f, chosen) for f in fields_of(kind) if f.is_needed}

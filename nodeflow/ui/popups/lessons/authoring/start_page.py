@@ -92,9 +92,11 @@ class StartPage(Page):
             kind.setCurrentIndex(kind.findData(now))
         for field, key, default in ((low, "low", 0.0), (high, "high", 1.0)):
             field.setEnabled(now in RANGED)
-            if not field.hasFocus():
-                text = f"{(drawn or {}).get(key, default):g}" if now in RANGED else ""
-                field.show_text(text)
+            if now in RANGED:
+                number = (drawn or {}).get(key, default)
+                field.show_value(number, f"{number:g}", _number)
+            else:
+                field.show_text("")
         locked = self.workspace.root.lesson.get("locked")
         with QSignalBlocker(free):
             free.setChecked(locked is not None and record.id not in locked)
@@ -113,10 +115,14 @@ class StartPage(Page):
 
     def _write_range(self, name: str, field: str, text: str) -> None:
         try:
-            number = float(text.replace("\N{MINUS SIGN}", "-"))
+            number = _number(text)
         except ValueError:
             return
         edits.set_drawn(self.workspace.root, name, {**(self._drawn(name) or {}), field: number})
 
     def _on_free(self, node_id: str, is_free: bool) -> None:
         edits.set_locked(self.workspace.root, node_id, not is_free)
+
+
+def _number(text: str) -> float:
+    return float(text.replace("\N{MINUS SIGN}", "-"))

@@ -15,6 +15,7 @@ from nodeflow.ui.core.widgets.common_widgets import button, column, label, row
 from nodeflow.ui.popups.dialogs import confirmation_dialogs
 from nodeflow.ui.popups.lessons.authoring.bound_fields import Box, Line, Page
 from nodeflow.ui.popups.lessons.authoring.item_list import ID, ItemList
+from nodeflow.ui.popups.lessons.authoring.question_editor import QuestionEditor
 from nodeflow.ui.popups.lessons.step_picture import encoded
 
 
@@ -30,12 +31,14 @@ class StepsPage(Page):
         self.checks = QListWidget()
         self.checks.setAccessibleName("Checks of the step")
         self.checks.itemChanged.connect(self._on_check)
-        self.checks.setFixedHeight(5 * self.checks.fontMetrics().height() + 16)
+        self.checks.setFixedHeight(4 * self.checks.fontMetrics().height() + 16)
+        self.text.setMinimumHeight(5 * self.text.fontMetrics().lineSpacing())
         self.choose_picture = button("Choose a picture…", "", self._choose_picture)
         self.remove_picture = button("Remove the picture", "", self._remove_picture)
         self.described = Line(
             "Description of the picture", self._write_description, "The picture in words"
         )
+        self.question = QuestionEditor(workspace, lambda: self.steps.current)
         self._form = QWidget()
         self._form.setLayout(
             column(
@@ -46,6 +49,7 @@ class StepsPage(Page):
                 row(self.choose_picture, self.described, self.remove_picture),
                 label("Done when these checks pass"),
                 self.checks,
+                self.question,
             )
         )
         self.setLayout(row(self.steps, self._form, margins=4, gap=4))
@@ -66,6 +70,7 @@ class StepsPage(Page):
         self.choose_picture.setVisible(not has_picture)
         self.described.setVisible(has_picture)
         self.remove_picture.setVisible(has_picture)
+        self.question.refresh()
         with QSignalBlocker(self.checks):
             self.checks.clear()
             for check in edits.items(root, "checks"):
@@ -113,5 +118,10 @@ class StepsPage(Page):
 
 def said(check: dict) -> str:
     """Return a check in a few words: ``p: values``."""
-    kind = str(check.get("kind", "")).replace("_", " ")
-    return f"{check['node']}: {kind}" if check.get("node") else kind.capitalize()
+    kind = in_words(str(check.get("kind", "")))
+    return f"{check['node']}: {kind.lower()}" if check.get("node") else kind
+
+
+def in_words(kind: str) -> str:
+    """Return a kind of check in words: ``Sums to``."""
+    return kind.replace("_", " ").capitalize()

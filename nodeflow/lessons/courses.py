@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from nodeflow.document.io import flow
@@ -12,11 +13,13 @@ from nodeflow.errors import FileProblem, NodeflowError
 from nodeflow.lessons import archives
 from nodeflow.lessons.errors import LessonProblem
 from nodeflow.lessons.schema import Lesson, lesson_of
-from nodeflow.lessons.translation import quietly_translated
+from nodeflow.lessons.translation import quietly_translated, translation_path
 
 ENDING = ".flow"
 LARGEST = 20 * 2**20
 """Bytes of the largest lesson."""
+KEPT = 1000
+"""The most lessons whose titles are kept, so that a list shows at once when it is shown again."""
 MOST = 200
 """The most lessons of a course."""
 
@@ -78,7 +81,7 @@ def read_course(source: Path, languages: Sequence[str] = (), title: str = "") ->
         paths = _lesson_paths(source)
     except (NodeflowError, OSError) as error:
         return Course(name, source, problem=_sentence(error))
-    found = [_entry(path, languages) for path in paths]
+    found = [_entry(path, tuple(languages), _stamps(path, languages)) for path in paths]
     entries = [entry for entry, _ in found if entry is not None]
     if not entries:
         return Course(name, source, problem=f"{source.name} has no lessons.")
@@ -136,8 +139,26 @@ def _lesson_paths(source: Path) -> list[Path]:
     return paths
 
 
-def _entry(path: Path, languages: Sequence[str]) -> tuple[Entry | None, str]:
-    """Return the lesson in a file with its name of the course; None if the file has no lesson."""
+def _stamps(path: Path, languages: Sequence[str]) -> tuple[tuple[int, int] | None, ...]:
+    """Return what changes when a lesson or its translation is written."""
+    places = (path, *(translation_path(path, language) for language in languages))
+    return tuple(map(_stamp, places))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_size
+
+
+@lru_cache(maxsize=KEPT)
+def _entry(path: Path, languages: tuple[str, ...], _: object) -> tuple[Entry | None, str]:
+    """Return the lesson in a file with its name of the course; None if the file has no lesson.
+
+    It is read again when its stamps differ.
+    """
     try:
         lesson = lesson_of(_read(path))
     except NodeflowError as error:

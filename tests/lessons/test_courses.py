@@ -56,6 +56,8 @@ def test_a_folder_is_a_course_in_the_order_of_places(folder: Path) -> None:
     assert first is not None and last is not None
     assert course.after(first) is course.entries[1]
     assert course.after(last) is None
+    (folder / "a.flow").write_text((folder / "a.flow").read_text().replace("Softmax", "Soft"))
+    assert [entry.title for entry in read_course(folder).entries] == ["Softmax", "Soft", "zz"]
 
 
 def test_places_without_lessons_say_so(tmp_path: Path) -> None:

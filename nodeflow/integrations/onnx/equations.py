@@ -1,7 +1,7 @@
-"""Recurrent layers by the equations in ONNX's documentation, to complete ONNX's evaluator.
+"""Layers by the equations in ONNX's documentation, where ONNX's evaluator differs from them.
 
 The evaluator of onnx 1.22 lacks the last state of an LSTM's cell, the backward direction and
-all activations except tanh.
+all activations except tanh. Before opset 14, it normalizes by the statistics of the batch.
 """
 
 from __future__ import annotations
@@ -10,9 +10,30 @@ from typing import Any
 
 import numpy as np
 
+TRAINING_MODE = 14
+"""The first opset whose batch normalization says by an attribute whether it is in training."""
 
-def recurrent_ops() -> list[Any]:
-    """Return the classes that replace the evaluator's classes."""
+
+def replaced_ops(opset: int) -> list[Any]:
+    """Return the classes that replace the evaluator's classes for models of an opset."""
+    from onnx.reference.op_run import OpRun
+
+    class BatchNormalization(OpRun):
+        op_domain = ""
+
+        def _run(
+            self, x: Any, scale: Any, offset: Any, mean: Any, variance: Any, **attrs: Any
+        ) -> tuple[np.ndarray]:
+            shape = (-1, *[1] * (x.ndim - 2))
+            epsilon = attrs.get("epsilon") or 1e-5
+            factor = scale / np.sqrt(variance + np.float32(epsilon))
+            made = (x - mean.reshape(shape)) * factor.reshape(shape) + offset.reshape(shape)
+            return (made.astype(x.dtype),)
+
+    return [*_recurrent_ops(), *([BatchNormalization] if opset < TRAINING_MODE else [])]
+
+
+def _recurrent_ops() -> list[Any]:
     from onnx.reference.op_run import OpRun
 
     class Recurrent(OpRun):

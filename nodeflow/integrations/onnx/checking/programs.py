@@ -17,9 +17,9 @@ import nodeflow as nf
 from nodeflow.errors import NodeflowError
 from nodeflow.exchange.comparison import NotVerified
 from nodeflow.graph.graph import ancestors
-from nodeflow.integrations.onnx.equations import recurrent_ops
+from nodeflow.integrations.onnx.equations import TRAINING_MODE, replaced_ops
 from nodeflow.integrations.onnx.errors import onnx_package
-from nodeflow.integrations.onnx.file import LARGEST
+from nodeflow.integrations.onnx.file import LARGEST, opsets
 from nodeflow.integrations.onnx.reading import graph_of
 from nodeflow.manifests import SoftwareMissing
 
@@ -151,8 +151,9 @@ class Evaluator:
         from onnx.reference import ReferenceEvaluator
 
         self._names = [value.name for value in model.graph.output]
+        new_ops = replaced_ops(opsets(model).get("", TRAINING_MODE))
         try:
-            self._run = ReferenceEvaluator(model, new_ops=recurrent_ops()).run
+            self._run = ReferenceEvaluator(model, new_ops=new_ops).run
         except Exception as error:  # another program may raise anything
             raise NotVerified(f"ONNX's evaluator cannot load the model: {_short(error)}") from None
 

@@ -69,6 +69,16 @@ def test_open_sizes_of_random_samples(nodeflow, tmp_path):
     assert nodeflow("verify", "net.onnx", *REFERENCE).code == 0
 
 
+def test_an_older_batch_normalization_uses_its_statistics(nodeflow, tmp_path):
+    made = cnn()
+    made.opset_import[0].version = 9
+    next(n for n in made.graph.node if n.name == "BN_1").attribute.append(
+        helper.make_attribute("momentum", 0.9)
+    )
+    onnx.save(made, tmp_path / "net.onnx")
+    assert nodeflow("verify", "net.onnx", *REFERENCE).code == 0
+
+
 def test_a_huge_random_sample_is_refused(nodeflow, tmp_path):
     node = helper.make_node("Relu", ["x"], ["y"])
     made = model([node], [value("x", [2**40])], [value("y", [2**40])])

@@ -137,10 +137,12 @@ def test_the_preview_leaves_the_authors_document_alone(author, qtbot, monkeypatc
     document = author.workspace.root
     before = document.digest()
     commands.add_frame(document, (0, 0, 100, 100), "mine")
+    journal = author.files.recovery.journal
     author.actions_.refresh_now()
     author.actions_.trigger("lesson_preview")
     shown = author.workspace.root
     assert shown is not document
+    assert author.files.recovery.journal is journal  # a crash loses nothing of the lesson
     assert {record.name for record in shown.nodes.values()} == {"b", "c"}
     assert author.lesson_panel.isVisible()
     author.actions_.refresh_now()

@@ -37,7 +37,7 @@ class ChecksPage(Page):
         self.add = button("Add a check")
         self.kinds = QMenu(self.add)
         self.kinds.setToolTipsVisible(True)
-        for kind in KINDS:
+        for kind in sorted(KINDS, key=lambda kind: (kind != edits.VALUES, kind)):
             action = self.kinds.addAction(in_words(kind), partial(self._add, kind))
             action.setToolTip(plain_tip(about(kind)))
         self.add.setMenu(self.kinds)

@@ -39,6 +39,8 @@ class StepsPage(Page):
             "Description of the picture", self._write_description, "The picture in words"
         )
         self.question = QuestionEditor(workspace, lambda: self.steps.current)
+        pictures = row(self.choose_picture, self.described, self.remove_picture)
+        pictures.setAlignment(self.choose_picture, Qt.AlignmentFlag.AlignLeft)
         self._form = QWidget()
         self._form.setLayout(
             column(
@@ -46,7 +48,7 @@ class StepsPage(Page):
                 self.title,
                 label("Text"),
                 self.text,
-                row(self.choose_picture, self.described, self.remove_picture),
+                pictures,
                 label("Done when these checks pass"),
                 self.checks,
                 self.question,

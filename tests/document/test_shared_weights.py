@@ -21,7 +21,9 @@ from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.edit.subgraphs.definitions import make_independent
 from nodeflow.document.edit.subgraphs.unpack_subgraph import unpack_subgraph
 from nodeflow.document.formula.export_python import python_code
+from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.formula.render import formula_text
+from nodeflow.document.formula.statements import formula_statements
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
@@ -479,6 +481,40 @@ def test_formulas_name_the_owner_and_python_calls_the_layer_again() -> None:
                     )
                 found.append(session.run("loss", feeds))
         np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
+
+
+def pasted(doc: Document, name: str) -> tuple[str, np.ndarray, np.ndarray]:
+    """Paste the copied formula of a node; returns what it adds, and the values of both."""
+    ids = add_expression(doc, Analysis(doc), formula_statements(doc, ident(doc, name)))
+    added = doc.nodes[ids[-1]].name
+    graph = build(doc).graph
+    feeds = {n: v for n, v in (("x", X), ("z", Z)) if n in graph}
+    with nf.Session(graph, tier="reference", seed=3) as session:
+        session.initialize()
+        for variable in session.variables:
+            value = session.variables[variable]
+            session.variables[variable] = np.linspace(-1, 1, value.size).reshape(value.shape)
+        return added, *session.run([name, added], feeds)
+
+
+@pytest.mark.parametrize("owner", ["a", "dense", "net/a", "matmul"])
+def test_a_pasted_formula_shares_with_the_same_owner(owner: str) -> None:
+    """A default name is also the name of an op, so the formula has it in quotes."""
+    doc = siamese()
+    commands.rename(doc, ident(doc, "a"), owner)
+    before = variables(doc)
+    added, first, again = pasted(doc, "gap")
+    np.testing.assert_array_equal(first, again)
+    assert added != "gap" and variables(doc) == before
+
+
+def test_a_formula_through_instances_that_share_can_be_pasted() -> None:
+    """Statements add the nodes inside; those that share weights share with the added ones."""
+    doc = coded()
+    before = len(variables(doc))
+    _, first, again = pasted(doc, "loss")
+    np.testing.assert_allclose(first, again, rtol=1e-6)
+    assert len(variables(doc)) == 2 * before
 
 
 WORDS, NEXT = np.array([[0, 2], [1, 1], [3, 0]], "int32"), np.array([1, 3, 2], "int32")

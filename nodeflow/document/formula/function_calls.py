@@ -77,9 +77,11 @@ class CallReader(Planner):
         Raises ExpressionError if it names a node that is no layer.
         """
         name = func.id if isinstance(func, ast.Name) else None
+        if name is not None and named_op(name) is not None:
+            return None
         if isinstance(func, ast.Constant) and isinstance(func.value, str):
-            name = func.value
-        if name is None or named_op(name) is not None or not self._is_known(name):
+            name = func.value  # in quotes, so it is a node's name even if an op has it, too
+        if name is None or not self._is_known(name):
             return None
         found: str | int | None = None
         if name in self.local:

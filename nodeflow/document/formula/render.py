@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from nodeflow.document.formula.function_calls import named_op
 from nodeflow.document.formula.tree import Applied, Literal, Missing, Named, Term, formula_tree
 from nodeflow.document.model.document import Document
 
@@ -34,7 +35,12 @@ SIGNS = {"negative": "-", "logical_not": "~"}
 
 def formula_text(doc: Document, node_id: str) -> str:
     """Return the formula of a node, ``(b + c) * (c + 2)``; for an input, its name."""
-    return _text(formula_tree(doc, node_id))[0]
+    return term_text(formula_tree(doc, node_id))
+
+
+def term_text(term: Term) -> str:
+    """Return the text of a formula's tree."""
+    return _text(term)[0]
 
 
 def formula_latex(doc: Document, node_id: str) -> str:
@@ -65,12 +71,17 @@ def _text(term: Term) -> tuple[str, int]:
         fixed = len(term.op.inputs) - 1
         inside = [*inside[:fixed], f"[{', '.join(inside[fixed:])}]"]
     inside += [f"{key}={_attribute(value)}" for key, value in term.attrs.items()]
-    called = term.op.call_name if term.owner is None else _name(term.owner)
+    called = term.op.call_name if term.owner is None else _called(term.owner)
     return f"{called}({', '.join(inside)}){_index(term.output)}", ATOM
 
 
 def _name(name: str) -> str:
     return name if "/" not in name else repr(name)
+
+
+def _called(owner: str) -> str:
+    """Return the name of a layer that is applied again, in quotes if an op has the name, too."""
+    return _name(owner) if named_op(owner) is None else repr(owner)
 
 
 def _infix(

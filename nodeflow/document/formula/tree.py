@@ -134,6 +134,11 @@ def _apply(doc: Document, record: NodeRecord, made: dict[str, Term]) -> Term:
     return Applied(op, tuple(args), changed_attrs(doc, op, record))
 
 
+def applied(doc: Document, record: NodeRecord) -> Term:
+    """Return a node with its own inputs by name, even if formulas show it by its name."""
+    return _apply(doc, record, {})
+
+
 def _other_attrs(op: NodeDeclaration, record: NodeRecord, owner: NodeRecord) -> dict[str, Any]:
     """Return the attributes of a layer that differ from those of another layer of its kind."""
     pairs = ((a.name, *(r.attrs.get(a.name, a.default) for r in (record, owner))) for a in op.attrs)

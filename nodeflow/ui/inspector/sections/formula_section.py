@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QWidget
 
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.formula.render import formula_latex, formula_text
+from nodeflow.document.formula.statements import formula_statements
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.widgets.common_widgets import button, label
@@ -90,7 +91,7 @@ class Typeset(QWidget):
         painter.end()
 
 
-FORMS = {"text": formula_text, "LaTeX": formula_latex, "Python": python_code}
+FORMS = {"text": formula_statements, "LaTeX": formula_latex, "Python": python_code}
 """The forms in which a formula can be copied, each a function of document and node id."""
 
 

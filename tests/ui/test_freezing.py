@@ -122,3 +122,23 @@ def test_pictures_pages_and_screen_readers_say_it(window, document):
     assert svg.count("<path") == plain.count("<path") + 2, "a disc and a crystal"
     card = window.canvas.scene.card(window.canvas.scene.nodes.get(node))
     assert ", frozen" in node_name(card) and "frozen" in node_state(card)
+
+
+@pytest.mark.thorough
+def test_the_card_of_an_instance_follows_what_is_frozen_inside(window, document):
+    node = create(document, [ident(document, "hidden")], "part")
+
+    def is_drawn() -> bool:
+        scene = window.canvas.scene
+        return scene.card(scene.nodes.get(node)).is_frozen
+
+    assert not is_drawn()
+    window.workspace.enter(node)
+    inside = window.workspace.document
+    set_trainable(inside, [ident(inside, "hidden")], False)
+    window.workspace.leave()
+    assert is_drawn()
+    document.undo()
+    assert window.workspace.document is document and not is_drawn()
+    document.redo()
+    assert is_drawn()

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QRectF
 
+from nodeflow.document.analysis.frozen_weights import TRAINABLE
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import hidden_ports
+from nodeflow.document.analysis.subgraphs.instance_paths import instances_in
 from nodeflow.document.diff.comparison_view import Marks
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import Change, Wire
+from nodeflow.document.model.records import Change, Edit, Wire, kind_of
 from nodeflow.document.model.snapshots import Snapshots
 from nodeflow.drawing.cards import card_data
 from nodeflow.drawing.cards.card_builder import CardBuilder
@@ -484,6 +486,9 @@ class SceneModel:
         if self.document.sharers and (change.nodes_changed or change.nodes_removed):
             sharing = (self.nodes.get(i) for i in self.document.sharers)  # they show the owner
             touched |= {slot for slot in sharing if slot is not None}
+        if any(map(_freezes_inside, change.edits)):
+            instances = (self.nodes.get(record.id) for record in instances_in(self.document))
+            touched |= {slot for slot in instances if slot is not None}
         return touched | self._touched_by_wires(change)
 
     def _touched_by_wires(self, change: Change) -> set[int]:
@@ -572,3 +577,12 @@ class SceneModel:
             new[: len(old)] = old
             setattr(self, name, new)
         self._cards += [None] * (more - len(self._cards))
+
+
+def _freezes_inside(edit: Edit) -> bool:
+    """Return whether an edit in another graph of the file may freeze or thaw an instance here."""
+    if edit.table == "node" or kind_of(edit.table) != "node":
+        return False
+    if edit.before is None or edit.after is None:
+        return True
+    return edit.before.attrs.get(TRAINABLE) != edit.after.attrs.get(TRAINABLE)

@@ -109,7 +109,7 @@ def read_picture(
     batch axis.
 
     Args:
-        prepare: ``mnist`` applies the preparation of MNIST's digits (`preparation.prepare_mnist`),
+        prepare: ``mnist`` applies the preparation of MNIST's digits (`prepare_mnist`),
             and inverts automatically if the picture looks like ink on paper.
 
     Raises:
@@ -118,10 +118,10 @@ def read_picture(
     """
     from PIL import Image, ImageOps
 
-    from nodeflow.data.pictures import preparation
+    from nodeflow.data.pictures import digit_preparation
     from nodeflow.data.pictures.opening import allow_pixels, opened_picture
 
-    size = preparation.picture_size(type_)
+    size = digit_preparation.picture_size(type_)
     if size is None:
         raise FeedError(
             f"{type_.dtype} {shape_text(type_.shape)} cannot be fed with a picture",
@@ -137,9 +137,9 @@ def read_picture(
     except Exception as error:  # a decoder may raise any error for damaged content
         raise FileProblem(f"{path} is damaged or not a picture") from error
     if prepare == "mnist":
-        grey = preparation.grey_of(np.asarray(flat))
-        values = preparation.prepare_mnist(
-            preparation.light_on_dark(grey, invert or None), height, width
+        grey = digit_preparation.grey_of(np.asarray(flat))
+        values = digit_preparation.prepare_mnist(
+            digit_preparation.light_on_dark(grey, invert or None), height, width
         )
         return values.reshape(shape).astype(numpy_dtype(type_.dtype))
     ground = Image.new("RGBA", flat.size, "white" if invert else "black")

@@ -186,6 +186,6 @@ def _cores() -> int:
 def test_the_ways_to_prepare_pictures_are_those_that_exist():
     """The help lists them without importing the readers of data."""
     from nodeflow.cli.definition.options import PREPARE
-    from nodeflow.data.pictures.preparation import WAYS
+    from nodeflow.data.pictures.digit_preparation import WAYS
 
     assert PREPARE.settings["choices"] == tuple(WAYS)

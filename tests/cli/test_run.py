@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nodeflow.data.pictures.preparation import prepare_mnist
+from nodeflow.data.pictures.digit_preparation import prepare_mnist
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.subgraphs.create_subgraph import create
 from nodeflow.document.io import flow

@@ -8,7 +8,7 @@ from PIL import Image
 
 from nodeflow.cli.option_values import ArgumentProblem, parse_setting, read_feed
 from nodeflow.data.feed_files import read_picture
-from nodeflow.data.pictures.preparation import prepare_mnist
+from nodeflow.data.pictures.digit_preparation import prepare_mnist
 from nodeflow.errors import FeedError, FileProblem, LiteralError, NodeflowError
 from nodeflow.graph.types import TensorType
 

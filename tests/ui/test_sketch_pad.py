@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from nodeflow.data.pictures.preparation import prepare_mnist
+from nodeflow.data.pictures.digit_preparation import prepare_mnist
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p

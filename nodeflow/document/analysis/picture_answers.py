@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.pictures.preparation import picture_size
+from nodeflow.data.pictures.digit_preparation import picture_size
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.traversal import downstream, topological
 from nodeflow.document.model.document import Document

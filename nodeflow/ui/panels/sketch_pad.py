@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.data.pictures import preparation
+from nodeflow.data.pictures import digit_preparation
 from nodeflow.document.analysis.picture_answers import (
     Answer,
     PictureInput,
@@ -332,7 +332,7 @@ class SketchPad(QWidget):
         fed = self.input
         if fed is None or self.pad.is_empty:
             return
-        picture = preparation.prepare(
+        picture = digit_preparation.prepare(
             self.pad.grey(), self.way.currentData(), fed.height, fed.width
         )
         self.prepared.show_picture(picture)

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from nodeflow.data.catalog import open_dataset
-from nodeflow.data.pictures import preparation
+from nodeflow.data.pictures import digit_preparation
 from nodeflow.document.io import flow
 from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
@@ -32,7 +32,7 @@ def strokes(rng: np.random.Generator, height: int = 200, width: int = 260) -> np
 @pytest.mark.parametrize("seed", range(20))
 def test_a_digit_is_in_a_box_of_20_with_its_centre_of_mass_in_the_middle(seed):
     drawn = strokes(np.random.default_rng(seed))
-    picture = preparation.prepare_mnist(drawn)
+    picture = digit_preparation.prepare_mnist(drawn)
     assert picture.shape == (28, 28) and picture.dtype == np.float32
     assert picture.min() == 0 and picture.max() == 1
     (box,) = ndimage.find_objects((picture > 0).astype(int))
@@ -53,7 +53,7 @@ def test_the_centre_is_where_mnist_has_it():
     rows = np.asarray(images.rows(np.arange(len(images)))).reshape(-1, 28, 28)
     centres = np.array([ndimage.center_of_mass(picture) for picture in rows])
     assert np.all(np.abs(centres - 14) <= 0.5 + 1e-5)
-    again = np.array([ndimage.center_of_mass(preparation.prepare_mnist(p)) for p in rows])
+    again = np.array([ndimage.center_of_mass(digit_preparation.prepare_mnist(p)) for p in rows])
     assert np.quantile(np.abs(again - 14), 0.99) <= 0.5 + 1e-5
 
 
@@ -62,31 +62,33 @@ def test_resizing_agrees_with_pillow(size):
     picture = np.random.default_rng(1).random((57, 71)).astype(np.float32)
     height, width = size
     expected = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
-    np.testing.assert_allclose(preparation.resize(picture, *size), np.asarray(expected), atol=1e-5)
+    np.testing.assert_allclose(
+        digit_preparation.resize(picture, *size), np.asarray(expected), atol=1e-5
+    )
 
 
 def test_place_and_size_do_not_matter():
     drawn = strokes(np.random.default_rng(3))
-    expected = preparation.prepare_mnist(drawn)
+    expected = digit_preparation.prepare_mnist(drawn)
     moved = np.pad(drawn, ((90, 10), (5, 300)))
-    np.testing.assert_array_equal(preparation.prepare_mnist(moved), expected)
+    np.testing.assert_array_equal(digit_preparation.prepare_mnist(moved), expected)
     larger = ndimage.zoom(drawn, 3, order=0)
-    assert np.abs(preparation.prepare_mnist(larger) - expected).mean() < 0.01
+    assert np.abs(digit_preparation.prepare_mnist(larger) - expected).mean() < 0.01
 
 
 def test_no_ink_gives_an_empty_picture():
-    assert preparation.prepare_mnist(np.zeros((50, 50))).max() == 0
-    assert preparation.prepare_mnist(np.zeros((0, 0))).max() == 0
+    assert digit_preparation.prepare_mnist(np.zeros((50, 50))).max() == 0
+    assert digit_preparation.prepare_mnist(np.zeros((0, 0))).max() == 0
 
 
 def test_a_single_dot_and_a_long_line_stay_inside():
     dot = np.zeros((90, 90))
     dot[3, 80] = 1
-    assert preparation.prepare_mnist(dot).sum() > 0
+    assert digit_preparation.prepare_mnist(dot).sum() > 0
     line = np.zeros((300, 300))
     line[:, 150] = 1
     line[270:, 100:200] = 1  # its mass is far from the middle of its box
-    picture = preparation.prepare_mnist(line)
+    picture = digit_preparation.prepare_mnist(line)
     (box,) = ndimage.find_objects((picture > 0).astype(int))
     assert box[0].stop - box[0].start == 20
 
@@ -94,9 +96,11 @@ def test_a_single_dot_and_a_long_line_stay_inside():
 def test_ink_on_paper_is_inverted_and_the_ground_becomes_zero():
     drawn = strokes(np.random.default_rng(5))
     paper = 0.9 - 0.7 * drawn
-    assert preparation.is_dark_on_light(paper) and not preparation.is_dark_on_light(drawn)
-    np.testing.assert_allclose(preparation.light_on_dark(paper), drawn, atol=1e-9)
-    np.testing.assert_allclose(preparation.light_on_dark(0.1 + 0.6 * drawn), drawn, atol=1e-9)
+    assert digit_preparation.is_dark_on_light(paper) and not digit_preparation.is_dark_on_light(
+        drawn
+    )
+    np.testing.assert_allclose(digit_preparation.light_on_dark(paper), drawn, atol=1e-9)
+    np.testing.assert_allclose(digit_preparation.light_on_dark(0.1 + 0.6 * drawn), drawn, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -106,9 +110,9 @@ def test_a_photo_with_a_shadow_reads_like_the_drawing(seed):
     y, x = np.mgrid[0:1:200j, 0:1:260j]
     light = 0.95 - 0.35 * (x + 0.5 * y) / 1.5  # darker towards a corner
     photo = (light * (1 - 0.8 * drawn) + rng.normal(0, 0.01, drawn.shape)).clip(0, 1)
-    expected = preparation.prepare_mnist(drawn)
-    found = preparation.prepare_mnist(preparation.light_on_dark(photo))
-    flat = preparation.prepare_mnist(np.clip(1 - photo - np.median(1 - photo), 0, 1))
+    expected = digit_preparation.prepare_mnist(drawn)
+    found = digit_preparation.prepare_mnist(digit_preparation.light_on_dark(photo))
+    flat = digit_preparation.prepare_mnist(np.clip(1 - photo - np.median(1 - photo), 0, 1))
 
     def error(picture):  # a centre between two pixels may be rounded to either
         places = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
@@ -121,10 +125,10 @@ def test_a_photo_with_a_shadow_reads_like_the_drawing(seed):
 def test_transparent_ground_is_opposite_to_the_ink():
     rgba = np.zeros((10, 10, 4), np.uint8)
     rgba[3:6, 3:6, 3] = 255  # black ink
-    grey = preparation.grey_of(rgba)
+    grey = digit_preparation.grey_of(rgba)
     assert grey[0, 0] == 1 and grey[4, 4] == 0
     rgba[..., :3] = 255
-    grey = preparation.grey_of(rgba)
+    grey = digit_preparation.grey_of(rgba)
     assert grey[0, 0] == 0 and grey[4, 4] == pytest.approx(1)
 
 
@@ -142,7 +146,7 @@ def test_transparent_ground_is_opposite_to_the_ink():
     ],
 )
 def test_which_placeholders_take_a_picture(dtype, shape, expected):
-    assert preparation.picture_size(TensorType(dtype, shape)) == expected
+    assert digit_preparation.picture_size(TensorType(dtype, shape)) == expected
 
 
 @pytest.mark.thorough
@@ -154,7 +158,7 @@ def test_a_trained_network_knows_digits_that_were_moved_and_scaled():
     images = np.asarray(rows["images"].rows(count)).reshape(-1, 28, 28)
     labels = np.asarray(rows["labels"].rows(count)).argmax(axis=1)
     rng = np.random.default_rng(0)
-    prepared = [preparation.prepare_mnist(_elsewhere(image, rng)).ravel() for image in images]
+    prepared = [digit_preparation.prepare_mnist(_elsewhere(image, rng)).ravel() for image in images]
     with Session(task.graph, tier="compiled", seed=1) as session:
         session.initialize()
         for _ in train(session, task.training()):

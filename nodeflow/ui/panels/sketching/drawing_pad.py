@@ -30,7 +30,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from nodeflow.data.pictures import preparation
+from nodeflow.data.pictures import digit_preparation
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.concurrency.background_jobs import Background
 from nodeflow.ui.core.painting.picture_reading import may_be_picture, read_picture
@@ -152,8 +152,8 @@ class DrawingPad(QWidget):
         ).convertToFormat(QImage.Format.Format_RGBA8888)
         width, height = rgba.width(), rgba.height()
         rows = np.frombuffer(rgba.constBits(), np.uint8).reshape(height, rgba.bytesPerLine())
-        grey = preparation.grey_of(rows[:, : 4 * width].reshape(height, width, 4))
-        self._marks = [Picture(grey, preparation.is_dark_on_light(grey))]
+        grey = digit_preparation.grey_of(rows[:, : 4 * width].reshape(height, width, 4))
+        self._marks = [Picture(grey, digit_preparation.is_dark_on_light(grey))]
         self._repaint_all()
 
     def place_file(self, path: str) -> None:
@@ -346,7 +346,7 @@ def _draw_end(painter: QPainter, stroke: Stroke, index: int) -> None:
 
 def _draw_picture(painter: QPainter, picture: Picture) -> None:
     """Draw a picture in the centre. Its background becomes the background of the pad."""
-    light = preparation.light_on_dark(picture.grey, picture.inverted)
+    light = digit_preparation.light_on_dark(picture.grey, picture.inverted)
     values = np.ascontiguousarray((light * 255).round().astype(np.uint8))
     height, width = values.shape
     image = QImage(values.data, width, height, width, QImage.Format.Format_Grayscale8)

@@ -77,6 +77,7 @@ def markers() -> Iterator[Any]:
         yield marker
 
 
+@pytest.mark.thorough
 def test_the_files_are_what_the_tool_writes() -> None:
     made = {name: flow.dumps(document) for name, document in documents().items()}
     assert {name: (FOLDER / name).read_text() for name in NAMES} == made

@@ -136,6 +136,7 @@ def test_a_slower_rate_counts_only_if_it_trains(live_window, qtbot):
     at_step(window, qtbot, 3)
 
 
+@pytest.mark.thorough
 def test_a_check_looks_only_at_the_step(live_window, qtbot):
     """The mistakes of later steps, which are not begun, have no hints yet."""
     window = live_window()

@@ -11,6 +11,7 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.sweep_settings import TRAINING
 from nodeflow.document.io import flow
+from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.layered import layout
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters.drawing import Drawing
@@ -19,6 +20,8 @@ from nodeflow.lessons.parts import offer, part_of
 from nodeflow.lessons.schema import Part
 
 COURSE = "first-steps"
+GAP = 48.0
+"""The distance between unconnected parts of a graph."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,7 @@ class LessonSource:
         document = drawing.doc
         if mistake:  # nobody sees it
             return document
-        analysis = Analysis(document)
-        commands.move(document, layout(document, list(document.nodes), analysis=analysis))
+        _arrange(document)
         return document
 
     def part(self) -> Document:
@@ -168,6 +170,33 @@ class LessonSource:
         texts.update({f"twins.{i}.hint": mistake.hint for i, mistake in self.mistakes.items()})
         texts.update({f"milestones.{i}.found": m.found for i, m in self.milestones.items()})
         return texts
+
+
+def _arrange(document: Document) -> None:
+    """Lay out each connected part of a graph, the parts below each other."""
+    analysis, bottom = Analysis(document), 0.0
+    for part in _parts(document):
+        places = layout(document, part, analysis=analysis, origin=(0.0, bottom))
+        commands.move(document, places)
+        heights = {i: node_size(document, document.nodes[i], analysis)[1] for i in places}
+        bottom = max(places[i][1] + heights[i] for i in places) + GAP
+
+
+def _parts(document: Document) -> list[list[str]]:
+    """Return the nodes of each connected part, in the order of their first nodes."""
+    found: list[list[str]] = []
+    left = list(document.nodes)
+    while left:
+        part, waiting = {left[0]}, [left[0]]
+        while waiting:
+            node = waiting.pop()
+            ends = {w.source for w in document.wires_into(node)}
+            ends |= {w.target for w in document.wires_out_of(node)}
+            waiting += ends - part
+            part |= ends
+        found.append([node for node in left if node in part])
+        left = [node for node in left if node not in part]
+    return found
 
 
 def _ids(document: Document, names: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from nodeflow.ui.stage.pad import Pad
 RESTARTS = "↻"
 RESTARTS_TIP = "This acts at the beginning of a training, so a change begins it afresh."
 LIVE_TIP = "A change acts at once, also while the training runs."
-LABEL_WIDTH, FIELD_WIDTH, PAIR_WIDTH = 120, 76, 108
+LABEL_WIDTH, FIELD_WIDTH, PAIR_WIDTH = 148, 76, 108
 OFF_STAGE = "Take off the stage"
 
 

@@ -14,10 +14,12 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.exchange.code_targets import export_code
+from nodeflow.train.edits.variant import Variant
 from nodeflow.train.events import Steps
 from nodeflow.train.loop.event_stream import train
 from tests.integrations.code.phased_graphs import Net
 from tests.integrations.code.test_code import loaded
+from tests.train.test_hot_edits import Run
 
 STEPS = 20
 
@@ -102,3 +104,32 @@ def test_python_freezes_a_layer() -> None:
             after = session.run({v.name: v for v in graph.variables})
     same = {name for name in before if before[name].tobytes() == after[name].tobytes()}
     assert same == {"hidden/kernel", "hidden/bias"}
+
+
+def test_a_layer_that_is_frozen_during_a_training_keeps_its_bits_from_then_on() -> None:
+    document = network()
+
+    def variant() -> Variant:
+        task = Task(document)
+        session = Session(task.graph, tier="reference", seed=1)
+        session.initialize()
+        return Variant(session, task.training(), what=("first: frozen",))
+
+    begun = variant()
+    start = {name: value.copy() for name, value in begun.session.variables.items()}
+    frozen(document, "first")
+    later = variant()
+    whole = Run(begun, {5: later}, 25)
+    middle = Run(variant_again(begun), {}, 5)
+    at_five = middle.variants[0].session.variables
+    after = whole.variants[-1].session.variables
+    for name in ("first/kernel", "first/bias"):
+        assert after[name].tobytes() == at_five[name].tobytes() != start[name].tobytes()
+    assert after["second/kernel"].tobytes() != at_five["second/kernel"].tobytes()
+
+
+def variant_again(first: Variant) -> Variant:
+    """Return the graph of a training with its initial values, in a session of its own."""
+    session = Session(first.session.graph, tier="reference", seed=1)
+    session.initialize()
+    return Variant(session, first.training)

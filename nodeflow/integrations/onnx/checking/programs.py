@@ -71,9 +71,7 @@ def program(name: str, tier: Any = "compiled") -> Program:
         return Evaluator()
     if name == "onnxruntime":
         return OnnxRuntime()
-    raise NotVerified(
-        f"{name} cannot compute ONNX models", hint="Choose --against onnx or onnxruntime."
-    )
+    raise NotVerified(f"{name} cannot compute ONNX models", hint="Choose onnx or onnxruntime.")
 
 
 def onnxruntime_package() -> ModuleType:

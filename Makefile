@@ -11,6 +11,7 @@
 #                    CHROMIUM=its program, PAGE_PICTURES=a folder for pictures to look at
 # make lint   format, style, types, and the layer contracts
 # make docs   the documentation site, in build/docs
+# make bundle  a folder with nodeflow that needs no Python, and its archive, in build/bundle
 # make lock   write requirements-dev.lock again; UPGRADE=1 takes new versions
 #
 # Needs python3 (3.11 or newer; another one: make PYTHON=python3.13 run), make and git.
@@ -21,7 +22,7 @@ BIN := .venv/bin
 SETUP := pyproject.toml requirements-dev.lock tools/setup.sh tools/apt.sh tools/qt_libraries.py
 JOBS ?= 2
 
-.PHONY: run test test-all test-rest test-nightly test-peers test-pages docs lint lint-format lint-style lint-types lint-layers format lock clean
+.PHONY: run test test-all test-rest test-nightly test-peers test-pages docs lint lint-format lint-style lint-types lint-layers format bundle lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/.ready-run
@@ -94,6 +95,11 @@ lint-layers: .venv/.ready-dev
 format: .venv/.ready-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Then each part of it that starts a process is tried.
+bundle:
+	@PYTHON=$(PYTHON) sh packaging/bundle.sh
+	$(or $(PYTHON),python3) packaging/try_bundle.py build/bundle/nodeflow
 
 lock:
 	@sh tools/lock.sh

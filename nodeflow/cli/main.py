@@ -117,6 +117,6 @@ def no_display() -> str | None:
 
 
 def _version() -> str:
-    from importlib.metadata import version
+    from nodeflow import __version__
 
-    return f"nodeflow {version('nodeflow')}"
+    return f"nodeflow {__version__}"

@@ -54,7 +54,7 @@ def test_an_unknown_command_suggests_a_near_one(nodeflow):
 def test_version_is_the_installed_one(nodeflow):
     from importlib.metadata import version
 
-    assert nodeflow("--version").out == f"nodeflow {version('nodeflow')}\n"
+    assert nodeflow("--version").out == f"nodeflow {version('nodeflow-studio')}\n"
 
 
 @pytest.mark.thorough

@@ -31,7 +31,8 @@ def test_a_device_is_refused(module, tmp_path):
 
 @pytest.mark.parametrize("module", [flow, embedded_graph])
 def test_a_device_without_an_end_is_read_up_to_the_limit(module, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "LARGEST", 1 << 20)
+    limit = "FLOW_BYTES" if module is flow else "EMBEDDED_BYTES"
+    monkeypatch.setattr(module, limit, 1 << 20)
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     with limited(ANY_FILE), pytest.raises(FlowRead, match="larger than 1 MB"):
         reader(module)(tmp_path / "zero.png")

@@ -212,7 +212,7 @@ def test_every_module_that_kernels_import_is_part_of_the_key() -> None:
     is left out; and nothing but the compiler itself is listed without need."""
     named = modules_named_in_kernels()
     assert f"{ENGINE}.devicelib.intrinsics" in named and f"{ENGINE}.devicelib.gemm" in named
-    waiting, reached = [*named, f"{ENGINE}.devicelib.dispatch_loop"], set()
+    waiting, reached = [*named, f"{ENGINE}.devicelib.work_stealing_loop"], set()
     while waiting:
         module = waiting.pop()
         if module not in reached:

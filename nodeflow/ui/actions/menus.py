@@ -140,8 +140,8 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         "&Run",
         (
             *("run", "run_to", SEPARATOR, "train", ("Training", TRAINING), SEPARATOR),
-            ("Watch", ("breakpoint", "bounds", "check_gradients", *CHECKS)),
-            *(("What if", WHAT_IF), "predict", "profile", ("Engine", ENGINE)),
+            ("Watch", ("breakpoint", "bounds", "check_gradients", *CHECKS, SEPARATOR, "profile")),
+            *(("What if", WHAT_IF), "predict", ("Engine", ENGINE)),
         ),
     ),
     (

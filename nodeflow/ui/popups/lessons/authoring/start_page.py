@@ -94,7 +94,7 @@ class StartPage(Page):
             field.setEnabled(now in RANGED)
             if now in RANGED:
                 number = (drawn or {}).get(key, default)
-                field.show_value(number, f"{number:g}", _number)
+                field.show_value(number, str(number), _number)
             else:
                 field.show_text("")
         locked = self.workspace.root.lesson.get("locked")

@@ -16,7 +16,7 @@ from nodeflow.data.survey_types import (
     Survey,
     figures,
 )
-from nodeflow.data.tables.cells import shortest
+from nodeflow.data.tables.cell_types import shortest
 from nodeflow.file_reading import allow
 
 MOST_MEASURED = 1 << 20

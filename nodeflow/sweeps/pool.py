@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import nodeflow
+from nodeflow.sweeps.grid_and_random_trials import Trial
 from nodeflow.sweeps.setup import Setup
-from nodeflow.sweeps.trials import Trial
 
 Said = tuple["Process", Mapping[str, Any]]
 GONE = "gone"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.sweeps.trials import Trial
+from nodeflow.sweeps.grid_and_random_trials import Trial
 from nodeflow.train.saving.plain_values import real, table, text, whole
 
 WAITING, TRAINING, DONE = "waiting", "training", "done"

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from nodeflow.manifests import offer
+from nodeflow.sweeps.grid_and_random_trials import Trial, trials
 from nodeflow.sweeps.plan import GRID, RANDOM, Plan, pruning
 from nodeflow.sweeps.results import Result
-from nodeflow.sweeps.trials import Trial, trials
 from nodeflow.sweeps.value_specs import SpecProblem
 
 

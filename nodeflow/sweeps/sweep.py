@@ -14,13 +14,13 @@ from nodeflow.engine.cores import cores
 from nodeflow.errors import NodeflowError
 from nodeflow.run_store.run_records import new_id
 from nodeflow.run_store.store import RunStore
+from nodeflow.sweeps.grid_and_random_trials import Trial
 from nodeflow.sweeps.kept import KeptSweep, keep
 from nodeflow.sweeps.plan import Plan
 from nodeflow.sweeps.pool import GONE, Process, Said
 from nodeflow.sweeps.results import CANCELLED, DONE, FAILED, PRUNED, TRAINING, Result
 from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.sources import Source, source_of
-from nodeflow.sweeps.trials import Trial
 
 STOP_SECONDS = 10.0
 """Seconds for a trial to end by itself before it is killed."""

@@ -11,8 +11,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from nodeflow.run_store.run_records import dumps
+from nodeflow.sweeps.grid_and_random_trials import Trial, trials
 from nodeflow.sweeps.results import DONE, Result, correlations, plain, ranked, ranks, result_of
-from nodeflow.sweeps.trials import Trial, trials
 from nodeflow.sweeps.value_specs import SpecProblem, spec_of
 
 

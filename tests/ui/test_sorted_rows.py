@@ -12,8 +12,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QTableView
 
 from nodeflow.run_store.run_records import Run
+from nodeflow.sweeps.grid_and_random_trials import Trial
 from nodeflow.sweeps.results import DONE, TRAINING, Result
-from nodeflow.sweeps.trials import Trial
 from nodeflow.ui.panels.trainings.run_table import RunFilter, RunModel, stretches
 from nodeflow.ui.panels.trainings.trial_table import NUMBER, RESULT, TrialModel
 

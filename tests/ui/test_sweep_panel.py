@@ -15,12 +15,12 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.sweep_settings import set_sweep, set_values, spec_texts, vary
 from nodeflow.document.io import flow
 from nodeflow.run_store.store import RunStore
+from nodeflow.sweeps.grid_and_random_trials import Trial
 from nodeflow.sweeps.kept import kept_sweeps
 from nodeflow.sweeps.plan import Plan
 from nodeflow.sweeps.results import CANCELLED, DONE, FAILED, TRAINING, Result
 from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.sweep import Sweep
-from nodeflow.sweeps.trials import Trial
 from nodeflow.sweeps.value_specs import spec_of
 from nodeflow.ui.inspector.editors.attribute_row import VARY
 from nodeflow.ui.panels.trainings.trial_table import PROBLEM, RESULT

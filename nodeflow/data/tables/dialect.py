@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.tables.cells import is_comma_number, is_number
+from nodeflow.data.tables.cell_types import is_comma_number, is_number
 from nodeflow.data.text_encoding import SAMPLE_BYTES, encoding_of
 from nodeflow.errors import DataError
 from nodeflow.file_reading import allow, damaged_as, opened

@@ -14,7 +14,7 @@ import numpy as np
 
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source_options import MOST_CLASSES
-from nodeflow.data.tables.cells import BOOLEANS, days, is_missing, is_number, shortest
+from nodeflow.data.tables.cell_types import BOOLEANS, days, is_missing, is_number, shortest
 from nodeflow.data.tables.table import Table, TableColumn
 
 YES = frozenset(yes for _, yes in BOOLEANS) | {"1"}

@@ -15,7 +15,7 @@ import numpy as np
 
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source_options import MOST_CLASSES, shown_classes
-from nodeflow.data.tables.cells import date_order, day, is_missing, number, shortest
+from nodeflow.data.tables.cell_types import date_order, day, is_missing, number, shortest
 from nodeflow.data.tables.encoders import (
     Encoder,
     class_codes,

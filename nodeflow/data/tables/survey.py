@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.survey_types import MOST_LISTED, ColumnSurvey, Guess, Survey, figures
-from nodeflow.data.tables.cells import shortest
+from nodeflow.data.tables.cell_types import shortest
 from nodeflow.data.tables.encoders import Encoder
 from nodeflow.data.tables.guess import guess_table
 from nodeflow.data.tables.table import Table, kept_table

@@ -20,7 +20,7 @@ import numpy as np
 
 from nodeflow.data.data_paths import file_stamp
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.tables.cells import (
+from nodeflow.data.tables.cell_types import (
     boolean_words,
     column_kind,
     date_reader,

@@ -10,7 +10,7 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.plan import Allocation
 from nodeflow.engine.kernels.registry import kernel_of
 from nodeflow.engine.plan.draft import Draft
-from nodeflow.engine.plan.memory import MemoryPlanner
+from nodeflow.engine.plan.memory_reuse import MemoryPlanner
 from nodeflow.graph.graph import Node
 
 RESULT_BYTES = 1 << 16

@@ -9,7 +9,7 @@ from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 from nodeflow.host.views.value_source import ViewSource
-from nodeflow.train.doctor.batch import Run
+from nodeflow.train.doctor.dead_units import Run
 from nodeflow.train.loop.checkpointed_training import Keeping
 from nodeflow.train.resume.checkpoints import Every
 

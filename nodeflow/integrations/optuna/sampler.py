@@ -6,9 +6,9 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from nodeflow.sweeps.grid_and_random_trials import Trial
 from nodeflow.sweeps.plan import Plan
 from nodeflow.sweeps.results import DONE, PRUNED, Result
-from nodeflow.sweeps.trials import Trial
 from nodeflow.sweeps.value_specs import Spec
 
 if TYPE_CHECKING:

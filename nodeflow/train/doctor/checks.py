@@ -10,9 +10,9 @@ from functools import partial
 from nodeflow.engine.memory import Needs, free_memory
 from nodeflow.errors import NodeflowError
 from nodeflow.train.diagnosis.hints import Hint
-from nodeflow.train.doctor.batch import Run, check_batch
 from nodeflow.train.doctor.curves import Curves, check_curves, fixes, record
 from nodeflow.train.doctor.data import check_data
+from nodeflow.train.doctor.dead_units import Run, check_batch
 from nodeflow.train.doctor.gradients import check_gradients
 from nodeflow.train.doctor.looking_back import Rule, first_seen
 from nodeflow.train.doctor.memory_use import check_memory

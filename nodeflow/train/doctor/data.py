@@ -9,7 +9,7 @@ import numpy as np
 from nodeflow.engine.columns import Column
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.diagnosis.hints import Edit, Hint, percent
-from nodeflow.train.doctor.nodes import WEIGHTS, needed_nodes, placed
+from nodeflow.train.doctor.examined_nodes import WEIGHTS, needed_nodes, placed
 from nodeflow.train.training import Binding, Training
 
 MOST_ROWS = 2000

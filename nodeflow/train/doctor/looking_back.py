@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.train.diagnosis.hints import Hint
-from nodeflow.train.doctor.batch import Run
+from nodeflow.train.doctor.dead_units import Run
 from nodeflow.train.rewind.replay import Past, Replay
 
 Rule = Callable[[Run], Iterable[Hint]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from nodeflow.graph.graph import Node
 from nodeflow.train.diagnosis.hints import Edit, Hint
-from nodeflow.train.doctor.nodes import WEIGHTS, before, needed_nodes
+from nodeflow.train.doctor.examined_nodes import WEIGHTS, before, needed_nodes
 from nodeflow.train.settings import usual_batch_size
 from nodeflow.train.training import Training
 

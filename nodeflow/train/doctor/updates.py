@@ -11,9 +11,9 @@ from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.number_text import number
 from nodeflow.ops.composed import resolve
 from nodeflow.train.diagnosis.hints import Hint
-from nodeflow.train.doctor.batch import Run, feeds_of
 from nodeflow.train.doctor.curves import rate_edit
-from nodeflow.train.doctor.nodes import WEIGHTS, needed_nodes, placed
+from nodeflow.train.doctor.dead_units import Run, feeds_of
+from nodeflow.train.doctor.examined_nodes import WEIGHTS, needed_nodes, placed
 from nodeflow.train.training import Training
 from nodeflow.train.watched_tensors.optimizer_tensors import gradient
 

@@ -37,9 +37,9 @@ from nodeflow.ui.core.widgets.panel_visibility import InFront
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
 from nodeflow.ui.panels.panel_context import PanelContext
-from nodeflow.ui.panels.value_views.array_views import number
 from nodeflow.ui.panels.value_views.metric_matrix import MatrixView
 from nodeflow.ui.panels.value_views.sample_grid import SampleGrid
+from nodeflow.ui.panels.value_views.table_and_histogram import number
 from nodeflow.ui.panels.value_views.view_page import ViewCanvas
 
 ASKER = "predictions"

@@ -42,7 +42,7 @@ from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place, always
 from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
-from nodeflow.ui.panels.value_views import array_views, picture_options
+from nodeflow.ui.panels.value_views import picture_options, table_and_histogram
 from nodeflow.ui.panels.value_views.labelled_matrix import LabelledMatrix
 from nodeflow.ui.panels.value_views.node_views import NodeViews
 from nodeflow.ui.panels.value_views.override_tools import ViewerOverrides
@@ -134,7 +134,7 @@ class ViewerPanel(QWidget):
         self.pick.setWrapping(True)
         self.pick.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.pick.valueChanged.connect(self._show_pictures)
-        self.table, self.images = array_views.TableView(), PictureView(themes)
+        self.table, self.images = table_and_histogram.TableView(), PictureView(themes)
         self.what_if = ViewerOverrides(
             self.table, self._overrides, self._link, themes, self._messages
         )
@@ -144,7 +144,7 @@ class ViewerPanel(QWidget):
         self._drawings = QStackedWidget()
         self._drawings.addWidget(self.images)
         self._drawings.addWidget(self.matrix)
-        self.histogram = array_views.HistogramView(themes)
+        self.histogram = table_and_histogram.HistogramView(themes)
         self._pages = QStackedWidget()
         self._tabs = QButtonGroup(self)
         head = QHBoxLayout()
@@ -423,7 +423,7 @@ class ViewerPanel(QWidget):
         assert self.array is not None
         self._stack.setCurrentIndex(1)
         clear(self._figures)
-        for row, (name, text) in enumerate(array_views.figures(self.array)):
+        for row, (name, text) in enumerate(table_and_histogram.figures(self.array)):
             value = label(text)
             value.setAlignment(Qt.AlignmentFlag.AlignRight)
             self._figures.addWidget(label(name, "caption"), row, 0)

@@ -14,8 +14,8 @@ from nodeflow.ui.core.user_messages import sentence
 from nodeflow.ui.core.widgets.common_widgets import label
 from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.value_views import picture_options
-from nodeflow.ui.panels.value_views.array_views import TableView
 from nodeflow.ui.panels.value_views.picture_view import PictureView
+from nodeflow.ui.panels.value_views.table_and_histogram import TableView
 
 PAUSE_MS = 250
 """Minimum milliseconds between requests for the whole value."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nodeflow.data.catalog import open_dataset
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.tables.cells import column_kind, date_reader, days, decimal_evidence, number
+from nodeflow.data.tables.cell_types import column_kind, date_reader, days, decimal_evidence, number
 from nodeflow.data.tables.dialect import Dialect, find_dialect, records
 from nodeflow.data.tables.table import read_table
 from tests.data import own_data

@@ -16,7 +16,7 @@ from nodeflow.data.fetch import fetch as fetch_data
 from nodeflow.data.pictures.files import broken_pictures, list_pictures
 from nodeflow.data.sources.mnist import find, places
 from nodeflow.data.survey import ColumnSurvey, Survey, survey
-from nodeflow.data.tables.cells import day
+from nodeflow.data.tables.cell_types import day
 
 MOST_SHOWN = 5
 

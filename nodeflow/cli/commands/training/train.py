@@ -38,8 +38,8 @@ from nodeflow.run_store.resume_by_name import resumed_from, states_of
 from nodeflow.train import training_files
 from nodeflow.train.control import Control
 from nodeflow.train.diagnosis.hints import DIVERGING, Hint
-from nodeflow.train.doctor.batch import run_of
 from nodeflow.train.doctor.checks import Doctor
+from nodeflow.train.doctor.dead_units import run_of
 from nodeflow.train.events import (
     CheckpointWritten,
     Diverged,

@@ -2,10 +2,10 @@
 
 from nodeflow.integrations.onnx.exporters import (  # noqa: F401
     arrange,
+    convolution,
     flow,
     networks,
     numbers,
     pictures,
     spectra,
-    windows,
 )

@@ -19,7 +19,7 @@ from nodeflow.ui.core.user_messages import Messages, sentence
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.core.widgets.undo_keys import UndoKeys
 from nodeflow.ui.inspector.editors.value_parsing import literal as parsed
-from nodeflow.ui.panels.value_views.array_views import TableView
+from nodeflow.ui.panels.value_views.table_and_histogram import TableView
 
 NOT_IN_TRAINING = "Trainings and runs use the computed value."
 APPLY_TIP = "Continue the training with this value; the run records the change"

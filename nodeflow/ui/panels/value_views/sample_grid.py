@@ -12,7 +12,7 @@ from nodeflow.ui.core.painting.pixel_image import fitted, pixel_image
 from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.panels.value_views.array_views import number
+from nodeflow.ui.panels.value_views.table_and_histogram import number
 
 CARD = QSize(168, 116)
 PICTURE = 56

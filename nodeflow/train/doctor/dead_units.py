@@ -11,7 +11,7 @@ from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.diagnosis.hints import Edit, Hint, percent
 from nodeflow.train.doctor.curves import rate_edit
-from nodeflow.train.doctor.nodes import WEIGHTS, needed_nodes, placed
+from nodeflow.train.doctor.examined_nodes import WEIGHTS, needed_nodes, placed
 from nodeflow.train.training import Training
 
 Run = Callable[[Sequence[Tensor], Mapping[Tensor, Any]], Sequence[np.ndarray]]

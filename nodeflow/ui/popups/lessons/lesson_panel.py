@@ -227,6 +227,14 @@ class LessonPanel(QFrame):
         self.place()
         QTimer.singleShot(0, self, self.place)  # after the layout knows new children
 
+    def offer_next(self) -> None:
+        """Show the button that goes on, with the focus."""
+        self.next_button.setText("Next")
+        self.next_button.show()
+        self.place()
+        self.setFocusProxy(self.next_button)
+        self.next_button.setFocus()
+
     def end(self) -> None:
         """Hide the panel."""
         if not self.isHidden():

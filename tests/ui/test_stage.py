@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QMenu
 
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.stage import (
+    DATA,
     LOSS,
     VALUE,
     PinnedControl,
@@ -18,10 +19,12 @@ from nodeflow.document.edit.stage import (
     views_of,
 )
 from nodeflow.document.formula.insert import add_expression
+from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.train.settings import UNTIL_STOPPED
 from nodeflow.ui.stage.control_row import RESTARTS, ControlRow
+from nodeflow.ui.stage.controls import control_label
 from nodeflow.ui.stage.default_pins import default_controls, default_view
 from nodeflow.ui.window.stage_modes import BESIDE, CANVAS, STAGE
 
@@ -346,3 +349,20 @@ def test_the_bar_says_where_the_training_is_if_there_is_room(spirals, engine, qt
     engine.end_training()
     qtbot.waitUntil(lambda: bar.place.text() in ("", "Step 2, loss 0.75"))
     assert "…" not in bar.place.text()
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        (
+            "mnist_layers",
+            ["Learning rate", "Units of hidden", "Activation of hidden", "Batch size"],
+        ),
+        ("gan", ["Learning rate of train_judge", "Learning rate of train_generator"]),
+        ("vae", ["point", "Learning rate"]),
+    ],
+)
+def test_controls_are_named_in_words(name, labels):
+    document = flow.load(example(name))
+    controls = [c for c in controls_of(document) or default_controls(document) if c.node != DATA]
+    assert [control_label(document, c) for c in controls] == labels

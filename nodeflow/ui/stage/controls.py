@@ -9,7 +9,8 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.subgraphs.instance_paths import at_path
+from nodeflow.document.analysis.subgraphs.instance_paths import at_path, scoped_name
+from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_by_name import training_attr
 from nodeflow.document.edit.stage import (
@@ -26,6 +27,7 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.train.settings import TrainingSettings, declared
 from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.widgets.common_widgets import clear
+from nodeflow.ui.inspector.editors.attribute_editor import words
 from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.stage.control_row import ControlRow
 from nodeflow.ui.stage.data_row import DataRow
@@ -68,7 +70,7 @@ class Controls(QWidget):
         """
         root = self._context.document.workspace.root
         wanted = controls_of(root) or default_controls(root)
-        named = [(c, control_name(root, c), _attr_of(root, c)) for c in wanted]
+        named = [(c, control_label(root, c), _attr_of(root, c)) for c in wanted]
         named = [each for each in named if each[2] is not None or each[0].node == DATA]
         pairs = {c for c, _, attr in named if attr is not None and _is_pair(root, c, attr)}
         if (named, pairs) != self._shown:
@@ -140,6 +142,23 @@ class Controls(QWidget):
         if state == "idle" and self._waits:
             self._waits = False
             self._soon.start()
+
+
+def control_label(document: Document, control: PinnedControl) -> str:
+    """Return a control's name in words, such as *Units of hidden*.
+
+    The only optimizer is not named, nor is *value*, which says nothing beside the name of a node.
+    """
+    attr = _attr_of(document, control)
+    said = control.attr if attr is None else attr.label or words(attr.name)
+    found = at_path(document.root, control.node) if control.node not in (TRAINING, DATA) else None
+    if found is None:
+        return said
+    name = scoped_name(document.root, control.node) or found[1].name
+    if control.attr == "value":
+        return name
+    optimizers = [n.id for n in document.root.nodes.values() if is_optimizer(n.op)]
+    return said if optimizers == [found[1].id] else f"{said} of {name}"
 
 
 def begins_anew(document: Document, control: PinnedControl) -> bool:

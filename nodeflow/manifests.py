@@ -235,12 +235,12 @@ class Software:
 
     @property
     def is_installed(self) -> bool:
-        """Whether it can be imported. Does not import it."""
+        """Whether the software can be imported. Does not import it."""
         return find_spec(self.module) is not None
 
     @property
     def how_to_get(self) -> str:
-        """The command that installs it, in a sentence."""
+        """A sentence with the command that installs the software."""
         return f"pip install '{self.package}' brings it."
 
 

@@ -71,7 +71,9 @@ def _dataset_choice(document: Document, choice: str, environment: Environment) -
 def load_task(
     arguments: argparse.Namespace, environment: Environment, *, whole: bool = False
 ) -> Task:
-    """Return the built document, with ``--feed`` and ``--data-dir``; `Task` describes ``whole``."""
+    """Build the document that the command line names, and feed the values of ``--feed``. For
+    ``whole``, see `Task`.
+    """
     document = load_document(arguments, environment)
     data_dir = environment.path(arguments.data_dir) if arguments.data_dir else None
     task = Task(document, data_dir=data_dir, whole=whole)

@@ -56,8 +56,9 @@ def parse_source(source: str) -> tuple[Source, str]:
 
 
 def _fitting(ending: str) -> str:
-    """Return the kind of source for files with this ending, one with a survey if there are several;
-    "" if there is none."""
+    """Return the id of the source that reads files with this ending, preferably one that can survey
+    them. Return "" if none does.
+    """
     kinds = [kind for kind in SOURCES.values() if ending and ending in kind.endings]
     return next((kind.id for kind in sorted(kinds, key=lambda kind: kind.survey is None)), "")
 

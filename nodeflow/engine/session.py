@@ -343,7 +343,9 @@ class Session(NotebookDisplay, SessionState):
     def _question(
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None
     ) -> tuple[KnownRun, Sequence[np.ndarray]]:
-        """Return the facts about runs with these fetches and feeds, and the fed arrays."""
+        """Return the prepared run for these fetches and feeds, from the cache if possible, and the
+        fed arrays.
+        """
         key = key_of(fetches, feed_dict)
         known = None if key is None else self._known.get(key)
         if known is not None:
@@ -360,7 +362,9 @@ class Session(NotebookDisplay, SessionState):
     def _answer(
         self, known: KnownRun, arrays: Sequence[np.ndarray], training: bool | None = None
     ) -> Any:
-        """Compute a known run. If only fed values changed, repeat its bound run."""
+        """Compute the fetches of a prepared run. If only fed values changed since the last time,
+        repeat the bound run.
+        """
         shapes = known.shapes
         bound = known.current if training is None else None
         if self._cancel.is_set():

@@ -150,7 +150,9 @@ class StagedExecutor(PartsExecutor):
         return values
 
     def needs(self) -> Needs:
-        """Return the needs of the stage that needs most, over all sizes that have occurred."""
+        """Return the memory needs of the stage that needs most, over all sizes that
+        have occurred.
+        """
         parts = (self._first, *(executor for _, executor in self._rests.values()))
         return max((part.needs() for part in parts), key=lambda found: found.bytes)
 
@@ -178,7 +180,9 @@ class StagedExecutor(PartsExecutor):
         return "\n\n".join(texts)
 
     def _rest(self, values: Mapping[int, np.ndarray]) -> tuple[Part, AnyExecutor]:
-        """Return the remaining steps and their executor, for the sizes in ``values``."""
+        """Return the schedule of the second stage and its executor, for the sizes of ``values``,
+        which are known only after the first stage.
+        """
         found = [slot for step in self.turns for slot in step.outputs]
         key = tuple(values[slot].shape for slot in found)
         if key not in self._rests:

@@ -398,7 +398,9 @@ class Stepper:
         return scalars
 
     def _staged(self, count: int) -> tuple[int, np.ndarray, int]:
-        """Return the first step of an order, the order, and the number of steps it is valid for."""
+        """Return row numbers for the next steps: the step that they begin with, the numbers, and
+        the number of steps for which their rows are in memory.
+        """
         if self._staging is None:
             return self._first, self._order, count
         if not self._is_staged:

@@ -209,8 +209,8 @@ def _by_themselves(
     values: Fed,
     said: Callable[[str], None],
 ) -> list[Difference]:
-    """Compute nodes with large differences again from equal inputs, up to the first where one
-    arises.
+    """Compute nodes with large differences again, each from inputs that are equal in both programs.
+    Stop at the first node whose own computation differs.
 
     Return the differences with these results.
     """
@@ -227,7 +227,9 @@ def _by_themselves(
 
 
 def _alone(task: Task, session: Session, peer: Peer, tensor: Tensor, values: Fed) -> float | None:
-    """Return the difference of a node that both compute from equal inputs; None if impossible."""
+    """Return the largest difference between nodeflow and the other program if both compute one node
+    from equal inputs. Return None if that is impossible.
+    """
     node = tensor.node
     if node.op.random or node.op.macro or not node.inputs:
         return None

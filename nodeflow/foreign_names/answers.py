@@ -119,7 +119,9 @@ def _elsewhere(name: str, exists: Callable[[str], bool], known: tuple[Library, .
 
 
 def _spaced(name: str) -> list[str]:
-    """Return the forms that a name may have inside a namespace."""
+    """Return the full names under which a name without namespace may exist, such as ``nn.NAME`` or
+    ``train.NAMEOptimizer``.
+    """
     spaces = ("nn", "layers", "losses", "train", "summary", "data", "image", "linalg", "random")
     return [*(f"{space}.{name}" for space in spaces), f"train.{name}Optimizer"]
 

@@ -8,7 +8,9 @@ from nodeflow.lessons.schema import NUMBER, Prediction
 
 
 def is_right(prediction: Prediction, right: Any, given: Any) -> bool:
-    """Return whether a learner's answer is right; a number may differ by the tolerance."""
+    """Return whether a learner's answer to a question is right. A number may differ by the
+    question's tolerance.
+    """
     if prediction.kind != NUMBER:
         return given == right
     near = prediction.tolerance * abs(right) + 1e-6

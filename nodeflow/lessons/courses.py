@@ -60,7 +60,9 @@ class Course:
     problem: str = ""
 
     def after(self, lesson: Lesson) -> Entry | None:
-        """Return the lesson that follows: the one that the lesson names, else the next in order."""
+        """Return the lesson to do next: the one that this lesson names, or else the next one in
+        order.
+        """
         usable = [entry for entry in self.entries if not entry.problem]
         ids = [entry.id for entry in usable]
         if lesson.next in ids:
@@ -70,7 +72,8 @@ class Course:
 
 
 def read_course(source: Path, languages: Sequence[str] = (), title: str = "") -> Course:
-    """Return the course in a folder or zip; one that cannot be read says why.
+    """Return the course in a folder or zip. If it cannot be read, return a course without lessons
+    that has the reason as its problem.
 
     Args:
         languages: the user's languages, the preferred one first.
@@ -125,7 +128,9 @@ def _read(path: Path) -> Document:
 
 
 def _lesson_paths(source: Path) -> list[Path]:
-    """Return the graphs of a course, which may lie in the only folder of its folder."""
+    """Return the paths of a course's lessons. If its folder contains only one folder, look in that
+    folder.
+    """
     folder = archives.unpacked(source) if source.suffix.lower() == archives.ENDING else source
     if not folder.is_dir():
         raise FileProblem(f"there is no folder {folder}")
@@ -140,7 +145,9 @@ def _lesson_paths(source: Path) -> list[Path]:
 
 
 def _stamps(path: Path, languages: Sequence[str]) -> tuple[tuple[int, int] | None, ...]:
-    """Return what changes when a lesson or its translation is written."""
+    """Return the times and sizes of a lesson's file and its translations, to notice when one of
+    them is written.
+    """
     places = (path, *(translation_path(path, language) for language in languages))
     return tuple(map(_stamp, places))
 
@@ -155,7 +162,8 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=KEPT)
 def _entry(path: Path, languages: tuple[str, ...], _: object) -> tuple[Entry | None, str]:
-    """Return the lesson in a file with its name of the course; None if the file has no lesson.
+    """Return the lesson in a file and the title of the course that the lesson names. Return None
+    and "" if the file has no lesson.
 
     It is read again when its stamps differ.
     """

@@ -112,7 +112,7 @@ class Marker:
         checks: Iterable[str] | None = None,
         stop: Callable[[], bool] = lambda: False,
     ) -> Mark:
-        """Return the mark of an answer, whose own lesson is ignored.
+        """Check an answer and return its mark. Ignore the lesson that the answer's file contains.
 
         Args:
             live: leave out checks that train.
@@ -155,7 +155,7 @@ class Marker:
     # ---- hints ----------------------------------------------------------------------------------
 
     def _twin(self, graph: TestedGraph, failed: list[Verdict]) -> Twin | None:
-        """Return the first typical mistake whose values or signs the answer has."""
+        """Return the first typical mistake whose values or signs the answer shows, or None."""
         watched = [q for verdict in failed for q in verdict.check.watched()]
         values = {q: self._values(graph, q) for q in dict.fromkeys(watched)}
         for twin in self.lesson.twins:
@@ -177,8 +177,9 @@ class Marker:
         )
 
     def _ops(self, graph: TestedGraph) -> set[str]:
-        """Return the ops of an answer and inside its layers. Derivatives do not count, nor what
-        locked nodes consist of."""
+        """Return the ids of all ops in an answer, including ops inside layers. Leave out derived
+        gradients, and the ops inside locked nodes.
+        """
         locked = {r.name for r in self.start.nodes.values() if self.lesson.locks(r.id)}
         owners = ((n, n.name.partition("/")[0]) for n in graph.task.graph.nodes)
         return {
@@ -194,7 +195,9 @@ class Marker:
             return None
 
     def _behaves(self, values: dict[Quantity, list[np.ndarray] | None], twin: Twin) -> bool:
-        """Return whether the answer has the values of a mistake wherever the mistake has any."""
+        """Return whether an answer has the same values as a typical mistake, in all cases in which
+        the mistake has values.
+        """
         compared = False
         for quantity, found in values.items():
             for number, case in enumerate(self.cases):

@@ -20,8 +20,8 @@ from nodeflow.lessons.start import copied
 
 
 def part_of(answer: Document, part: Part) -> Document:
-    """Return a document with an instance of a part of an answer: the nodes between the part's
-    inputs and its node, however they are built.
+    """Return a document that contains only one subgraph instance: the part of an answer between the
+    part's inputs and its result.
 
     Raises:
         LessonProblem: the answer lacks one of these nodes, or the node is one of the inputs.

@@ -121,7 +121,9 @@ class Probes:
 
 
 def _named_values(feeds: Mapping[str, np.ndarray]) -> str:
-    """Return a few numbers with their names, ``b = 1.5 and c = -2``; empty for other values."""
+    """Return single numbers with their names, as ``b = 1.5 and c = -2``. Return "" if there are too
+    many, or other values.
+    """
     if not 0 < len(feeds) <= MOST_NAMED or any(value.size > 1 for value in feeds.values()):
         return ""
     texts = [f"{name} = {number_text(value.reshape(())[()])}" for name, value in feeds.items()]

@@ -119,12 +119,14 @@ def twin_document(document: Document, twin: Twin) -> Document:
 
 
 def twin_key(twin: Twin) -> str:
-    """Return the owner of a typical mistake's values in a student's copy."""
+    """Return the key under which a student's copy of a lesson stores the values of a typical
+    mistake.
+    """
     return f"twins.{twin.id}"
 
 
 def key_of(quantity: Quantity) -> str:
-    """Return the name of a quantity in a student's copy."""
+    """Return the key under which a student's copy of a lesson stores the values of a quantity."""
     return f"{quantity.node} by {quantity.by}" if quantity.by else quantity.node
 
 

@@ -144,7 +144,9 @@ class Twin:
 
     @property
     def has_sign(self) -> bool:
-        """Whether the mistake is known without values."""
+        """Whether the mistake can be recognised without comparing values, for example by an error
+        or a missing op.
+        """
         return bool(self.error or self.symptom or self.lacks or self.setting)
 
 
@@ -226,7 +228,9 @@ class Lesson:
 
     @property
     def key(self) -> str:
-        """Its name among the lessons of all courses, for the learner's record."""
+        """The key of the lesson, unique among all courses, under which the learner's progress is
+        stored.
+        """
         return self.id if self.course == BUNDLED else f"{self.course or 'own'}.{self.id}"
 
     @property
@@ -275,7 +279,7 @@ def lesson_of(document: Document) -> Lesson | None:
 
 
 def _contradictions(lesson: Lesson, document: Document) -> Iterator[str]:
-    """Yield what the fields say against each other or against the graph."""
+    """Yield a sentence for each field of a lesson that contradicts another field or the graph."""
     for name in ("steps", "checks", "twins", "milestones"):
         ids = [item.id for item in getattr(lesson, name)]
         if twice := next((i for i in ids if ids.count(i) > 1), None):

@@ -43,7 +43,9 @@ def start_of(document: Document, lesson: Lesson) -> Document:
 
 
 def _is_used(document: Document, definition: str, lesson: Lesson) -> bool:
-    """Return whether the lesson offers a definition, or one that uses it."""
+    """Return whether the lesson offers the learner a subgraph definition, directly or inside
+    another definition.
+    """
     return any(definition in uses(document, name) for name in lesson.uses)
 
 

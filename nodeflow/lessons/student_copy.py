@@ -50,7 +50,9 @@ def student_copy(document: Document, stop: Callable[[], bool] = lambda: False) -
 
 
 def left_out(document: Document, copy: Document) -> str:
-    """Return what a student's copy holds and what it leaves out, in two sentences."""
+    """Return two sentences: one lists the content of a student's copy, the other the parts of the
+    lesson that are left out.
+    """
     lesson = lesson_of(copy)
     assert lesson is not None
     given = len(copy.nodes)
@@ -70,7 +72,7 @@ def left_out(document: Document, copy: Document) -> str:
 def refuse_wrong(
     marker: Marker, document: Document, stop: Callable[[], bool] = lambda: False
 ) -> None:
-    """Check that the solution passes, and that typical mistakes are told from it.
+    """Check that the solution passes all checks of a lesson, and that no typical mistake does.
 
     Args:
         stop: returns whether to give up; called now and then.
@@ -103,7 +105,9 @@ def refuse_wrong(
 
 
 def _values(marker: Marker) -> dict[str, Any]:
-    """Return the stored values: by owner, then by quantity, one array a case."""
+    """Return the values that a student's copy stores for comparison: key of solution or mistake ->
+    key of quantity -> one array per case.
+    """
     lesson, found = marker.lesson, {}
     needed = [q for check in lesson.checks for q in check.quantities()]
     needed += [Quantity(milestone.node) for milestone in lesson.milestones]

@@ -94,7 +94,8 @@ class TestedGraph:
         return self._run([found], case)[0]
 
     def everything(self, case: Case) -> dict[str, np.ndarray]:
-        """Return the values of all nodes that can run, except derived ones, by name of the tensor.
+        """Return the values of all tensors that can be computed, by name, except tensors of derived
+        nodes.
 
         Large values are left out.
         """
@@ -141,7 +142,8 @@ class TestedGraph:
         return {tensor: value for tensor, value in found.items() if tensor.name in missing}
 
     def _opened(self) -> Session:
-        """Return the session, opened once, with initial values.
+        """Return the session that computes the answer's values. Open and initialize it at the first
+        call.
 
         The interpreter computes everything, because small graphs run once on each case.
         """

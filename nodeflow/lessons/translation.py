@@ -50,7 +50,9 @@ def languages(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
 
 
 def with_bases(names: Iterable[str]) -> tuple[str, ...]:
-    """Return languages, each followed by itself without its country."""
+    """Return languages, each followed by the same language without its country, such as ``de_AT``
+    and ``de``.
+    """
     found = [each for name in names for each in (name, name.partition("_")[0])]
     return tuple(dict.fromkeys(found))
 
@@ -99,7 +101,7 @@ def read_translation(path: Path, lesson: Lesson) -> Translation:
 
 
 def translated(lesson: Lesson, path: Path, wanted: Sequence[str]) -> Lesson:
-    """Return a lesson in the first of some languages that it has.
+    """Return a lesson in the first of the wanted languages for which there is a translation.
 
     Args:
         path: the file of the lesson, with translations beside it.
@@ -124,7 +126,9 @@ def _with_texts(lesson: Lesson, translation: Translation, language: str) -> Less
 
 
 def untranslated(lesson: Lesson, translation: Translation) -> list[str]:
-    """Return the keys of the texts that a translation lacks or has as the lesson has them."""
+    """Return the keys of the texts that a translation leaves out, or that it has in the language of
+    the lesson.
+    """
     texts = translation.texts
     return [k for k, own in lesson.texts.items() if texts.get(k, "") in ("", own)]
 
@@ -142,7 +146,9 @@ def template(lesson: Lesson, before: Translation | None = None) -> str:
 
 
 def quietly_translated(lesson: Lesson, path: Path, wanted: Sequence[str]) -> tuple[Lesson, str]:
-    """Return a lesson as `translated` does, or as it is with the problem of its translation."""
+    """Return a translated lesson and "". If the translation has a problem, return the lesson
+    untranslated, and the problem.
+    """
     try:
         return translated(lesson, path, wanted), ""
     except (NodeflowError, OSError) as error:

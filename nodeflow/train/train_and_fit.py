@@ -464,8 +464,8 @@ def _measured(training: Training, graph: Graph, metrics: Any, monitor: Any) -> T
 
 
 def _where_there_are_rows(training: Training, metrics: Sequence[Metric]) -> tuple[Metric, ...]:
-    """Return the metrics of a file. If the given data lack the split of one, another split takes
-    its place, unless the metric is measured on that split as well.
+    """Return the metrics of a file, each on a split that the given data have. Drop a metric if it
+    is then measured twice on the same split.
     """
     found: dict[tuple[Tensor, str], Metric] = {}
     moved = []

@@ -485,7 +485,9 @@ def _kept(
 
 
 def _and_future(sequence: np.ndarray, rows: int, horizon: int) -> np.ndarray:
-    """Return the rows of a series, and numbers for the rows after its end."""
+    """Append row numbers for the ``horizon`` rows after the end of a series to the row numbers of
+    the series.
+    """
     return np.concatenate([sequence, np.arange(rows, rows + horizon)])
 
 

@@ -288,8 +288,8 @@ def _label(verb: str, doc: Document, ids: list[str], noun: str) -> str:
 
 
 def _forget_in_settings(doc: Document, t: Transaction, gone: set[str]) -> None:
-    """Drop training settings, pinned items and given nodes that refer to removed nodes, or to nodes
-    inside them.
+    """Remove references to deleted nodes, and to nodes inside them, from the training settings, the
+    stage and the lesson.
     """
     if doc.training or doc.stage:
         rewrite_settings(doc, t, lambda steps: None if gone.intersection(steps) else steps)

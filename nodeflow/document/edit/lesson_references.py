@@ -19,7 +19,7 @@ GRAPH, TEXTS = "graph", "texts"
 
 
 def forget_in_lesson(doc: Document, t: Transaction, gone: Collection[str]) -> None:
-    """Stop giving removed nodes to the learner."""
+    """Remove references to deleted nodes from the lesson's lists of nodes that learners get."""
     lesson = dict(doc.lesson)
     for field in BY_ID:
         if isinstance(lesson.get(field), list):

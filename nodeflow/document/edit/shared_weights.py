@@ -118,7 +118,8 @@ def with_copied_owner(record: NodeRecord, ids: Mapping[str, str]) -> NodeRecord:
 
 
 def without_lost_owner(doc: Document, record: NodeRecord, known: NodeRecord | None) -> NodeRecord:
-    """Return a copied node whose owner was not copied.
+    """Return the record to paste for a copied node that shares weights with a node outside the
+    copy.
 
     It shares with the same owner if this document has it; otherwise it has its own weights.
 
@@ -136,8 +137,8 @@ def without_lost_owner(doc: Document, record: NodeRecord, known: NodeRecord | No
 
 
 def separated(doc: Document, chosen: Iterable[str]) -> tuple[NodeRecord, NodeRecord] | None:
-    """Return a node and its owner of which only one is among the chosen nodes; None without such
-    a pair.
+    """Return a node that shares weights, and the node that owns them, if only one of the two is
+    among the chosen nodes. If there is no such pair, return None.
     """
     inside = set(chosen)
     for node_id in doc.sharers:

@@ -134,7 +134,8 @@ class _Reader(CallReader):
         return result
 
     def _named(self, result: list[Value] | Number, name: str, source: ast.AST) -> list[Value]:
-        """Return the value of a statement `name = ...`.
+        """Return the outputs for a statement `name = ...`, after giving the name to the node that
+        computes them.
 
         If the value is only a number or an existing node, add a node that has the name.
         """
@@ -150,7 +151,8 @@ class _Reader(CallReader):
         return self.apply(REGISTRY.lookup("identity"), result[:1], {}, source, name)
 
     def _index(self, result: list[Value] | Number) -> str | int | None:
-        """Return the node that computes the value of a statement; None for a number.
+        """Return the node that computes the value of a parsed statement: the index of a planned
+        node, or the name of an existing one. For a number, return None.
 
         A node without outputs, such as an optimizer, is the last planned node.
         """

@@ -60,7 +60,9 @@ class Content:
 
 
 def line(number: int, content: str) -> bytes:
-    """Return a line with its sum; ``content`` is JSON without a line break."""
+    """Return a line of the journal: a checksum, the number of the line, and ``content``, which is
+    JSON without line breaks.
+    """
     body = f"{number} {content}".encode()
     return b"%08x %b\n" % (zlib.crc32(body), body)
 
@@ -93,7 +95,9 @@ def read_header(first: bytes) -> Header:
 
 
 def read(data: bytes) -> Content:
-    """Return everything before the damage; raise ValueError if header or document is damaged."""
+    """Return the content of a journal up to its first damaged line. Raise ValueError if header or
+    document is damaged.
+    """
     lines = data.split(b"\n")
     header = read_header(lines[0])
     if header.version == 1:

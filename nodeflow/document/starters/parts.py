@@ -55,7 +55,9 @@ def hidden_layers(drawing: Drawing, source: str, hidden: tuple[int, ...]) -> str
 
 
 def testing(material: Material) -> str:
-    """Return the sentence of a note that says when the test rows are measured, after a space."""
+    """Return a sentence for the note of a starter graph, with a space before it, that says when
+    test rows are measured. Return "" if they are not.
+    """
     if material.tests_at_end:
         return " Test rows are measured once, after the last epoch."
     return ""

@@ -442,7 +442,9 @@ class Task:
     def _in_steps(
         self, losses: Sequence[Tensor], wanted: Callable[[NodeRecord], bool]
     ) -> list[tuple[NodeRecord, Node]]:
-        """Return the nodes of the wanted records, if a training step has their data."""
+        """Return the records that `wanted` accepts, each with its node of the graph, if a training
+        step feeds all placeholders that the node depends on.
+        """
         records = self.build.document.nodes.values()
         nodes = [(r, self.build.nodes.get(r.id)) for r in records if wanted(r)]
         fed = {*ancestors([loss.node for loss in losses]), *(tensor.node for tensor in self._feeds)}

@@ -219,7 +219,9 @@ def _apart(
 
 
 def wanted(schedule: Schedule, steps: Sequence[Step], ends: Sequence[int]) -> AbstractSet[int]:
-    """Return those slots of some steps that other steps need."""
+    """Return the slots that must survive after some steps: the slots in ``ends``, and the inputs of
+    all other steps.
+    """
     inside = set(map(id, steps))
     others = (step for step in schedule.steps if id(step) not in inside)
     return {*ends, *(slot for step in others for slot in step.inputs)}
@@ -232,7 +234,7 @@ def _along(
     peak: int,
     limit: int | None,
 ) -> Cut | None:
-    """Divide a schedule along some rows, as `cut` describes."""
+    """Divide a schedule into stages along the rows of one batch size, as `cut` describes."""
     once: set[int] = set()
     while len(once) <= MOST_MISFITS:
         cutter = _Cutter(schedule, types, flow, once)
@@ -401,7 +403,8 @@ class _Cutter:
         return not any(s is MIXED or isinstance(s, Rows) for s in states)
 
     def _read(self, step: Step) -> list[int]:
-        """Return the inputs without rows, except those whose shape alone is read.
+        """Return the inputs of a step that have no rows of the batch, except inputs of which the
+        step reads only the shape.
 
         For example, ``ones_like`` of a loss, the start of its gradients, does not wait for the
         loss.

@@ -148,8 +148,9 @@ class BlockedExecutor(PartsExecutor):
         """Do nothing, because the parts of this executor keep no inputs after a run."""
 
     def _shape_of(self, slot: int, values: Mapping[int, np.ndarray]) -> np.ndarray:
-        """Return a value. If it has rows or does not exist, return an array of its shape that
-        takes no memory.
+        """Return an array with the shape of a slot, for steps that read only the shape. Return the
+        value itself if it is computed and has no rows of the batch. Otherwise return a stand-in
+        that takes no memory.
         """
         if slot in values and not isinstance(self.cut.own_flow.states[slot], Rows):
             return values[slot]
@@ -164,7 +165,8 @@ class BlockedExecutor(PartsExecutor):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> set[RanTier | None]:
-        """Run a pass over the rows and add its results to ``values``.
+        """Compute one pass over all rows of the batch, block by block, and add its results to
+        ``values``.
 
         Return the tiers of its cells.
         """
@@ -232,8 +234,8 @@ class BlockedExecutor(PartsExecutor):
             ) from error
 
     def needs(self) -> Needs:
-        """Return the needs of the part that needs most, including the values that are kept
-        meanwhile.
+        """Return the memory needs of the part of the schedule that needs most, including the values
+        of other parts that are kept meanwhile.
         """
         parts = [part.needs() for part in self._once.values()]
         parts += [
@@ -275,7 +277,9 @@ class BlockedExecutor(PartsExecutor):
 
 
 def _ends(stage: Stage) -> str:
-    """Describe the values that a pass keeps and reduces."""
+    """Describe which values a pass over the rows keeps, and which values it reduces to sums or
+    other totals.
+    """
     assert stage.rows is not None
     slots, words = stage.rows.schedule.slots, []
     for target in stage.rows.targets:

@@ -121,7 +121,9 @@ class WhileKernel(FlowKernel[WhilePlan]):
 
 
 def _ends(actions: Actions, lowering: WhilePlan) -> list[Level]:
-    """Return copies of the carried values. Where they are depends on the number of iterations."""
+    """Return the levels that copy the final carried values of a while loop to their slots. The
+    number of iterations, known only at run time, determines the addresses to copy from.
+    """
     mover, copies = Mover(lowering.workspace), []
     for slot, place in lowering.last:
         copy = copy_launch(actions, slot, slot)

@@ -159,8 +159,8 @@ class _Search:
                 yield maker
 
     def _add_feeders(self, formulas: dict[int, Action], shape: tuple[int | None, ...]) -> None:
-        """Add formulas that only the update reads, because they too are needed only for the
-        named rows.
+        """Add to an update the formulas whose results only the update reads, so that they, too, are
+        computed only for the rows that lookups named.
         """
         storage = self.actions.storage
         waiting = list(formulas.values())
@@ -181,7 +181,9 @@ class _Search:
                     waiting.append(maker)
 
     def _marks(self, formulas: Mapping[int, Action], sources: Mapping[int, Action]) -> set[int]:
-        """Return the storages that formulas read and that are true exactly in the named rows."""
+        """Return the storages of bool vectors, read by the formulas, that are true exactly in the
+        rows that lookups named.
+        """
         storage = self.actions.storage
         named = {storage[each.inputs[1]] for each in sources.values()}
         return {
@@ -219,7 +221,7 @@ Known = Kind | Same
 
 
 def _leaves_others(actions: Actions, update: _Update) -> bool:
-    """Return whether every variable keeps the rows that are not named unchanged."""
+    """Return whether an update leaves all rows of its variables unchanged that no lookup named."""
     storage, reads = actions.storage, actions.schedule.reads
     kinds: dict[int, Known] = {storage[a.outputs[0]]: Kind.ZERO for a in update.sources}
     kinds.update(dict.fromkeys(update.marks, Kind.FALSE))
@@ -269,7 +271,8 @@ def _parsed(expression: str) -> ast.expr:
 
 
 def _evaluate(tree: ast.expr, named: Mapping[str, Known]) -> Known:
-    """Return the knowledge about a formula's value.
+    """Return the kind of value that a formula has in the rows that no lookup named, such as zero or
+    positive.
 
     It is OTHER unless the formula has one of a few safe forms.
     """

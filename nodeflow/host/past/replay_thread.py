@@ -249,7 +249,9 @@ class Rewinder:
         self._on_shown(step)
 
     def _of(self, run: str, number: int, step: int) -> tuple[Past | None, Task | None, Any]:
-        """Return the past and the document for a step, and a function that returns notices."""
+        """Return the recorded training to replay for a step, its document, and a function that
+        returns notices.
+        """
         if not run:
             past, task = self.live(step) or (None, None)
             return past, task, None

@@ -148,7 +148,7 @@ class Splitting:
         return found
 
     def _answer(self, tensor: Tensor, direct: set[Tensor], first: set[Tensor]) -> Tensor:
-        """Return the answer behind a tensor that a loss or a metric reads.
+        """Return the prediction from which a tensor that a loss or metric reads was computed.
 
         Follow `BEYOND` ops back to probabilities or to the input of a loss op. Return the
         tensor itself if there are none.

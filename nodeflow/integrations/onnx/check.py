@@ -75,7 +75,9 @@ class OnnxRuntimePeer(OnnxPeer):
 def _computed(
     program: Program, model: Any, tensors: Sequence[Tensor], fed: Arrays
 ) -> list[np.ndarray]:
-    """Return a program's values for the outputs of a model, which are these tensors."""
+    """Let a program run a model, and return the values of its outputs in the order of
+    ``tensors``.
+    """
     program.load(onnx_package().inliner.inline_local_functions(model))
     found = program.run(fed)
     names = [value.name for value in model.graph.output]

@@ -77,7 +77,7 @@ def has_complex(node: Node) -> bool:
 
 
 def held(type_: TensorType) -> TensorType:
-    """Return the type of a tensor in a file.
+    """Return the type that a tensor has in an ONNX file.
 
     Complex numbers become pairs along a new last axis, because few programs support complex
     numbers.
@@ -130,7 +130,7 @@ class Emitter:
         return self.names[tensor]
 
     def own(self, name: str) -> str:
-        """Return the name that a node of the graph has in this list."""
+        """Return the name of a node without the prefix of the subgraph that is being written."""
         return name.removeprefix(self.prefix)
 
     def write(self, node: Node) -> None:

@@ -126,7 +126,8 @@ def answers(task: Task) -> dict[str, Tensor]:
 
 
 def handed_over(optimizers: Sequence[Node], nodes: Sequence[Node]) -> list[Node]:
-    """Return what one part of a network makes for another part, if optimizers train the parts.
+    """Return the nodes through which one part of a network feeds another part that a different
+    optimizer trains.
 
     Such nodes depend on variables of one optimizer only, and nodes that depend on variables of
     another optimizer read them: the pictures of a generator, which its critic judges. Numbers are

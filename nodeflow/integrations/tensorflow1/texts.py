@@ -102,7 +102,7 @@ def bytes_of(text: Any) -> Tensor:
 
 
 def as_fed(graph: Graph, feed_dict: Any) -> Any:
-    """Return the feeds of a run, with the bytes of texts as arrays."""
+    """Return a feed_dict in which texts are replaced by arrays of their bytes."""
     if _MARKED not in vars(graph) or not isinstance(feed_dict, Mapping):
         return feed_dict
     return {
@@ -112,7 +112,7 @@ def as_fed(graph: Graph, feed_dict: Any) -> Any:
 
 
 def is_text(fetch: Any) -> bool:
-    """Return whether it is a tensor that is marked as a text."""
+    """Return whether a fetch is a tensor that is marked as a text."""
     return isinstance(fetch, Tensor) and fetch in vars(fetch.graph).get(_MARKED, ())
 
 
@@ -126,7 +126,8 @@ def texts_in(fetches: Any) -> bool:
 
 
 def without_texts(fetches: Any, tensors: list[Any]) -> Any:
-    """Return a function from the values of tensors to the values of all fetches, including texts.
+    """Collect in ``tensors`` the fetches that a run can compute. Return a function that makes the
+    results of all fetches, including texts, from the values of these tensors.
 
     Args:
         tensors: receives the fetches that a run computes.

@@ -118,7 +118,9 @@ def set_item(document: Document, kind: str, id: str, **fields: Json) -> None:
 
 
 def drop_item(document: Document, kind: str, id: str) -> None:
-    """Remove a step, check, twin or milestone, with its texts. A removed check leaves its steps."""
+    """Remove a step, check, twin or milestone, with its texts. Remove a check also from the steps
+    that ask for it.
+    """
     lesson = {**document.root.lesson, **_without_item(document, kind, id)}
     _write(document, lesson, "Edit the lesson")
 
@@ -276,7 +278,9 @@ def _values_check(document: Document, name: str) -> str | None:
 
 
 def _drawn(document: Document, record: NodeRecord) -> dict[str, Json] | None:
-    """Return how a node's values are drawn by default; None to keep its own value."""
+    """Return the default way to draw random values of a node for checks. Return None if the node
+    keeps its value.
+    """
     if record.op not in DRAWN_OPS or document.wires_into(record.id):
         return None
     declared = declaration(record, document)
@@ -313,8 +317,8 @@ def _add(
 
 
 def _free(document: Document, kind: str, base: str) -> str:
-    """Return an id that no item has: ``base``, or with a number; steps and mistakes always have
-    one.
+    """Return an id that no item of this kind has. Ids of steps and mistakes end with a number;
+    other ids do so only if ``base`` is taken.
     """
     taken = {i.get("id") for i in items(document, kind)}
     base = base or kind

@@ -25,7 +25,9 @@ def graph_of(document: Document) -> dict[str, Json]:
 
 
 def changes(solution: Document, document: Document) -> tuple[str, ...]:
-    """Return what differs from the solution, in words, without positions and notes."""
+    """Return the differences between a document and the solution, in words, without positions and
+    notes.
+    """
     return described(solution, document.root)
 
 

@@ -49,7 +49,7 @@ def change(document: Document, step: str, **fields: Json) -> None:
 
 
 def set_choices(document: Document, step: str, texts: Sequence[str]) -> None:
-    """Set the choices, of which learners see the texts in this order."""
+    """Set the texts of the choices of a question, in the order in which learners see them."""
     texts = [*texts[:MOST], *[""] * (FEWEST - len(texts))]
     question = question_of(document, step)
     right = min(question.get("right", 0), len(texts) - 1)
@@ -83,7 +83,7 @@ def amounts_of(text: str) -> dict[str, float]:
 def _write(
     document: Document, step: str, question: dict[str, Json] | None, texts: Mapping[str, str]
 ) -> None:
-    """Replace the question of a step, and those texts of it that are given."""
+    """Replace the question of a step, and those of its texts that ``texts`` contains."""
     prefix = f"steps.{step}."
     gone = (f"{prefix}choices.", *((f"{prefix}question",) if question is None else ()))
     kept = {k: t for k, t in edits.texts(document).items() if not k.startswith(gone)}

@@ -90,13 +90,13 @@ class Setting:
     at_most: float | None = field(optional(f.number), None)
 
     def found_in(self, document: Document) -> list[Any]:
-        """Return the values of the attribute that are set, or have a default, in a document."""
+        """Return all values that the attribute has in a document, including default values."""
         names = [self.node] if self.node else [name for name, _ in ops_of(document)]
         values = [value_of(document, name, self.attr, self.op) for name in names]
         return [value for value in values if value is not None]
 
     def allows(self, value: Any) -> bool:
-        """Return whether it may have this value."""
+        """Return whether a value lies within the limits of this setting."""
         fits = self.value is None or value == self.value
         if self.at_least is None and self.at_most is None:
             return fits
@@ -109,7 +109,7 @@ class Setting:
         )
 
     def is_in(self, document: Document) -> bool:
-        """Return whether some node of a document has such a value."""
+        """Return whether any node of a document has a value within the limits of this setting."""
         return any(self.allows(value) for value in self.found_in(document))
 
 

@@ -69,7 +69,8 @@ def grade(
     told: Callable[[Answer, Result], None] = lambda answer, result: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[Result | None]:
-    """Return the results of answers, in their order; None for those not marked before ``stop``.
+    """Mark answers in parallel processes, and return their results in order. Answers that were not
+    marked before ``stop`` get None.
 
     Args:
         told: called on the calling thread with each result as it comes.
@@ -112,7 +113,8 @@ class _Clock:
         self._used = processor_seconds(pid)
 
     def is_over(self, seconds: float) -> bool:
-        """Return whether it computed so long, or waited much longer.
+        """Return whether the process has used more than ``seconds`` of processor time, or
+        `PATIENCE` times as long has passed.
 
         Where the system does not tell the processor time, the time that passes counts.
         """
@@ -203,7 +205,9 @@ class _Process:
         )
 
     def end(self) -> None:
-        """Let the process end with its input."""
+        """Close the standard input of the process, which ends it, and kill it if it is still
+        running after five seconds.
+        """
         with contextlib.suppress(OSError, ValueError):
             assert self._process.stdin is not None
             self._process.stdin.close()

@@ -101,7 +101,9 @@ class Roster:
         return keys
 
     def _most(self, row: list[str], points: float) -> float:
-        """Return the number of points of a full mark; ``points`` if the table does not say it."""
+        """Return the number of points for a fully correct answer, from the table. If the table does
+        not give it, return ``points``.
+        """
         titles = [title.strip().casefold() for title in self.rows[0]]
         texts = [row[titles.index(MAXIMUM)]] if MAXIMUM in titles else []
         for other in self.rows[1:]:

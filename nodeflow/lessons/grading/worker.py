@@ -93,7 +93,9 @@ class Grader:
                     transaction.put_node(_restored(found, record))
 
     def _limit_memory(self, allowed: int) -> None:
-        """Let the process take so many bytes more than it has now, where the system can do it."""
+        """Limit the memory of this process to its current size plus ``allowed`` bytes, if the
+        system supports that.
+        """
         with contextlib.suppress(ImportError, OSError, ValueError):
             import resource
 
@@ -108,7 +110,9 @@ def _restored(found: NodeRecord, given: NodeRecord) -> NodeRecord:
 
 
 def _data_bytes() -> int:
-    """Return the bytes of the process that count for the limit; 0 where the system does not say."""
+    """Return how many bytes of this process count towards the memory limit. Return 0 if the system
+    does not tell.
+    """
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024

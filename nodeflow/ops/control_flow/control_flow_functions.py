@@ -242,8 +242,8 @@ def while_loop(
 
 
 def _settled(graph: Graph, body: Function, variables: Any) -> Any:
-    """Return loop variables in which each tensor array has a tensor; the body shows the element
-    shape.
+    """Return loop variables in which each tensor array has a tensor. Trace the body once to find
+    the shape of the elements, if it is unknown.
     """
     arrays = [a for a in nest.composites(variables) if isinstance(a, TensorArray)]
     if any(array.is_open and array.element_shape is None for array in arrays):
@@ -262,8 +262,8 @@ def _leaf_names(leaves: Sequence[Tensor]) -> list[str]:
 
 
 def _growing(variables: Any) -> list[Any]:
-    """Return, for each leaf, the shape that a growing array has in a loop; None for other
-    leaves.
+    """Return a list with an entry for each leaf of the loop variables: for a tensor array that
+    grows in the loop its shape, otherwise None.
     """
     if isinstance(variables, Mapping):
         return [s for key in sorted(variables) for s in _growing(variables[key])]

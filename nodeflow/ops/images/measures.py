@@ -184,7 +184,9 @@ class Likeness(Picture):
 
 
 def in_range(x: Tensor, max_val: float) -> tuple[Tensor, float]:
-    """Return pictures as floats, and the largest possible value. Integers are scaled to 0 to 1."""
+    """Return pictures as floats, and the largest value that a pixel can have. Integers are scaled
+    to 0 to 1.
+    """
     if x.type.is_float:
         return x, max_val
     return as_floats(x), max_val / np.iinfo(numpy_dtype(x.dtype)).max

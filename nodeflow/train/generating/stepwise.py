@@ -38,8 +38,8 @@ class _Mixed(Exception):
 
 
 def stepwise(out: Tensor, tokens: Tensor) -> Stepwise | None:
-    """Return the graph of one step; None if there is no recurrent layer, or steps are mixed
-    otherwise.
+    """Return a graph that computes one step of a sequence at a time. Return None without a
+    recurrent layer, or if any other op combines steps.
 
     Args:
         out: a tensor with a row for each step.

@@ -211,13 +211,14 @@ def load_saved(path: str | Path) -> Saved:
 
 
 def owner_of(metadata: Mapping[str, str]) -> str | None:
-    """Return the owner that the checksums in metadata include; None without checksums."""
+    """Return the owner of the saved arrays, which is a part of their checksums, from a file's
+    metadata. Without checksums, return None.
+    """
     return Sums(metadata).owner
 
 
 def owner_in(path: Path) -> str | None:
-    """Return the owner that the checksums in a file include, by its header alone; None without
-    checksums.
+    """Return the owner of the saved arrays as `owner_of` does, reading only the header of the file.
 
     Raises:
         ReadRefused, FileProblem: the same as `read_arrays`.

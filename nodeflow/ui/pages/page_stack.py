@@ -100,7 +100,9 @@ class PageStack(QStackedWidget):
         self._show(self.welcome)
 
     def show_expansion(self) -> None:
-        """Show the nodes that ``expansion`` has opened and focus them."""
+        """Show the page with the generated nodes of a node, which must have been opened before, and
+        focus it.
+        """
         self._show(self.expansion)
         self.expansion.show_start()
 
@@ -116,7 +118,9 @@ class PageStack(QStackedWidget):
         return self.currentWidget() is self.expansion
 
     def show_dataset(self) -> None:
-        """Show the rows of the node that the page ``dataset`` has opened, and focus them."""
+        """Show the page with the rows of a dataset node, which must have been opened before, and
+        focus its table.
+        """
         self._show(self.dataset)
         self.dataset.table.setFocus()
 

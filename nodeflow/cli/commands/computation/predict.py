@@ -59,7 +59,9 @@ def predict(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def _fed(task: Task, names: Sequence[str]) -> dict[str, Tensor]:
-    """Return the tensors to compute if they need no rows of data sets; otherwise an empty dict."""
+    """Return the tensors to compute, by name. Return an empty dict if they need rows
+    of a data set.
+    """
     for name in names:
         check_fit(task, name)
     placeholders = (p.node for p in task.graph.placeholders)

@@ -31,7 +31,9 @@ def one_by_one(call: Call) -> State:
 
 @follows_op("bitcast")
 def read_again(call: Call) -> State:
-    """Return the rows of a bitcast, which splits or merges numbers along the last axis."""
+    """Return the place of the batch's rows after a bitcast, which splits or merges numbers along
+    the last axis.
+    """
     rows, (x,), (out,) = call.rows(0), call.types, call.outs
     if x.shape != out.shape:
         call.apart(rows, range(min(x.rank, out.rank), x.rank), "makes one number of several rows")

@@ -25,7 +25,9 @@ def gathered(call: Call) -> State:
 
 @follows(ScatterAdd)
 def added(call: Call) -> State:
-    """Return the state of a scatter. If the indices have rows, it is a sum over rows."""
+    """Return the place of the batch's rows in the result of a scatter. If the indices have rows,
+    the result is a sum over rows.
+    """
     axis, (x, indices) = call.lowering.axis, (call.rows(0), call.rows(1))
     rank = call.types[1].rank
     named = None if indices is None else indices.at(indices.axis + axis)
@@ -70,7 +72,9 @@ def gathered_parts(call: Call) -> State:
 
 @follows_op("scatter_nd_like")
 def added_like(call: Call) -> State:
-    """Return the state of a scatter of whose third input only the shape matters."""
+    """Return the place of the batch's rows in the result of a scatter whose third input gives only
+    the shape.
+    """
     x, indices, like = call.rows(0), call.rows(1), call.rows(2)
     rows = _first_axis(call, 0, 1)
     if rows is not None and like in (rows, None):
@@ -84,7 +88,9 @@ def added_like(call: Call) -> State:
 
 
 def _first_axis(call: Call, *inputs: int) -> Rows | None:
-    """Return the rows of the inputs, if they lie along one common batch axis; else None."""
+    """Return the place of the batch's rows if all inputs have them along one common batch axis;
+    else None.
+    """
     found = {rows for index in inputs if (rows := call.rows(index)) is not None}
     if len(found) != 1 or next(iter(found)).axis >= call.attrs["batch_dims"]:
         return None
@@ -96,7 +102,8 @@ def _first_axis(call: Call, *inputs: int) -> Rows | None:
 
 @follows_op("put_along_axis")
 def put(call: Call) -> State:
-    """Return the rows, if each row changes only its own elements.
+    """Return the place of the batch's rows if an op replaces elements of each row only by elements
+    of the same row.
 
     Indices or updates that broadcast along the rows are refused.
     """
@@ -133,5 +140,7 @@ def added_parts(call: Call) -> State:
 
 @follows_op("searchsorted")
 def places(call: Call) -> State:
-    """Return the rows that the sorted sequences and the searched values have in common."""
+    """Return the place of the batch's rows in the result of a search, for which sorted sequences
+    and searched values have the same rows.
+    """
     return leading(call, 1, "searches among the rows")

@@ -14,7 +14,7 @@ CONVOLUTIONS = (
 
 
 def pictures(call: Call) -> Rows:
-    """Return the rows of inputs that are all pictures.
+    """Return the place of the batch's rows if each row of the inputs is one picture.
 
     Raises:
         MixesRows: the rows are along another axis than the first.
@@ -48,7 +48,7 @@ def convolved(call: Call) -> State:
 @follows(FilterGradient)
 @follows_op("conv2d_filter_gradient", "conv3d_filter_gradient")
 def filters(call: Call) -> State:
-    """Return the state of a filter's gradient, a sum over all pictures."""
+    """Return the state of a filter's gradient, which is a sum over all pictures of the batch."""
     if len(call.types) > 2 and call.rows(2) is not None:
         raise MixesRows("uses the rows as filters")
     pictures(call)

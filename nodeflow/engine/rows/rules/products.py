@@ -73,7 +73,7 @@ def named_axes(call: Call) -> State:
 
 @follows(Attend)
 def attention(call: Call) -> Sequence[State]:
-    """Return the place of rows among the broadcast batch axes of queries and keys."""
+    """Return the place of the batch's rows among the broadcast batch axes of queries and keys."""
     lead = _lead(call, ())
     return [lead.at(lead.axis + out.rank) for out in _of_ranks(call.outs, (2, 1))]
 

@@ -40,7 +40,7 @@ def repeated(call: Call) -> State:
 
 
 def in_shape(rows: Rows, old: TensorType, new: TensorType, number: int) -> Rows:
-    """Return the place of the rows after a reshape.
+    """Return the axis and position of the batch's rows after a reshape.
 
     Raises:
         MixesRows: no axis of the new shape contains the rows.
@@ -70,7 +70,8 @@ def permuted(call: Call) -> State:
 
 @follows_op("split", "part_of_concat", "place_slice")
 def part(call: Call) -> Sequence[State]:
-    """Return the rows of parts that take whole batches along the axis of the rows, in order.
+    """Return the place of the batch's rows in each output of a slice or split that cuts only
+    between whole batches.
 
     The axis may contain one batch, or several batches one after the other.
     """
@@ -112,7 +113,7 @@ def sliced(call: Call) -> Sequence[State]:
 
 
 def _taken(call: Call) -> Taken | None:
-    """Return the rows that a slice selects.
+    """Return the place of the batch's rows in a slice.
 
     Return None if they are known only at run time, or if the rows share their axis.
     """
@@ -145,7 +146,8 @@ def joined(call: Call) -> State:
 
 
 def _one_after_the_other(call: Call) -> State:
-    """Return the rows of batches that are concatenated along the axis of their rows.
+    """Return the place of the rows after several batches are concatenated along the axis of their
+    rows.
 
     Each row has an element of each batch.
     """

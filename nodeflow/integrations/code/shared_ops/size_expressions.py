@@ -44,7 +44,8 @@ def size_texts(tensor: Tensor, size: Callable[[Tensor, int], str]) -> list[str] 
 
 
 def _moved(tensor: Tensor, size: Callable[[Tensor, int], str]) -> list[str] | None:
-    """Return the elements of an op that only moves elements.
+    """Return the expression of each element of a tensor whose op only rearranges the elements of
+    its input.
 
     It is run on their indices to find the order.
     """

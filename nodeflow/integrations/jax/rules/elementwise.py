@@ -35,7 +35,9 @@ def elementwise(node: Lowered, *arrays: Any) -> Any:
 
 
 def _used(bad: Any, other: Any) -> Any:
-    """Broadcast the marks of bad elements of y to the shape of the result with x."""
+    """Broadcast a mask of bad elements to the shape that the result has when the masked array is
+    combined with ``other``.
+    """
     return jnp.broadcast_to(bad, jnp.broadcast_shapes(bad.shape, other.shape))
 
 

@@ -247,7 +247,8 @@ def compare(
 
 
 def _inputs(reference: Any, model: Any) -> dict[str, tuple[str, Any]]:
-    """Return the input of the other model, and its dtype, by input of the reference.
+    """Return a dict: input of the reference -> the corresponding input of the other model, and its
+    dtype.
 
     Inputs with equal names belong together; if the names differ, the order counts.
     """
@@ -268,7 +269,9 @@ def _inputs(reference: Any, model: Any) -> dict[str, tuple[str, Any]]:
 def _numbers(
     values: Mapping[str, np.ndarray], scales: Mapping[str, Scale]
 ) -> dict[str, np.ndarray]:
-    """Return the floats by tensor; for quantized integers, the numbers that they stand for."""
+    """Return the values of the float tensors by name, and for quantized integers the floats that
+    they represent.
+    """
     floats = {n: a for n, a in values.items() if is_float(a) and not n.endswith(REAL)}
     return floats | {n: values[n + REAL] for n in scales if n + REAL in values}
 

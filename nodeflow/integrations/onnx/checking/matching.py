@@ -47,7 +47,8 @@ def matches(
     found: Mapping[str, np.ndarray],
     quantized: Container[str] = (),
 ) -> list[Match]:
-    """Return the matching tensors of two models, in the order of the reference.
+    """Match the tensors of a model with the tensors of a reference model. Return the matches in the
+    order of the reference.
 
     Args:
         wanted, found: the numbers of the tensors of both models that can match, on one sample.
@@ -86,7 +87,9 @@ class _Pairs:
         self.by_tensor: dict[str, str] = {}
 
     def take(self, names: Iterable[tuple[str, str]], how: str) -> None:
-        """Add pairs of a tensor of the reference and another tensor, if both are free."""
+        """Match a tensor of the reference with a tensor of the model if neither has a match yet and
+        their shapes are equal.
+        """
         for name, other in names:
             free = name not in self.by_reference and other not in self.by_tensor
             if free and self._wanted[name].shape == self._found[other].shape:
@@ -94,12 +97,13 @@ class _Pairs:
                 self.by_tensor[other] = name
 
     def left(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return the tensors of both models without a counterpart."""
+        """Return the tensors without a match: of the reference, then of the model."""
         mine = {n: a for n, a in self._wanted.items() if n not in self.by_reference}
         return mine, {n: a for n, a in self._found.items() if n not in self.by_tensor}
 
     def move_past(self, after: Mapping[str, str], quantized: Container[str]) -> None:
-        """Match integers with an activation of the reference where they are nearer to it.
+        """Move the match of a quantized tensor from a tensor of the reference to the activation
+        that follows it, if the values of the activation are nearer.
 
         A quantized product whose range begins at 0 computes the activation as well.
         """
@@ -115,7 +119,8 @@ class _Pairs:
                 self.by_tensor[match.tensor] = other
 
     def move_through(self, through: Mapping[str, str]) -> None:
-        """Match a float with the result of its quantization where this is nearer.
+        """Move the match of a reference tensor from a float of the model to the same float after
+        quantization and dequantization, if that value is nearer.
 
         A quantization whose range begins at 0 computes an activation. onnxruntime's quantizer then
         gives the name of the activation's result to its input.
@@ -132,7 +137,9 @@ class _Pairs:
 
 
 def _quantized_again(model: Any) -> dict[str, str]:
-    """Return the float that comes from the quantization of a float, by that float."""
+    """Return a dict: float tensor -> the tensor that a model makes from it by quantizing and
+    dequantizing.
+    """
     source = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "QuantizeLinear"}
     return {
         source[node.input[0]]: node.output[0]
@@ -142,7 +149,9 @@ def _quantized_again(model: Any) -> dict[str, str]:
 
 
 def _activations(model: Any) -> dict[str, str]:
-    """Return the result of the activation that alone reads a tensor, by tensor."""
+    """Return a dict: tensor -> the result of the Relu or Clip that is the only reader of the
+    tensor.
+    """
     readers = Counter(name for node in model.graph.node for name in node.input)
     return {
         node.input[0]: node.output[0]
@@ -168,7 +177,9 @@ def _by_name(
     nodes: Mapping[str, Any],
     others: Mapping[str, Any],
 ) -> Iterator[tuple[str, str]]:
-    """Yield tensors with one name, without endings of precision, or of nodes with one name."""
+    """Yield pairs of tensors that have the same name, or whose nodes have the same name. Endings
+    that name a precision are ignored.
+    """
     yield from ((name, name) for name in wanted if name in found)
     plain = {_PRECISION.sub("", name): name for name in found}
     yield from ((name, plain[name]) for name in wanted if name in plain)
@@ -199,7 +210,7 @@ def _by_structure(
     found: Mapping[str, Any],
     named: list[tuple[str, str]],
 ) -> Iterator[tuple[str, str]]:
-    """Yield tensors that equal ops compute from matching tensors."""
+    """Yield pairs of tensors that the same op computes from inputs that already match."""
     ids: dict[Any, int] = {}
     labels = [{pair[side]: index for index, pair in enumerate(named)} for side in (1, 0)]
     keys = _keys(reference, labels[0], ids), _keys(model, labels[1], ids)
@@ -217,7 +228,8 @@ def _by_structure(
 
 
 def _keys(model: Any, labels: Mapping[str, int], ids: dict[Any, int]) -> dict[str, int]:
-    """Return numbers that are equal for tensors of one structure.
+    """Return a number for each tensor of a model. Tensors that the same ops compute from the same
+    inputs get the same number.
 
     Weights have no number. The results of ops in `PASSING` pass on the number of their input, and
     are no tensors to match.
@@ -246,7 +258,9 @@ def _keys(model: Any, labels: Mapping[str, int], ids: dict[Any, int]) -> dict[st
 def _by_values(
     wanted: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]
 ) -> Iterator[tuple[str, str]]:
-    """Yield tensors and the nearest tensors of the other model, if they are near."""
+    """Yield pairs of a reference tensor and the model's tensor with the nearest values, if they are
+    near enough.
+    """
     shapes = defaultdict[Any, list[str]](list)
     for name, array in found.items():
         shapes[array.shape].append(name)

@@ -50,7 +50,7 @@ class Program(Protocol):
         ...
 
     def run(self, feeds: Arrays) -> dict[str, np.ndarray]:
-        """Return the outputs that it can compute, by name.
+        """Run the model, and return by name the outputs that the program can compute.
 
         Raises:
             NotVerified: it cannot compute any.
@@ -111,7 +111,7 @@ class Nodeflow:
 
     @property
     def names(self) -> Collection[str]:
-        """The outputs that it can compute, as far as known."""
+        """The names of the outputs that nodeflow can compute, as far as known."""
         return self._outputs.keys()
 
     def run(self, feeds: Arrays) -> dict[str, np.ndarray]:
@@ -132,7 +132,7 @@ class Nodeflow:
         raise NotVerified(f"nodeflow computes no tensor of the model: {why}", hint=FITTING)
 
     def _leave_out(self, name: str, why: str) -> None:
-        """Compute no more tensors that depend on a node."""
+        """Stop computing a node and all tensors that depend on it, and record the reason."""
         node = self._opened.graph.node(name)
         self.not_computed[name] = why
         self._outputs = {n: t for n, t in self._outputs.items() if node not in ancestors({t.node})}

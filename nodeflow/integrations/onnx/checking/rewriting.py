@@ -49,7 +49,7 @@ def with_all_outputs(model: Any) -> Any:
 
 
 def only_with(model: Any, names: Container[str]) -> Any:
-    """Return a copy of a model with constants, and the nodes and outputs of these tensors."""
+    """Return a copy of a model that computes only the tensors in ``names``. Constants stay."""
     made = type(model)()
     made.CopyFrom(model)
     graph = made.graph
@@ -104,7 +104,8 @@ def _scale_of(node: Any, scales: Mapping[str, Scale]) -> Scale | None:
 def with_given(
     model: Any, given: Mapping[str, np.ndarray], scales: Mapping[str, Scale]
 ) -> tuple[Any, dict[str, np.ndarray]]:
-    """Return a copy of a model whose nodes read given values instead of computed ones, and feeds.
+    """Return a copy of a model in which each node reads given values instead of the results of
+    other nodes, and the feeds for these values.
 
     Each node then shows its own error only. Quantized integers are made from the given numbers
     with the scale of the model.

@@ -93,7 +93,7 @@ def _array(path: Path) -> np.ndarray:
 
 
 def _taken(value: Any, found: Mapping[str, np.ndarray], path: Path) -> np.ndarray:
-    """Return the array of an input in its dtype.
+    """Return the array that a sample has for an input of a model, in the dtype of the input.
 
     Raises:
         FileProblem: the sample has no such array, or one with other numbers or axes.

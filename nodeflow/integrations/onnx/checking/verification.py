@@ -127,7 +127,7 @@ class Verification:
 
 
 def some(names: Sequence[str]) -> str:
-    """Return the first names, and the number of the others."""
+    """Return a list of names as text: the first few, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
@@ -186,7 +186,9 @@ def is_float(array: np.ndarray) -> bool:
 
 
 def called(node: Any, tensor: str) -> str:
-    """Return the name of the node of a tensor, with its op."""
+    """Return the name of the node that makes a tensor. Add the node's op unless the name contains
+    it.
+    """
     name = node.name or tensor
     return name if node.op_type.lower() in name.lower() else f"{name} ({node.op_type})"
 

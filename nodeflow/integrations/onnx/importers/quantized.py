@@ -24,7 +24,9 @@ EXACT_TERMS = 2**24 // 255**2
 
 
 def spread(call: Call, index: int) -> nf.Tensor:
-    """Return a scale or zero point of input 0, in a shape that broadcasts to it."""
+    """Return the scale or zero point at an input of a quantization, reshaped to broadcast to the
+    quantized tensor.
+    """
     value, block = call.x(index), call.get("block_size", 0)
     count = len(value.shape)
     if count == 0:

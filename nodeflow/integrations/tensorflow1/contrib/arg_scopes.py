@@ -20,7 +20,9 @@ _local = threading.local()
 
 
 def current_arg_scope() -> Defaults:
-    """Return the default arguments of this place, to be entered again."""
+    """Return the default arguments that `arg_scope` has set at this point of the program, for a
+    later `arg_scope`.
+    """
     return getattr(_local, "defaults", {})
 
 

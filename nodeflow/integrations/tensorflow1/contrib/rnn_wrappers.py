@@ -39,7 +39,7 @@ class _Wrapper(DeviceWrapper):
         self._reuse = reuse
 
     def _opened(self, scope: Any = None) -> Any:
-        """Return the variable scope. Its variables exist after the first step."""
+        """Open the variable scope of the wrapper, which reuses variables that exist already."""
         return variable_scope(scope or self.base_name, reuse=self._reuse or AUTO_REUSE)
 
     def _before(self, inputs: Tensor) -> Tensor:
@@ -54,7 +54,9 @@ class _Wrapper(DeviceWrapper):
             return self._after(outputs), new
 
     def unrolled(self, run: Run, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Convert the inputs and outputs of all steps at once, outside the loop."""
+        """Run the wrapped cell over all steps of a sequence, and convert its inputs and outputs for
+        all steps at once rather than inside the loop.
+        """
         with self._opened():
             outputs, last = run(self._cell, self._before(x), state)
             return self._after(outputs), last

@@ -93,14 +93,16 @@ def get_trainable_variables(
 def get_variables_by_name(
     given_name: str, scope: str | VariableScope | None = None
 ) -> list[Tensor]:
-    """Return the variables whose last name it is."""
+    """Return the variables whose name, without scopes, is ``given_name``."""
     return [v for v in get_variables(scope) if v.op.name.rpartition("/")[2] == given_name]
 
 
 def get_variables_to_restore(
     include: Sequence[str] | None = None, exclude: Sequence[str] | None = None
 ) -> list[Tensor]:
-    """Return the variables in some scopes and not in others; None: all, and none."""
+    """Return the variables in the scopes ``include`` and not in the scopes ``exclude``. By default,
+    include all variables and exclude none.
+    """
 
     def is_in(made: Tensor, scopes: Sequence[str]) -> bool:
         return any(made.op.name.startswith(scope) for scope in scopes)

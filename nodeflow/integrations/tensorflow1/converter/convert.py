@@ -263,7 +263,9 @@ class _Converter:
         return True
 
     def _name(self, node: ast.Attribute, path: str) -> None:
-        """Check a name, or for ``tf.float32.max`` its beginning. Rename it if that is wanted."""
+        """Check that a name such as ``tf.nn.relu`` exists. If renaming is wanted, write its name in
+        `nf`.
+        """
         parts = path.split(".")
         for count in range(len(parts), 0, -1):
             start = ".".join(parts[:count])

@@ -21,7 +21,7 @@ from nodeflow.ops.variables.scope import variable_scope
 
 
 def _hits(labels: Any, predictions: Any, wanted: bool, found: bool) -> Tensor:
-    """Return where a label is ``wanted`` and its prediction ``found``."""
+    """Return a bool tensor: true where the label is ``wanted`` and the prediction is ``found``."""
     labels, predictions = fitting(as_bool(labels), as_bool(predictions))
     first = labels if wanted else F.logical_not(labels)
     return F.logical_and(first, predictions if found else F.logical_not(predictions))

@@ -45,7 +45,8 @@ def _first(ids: Tensor) -> Tensor:
 
 
 def _size(ids: Tensor, others: Tensor, shared: bool, class_id: int | None) -> Tensor:
-    """Count the distinct ids in each row that are among the others, or those that are not.
+    """Count, in each row, the distinct ids that also occur (or do not occur) in the same row of
+    ``others``.
 
     Args:
         shared: count the ids among the others (True), or not among them.

@@ -70,8 +70,8 @@ class PicturePrediction(QObject):
             way(path)
 
     def _way(self) -> Callable[[Path], None] | None:
-        """Return the function that gives the graph a picture; None if the graph takes no
-        pictures.
+        """Return the function that lets the graph predict for a picture file; None if the graph
+        takes no pictures.
         """
         root, analysis = self._workspace.root, self._workspace.root_analysis
         datasets = [r for r in root.nodes.values() if r.op == DATASET]

@@ -83,7 +83,9 @@ _KILOBYTES = re.compile(r"^(\w+): +(\d+) kB$", re.MULTILINE)
 
 @cache
 def _trim() -> Callable[[int], int] | None:
-    """Return glibc's function, or None with another C library, such as musl, or another system."""
+    """Return glibc's function `malloc_trim`, which returns free pages to the system. Return None if
+    the C library lacks it.
+    """
     if sys.platform != "linux":
         return None
     try:

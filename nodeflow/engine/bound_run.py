@@ -134,5 +134,5 @@ class BoundRun:
         return results
 
     def _bound(self) -> Mapping[int, Any]:
-        """Return the inputs of the run that are not fed."""
+        """Return by slot the inputs of the run that are not fed, such as variables."""
         return self._rest | self._reads.arrays

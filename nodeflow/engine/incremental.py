@@ -251,7 +251,7 @@ class IncrementalRun:
             return Failure(error.at(node.name))
 
     def _judge(self, node: Node, types: Sequence[TensorType]) -> None:
-        """Refuse a node that would exceed the budget, before it is computed.
+        """Refuse to compute a node that would take more memory or time than the budget allows.
 
         Raises:
             OverBudget: the error says how much it would take.

@@ -107,7 +107,9 @@ class KnownRun:
         return dict(zip(self.inner, arrays, strict=True))
 
     def keep(self, shapes: Shapes, run: BoundRun | None) -> None:
-        """Keep a run for feeds of these shapes. If there are too many, drop the oldest."""
+        """Keep a bound run for feeds of these shapes, to repeat it later. If there are too many,
+        drop the oldest.
+        """
         if run is None:
             return
         if len(self.bound) >= MOST_BOUND:

@@ -408,7 +408,9 @@ class Session(NotebookDisplay, SessionState):
     def _given(
         self, schedule: Schedule, feeds: Mapping[Tensor, np.ndarray], phase: Phase = INFERENCE
     ) -> dict[int, np.ndarray]:
-        """Return the arrays of slots that are not computed: feeds, samples and variables."""
+        """Return the arrays that a run starts from, by slot: feeds, samples of placeholders, and
+        variables.
+        """
         given = {slot: self._feed(tensor, feeds, phase) for tensor, slot in schedule.feeds.items()}
         given.update(self._prepared.reads(schedule).arrays)
         return given

@@ -51,7 +51,7 @@ class StepValues:
     def values(
         self, tier: Tier, wanted: Collection[Tensor] | None = None
     ) -> dict[Tensor, np.ndarray]:
-        """Return the values in the stepper's next step, as copies.
+        """Return copies of the values that tensors have in the stepper's next step.
 
         Args:
             tier: the tier of the step.

@@ -447,7 +447,8 @@ class Stepper:
     def _given_to(
         self, schedule: Schedule, given: Mapping[int, np.ndarray]
     ) -> tuple[dict[int, np.ndarray], StreamOf]:
-        """Return the current step's inputs of a schedule, by slot, and its random streams.
+        """Return the inputs of a schedule in the current step, by slot, and the random streams of
+        its nodes.
 
         Inputs are the batch, other feeds and variables.
         """

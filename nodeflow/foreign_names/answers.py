@@ -110,8 +110,8 @@ def hint(name: str, exists: Callable[[str], bool], namespace: str = "") -> str |
 
 
 def _elsewhere(name: str, exists: Callable[[str], bool], known: tuple[Library, ...]) -> str | None:
-    """Return the counterpart of a name of numpy and others, or the same name in another
-    namespace.
+    """Return the name that something has in nodeflow: the counterpart of another library's name, or
+    the same name in another namespace.
     """
     renamed = (library.answer(name, exists).here for library in known)
     same = (name, *_spaced(name))

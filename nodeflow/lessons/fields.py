@@ -127,7 +127,7 @@ def named(item: Reader) -> Reader:
 
 
 def raw(value: Any, place: str) -> Any:
-    """Return a value as it is; another module reads it."""
+    """Return the value of a field unread, because another module reads it."""
     return value
 
 

@@ -233,7 +233,9 @@ class Variable(Op):
         return TensorType(dtype, shape or full_shape(initial.shape, "initial"))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        """Return the initial value. ``stream`` has the random numbers of an initializer."""
+        """Return the initial value of the variable. ``stream`` has the random numbers for an
+        initializer.
+        """
         dtype, shape = attrs["dtype"], attrs["shape"]
         if arrays:
             return arrays[0].copy()

@@ -93,13 +93,13 @@ class RuntimeAttributes(Op):
 
     @abstractmethod
     def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
-        """Return the output type, as ``infer`` does.
+        """Return the output type for given input types and attributes, as ``infer`` does.
 
         An attribute that is unknown before the run is `LATER`, or a tuple that contains `LATER`.
         """
 
     def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        """Return the result, computed in numpy from known attributes.
+        """Return the op's result, computed in numpy from arrays and known attributes.
 
         ``reference`` calls this method. A subclass may override ``reference`` instead.
         """
@@ -118,12 +118,14 @@ class RuntimeAttributes(Op):
     # ---- the op ---------------------------------------------------------------------------------
 
     def data(self, values: Sequence[Any]) -> Sequence[Any]:
-        """Return the values, one per input, of the inputs that give no attribute."""
+        """From values in the order of the in-ports, return those of the in-ports that do not
+        override an attribute.
+        """
         return values[: len(self.inputs) - len(self.runtime)]
 
     def wired(self, values: Sequence[Any]) -> Mapping[str, Any]:
-        """Return the values, one per input, of the inputs that give attributes, by attribute
-        name.
+        """From values in the order of the in-ports, return those of connected in-ports that
+        override an attribute, by attribute name.
         """
         return dict(zip(self.runtime, values[len(self.inputs) - len(self.runtime) :], strict=False))
 
@@ -169,7 +171,8 @@ class RuntimeAttributes(Op):
     def _found(
         self, arrays: Sequence[np.ndarray], wired: Mapping[str, np.ndarray], attrs: dict[str, Any]
     ) -> dict[str, Any]:
-        """Return the attributes that connected in-ports give in this run, by name.
+        """Return the attributes that connected in-ports override in this run, by name, after
+        checking their values.
 
         Raises:
             RunError: the attributes do not fit the other inputs.

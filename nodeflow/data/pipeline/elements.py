@@ -121,7 +121,8 @@ class Elements:
             yield from zip(*block, strict=True)
 
     def rows(self, iteration: Iteration) -> Rows | None:
-        """Return a pass as rows of columns, or None if it has another form.
+        """Return a pass over the data as rows of stored columns. Return None if this stage can only
+        yield elements one by one.
 
         Each stage defines ``elements`` or ``rows``.
         """

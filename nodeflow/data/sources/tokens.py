@@ -346,7 +346,9 @@ def survey(path: Path, limit: int | None = None) -> Survey:
 
 
 def _guess(head: list[str]) -> dict[str, Any]:
-    """Return options for a text with these first lines: as a list of words, or as a text."""
+    """Guess the options for a text from its first lines: whether it is a list of words, one per
+    line, or running text.
+    """
     words = [line for line in head if line.strip()]
     if len(words) < LEAST_LIST or any(len(line.split()) > 1 for line in words):
         return {"unit": CHARACTERS, "window": OPTIONS[1].default}

@@ -118,7 +118,7 @@ def read_atoms(chunks: Iterable[str], unit: str, *, lower_case: bool, path: Path
 
 
 def _number_characters(text: str, _: str, known: dict[str, int], table: np.ndarray) -> np.ndarray:
-    """Return the numbers of characters.
+    """Replace each character of a text by its number in the vocabulary.
 
     Args:
         known: the number of each character so far; new characters are added.

@@ -340,7 +340,9 @@ def _in_record(doc: Document, kind: str, key: str, rest: list[str]) -> Json:
 
 
 def _with(fields: dict[str, Json], name: str, value: Any) -> dict[str, Json]:
-    """Return fields with one of them set, or removed if the value is `ABSENT`."""
+    """Return a copy of fields in which one has a new value, or is removed if the
+    value is `ABSENT`.
+    """
     rest = {key: old for key, old in fields.items() if key != name}
     return rest if value is ABSENT else {**rest, name: value}
 

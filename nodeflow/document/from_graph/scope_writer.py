@@ -225,7 +225,9 @@ class ScopeWriter:
 
 
 def _kept(graph: Graph) -> dict[Node, dict[str, Any]]:
-    """Return the fields, besides attributes, that each node's record stores."""
+    """Return a dict: node -> fields that its record in the file stores besides attributes, such as
+    collections and foreign names.
+    """
     found = kept_fields(graph)
     for node, fields in foreign_fields(graph).items():
         found[node] = {**found.get(node, {}), **fields}

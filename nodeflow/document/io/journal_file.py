@@ -57,7 +57,9 @@ class JournalFile:
         return self._failure is None and not self.is_lost
 
     def append(self, data: bytes) -> None:
-        """Write whole lines, or keep them until they can be written."""
+        """Write lines to the file. If writing fails, keep them in memory and write them with the
+        next lines.
+        """
         with self._state:
             self._waiting.append(data)
             changed = self._write()
@@ -90,7 +92,9 @@ class JournalFile:
             self.path = None
 
     def _write(self) -> bool:
-        """Write waiting lines; return whether writing started or stopped failing."""
+        """Write all waiting lines. Return whether this attempt changed the state: a success after a
+        failure, or a first failure.
+        """
         before = self._failure
         try:
             self._file = self._file or self._make()

@@ -80,7 +80,7 @@ class _Search:
         self.best, self.least = dict(drawing.place), drawing.cost
 
     def run(self) -> None:
-        """Search until there are no crossings, no improvement, or the limit is reached."""
+        """Move nodes until no wires cross, no move helps, or the limit is reached."""
         idle = 0
         drawing, effort = self.drawing, self.effort
         while drawing.has_crossings and idle < PATIENCE and drawing.weighed < effort:

@@ -258,7 +258,8 @@ class RowPass:
         return _cut(type_, state, height) if isinstance(state, Rows) else type_
 
     def _sizes(self, slot: int, height: int) -> TensorType:
-        """Return the type, with the known elements, of a value that is computed from sizes.
+        """Return the type that a slot has in a cell of ``height`` rows, with its elements if they
+        are computed from sizes alone.
 
         Raises:
             DoesNotFit: it cannot be computed from the sizes of a cell.

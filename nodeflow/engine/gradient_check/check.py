@@ -304,7 +304,9 @@ def _beside(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _note(run: _Check, piece: Piece, silent: Sequence[int]) -> str:
-    """Return further remarks on the result of a check."""
+    """Return remarks on a gradient check as text, such as the number of slopes at a kink. Return ""
+    without remarks.
+    """
     parts = []
     if run.worst.kinks:
         parts.append(

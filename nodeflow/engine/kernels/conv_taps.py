@@ -129,8 +129,9 @@ def tap_table(
 def _runs(
     taps: Sequence[tuple[int, int, int]], strides: Strides, depth: int
 ) -> list[tuple[int, int, int, int]]:
-    """Return (element, row of the panel, length, span) of each run. Taps that are neighbours in
-    both places and have the same span become one run."""
+    """Join neighbouring taps that have the same span into runs. Return (element, row of the panel,
+    length, span) of each run.
+    """
     runs: list[tuple[int, int, int, int]] = []
     for place, k, span in taps:
         at, skip = place * strides.source, k * strides.weights
@@ -169,7 +170,8 @@ def stretches(across: int, step: int, most: int) -> list[Stretch]:
 
 
 def span_number(first: int, end: int, positions: int) -> int | None:
-    """Return the number of a span of a tile's positions, or None if it has no number.
+    """Return the number by which kernels refer to a span of a tile's positions, or None if the span
+    has no number.
 
     0 is all positions. Then come the spans that begin later, then those that end earlier.
     """

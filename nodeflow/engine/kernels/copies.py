@@ -51,7 +51,9 @@ class PermuteKernel(CallKernel[Permute]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """Add the copy, or share memory if all axes stay in place."""
+        """Add a copy with permuted axes. If the permutation keeps all axes in place, let output and
+        input share memory instead.
+        """
         if lowering.axes == tuple(range(len(lowering.axes))):
             actions.share_storage(outputs[0], inputs[0])
         else:
@@ -105,14 +107,18 @@ def _rows_of(copy: Copy, dtype: str) -> int:
 
 
 def permutation(permute: Permute, source: TensorType) -> Block:
-    """Return the block that writes the whole output in order."""
+    """Return the copy of a whole array with permuted axes, as a block with strides of source and
+    target.
+    """
     shape, strides = sizes_of(source), strides_of(source.shape)
     sizes = tuple(shape[a] for a in permute.axes)
     return Block(sizes, 0, tuple(strides[a] for a in permute.axes), 0, strides_of(sizes))
 
 
 def _merge(block: Block) -> tuple[list[int], list[int], list[int]]:
-    """Return sizes and both strides of a block with as few axes as possible, at least one."""
+    """Describe a block copy with as few axes as possible, at least one. Return the sizes, the
+    source's strides and the target's strides.
+    """
     merged: list[tuple[int, int, int]] = []
     axes = zip(block.sizes, block.source_strides, block.target_strides, strict=True)
     for size, source, target in axes:
@@ -149,7 +155,8 @@ def _copy(block: Block, dtype: str, source: int, target: int) -> KernelCall:
 
 
 def _step(sources: list[int], targets: list[int]) -> int | None:
-    """Return the distance in the source between neighbours of a target row: 1, or -1 if reversed.
+    """Return the distance in the source between two elements that are neighbours in a row of the
+    target: 1, or -1 if reversed.
 
     Return None if they are not neighbours in the source.
     """

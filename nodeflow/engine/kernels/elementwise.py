@@ -155,8 +155,8 @@ class ElementwiseKernel(Kernel[Elementwise]):
 
 
 def _described(work: GroupToLaunch) -> tuple[str, bool, Sequence[int], float, Sequence[Arg]]:
-    """Return the text, whether it rereads, the sizes, estimated nanoseconds, and a group's
-    other arguments.
+    """Return the facts that a launch of a group needs: the kernel text, whether it rereads inputs,
+    the sizes, the estimated nanoseconds, and the remaining arguments.
     """
     group, views = work.group, work.actions.views
     action = group.actions[0]
@@ -169,8 +169,8 @@ def _described(work: GroupToLaunch) -> tuple[str, bool, Sequence[int], float, Se
 def _described_alone(
     work: GroupToLaunch, action: Action
 ) -> tuple[str, bool, Sequence[int], float, Sequence[Arg]]:
-    """Return the same as `_described` for a single formula, cached because large graphs have
-    many equal ones.
+    """Return the facts of `_described` for a single formula. They are cached, because large graphs
+    have many equal formulas.
     """
     types, storage, lowering = work.actions.types, work.actions.storage, action.lowering
     assert isinstance(lowering, Elementwise) and work.group.shape is not None
@@ -213,7 +213,8 @@ def _formula(
     flush: bool,
     inplace: int | None,
 ) -> tuple[str, bool, list[int], float]:
-    """Return the text, whether it rereads, the sizes and estimated nanoseconds of one formula.
+    """Return the facts that a launch of one formula needs: the kernel text, whether it rereads
+    inputs, the sizes and the estimated nanoseconds.
 
     Args:
         inputs: dtype and shape of each input.

@@ -120,7 +120,9 @@ class ScatterAddKernel(CallKernel[ScatterAdd]):
 
 
 def _combining(dtype: str, kind: str) -> tuple[str, str, str]:
-    """Return the initial value, the expression that combines x into y, and an import for it."""
+    """Return three pieces of kernel text for a scatter that combines elements: the initial value,
+    the expression that combines ``x`` into ``y``, and an import.
+    """
     name = numpy_name(dtype)
     if kind == "sum":
         return f"{name}(0)", f"{name}(y + x)", ""

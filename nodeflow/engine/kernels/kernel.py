@@ -279,8 +279,8 @@ def _launch(work: GroupToLaunch, call: KernelCall) -> KernelLaunch:
 
 
 def _shares(call: KernelCall, tiling: RowTiling | None) -> tuple[int, int]:
-    """Return the number of tasks, and the units per task, of a call with its own tasks or those
-    of its chain.
+    """Return how a call's units of work are divided: the number of tasks, and the units per task. A
+    call in a chain has the tasks of the chain.
     """
     if tiling is None:
         tiling = even_tiling(call.units, call.work)

@@ -136,7 +136,8 @@ class Mover:
         return [*moved, *([copies] if copies else [])]
 
     def add(self, launch: KernelLaunch, moving: Mapping[int, IterationPointer]) -> KernelLaunch:
-        """Register those arguments of a launch outside the bodies that change with the iteration.
+        """Register the arguments of a launch outside the loop bodies whose addresses change with
+        each iteration.
 
         Return the launch.
         """
@@ -145,7 +146,8 @@ class Mover:
         return launch
 
     def advance(self, number: Arg, iterations: int) -> KernelLaunch:
-        """Return the launch that comes before all others and writes the addresses that change.
+        """Return the launch that begins an iteration: it writes the new addresses into the
+        arguments of all other launches.
 
         Args:
             number: address of the iteration number.

@@ -265,8 +265,9 @@ _IN_BLOCKS = """y = slot(args, 2) + SIZE * COLUMNS * ((n + COLUMNS - 1) // COLUM
 
 
 def _where_it_is(transpose_b: bool) -> tuple[str, str, str]:
-    """Return the text that copies columns of a second operand, begins a task, and begins a
-    panel."""
+    """Return three pieces of kernel text: one copies columns of the second operand, one begins a
+    task, and one begins a panel.
+    """
     copy = "turned" if transpose_b else "copied"
     begin = f"""b_term, b_column = {"SIZE, SIZE * ldb" if transpose_b else "SIZE * ldb, SIZE"}
     panel = local_memory({blocks().panel})

@@ -297,7 +297,8 @@ def kernel(args, task, ntasks):
 
 
 def _coding(dtype: str, descending: bool) -> tuple[str, str, str]:
-    """Return constants, and the lines that encode and decode an element.
+    """Return kernel text for sorting: the constants, the lines that encode an element as an
+    integer, and the lines that decode it.
 
     Encoding turns ``key``, an element's bits, into an integer of the same order: -0 comes before 0,
     NaN last. Decoding restores the element's bits.

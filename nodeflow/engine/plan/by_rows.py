@@ -121,7 +121,9 @@ class _Joiner:
         return unit
 
     def _joins(self, unit: Unit, group: Group, stage: Stage | None) -> bool:
-        """Let a group join a unit if possible. Return whether it did."""
+        """Add a group to a pass over rows if its values have the same rows. Return whether it was
+        added.
+        """
         if stage is not None:
             source = self.actions.storage[group.actions[0].inputs[0]]
             found = unit.patterns

@@ -270,7 +270,7 @@ class _Finder:
         )
 
     def _worth(self, chain: TaskChain, group: Group, rows: int, heights: set[int]) -> bool:
-        """Return whether a group loses little if it has only as many tasks as the chain."""
+        """Return whether a chain has enough tasks for a group that would join it."""
         if not heights:
             return True
         tasks = -(-rows // next(iter(heights)))

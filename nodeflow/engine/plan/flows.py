@@ -168,7 +168,9 @@ class _FlowPlanner:
         return Pointer(self.actions.storage[slot])
 
     def _ring(self, type_: TensorType) -> IterationPointer:
-        """Reserve two places in the workspace, between which a carried value alternates."""
+        """Reserve two places in the workspace for a carried value, which is read from one of them
+        and written to the other in turn.
+        """
         size = (type_.size or 0) * numpy_dtype(type_.dtype).itemsize
         step = -(-size // ALIGNMENT) * ALIGNMENT
         return IterationPointer(Pointer(self.workspace, self.offsets.take(2 * step)), step, mask=1)

@@ -32,7 +32,8 @@ class Apart:
     offset: int
 
     def of(self, slot: int, block: Block) -> Apart | None:
-        """Return the same elements in the array that the block was copied from, or None.
+        """Translate this view of a copied block into a view of the array that the block was copied
+        from.
 
         None means that the elements along an axis do not have an even stride, or that there are
         no elements.

@@ -97,8 +97,8 @@ def _added(
 
 
 def kinds_of(actions: Actions, slots: Sequence[int], out: TensorType) -> list[bool] | None:
-    """Classify slots: True for a matrix of the result's shape, False for a vector of its row
-    length.
+    """Return, for each operand of a sum, whether it is a matrix of the result's shape (True) or a
+    vector of its row length (False).
 
     Return None if a slot is neither.
     """

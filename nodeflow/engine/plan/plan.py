@@ -119,7 +119,8 @@ def _alone(draft: Draft) -> list[KernelLaunch]:
 def run_passes(
     draft: Draft, *, since: str = "", after: str = "", before: str = "", until: str = ""
 ) -> Plan | None:
-    """Run passes on a draft: all of them, or from or after one pass, and up to or before another.
+    """Run the passes of the planner on a draft, in order. ``since`` and ``until`` name the first
+    and the last pass to run; ``after`` and ``before`` name the neighbours of these passes.
 
     Returns:
         The plan, or None if there is none (yet).

@@ -54,8 +54,8 @@ class _Program:
     def _live(
         self, parts: Sequence[Part]
     ) -> Iterator[tuple[Shape | None, list[Action], list[int]]]:
-        """Yield the parts, last to first, without unused actions, and with the slots that other
-        parts read.
+        """Yield the parts of a row program, last to first, each without unused actions and with the
+        slots that later parts or the end need.
         """
         storage, wanted = self.actions.storage, set(self.read)
         for shape, together in reversed(parts):

@@ -51,7 +51,9 @@ def sink_into_loops(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def _read(actions: Actions, action: Action) -> Sequence[int]:
-    """Return the slots that an action reads. A loop may have inputs that it does not read."""
+    """Return the slots that an action reads. For a loop, leave out inputs that its body does not
+    use.
+    """
     if isinstance(action.lowering, Loop):
         return [action.inputs[i] for i in inputs_read(actions, action)]
     return action.inputs

@@ -101,7 +101,8 @@ def analyse(schedule: Schedule, types: Sequence[TensorType], batches: Mapping[in
 
 
 def merged(one: State, other: State) -> State:
-    """Return the state of a value that may come from either of two places.
+    """Return the state of a value that may come from either of two computations, such as the
+    branches of a condition.
 
     Raises:
         MixesRows: in the two places, the value has rows along different axes.

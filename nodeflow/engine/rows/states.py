@@ -100,7 +100,7 @@ class MixesRows(Exception):
 
 
 def strongest(states: Iterable[State]) -> Whole:
-    """Return the state of a value that depends on values with these states, ignoring those with
-    rows.
+    """Return how a value without rows of the batch depends on the number of rows: the strongest of
+    the dependences of its inputs.
     """
     return max((s for s in states if isinstance(s, Whole)), default=SAME)

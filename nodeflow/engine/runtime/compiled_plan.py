@@ -211,7 +211,9 @@ class CompiledPlan:
         self._stored = variables.version
 
     def _take_turns(self, shadows: dict[Node, np.ndarray], placed: Placed) -> None:
-        """Use the arrays of the last but one run as memory for the next values."""
+        """Let the plan write the next values of variables into the arrays that held their values
+        before the last run.
+        """
         self.shadows = shadows
         self._arrays.update(placed.arrays)
         for words, which, values in placed.words:
@@ -233,7 +235,9 @@ class CompiledPlan:
         self._sets.note(self.shadows)
 
     def _placed(self, shadows: Mapping[Node, np.ndarray]) -> Placed:
-        """Return the changes that `_set` would make for each of these arrays."""
+        """Return the changes to the plan's tables that make kernels write the next values of
+        variables into these arrays.
+        """
         arrays = {self.plan.direct[variable]: array for variable, array in shadows.items()}
         addresses = [(storage, address_of(array)) for storage, array in arrays.items()]
         words = []

@@ -44,8 +44,8 @@ class DoubleBuffers:
     def again(
         self, arrays: Sequence[np.ndarray | None], place: Callable[[Arrays], Placed]
     ) -> tuple[Arrays, Placed] | None:
-        """Return the older set, which becomes the newest, if these are its arrays in its order;
-        else None.
+        """If a run passes exactly the arrays of the older set, return this set, which becomes the
+        newest. Otherwise return None.
         """
         values = self._older[1]
         if len(values) != len(arrays) or not all(map(is_, arrays, values)):

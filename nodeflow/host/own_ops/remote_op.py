@@ -36,7 +36,9 @@ class Answers:
         self._lock = threading.Lock()
 
     def get(self, request: r.Infer | r.Derive) -> r.Answer | None:
-        """Return the answer, or None if it does not arrive in time."""
+        """Return the answer of the probing process to a request. Return None if the process does
+        not answer in time.
+        """
         grads = getattr(request, "grads", None)
         key = type(request), request.op, key_of(request.types, request.attrs), grads
         with self._lock:

@@ -97,7 +97,9 @@ class Replayed:
         return previews
 
     def _values(self, wanted: set[Tensor]) -> tuple[Mapping[Tensor, np.ndarray], WhatIf | None]:
-        """Return the values of tensors, and the object that computes overridden ones."""
+        """Return the values of the wanted tensors in the replayed step. If tensors are overridden,
+        also return the object that computed the consequences.
+        """
         if not self.override.values:
             return self.replay.values(self.replay.everything, wanted), None
         what_if = WhatIf(self.replay, self.task, self.override)

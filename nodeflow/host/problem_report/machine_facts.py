@@ -26,7 +26,9 @@ NUM_THREADS = "NODEFLOW_NUM_THREADS"
 
 
 def collect() -> dict[str, dict[str, Any]]:
-    """Return all facts, by section. Loads the engine and numba."""
+    """Return all facts about this machine for a problem report, by section. Loads the engine and
+    numba.
+    """
     return {
         "versions": _versions(),
         "machine": {

@@ -231,7 +231,7 @@ def _split(
 
 
 def _free(name: str, taken: Iterable[str]) -> str:
-    """Return the name, with a number added if it is taken."""
+    """Return a name that is not taken: the given one, or the same with a number."""
     names, found, number = set(taken), name, 2
     while found in names:
         found, number = f"{name}_{number}", number + 1

@@ -41,11 +41,11 @@ class Values(Protocol):
         ...
 
     def array(self, name: str) -> np.ndarray | None:
-        """Return the value if it is known before a run, else None."""
+        """Return the array of an ONNX value if it is known before a run, else None."""
         ...
 
     def arranged(self, name: str, array: np.ndarray) -> nf.Tensor:
-        """Return a weight, rearranged for nodeflow's op."""
+        """Return the tensor of a weight after rearranging its axes as nodeflow's op needs them."""
         ...
 
     def narrow(self, name: str) -> str:

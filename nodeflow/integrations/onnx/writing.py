@@ -68,7 +68,7 @@ def model_of(
     opset: int | None = None,
     foreign: ForeignNames | None = None,
 ) -> Any:
-    """Return the inference model of tensors.
+    """Return an ONNX model that computes tensors of a graph as in inference.
 
     Args:
         outputs: the tensors by name.

@@ -126,7 +126,8 @@ def _variables_between(sources: Sequence[Tensor], ys: Sequence[Tensor]) -> list[
 def _in_order(
     function: Callable[..., Any], sources: Sequence[Tensor], used: Sequence[Tensor]
 ) -> Callable[..., list[Tensor | None]]:
-    """Return a function from the gradients of results to the gradients of arguments and variables.
+    """Wrap a user's gradient function. The wrapper takes the gradients of results, and returns the
+    gradients of arguments and then of variables.
 
     Raises:
         GraphError: there are variables, and the function does not take them.

@@ -329,7 +329,9 @@ def _opened(text: np.ndarray, formats: tuple[str, ...]) -> Any:
 
 
 def _own_mode(image: Any) -> str:
-    """Return the mode with the channels that a file has; a palette stands for colours."""
+    """Return the Pillow mode in which to read a picture, so that it keeps its channels. Palettes
+    become colours.
+    """
     if image.mode in _MODES.values():
         return image.mode
     if image.mode in ("1", "I", "I;16", "F"):

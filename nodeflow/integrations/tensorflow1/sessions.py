@@ -70,8 +70,8 @@ class _InOrder(session.Session):
         return values
 
     def _runs(self, fetches: Sequence[Any]) -> list[list[int]]:
-        """Return the positions of the fetches of each run, with as many as possible in the
-        first run.
+        """Divide the fetches among as few runs as possible, so that no run assigns twice to a
+        variable. Return the positions of each run's fetches.
         """
         targets = [as_target(self.graph, fetch) for fetch in fetches]
         runs, left = [], list(range(len(fetches)))

@@ -42,7 +42,8 @@ class Answer:
 
 
 def find_answers(places: Iterable[Path], only: Iterable[str] = ()) -> list[Answer]:
-    """Return the newest answer of each student, sorted by identity.
+    """Find the answers in files and folders. Return the newest answer of each student, sorted by
+    identity.
 
     Args:
         places: files and folders; folders are searched.

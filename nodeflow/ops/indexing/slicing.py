@@ -195,7 +195,7 @@ def sliced_shape(x: TensorType, attrs: Mapping[str, Any]) -> TensorType:
 
 
 def _without_later(numbers: Any) -> Any:
-    """Return numbers for slices, with 1 for each that only a run knows; callers handle these."""
+    """Return the numbers of a slice, with 1 in place of each number that is known only in a run."""
     return numbers and tuple(1 if n is LATER else n for n in numbers)
 
 

@@ -105,7 +105,7 @@ def _pair(alive: Mapping[int, str], i: int, j: int, out: str) -> Pair:
 
 
 def contract(arrays: Sequence[np.ndarray], inputs: Sequence[str], out: str) -> np.ndarray:
-    """Return the result, computed in numpy. Sums of float32 accumulate in float64."""
+    """Return the result of an einsum, computed in numpy. Sums of float32 accumulate in float64."""
     sizes = {c: d for s, a in zip(inputs, arrays) for c, d in zip(s, a.shape)}
     operands = list(arrays)
     letters = inputs[0]

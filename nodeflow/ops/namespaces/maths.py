@@ -47,7 +47,7 @@ __all__ = [
 
 
 def pair(x: Any, y: Any) -> tuple[Tensor, Tensor]:
-    """Return both values as tensors. A number takes the dtype of the other tensor."""
+    """Return two values as tensors. A plain number takes the dtype of the other value."""
     first = of(x, y)
     return first, of(y, first)
 

@@ -143,7 +143,7 @@ def _comparison(name: str, op: str, words: str) -> Callable[..., Node]:
 
 
 def _pair(graph: Graph, x: Any, y: Any) -> tuple[Tensor, Tensor]:
-    """Return both values as tensors; a literal takes the other's dtype."""
+    """Return two values as tensors. A literal takes the dtype of the other value."""
     first = graph.as_tensor(x, y.dtype if isinstance(y, Tensor) else None)
     return first, graph.as_tensor(y, first.dtype)
 

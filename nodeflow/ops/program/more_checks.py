@@ -144,7 +144,8 @@ def _listed(spec: Any) -> list[Any]:
 
 
 def _sizes(tensor: Tensor, spec: list[Any], front: str) -> list[tuple[int | None, Any, int]]:
-    """Return each size with its requirement and its axis.
+    """Return (size, requirement, axis) for each axis of a tensor that a shape specification
+    restricts.
 
     Raises:
         ShapeError: the rank differs.
@@ -172,7 +173,9 @@ def _check(
     seen: dict[Any, tuple[int | None, Tensor | None, str]],
     front: str,
 ) -> list[Node]:
-    """Return the checks of one size that have to be made in a run."""
+    """Compare the size of one axis with its requirement. Return the nodes that compare sizes known
+    only in a run.
+    """
     if isinstance(wanted, (int, np.integer)) or (isinstance(wanted, str) and wanted.isdecimal()):
         known: tuple[int | None, Tensor | None, str] = (int(wanted), None, str(wanted))
     elif wanted in seen:

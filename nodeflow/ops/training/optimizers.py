@@ -205,7 +205,9 @@ class Optimizer:
         return node
 
     def _loss_of(self, gradients: Sequence[Tensor]) -> Tensor | None:
-        """Return the scalar that these tensors are gradients of, or None."""
+        """Return the scalar loss from whose gradients these tensors were computed. Return None
+        unless there is exactly one.
+        """
         found: dict[Tensor, None] = {}
         seen: set[Tensor] = set()
         waiting = [*gradients]

@@ -86,7 +86,9 @@ def _compare(
     ports: Sequence[Port],
     attrs: Mapping[str, Any],
 ) -> None:
-    """Compare both on the same numbers. The formula is evaluated by the references of our ops."""
+    """Raise an error unless the formula of a user's op and its Python function give the same
+    results for the same numbers.
+    """
     dtype = "float64" if "float64" in ports[0].dtypes else "float32"
     arrays = [
         values((64,), dtype if dtype in p.dtypes else p.dtypes[0], start=1 + 7 * i)

@@ -257,7 +257,7 @@ def _compatible(one: Sequence[int | None], two: Sequence[int | None]) -> bool:
 
 
 def _accepted(rule: Callable[..., Any], attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes that a function takes by name."""
+    """Return those of the attributes that a function accepts as keyword arguments."""
     parameters = inspect.signature(rule).parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return dict(attrs)

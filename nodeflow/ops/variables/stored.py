@@ -51,7 +51,7 @@ def is_stored(variable: Node) -> bool:
 
 
 def stored_value(variable: Node) -> np.ndarray:
-    """Return the initial value of a variable from the file.
+    """Return the initial value of a variable that the file of initial values holds.
 
     Raises:
         RunError: the file has no value for it, or one of another type.

@@ -358,7 +358,9 @@ def _has_graph(store: RunStore, run: Run, step: int, text: str) -> bool:
 
 
 def _with_fewer_pieces(batch: Batch) -> Batch:
-    """Return the batch with adjacent pieces joined, and one mark for each joined piece."""
+    """Return a batch of records in which adjacent pieces of the loss curve are joined. Of the marks
+    of joined pieces, the last one stays.
+    """
     pieces = [replace(piece, marks=piece.marks[-1:]) for piece in joined(batch.pieces)]
     return replace(batch, pieces=pieces)
 

@@ -104,8 +104,8 @@ def needs(
 def _parts_of(
     training: Training, tensors: Sequence[Tensor]
 ) -> tuple[list[Tensor], list[Node], list[Tensor]]:
-    """Return the tensors to average, the accumulating metrics of all others, and the fetches of
-    a batch.
+    """Divide the tensors to evaluate. Return the tensors whose means are taken over batches, the
+    metrics that accumulate over batches, and all tensors to fetch for each batch.
     """
     figures = {t: accumulators(t, training.bindings) for t in tensors}
     metrics = list(dict.fromkeys(m for found in figures.values() for m in found))

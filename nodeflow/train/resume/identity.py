@@ -41,7 +41,7 @@ def identity_of(session: Session, training: Training) -> dict[str, Any]:
 
 
 def facts_of(session: Session, training: Training) -> dict[str, Any]:
-    """Return the facts, except the data, that must be equal to resume a training.
+    """Return the facts about a training that must be unchanged to resume it, except for the data.
 
     They are the graph, settings, session, machine, versions and backend. Digests of data would take
     time.

@@ -250,8 +250,8 @@ def load_past(path: Path) -> KeptPast:
 
 
 def _checked(about: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the description in a file after checks; raise, for example, ValueError if it is
-    damaged.
+    """Return the facts about a finished training that its file stores, after checking their types.
+    Raise, for example, ValueError if they are damaged.
     """
     for name in ("optimizer", "loss", "tier"):
         text(about[name])

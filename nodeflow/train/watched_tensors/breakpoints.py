@@ -45,7 +45,9 @@ class Breakpoints:
         return tuple(dict.fromkeys(found))
 
     def reason(self, nodes: Iterable[str]) -> str:
-        """Return why these nodes hit: `loss is not finite, large is true`."""
+        """Return why the breakpoints of these nodes stopped the training, such as `loss is not
+        finite, large is true`.
+        """
         truths = {t.node.name: t.dtype == "bool" for t in self._watched}
         return ", ".join(f"{n} is {'true' if truths[n] else 'not finite'}" for n in nodes)
 

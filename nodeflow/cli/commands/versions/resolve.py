@@ -60,8 +60,8 @@ def _list(document: Document, arguments: argparse.Namespace, environment: Enviro
 
 
 def _chosen(document: Document, places: list[str]) -> list[Conflict]:
-    """Return the conflicts at these places, or at nodes with these names; without any, return
-    all.
+    """Return the conflicts that the user names, by the conflict's place or by its node. If
+    ``places`` is empty, return all conflicts.
     """
     found = conflicts_of(document)
     if not places:

@@ -16,7 +16,9 @@ from nodeflow.graph.types import numpy_dtype
 
 
 def facts_of_actions(actions: Actions) -> Facts:
-    """Return the facts of actions, each action at a separate point in time."""
+    """Return the facts that the rules check, for actions that are not grouped yet. Each action has
+    a separate point in time.
+    """
     storage = actions.storage
     events = [
         Event(
@@ -33,7 +35,9 @@ def facts_of_actions(actions: Actions) -> Facts:
 
 
 def facts_of_groups(draft: Draft) -> Facts:
-    """Return the facts of groups, at their levels, or in chains once the groups are chained."""
+    """Return the facts that the rules check, for groups. Their points in time are levels, or places
+    in chains once the groups are chained.
+    """
     actions = draft.actions
     if not draft.chains:
         groups = enumerate(draft.groups)
@@ -63,7 +67,9 @@ def _event(actions: Actions, group: Group, time: int, chain: int, position: int)
 
 
 def facts_of_plan(plan: Plan, gathered: Iterable[int] = ()) -> Facts:
-    """Return the facts of a finished plan: kernel launches, loops and reference calls, in order."""
+    """Return the facts that the rules check, for a finished plan: kernel launches, loops and
+    reference calls, in order.
+    """
     actions = plan.actions
     facts = Facts(
         actions,

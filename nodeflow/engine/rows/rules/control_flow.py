@@ -60,8 +60,8 @@ def _fixed_point(
 
 
 def _seen(call: Call, states: Sequence[State], shift: int = 0) -> None:
-    """Record which inputs without rows have a slice for each row, as the analysis of the body
-    has found.
+    """Copy a finding from a loop body to the loop: record which inputs without rows of the batch
+    have a slice for each row.
     """
     for index, state in enumerate(states):
         if isinstance(state, Rows):

@@ -333,7 +333,9 @@ def _start(place: Place, words: Sequence[str], environment: Environment, shown: 
 
 
 def _stream(stream: TextIO) -> int:
-    """Return the target of a process's output: the file number of a stream, or else a pipe."""
+    """Return a target for the output of a child process: the file number of a stream, or a pipe if
+    the stream has none.
+    """
     try:
         return stream.fileno()
     except (AttributeError, OSError, ValueError):

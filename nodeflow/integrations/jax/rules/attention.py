@@ -19,7 +19,7 @@ from nodeflow.ops.lowering import KEYS, NEVER, Attend, AttendGradient
 
 @lowers(Attend)
 def attend(node: Lowered, query: Any, key: Any, value: Any, mask: Any = None) -> tuple[Any, Any]:
-    """Return the result, and for each query the logarithm of the sum of its scores'
+    """Return the result of attention, and for each query the logarithm of the sum of its scores'
     exponentials.
     """
     shape, rows = shape_of(node), shape_of(node, 1)

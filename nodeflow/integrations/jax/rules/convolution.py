@@ -80,7 +80,8 @@ def _product(
     first: Any,
     second: Any,
 ) -> Any:
-    """Compute one of image, result and filter from the two others.
+    """Compute a convolution or one of its two gradients: of image, filter and result, compute one
+    from the other two.
 
     Args:
         product: which of the three to compute.

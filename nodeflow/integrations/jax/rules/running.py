@@ -38,7 +38,9 @@ def _start(kind: str, dtype: Any) -> Any:
 
 
 def _moved_on(x: Any, axis: int, start: Any, reverse: bool = False) -> Any:
-    """Shift the elements by one position, with ``start`` as the first."""
+    """Shift the elements by one position along an axis, and put ``start`` in the free
+    first place.
+    """
     first = jnp.full_like(lax.slice_in_dim(x, 0, 1, axis=axis), start)
     if reverse:
         return jnp.concatenate([lax.slice_in_dim(x, 1, None, axis=axis), first], axis)

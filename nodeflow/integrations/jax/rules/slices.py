@@ -55,7 +55,9 @@ def place_block(node: Lowered, x: Any, like: Any, *bounds: Any) -> Any:
 
 
 def _known(node: Lowered, *arrays: Any) -> Any | None:
-    """Return the output if all bounds are known before the run, else None."""
+    """Return the result of a slice whose bounds are all known before the run. Otherwise return
+    None.
+    """
     lowering = node.op.lower(node.inputs, node.outputs, **node.attrs)
     if lowering is None:
         return None

@@ -123,7 +123,8 @@ def fold(call: Call) -> nf.Tensor:
 def _resized(
     call: Call, wanted: list[Any], mode: str, coordinates: str, rounding: str | None
 ) -> nf.Tensor:
-    """Resize axes whose sizes are known only at run time, one after the other.
+    """Translate Resize for axes whose sizes are known only at run time. Resize one axis after the
+    other.
 
     Each result is one of two neighbours, or lies between them.
     """

@@ -304,7 +304,9 @@ def range_(call: Call) -> nf.Tensor:
 
 
 def _number(x: nf.Tensor) -> nf.Tensor:
-    """Return a single number. Some files give a list with one element."""
+    """Return a tensor with one element as a scalar, because some files have a list of one element
+    instead.
+    """
     return x if x.type.ndims == 0 else nf.reshape(x, shape=[])
 
 

@@ -35,7 +35,9 @@ def result(
     metrics_collections: Any,
     updates_collections: Any,
 ) -> Pair:
-    """Compute a function of accumulated numbers, before and after the update with the batch."""
+    """Return a metric's value and its update: a function of the numbers accumulated so far, and of
+    these numbers plus the batch.
+    """
     with pairs[0][0].graph.name_scope("value"):
         value = compute(*(kept for kept, _ in pairs))
     with pairs[0][0].graph.name_scope("update_op"):

@@ -56,7 +56,7 @@ class LessonQuestions(QObject):
             self._panel.show_hint("Not quite. Think again, and try once more.")
 
     def _explain(self, said: str) -> None:
-        """Show the explanation; the learner goes on by a button, or by what the step asks for."""
+        """Show the explanation of an answer. Show a button to go on unless the step asks for more."""
         running = self._steps.running
         assert running is not None
         step = running.current

@@ -56,7 +56,7 @@ class LessonSteps(QObject):
             self._panel.show_step(_shown(running))
 
     def look(self) -> None:
-        """Go on if everything that the step asks for is done by edits or deeds."""
+        """Go to the next step if the learner has done everything that this step asks for."""
         if self.running is not None and self.running.has_done_all:
             self._advance()
 

@@ -36,7 +36,7 @@ class ProblemList(QObject):
         return sum(problem.level == level for problem in self.shown)
 
     def _refresh(self, _: object = None) -> None:
-        """Combine both lists of problems.
+        """Combine the problems of the last run with those that the analysis found.
 
         At a port, a problem of the run replaces that of the analysis.
         """

@@ -201,7 +201,9 @@ class LessonPanel(QFrame):
         return focus is not None and self.isAncestorOf(focus)
 
     def _awaited(self) -> QWidget | None:
-        """Return the field, choice or button that answers the step; None if the graph does."""
+        """Return the field, choice or button with which the learner answers the step. Return None
+        if the learner edits the graph instead.
+        """
         choices = [choice for choice in self.form.choices if choice.isEnabled()]
         if self.form.field is not None or choices:
             return self.form.field or choices[0]

@@ -56,7 +56,7 @@ class LessonQuestions(QObject):
             self._panel.show_hint("Not quite. Think again, and try once more.")
 
     def _explain(self, said: str) -> None:
-        """Show the explanation of an answer. Show a button to go on unless the step asks for more."""
+        """Show the explanation of an answer. Show a button to go on, unless more is asked for."""
         running = self._steps.running
         assert running is not None
         step = running.current

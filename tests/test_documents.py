@@ -135,6 +135,7 @@ def test_the_commands_of_the_guide_run(root, tmp_path, monkeypatch, capsys):
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = "reference/generated/"  # written when the site is built
+GENERATED_PAGES = ("ops", "cli", "data", "rewrites", "lessons")
 COPIED = "docs/integrations/"  # then, too
 PAGES = sorted(
     page
@@ -166,7 +167,7 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
             continue  # another site
         path, _, anchor = target.partition("#")
         if "generated/" in path:
-            assert Path(path).stem in ("ops", "cli", "data", "rewrites"), target
+            assert Path(path).stem in GENERATED_PAGES, target
             continue
         file = page.parent / path if path else page
         assert file.exists(), f"{page.name} links to {target}"

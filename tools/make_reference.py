@@ -1,8 +1,8 @@
 """The generated pages of the documentation, as Markdown by file name.
 
 They derive from the declarations that the program itself uses: the registries of ops, data sources
-and rewrites, ``nodeflow/cli/definition`` and ``nodeflow/train/settings.py``. ``docs/conf.py``
-writes the pages when the site is built.
+and rewrites, ``nodeflow/cli/definition``, ``nodeflow/train/settings.py`` and the files of lessons.
+``docs/conf.py`` writes the pages when the site is built.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from nodeflow.data.catalog import SOURCES
 from nodeflow.engine.plan.passes import rewrites_in_order
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.op import Op
+from nodeflow.lessons.courses import read_course
 from nodeflow.ops import CATEGORIES, REGISTRY
+from nodeflow.resources import resource
 from nodeflow.train.settings import Setting, TrainingSettings, declared
 
 
@@ -33,7 +35,7 @@ def pages() -> dict[str, str]:
     made = {_file(category): category_page(category, ops) for category, ops in filled.items()}
     return {
         "ops.md": op_index(filled), **made, "cli.md": command_line(), "data.md": data_sources(),
-        "rewrites.md": rewrites(),
+        "rewrites.md": rewrites(), "lessons.md": lessons(),
     }  # fmt: skip
 
 
@@ -47,8 +49,8 @@ def op_index(by_category: dict[str, list[Op]]) -> str:
         "# Ops",
         "",
         f"{count} ops by category. In Python each is a function, `nf.NAME`; in the window an",
-        "entry of the palette; `nodeflow ops NAME` prints the same text. A layer `layers/NAME` is",
-        "`nf.layers.NAME`.",
+        "entry of the panel *Ops*; `nodeflow ops NAME` prints the same text. A layer",
+        "`layers/NAME` is `nf.layers.NAME`.",
         "",
         ":::{toctree}",
         ":maxdepth: 1",
@@ -215,4 +217,24 @@ def rewrites() -> str:
         names = "".join(f" `{alias}` switches it off, too." for alias in each.aliases)
         kind = "Exact." if each.exact else "Not exact."
         lines += ["", f"## `{each.id}`", "", each.text, "", f"{kind}{names}"]
+    return "\n".join(lines) + "\n"
+
+
+# -- lessons --------------------------------------------------------------------------------------
+
+
+def lessons() -> str:
+    """Return the lessons that come with the program, in their order."""
+    entries = read_course(resource("lessons")).entries
+    lines = [
+        "# Lessons",
+        "",
+        f"{len(entries)} lessons lead from a first sum to attention. Each checks what you build.",
+        "Choose one under *Learn* on the welcome page (*Help → Lessons…*).",
+        "[Teaching](../../guides/teaching.md) describes courses, classes and own lessons.",
+        "",
+        "| lesson | what you do | minutes |",
+        "| --- | --- | --- |",
+    ]
+    lines += [_row(f"{e.place}. {e.title}", e.summary, str(e.minutes)) for e in entries]
     return "\n".join(lines) + "\n"

@@ -12,7 +12,7 @@ from nodeflow.manifests import SoftwareMissing
 OWN_ENGINE = SurfaceText(
     "Use nodeflow's own engine for this graph: leave out the backend.",
     cli="Use nodeflow's own engine for this graph: leave out --backend.",
-    window="Choose Run → Engine → Train with → This engine.",
+    window="Choose Run → Engine → This engine.",
 )
 GET_IT = "pip install 'jax>=0.10' brings it."
 

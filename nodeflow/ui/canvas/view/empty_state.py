@@ -51,7 +51,7 @@ class EmptyState:
         typed = ("square-function", "Graph → Type a formula", "adds its nodes.")
         if formula:
             typed = ("square-function", f"Press {formula}", "to type a formula.")
-        drag = ("move", "Drag an op", "from the palette to here.")
+        drag = ("move", "Drag an op", "from Ops to here.")
         link = ("graduation-cap", "Build a = (b + c) × (c + 2)", "step by step.")
         return drag, add, typed, link
 

@@ -70,3 +70,20 @@ def example(name: str) -> Path:
 def examples() -> list[Path]:
     """Return the paths of all bundled examples, sorted by name."""
     return sorted(_root("examples").resolve().glob("*.flow"))
+
+
+def notices() -> str:
+    """Return the licences of all that is installed with nodeflow: those of the bundle, which has a
+    text of its own, or those of nodeflow's own files.
+    """
+    bundle = _root("resources") / "NOTICES.txt"
+    return bundle.read_text(encoding="utf-8") if bundle.is_file() else own_notices()
+
+
+def own_notices() -> str:
+    """Return origin and licences of the bundled fonts, icons and samples."""
+    parts = []
+    for folder in sorted(path for path in _root("resources").iterdir() if path.is_dir()):
+        for path in [*folder.glob("README.md"), *sorted(folder.glob("*LICENSE*"))]:
+            parts += [f"{folder.name}: {path.name}\n", path.read_text(encoding="utf-8")]
+    return "\n".join(parts)

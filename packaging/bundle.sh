@@ -13,6 +13,7 @@ mkdir -p "$folder"
     ".[onnx]" "pyinstaller>=6.10"
 "$folder/venv/bin/pyinstaller" --log-level WARN --noconfirm --distpath "$folder" --workpath "$folder/work" \
     packaging/nodeflow.spec
+cp "$folder/nodeflow/_internal/nodeflow/_resources/NOTICES.txt" "$folder/nodeflow"
 tar -C "$folder" -cf - nodeflow | xz -T0 -6 > "$folder/nodeflow.tar.xz"
 rm -rf "$folder/venv" "$folder/work"
 ls -l "$folder/nodeflow.tar.xz"

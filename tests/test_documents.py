@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,10 @@ def test_the_commands_of_the_guide_run(root, tmp_path, monkeypatch, capsys):
         assert program == "nodeflow"
         if arguments[:2] == ["data", "fetch"]:
             continue  # the network; tests/data fetches from a server of its own
+        if arguments[0] == "compare":  # a model that loses no accuracy, and one sample
+            shutil.copy("model.onnx", "int8.onnx")
+            (tmp_path / "DIR").mkdir()
+            np.save(tmp_path / "DIR" / "digit.npy", np.zeros((1, 784), np.float32))
         assert main(arguments, Environment(folder=tmp_path)) == 0, command
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 21
     assert (tmp_path / "mnist.safetensors").exists() and (tmp_path / "mnist.svg").exists()

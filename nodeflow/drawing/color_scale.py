@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nodeflow.drawing.colors import Palette, channels
+from nodeflow.drawing.theme_colors import Palette, channels
 from nodeflow.host.picture_arrangement import color_limits
 
 NOT_FINITE = "#dc3c3c"

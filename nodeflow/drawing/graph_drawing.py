@@ -21,11 +21,11 @@ from nodeflow.drawing.cards.card_builder import CardBuilder
 from nodeflow.drawing.cards.card_data import CardData
 from nodeflow.drawing.cards.card_drawing import draw_card
 from nodeflow.drawing.cards.card_looks import DIM, FRAME_RADIUS, FRAME_TINT
-from nodeflow.drawing.colors import Ink, mixed
 from nodeflow.drawing.frames import frame_titles
 from nodeflow.drawing.frames.frame_notes import note_lines
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.shapes import Box, Path, Pen, Shape, Shapes, polyline
+from nodeflow.drawing.theme_colors import Ink, mixed
 from nodeflow.drawing.wires import wire_places, wire_routing, wire_shape
 from nodeflow.host.protocol import ViewValue
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nodeflow.drawing import text_layout as texts
-from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.sheet import Pixels, Sheet
+from nodeflow.drawing.theme_colors import Ink
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from nodeflow.drawing import text_layout as texts
-from nodeflow.drawing.colors import Ink, Palette
 from nodeflow.drawing.geometry import Rect
+from nodeflow.drawing.theme_colors import Ink, Palette
 
 LINE = 16.0
 """Height of a line of small text."""

@@ -13,10 +13,10 @@ from nodeflow import resources
 from nodeflow.document.edit import commands
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
-from nodeflow.drawing.colors import PALETTES
 from nodeflow.drawing.formats.graph_file import svg_file
 from nodeflow.drawing.formats.png_data import png
 from nodeflow.drawing.graph_drawing import draw_graph
+from nodeflow.drawing.theme_colors import PALETTES
 from nodeflow.host.evaluation.previews import make_preview
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -10,7 +10,7 @@ import numpy as np
 from nodeflow.data.survey_types import MOST_LISTED, ColumnSurvey, Guess, Survey, figures
 from nodeflow.data.tables.cell_types import shortest
 from nodeflow.data.tables.encoders import Encoder
-from nodeflow.data.tables.guess import guess_table
+from nodeflow.data.tables.label_guess import guess_table
 from nodeflow.data.tables.table import Table, kept_table
 
 

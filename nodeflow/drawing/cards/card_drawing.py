@@ -26,9 +26,9 @@ from nodeflow.drawing.cards.card_looks import (
     THICK,
 )
 from nodeflow.drawing.cards.op_icons import glyph_of, icon_of
-from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.shapes import Box, Icon, Path, Pen, Shape, Shapes, circle
+from nodeflow.drawing.theme_colors import Ink
 from nodeflow.graph.types import INTEGERS
 
 DASHED = (4.0, 2.0)

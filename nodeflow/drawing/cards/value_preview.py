@@ -16,9 +16,9 @@ import numpy as np
 from nodeflow.document.layout.card_size import VIEW_HEIGHT
 from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.color_scale import HeatScale, heat_pixels
-from nodeflow.drawing.colors import Ink, Palette
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.sheet import Sheet
+from nodeflow.drawing.theme_colors import Ink, Palette
 from nodeflow.drawing.views.view import draw_shown
 from nodeflow.number_text import count, number
 

@@ -10,9 +10,9 @@ from typing import Any
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
-from nodeflow.drawing.colors import PALETTES
 from nodeflow.drawing.formats.svg import graph_svg
 from nodeflow.drawing.graph_drawing import draw_graph
+from nodeflow.drawing.theme_colors import PALETTES
 from nodeflow.host.protocol import ViewValue
 
 

@@ -24,7 +24,6 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.cards.card_looks import RADIUS
-from nodeflow.drawing.colors import DARK, LIGHT, Ink, Palette, mixed
 from nodeflow.drawing.formats.node_facts import Facts, node_facts
 from nodeflow.drawing.formats.png_data import data_uri
 from nodeflow.drawing.formats.recording_page import (
@@ -40,6 +39,7 @@ from nodeflow.drawing.formats.svg import Style, SvgWriter, grid, plain, rect_of
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.graph_drawing import Drawing, DrawnNode, draw_graph
 from nodeflow.drawing.shapes import Box, Picture, Shapes
+from nodeflow.drawing.theme_colors import DARK, LIGHT, Ink, Palette, mixed
 from nodeflow.host.page_recording import RecordedStep, Recording
 from nodeflow.host.protocol import ViewValue
 from nodeflow.number_text import counted

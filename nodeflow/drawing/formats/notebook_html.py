@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from nodeflow.document.from_graph.convert import from_graph
-from nodeflow.drawing.colors import LIGHT
 from nodeflow.drawing.formats.svg import graph_svg, plain
 from nodeflow.drawing.graph_drawing import draw_graph
+from nodeflow.drawing.theme_colors import LIGHT
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph, Tensor

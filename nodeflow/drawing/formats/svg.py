@@ -12,11 +12,11 @@ from html import escape
 
 from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.cards.card_looks import GRID, GRID_DOT
-from nodeflow.drawing.colors import Ink, Palette
 from nodeflow.drawing.formats.png_data import data_uri
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.graph_drawing import Drawing, DrawnFrame, DrawnNode, DrawnWire
 from nodeflow.drawing.shapes import Box, Clipped, Icon, Path, Picture, Shape, Text
+from nodeflow.drawing.theme_colors import Ink, Palette
 from nodeflow.resources import resource
 from nodeflow.visible_text import visible
 

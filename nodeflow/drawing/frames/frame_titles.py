@@ -9,7 +9,7 @@ import numpy as np
 
 from nodeflow.document.model.records import FrameRecord
 from nodeflow.drawing import text_layout as texts
-from nodeflow.drawing.colors import LIGHT
+from nodeflow.drawing.theme_colors import LIGHT
 
 INSET = 16.0
 """Distance from the left edge of a frame to its title."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodeflow.drawing import text_layout as texts
-from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect
 from nodeflow.drawing.sheet import LINE, Sheet
+from nodeflow.drawing.theme_colors import Ink
 from nodeflow.number_text import number, rounded
 
 Extent = tuple[float, float, float, float]

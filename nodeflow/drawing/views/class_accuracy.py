@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from nodeflow.drawing import text_layout as texts
-from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect
 from nodeflow.drawing.sheet import LINE, Sheet, legend
+from nodeflow.drawing.theme_colors import Ink
 from nodeflow.drawing.views.palette import class_color
 from nodeflow.drawing.views.rates import SPLITS, fits, split_choice
 from nodeflow.drawing.views.view import Choice, ViewDrawing

@@ -8,9 +8,9 @@ import numpy as np
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.model.document import Document
-from nodeflow.drawing.colors import Ink, Palette, channels, mix_hex
 from nodeflow.drawing.geometry import Point, Rect
 from nodeflow.drawing.sheet import Sheet, legend
+from nodeflow.drawing.theme_colors import Ink, Palette, channels, mix_hex
 from nodeflow.drawing.views.axes import Chart, draw_axes, make_chart
 from nodeflow.drawing.views.palette import class_color
 from nodeflow.drawing.views.view import Choice, ViewDrawing

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nodeflow.drawing.colors import LIGHT, Ink, Palette, channels, mix_hex, mixed
+from nodeflow.drawing.theme_colors import LIGHT, Ink, Palette, channels, mix_hex, mixed
 
 COLORS = len(LIGHT.classes)
 SHADES = 16

@@ -12,9 +12,9 @@ from nodeflow.document.analysis.picture_answers import scores_taken
 from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.predictions.class_scores import PROBABILITIES, SCORED
 from nodeflow.drawing import text_layout as texts
-from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect
 from nodeflow.drawing.sheet import LINE, Sheet, legend
+from nodeflow.drawing.theme_colors import Ink
 from nodeflow.drawing.views.axes import Chart, draw_axes, make_chart
 from nodeflow.drawing.views.palette import COLORS, class_color
 from nodeflow.drawing.views.view import Choice

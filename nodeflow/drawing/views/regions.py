@@ -9,9 +9,9 @@ import numpy as np
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.model.document import Document
-from nodeflow.drawing.colors import Ink, Palette
 from nodeflow.drawing.geometry import Point, Rect
 from nodeflow.drawing.sheet import Sheet, legend
+from nodeflow.drawing.theme_colors import Ink, Palette
 from nodeflow.drawing.views.axes import Chart, draw_axes, make_chart, tick_text
 from nodeflow.drawing.views.palette import (
     SHADES,

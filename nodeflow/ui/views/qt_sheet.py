@@ -12,9 +12,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
 
 from nodeflow.drawing import sheet
-from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect
 from nodeflow.drawing.text_layout import Style
+from nodeflow.drawing.theme_colors import Ink
 from nodeflow.ui.core.painting import array_painting, text_metrics
 from nodeflow.ui.core.painting.pixel_image import pixel_image
 from nodeflow.ui.core.theming.theme import Theme

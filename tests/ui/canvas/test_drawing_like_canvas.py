@@ -13,9 +13,9 @@ from PySide6.QtSvg import QSvgRenderer
 from nodeflow import resources
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import flow
-from nodeflow.drawing.colors import PALETTES
 from nodeflow.drawing.formats import svg as svgs
 from nodeflow.drawing.graph_drawing import draw_graph
+from nodeflow.drawing.theme_colors import PALETTES
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.views.views_on_nodes import pinned_views
 from nodeflow.host.views.watched_views import view_value

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from html import escape
 
 from nodeflow.document.io import flow
-from nodeflow.drawing.colors import PALETTES
 from nodeflow.drawing.formats.svg import graph_svg
 from nodeflow.drawing.graph_drawing import draw_graph
+from nodeflow.drawing.theme_colors import PALETTES
 from nodeflow.lessons.grading.answers import Answer
 from nodeflow.lessons.grading.results import Result
 from nodeflow.lessons.schema import Lesson

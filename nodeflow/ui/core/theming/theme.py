@@ -1,7 +1,7 @@
 """The look of the window: Qt's colours, fonts and icons, with the type scale and spacing.
 
 Everything drawn takes its colours from a ``Theme``, made from the palettes in
-`nodeflow.drawing.colors`, and its sizes from the scales below. So both themes have the same
+`nodeflow.drawing.theme_colors`, and its sizes from the scales below. So both themes have the same
 colours by name, and a contrast test can check every pair of text and background.
 """
 
@@ -25,8 +25,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtSvg import QSvgRenderer
 
-from nodeflow.drawing import colors
-from nodeflow.drawing.colors import Ink, Palette
+from nodeflow.drawing import theme_colors
+from nodeflow.drawing.theme_colors import Ink, Palette
 from nodeflow.resources import resource
 
 SPACE = (0, 4, 8, 12, 16, 24, 32, 48)
@@ -67,7 +67,7 @@ class Theme(Palette):
         return _qpalette(self)
 
 
-LIGHT, DARK = (Theme(**vars(palette)) for palette in (colors.LIGHT, colors.DARK))
+LIGHT, DARK = (Theme(**vars(palette)) for palette in (theme_colors.LIGHT, theme_colors.DARK))
 
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 

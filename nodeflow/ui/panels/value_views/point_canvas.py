@@ -15,8 +15,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.sheet import legend
+from nodeflow.drawing.theme_colors import Ink
 from nodeflow.drawing.views.axes import Chart
 from nodeflow.drawing.views.projection import (
     axes_words,

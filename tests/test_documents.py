@@ -46,6 +46,8 @@ def test_the_first_python_program_gives_what_it_says(root, tmp_path):
 
 def test_every_picture_that_a_document_shows_is_there_and_every_node_it_names(root):
     text = (root / "docs" / "examples.md").read_text()
+    listed = re.findall(r'^\*\*<a href="pages/(\w+)\.html">', text, re.M)
+    assert set(listed) == {path.stem for path in (root / "examples").glob("*.flow")}
     shown = re.findall(r"^`(\w+)\.flow`(.*?)(?:^##|\Z)", text, re.M | re.S)
     assert [name for name, _ in shown] == [
         *("mandelbrot", "mnist_cnn", "lstm", "autoencoder", "word2vec"),

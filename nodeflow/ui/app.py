@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtGui import QFileOpenEvent, QIcon
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.document.io import flow
@@ -29,6 +29,22 @@ IDLE_MS = 1500
 """Milliseconds from the first paint until panels import their modules, before Train is pressed."""
 
 
+class Application(QApplication):
+    """The application object, which macOS asks to open files.
+
+    Signals:
+        file_asked(path): the user opened this file outside of the window.
+    """
+
+    file_asked = Signal(Path)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QFileOpenEvent) and event.file():
+            self.file_asked.emit(Path(event.file()))
+            return True
+        return super().event(event)
+
+
 def make_application(arguments: list[str] | None = None) -> QApplication:
     """Return the QApplication. If there is none yet, make one in the style of nodeflow."""
     existing = QApplication.instance()
@@ -41,7 +57,7 @@ def make_application(arguments: list[str] | None = None) -> QApplication:
     os.environ.setdefault("QT_NO_GUI_THREADPOOL", "1")
     QApplication.setApplicationName("nodeflow")
     QApplication.setDesktopFileName("nodeflow")
-    app = QApplication(arguments or ["nodeflow"])
+    app = Application(arguments or ["nodeflow"])
     app.setStyle("Fusion")
     font_families()
     collect_here(app)
@@ -123,6 +139,8 @@ def run(
     try:
         window = make_window(errors=errors, safe=safe)
         given = Path(path) if path is not None else None
+        if isinstance(app, Application):
+            app.file_asked.connect(window.files.open_path)
         late = given if is_new else _open_first(window, given)
         if on_painted is not None:
             window.painted.connect(on_painted)

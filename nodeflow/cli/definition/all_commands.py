@@ -402,6 +402,12 @@ ALL_COMMANDS = (
             JSON,
         ),
     ),
+    Command(
+        "install-desktop",
+        "put nodeflow into the menu of programs (Linux), and open .flow files by double click",
+        "nodeflow.cli.commands.information.install_desktop:install_desktop",
+        (option("--remove", help="take nodeflow out of the menu again", action="store_true"),),
+    ),
 )
 
 COMMANDS = tuple(each for each in ALL_COMMANDS if not each.purpose or offers(each.purpose))

@@ -20,7 +20,7 @@ def is_right(prediction: Prediction, right: Any, given: Any) -> bool:
 def read_answer(prediction: Prediction, text: str) -> Any:
     """Return the number or shape that a learner typed, or None if it is neither.
 
-    A shape is written ``3, 2`` or ``(3, 2)``; ``()`` and ``scalar`` have no axes.
+    A shape is written ``3, 2``, ``3 2`` or ``(3, 2)``; ``()`` and ``scalar`` have no axes.
     """
     text = text.strip().replace("\N{MINUS SIGN}", "-")
     if prediction.kind == NUMBER:
@@ -31,6 +31,5 @@ def read_answer(prediction: Prediction, text: str) -> Any:
     inner = text.strip("()[] ")
     if not inner or inner == "scalar":
         return [] if text else None
-    parts = inner.replace("×", ",").replace("x", ",").split(",")
-    sizes = [part.strip() for part in parts if part.strip()]
+    sizes = inner.translate(str.maketrans(",×x", "   ")).split()
     return [int(size) for size in sizes] if all(size.isdecimal() for size in sizes) else None

@@ -240,6 +240,9 @@ def _same(name: str, computed: list[dict[str, np.ndarray]], reference: list[np.n
 
 
 def _outcome(check: Check, evidence: Evidence) -> Outcome:
+    for quantity in check.watched():
+        if evidence.answer.document.node_named(quantity.node) is None:
+            return Outcome(False, f"No node is named {quantity.node} yet.")
     try:
         return check.run(evidence)
     except (Cancelled, LessonProblem):

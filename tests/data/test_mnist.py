@@ -105,6 +105,15 @@ def test_unscaled_pixels_are_0_to_255(no_mnist):
     assert images.dtype == np.float32 and images.max() == 255
 
 
+def test_the_bundled_images_are_used_beside_the_full_set(no_mnist, monkeypatch):
+    small_mnist(no_mnist / "full", test=40)
+    monkeypatch.setenv(mnist.DATA_VARIABLE, str(no_mnist / "full"))
+    bundled = open_dataset("mnist", bundled=True)
+    assert (bundled.size("train"), bundled.size("test")) == (4000, 500)
+    assert bundled.notice is None
+    assert open_dataset("mnist").size("test") == 40
+
+
 @pytest.mark.thorough
 def test_places_are_asked_in_order(no_mnist, monkeypatch):
     first, second = no_mnist / "first", no_mnist / "second"

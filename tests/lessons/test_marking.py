@@ -55,7 +55,7 @@ def test_a_hint_names_the_broken_row_in_the_learners_numbers(marker: Marker) -> 
 
 def test_a_missing_node_is_named(marker: Marker) -> None:
     mark = marker.mark(softmax.document(softmax.given))
-    assert "there is no node 'p'" in mark.verdicts[0].outcome.said
+    assert mark.verdicts[0].outcome.said == "No node is named p yet."
     assert mark.credit == 0
 
 

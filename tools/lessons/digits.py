@@ -9,7 +9,7 @@ CURVES = ["relu", "tanh", "sigmoid", "elu", "gelu", "leaky_relu", "softplus"]
 
 
 def build(e: Drawing, mistake: str) -> None:
-    e.add("dataset", "digits", source="mnist")
+    e.add("dataset", "digits", source="mnist", bundled=True)
     e.add("placeholder", "x", dtype="float32", shape=[None, 784])
     e.add("placeholder", "y", dtype="float32", shape=[None, 10])
     e.wire("digits:images", "x:feed")

@@ -12,6 +12,9 @@ def build(e: Drawing, mistake: str) -> None:
     e.add("placeholder", "x", dtype="float32", shape=[None, 3], sample=ROWS)
     e.add("constant", "bias", dtype="float32", value=[0.0, 5.0, 1.0])
     if mistake == "per_row":
+        e.add("reduce_mean", "mean", "x", axis=1)
+        return  # a mean for each row does not fit the columns
+    if mistake == "per_row_column":
         e.add("reduce_mean", "mean", "x", axis=1, keepdims=True)
     elif mistake == "of_everything":
         e.add("reduce_mean", "mean", "x")
@@ -97,6 +100,7 @@ LESSON = LessonSource(
     ),
     mistakes={
         "per_row": Mistake("Your mean mixes rooms and ages. Which axis are the features?"),
+        "per_row_column": Mistake("Your mean mixes rooms and ages. Which axis are the features?"),
         "of_everything": Mistake(
             "Your mean is a single number. Which axis should stay, so that each feature has one?"
         ),

@@ -69,6 +69,12 @@ OPTIONS = (
         choices=("one_hot", "class"),
     ),
     Attr("scale", "bool", True, "Pixels from 0 to 1; otherwise 0 to 255."),
+    Attr(
+        "bundled",
+        "bool",
+        False,
+        "Use the 5 000 images that come with nodeflow, even if the full set is found.",
+    ),
 )
 CLASSES = 10
 SIDE = 28
@@ -111,7 +117,7 @@ def places(data_dir: str | os.PathLike | None = None) -> list[Place]:
         wanted.append((DATA_VARIABLE, named))
     wanted.append(("cache", cache()))
     found = [_look(kind, folder) for kind, folder in wanted]
-    return [*found, Place("embedded", _embedded_file().parent, ())]
+    return [*found, _embedded_place()]
 
 
 def find(data_dir: str | os.PathLike | None = None) -> Place:
@@ -140,19 +146,22 @@ def columns(location: Location, *, labels: str, **_: object) -> dict[str, Tensor
     return {"images": TensorType("float32", (None, PIXELS)), "labels": label}
 
 
-def open_mnist(location: Location, *, labels: str, scale: bool) -> DataSplits:
+def open_mnist(
+    location: Location, *, labels: str, scale: bool, bundled: bool = False
+) -> DataSplits:
     """Return MNIST with columns ``images`` float32 (None, 784) and ``labels``.
 
     Args:
         location: its ``data_dir`` has the four files; None searches the usual places.
         labels: ``one_hot`` for float32 (None, 10), ``class`` for int64 (None,).
         scale: whether pixels are from 0 to 1; otherwise 0 to 255.
+        bundled: whether to use the embedded images, whatever else is found.
 
     Raises:
         DataNotFound: ``data_dir`` is given and files are missing in it.
         DataFormatError: a file is damaged.
     """
-    place = find(location.data_dir)
+    place = _embedded_place() if bundled else find(location.data_dir)
     arrays = _embedded_arrays() if place.kind == "embedded" else _full_arrays(place.folder)
     splits = {
         name: {
@@ -167,7 +176,7 @@ def open_mnist(location: Location, *, labels: str, scale: bool) -> DataSplits:
         name="MNIST",
         source="mnist",
         splits=splits,
-        notice=_notice(location.data_dir) if place.kind == "embedded" else None,
+        notice=_notice(location.data_dir) if place.kind == "embedded" and not bundled else None,
         location=str(place.folder),
         classes={"labels": tuple(str(digit) for digit in range(CLASSES))},
         images={"images": (SIDE, SIDE)},
@@ -263,6 +272,10 @@ def _check(
         raise DataFormatError(
             f"{label_path} has the label {labels[row]} in row {row}; labels are 0 to 9"
         )
+
+
+def _embedded_place() -> Place:
+    return Place("embedded", _embedded_file().parent, ())
 
 
 def _embedded_file() -> Path:

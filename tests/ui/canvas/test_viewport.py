@@ -86,6 +86,28 @@ def test_what_is_made_visible_comes_out_from_behind_the_cover(scene, viewport, m
     assert QRectF(0, 0, SIZE.width(), SIZE.height()).contains(card)
 
 
+@pytest.mark.parametrize("panel", [QRectF(16, 400, 348, 284), QRectF(16, 100, 348, 584)])
+def test_everything_fits_beside_a_panel(scene, viewport, panel):
+    viewport.panel = lambda: panel
+    viewport.fit_all()
+    view = QRectF(0, 0, SIZE.width(), SIZE.height())
+    cards = [viewport.node_rect(node) for node in scene.document.nodes]
+    assert all(view.contains(card) and not card.intersects(panel) for card in cards)
+
+
+@pytest.mark.parametrize("middle", [(40, 600), (340, 420)])
+def test_what_is_made_visible_comes_out_from_behind_a_panel(scene, viewport, middle):
+    panel = QRectF(16, 300, 348, 384)
+    viewport.panel = lambda: panel
+    node = next(iter(scene.document.nodes))
+    gap = QPointF(*middle) - viewport.node_rect(node).center()
+    viewport.pan(gap.x(), gap.y())
+    viewport.ensure_visible(node)
+    card = viewport.node_rect(node)
+    assert not card.intersects(panel)
+    assert QRectF(0, 0, SIZE.width(), SIZE.height()).contains(card)
+
+
 def test_a_resized_view_keeps_its_middle_once_it_was_moved(scene):
     size = QSize(SIZE)
     viewport = Viewport(scene, lambda: size)

@@ -67,6 +67,8 @@ class Viewport(QObject):
         self.camera = Camera()
         self.cover: Callable[[], QRectF] = QRectF
         """Returns the part of the view that a child widget (the minimap) covers; empty for none."""
+        self.panel: Callable[[], QRectF] = QRectF
+        """Returns the part in the lower left corner that a panel covers; empty for none."""
         self._middle: QPointF | None = None
         """The scene point in the middle of the view when the camera was last set."""
         self.is_fitted = True
@@ -256,16 +258,6 @@ class Viewport(QObject):
             self._show_start(bounds)
         self.is_fitted, self._keeps_names = True, keeps_names
 
-    def fit_beside(self, left: float) -> None:
-        """Show everything right of a child widget that covers the left end of the view.
-
-        Args:
-            left: the width of the covered part, in pixels.
-        """
-        bounds = self._scene.bounds()
-        self.camera.step = min(0, self.camera.fitting_step(bounds, self.width - left, self.height))
-        self._jump(bounds.center() - QPointF(left / 2 / self.camera.scale, 0))
-
     def fitting_scale(self) -> float:
         """Return the scale at which everything is visible."""
         step = self.camera.fitting_step(self._scene.bounds(), self.width, self.height)
@@ -340,6 +332,10 @@ class Viewport(QObject):
         hidden = seen.translated(dx, dy) & covered
         if not hidden.isEmpty():
             dy -= hidden.bottom() - covered.top()
+        panel = self.panel()
+        hidden = seen.translated(dx, dy) & panel
+        if not hidden.isEmpty():
+            dx += min(panel.right() + margin / 2 - hidden.left(), room.right() - seen.right() - dx)
         if dx or dy:
             self.pan(dx, dy)
 
@@ -353,13 +349,29 @@ class Viewport(QObject):
         return cover if cover.isEmpty() else cover.adjusted(-COVER_MARGIN, -COVER_MARGIN, 0, 0)
 
     def _fit(self, rect: QRectF, slots: np.ndarray, areas: Sequence[QRectF] = ()) -> None:
-        """Show a whole scene rectangle, with no card or area under the minimap."""
-        self.camera.fit(rect, self.width, self.height)
-        cover = self._covered()
-        if not cover.isEmpty():
-            self._fit_beside(rect, cover, slots, areas)
+        """Show a whole scene rectangle, with no card or area under the minimap or a panel."""
+        cover, panel = self._covered(), self.panel()
+        if not panel.isEmpty():
+            self._fit_beside_panel(rect, panel)
+        else:
+            self.camera.fit(rect, self.width, self.height)
+            if not cover.isEmpty():
+                self._fit_beside(rect, cover, slots, areas)
         self.jumped.emit()
         self._report()
+
+    def _fit_beside_panel(self, rect: QRectF, panel: QRectF) -> None:
+        """Show a scene rectangle right of a panel or above it, where it becomes larger. Right of
+        it, begin at the panel, because graphs grow to the right.
+        """
+        width, height, camera = self.width, self.height, self.camera
+        beside = camera.fitting_step(rect, width - panel.right(), height)
+        if camera.fitting_step(rect, width, panel.top()) > beside:
+            camera.fit(rect, width, panel.top())
+            return
+        camera.step = beside
+        across = (width / 2 - panel.right() - START_MARGIN) / camera.scale
+        camera.look_at(QPointF(rect.left() + across, rect.center().y()), width, height)
 
     def _show_start(self, rect: QRectF) -> None:
         """Show a scene rectangle with readable names.

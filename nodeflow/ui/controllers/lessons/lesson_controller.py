@@ -180,7 +180,7 @@ class LessonController(QObject):
         self._panel.started.emit()
         self._steps.show()
         self._marks.mark()
-        QTimer.singleShot(0, self._panel, self._panel.fit_beside)  # after the page is shown
+        QTimer.singleShot(0, self._panel, self._panel.fit_graph)  # after the page is shown
 
     def _own_part(self, course: Course, lesson_id: str) -> Document | None:
         """Return the part that the learner built in an earlier lesson of a course, or None."""

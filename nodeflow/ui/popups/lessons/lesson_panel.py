@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QPixmap
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -137,6 +137,7 @@ class LessonPanel(QFrame):
             layout.addWidget(widget)
         layout.addLayout(buttons)
         layout.addWidget(self._bar)
+        canvas.viewport.panel = self._covered
         themes.follow(self.set_theme)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.hide()
@@ -250,11 +251,13 @@ class LessonPanel(QFrame):
         bottom = self._canvas.height() - self.height() - SPACE[4]
         self.move(QPoint(SPACE[4], max(SPACE[4], bottom)))
 
-    def fit_beside(self) -> None:
-        """Show the graph right of the panel, where the canvas has room for both."""
-        left = WIDTH + SPACE[4]
-        if self._canvas.width() > 2 * left:
-            self._canvas.viewport.fit_beside(left)
+    def fit_graph(self) -> None:
+        """Show the whole graph beside the panel."""
+        self._canvas.viewport.fit_all()
+
+    def _covered(self) -> QRectF:
+        """Return the part of the canvas that the panel covers; empty if it is hidden."""
+        return QRectF() if self.isHidden() else QRectF(self.geometry())
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme

@@ -229,7 +229,7 @@ class AddNodePopup(QuickPick):
                 assert dropped is None or isinstance(dropped, WireContext)
                 new = add_and_wire(self.view, op, at, context, dropped, given)
                 self.view.selection.select([new])
-                if context is not None and dropped is None:  # place it beside its source
+                if dropped is None:
                     self.view.viewport.ensure_visible(new)
 
     def _would_take(self, op: NodeDeclaration, source: WireContext) -> bool:

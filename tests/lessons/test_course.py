@@ -66,7 +66,7 @@ def compares_values(name: str) -> bool:
 
 @pytest.fixture(scope="module")
 def markers() -> Iterator[Any]:
-    """Markers by lesson. Lessons whose signs depend on the number of images name the embedded
+    """Markers by lesson. Lessons whose signs depend on the number of images name the bundled
     ones, so marks do not depend on whether the full set is at hand.
     """
     with ExitStack() as stack:
@@ -142,7 +142,7 @@ def test_a_mistake_is_known_by_its_signs(lesson: str, mistake: str, markers: Any
 
 
 def test_marks_for_digits_do_not_depend_on_the_full_set() -> None:
-    """A double softmax reaches the goal on the full set, so the lesson names the embedded images."""
+    """On the full set a double softmax reaches the goal, so the lesson names the bundled images."""
     digits = loaded("10-digits.flow").node_named("digits")
     assert digits is not None
     assert digits.attrs["bundled"] is True

@@ -101,12 +101,16 @@ class Learner(Typist):
 
     def select(self, name: str) -> None:
         """Click the title of a card."""
-        rect = self.window.canvas.viewport.node_rect(self.id_of(name))
-        if not self._touch(QPoint(int(rect.left() + 40), int(rect.top() + 12)), name):
+        if not self._touch(self._title(name), name):
             QTest.keyClick(self.window.canvas, Key.Key_0, Keys.ControlModifier)
-            rect = self.window.canvas.viewport.node_rect(self.id_of(name))
-        at = QPoint(int(rect.left() + 40), int(rect.top() + 12))
-        QTest.mouseClick(self.window.canvas, LEFT, NONE, at)
+        QTest.mouseClick(self.window.canvas, LEFT, NONE, self._title(name))
+        if self.window.workspace.selection != (self.id_of(name),):
+            print(f"    NOT SELECTED: {name}", flush=True)
+
+    def _title(self, name: str) -> QPoint:
+        rect = self.window.canvas.viewport.node_rect(self.id_of(name))
+        across, down = min(40, rect.width() / 2), min(12, rect.height() / 2)
+        return QPoint(int(rect.left() + across), int(rect.top() + down))
 
     def delete(self, name: str) -> None:
         """Click a card, and press Delete."""
@@ -179,8 +183,11 @@ class Learner(Typist):
     def at(self, step: int) -> None:
         self.wait(lambda: self.window.lessons.step >= step, f"step {step}")
 
-    def train(self) -> None:
-        self.newcomer.train()
+    def train(self, action: str = "train") -> None:
+        """Press Train or Restart, and wait for the end of the training."""
+        self.newcomer.click_action(action)
+        self.wait(lambda: self.window.link.is_training, "a training begins")
+        self.wait(lambda: not self.window.link.is_training, "the training ends")
 
 
 def see_it_learn(e: Learner) -> Iterator[str]:
@@ -212,8 +219,7 @@ def see_it_learn(e: Learner) -> Iterator[str]:
     yield "nearly: a hint"
     e.set("learning_rate", "0.00001")
     yield "the rate is set"
-    e.newcomer.click_action("restart")
-    e.newcomer.wait_for_training()
+    e.train("restart")
     e.at(5)
     yield "done"
 
@@ -253,7 +259,7 @@ def expression(e: Learner) -> Iterator[str]:
     e.click(e.panel.solution_button)
     QTest.qWait(1000)
     yield "the solution"
-    QTest.keyClick(QApplication.activeWindow(), Key.Key_Escape)
+    e.press(Key.Key_Escape)
     e.delete("a")
     e.add("multiply", "a")
     e.wire("d", "a:x")
@@ -462,8 +468,7 @@ def a_line_learns(e: Learner) -> Iterator[str]:
     yield "diverged: a hint"
     e.select("train")
     e.set("learning_rate", "0.2")
-    e.newcomer.click_action("restart")
-    e.newcomer.wait_for_training()
+    e.train("restart")
     yield "trained"
     e.check()
     e.at(6)
@@ -548,14 +553,12 @@ def digits(e: Learner) -> Iterator[str]:
     yield "slow: a hint"
     e.select("train")
     e.set("learning_rate", "0.5")
-    e.newcomer.click_action("restart")
-    e.newcomer.wait_for_training()
+    e.train("restart")
     yield "trained"
     e.check()
     yield "checked"
     if e.window.lessons.step == 3:
-        e.newcomer.click_action("restart")
-        e.newcomer.wait_for_training()
+        e.train("restart")
     e.at(4)
     yield "draw"
     e.window.canvas.setFocus()

@@ -22,6 +22,8 @@ def build(e: Drawing, mistake: str) -> None:
         e.add("identity", "powers", "shifted")
     else:
         e.add("exp", "powers", "shifted")
+    if mistake == "columns_of_powers":
+        axis = 0
     e.add("reduce_sum", "total", "powers", axis=axis, keepdims=True)
     e.add("divide", "p" if mistake != "twice" else "once", "powers", "total")
     if mistake == "twice":
@@ -123,6 +125,7 @@ LESSON = LessonSource(
     ),
     mistakes={
         "columns": Mistake("What sums to 1: your rows, or your columns?"),
+        "columns_of_powers": Mistake("What sums to 1: your rows, or your columns?"),
         "twice": Mistake(
             "The softmax of a softmax: can a probability come near 1? For ten classes it is never "
             "above 0.23."

@@ -28,7 +28,7 @@ from nodeflow.errors import FileProblem, NodeflowError, NonFiniteError, SurfaceT
 from nodeflow.file_reading import allow, damaged_as, opened, read_bytes, size_of, within_memory
 from nodeflow.graph.types import number_kind, numpy_dtype, shape_text
 from nodeflow.train.saving.checksums import SumMismatch, Sums
-from nodeflow.train.saving.tensor_file import write_tensors
+from nodeflow.train.saving.tensor_writer import write_tensors
 
 Id = tuple[str, str]
 """The identity of a variable in its document: (id, stream)."""

@@ -11,7 +11,7 @@ from safetensors.numpy import load, save
 
 from nodeflow.errors import FileProblem
 from nodeflow.graph.types import numpy_dtype
-from nodeflow.train.saving.tensor_file import CODES, write_tensors
+from nodeflow.train.saving.tensor_writer import CODES, write_tensors
 from nodeflow.train.saving.weights import load_weights, save_weights
 
 RNG = np.random.default_rng(2)

@@ -2,8 +2,8 @@
 
     python benchmarks/versions.py --before ../older [--after .] [--part engine] [--pairs 9]
 
-Parts: ``engine`` (the cases of engine.py, each warm in its own process), ``startup`` and ``canvas``
-(those programs, run again for each pair). A ratio is the time after divided by the time before, of
+Parts: ``engine`` (the cases of engine.py, each warm in its own process), and ``startup``,
+``canvas``, ``live`` and ``watching`` (those programs, run again for each pair). A ratio is the time after divided by the time before, of
 neighbouring runs. The median of all pairs and its 95 % interval are printed (bootstrap, Efron,
 1979), one JSON line per figure. Other load makes the interval wide, not the ratio wrong.
 """
@@ -31,6 +31,7 @@ CANVAS = ("pan", "zoom")
 SECONDS = 0.4
 
 Pair = tuple[float, float]
+Part = Callable[[tuple[Path, Path], str, int], Iterator[tuple[str, list[Pair]]]]
 
 
 def main() -> None:
@@ -72,7 +73,7 @@ def engine(checkouts: tuple[Path, Path], case: str, pairs: int) -> Iterator[tupl
     """Yield microseconds per unit of work. Both processes are warm and take turns."""
     workers = [
         subprocess.Popen(
-            [sys.executable, str(checkout / "benchmarks" / "worker.py"), "nodeflow", case],
+            [sys.executable, str(checkout / "benchmarks" / "worker.py"), "nodeflow", "wall"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment(checkout),
@@ -80,19 +81,23 @@ def engine(checkouts: tuple[Path, Path], case: str, pairs: int) -> Iterator[tupl
         )
         for checkout in checkouts
     ]
-    first = [json.loads(w.stdout.readline())["result"] for w in workers]  # type: ignore[union-attr]
-    if first[0] != first[1]:
-        print(f"{case}: the results differ", file=sys.stderr)
 
-    def turn(worker: subprocess.Popen[str]) -> float:
+    def turn(worker: subprocess.Popen[str], seconds: float) -> dict:
         assert worker.stdin is not None and worker.stdout is not None
-        worker.stdin.write(f"{SECONDS}\n")
+        worker.stdin.write(f"{case} {seconds}\n")
         worker.stdin.flush()
-        return statistics.median(json.loads(worker.stdout.readline())["us"])
+        return json.loads(worker.stdout.readline())
 
+    first = [turn(worker, 0) for worker in workers]
+    if first[0]["result"] != first[1]["result"]:
+        print(f"{case}: the results differ", file=sys.stderr)
     for worker in workers:
-        turn(worker)
-    yield case, [in_turn(i, lambda side: turn(workers[side])) for i in range(pairs)]
+        turn(worker, SECONDS)
+
+    def timed(side: int) -> float:
+        return statistics.median(turn(workers[side], SECONDS)["us"])
+
+    yield case, [in_turn(i, timed) for i in range(pairs)]
     for worker in workers:
         worker.kill()
         worker.communicate()
@@ -125,27 +130,60 @@ def startup(
     yield case, [in_turn(i, run) for i in range(pairs)]
 
 
-def canvas(checkouts: tuple[Path, Path], case: str, pairs: int) -> Iterator[tuple[str, list[Pair]]]:
-    """Yield milliseconds of processor time per frame, with 10 000 nodes."""
-    found: dict[str, list[Pair]] = {}
-    arguments = ("--nodes", "10000", "--case", case)
-    for index in range(pairs):
-        results: dict[int, list[dict]] = {}
+def programs(
+    name: str, arguments: tuple[str, ...], labels: tuple[str, ...], figures: tuple[str, ...]
+) -> Part:
+    """Return a part that runs a program of each checkout and compares its lines.
 
-        def run(side: int, into: dict[int, list[dict]] = results) -> float:
-            into[side] = program(checkouts[side], "canvas.py", *arguments)
-            return 0.0
+    Args:
+        labels: the fields of a line that name its case.
+        figures: the fields that are compared.
+    """
 
-        in_turn(index, run)
-        for before, after in zip(results[0], results[1], strict=True):
-            for key in ("cpu_p50", "cpu_p50_ms", "p50_ms"):
-                if key in before and key in after:
-                    name = f"{before['case']} {key}"
-                    found.setdefault(name, []).append((before[key], after[key]))
-    yield from found.items()
+    def part(
+        checkouts: tuple[Path, Path], case: str, pairs: int
+    ) -> Iterator[tuple[str, list[Pair]]]:
+        given = [*arguments, *(("--case", case) if case else ())]
+        found: dict[str, list[Pair]] = {}
+        for index in range(pairs):
+            lines: dict[int, list[dict]] = {}
+
+            def run(side: int, into: dict[int, list[dict]] = lines) -> float:
+                into[side] = program(checkouts[side], name, *given)
+                return 0.0
+
+            in_turn(index, run)
+            for before, after in zip(lines[0], lines[1], strict=True):
+                title = " ".join(str(before[label]) for label in labels if label in before)
+                for key in figures:
+                    if before.get(key) and key in after:
+                        pair = before[key], after[key]
+                        found.setdefault(f"{title} {key}", []).append(pair)
+        yield from found.items()
+
+    return part
 
 
-PARTS = {"engine": (engine, ENGINE), "startup": (startup, STARTUP), "canvas": (canvas, CANVAS)}
+canvas = programs("canvas.py", ("--nodes", "10000"), ("case",), ("cpu_p50", "cpu_p50_ms", "p50_ms"))
+live = programs(
+    "live.py",
+    ("--json", "--nodes", "1000", "--nodes", "10000", "--rounds", "5"),
+    ("graph", "nodes", "place", "edit"),
+    ("median_ms",),
+)
+watching = programs(
+    "watching.py",
+    ("--rounds", "1"),
+    ("case",),
+    ("of_headless", "window_ms_per_step", "all_ms_per_step", "cpu_p50_ms"),
+)
+PARTS: dict[str, tuple[Part, tuple[str, ...]]] = {
+    "engine": (engine, ENGINE),
+    "startup": (startup, STARTUP),
+    "canvas": (canvas, CANVAS),
+    "live": (live, ("",)),
+    "watching": (watching, ("",)),
+}
 
 if __name__ == "__main__":
     main()

@@ -3,9 +3,10 @@
     python benchmarks/versions.py --before ../older [--after .] [--part engine] [--pairs 9]
 
 Parts: ``engine`` (the cases of engine.py, each warm in its own process), and ``startup``,
-``canvas``, ``live`` and ``watching`` (those programs, run again for each pair). A ratio is the time after divided by the time before, of
-neighbouring runs. The median of all pairs and its 95 % interval are printed (bootstrap, Efron,
-1979), one JSON line per figure. Other load makes the interval wide, not the ratio wrong.
+``canvas``, ``live`` and ``watching`` (those programs, run again for each pair). A ratio is the time
+after divided by the time before, of neighbouring runs. The median of all pairs and its 95 %
+interval are printed (bootstrap, Efron, 1979), one JSON line per figure. Other load makes the
+interval wide, not the ratio wrong.
 """
 
 from __future__ import annotations

@@ -84,11 +84,10 @@ class Learner(Typist):
         self.wait(lambda: setting in rows, f"the inspector shows {setting}")
         editor = rows[setting].editor
         self.window.panels["inspector"].outside.ensureWidgetVisible(editor)
-        field = editor.focus_widget()
+        field = getattr(editor, "field", None) or editor.focus_widget()
         if hasattr(field, "findText"):
             field.setFocus()
             QTest.keyClicks(field, value)
-            QTest.keyClick(field, Key.Key_Return)
             return
         if hasattr(field, "isChecked"):
             if str(field.isChecked()) != value:
@@ -183,9 +182,9 @@ class Learner(Typist):
     def at(self, step: int) -> None:
         self.wait(lambda: self.window.lessons.step >= step, f"step {step}")
 
-    def train(self, action: str = "train") -> None:
-        """Press Train or Restart, and wait for the end of the training."""
-        self.newcomer.click_action(action)
+    def train(self) -> None:
+        """Press Train, which is Restart after a training, and wait for the end."""
+        self.newcomer.click_action("train")
         self.wait(lambda: self.window.link.is_training, "a training begins")
         self.wait(lambda: not self.window.link.is_training, "the training ends")
 
@@ -219,7 +218,7 @@ def see_it_learn(e: Learner) -> Iterator[str]:
     yield "nearly: a hint"
     e.set("learning_rate", "0.00001")
     yield "the rate is set"
-    e.train("restart")
+    e.train()
     e.at(5)
     yield "done"
 
@@ -468,7 +467,7 @@ def a_line_learns(e: Learner) -> Iterator[str]:
     yield "diverged: a hint"
     e.select("train")
     e.set("learning_rate", "0.2")
-    e.train("restart")
+    e.train()
     yield "trained"
     e.check()
     e.at(6)
@@ -553,12 +552,12 @@ def digits(e: Learner) -> Iterator[str]:
     yield "slow: a hint"
     e.select("train")
     e.set("learning_rate", "0.5")
-    e.train("restart")
+    e.train()
     yield "trained"
     e.check()
     yield "checked"
     if e.window.lessons.step == 3:
-        e.train("restart")
+        e.train()
     e.at(4)
     yield "draw"
     e.window.canvas.setFocus()

@@ -54,6 +54,9 @@ def test_steps_follow_the_values_that_a_learner_builds(lesson, qtbot):
     assert lesson.lessons.step == 3
     add(lesson, "multiply", "a", "d", "e")
     at_step(lesson, qtbot, 4)
+    qtbot.mouseClick(panel.form.choices[0], Qt.MouseButton.LeftButton)
+    assert panel.form.choices[0].text() == "✗ only a"
+    assert not panel.form.choices[0].isEnabled()
     qtbot.mouseClick(panel.form.choices[1], Qt.MouseButton.LeftButton)
     qtbot.mouseClick(panel.next_button, Qt.MouseButton.LeftButton)
     assert lesson.lessons.step == 5

@@ -20,6 +20,7 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 MARKS = ("added", "removed", "changed")
+STATES = ("ok", "warning", "error")
 GROUNDS = ("canvas", "surface", "raised", "sunken")
 
 
@@ -77,8 +78,9 @@ def lab(color: QColor, sees: tuple[tuple[float, ...], ...]) -> np.ndarray:
 
 @BOTH
 @pytest.mark.parametrize("sees", [*DEFICIENT.values(), np.eye(3)], ids=[*DEFICIENT, "all"])
-def test_marks_of_a_comparison_differ_for_colour_blind_people(theme, sees):
-    for one, other in combinations(MARKS, 2):
+@pytest.mark.parametrize("roles", [MARKS, STATES], ids=["comparison", "states"])
+def test_marks_differ_for_colour_blind_people(theme, roles, sees):
+    for one, other in combinations(roles, 2):
         gap = np.linalg.norm(lab(theme.color(one), sees) - lab(theme.color(other), sees))
         assert gap >= 20, (one, other, gap)
 

@@ -17,9 +17,9 @@ from nodeflow.lessons.schema import Lesson
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2330; --faint: #5d6675; --line: #d6dbe3;
-  --good: #1b7f4b; --bad: #b3372f; --back: #ffffff; }
+  --good: #237a4d; --bad: #93111a; --back: #ffffff; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --faint: #a0a9b8; --line: #3a4252;
-  --good: #5fcf95; --bad: #ff8e85; --back: #181c24; } }
+  --good: #5ad3a0; --bad: #ee786d; --back: #181c24; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back);
   max-width: 46rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }

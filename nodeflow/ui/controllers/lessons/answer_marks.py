@@ -115,8 +115,8 @@ class AnswerMarks(QObject):
         running.tries += 1
         lesson, said = running.lesson, [failed[0].said]
         if running.tries > 1:
-            for reached in message.result.milestones:
-                said.append(f"{lesson.text(f'milestones.{reached}.found')}.")
+            found = [lesson.text(f"milestones.{i}.found") for i in message.result.milestones]
+            said.append(" ".join(f"{text}." for text in found))
         if message.result.twin and (running.tries > 1 or not message.result.milestones):
             said.append(lesson.text(f"twins.{message.result.twin}.hint"))
         self._panel.show_hint(

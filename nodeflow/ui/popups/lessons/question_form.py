@@ -60,9 +60,11 @@ class QuestionForm(QWidget):
         self.field, self.choices = None, []
 
     def mark(self, index: int) -> None:
-        """Disable a wrong choice."""
-        if index < len(self.choices):
-            self.choices[index].setEnabled(False)
+        """Mark a wrong choice by a cross, and disable it."""
+        if index < len(self.choices) and self.choices[index].isEnabled():
+            choice = self.choices[index]
+            choice.setText(f"✗ {choice.text()}")
+            choice.setEnabled(False)
 
     def _submit(self) -> None:
         if self.field is not None and self.field.text().strip():

@@ -36,7 +36,8 @@ def give_back() -> bool:
 
 
 def give_back_code(library: str) -> int:
-    """Return the pages of a library whose content is only in its file.
+    """Release the memory pages that hold a library's unmodified code, because the system can read
+    them from the library's file again.
 
     They are read from the file again when the code runs, 30 MB in about 10 ms. Other threads may
     run the code meanwhile.

@@ -41,7 +41,8 @@ class Phase:
         return bool(self.training and self.optimizers)
 
     def feed(self, flag: Tensor) -> np.ndarray | None:
-        """Return the value of a tensor that says whether the run trains, if nobody feeds it.
+        """Return the value to feed to a training flag, a tensor that says whether the run trains,
+        if the user does not feed it.
 
         Return None if the tensor keeps its sample value.
         """

@@ -105,7 +105,9 @@ class Run:
 
     @property
     def schedule(self) -> Schedule | None:
-        """The schedule of its optimizers; None for one optimizer, or if it cannot be read."""
+        """The schedule of the run's optimizers. None for a single optimizer, or if the stored
+        schedule cannot be read.
+        """
         said = self.settings.get("schedule")
         try:
             return Schedule.parse(said) if isinstance(said, str) else None

@@ -210,7 +210,9 @@ class _Union:
     # ---- differences ------------------------------------------------------------------------
 
     def _spot(self, number: int, found: Difference) -> Spot:
-        """Return the place of a difference in the union, and mark it there."""
+        """Mark a difference in the drawing that unites both documents, and return its
+        place there.
+        """
         kind, scope = found.kind, found.scope
         if kind == "node":
             return self._node_spot(number, found)

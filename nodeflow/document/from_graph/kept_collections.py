@@ -34,7 +34,8 @@ class NotKept(UserWarning):
 
 
 def kept_fields(graph: Graph) -> dict[Node, Kept]:
-    """Return the fields for the records of nodes that list their collections.
+    """Return a dict: node -> fields of its record that list the collections in which the node, or
+    one of its tensors, is a member.
 
     Members that are neither nodes nor tensors are left out, with a warning.
     """

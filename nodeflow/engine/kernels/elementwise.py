@@ -169,8 +169,8 @@ def _described(work: GroupToLaunch) -> tuple[str, bool, Sequence[int], float, Se
 def _described_alone(
     work: GroupToLaunch, action: Action
 ) -> tuple[str, bool, Sequence[int], float, Sequence[Arg]]:
-    """Return the facts of `_described` for a single formula. They are cached, because large graphs
-    have many equal formulas.
+    """Return the facts that a launch of a group with a single formula needs, cached because large
+    graphs have many equal formulas.
     """
     types, storage, lowering = work.actions.types, work.actions.storage, action.lowering
     assert isinstance(lowering, Elementwise) and work.group.shape is not None

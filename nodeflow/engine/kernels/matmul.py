@@ -317,7 +317,9 @@ class ProductKernel(Kernel[Product]):
         return launches
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Product) -> frozenset[int]:
-        """Return the rows of the result, if tiles are as wide as the result."""
+        """Return the number of rows of the result, if tasks may be divided by rows because tiles
+        are as wide as the result.
+        """
         action = group.actions[0]
         if self.task_height(actions, action, lowering) is None:
             return frozenset()

@@ -73,7 +73,8 @@ class Blocked:
 
 
 def is_blocked(m: int, n: int, k: int, dtype: str) -> bool:
-    """Return whether an (m, k) x (k, n) product is computed by this module.
+    """Return whether an (m, k) x (k, n) product is computed in blocks whose operands are copied, as
+    this module does.
 
     Only shape and vector width count.
     """

@@ -24,7 +24,8 @@ independent sums that additions do not wait for each other."""
 
 
 def is_dots(m: int, n: int, k: int, dtype: str, transpose_x: bool, transpose_y: bool) -> bool:
-    """Return whether an (m, k) x (k, n) product is computed by this module.
+    """Return whether an (m, k) x (k, n) product is computed as scalar products of rows, as this
+    module does.
 
     A single column is stored like a row.
     """

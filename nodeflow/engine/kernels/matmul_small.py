@@ -26,7 +26,9 @@ TERMS = 32
 
 
 def is_small(m: int, n: int, k: int, dtype: str, transpose_y: bool) -> bool:
-    """Return whether an (m, k) x (k, n) product is computed by this module and not by BLAS."""
+    """Return whether an (m, k) x (k, n) product is so small that this module computes it instead of
+    BLAS.
+    """
     if dtype not in FLOATS or dtype in HALVES or m > ROWS or n * k > COPIED:
         return False
     if k > TERMS and blas.small_products() and (dtype == "float64" or transpose_y):

@@ -206,7 +206,8 @@ class _Decider:
         return max((g.level for g in before), default=-1) + 1
 
     def _move(self, storage: int, home: int) -> bool:
-        """Raise the level of a group that nothing reads until it may write.
+        """Move a group to a later level, if nothing reads its results, so that it may write a
+        variable in place.
 
         Return whether the level changed.
         """

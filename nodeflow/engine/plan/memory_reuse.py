@@ -77,7 +77,9 @@ class MemoryPlanner:
                 self._allocate_chain((time, number), chain, inside)
 
     def _read(self, group: Group, use: tuple[int, int, int]) -> None:
-        """Record a use, and whether another group uses the storage at the same time."""
+        """Record that a group reads its inputs, and which of these another group reads at the same
+        time.
+        """
         for storage in group.inputs:
             if self.last.get(storage, ())[:1] == use[:1]:
                 self.shared.add(storage)

@@ -62,7 +62,9 @@ def undo_transpositions(actions: Actions, apart: frozenset[int]) -> list[str]:
 
 
 def _regions(actions: Actions, apart: frozenset[int]) -> dict[int, Region]:
-    """Return the region of each slot that is in one."""
+    """Return a dict: slot -> its region of transposed values, for the slots whose values come from
+    a transposition and elementwise ops.
+    """
     found: dict[int, Region] = {}
     if not any(isinstance(action.lowering, Permute) for action in actions.items):
         return found

@@ -54,7 +54,7 @@ class Call:
     record: Record
 
     def rows(self, index: int) -> Rows | None:
-        """Return the place of an input's rows, or None if it has none."""
+        """Return the place of the batch's rows in an input, or None if the input has none."""
         state = self.states[index] if index < len(self.states) else None
         return state if isinstance(state, Rows) else None
 

@@ -240,7 +240,8 @@ class _Stabiliser:
     def _apply(
         self, old: Step, op_id: str, inputs: Sequence[int], out: int | None = None, **attrs: object
     ) -> int:
-        """Append a step in place of ``old``.
+        """Append a step that applies an op, as a part of the stable computation that replaces the
+        step ``old``.
 
         Return the slot of its result, which is ``out`` if given.
         """

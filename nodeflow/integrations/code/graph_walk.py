@@ -63,8 +63,8 @@ class Walk:
                 self._lack(before)
 
     def _stand_in(self, tensor: Tensor) -> Tensor:
-        """Return the tensor to write in place of another: the same, or the inner result of a
-        macro node.
+        """Return the tensor to write instead of the given one: the same, or for an output of a
+        macro node the tensor inside.
         """
         first = tensor
         while True:

@@ -99,7 +99,9 @@ class Program:
         return numbers
 
     def source(self, tensor: Tensor) -> Tensor:
-        """Return the tensor that the code computes in place of another."""
+        """Return the tensor that generated code computes instead of the given one: often the same,
+        but for an output of a macro node the tensor inside.
+        """
         return self.stands.get(tensor, tensor)
 
     def value(self, tensor: Tensor) -> str:

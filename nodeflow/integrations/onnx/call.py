@@ -49,7 +49,9 @@ class Values(Protocol):
         ...
 
     def narrow(self, name: str) -> str:
-        """Return the name of an integer type that a wider one carries (``int4``); else empty."""
+        """Return the narrow integer type, such as ``int4``, of a value that nodeflow holds in a
+        wider type. Return "" for any other value.
+        """
         ...
 
 
@@ -147,7 +149,9 @@ class Call:
         return found.dtype.name if found is not None else str(self.x(index).dtype.name)
 
     def odd(self, index: int) -> str:
-        """Return the integer type of an input that a wider one carries; otherwise empty."""
+        """Return the narrow integer type, such as ``int4``, of an input whose values nodeflow holds
+        in a wider type. Return "" for any other input.
+        """
         return self.values.narrow(self.names[index]) if self.has(index) else ""
 
     def shape(self, index: int = 0) -> tuple[Dim, ...]:

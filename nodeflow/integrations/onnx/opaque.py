@@ -51,7 +51,9 @@ class Opaque(Op):
 
 
 def op_id(domain: str, op_type: str) -> str:
-    """Return the op id of kept nodes of a type."""
+    """Return the id of the op as which a document keeps ONNX nodes of a type that nodeflow cannot
+    compute.
+    """
     return f"{FOREIGN}{domain}/{op_type}" if domain else f"{FOREIGN}{op_type}"
 
 

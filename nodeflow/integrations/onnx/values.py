@@ -124,7 +124,9 @@ class Scope:
         return "" if where is None else where.narrows.get(name, "")
 
     def put_same(self, name: str, of: Scope, other: str) -> None:
-        """Add a name for a value of another scope, for an input of a function."""
+        """Define a name of this scope as another name for a value of the scope ``of``, as calls of
+        functions need for their inputs.
+        """
         where = of.holder(other)
         if where is None:
             return

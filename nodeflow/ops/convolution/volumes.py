@@ -166,8 +166,8 @@ class _Parts:
         return name
 
     def ordered(self, type_: TensorType, order: Order) -> Value:
-        """Return a value with its axes in the order that kernels take; add no part that computes
-        it.
+        """Return the type of a value with its axes in the order that kernels take, and "" as the
+        name, because no part computes it yet.
         """
         axes = range(type_.rank) if order is None else order
         return "", type_.with_shape(known([type_.shape[a] for a in axes]))

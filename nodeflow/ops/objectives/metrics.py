@@ -336,7 +336,7 @@ class AUC(Accumulating, Op):
 def _same(
     type_: TensorType, wanted: TensorType, cast: lowering.Elementwise
 ) -> lowering.Elementwise | lowering.Alias:
-    """Return the cast, or an alias if the types are equal."""
+    """Return a cast as a part of a lowering. If both types are equal, return an alias instead."""
     return lowering.Alias() if type_ == wanted else cast
 
 

@@ -70,7 +70,8 @@ class Ending:
         return bool(self._bounds[0]) and self.past is None
 
     def look(self, scalars: np.ndarray, seconds: float, copies: bool) -> int:
-        """Examine a chunk of steps, and return how many of them count.
+        """Examine a chunk of steps for bad values. Return how many of the steps lead up to the
+        first bad one; all steps if there is none.
 
         Args:
             scalars: the records of the steps, float64 (steps, scalars).

@@ -315,7 +315,7 @@ def box(doc: Document, records: list[NodeRecord]) -> tuple[float, float, float, 
 
 
 def middle(records: list[NodeRecord]) -> tuple[float, float]:
-    """Return the position for an instance that replaces nodes, from their positions alone."""
+    """Return the position for an instance that replaces nodes: the middle of their positions."""
     xs = [record.pos[0] for record in records] or [0]
     ys = [record.pos[1] for record in records] or [0]
     return point(((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2))

@@ -44,7 +44,9 @@ def scopes(derived: Mapping[str, str], owner: str) -> dict[str, list[str]]:
 def arrange(
     doc: Document, derived: Mapping[str, str], analysis: Analysis, owner: str, others: Iterable[str]
 ) -> dict[str, Position]:
-    """Return the positions of derived nodes, and of `others` between the blocks."""
+    """Lay out the derived nodes in a block for each scope, with `others` between the blocks. Return
+    the positions.
+    """
     blocks = scopes(derived, owner)
     blocks.update({f"{node_id}:": [node_id] for node_id in others})
     inside: dict[str, dict[str, Position]] = {}

@@ -131,7 +131,7 @@ class Facts:
         return found
 
     def of_order(self) -> tuple[object, ...]:
-        """Return a copy of all facts that the rules of order read."""
+        """Return a copy of all facts that the rules about the order of reads and writes use."""
         actions = self.actions
         events = [(e.time, e.chain, e.position, e.reads, e.writes) for e in self.events]
         slots = [*actions.storage], [*actions.types], {*actions.sliced}

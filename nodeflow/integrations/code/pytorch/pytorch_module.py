@@ -173,7 +173,9 @@ def rows(split: str) -> dict[str, Tensor]:
 
 
 def _calls(program: Program, measure: list[str]) -> tuple[str, str]:
-    """Return the arguments of the model, and of its measures after the first one."""
+    """Return two argument lists as code: of a call of the model, and of a call of `measure` after
+    its first argument.
+    """
     given = ", ".join(f'batch["{program.placeholder(n)}"]' for n in program.inputs)
     signature = " ".join(measure[: next(n for n, line in enumerate(measure) if "->" in line) + 1])
     compared = "".join(f', batch["{name}"]' for name in measured_from(program, signature))

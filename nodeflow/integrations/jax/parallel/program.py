@@ -121,7 +121,9 @@ class SharedProgram(Program):
         )(value)
 
     def _reordered(self, value: Any, rows: Rows, *, by_device: bool) -> Any:
-        """Bring a value into device order, or into its true order."""
+        """Reorder the rows of a value that several processes share: from batch order so that each
+        device's rows are contiguous, or back.
+        """
         jnp, devices = jax_package().numpy, self._peers.devices
         shape, axis = value.shape, rows.axis
         share = self._flow.number // devices * rows.inner

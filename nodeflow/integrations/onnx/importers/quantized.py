@@ -80,7 +80,9 @@ def quantize(call: Call) -> nf.Tensor:
 
 
 def _integers(y: nf.Tensor, zero: nf.Tensor | None, kind: str) -> nf.Tensor:
-    """Return whole numbers plus a zero point as integers of a kind, limited to its range."""
+    """Add a zero point to whole numbers, clip them to the range of an integer type, and convert
+    them to this type.
+    """
     y = _cast(y, "float32")
     if zero is not None:
         y = y + nf.cast(zero, "float32")

@@ -111,7 +111,7 @@ class Sequential(list[Callable[..., Any]]):
     """
 
     def __init__(self, layers: Iterable[Callable[..., Any]] = (), name: str | None = None) -> None:
-        """Create the list.
+        """Create a list of layers, which is called like a single layer.
 
         Args:
             layers: the layers in the order of their calls.

@@ -142,8 +142,8 @@ def _is_setting(op: Op, name: str, value: Any) -> bool:
 def _with_twins(
     op: Op, twins: tuple[str, ...], args: tuple, attrs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Split the arguments of a call like `split_arguments`. If an attribute and an in-port have the
-    same name, make values that are no tensors attributes.
+    """Split the arguments of a call like `split_arguments`. An argument for which there are both an
+    in-port and an attribute becomes an attribute unless it is a tensor.
     """
     names = [*(p.name for p in op.inputs), *(a.name for a in op.attrs if a.name not in twins)]
     if len(args) > len(names):

@@ -50,14 +50,18 @@ class Walk:
             stack.extend((source, False) for source in reversed(read))
 
     def check_moving(self) -> None:
-        """Record assigns of a training step that no written layer makes itself, as missing."""
+        """Report as missing the assigns of a training step that no layer in the
+        written code makes.
+        """
         own = {node.name for node in self.found if layer_variables(node)}
         for assign in step_assigns_of(self.found):
             if assign.made_by not in own:
                 self._lack(assign)
 
     def _check_order(self, node: Node) -> None:
-        """Record assigns that must precede a node as missing, because an expression cannot wait."""
+        """Report as missing the assigns that must run before a node, because an expression cannot
+        wait for them.
+        """
         for before in node.control_inputs:
             if before.op.id == "assign":
                 self._lack(before)

@@ -240,22 +240,28 @@ values, and their range.
 
 
 def carrier(number: int) -> str | None:
-    """Return the dtype of the values of an element type; None if nodeflow cannot hold them."""
+    """Return the nodeflow dtype that holds the values of an ONNX element type, given by number;
+    None if there is no such dtype.
+    """
     return CARRIERS[number][1] if number in CARRIERS else NUMPY_NAMES.get(number)
 
 
 def number_of(kind: str) -> int:
-    """Return the element type number of an integer that a wider dtype carries; otherwise 0."""
+    """Return the ONNX number of a narrow integer type, such as ``int4``, which nodeflow holds in a
+    wider dtype. Return 0 for any other type.
+    """
     return next((number for number, c in CARRIERS.items() if c[0] == kind), 0)
 
 
 def limits(kind: str) -> tuple[int, int, str] | None:
-    """Return the range of an integer that a wider dtype carries, and that dtype; otherwise None."""
+    """Return the range of a narrow integer type, such as ``int4``, and the wider dtype that holds
+    its values. Return None for any other type.
+    """
     return next(((*c[2:], c[1]) for c in CARRIERS.values() if c[0] == kind), None)
 
 
 def dtype_of(number: int) -> str:
-    """Return the dtype of an element type's number.
+    """Return the nodeflow dtype for an ONNX element type, which is given by its number.
 
     Raises:
         LeftOut: nodeflow has no such dtype.

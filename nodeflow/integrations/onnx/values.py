@@ -115,7 +115,9 @@ class Scope:
         self.arrays[name] = (called or name, array, kind)
 
     def put_narrow(self, name: str, number: int) -> None:
-        """Note the element type of a value if a wider integer carries it."""
+        """Record the narrow integer type, such as ``int4``, of a value that nodeflow holds in a
+        wider type.
+        """
         if number in CARRIERS:
             self.narrows[name] = CARRIERS[number][0]
 

@@ -21,7 +21,9 @@ Layer = Callable[..., Tensor]
 
 
 def _inactive(function: Layer) -> Layer:
-    """Return a function of a layer whose argument ``training`` is False by default."""
+    """Return a layer's function with the argument ``training`` False by default, as in TensorFlow
+    1.
+    """
     known = inspect.signature(function)
     changed = [
         parameter.replace(default=False) if name == "training" else parameter

@@ -135,7 +135,8 @@ def _canonical(name: str) -> tuple[str, ...]:
 
 
 def assigned(saved: Saved, taken: Mapping[str, Taken], variables: Mapping[str, Kind]) -> Saved:
-    """Return the tensors by the names of the variables that take them, with their layout and dtype.
+    """Return the tensors of a file by the names of the variables that take them, in the layout and
+    dtype of the variables.
 
     Raises:
         FileProblem: a tensor is missing in the file, or does not fit its variable.

@@ -64,7 +64,8 @@ def only_with(model: Any, names: Container[str]) -> Any:
 
 
 def with_real_values(model: Any) -> tuple[Any, dict[str, Scale]]:
-    """Return a copy of a model that also computes the numbers of its quantized integers.
+    """Return a copy of a model that also computes, for each tensor of quantized integers, the real
+    numbers that the integers represent.
 
     The numbers of a tensor are a tensor with the suffix `REAL`. Return the scales by tensor as
     well.

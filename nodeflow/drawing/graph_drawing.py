@@ -26,7 +26,7 @@ from nodeflow.drawing.frames.frame_notes import note_lines
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.shapes import Box, Path, Pen, Shape, Shapes, polyline
 from nodeflow.drawing.theme_colors import Ink, mixed
-from nodeflow.drawing.wires import wire_places, wire_routing, wire_shape
+from nodeflow.drawing.wires import share_arcs, wire_places, wire_routing, wire_shape
 from nodeflow.host.protocol import ViewValue
 
 MARGIN = 48.0
@@ -61,11 +61,15 @@ class DrawnFrame:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawn graph, each part from back to front. ``area`` surrounds everything, with a margin."""
+    """A drawn graph, each part from back to front. ``area`` surrounds everything, with a margin.
+
+    ``arcs`` lead from nodes that share weights to the owners of the weights.
+    """
 
     area: Rect
     frames: tuple[DrawnFrame, ...]
     wires: tuple[DrawnWire, ...]
+    arcs: tuple[Path, ...]
     nodes: tuple[DrawnNode, ...]
 
 
@@ -89,13 +93,15 @@ def draw_graph(
     cards = {node_id: builder.build(record) for node_id, record in document.nodes.items()}
     places = {i: Rect(*document.nodes[i].pos, c.width, c.height) for i, c in cards.items()}
     wires, shifts, area = _draw_wires(document, cards, places)
-    for rect in (*places.values(), *(Rect(*f.rect) for f in document.frames.values())):
+    arcs, around = _draw_arcs(document, cards, places)
+    for rect in (*around, *places.values(), *(Rect(*f.rect) for f in document.frames.values())):
         area = rect if area is None else area.united(rect)
     frames = frame_titles.stacked(document.frames.values())
     return Drawing(
         (area or Rect(0, 0, 0, 0)).adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN),
         tuple(DrawnFrame(f, tuple(_draw_frame(f, shifts.get(f.id, 0.0)))) for f in frames),
         wires,
+        arcs,
         tuple(DrawnNode(i, c, places[i], tuple(draw_card(c))) for i, c in cards.items()),
     )
 
@@ -139,6 +145,35 @@ def _draw_wires(
         left, top, right, bottom = wire_shape.drawn_box(ends[~hidden], lanes[~hidden]).tolist()
         area = Rect(left, top, right - left, bottom - top)
     return tuple(drawn), shifts, area
+
+
+def _draw_arcs(
+    document: Document, cards: Mapping[str, CardData], places: Mapping[str, Rect]
+) -> tuple[tuple[Path, ...], list[Rect]]:
+    """Return the arcs between nodes with the same weights, and the areas of the arcs."""
+    pairs = share_arcs.sharing_pairs(document)
+    if not pairs:
+        return (), []
+    corners = np.array([[places[i][:2] for i in pair] for pair in pairs], np.float64)
+    curves = share_arcs.arcs(corners, np.array([[places[i].width for i in p] for p in pairs]))
+    drawn = []
+    for pair, curve in zip(pairs, curves.tolist(), strict=True):
+        fades = any(cards[i].status in ("muted", "inactive") for i in pair)
+        ink = Ink(mixed("canvas", share_arcs.ROLE, DIM) if fades else share_arcs.ROLE)
+        (x, y), *inner = curve
+        points = " ".join(f"{a:.1f} {b:.1f}" for a, b in inner)
+        drawn.append(
+            Path(f"M{x:.1f} {y:.1f}C{points}", pen=Pen(ink, share_arcs.THICKNESS, share_arcs.DASH))
+        )
+        x, y = curve[-1]
+        drawn.append(Path(_dot(x, y, share_arcs.DOT), fill=ink))
+    boxes = share_arcs.bounds(curves).tolist()
+    return tuple(drawn), [Rect(a, b, c - a, d - b) for a, b, c, d in boxes]
+
+
+def _dot(x: float, y: float, radius: float) -> str:
+    turn = f"a{radius:g} {radius:g} 0 1 0"
+    return f"M{x - radius:.1f} {y:.1f}{turn} {2 * radius:g} 0{turn} {-2 * radius:g} 0Z"
 
 
 def _pen(dtype: str, is_feed: bool, fades: bool) -> Pen:

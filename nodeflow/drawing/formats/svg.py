@@ -66,6 +66,7 @@ class SvgWriter:
         """Return the parts of a graph, back to front, one on each line."""
         lines = [self.frame(frame) for frame in drawing.frames]
         lines += [self.wire(wire) for wire in drawing.wires]
+        lines += [self.shape(arc) for arc in drawing.arcs]
         lines += [self.node(node) for node in drawing.nodes]
         return "\n".join([*lines, ""])
 

@@ -13,11 +13,12 @@ from nodeflow.ui.canvas.paint.badge_layer import paint_badges
 from nodeflow.ui.canvas.paint.card_layer import paint_bodies
 from nodeflow.ui.canvas.paint.mark_layer import paint_node_marks, paint_wire_marks
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
+from nodeflow.ui.canvas.paint.share_layer import paint_shares
 from nodeflow.ui.canvas.paint.tint_layer import paint_node_tints
 from nodeflow.ui.canvas.paint.wire_layer import paint_wires
 
 LAYERS = (
-    *(paint_background, paint_frames, paint_wires, paint_wire_marks),
+    *(paint_background, paint_frames, paint_wires, paint_wire_marks, paint_shares),
     *(paint_bodies, paint_node_tints, paint_badges, paint_node_marks, paint_frame_labels),
 )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QPointF, QRectF
 
 from nodeflow.document.analysis.frozen_weights import TRAINABLE
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
@@ -25,7 +25,7 @@ from nodeflow.document.model.snapshots import Snapshots
 from nodeflow.drawing.cards import card_data
 from nodeflow.drawing.cards.card_builder import CardBuilder
 from nodeflow.drawing.cards.card_data import CardData
-from nodeflow.drawing.wires import free_lanes, wire_places, wire_shape
+from nodeflow.drawing.wires import free_lanes, share_arcs, wire_places, wire_shape
 from nodeflow.drawing.wires.wire_places import port_place, wire_offsets
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas.scene import wire_table
@@ -157,6 +157,7 @@ class SceneModel:
         self._grid = SpatialGrid()
         self._grid_stale = True
         self._wires_kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._sharing: np.ndarray | None = None
         self._title_shifts: dict[str, float] = {}
         self._before: dict[int, QRectF] = {}
         self._snapshots: Snapshots[_Snapshot] = Snapshots(document.state)
@@ -217,13 +218,38 @@ class SceneModel:
         return total
 
     def wire_bounds(self) -> QRectF:
-        """Return the rectangle around all drawn wires, including their detours around cards."""
+        """Return the rectangle around all drawn wires and arcs, including their detours around
+        cards.
+        """
         used, ends, _ = self._wire_places()
         shown = ~self.wires.hidden[used]
-        if not shown.any():
-            return QRectF()
-        box = wire_shape.drawn_box(ends[shown], self.wires.lane[used[shown]])
-        return QRectF(box[0], box[1], box[2] - box[0], box[3] - box[1])
+        total = QRectF()
+        if shown.any():
+            box = wire_shape.drawn_box(ends[shown], self.wires.lane[used[shown]])
+            total = QRectF(box[0], box[1], box[2] - box[0], box[3] - box[1])
+        if len(self.sharing):
+            boxes = share_arcs.bounds(self.arcs(self.sharing, self.positions))
+            low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+            total |= QRectF(QPointF(*low), QPointF(*high))
+        return total
+
+    @property
+    def sharing(self) -> np.ndarray:
+        """The slots of each node that shares weights and of the owner, shape (n, 2)."""
+        if self._sharing is None:
+            found = share_arcs.sharing_pairs(self.document)
+            slots = [[self.nodes.get(i) for i in pair] for pair in found]
+            self._sharing = np.array(slots, np.int64).reshape(-1, 2)
+        return self._sharing
+
+    def arcs(self, pairs: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Return the curves (n, 4, 2) from nodes that share weights to their owners.
+
+        Args:
+            pairs: rows of `sharing`.
+            positions: where all nodes are drawn.
+        """
+        return share_arcs.arcs(positions[pairs], self.sizes[pairs, 0])
 
     def nodes_in(self, area: QRectF) -> np.ndarray:
         """Return slots of the nodes that touch a scene rectangle, ascending."""
@@ -431,6 +457,7 @@ class SceneModel:
             touched = self._change_rows(change)
             touched |= {slot for slot in map(self.nodes.get, rested) if slot is not None}
         self._stale |= touched
+        self._sharing = None
         self._grid_stale = True
         self._wires_kept = None
         self._listener(touched, True)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from nodeflow.drawing.cards.card_looks import RADIUS
 from nodeflow.drawing.frames.frame_titles import stacked
-from nodeflow.ui.canvas.paint import background_layer, card_layer, wire_layer
+from nodeflow.ui.canvas.paint import background_layer, card_layer, share_layer, wire_layer
 from nodeflow.ui.canvas.paint.card_painter import CardPainter
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.paint.renderer import LiftedNodes, Renderer
@@ -96,6 +96,9 @@ class Overlay:
             inside = lifted.mask[table.source[touching]] & lifted.mask[table.target[touching]]
             touching = touching[inside]
         wire_layer.paint_wire_set(painter, context, touching, scene.wires.ends(touching, moved))
+        if not lifted.is_detached:
+            shares = scene.sharing[lifted.mask[scene.sharing].any(axis=1)]
+            share_layer.paint_share_set(painter, context, shares, moved)
         corner, size = moved[slots], scene.sizes[slots]
         area = context.area
         seen = (corner[:, 0] < area.right()) & (corner[:, 0] + size[:, 0] > area.left())

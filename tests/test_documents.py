@@ -13,10 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nodeflow as nf
 from nodeflow.cli.definition.all_commands import COMMAND_NAMES, COMMANDS, build_parser
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
 from nodeflow.data.catalog import SOURCES
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.formula.insert import add_expression
+from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build import build
 from nodeflow.engine.plan.passes import REWRITES
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.resources import example
@@ -189,12 +194,32 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", ["docs/tutorial.md", "docs/reference/api.md"])
+@pytest.mark.parametrize(
+    "name", ["docs/tutorial.md", "docs/three_programs.md", "docs/reference/api.md"]
+)
 def test_the_programs_of_the_documentation_run(root, tmp_path, name):
     programs = blocks(root / name, "python")
     assert programs
     for program in programs:
         run(program, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "number, feeds, expected", [(0, {}, 9.0), (1, {"b": [[0], [4]]}, [[3], [15]])]
+)
+def test_the_formulas_of_the_three_programs_give_what_their_programs_give(
+    root, number, feeds, expected
+):
+    formula = blocks(root / "docs/three_programs.md", "text")[number]
+    document = Document()
+    analysis = Analysis(document)
+    document.subscribe(analysis.update)
+    add_expression(document, analysis, formula.strip())
+    graph = build(document).graph
+    with nf.Session(graph, tier="reference") as session:
+        session.initialize()
+        result = session.run("a", {graph.tensor(name): value for name, value in feeds.items()})
+        assert np.asarray(result).tolist() == expected
 
 
 @pytest.mark.thorough

@@ -193,11 +193,16 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize(
-    "name", ["docs/tutorial.md", "docs/three_programs.md", "docs/reference/api.md"]
+WITH_PROGRAMS = (
+    *("docs/tutorial.md", "docs/three_programs.md", "docs/reference/api.md"),
+    *(f"docs/coming_from/{name}.md" for name in ("keras", "pytorch", "tensorboard")),
 )
-def test_the_programs_of_the_documentation_run(root, tmp_path, name):
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", WITH_PROGRAMS)
+def test_the_programs_of_the_documentation_run(root, tmp_path, name, monkeypatch):
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
     programs = blocks(root / name, "python")
     assert programs
     for program in programs:

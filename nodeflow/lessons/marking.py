@@ -12,6 +12,7 @@ from nodeflow.errors import Cancelled, NodeflowError
 from nodeflow.lessons.checks.check import Check, Evidence, Outcome, Quantity
 from nodeflow.lessons.equality import equal
 from nodeflow.lessons.errors import LessonProblem
+from nodeflow.lessons.given_data import with_given_data
 from nodeflow.lessons.reference import Computed, Reference, Stored, twin_document
 from nodeflow.lessons.schema import ErrorAt, Lesson, Milestone, Twin, lesson_of
 from nodeflow.lessons.start import altered, start_of
@@ -122,6 +123,7 @@ class Marker:
         Raises:
             Cancelled: ``stop`` returned True.
         """
+        answer = with_given_data(self.start, answer, self.lesson)
         chosen = None if checks is None else set(checks)
         wanted = [
             check

@@ -24,6 +24,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowRead
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import NodeflowError
+from nodeflow.lessons.given_data import with_given_data
 from nodeflow.lessons.grading.results import Result
 from nodeflow.lessons.marking import Marker
 from nodeflow.lessons.start import altered
@@ -85,7 +86,7 @@ class Grader:
     def _restore(self, answer: Document) -> None:
         """Give changed locked nodes their attributes back, so that they compute what was given."""
         start, lesson = self._marker.start, self._marker.lesson
-        self._altered = tuple(altered(start, answer, lesson))
+        self._altered = tuple(altered(start, with_given_data(start, answer, lesson), lesson))
         with answer.transaction("Restore given nodes") as transaction:
             for record in start.nodes.values():
                 found = answer.node_named(record.name)

@@ -1,0 +1,46 @@
+"""Data files beside a lesson, which an answer names by the places where its learner had them."""
+
+from __future__ import annotations
+
+from pathlib import PureWindowsPath
+
+from nodeflow.data.data_paths import RESOURCE
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
+from nodeflow.lessons.schema import Lesson
+from nodeflow.lessons.start import copied
+
+
+def with_given_data(start: Document, answer: Document, lesson: Lesson) -> Document:
+    """Return an answer that reads the data files of the lesson; the answer itself if it has none.
+
+    A learner's window stores absolute paths, which other computers do not have. A given data set
+    that names a file with the same name reads the file beside the lesson instead.
+    """
+    found: dict[str, object] = {}
+    for record in start.nodes.values():
+        own = answer.node_named(record.name)
+        given = record.attrs.get("source")
+        if own is None or not lesson.locks(record.id):
+            continue
+        if _is_same_file(given, own.attrs.get("source")):
+            found[own.id] = given
+    if not found:
+        return answer
+    copy = copied(answer)
+    copy.path = start.path
+    copy.allow(*start.allowed)
+    for node, source in found.items():
+        commands.set_attr(copy, node, "source", source)
+    return copy
+
+
+def _is_same_file(given: object, source: object) -> bool:
+    """Return whether a source ends with the relative path of a given one."""
+    if not isinstance(given, str) or not isinstance(source, str):
+        return False
+    (kind, _, wanted), (other, _, path) = given.partition(":"), source.partition(":")
+    if kind != other or not wanted or wanted.startswith(RESOURCE):
+        return False
+    parts = PureWindowsPath(wanted).parts  # both separators
+    return PureWindowsPath(path).parts[-len(parts) :] == parts

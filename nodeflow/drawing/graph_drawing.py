@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.document.analysis.folded_values import is_folded
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import hidden_ports
 from nodeflow.document.model.document import Document
@@ -90,7 +91,8 @@ def draw_graph(
     ids = {record.name: node_id for node_id, record in document.nodes.items()}
     builder.set_values({ids[n]: value for n, value in (values or {}).items() if n in ids})
     builder.set_views({ids[n]: value for n, value in (views or {}).items() if n in ids})
-    cards = {node_id: builder.build(record) for node_id, record in document.nodes.items()}
+    shown = [record for record in document.nodes.values() if not is_folded(document, record)]
+    cards = {record.id: builder.build(record) for record in shown}
     places = {i: Rect(*document.nodes[i].pos, c.width, c.height) for i, c in cards.items()}
     wires, shifts, area = _draw_wires(document, cards, places)
     arcs, around = _draw_arcs(document, cards, places)

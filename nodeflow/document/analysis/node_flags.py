@@ -3,6 +3,7 @@
 They are fields of a node beside its attributes, stored in files:
 
 - `collapsed`: show only the title.
+- `folded`: a constant or variable that its readers show, see `folded_values`.
 - `unfolded`: also show ports that only override settings.
 - `mode`: muted or bypassed, see `passthrough_nodes`.
 - `breakpoint`: pause a training in the window when the value is not finite, or true.

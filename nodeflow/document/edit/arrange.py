@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nodeflow.document.analysis.folded_values import is_folded
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.wiring.shown_ports import card_ports, out_ports
 from nodeflow.document.edit import commands
@@ -35,19 +36,20 @@ def arrange(
     Args:
         sizes: the drawn sizes; each node gets at least the space that its values may need.
     """
-    chosen = [i for i in ids if i in doc.nodes]
-    boxes = {i: _room(doc, i, analysis, sizes or {}) for i in chosen or doc.nodes}
+    cards = [i for i, record in doc.nodes.items() if not is_folded(doc, record)]
+    chosen = [i for i in dict.fromkeys(ids) if i in doc.nodes and not is_folded(doc, doc.nodes[i])]
+    boxes = {i: _room(doc, i, analysis, sizes or {}) for i in chosen or cards}
     if chosen:
         corner = tuple(min(doc.nodes[i].pos[axis] for i in chosen) for axis in (0, 1))
         places = layout(doc, chosen, boxes, analysis, (corner[0], corner[1]))
-        standing = [i for i in doc.nodes if i not in boxes]
+        standing = [i for i in cards if i not in boxes]
         taken = [(*doc.nodes[i].pos, *_room(doc, i, analysis, sizes or {})) for i in standing]
         dx, dy = clear_step([(*places[i], *boxes[i]) for i in chosen], taken)
         places = {i: (x + dx, y + dy) for i, (x, y) in places.items()}
         what = doc.nodes[chosen[0]].name if len(chosen) == 1 else f"{len(chosen)} nodes"
         with doc.transaction(f"Arrange {what}"):
             commands.move(doc, places)
-    elif doc.nodes:
+    elif cards:
         _arrange_all(doc, analysis, boxes)
 
 
@@ -91,7 +93,7 @@ def _room(
 
 def _arrange_all(doc: Document, analysis: Analysis | None, boxes: dict[str, Size]) -> None:
     groups: dict[str, list[str]] = defaultdict(list)
-    for node_id in doc.nodes:
+    for node_id in boxes:
         groups[_frame_of(doc, node_id) or node_id].append(node_id)
     inside: dict[str, dict[str, Position]] = {}
     outer: dict[str, Size] = {i: frame.rect[2:] for i, frame in doc.frames.items()}
@@ -137,6 +139,8 @@ def _links(
     group = {i: key for key, members in inside.items() for i in members}
     links = []
     for wire in doc.wires.values():
+        if wire.source not in group or wire.target not in group:
+            continue
         source, target = group[wire.source], group[wire.target]
         if source == target:
             continue

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
+from nodeflow.document.analysis.folded_values import FOLDED, is_folded, values_at
 from nodeflow.document.analysis.node_flags import (
     has_breakpoint,
     hidden_ports,
@@ -14,11 +16,16 @@ from nodeflow.document.analysis.node_flags import (
     with_field,
 )
 from nodeflow.document.analysis.passthrough_nodes import REROUTE
+from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadValue
 from nodeflow.document.model.records import BYPASSED, MUTED, Json, mode_of
 from nodeflow.errors import GraphError
 from nodeflow.graph.devices import device_name, parse_device
+from nodeflow.number_text import counted
+
+ROOM = 48.0
+"""Distance between a value that gets its card back and its reader."""
 
 
 def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
@@ -62,6 +69,29 @@ def toggle_unfolded(doc: Document, ids: Iterable[str]) -> None:
     every = all(is_unfolded(doc.node(i)) for i in ids)
     verb = "Fold the ports of" if every else "Unfold the ports of"
     _set(doc, verb, ids, "unfolded", None if every else True)
+
+
+def toggle_values(doc: Document, ids: Iterable[str]) -> None:
+    """Fold constants and variables into their readers, or give them cards if all are folded.
+
+    Args:
+        ids: these values themselves, or nodes that read them.
+    """
+    values = list(values_at(doc, ids))
+    shows = all(is_folded(doc, record) for record in values)
+    verb = "Show as nodes:" if shows else "Fold into readers:"
+    with doc.transaction(f"{verb} {counted(len(values), 'value')}") as t:
+        beside: dict[str, int] = {}
+        for record in values:
+            record = with_field(record, FOLDED, None if shows else True)
+            if shows:
+                reader = next(iter(doc.wires_out_of(record.id))).target
+                beside[reader] = beside.get(reader, 0) + 1
+                x, y = doc.nodes[reader].pos
+                width, height = node_size(doc, record)
+                pos = (x - width - ROOM, y + (beside[reader] - 1) * (height + ROOM / 2))
+                record = replace(record, pos=pos)
+            t.put_node(record)
 
 
 def set_view(doc: Document, node_id: str, view: dict[str, Json] | None) -> None:

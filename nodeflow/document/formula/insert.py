@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, cast
 
+from nodeflow.document.analysis.folded_values import is_folded
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.shared_weights import share_weights
@@ -123,7 +124,7 @@ def card_boxes(
     estimate = len(doc.nodes) <= MOST_ESTIMATED
     boxes: dict[str, Box] = {}
     for node_id, record in doc.nodes.items():
-        if node_id in without:
+        if node_id in without or is_folded(doc, record):
             continue
         width, height = drawn.get(node_id, (0.0, 0.0))
         if estimate or not height:

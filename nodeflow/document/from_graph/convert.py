@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from nodeflow.document.analysis.folded_values import FOLDED, values_at
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.edit.commands import point
@@ -27,7 +29,11 @@ from nodeflow.graph.graph import Graph
 
 
 def from_graph(
-    graph: Graph, folder: Path | None = None, folded: Mapping[str, str] | None = None
+    graph: Graph,
+    folder: Path | None = None,
+    folded: Mapping[str, str] | None = None,
+    *,
+    fold_values: bool = False,
 ) -> Document:
     """Return a document of a graph's nodes, laid out, unmodified and without undo.
 
@@ -36,6 +42,7 @@ def from_graph(
 
     Args:
         folder: the folder of the new file; paths of data are relative to it.
+        fold_values: show constants, and variables with one reader, at their readers' ports.
         folded: scopes that become subgraphs, even if small -> names of the subgraphs.
 
     Raises:
@@ -58,8 +65,16 @@ def from_graph(
         doc.extra = {SEED: graph.seed}
     keep_data(doc, graph, ids, folder)
     for part in (doc, *doc.definitions()):
+        if fold_values:
+            _fold_values(part)
         arrange_scopes(part)
     return doc
+
+
+def _fold_values(graph: Document) -> None:
+    for record in list(values_at(graph, graph.nodes)):
+        if record.op == "constant" or len(graph.wires_out_of(record.id)) == 1:
+            graph.fill("node", record.id, with_field(record, FOLDED, True))
 
 
 def arrange_scopes(graph: Document) -> None:

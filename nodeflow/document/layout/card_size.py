@@ -12,6 +12,7 @@ from typing import Any
 
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.folded_values import folded_text
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import is_collapsed, view_of
 from nodeflow.document.analysis.passthrough_nodes import REROUTE
@@ -145,7 +146,8 @@ def _inputs(doc: Document, record: NodeRecord, analysis: Analysis | None) -> lis
     for port in card_ports(doc, record):
         wire = wired.pop(port.name, None)
         kind = _type(wire.source, wire.source_port, analysis) if wire else ""
-        labels.append((port.label or port.name, kind))
+        numbers = folded_text(doc, wire) if wire else ""
+        labels.append((port.label or port.name, numbers or kind))
     for name, wire in wired.items():
         labels.append((name, _type(wire.source, wire.source_port, analysis)))
     return labels

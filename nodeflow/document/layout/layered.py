@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from nodeflow.document.analysis.folded_values import is_folded
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.port_names import port_order
 from nodeflow.document.analysis.traversal import topological
@@ -42,7 +43,7 @@ def layout(
     """Return the position of the top left corner of each node, for `commands.move`.
 
     Args:
-        ids: nodes to lay out; default: all.
+        ids: nodes to lay out; default: all. Folded values have no card, and are left out.
         sizes: width and height of the nodes as drawn; default: estimated.
         analysis: of this document, for better estimates.
         origin: top left corner of the drawing.
@@ -50,7 +51,8 @@ def layout(
 
     All wires lead to the right (except in loops), and no two nodes overlap.
     """
-    chosen = set(doc.nodes if ids is None else ids)
+    asked = doc.nodes if ids is None else ids
+    chosen = {i for i in asked if not is_folded(doc, doc.nodes[i])}
     known = sizes or {}
     boxes = {i: known.get(i) or node_size(doc, doc.nodes[i], analysis) for i in chosen}
     order, looping = topological(doc, chosen)
@@ -155,7 +157,8 @@ class _Net:
             for wire in sorted(wires, key=lambda w: port_order(w.target_port)):
                 here = _depth(inputs, wire.target_port)
                 if wire.source not in chosen:
-                    self.outside.append((wire, here))
+                    if not is_folded(doc, doc.nodes[wire.source]):
+                        self.outside.append((wire, here))
                 elif target not in looping or looping.get(wire.source) != looping[target]:
                     if wire.source not in outputs:
                         ports = out_ports(doc, doc.nodes[wire.source])

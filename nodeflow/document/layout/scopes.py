@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from nodeflow.document.analysis.folded_values import is_folded
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.port_names import port_order
 from nodeflow.document.analysis.wiring.shown_ports import card_ports, out_ports
@@ -82,8 +83,12 @@ def _without_small(scope: Scope) -> Scope:
 
 
 def layout_scopes(doc: Document, ids: Iterable[str], analysis: Analysis) -> Drawing:
-    """Return a drawing of nodes with a frame around each scope; its top left corner is (0, 0)."""
-    root = scopes_of({i: doc.nodes[i].name for i in ids})
+    """Return a drawing of nodes with a frame around each scope; its top left corner is (0, 0).
+
+    Folded values get no position.
+    """
+    cards = [doc.nodes[i] for i in ids if not is_folded(doc, doc.nodes[i])]
+    root = scopes_of({record.id: record.name for record in cards})
     sizes = {i: node_size(doc, doc.nodes[i], analysis) for i in _all(root)}
     return _drawn(doc, root, sizes, analysis)
 

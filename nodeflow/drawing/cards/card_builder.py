@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from nodeflow.document.analysis.bound_attributes import bound_attributes
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.folded_values import folded_text
 from nodeflow.document.analysis.frozen_weights import is_frozen
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import (
@@ -208,7 +209,12 @@ class CardBuilder:
         key = (
             op,
             id(record.attrs) if record.attrs else 0,
-            frozenset([(w.target_port, self._type(w.source, w.source_port)) for w in into]),
+            frozenset(
+                [
+                    (w.target_port, self._type(w.source, w.source_port), folded_text(document, w))
+                    for w in into
+                ]
+            ),
             frozenset([w.source_port for w in out]),
             None if known is None else tuple(known.items()),
             self._shows_all(record),
@@ -294,7 +300,9 @@ class CardBuilder:
         for port in shown_ports.card_ports(self.document, record, record.id == self.peeked):
             wire = wired.pop(port.name, None)
             kind = self._type(wire.source, wire.source_port) if wire else None
-            result.append(_port(port, kind, wire is not None, faulty.get(port.name, "")))
+            card = _port(port, kind, wire is not None, faulty.get(port.name, ""))
+            numbers = folded_text(self.document, wire) if wire else ""
+            result.append(replace(card, type_text=numbers) if numbers else card)
         for name, wire in sorted(wired.items()):
             kind = self._type(wire.source, wire.source_port)
             result.append(

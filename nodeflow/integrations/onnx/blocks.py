@@ -95,11 +95,13 @@ def _repeats(marks: Sequence[Mark]) -> list[tuple[int, list[int]]]:
     count = len(marks)
     taken = [False] * count
     found: list[tuple[int, list[int]]] = []
-    for length in range(min(LONGEST, count // 2, EFFORT // count), SHORTEST - 1, -1):
-        places: dict[Any, list[int]] = {}
+    longest = min(LONGEST, count // 2, EFFORT // count)
+    keys = _keys(marks, longest)
+    for length in range(longest, SHORTEST - 1, -1):
+        places: dict[int, list[int]] = {}
         for start in range(count - length + 1):
             if not any(taken[start : start + length]):
-                starts = places.setdefault(_key(marks, start, length), [])
+                starts = places.setdefault(keys[length][start], [])
                 if not starts or start >= starts[-1] + length:
                     starts.append(start)
         for starts in sorted(places.values(), key=len, reverse=True):
@@ -112,12 +114,23 @@ def _repeats(marks: Sequence[Mark]) -> list[tuple[int, list[int]]]:
     return found
 
 
-def _key(marks: Sequence[Mark], start: int, length: int) -> tuple[Mark, ...]:
-    """Return the key of a section of nodes, which ignores the outside nodes that it reads."""
-    return tuple(
-        (kind, tuple(d if d <= offset else OUTSIDE for d in back))
-        for offset, (kind, back) in enumerate(marks[start : start + length])
-    )
+def _keys(marks: Sequence[Mark], longest: int) -> list[list[int]]:
+    """Return the keys of sections of nodes by length and start, from length 0 to `longest`.
+
+    Equal keys mean sections with equal nodes, whatever outside nodes they read. The key of a
+    section follows from the key of the same section without its last node.
+    """
+    keys = [[0] * (len(marks) + 1)]
+    known: dict[Any, int] = {}
+    for offset in range(longest):
+        longer = []
+        for start in range(len(marks) - offset):
+            kind, back = marks[start + offset]
+            if back and max(back) > offset:
+                back = tuple(d if d <= offset else OUTSIDE for d in back)
+            longer.append(known.setdefault((offset, keys[-1][start], kind, back), len(known)))
+        keys.append(longer)
+    return keys
 
 
 def _has_better(marks: Sequence[Mark], taken: list[bool], free: list[int], length: int) -> bool:

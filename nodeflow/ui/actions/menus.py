@@ -52,9 +52,24 @@ NODE: tuple[Any, ...] = (
 WIRES: tuple[Any, ...] = (
     *("start_wire", "end_wire", "pick_wire", SEPARATOR),
     *("swap_inputs", "detach", "heal", SEPARATOR),
-    *("insert_node", "add_dot", "hide_wires", SEPARATOR, "paste_wired", "duplicate_wired"),
+    *(
+        "insert_node",
+        "add_dot",
+        "hide_wires",
+        "fold_values",
+        SEPARATOR,
+        "paste_wired",
+        "duplicate_wired",
+    ),
 )
-ON_WIRES: tuple[Any, ...] = ("detach", "heal", "hide_wires", SEPARATOR, "duplicate_wired")
+ON_WIRES: tuple[Any, ...] = (
+    "detach",
+    "heal",
+    "hide_wires",
+    "fold_values",
+    SEPARATOR,
+    "duplicate_wired",
+)
 GROUPING: tuple[Any, ...] = ("subgraph", "expose", "independent", SEPARATOR, "save_library")
 SUBGRAPHS: tuple[Any, ...] = (
     *("subgraph", "expand", "leave", "unpack", SEPARATOR),

@@ -393,6 +393,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     _a("insert_node", "Insert a node…", "", "plus", "Insert one into the selected wire"),
     _a("add_dot", "Add a dot", "", "circle", "Bend a wire (or double-click the wire)"),
+    _a("fold_values", "Fold values into readers", "", "combine", "Without their nodes"),
     _a("hide_wires", "Hide or show wires", "Shift+H", "cable", "Draw as stubs", on_canvas=True),
     _a(
         "arrange",

@@ -23,6 +23,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 from shiboken6 import VoidPtr, getCppPointer, isValid
 
+from nodeflow.document.analysis.folded_values import is_folded
 from nodeflow.drawing.cards.card_data import CardData
 from nodeflow.ui.canvas.a11y import descriptions
 from nodeflow.ui.canvas.a11y.actions import NodeActions, PortActions
@@ -142,7 +143,7 @@ class AccessibleTree(QObject):
         document = self.canvas.scene.document
         if self._seen != (document, document.revision):
             self._seen = (document, document.revision)
-            self._ids = list(document.nodes)
+            self._ids = [i for i, r in document.nodes.items() if not is_folded(document, r)]
             self._places = {node: place for place, node in enumerate(self._ids)}
             for node in self._objects.keys() - self._places.keys():
                 self._objects.pop(node).deleteLater()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 
+from nodeflow.document.analysis.folded_values import FOLDED, is_folded
 from nodeflow.document.analysis.frozen_weights import TRAINABLE
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import hidden_ports
@@ -499,6 +500,7 @@ class SceneModel:
             getattr(self, name)[freed] = 0
         self._stale.difference_update(freed)
         self._add_nodes([r.id for r in change.nodes_added])
+        self._follow_folding(change)
         for before, after in change.nodes_changed:
             slot = self.nodes.get(after.id)
             if slot is not None:
@@ -518,6 +520,28 @@ class SceneModel:
             touched |= {slot for slot in instances if slot is not None}
         return touched | self._touched_by_wires(change)
 
+    def _follow_folding(self, change: Change) -> None:
+        """Drop the rows of nodes that were folded into their readers, and add those of others."""
+        changed = {after.id for _, after in change.nodes_changed}
+        ends = {w.source for e in change.of("wire") for w in (e.before, e.after) if w is not None}
+        for node_id in changed | ends:
+            record = self.document.nodes.get(node_id)
+            if record is None or (FOLDED not in record.extra and node_id in self.nodes):
+                continue
+            if not is_folded(self.document, record):
+                self._add_nodes([node_id] if node_id not in self.nodes else [])
+                continue
+            slot = self.nodes.release(node_id)
+            if slot is None:
+                continue
+            for wire in self.document.wires_out_of(node_id):
+                self._wires.drop(wire.key)
+                self._stale.update(s for s in [self.nodes.get(wire.target)] if s is not None)
+            self._cards[slot] = None
+            for name in _OF_USER:
+                getattr(self, name)[slot] = 0
+            self._stale.discard(slot)
+
     def _touched_by_wires(self, change: Change) -> set[int]:
         ends: set[str] = set()
         for edit in change.of("wire"):
@@ -527,7 +551,9 @@ class SceneModel:
         return {s for s in map(self.nodes.get, ends) if s is not None}
 
     def _add_nodes(self, node_ids: Iterable[str]) -> None:
-        slots = [self.nodes.take(node_id) for node_id in node_ids]
+        nodes = self.document.nodes
+        shown = [i for i in node_ids if not is_folded(self.document, nodes[i])]
+        slots = [self.nodes.take(node_id) for node_id in shown]
         if not slots:
             return
         self._grow(max(slots) + 1)

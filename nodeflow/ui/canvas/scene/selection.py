@@ -1,4 +1,4 @@
-"""The selection: nodes, a frame, or a wire.
+"""The selection: nodes, folded values, a frame, or a wire.
 
 Selected nodes are a mask over the slots of the scene, which the painter reads directly. A
 rubber band may select frames along with nodes. A frame that is selected by itself is ``frame``.
@@ -32,6 +32,8 @@ class Selection(QObject):
         self._scene = scene
         self.frame = ""
         """The frame that is selected by itself. It may have been deleted since."""
+        self._folded: tuple[str, ...] = ()
+        """The selected folded values. They may have got cards, or been deleted, since."""
         self.wire: tuple[str, str] | None = None
         """Key of the selected wire. It may have been deleted since."""
         self.open_port: tuple[str, str, str] | None = None
@@ -60,8 +62,12 @@ class Selection(QObject):
         return [i for i in self._scene.document.frames if i in self._frames]
 
     def nodes(self) -> list[str]:
-        """Return ids of the selected nodes."""
-        return [self._scene.nodes.key(s) for s in np.flatnonzero(self._scene.selected).tolist()]
+        """Return ids of the selected nodes, and then of the selected folded values."""
+        cards = [self._scene.nodes.key(s) for s in np.flatnonzero(self._scene.selected).tolist()]
+        return [*cards, *filter(self._is_folded, self._folded)]
+
+    def _is_folded(self, node_id: str) -> bool:
+        return node_id in self._scene.document.nodes and node_id not in self._scene.nodes
 
     def ids(self) -> list[str]:
         """Return ids of the selected nodes, or of the one selected frame."""
@@ -98,13 +104,15 @@ class Selection(QObject):
         wanted = np.zeros_like(scene.selected)
         if not frame:
             wanted[[s for s in map(scene.nodes.get, ids) if s is not None]] = True
-        self.select_mask(wanted, frame)
+        self.select_mask(wanted, frame, folded=() if frame else filter(self._is_folded, ids))
 
     def select_all(self) -> None:
         """Select every node and frame."""
         wanted = np.zeros_like(self._scene.selected)
         wanted[self._scene.nodes.used()] = True
-        self.select_mask(wanted, frames=self._scene.document.frames)
+        document = self._scene.document
+        folded = filter(self._is_folded, document.nodes)
+        self.select_mask(wanted, frames=document.frames, folded=folded)
 
     def select_wire(self, key: tuple[str, str]) -> None:
         """Select a wire, and nothing else."""
@@ -112,27 +120,36 @@ class Selection(QObject):
         self.wire = key
         self.wire_selected.emit()
 
-    def select_mask(self, wanted: np.ndarray, frame: str = "", frames: Iterable[str] = ()) -> None:
+    def select_mask(
+        self,
+        wanted: np.ndarray,
+        frame: str = "",
+        frames: Iterable[str] = (),
+        folded: Iterable[str] = (),
+    ) -> None:
         """Select the nodes of a mask over slots, and frames.
 
         Args:
             frame: a frame selected by itself; empty for none.
             frames: frames selected along with the nodes.
+            folded: folded values selected along with the nodes.
         """
         changed, along = np.flatnonzero(self._scene.selected != wanted), frozenset(frames)
+        inside = tuple(dict.fromkeys(folded))
         if len(along) == 1 and not frame and not wanted.any():
             (frame,), along = along, frozenset()
-        if not len(changed) and frame == self.frame and along == self._frames:
+        same = (frame, along, inside) == (self.frame, self._frames, self._folded)
+        if not len(changed) and same:
             return
         self._scene.selected[:] = wanted
-        self.frame, self._frames = frame, along
+        self.frame, self._frames, self._folded = frame, along, inside
         self._scene.restyle(set(changed.tolist()))
         self._last = self.ids()
         self.changed.emit(self._last)
 
     def clear(self) -> None:
         """Clear the selection, because the scene shows another document."""
-        self.frame, self._frames, self.wire = "", frozenset(), None
+        self.frame, self._frames, self._folded, self.wire = "", frozenset(), (), None
         self._last = []
         self.changed.emit([])
 

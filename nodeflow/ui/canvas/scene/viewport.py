@@ -295,11 +295,18 @@ class Viewport(QObject):
         self._jump(QPointF(scene.bounds().left() + across, first.center().y()))
 
     def center_on(self, node_id: str) -> None:
-        """Show a node in the middle of the view, at a readable size."""
-        slot = self._scene.nodes.get(node_id)
+        """Show a node, or the reader of a folded value, in the middle of the view, at a readable
+        size.
+        """
+        slot = self._slot_of(node_id)
         if slot is not None:
             self.camera.step = max(self.camera.step, -STEPS_PER_OCTAVE // 2)
             self._jump(self._scene.rect(slot).center())
+
+    def _slot_of(self, node_id: str) -> int | None:
+        """Return the slot of a node, or of the first node that reads a folded value."""
+        ids = (node_id, *(wire.target for wire in self._scene.document.wires_out_of(node_id)))
+        return next((self._scene.nodes[i] for i in ids if i in self._scene.nodes), None)
 
     def look_at(self, center: QPointF, step: int) -> None:
         """Show a scene point in the middle of the view, at a zoom step."""

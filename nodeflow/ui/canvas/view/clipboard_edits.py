@@ -6,6 +6,7 @@ from PySide6.QtCore import QMimeData, QPointF
 from PySide6.QtGui import QGuiApplication
 
 from nodeflow.document.analysis.datasets.dataset_node import document_folder
+from nodeflow.document.analysis.folded_values import folded_into
 from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.model.records import Wire
@@ -45,6 +46,7 @@ class ClipboardEdits:
         if not chosen:
             return False
         document = self._scene.document
+        chosen += folded_into(document, [i for i in chosen if i in document.nodes])
         content = clipboard.copy_json(document, chosen)
         folder = document_folder(document.root)
         places = clipboard.places_of(content)

@@ -13,6 +13,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.document.analysis.folded_values import folded_into
 from nodeflow.document.analysis.passthrough_nodes import REROUTE
 from nodeflow.document.edit import commands, rewiring, set_flags
 from nodeflow.document.edit.data import dataset_placeholders
@@ -102,9 +103,13 @@ class GraphEdits:
         return None
 
     def delete(self) -> None:
-        """Delete the selected nodes, frame or wire. The contents of a frame stay."""
+        """Delete the selected nodes, frame or wire. The contents of a frame stay.
+
+        Nodes take the values with them that are folded into no other node.
+        """
         selection, document = self._selection, self._scene.document
         wire, chosen = selection.wire, selection.nodes()
+        chosen += folded_into(document, chosen)
         selection.wire = None
         if not selection.is_frame and selection.frames:
             self.remove(selection.with_contents(), "Delete")
@@ -130,6 +135,7 @@ class GraphEdits:
         """
         document = self._scene.document
         nodes = [i for i in ids if i in document.nodes]
+        nodes += folded_into(document, nodes)
         heirs = self._heirs(nodes)
         if heirs is None:
             return
@@ -206,6 +212,15 @@ class GraphEdits:
         chosen = [i for i in chosen if folds(document, document.nodes[i])]
         with self._signals.reporting():
             set_flags.toggle_unfolded(document, chosen)
+
+    def toggle_values(self) -> None:
+        """Fold the values that the selected nodes read, or that are selected, into their readers;
+        or show them as nodes. Without a selection, do it in the whole graph.
+        """
+        document = self._scene.document
+        chosen = self._selection.targets() or list(document.nodes)
+        with self._signals.reporting():
+            set_flags.toggle_values(document, chosen)
 
     # ---- searches ---------------------------------------------------------------------------
 

@@ -114,12 +114,14 @@ class KeyboardNavigation:
             *(s for c in consumers(document, node) for s in sources(document, c)),
             *(c for s in sources(document, node) for c in consumers(document, s)),
         }
+        if node not in scene.nodes:
+            return None
         slot, used = scene.nodes[node], scene.nodes.used()
         gap = scene.positions[used] - scene.positions[slot]
         ahead = (gap[:, 1] * dy > 0) | ((gap[:, 1] == 0) & (used * dy > slot * dy))
         ahead &= used != slot
         column = np.abs(gap[:, 0]) < scene.sizes[slot, 0]
-        known = np.isin(used, [scene.nodes[i] for i in siblings])
+        known = np.isin(used, [scene.nodes[i] for i in siblings if i in scene.nodes])
         candidates = ahead & (column | known)
         if not candidates.any():
             return None

@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.document.analysis.folded_values import is_folded
 from nodeflow.document.edit.node_value import value_of
 from nodeflow.document.to_graph.expansion.expand import opens
 from nodeflow.ui.canvas.gestures.base import Gesture
@@ -230,6 +231,10 @@ class Mouse:
     ) -> Gesture | None:
         scene, viewport, selection = self._scene, self._viewport, self._selection
         if hit.kind == "port" and hit.port is not None:
+            if value := self._folded_at(hit):
+                selection.wire = None
+                selection.select([value])
+                return None
             return self._refusal() or self._wire_gesture(hit)
         if hit.kind == "body" and viewport.iteration_rect(hit.node).contains(at):
             return DragIteration(viewport, hit.node, self._signals.iteration_requested.emit)
@@ -258,6 +263,14 @@ class Mouse:
             selection.select([])
             return Pan(viewport)
         return BoxSelect(scene, viewport, selection)
+
+    def _folded_at(self, hit: Hit) -> str:
+        """Return the folded value that a port shows; empty for none."""
+        document = self._scene.document
+        wire = document.wires.get((hit.node, hit.port.name)) if hit.port is not None else None
+        if wire is None or hit.side != "in":
+            return ""
+        return wire.source if is_folded(document, document.nodes[wire.source]) else ""
 
     def _wire_gesture(self, hit: Hit) -> Gesture:
         assert hit.port is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 
+from nodeflow.document.analysis.folded_values import is_folded
 from nodeflow.document.analysis.frozen_weights import is_frozen
 from nodeflow.document.analysis.node_flags import (
     bounds_text,
@@ -68,6 +69,10 @@ def _port_tip(scene: SceneModel, hit: Hit) -> str:
     assert hit.port is not None
     kind = scene.analysis.type_of(hit.node, hit.port.name)
     lines = [f"<b>{escape(hit.port.name)}</b> {escape(str(kind)) if kind else ''}"]
+    wire = scene.document.wires.get((hit.node, hit.port.name)) if hit.side == "in" else None
+    source = scene.document.nodes[wire.source] if wire is not None else None
+    if source is not None and is_folded(scene.document, source):
+        lines.append(f"{escape(source.name)}: folded into this node. Click to select it.")
     if hit.port.optional:
         lines.append("optional")
     problems = _problems(scene, hit.node)

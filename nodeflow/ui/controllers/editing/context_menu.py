@@ -7,11 +7,13 @@ entry come from the actions.
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 
 from PySide6.QtCore import QObject, QPoint, QPointF, QTimer
 from PySide6.QtWidgets import QMenu
 
 from nodeflow.document.analysis.datasets.dataset_node import DATASET
+from nodeflow.document.analysis.folded_values import is_folded, values_at
 from nodeflow.document.analysis.frozen_weights import learning_nodes
 from nodeflow.document.analysis.node_flags import (
     has_breakpoint,
@@ -25,7 +27,7 @@ from nodeflow.document.analysis.picture_answers import picture_input
 from nodeflow.document.analysis.wiring.shown_ports import in_ports
 from nodeflow.document.edit.set_flags import toggle_breakpoint, toggle_plotted
 from nodeflow.document.layout.card_size import folds
-from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.lessons.authoring.edits import has_solution
 from nodeflow.train.watched_tensors.bounds import can_bound
 from nodeflow.train.watched_tensors.breakpoints import can_hit
@@ -52,6 +54,7 @@ MOST_EXAMINED = 50
 NO_NODES = Blocked("Select nodes, or a frame with nodes on it.")
 NO_SELECTION = Blocked("Select a node.")
 NOTHING_FOLDS = Blocked("The selection has no ports for settings.")
+NO_VALUES = Blocked("Select a constant or a variable, or a node that reads one.")
 NEVER_PLOTTED = Blocked("This is not a single number. Reduce it, and plot the result.")
 NEVER_BOUNDED = Blocked("Its values have no order, so they have no range.")
 NEVER_HIT = Blocked(
@@ -96,6 +99,7 @@ class ContextMenu(QObject):
             "breakpoint": Binding(self._toggle_breakpoint, self.breakpoint_blocked),
             "bounds": Binding(self._edit_bounds, self._bounds_blocked),
             "plot_node": Binding(self._toggle_plotted, self._plot_blocked),
+            "fold_values": Binding(canvas.edits.toggle_values, self._values_blocked),
             "hide_wires": Binding(canvas.edits.toggle_wire_hidden, self._hiding_blocked),
             "add_dot": Binding(self._add_dot, self._no_wire),
             "insert_node": Binding(self._insert_node, self._no_wire),
@@ -190,6 +194,9 @@ class ContextMenu(QObject):
         if self._canvas.selection.wire is None:
             words = "Hide or show wires"
         self._actions.set_text("hide_wires", words)
+        every = all(is_folded(self._workspace.document, value) for value in self._values())
+        words = "Show values as nodes" if every else "Fold values into readers"
+        self._actions.set_text("fold_values", words)
         self._actions.refresh(KEYS_COUNT_AT_ONCE)
 
     # ---- conditions -------------------------------------------------------------------------
@@ -209,6 +216,14 @@ class ContextMenu(QObject):
         some = len(targets) > MOST_EXAMINED
         some = some or any(folds(document, document.nodes[i]) for i in targets)
         return self._no_targets() or (None if some else NOTHING_FOLDS)
+
+    def _values(self) -> list[NodeRecord]:
+        """Return the values among, or read by, some of the selected nodes; or by any node."""
+        document, chosen = self._workspace.document, self._canvas.selection.targets()
+        return list(islice(values_at(document, chosen or document.nodes), MOST_EXAMINED))
+
+    def _values_blocked(self) -> Blocked | None:
+        return self._locked() or (None if self._values() else NO_VALUES)
 
     def breakpoint_blocked(self) -> Blocked | None:
         if not self._workspace.selection:

@@ -149,7 +149,7 @@ def test_new_layers_behind_a_network_of_others(live_window, embedded_digits, tmp
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow, timeout=10_000)
 
-    box = person.frame("fc2").united(person.rect("Softmax")).united(person.rect("probs"))
+    box = person.frame("fc2/Gemm").united(person.rect("Softmax")).united(person.rect("probs"))
     box.adjust(-8, -8, 8, 8)
     person.box(box.bottomRight(), box.topLeft())
     person.press(Key.Key_Delete)
@@ -159,7 +159,7 @@ def test_new_layers_behind_a_network_of_others(live_window, embedded_digits, tmp
     person.enter(Key.Key_P, "freeze", Keys.ControlModifier | Keys.ShiftModifier)
     weight = lambda: root().node_named("fc1/weight").attrs  # noqa: E731
     qtbot.waitUntil(lambda: weight().get("trainable") is False, timeout=5_000)
-    assert "fc2" not in [frame.title for frame in root().frames.values()]
+    assert "fc2/Gemm" not in [frame.title for frame in root().frames.values()]
     person.enter(Key.Key_Tab, "dense 10")
     assert root().node_named("dense") is not None
     person.formula("loss = reduce_mean(softmax_cross_entropy_with_logits(labels, dense))")

@@ -11,6 +11,7 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterable
 from functools import cache
@@ -92,7 +93,7 @@ def distribution_texts(distribution: Distribution) -> list[str]:
 def python_texts() -> list[str]:
     """Return Python's licence, from Python's own folder or from its Debian package."""
     library = Path(sysconfig.get_path("stdlib"))
-    for path in (library / "LICENSE.txt", library.parent / "LICENSE.txt"):
+    for path in (library / "LICENSE.txt", Path(sys.base_prefix, "LICENSE.txt")):
         if path.is_file():
             return [path.read_text(encoding="utf-8")]
     return [_debian_copyright(debian_package(library / "os.py"))]
@@ -162,7 +163,10 @@ def _is_installed(path: Path) -> bool:
 
 def _is_python(path: Path) -> bool:
     places = ("stdlib", "platstdlib")
-    inside = any(path.is_relative_to(Path(sysconfig.get_path(p)).resolve()) for p in places)
+    folders = [Path(sysconfig.get_path(place)).resolve() for place in places]
+    if sys.base_prefix not in ("/usr", "/usr/local"):  # a folder of its own, with its libraries
+        folders.append(Path(sys.base_prefix).resolve())
+    inside = any(path.is_relative_to(folder) for folder in folders)
     return (inside and not _is_installed(path)) or path.name.startswith("libpython3")
 
 

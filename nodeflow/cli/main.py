@@ -64,6 +64,14 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
         return DONE
 
 
+def main_without_console() -> int:
+    """Run ``nodeflow`` where there is no console, as on Windows for a program with a window."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  stays open
+    return main()
+
+
 def _given(arguments: argparse.Namespace, name: str) -> Any:
     return getattr(arguments, name, None)
 

@@ -25,6 +25,7 @@ from nodeflow.host.child_process import accept_from
 from nodeflow.host.protocol import Died, EventBatch, Message, Request, Shutdown
 from nodeflow.host.pulse import Pulse
 from nodeflow.host.request_queue import RequestQueue
+from nodeflow.start_process import start_process
 
 log = logging.getLogger("nodeflow")
 
@@ -69,7 +70,7 @@ class EngineClient:
         environment["OPENBLAS_NUM_THREADS"] = "1"
         command = [sys.executable, "-m", "nodeflow.host.engine_process"]
         arguments = [str(listener.address), self.pulse.name, str(self._threads or 0)]
-        self._process = subprocess.Popen(
+        self._process = start_process(
             command + arguments,
             env=environment,
             stdin=subprocess.PIPE,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import nodeflow
+from nodeflow.start_process import start_process
 from nodeflow.sweeps.grid_and_random_trials import Trial
 from nodeflow.sweeps.setup import Setup
 
@@ -84,7 +85,7 @@ class Process:
         root = str(Path(nodeflow.__file__).parents[1])
         before = os.environ.get("PYTHONPATH")
         paths = root if not before else os.pathsep.join((root, before))
-        process = self._process = subprocess.Popen(
+        process = self._process = start_process(
             [sys.executable, "-m", "nodeflow.sweeps.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -24,6 +24,7 @@ import numpy as np
 from nodeflow.data.pictures.decoder import DONE, LENGTH, READY, Job
 from nodeflow.data.pictures.pixels import Look, read_pixels
 from nodeflow.file_reading import ReadLimit, current_limit
+from nodeflow.start_process import start_process
 
 PIECE = 16
 """Pictures per job."""
@@ -59,7 +60,7 @@ class Decoders:
             return self._one_is_ready
 
     def _start(self) -> None:
-        process = subprocess.Popen(
+        process = start_process(
             [sys.executable, "-m", "nodeflow.data.pictures.decoder"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -18,6 +18,7 @@ from functools import cache as once
 
 from nodeflow.engine.compiler import cache
 from nodeflow.engine.waiting import LOOK_SECONDS, never
+from nodeflow.start_process import start_process
 
 WORTH_A_PROCESS = 8
 """Minimum number of missing kernels for which a compiling process is started, if this process
@@ -154,7 +155,7 @@ class BackgroundCompiler:
         # The worker compiles for this process, so it gets the same interpreter and import path.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
-        self._process = subprocess.Popen(
+        self._process = start_process(
             [sys.executable, "-m", "nodeflow.engine.compiler.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

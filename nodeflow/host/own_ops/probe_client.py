@@ -19,6 +19,7 @@ from nodeflow.host.child_process import accept_from
 from nodeflow.host.own_ops import probe_messages as r
 from nodeflow.ops.user.plugins import PluginProblem
 from nodeflow.ops.user.time_limit import IMPORT_SECONDS, PROBE_SECONDS
+from nodeflow.start_process import start_process
 
 START_SECONDS = 60.0
 GRACE_SECONDS = 2.0
@@ -141,7 +142,7 @@ class ProbeClient:
         self._end()
         key = secrets.token_bytes(32)
         listener = Listener(authkey=key)
-        self._process = subprocess.Popen(
+        self._process = start_process(
             [sys.executable, "-m", "nodeflow.host.own_ops.probe_process", str(listener.address)],
             stdin=subprocess.PIPE,
         )

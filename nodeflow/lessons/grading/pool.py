@@ -23,6 +23,7 @@ import nodeflow
 from nodeflow.engine.cores import cores
 from nodeflow.lessons.grading.answers import Answer
 from nodeflow.lessons.grading.results import Result
+from nodeflow.start_process import start_process
 
 BEGIN_SECONDS = 120.0
 """The longest time that a process takes to be ready."""
@@ -147,7 +148,7 @@ class _Process:
         # one thread each: the processes share the cores
         names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NODEFLOW_NUM_THREADS")
         threads = dict.fromkeys(names, "1")
-        self._process = subprocess.Popen(
+        self._process = start_process(
             [sys.executable, "-m", "nodeflow.lessons.grading.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -13,6 +13,7 @@ from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.cli.environment import DONE, PROBLEM, Environment
 from nodeflow.paths import data_folder
 from nodeflow.resources import resource
+from nodeflow.start_process import start_process
 
 ENTRY = """\
 [Desktop Entry]
@@ -108,4 +109,5 @@ def _refresh(share: Path) -> None:
     programs = {"update-desktop-database": "applications", "update-mime-database": "mime"}
     for program, folder in programs.items():
         if shutil.which(program) and (share / folder).is_dir():
-            subprocess.run([program, str(share / folder)], capture_output=True, check=False)
+            words = [program, str(share / folder)]
+            start_process(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from nodeflow.cli.left_graphs import Runner
 from nodeflow.cli.main import no_display, show_window
 from nodeflow.errors import FileProblem
 from nodeflow.manifests import offers
+from nodeflow.start_process import start_process
 
 
 def open_program(arguments: argparse.Namespace, environment: Environment) -> int:
@@ -46,6 +46,6 @@ def _run(command: Sequence[str], environment: Environment) -> int:
     """Run a command to its end and return its exit code. Ctrl-C interrupts only the command."""
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        return subprocess.run(command, cwd=environment.folder).returncode
+        return start_process(command, cwd=environment.folder).wait()
     finally:
         signal.signal(signal.SIGINT, before)

@@ -37,6 +37,7 @@ from nodeflow.integrations.jax.parallel.peers import (
     connect,
     disconnect,
 )
+from nodeflow.start_process import start_process
 from nodeflow.train.interrupts import STOPPING
 from nodeflow.train.resume.resuming import has_checkpoint
 
@@ -311,7 +312,7 @@ def _start(place: Place, words: Sequence[str], environment: Environment, shown: 
         PLACE: f"{place.index}/{place.number}@{place.address}",
         LOG_LEVEL: os.environ.get(LOG_LEVEL, QUIET),
     }
-    process = subprocess.Popen(
+    process = start_process(
         [*PROGRAM, *words],
         stdin=subprocess.PIPE,
         stdout=_stream(environment.stdout) if shown else subprocess.DEVNULL,

@@ -20,6 +20,7 @@ import nodeflow
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.run_views.run_view_messages import AskRunViews, RunView
 from nodeflow.ops.user.folder import plugin_folder
+from nodeflow.start_process import start_process
 from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
 
 LENGTH = struct.Struct(">Q")
@@ -118,7 +119,7 @@ class _Work:
         if (folder := plugin_folder()).is_dir():
             command.append(str(folder))
         errors = tempfile.TemporaryFile()  # noqa: SIM115  a pipe that nobody reads would fill
-        self._process = subprocess.Popen(
+        self._process = start_process(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

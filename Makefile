@@ -12,6 +12,7 @@
 # make lint   format, style, types, and the layer contracts
 # make docs   the documentation site, in build/docs
 # make bundle  a folder with nodeflow that needs no Python, and its archive, in build/bundle
+# make bundle-test  the same in a bare Debian, with its window; needs root, debootstrap and xdotool
 # make lock   write requirements-dev.lock again; UPGRADE=1 takes new versions
 #
 # Needs python3 (3.11 or newer; another one: make PYTHON=python3.13 run), make and git.
@@ -22,7 +23,7 @@ BIN := .venv/bin
 SETUP := pyproject.toml requirements-dev.lock tools/setup.sh tools/apt.sh tools/qt_libraries.py
 JOBS ?= 2
 
-.PHONY: run test test-all test-rest test-nightly test-peers test-pages docs lint lint-format lint-style lint-types lint-layers format bundle lock clean
+.PHONY: run test test-all test-rest test-nightly test-peers test-pages docs lint lint-format lint-style lint-types lint-layers format bundle bundle-test lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/.ready-run
@@ -100,6 +101,11 @@ format: .venv/.ready-dev
 bundle:
 	@PYTHON=$(PYTHON) sh packaging/bundle.sh
 	$(or $(PYTHON),python3) packaging/try_bundle.py build/bundle/nodeflow
+
+bundle-test: build/bare-root
+	$(or $(PYTHON),python3) packaging/try_bundle.py build/bundle/nodeflow build/bare-root
+build/bare-root:
+	sh packaging/bare_root.sh $@
 
 lock:
 	@sh tools/lock.sh

@@ -9,6 +9,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.inference.weight_types import fitting_owners, weight_types
 from nodeflow.document.analysis.subgraphs.shared_weights import possible_owners
 from nodeflow.document.code.document_code import document_code
 from nodeflow.document.diff.merge import merge
@@ -207,6 +208,42 @@ def test_an_owner_that_shares_is_replaced_by_its_owner() -> None:
     assert [r.name for r in possible_owners(doc, doc.nodes[ident(doc, "b")])] == ["d"]
     with pytest.raises(BadValue, match="`d` cannot share its own weights"):
         share_weights(doc, ident(doc, "d"), ident(doc, "b"))
+
+
+@pytest.mark.parametrize("op", ["layers/dense", "layers/lstm", "layers/residual_dense"])
+def test_owners_fit_if_all_their_variables_have_the_same_types(op: str) -> None:
+    doc = Document()
+    for name, shape in (("x", [None, 3, 4]), ("z", [7, 3, 4]), ("wide", [None, 3, 6])):
+        shape = shape if op == "layers/lstm" else [shape[0], shape[2]]
+        add(doc, "placeholder", name, {"dtype": "float32", "shape": shape})
+        add(doc, op, f"of_{name}", {"units": 5}, x=name)
+    add(doc, op, "other", {"units": 6}, x="x")
+    analysis = Analysis(doc)
+    for name, fitting in (("x", ["of_z"]), ("z", ["of_x"]), ("wide", [])):
+        record = doc.nodes[ident(doc, f"of_{name}")]
+        assert [r.name for r in fitting_owners(analysis, record)] == fitting
+    task = build(doc)
+    assert task.graph is not None
+    record = doc.nodes[ident(doc, "of_x")]
+    assert weight_types(analysis, record) == {
+        v.name.removeprefix("of_x/"): v.outputs[0].type
+        for v in task.graph.nodes
+        if v.op.id == "variable" and v.name.startswith("of_x/")
+    }
+
+
+def test_instances_fit_if_the_layers_inside_do() -> None:
+    doc = Document()
+    for name, size in (("x", 4), ("wide", 6)):
+        add(doc, "placeholder", name, {"dtype": "float32", "shape": [None, size]})
+    add(doc, "layers/dense", "hidden", {"units": 3}, x="x")
+    first = create(doc, [ident(doc, "hidden")], "net")
+    port = next(w.target_port for w in doc.wires_into(first))
+    for name, source in (("second", "x"), ("third", "wide")):
+        add(doc, "subgraph", name, {"definition": "net"}, **{port: source})
+    found = fitting_owners(Analysis(doc), doc.nodes[ident(doc, "second")])
+    assert [r.id for r in found] == [first]
+    assert fitting_owners(Analysis(doc), doc.nodes[ident(doc, "third")]) == []
 
 
 def test_other_kinds_cannot_share() -> None:

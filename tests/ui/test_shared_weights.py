@@ -83,6 +83,29 @@ def test_a_layer_shares_by_a_choice_and_says_where_gradients_add_up(window, laye
     assert share(window, b) == a
 
 
+def test_only_owners_whose_weights_fit_are_offered(window, layers):
+    a, b, c = layers
+    document = window.workspace.document
+    wide = commands.add_node(document, "placeholder", (0, 400), "wide", {"shape": [None, 5]})
+    commands.connect(document, wide, "out", c, "x")
+    assert offered(window, b) == ["Own weights", "Share with a"]
+    assert offered(window, c) == []
+    commands.set_attr(document, a, "units", 4)
+    assert offered(window, b) == []
+    document.undo()
+    commands.disconnect(document, (c, "x"))  # it may get any input
+    assert offered(window, c) == ["Own weights", "Share with a", "Share with b"]
+
+
+def offered(window, node: str) -> list[str]:
+    """The entries of the combo box; none if the section is not shown."""
+    shown = section(window, node)
+    if not shown.isVisible():
+        return []
+    shown.choice.fill()
+    return [shown.choice.itemText(i) for i in range(shown.choice.count())]
+
+
 def test_the_card_follows_the_owners_name_and_the_link_leads_there(window, layers):
     a, b, _ = layers
     choose(window, b, "Share with a")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal
 
+from nodeflow.document.analysis.inference.weight_types import fitting_owners
 from nodeflow.document.analysis.subgraphs.shared_weights import (
     owner_of,
-    possible_owners,
     sharers_of,
     variables_inside,
 )
@@ -61,7 +61,7 @@ class WeightsSection(Section):
             self.choice.addItem("Share with a missing node", shares)
         else:
             self.choice.addItem(_share_text(owner), owner.id)
-        others = possible_owners(document, record)
+        others = fitting_owners(self._workspace.analysis, record)
         users = sharers_of(document, (owner or record).id)
         self.setVisible(bool(others or shares or users))
         names = [document.nodes[i].name for i in users]
@@ -83,7 +83,7 @@ class WeightsSection(Section):
         record = document.nodes.get(self._node)
         if record is None:
             return []
-        owners = possible_owners(document, record)
+        owners = fitting_owners(self._workspace.analysis, record)
         return [("", OWN), *((o.id, _share_text(o)) for o in owners)]
 
     def _on_chosen(self, _: int) -> None:

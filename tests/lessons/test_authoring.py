@@ -31,7 +31,7 @@ def _authored() -> str:
     edits.set_given(doc, [doc.node_named("z").id], True)
     edits.toggle_required(doc, "p")
     edits.toggle_milestone(doc, "e")
-    edits.add_twin(doc, mistakes.graph_of(document(by_columns)), "What sums to 1?")
+    edits.add_twin(doc, {"graph": mistakes.graph_of(document(by_columns))}, "What sums to 1?")
     edits.add_check(doc, "sums_to", node="p")
     return flow.dumps(doc)
 

@@ -169,12 +169,17 @@ class Learner(Typist):
     def choose(self, index: int) -> None:
         self.wait(lambda: self.panel.form.choices, "choices")
         self.click(self.panel.form.choices[index])
+        self._judged()
 
     def answer(self, text: str) -> None:
         self.click(self.panel.form.field)
         self.panel.form.field.selectAll()
         QTest.keyClicks(self.panel.form.field, text)
         QTest.keyClick(self.panel.form.field, Key.Key_Return)
+        self._judged()
+
+    def _judged(self) -> None:
+        self.wait(lambda: self.panel.hint not in ("", "One moment…"), "the answer is judged")
 
     def next(self) -> None:
         self.click(self.panel.next_button)

@@ -182,7 +182,7 @@ def test_leaving_a_preview_by_a_new_document_asks_about_the_lesson(author, monke
 @pytest.mark.thorough
 def test_a_mistake_that_passes_is_refused_before_export(author, qtbot):
     document = author.workspace.root
-    edits.add_twin(document, {"nodes": [], "wires": []}, "?")
+    edits.add_twin(document, {"graph": {"nodes": [], "wires": []}}, "?")
     author.actions_.refresh_now()
     author.actions_.trigger("lesson_check")
     qtbot.waitUntil(lambda: "mistake-1" in author.info.text, timeout=30_000)
@@ -344,3 +344,54 @@ def test_the_form_adds_every_kind_of_check_and_says_what_is_wrong(author, qtbot)
     qtbot.mouseClick(page.checks.remove, LEFT)
     assert all(check["kind"] != "trains" for check in edits.items(document, "checks"))
     assert lesson_of(document) is not None
+
+
+def test_a_step_asks_for_a_training_that_reaches_a_value(author, qtbot):
+    author.actions_.trigger("lesson_edit")
+    form, document = author.authoring.form, author.workspace.root
+    form.tabs.setCurrentIndex(form.tabs.indexOf(form.steps))
+    form.steps.steps.choose("step-1")
+    deed = form.steps.deed
+    deed.event_kind.setFocus()
+    qtbot.keyClicks(deed.event_kind, "Train")
+    typed(qtbot, deed.measured, "accuracy")
+    typed(qtbot, deed.at_least, "0.9x")
+    typed(qtbot, deed.at_least, "0.93")
+    step = lesson_of(document).steps[0]
+    assert (step.deed.event, step.deed.metric, step.deed.at_least) == ("trained", "accuracy", 0.93)
+    qtbot.keyClick(deed.event_kind, Qt.Key.Key_Up)
+    typed(qtbot, deed.node, "a")
+    assert (step := lesson_of(document).steps[0]).deed.event == "selected"
+    assert (step.deed.node, step.deed.metric) == ("a", "")
+    qtbot.keyClick(deed.event_kind, Qt.Key.Key_Up)
+    assert lesson_of(document).steps[0].deed is None
+
+
+def test_a_question_has_a_tolerance(author, qtbot):
+    author.actions_.trigger("lesson_edit")
+    form, document = author.authoring.form, author.workspace.root
+    form.tabs.setCurrentIndex(form.tabs.indexOf(form.steps))
+    form.steps.steps.choose("step-1")
+    question = form.steps.question
+    question.kind.setFocus()
+    qtbot.keyClicks(question.kind, "A number")
+    typed(qtbot, question.node, "a")
+    typed(qtbot, question.tolerance, "0.1")
+    assert lesson_of(document).steps[0].predict.tolerance == 0.1
+    question.tolerance.clear()
+    qtbot.keyClicks(question.tolerance, "-1")
+    assert lesson_of(document).steps[0].predict.tolerance == 0.1
+
+
+def test_a_mistake_is_known_by_a_sign(author, qtbot):
+    author.actions_.trigger("lesson_edit")
+    form, document = author.authoring.form, author.workspace.root
+    form.tabs.setCurrentIndex(form.tabs.indexOf(form.hints))
+    action = next(a for a in form.hints.signs.actions() if a.text() == "The training diverges")
+    action.trigger()
+    line = next(iter(form.hints.hints.values()))
+    assert form.focusWidget() is line
+    qtbot.keyClicks(line, "How long are the steps?")
+    (twin,) = lesson_of(document).twins
+    assert twin.symptom.kind == "diverged"
+    assert lesson_of(document).text(f"twins.{twin.id}.hint") == "How long are the steps?"

@@ -169,10 +169,10 @@ def change_check(document: Document, id: str, **fields: Json) -> None:
     set_item(document, "checks", id, **fields)
 
 
-def add_twin(document: Document, graph: Fields, hint: str) -> str:
-    """Add a typical mistake with its hint; return its id."""
+def add_twin(document: Document, known_by: Fields, hint: str) -> str:
+    """Add a typical mistake, known by its graph or by signs, with its hint; return its id."""
     id = _free(document, "twins", "mistake")
-    twin = {"id": id, "graph": dict(graph)}
+    twin = {"id": id, **known_by}
     _add(document, "twins", twin, {f"twins.{id}.hint": hint}, "Add a mistake")
     return id
 

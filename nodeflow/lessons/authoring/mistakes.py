@@ -12,10 +12,18 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import ONLY, SCOPED, Json
 from nodeflow.document.model.transaction import Transaction
 from nodeflow.lessons.authoring import edits
+from nodeflow.lessons.checks.check import DIVERGED, SHORT, UNCHANGED
 from nodeflow.lessons.start import copied
 
 PARTS = ("nodes", "wires", "subgraphs", "training")
 """The fields of a file that a mistaken graph has."""
+SIGNS: dict[str, dict[str, Json]] = {
+    "The training diverges": {"symptom": {"kind": DIVERGED}},
+    "The training changes nothing": {"symptom": {"kind": UNCHANGED}},
+    "The training falls short": {"symptom": {"kind": SHORT}},
+    "Shapes do not fit": {"error": {"kind": "ShapeError"}},
+}
+"""Signs that an author chooses for a mistake, in words."""
 
 
 def graph_of(document: Document) -> dict[str, Json]:
@@ -38,10 +46,16 @@ def keep(document: Document, hint: str, solution: Document | None) -> str:
         solution: the graph that the document has afterwards; None to leave it as it is.
     """
     with document.root.transaction("Add a mistake") as t:
-        id = edits.add_twin(document, graph_of(document), hint)
+        id = edits.add_twin(document, {"graph": graph_of(document)}, hint)
         if solution is not None:
             _become(document.root, t, solution)
     return id
+
+
+def said(twin: Mapping[str, Json]) -> str:
+    """Return the sign of a mistake in words, or its id if it has another sign or a graph."""
+    signs = {key: value for key, value in twin.items() if key != "id"}
+    return next((words for words, known in SIGNS.items() if known == signs), str(twin["id"]))
 
 
 def snapshot(document: Document) -> Document:

@@ -37,6 +37,7 @@ class LessonQuestions(QObject):
             return
         if step.id not in running.answers:
             running.waiting = given  # the engine has not computed it yet
+            self._panel.show_hint("One moment…")
             return
         prediction, right = step.predict, running.answers[step.id]
         answer = given if prediction.kind == CHOICE else read_answer(prediction, str(given))

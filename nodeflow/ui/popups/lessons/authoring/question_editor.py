@@ -39,6 +39,9 @@ class QuestionEditor(QWidget):
         self.change = Line("Changed nodes", self._write_change, "Such as b + 1")
         self.difference = QCheckBox("Ask by how much the value changes")
         self.difference.toggled.connect(self._write_difference)
+        self.tolerance = Line(
+            "Tolerance", self._write_tolerance, "The accepted error, as a part: 0.05"
+        )
         self.choices = Box("Choices", self._write_choices, "One choice a line")
         self.choices.setFixedHeight(4 * self.choices.fontMetrics().lineSpacing())
         self.right = Number("Number of the right choice", self._write_right, 1, questions.MOST)
@@ -48,6 +51,7 @@ class QuestionEditor(QWidget):
             self.node: OF_VALUE,
             self.change: OF_NUMBER,
             self.difference: OF_NUMBER,
+            self.tolerance: OF_NUMBER,
             self.choices: OF_CHOICE,
             self.right: OF_CHOICE,
             self.answer: (NUMBER, SHAPE, CHOICE),
@@ -57,7 +61,7 @@ class QuestionEditor(QWidget):
         self._form.setHorizontalSpacing(SPACE[4])
         self._form.setVerticalSpacing(SPACE[2])
         self._form.addRow(label("Question"), self.kind)
-        names = ("Text", "Node", "After", "", "Choices", "Right", "Explanation")
+        names = ("Text", "Node", "After", "", "Tolerance", "Choices", "Right", "Explanation")
         for name, field in zip(names, self._rows, strict=True):
             self._form.addRow(label(name), field)
 
@@ -77,6 +81,8 @@ class QuestionEditor(QWidget):
         self.change.show_value(amounts, questions.amounts_text(amounts), questions.amounts_of)
         with QSignalBlocker(self.difference):
             self.difference.setChecked(bool(found.get("difference")))
+        part = found.get("tolerance")
+        self.tolerance.show_value(part, "" if part is None else str(part), _part)
         choices = questions.choices_of(root, step)
         if _lines(self.choices.toPlainText()) != [text for text in choices if text]:
             self.choices.show_text("\n".join(choices))
@@ -106,6 +112,15 @@ class QuestionEditor(QWidget):
     def _write_difference(self, on: bool) -> None:
         questions.change(self._workspace.root, self._step(), difference=on or None)
 
+    def _write_tolerance(self, text: str) -> None:
+        try:
+            part = _part(text)
+        except ValueError:
+            restyle(self.tolerance, "invalid", "true")
+        else:
+            restyle(self.tolerance, "invalid", "")
+            questions.change(self._workspace.root, self._step(), tolerance=part)
+
     def _write_choices(self, text: str) -> None:
         questions.set_choices(self._workspace.root, self._step(), _lines(text))
 
@@ -113,6 +128,20 @@ class QuestionEditor(QWidget):
         count = len(questions.choices_of(self._workspace.root, self._step()))
         right = min(number, count) - 1
         questions.change(self._workspace.root, self._step(), right=right)
+
+
+def _part(text: str) -> float | None:
+    """Return the part that a text stands for; None for the default.
+
+    Raises:
+        ValueError: it is no number from 0.
+    """
+    if not text.strip():
+        return None
+    part = float(text)
+    if not 0 <= part < float("inf"):
+        raise ValueError(text)
+    return part
 
 
 def _lines(text: str) -> list[str]:

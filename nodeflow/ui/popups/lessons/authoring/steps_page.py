@@ -14,6 +14,7 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.widgets.common_widgets import button, column, label, row
 from nodeflow.ui.popups.dialogs import confirmation_dialogs
 from nodeflow.ui.popups.lessons.authoring.bound_fields import Box, Line, Page
+from nodeflow.ui.popups.lessons.authoring.deed_editor import DeedEditor
 from nodeflow.ui.popups.lessons.authoring.item_list import ID, ItemList
 from nodeflow.ui.popups.lessons.authoring.question_editor import QuestionEditor
 from nodeflow.ui.popups.lessons.step_picture import encoded
@@ -38,6 +39,7 @@ class StepsPage(Page):
         self.described = Line(
             "Description of the picture", self._write_description, "The picture in words"
         )
+        self.deed = DeedEditor(workspace, lambda: self.steps.current)
         self.question = QuestionEditor(workspace, lambda: self.steps.current)
         pictures = row(self.choose_picture, self.described, self.remove_picture)
         pictures.setAlignment(self.choose_picture, Qt.AlignmentFlag.AlignLeft)
@@ -51,6 +53,7 @@ class StepsPage(Page):
                 pictures,
                 label("Done when these checks pass"),
                 self.checks,
+                self.deed,
                 self.question,
             )
         )
@@ -72,6 +75,7 @@ class StepsPage(Page):
         self.choose_picture.setVisible(not has_picture)
         self.described.setVisible(has_picture)
         self.remove_picture.setVisible(has_picture)
+        self.deed.refresh()
         self.question.refresh()
         with QSignalBlocker(self.checks):
             self.checks.clear()

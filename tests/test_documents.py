@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import nodeflow as nf
 from nodeflow.cli.definition.all_commands import COMMAND_NAMES, COMMANDS, build_parser
@@ -162,6 +163,27 @@ PAGES = sorted(
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split()) <= 600
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_film_of_the_readme_plays_some_twenty_seconds(theme: str) -> None:
+    path = ROOT / "docs" / "images" / f"film-{theme}.webp"
+    assert f"docs/images/{path.name}" in (ROOT / "README.md").read_text()
+    assert path.stat().st_size < 4_000_000
+    seconds = 0.0
+    with Image.open(path) as film:
+        assert film.size == (960, 695)
+        for number in range(film.n_frames):
+            film.seek(number)
+            film.load()
+            seconds += film.info["duration"] / 1000
+    assert 15 < seconds < 25
+
+
+def test_a_caption_of_the_film_has_at_most_four_words() -> None:
+    program = (ROOT / "tools" / "make_film.py").read_text()
+    captions = re.findall(r'caption = "(.+)"', program)
+    assert len(captions) >= 7 and all(len(each.split()) <= 4 for each in captions)
 
 
 def test_there_are_documents() -> None:

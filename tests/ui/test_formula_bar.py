@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QComboBox, QLineEdit
 
 from nodeflow.document.edit import commands
+from nodeflow.ops import REGISTRY
 
 
 @pytest.fixture
@@ -82,3 +85,37 @@ def test_arrows_bring_earlier_formulas_and_the_one_that_was_begun(bar, qtbot) ->
         qtbot.keyClick(bar.field, key)
         seen.append(bar.field.text())
     assert seen == ["b = a * 2", "a = x + 1", "a = x + 1", "b = a * 2", "c = b -"]
+
+
+def test_the_key_opens_the_bar_from_a_combo_of_the_inspector_but_is_typed_in_fields(window) -> None:
+    document = window.workspace.document
+    attrs = REGISTRY.lookup("layers/dense").first_attrs({"units": 3})
+    node = commands.add_node(document, "layers/dense", (0, 0), "h", attrs)
+    window.canvas.selection.select([node])
+    page = window.panels["inspector"].outside.page
+    combo = next(c for c in page.findChildren(QComboBox) if c.isVisible() and c.isEnabled())
+    bar = window.popups.formula
+    for field in page.findChildren(QLineEdit):
+        if field.isVisible() and not field.isReadOnly():
+            field.setFocus()
+            QTest.keyClick(field, Qt.Key.Key_Equal)
+            assert bar.isHidden(), field.accessibleName()
+    combo.setFocus()
+    QTest.keyClick(combo, Qt.Key.Key_Equal)
+    assert bar.isVisible() and bar.field.hasFocus()
+    QTest.keyClick(bar.field, Qt.Key.Key_Equal)
+    assert bar.field.text() == "="
+
+
+@pytest.mark.parametrize("first", ["message", "bar"])
+def test_a_message_of_the_canvas_stays_below_the_bar(window, bar, first: str) -> None:
+    if first == "message":
+        bar.close_bar()
+    window.info.show_message("Something happened.")
+    top = window.info.geometry().top()
+    if first == "message":
+        bar.open()
+    assert window.info.isVisible() and bar.isVisible()
+    assert not window.info.geometry().intersects(bar.geometry())
+    bar.close_bar()
+    assert window.info.geometry().top() < (top if first == "bar" else top + 1)

@@ -218,6 +218,15 @@ class ActionSet(QObject):
         else:
             binding.do()
 
+    def lend(self, action_id: str, widget: QWidget) -> None:
+        """Let the keys of an action of the canvas work in another widget and its children, too.
+
+        Text fields still take the keys for typing, because Qt asks the focused widget first.
+        """
+        action = self._actions[action_id]
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        widget.addAction(action)
+
     def _make(self, spec: ActionSpec) -> QAction:
         action = QAction(spec.text, self._window)
         action.setObjectName(spec.id)

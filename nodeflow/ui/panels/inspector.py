@@ -48,6 +48,7 @@ def _make(context: PanelContext) -> InspectorPanel:
     inspector = Inspector(context.document.workspace, context.look.themes)
     inspector.training_folders = context.trainings.folders
     panel = InspectorPanel(inspector, pages.expansion.inspector)
+    context.window.actions.lend("formula", panel)
     more = More(context.look.settings)
     for each in (inspector, pages.expansion.inspector):
         each.set_more(more)

@@ -357,6 +357,7 @@ class MainWindow(QMainWindow):
         self.popups = PopupActions(
             workspace, canvas, pages, quick_pick, self.navigator, settings, themes, actions
         )
+        self.info.keep_below(self.popups.formula)
         self.view_actions = ViewActions(
             canvas, pages, self.views, settings, themes, messages, actions
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QPainter, QPixmap, QResizeEvent
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import (
@@ -206,6 +206,7 @@ class InfoBar(QFrame):
         self.setObjectName("infoBar")
         self._theme = themes.theme
         self._fix = self._said = ""
+        self._above: QWidget | None = None
         self._sign = QLabel()
         self._text = label(wrap=True)
         self._text.setMinimumWidth(280)
@@ -304,6 +305,16 @@ class InfoBar(QFrame):
         self.setVisible(was_shown)
         self.place()
 
+    def keep_below(self, above: QWidget) -> None:
+        """Stay below another bar at the top of the same parent while that bar is shown."""
+        self._above = above
+        above.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.Resize):
+            self.place()
+        return False
+
     def place(self) -> None:
         """Place the bar at the top of the parent, centred, as wide as needed."""
         parent = self.parentWidget()
@@ -319,7 +330,10 @@ class InfoBar(QFrame):
         if width == wanted and not self.choices:
             height = max(height, self.sizeHint().height())
         size = QSize(width, height)
-        self.setGeometry(QRect(QPoint((parent.width() - width) // 2, SPACE[3]), size))
+        top, above = SPACE[3], self._above
+        if above is not None and above.parentWidget() is parent and not above.isHidden():
+            top = above.geometry().bottom() + SPACE[2]
+        self.setGeometry(QRect(QPoint((parent.width() - width) // 2, top), size))
 
     def _draw(self) -> None:
         level = self.property("level") or "info"

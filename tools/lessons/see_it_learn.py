@@ -62,8 +62,9 @@ LESSON = LessonSource(
         Step(
             "train",
             "Let it learn",
-            "Press Train in the toolbar. The loss says how wrong the network is, and the accuracy "
-            "how many test digits it names correctly. Watch the loss fall.",
+            "Press Train in the toolbar. The loss says how wrong the network is. The accuracy says "
+            "how many digits it names correctly among test digits, which it does not learn from. "
+            "Watch the loss fall.",
             deed={"event": "trained", "metric": "accuracy", "at_least": 0.85},
             points="train",
         ),

@@ -90,9 +90,10 @@ LESSON = LessonSource(
         Step(
             "scale",
             "Keep it soft",
-            "A sum of 64 random products spreads about eight times as wide as one of them, "
-            "because its variance is 64. Divide by 8, the square root of 64. Otherwise nearly all "
-            "weight goes to one key, and nothing can be learned about the others.",
+            "A sum of 64 random products spreads about eight times as wide as one of them: its "
+            "variance, the mean squared distance from the mean, is 64 times as large. Divide by "
+            "8, the square root of 64. Otherwise nearly all weight goes to one key, and nothing "
+            "can be learned about the others.",
             points="divide",
         ),
         Step(

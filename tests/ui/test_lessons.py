@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from PySide6.QtCore import Qt
 
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.inserting.insertables import available
+from nodeflow.resources import resource
 from nodeflow.ui.popups.lessons.course import course
 
 
@@ -194,3 +197,25 @@ def test_a_solved_lesson_gives_its_part_to_a_later_one(live_window, qtbot):
     ops = {r.op for r in window.workspace.root.definition("neuron").nodes.values()}
     assert "tanh" in ops, "the learner's own part"
     assert "subgraph/neuron" in {offer.id for offer in available(window.workspace.root)}
+
+
+@pytest.mark.thorough
+def test_a_training_counts_whose_check_comes_after_it(live_window, qtbot, tmp_path):
+    """Train first and check then, as the step says: the learner does not have to train again."""
+    content = json.loads(resource("lessons/05-a-line-learns.flow").read_text())
+    lesson = content["lesson"]
+    lesson["id"], lesson["given"] = "train-first", [node["id"] for node in content["nodes"]]
+    lesson["steps"] = [step for step in lesson["steps"] if step["id"] == "train"]
+    path = tmp_path / "train.flow"
+    path.write_text(json.dumps(content))
+    window = live_window()
+    window.lessons.begin_file(path)
+    with qtbot.waitSignal(
+        window.link.training,
+        check_params_cb=lambda event: type(event).__name__ == "Done",
+        timeout=60_000,
+    ):
+        window.actions_.trigger("train")
+    assert window.lessons.step == 0
+    window.lesson_panel.check_button.click()
+    at_step(window, qtbot, 1)

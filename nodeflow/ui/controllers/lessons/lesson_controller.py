@@ -65,6 +65,7 @@ class LessonController(QObject):
         self._deeds = LessonDeeds(self, self._steps, workspace, link, panel)
         questions = LessonQuestions(self, self._steps, panel)
         guard = EditGuard(self, self._steps, workspace, messages)
+        guard.allowed.connect(self._deeds.forget)
         guard.allowed.connect(self._marks.mark_soon)
         self._marks.learned.connect(questions.judge_waiting)
         self._steps.lesson_requested.connect(self._open_following)

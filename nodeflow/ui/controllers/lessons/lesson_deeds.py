@@ -65,7 +65,11 @@ class LessonDeeds(QObject):
                     f"{deed.metric} has to reach {number(deed.at_least)}. Train longer or again."
                 )
                 return
-        # a deed before the checks pass shows nothing: the slower rate has to be used
-        if running.passes:
-            running.did = True
-            self._steps.look()
+        running.did = True
+        self._steps.look()
+
+    @Slot()
+    def forget(self) -> None:
+        """Forget a deed before an edit: the slower rate has to be used."""
+        if self._steps.running is not None:
+            self._steps.running.did = False

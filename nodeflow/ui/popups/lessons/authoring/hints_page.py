@@ -101,6 +101,7 @@ class HintsPage(Page):
     def _add(self, signs: dict[str, Json]) -> None:
         id = edits.add_twin(self.workspace.root, signs, "")
         self.refresh()
+        self.hints[id].show()
         self.hints[id].setFocus()
 
     def _write(self, key: str, text: str) -> None:

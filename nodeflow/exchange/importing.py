@@ -102,7 +102,7 @@ def import_model(path: Path, target: Path, *, trainable: bool = False) -> Import
 
 def document_of(imported: Imported) -> Document:
     """Return the document of a model, laid out."""
-    document = from_graph(imported.graph, folded=imported.folded, fold_values=True)
+    document = from_graph(imported.graph, folded=imported.folded, as_model=True)
     document.extra = {**document.extra, OUTPUTS: [t.name for t in imported.outputs.values()]}
     return document
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.document.analysis.folded_values import is_folded
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER, port_names
 from nodeflow.document.from_graph.convert import from_graph
@@ -329,3 +330,19 @@ def test_rows_are_no_wider_than_allowed():
     places = {key: (240.0 * i, 0.0) for i, key in enumerate(boxes)}
     found = folded(places, boxes, least=1000.0, most=3000.0)
     assert max(x + 170.0 for x, _ in found.values()) <= 3000.0
+
+
+def test_a_model_is_one_flow_to_the_right_and_other_graphs_have_rows():
+    graph = nf.Graph()
+    with graph:
+        x = nf.placeholder("float32", [3], name="x")
+        for number in range(60):
+            x = nf.add(x, 1.0 + number, name=f"a{number}")
+
+    def lefts(doc):
+        return [doc.node_named(f"a{number}").pos[0] for number in range(60)]
+
+    model, other = from_graph(graph, as_model=True), from_graph(graph)
+    assert lefts(model) == sorted(lefts(model)) and lefts(other) != sorted(lefts(other))
+    shown = [record for record in model.nodes.values() if not is_folded(model, record)]
+    assert len(shown) == 61 and len(model.nodes) == 121

@@ -87,7 +87,8 @@ def ids(window, qtbot) -> dict[str, str]:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("text", "names"), [("two", ["two"]), ("multi", ["a"]), ("9", ["a"]), ("zzz", [])]
+    ("text", "names"),
+    [("two", ["two"]), ("multi", ["a"]), ("9", ["a"]), ("zzz", []), ("multi f32", ["a"])],
 )
 def test_find_looks_at_names_ops_and_values(window, ids, text, names):
     window.actions_.trigger("find")

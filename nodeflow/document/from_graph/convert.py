@@ -33,7 +33,7 @@ def from_graph(
     folder: Path | None = None,
     folded: Mapping[str, str] | None = None,
     *,
-    fold_values: bool = False,
+    as_model: bool = False,
 ) -> Document:
     """Return a document of a graph's nodes, laid out, unmodified and without undo.
 
@@ -42,8 +42,9 @@ def from_graph(
 
     Args:
         folder: the folder of the new file; paths of data are relative to it.
-        fold_values: show constants, and variables with one reader, at their readers' ports.
         folded: scopes that become subgraphs, even if small -> names of the subgraphs.
+        as_model: fold constants, and variables with one reader, into their readers, and draw one
+            flow from left to right, without rows.
 
     Raises:
         NotInFile: a node uses a derived node, which a document cannot express.
@@ -65,9 +66,9 @@ def from_graph(
         doc.extra = {SEED: graph.seed}
     keep_data(doc, graph, ids, folder)
     for part in (doc, *doc.definitions()):
-        if fold_values:
+        if as_model:
             _fold_values(part)
-        arrange_scopes(part)
+        arrange_scopes(part, in_rows=not as_model)
     return doc
 
 
@@ -77,11 +78,11 @@ def _fold_values(graph: Document) -> None:
             graph.fill("node", record.id, with_field(record, FOLDED, True))
 
 
-def arrange_scopes(graph: Document) -> None:
+def arrange_scopes(graph: Document, *, in_rows: bool = True) -> None:
     """Lay out a graph that has no positions and frames yet."""
     analysis = Analysis(graph)
     inner = [i for i, record in graph.nodes.items() if record.op not in BORDER]
-    drawing = layout_scopes(graph, inner, analysis)
+    drawing = layout_scopes(graph, inner, analysis, in_rows=in_rows)
     put_drawing(graph, drawing)
     for op, node_id in graph.borders.items():
         record = graph.nodes[node_id]

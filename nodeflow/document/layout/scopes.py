@@ -2,7 +2,7 @@
 
 Inner scopes are laid out first, and then take part in the layout of the scope around them as boxes.
 So data flows from left to right within each box, and from box to box. A drawing wider than a screen
-is folded into rows.
+is folded into rows, unless it is the drawing of a model.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.port_names import port_order
 from nodeflow.document.analysis.wiring.shown_ports import card_ports, out_ports
 from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
+from nodeflow.document.layout.crossing_removal import EFFORT
 from nodeflow.document.layout.folding import folded
 from nodeflow.document.layout.layered import Position, layout_boxes
 from nodeflow.document.model.document import Document
@@ -24,6 +25,8 @@ PAD, HEAD = 32.0, 56.0
 """Space inside a frame: on the left, right and bottom; and at the top, for the title."""
 SCREEN = 1920 / 0.5
 """Width of a screen in scene units at half size, the smallest scale with readable port names."""
+FULL_EFFORT = 100
+"""The largest number of nodes of a model whose crossings are removed with full effort."""
 FEWEST = 2
 """The smallest number of nodes in a scope that gets a frame."""
 
@@ -82,34 +85,63 @@ def _without_small(scope: Scope) -> Scope:
     return scope
 
 
-def layout_scopes(doc: Document, ids: Iterable[str], analysis: Analysis) -> Drawing:
+def layout_scopes(
+    doc: Document, ids: Iterable[str], analysis: Analysis, *, in_rows: bool = True
+) -> Drawing:
     """Return a drawing of nodes with a frame around each scope; its top left corner is (0, 0).
 
     Folded values get no position.
+
+    Args:
+        in_rows: fold a drawing wider than a screen into rows. Without rows, all data flows to the
+            right, and large graphs get less effort against crossings, so that they open quickly.
     """
     cards = [doc.nodes[i] for i in ids if not is_folded(doc, doc.nodes[i])]
     root = scopes_of({record.id: record.name for record in cards})
     sizes = {i: node_size(doc, doc.nodes[i], analysis) for i in _all(root)}
-    return _drawn(doc, root, sizes, analysis)
+    return _Layout(doc, sizes, analysis, in_rows).drawn(root)
 
 
 def _all(scope: Scope) -> list[str]:
     return [*scope.ids, *(i for inner in scope.inner.values() for i in _all(inner))]
 
 
-def _drawn(doc: Document, scope: Scope, sizes: Mapping[str, Size], analysis: Analysis) -> Drawing:
-    """Return positions for the nodes of a name scope, with its inner scopes as boxes.
+@dataclass(frozen=True)
+class _Layout:
+    """What the layouts of all scopes of a graph share."""
 
-    The upper left corner of the drawing is (0, 0).
-    """
-    boxes = {i: sizes[i] for i in scope.ids}
-    drawn = {f"{part}/": _drawn(doc, inner, sizes, analysis) for part, inner in scope.inner.items()}
+    doc: Document
+    sizes: Mapping[str, Size]
+    analysis: Analysis
+    in_rows: bool
+
+    def drawn(self, scope: Scope) -> Drawing:
+        """Return positions for the nodes of a name scope, with its inner scopes as boxes.
+
+        The upper left corner of the drawing is (0, 0).
+        """
+        drawn = {f"{part}/": self.drawn(inner) for part, inner in scope.inner.items()}
+        return _joined(self, scope, drawn)
+
+    def places(
+        self, boxes: Mapping[str, Size], inside: Mapping[str, Mapping[str, Position]]
+    ) -> dict[str, Position]:
+        """Return positions of the boxes in a scope."""
+        links = _links(self.doc, inside, self.analysis)
+        if self.in_rows:
+            return folded(layout_boxes(boxes, links), boxes, SCREEN, 3 * SCREEN)
+        few = len(self.sizes) <= FULL_EFFORT
+        return layout_boxes(boxes, links, EFFORT if few else EFFORT * len(boxes) // len(self.sizes))
+
+
+def _joined(layout: _Layout, scope: Scope, drawn: Mapping[str, Drawing]) -> Drawing:
+    boxes = {i: layout.sizes[i] for i in scope.ids}
     inside: dict[str, dict[str, Position]] = {i: {i: (0.0, 0.0)} for i in scope.ids}
     for key, drawing in drawn.items():
         width, height = drawing.size
         boxes[key] = (width + 2 * PAD, height + HEAD + PAD)
         inside[key] = {i: (x + PAD, y + HEAD) for i, (x, y) in drawing.places.items()}
-    corners = folded(layout_boxes(boxes, _links(doc, inside, analysis)), boxes, SCREEN, 3 * SCREEN)
+    corners = layout.places(boxes, inside)
     places, frames = {}, []
     for key, (left, top) in corners.items():
         places.update({i: (left + x, top + y) for i, (x, y) in inside[key].items()})

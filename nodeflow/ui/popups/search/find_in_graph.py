@@ -1,5 +1,5 @@
-"""Find in graph: nodes by name, op or shown value, also in subgraphs; and frames and notes of the
-shown graph by their text."""
+"""Find in graph: nodes by name, op, attribute, type or shown value, also in subgraphs; and frames
+and notes of the shown graph by their text."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
+from nodeflow.document.analysis import node_query
 from nodeflow.document.analysis.subgraphs.instance_paths import ALONE, unused, walk
 from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.drawing.cards import value_preview
 from nodeflow.ui.canvas import CanvasView
@@ -38,15 +40,16 @@ class FindInGraph:
             self.rows,
             self._picked,
             title="Find in graph",
-            hint="Name, op, value or note",
+            hint="Name, op, value or note; conv 1x64x*, params > 1M",
             nothing="No node of this name, op or value, and no such note.",
             back=self._canvas,
         )
 
     def rows(self, query: str) -> Sequence[Row]:
         """Return the nodes that match a query, best first."""
+        terms = node_query.parsed(query)
         scored = (
-            (self._score(query, name, record), -i, name, path, record)
+            (self._rank(query, terms, name, path, record), -i, name, path, record)
             for i, (path, name, record) in enumerate(self._nodes())
         )
         best = heapq.nlargest(MOST, (item for item in scored if item[0] > 0))
@@ -91,6 +94,34 @@ class FindInGraph:
             for record in inside.nodes.values() if path != shown else ():
                 if record.op not in BORDER:
                     yield path + record.id, scope + record.name, record
+
+    def _rank(
+        self,
+        query: str,
+        terms: Sequence[node_query.Term] | None,
+        name: str,
+        path: str,
+        record: NodeRecord,
+    ) -> float:
+        """Return how well a node matches a query; 0 for not at all.
+
+        Types of nodes in subgraphs that are not shown are unknown, as they depend on the instance.
+        """
+        value = self._score(query, name, record)
+        if terms is None or value >= 0.6:
+            return value
+        workspace = self._workspace
+        is_shown = workspace.document.nodes.get(record.id) is record
+        analysis = workspace.analysis
+        found = node_query.subject(
+            workspace.document if is_shown else Document(),
+            record,
+            name,
+            workspace.declaration(record),
+            analysis.type_of,
+            (analysis.out_types(record.id) or {}).values() if is_shown else (),
+        )
+        return 0.9 if node_query.matches(terms, found) else value
 
     def _score(self, query: str, name: str, record: NodeRecord) -> float:
         value = score(query, name)

@@ -112,7 +112,7 @@ class Trial:
         """Start a program in the user's home."""
         command = ["env", "-C", self._seen(self.home), *words]
         if self.root:
-            command = ["chroot", str(self.root), *command]
+            command = [shutil.which("chroot") or "chroot", str(self.root), *command]
         return subprocess.Popen(
             command,
             cwd=self.home,

@@ -1,8 +1,9 @@
 """Exported code answers and trains as the graph does, in PyTorch, JAX, TensorFlow 1 and numpy.
 
 ``make test-peers PEERS_PYTHON=...`` (PyTorch, JAX and safetensors) and ``TENSORFLOW_PYTHON=...``
-(TensorFlow and safetensors); skipped where they are not given. All examples run, and graphs with
-batch normalization, dropout, augmentation, two outputs and no labels: what they answer before a
+(TensorFlow and safetensors); skipped where they are not given. All examples run, wgan only in
+numpy: the other targets refuse its clipping after each step (`test_turns.py`). So do graphs with
+batch normalization, dropout, augmentation, two outputs and no labels. What they answer before a
 training is the same within 1e-5, the losses of the first 20 steps within 1e-4, and so is what they
 answer then, with the averages that have moved. There, dropout and augmentation are switched off,
 since each library draws other numbers; what is drawn has the right mean and variance.
@@ -99,7 +100,8 @@ def ran(request, tmp_path_factory) -> Mapping[str, Ran | str]:
     if not python:
         pytest.skip("no Python with the library is given")
     place = tmp_path_factory.mktemp(target)
-    made = {name: exported(target, name, place / name) for name in NAMES}
+    names = [name for name in NAMES if name != "wgan" or target == "numpy"]
+    made = {name: exported(target, name, place / name) for name in names}
     (place / "jobs.json").write_text(json.dumps([job for _, job in made.values()]))
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     command = [python, PROGRAM, place / "jobs.json"]

@@ -18,7 +18,6 @@ import pytest
 import nodeflow as nf
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import flow
-from nodeflow.document.layout.scopes import SCREEN
 from nodeflow.exchange.importing import document_of
 from nodeflow.integrations.onnx.file import read_model
 from nodeflow.integrations.onnx.reading import graph_of
@@ -132,8 +131,9 @@ def test_a_real_model_opens_and_computes_the_same(what, wheels, tmp_path):
             assert (ours.shape, ours.dtype) == (other.shape, other.dtype)
             np.testing.assert_allclose(ours, other, **TOLERANCE)
     document = document_of(opened)
-    places = [record.pos[0] for record in document.nodes.values()]
-    assert max(places) - min(places) <= 3 * SCREEN
+    for wire in document.wires.values():
+        left, right = (document.nodes[end.node].pos[0] for end in (wire.source, wire.target))
+        assert left < right, "one flow from left to right"
     errors = [p for p in Analysis(document).all_problems() if p.port != "feed"]
     assert not [p for p in errors if p.severity == "error"]
     written = export(document, dict(opened.weights))
@@ -143,8 +143,16 @@ def test_a_real_model_opens_and_computes_the_same(what, wheels, tmp_path):
         np.testing.assert_allclose(again, other, **TOLERANCE)
 
 
+DRAWING = ("gan", "vae", "wgan")
+"""Examples whose results depend on drawn numbers, which ONNX cannot repeat."""
+
+
 @pytest.mark.parametrize("path", sorted(examples()), ids=lambda path: path.stem)
 def test_an_example_computes_the_same_there(path, tmp_path):
+    if path.stem in DRAWING:
+        with pytest.raises(NotInOnnx, match="ONNX has nothing for random_normal"):
+            export(flow.load(path))
+        return
     model = export(flow.load(path))
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString(deterministic=True))
     opened = graph_of(model)

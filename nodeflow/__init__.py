@@ -76,6 +76,7 @@ LAZY = {
     "Sequential": "nodeflow.ops.layers.functions.layer_objects",
     "TensorArray": "nodeflow.ops.control_flow.tensor_array",
     "data": "nodeflow.data",
+    "edit_model": "nodeflow.exchange.model_edits",
     "DocumentBuilder": "nodeflow.document.io.builder",
     "layers": "nodeflow.ops.layers.functions.layers",
     "load": "nodeflow.document.to_graph.python_graphs.save_and_load",

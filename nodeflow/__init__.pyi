@@ -20,6 +20,7 @@ from nodeflow.document.to_graph.python_graphs.save_and_load import save as save
 from nodeflow.engine.session import InteractiveSession as InteractiveSession
 from nodeflow.engine.session import Session as Session
 from nodeflow.errors import NodeflowError as NodeflowError
+from nodeflow.exchange.model_edits import edit_model as edit_model
 from nodeflow.graph.dtype_objects import DType as DType
 from nodeflow.graph.dtype_objects import as_dtype as as_dtype
 from nodeflow.graph.graph import Graph as Graph

@@ -115,6 +115,18 @@ PURPOSES = {
         },
         "makes a `nodeflow.exchange.model_checks.ModelChecks`: computes every tensor of models",
     ),
+    "model_edits": Purpose(
+        "kind of models to change",
+        {
+            "label": "the models, in words",
+            "endings": 'how names of the files end: ``[".onnx"]``',
+            "verbs": "the changes by name, each with ``help`` and ``options``: by its flag "
+            "``help``, ``metavar``, ``kind`` (see `nodeflow.exchange.model_edits`) and "
+            "``required``",
+        },
+        "writes a changed copy and returns a `nodeflow.exchange.model_edits.Edited`: (source, "
+        "target, verb, options, samples)",
+    ),
     "names": Purpose(
         "library of names",
         {"label": "the programs whose names it knows"},

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import argparse
 
-from nodeflow.cli.definition.exchange_commands import COMPARE, EXPORT, IMPORT, OPEN_PROGRAM, VERIFY
+from nodeflow.cli.definition.exchange_commands import (
+    COMPARE,
+    EXPORT,
+    IMPORT,
+    MODEL,
+    OPEN_PROGRAM,
+    VERIFY,
+)
 from nodeflow.cli.definition.lesson_commands import GRADE, LESSON
 from nodeflow.cli.definition.options import (
     ALLOW_DATA,
@@ -228,6 +235,7 @@ ALL_COMMANDS = (
     EXPORT,
     VERIFY,
     COMPARE,
+    MODEL,
     Command(
         "check",
         "list all problems of one or more graphs, with node and port",

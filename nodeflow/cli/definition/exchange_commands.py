@@ -6,6 +6,8 @@ Integrations offer the formats and programs.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from nodeflow.cli.definition.options import (
     ALLOW_DATA,
@@ -231,4 +233,42 @@ COMPARE = Command(
         JSON,
     ),
     purpose="model_checks",
+)
+
+
+def _model_verbs() -> tuple[Command, ...]:
+    """Return a command for each change of model files."""
+    made = []
+    for each in offers("model_edits"):
+        endings = "|".join(each.fields["endings"])
+        for verb, about in each.fields["verbs"].items():
+            own = [_verb_option(flag, item) for flag, item in about["options"].items()]
+            listed = (
+                option("model", help="the model, which stays as it is", metavar=f"IN{endings}"),
+                option("-o", "--output", help="file to write", metavar="OUT", required=True),
+                *own,
+                SAMPLES,
+                READ_LIMIT,
+                ANY_FILE,
+                JSON,
+            )
+            handler = "nodeflow.cli.commands.models.edit_model:edit"
+            made.append(Command(verb, about["help"], handler, listed))
+    return tuple(made)
+
+
+def _verb_option(flag: str, about: Mapping[str, Any]) -> Option:
+    """Return an option of a change, which repeats if it takes names or pairs."""
+    repeats = about.get("kind") in ("names", "pairs")
+    settings = {"action": "append"} if repeats else {}
+    required = about.get("required", False)
+    return option(flag, help=about["help"], metavar=about["metavar"], required=required, **settings)
+
+
+MODEL = Command(
+    "model",
+    "change a model file: add outputs, cut, rename, fold, convert; the rest stays byte for byte",
+    "",
+    parts=(_model_verbs,),
+    purpose="model_edits",
 )

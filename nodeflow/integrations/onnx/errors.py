@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from nodeflow.errors import FileProblem
+from nodeflow.errors import FileProblem, NodeflowError
 from nodeflow.manifests import SoftwareMissing
 
 
@@ -12,6 +12,13 @@ class OnnxFileError(FileProblem):
     """An ONNX file is damaged, or uses something that nodeflow cannot read.
 
     Remedy: Export the file again from the program that made it, with opset 7 or newer.
+    """
+
+
+class CannotEdit(NodeflowError):
+    """A model cannot be changed as asked; the message names the node or tensor.
+
+    Remedy: Choose another node or tensor as the message says.
     """
 
 

@@ -23,8 +23,11 @@ LARGEST = 2 * 2**30
 """Maximum size of a message in bytes: protobuf's own limit."""
 
 
-def read_model(path: Path) -> Any:
-    """Return the model in a file, with its weights.
+def read_model(path: Path, *, with_weights: bool = True) -> Any:
+    """Return the model in a file.
+
+    Args:
+        with_weights: also load the weights that it keeps in other files.
 
     Raises:
         SoftwareMissing: the package onnx is not installed.
@@ -41,9 +44,9 @@ def read_model(path: Path) -> Any:
             model = onnx.ModelProto()
             model.ParseFromString(content)
             check_model(model, path.name)
-            for tensor in tensors_of(model):
+            for tensor in tensors_of(model) if with_weights else ():
                 if tensor.data_location == onnx.TensorProto.EXTERNAL:
-                    _load_external(tensor, path)
+                    load_external(tensor, path)
             return model
     except NodeflowError:
         raise
@@ -141,7 +144,7 @@ def _in_node(node: Any) -> Iterator[Any]:
             yield from _in_graph(graph)
 
 
-def _load_external(tensor: Any, model_path: Path) -> None:
+def load_external(tensor: Any, model_path: Path) -> None:
     """Load the content of another file into a tensor.
 
     Raises:

@@ -86,7 +86,7 @@ def argmax(operation: Operation, options: Mapping[str, Any]) -> None:
     value = onnx.helper.make_tensor_value_info(made, onnx.TensorProto.INT64, left)
     graph.output[place].CopyFrom(value)
     operation.outputs = [
-        Equal(v.name, name, lambda a: np.argmax(a, axis))
+        Equal(v.name, name, lambda a: np.asarray(np.argmax(a, axis)))
         if v.name == made
         else Equal(v.name, v.name)
         for v in graph.output

@@ -132,7 +132,7 @@ def test_a_real_model_opens_and_computes_the_same(what, wheels, tmp_path):
             np.testing.assert_allclose(ours, other, **TOLERANCE)
     document = document_of(opened)
     for wire in document.wires.values():
-        left, right = (document.nodes[end.node].pos[0] for end in (wire.source, wire.target))
+        left, right = (document.nodes[end].pos[0] for end in (wire.source, wire.target))
         assert left < right, "one flow from left to right"
     errors = [p for p in Analysis(document).all_problems() if p.port != "feed"]
     assert not [p for p in errors if p.severity == "error"]

@@ -670,11 +670,10 @@ def gan() -> Example:
     e.add("softplus", "caught", "suspicion")
     e.add("reduce_mean", "generator_loss", "caught")
     e.group("Training", "training")
-    adam = {"learning_rate": 0.0003, "beta1": 0.5, "average_decay": 0.999}
+    adam = {"learning_rate": 0.0005, "beta1": 0.5}
     e.add("adam", "train_judge", "judge_loss", variables=["judge/*"], **adam)
     e.add("adam", "train_generator", "generator_loss", variables=["generator/*"], **adam)
-    turns = (("train_judge", 1, 0), ("train_generator", 1, 0))
-    _turns(e, *turns, epochs=480, use_averages=True)
+    _turns(e, ("train_judge", 1, 0), ("train_generator", 1, 0), epochs=120)
     e.arrange(
         [
             ["Input", "Judge", "Loss of the judge"],
@@ -683,7 +682,7 @@ def gan() -> Example:
         "Two networks against each other: the generator draws pictures from noise, and the judge "
         "tells drawn digits from real ones, with the same weights for both. Each optimizer "
         "changes only its own network, and they take turns.\n"
-        "Try: train for two minutes, and watch generator/picture become digits. Then select "
+        "Try: train, and watch generator/picture become digits, within a minute. Then select "
         "nothing, and give the judge two steps a turn, or let the generator join after 500 steps.",
         "Adversaries",
     )

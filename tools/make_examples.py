@@ -673,7 +673,7 @@ def gan() -> Example:
     adam = {"learning_rate": 0.0005, "beta1": 0.5}
     e.add("adam", "train_judge", "judge_loss", variables=["judge/*"], **adam)
     e.add("adam", "train_generator", "generator_loss", variables=["generator/*"], **adam)
-    _turns(e, ("train_judge", 1, 0), ("train_generator", 1, 0), epochs=120)
+    _turns(e, ("train_judge", 1, 0), ("train_generator", 1, 0), epochs=240)
     e.arrange(
         [
             ["Input", "Judge", "Loss of the judge"],

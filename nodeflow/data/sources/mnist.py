@@ -74,6 +74,7 @@ OPTIONS = (
         "bool",
         False,
         "Use the 5 000 images that come with nodeflow, even if the full set is found.",
+        hidden=True,  # for lessons, whose marks must not depend on what is installed
     ),
 )
 CLASSES = 10

@@ -73,9 +73,7 @@ def examples() -> list[Path]:
 
 
 def notices() -> str:
-    """Return the licences of all that is installed with nodeflow: those of the bundle, which has a
-    text of its own, or those of nodeflow's own files.
-    """
+    """Return the notices of a bundle, or those of nodeflow's own files if this is no bundle."""
     bundle = _root("resources") / "NOTICES.txt"
     return bundle.read_text(encoding="utf-8") if bundle.is_file() else own_notices()
 

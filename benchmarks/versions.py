@@ -154,15 +154,20 @@ def programs(
                 return 0.0
 
             in_turn(index, run)
-            for before, after in zip(lines[0], lines[1], strict=True):
-                title = " ".join(str(before[label]) for label in labels if label in before)
+            before, after = (_by_title(lines[side], labels) for side in (0, 1))
+            for title in before:
                 for key in figures:
-                    if before.get(key) and key in after:
-                        pair = before[key], after[key]
+                    if before[title].get(key) and key in after.get(title, {}):
+                        pair = before[title][key], after[title][key]
                         found.setdefault(f"{title} {key}", []).append(pair)
         yield from found.items()
 
     return part
+
+
+def _by_title(lines: list[dict], labels: tuple[str, ...]) -> dict[str, dict]:
+    """Return the lines by the fields that name their cases: two versions may have other cases."""
+    return {" ".join(str(line[label]) for label in labels if label in line): line for line in lines}
 
 
 canvas = programs("canvas.py", ("--nodes", "10000"), ("case",), ("cpu_p50", "cpu_p50_ms", "p50_ms"))

@@ -72,7 +72,10 @@ class Library:
         return Answer(None)
 
     def where(self, name: str) -> str:
-        """Return a sentence how to import a name that only the library's module has."""
+        """Return a sentence that says how to import a name of the library.
+
+        It is for a name that `nf` lacks and the library's own namespace in nodeflow has.
+        """
         written = f"`{self.statement}` and `{self.alias}.{name}`"
         return f"It is one of {self.title}'s names: write {written}."
 

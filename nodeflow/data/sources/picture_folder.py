@@ -102,7 +102,9 @@ def columns(location: Location, **options: Any) -> dict[str, TensorType]:
 
 
 def pin(location: Location, **options: Any) -> dict[str, Any]:
-    """Return the options with the values for size, colours and classes."""
+    """Return the options of the source with the size of the pictures, their colours and the names
+    of the classes that the folder has now. Options that are given stay.
+    """
     listing = _listing(location)
     look = _look(listing, options)
     return {

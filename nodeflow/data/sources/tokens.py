@@ -280,10 +280,11 @@ def _split(
 
 
 def _encoded(atoms: Atoms, vocabulary: Vocabulary) -> tuple[np.ndarray, Any]:
-    """Return the numbers of all tokens, and a function from positions of atoms to positions of
-    tokens.
+    """Encode a text; return the ids of its tokens, and where the tokens of each atom begin.
 
-    The function is None if every atom is one token.
+    An atom is a character or a word, which byte pairs can split into several tokens. The second
+    result maps the index of an atom to the index of its first token; it is None if every atom is
+    one token.
     """
     dtype = np.min_scalar_type(len(vocabulary) - 1)
     dtype = np.int32 if dtype.itemsize > 2 else dtype

@@ -52,7 +52,10 @@ def minimized_by(doc: Document, path: str) -> str | None:
 
 
 def _run_by_group(doc: Document, path: str) -> str | None:
-    """Return the path of the only optimizer that a group runs; None for any other node."""
+    """Return the path of the only optimizer that a ``group`` op runs.
+
+    Return None if the node is no ``group`` op, or runs no optimizer or several.
+    """
     at = at_path(doc, path)
     if at is None or at[1].op != GROUP:
         return None

@@ -138,8 +138,10 @@ def refuse_conflicts(doc: Document) -> None:
 
 
 def _read(item: Json) -> Conflict:
-    """Return the conflict that an entry describes; if the entry is invalid, the conflict has no
-    path.
+    """Return the conflict that an item of the file's list of conflicts describes.
+
+    Its path leads to the place in the document, such as a node's attribute. The path of an invalid
+    item is empty.
     """
     path = item.get("path") if isinstance(item, dict) else None
     if not (isinstance(path, list) and all(isinstance(step, str) for step in path)):

@@ -17,7 +17,10 @@ from nodeflow.paths import consents_folder
 
 
 def remembered(document: Path, folder: Path | None = None) -> tuple[str, ...]:
-    """Return the permissions of a document (`Document.allowed`); empty if their file is missing."""
+    """Return the paths outside its folder that the user allowed a document to read.
+
+    They are `Document.allowed`. Return none if nothing was stored, or it cannot be read.
+    """
     try:
         content = json.loads(read_own_text(_file(document, folder)))
         allowed = content["allowed"]

@@ -269,7 +269,11 @@ class _Drawing:
         return np.array(sorted({i for n in choice for i in self.of[n]}), int)
 
     def _weigh(self, choice: Mapping[str, Position]) -> float:
-        """Return the cost of the wires and cards that a move affects, as it is after the move."""
+        """Return what a tentative move of nodes would cost; move nothing.
+
+        The cost adds the crossings of the wires that the move affects, the wires hidden behind
+        cards, the lengths of the wires, and the height of the drawing.
+        """
         which = self._touched(choice)
         curves = self._curves(which, choice)
         crossed = self._crossed(which, curves)

@@ -148,7 +148,10 @@ class GraphTables(ABC):
     # ---- writing ----------------------------------------------------------------------------
 
     def apply(self, edit: Edit) -> None:
-        """Write an edit into the table that it names, which may belong to any graph of the file."""
+        """Write an edit into its table of records, such as the nodes or the wires of a graph.
+
+        The edit names the table. The graph may be this one or any other graph of the file.
+        """
         graph, kind = self.home(edit.table)
         graph.write(kind, edit)
 

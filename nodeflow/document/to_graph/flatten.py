@@ -141,9 +141,10 @@ def flatten(doc: Document) -> Flat:
 
 
 def flat_training(flat: Flat, doc: Document) -> dict[str, Json]:
-    """Return the training settings with the nodes that stand for instances in the flat document.
+    """Return the training settings for the flat document, which has no instances of subgraphs.
 
-    A setting that names an instance gets the node that computes the instance's first output.
+    Where a setting names an instance, it then names the node that computes the first output of
+    the instance.
     """
 
     def node(key: Json) -> Json:

@@ -257,7 +257,14 @@ class BlockedExecutor(PartsExecutor):
         )
 
     def explain(self, explain_part: ExplainPart) -> str:
-        """Describe, in order, the parts that run once and those that run in cells."""
+        """Return the plan as text, stage by stage, in the order of execution.
+
+        A stage computes some nodes once, for all rows, and others cell by cell: a cell is a block
+        of rows.
+
+        Args:
+            explain_part: returns the text of one schedule, for the types of its nodes.
+        """
         texts = [f"memory: {self.needs().text}"]
         for number, stage in enumerate(self.cut.stages):
             if stage.sizes:

@@ -119,9 +119,10 @@ def gathered_tile(
 
 
 def span_of(number: int, positions: int) -> tuple[int, int]:
-    """Return a span of a tile's positions by its number: the first position and the end.
+    """Return the first position of a numbered span of a tile, and the position after its last.
 
-    Number 0 is all positions. Then come the spans that begin later, then those that end earlier.
+    At the border of a picture, a tile misses positions on one side. Number 0 is the whole tile;
+    n < positions leaves out the first n positions; larger n keep the first n - positions + 1.
     """
     return (number, positions) if number < positions else (0, number - positions + 1)
 

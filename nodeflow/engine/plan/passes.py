@@ -413,9 +413,10 @@ def sink(draft: Draft) -> None:
 def add_in_products(draft: Draft) -> None:
     """(x + b) + y W = one pass
 
-    Inside a loop, a product with a packed matrix adds the other operands of a sum while its results
-    are in registers. A large product outside of loops does the same, unless a formula adds them
-    anyway.
+    A matrix product that is an operand of a sum also adds the other operands, while its results
+    are in registers, so that the sum needs no pass over memory of its own. In a loop, this applies
+    to products whose weights are packed. Outside of loops it applies to large products, unless the
+    sum belongs to a fused elementwise kernel.
     """
     ends = draft.fetched | draft.written
     for add in (packed_sums.add_in_products, product_sums.add_in_panels):

@@ -33,7 +33,10 @@ def spec_of(graph: Document, record: NodeRecord, scope: str = "") -> ViewSpec | 
 
 
 def pinned_views(graph: Document) -> dict[str, ViewSpec]:
-    """Return the views of the nodes in a file's top graph, by their names."""
+    """Return the view that is pinned to each node of a graph, by the name of the node.
+
+    A view is a picture of the node's value, such as a plot. Nodes without one are left out.
+    """
     specs = ((record.name, spec_of(graph, record)) for record in graph.nodes.values())
     return {name: spec for name, spec in specs if spec is not None}
 

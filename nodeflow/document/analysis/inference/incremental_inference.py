@@ -159,7 +159,9 @@ class Analysis:
         return self._results.get(wire.source, _UNKNOWN).kinds.get(wire.source_port, TENSOR)
 
     def leaving(self, port: str) -> Carried:
-        """Return the type and kind of one of this definition's outputs."""
+        """Return what an output of this subgraph carries: its tensor type, and its kind, such as
+        a tensor or a list.
+        """
         wire = leaving_wire(self.doc, port)
         if wire is None or wire.source not in self.doc.nodes:
             return Carried(None, OPEN)

@@ -44,7 +44,11 @@ class InferenceCache:
         return None if found is None else found[1]
 
     def put(self, key: CacheKey, record: NodeRecord, result: Inferred) -> Inferred:
-        """Cache the result of a node, unless it has problems; return the object to use."""
+        """Store an inferred result, unless it has problems.
+
+        Return the result, or an equal one that is stored already, so that equal results share one
+        object.
+        """
         if result.problems:
             return result
         if len(self._found) >= MOST:

@@ -100,8 +100,8 @@ class VaryDialog(QDialog):
         (self.values if self.kind.currentData() == LIST else self.low).setFocus()
 
     def _fill(self, attr: Attr, known: str | None, value: Any) -> None:
-        """Fill the fields with the stored values to try, or else with values near the current
-        one.
+        """Show the values that a sweep tries for the attribute: those stored in the file, or else
+        some near the present value of the attribute.
         """
         spec = _understood(self._name, known) or near(self._name, attr, value)
         self.values.setText(", ".join(json.dumps(one) for one in spec.values))

@@ -453,7 +453,9 @@ def _add_commands(
         child = children.add_parser(
             command.name, help=command.help, description=command.help, allow_abbrev=False
         )
-        for item in command.options if only in (None, command.name) else ():
+        if only not in (None, command.name):
+            continue
+        for item in command.options:
             child.add_argument(*item.flags, help=item.help, **item.settings)
         if command.commands:
             _add_commands(child, command.commands, f"{dest}_{command.name}")

@@ -62,7 +62,9 @@ class Pulse:
             time.sleep(BEAT_SECONDS)
 
     def note(self, what: str) -> None:
-        """Write the name of the current computation, or an empty text for none."""
+        """Write what the engine computes now into the memory that the window reads; "" for
+        nothing. The window names it if the engine stops answering.
+        """
         text = what.encode("utf-8", "replace")[: _TEXT - 1] + b"\0"
         self._page[_COUNT : _COUNT + len(text)] = text
 

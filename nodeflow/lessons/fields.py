@@ -81,7 +81,10 @@ def number(value: Any, place: str) -> float:
 
 
 def whole(low: int, high: int = 2**31 - 1) -> Reader:
-    """Return a reader of whole numbers from ``low`` to ``high``."""
+    """Return a function that checks a value of the file: a whole number from low to high.
+
+    The function returns the number; it raises LessonProblem for any other value.
+    """
 
     def reader(value: Any, place: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:

@@ -156,7 +156,11 @@ class GraphTables(ABC):
         graph.write(kind, edit)
 
     def write(self, table: str, edit: Edit) -> None:
-        """Write an edit into a table of this graph, and update the indexes."""
+        """Set or remove a record in a table of this graph, such as its nodes or wires.
+
+        The edit names the record and its new value; None removes it. The indexes that are derived
+        from the tables follow.
+        """
         name, key, _, after = edit
         rows = self.tables[table]
         before = rows.get(key)

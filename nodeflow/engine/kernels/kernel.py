@@ -180,7 +180,10 @@ class Kernel(LoweringRule[L]):
 
 
 def leading_products(shape: Sequence[int | None]) -> frozenset[int]:
-    """Return the numbers of leading rows by which an array can be divided, one per leading axis."""
+    """Return the numbers of equal, contiguous parts into which an array can be divided.
+
+    They are the products of its first 1, 2, ... sizes: (4, 3, 5) gives {4, 12, 60}.
+    """
     return frozenset(accumulate((d or 0 for d in shape), mul))
 
 

@@ -121,8 +121,9 @@ class _Joiner:
         return unit
 
     def _joins(self, unit: Unit, group: Group, stage: Stage | None) -> bool:
-        """Add a group to a pass over rows if its values have the same rows. Return whether it was
-        added.
+        """Add a group of fused ops to a loop over rows; return whether it was added.
+
+        A group can be added if its values have as many rows as those of the loop.
         """
         if stage is not None:
             source = self.actions.storage[group.actions[0].inputs[0]]

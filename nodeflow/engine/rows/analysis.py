@@ -83,7 +83,9 @@ class RowFlow:
 
 
 def analyse(schedule: Schedule, types: Sequence[TensorType], batches: Mapping[int, int]) -> RowFlow:
-    """Analyse the path of the rows of fed batches through a schedule.
+    """Find the values of a schedule that hold the rows of the fed batches, and on which axis.
+
+    A run can be divided into blocks of rows where the result says so.
 
     Args:
         types: types of all slots, specialised for the batches (`Schedule.specialise`).

@@ -172,7 +172,9 @@ class Interpolate(Composed):
     )
 
     def plan(self, x: TensorType, attrs: dict[str, Any]) -> list[tuple[int, int, int, float, Span]]:
-        """Return, for each axis: the axis, old size, new size, scale, and the cropped interval."""
+        """Return, for each axis that is resized: the axis, its old and new size, the scale, and
+        the interval of the input that is kept, as fractions of the old size.
+        """
         axes = [normalize_axis(a, x.rank) for a in attrs["axes"]]
         crops = self.crops(len(axes), attrs)
         sizes, scales = attrs["sizes"], attrs["scales"]

@@ -536,7 +536,10 @@ class Inspector(QScrollArea):
         self.rebuild()
 
     def set_more(self, more: More) -> None:
-        """Use a switch for advanced settings that is shared and remembered."""
+        """Show advanced settings while a switch is on.
+
+        All pages share the switch, and the settings of the program keep its state.
+        """
         self._more = more
         more.switched.connect(self._on_more)
         self.rebuild()

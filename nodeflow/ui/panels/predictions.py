@@ -201,7 +201,7 @@ class PredictionsPanel(QWidget):
         self._ask()
 
     def _show_way(self) -> None:
-        """Show either the samples or the latest result of the chosen view."""
+        """Show the latest result of the view that the user chose; without one, show the samples."""
         spec = self.view_spec
         is_view = spec is not None
         self._shown_way.setCurrentIndex(int(is_view))

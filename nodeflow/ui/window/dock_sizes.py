@@ -84,7 +84,7 @@ class DockSizes(QObject):
 
     @Slot()
     def _choose(self) -> None:
-        """Take the sizes that the user changed by a separator."""
+        """Remember the sizes of the docks that the user has resized by dragging a separator."""
         for place, size in self._sizes().items():
             if size != self._before.get(place, size):
                 self._chosen[place] = Chosen(size, self._extent(place))

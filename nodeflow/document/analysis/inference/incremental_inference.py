@@ -626,8 +626,11 @@ def _is_tensor(_: Wire) -> str:
 
 
 def _differ(was: Inferred, now: Inferred, port: str) -> bool:
-    """Return whether an output's type or kind changed. For a missing output, return whether the
-    names that its hint lists changed."""
+    """Return whether a node's two results, before and after an edit, differ for one output.
+
+    The output differs if its type or kind does. If the node has no such output, the names of its
+    outputs are compared, because the error message lists them.
+    """
     if was.passes != now.passes or (was.out is None) != (now.out is None):
         return True
     before, after = was.out or {}, now.out or {}

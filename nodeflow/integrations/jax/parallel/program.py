@@ -79,7 +79,9 @@ class SharedProgram(Program):
     # ---- rows that other things come before -----------------------------------------------------
 
     def _scattered(self, slot: int) -> Rows | None:
-        """Return the rows of a value that is stored in device order, or None."""
+        """Return how the rows of a value are divided, if they are stored in the order of the
+        devices and not in the order of the batch. Return None for any other value.
+        """
         state = self._flow.states[slot]
         return state if isinstance(state, Rows) and not state.plain else None
 

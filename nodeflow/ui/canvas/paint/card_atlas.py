@@ -104,7 +104,9 @@ class CardAtlas:
         self._frame += 1
 
     def find(self, card: CardData, detail: Detail, dpr: float) -> tuple[Page, QRect] | None:
-        """Return the place of a painted card, or None if it is not in the cache."""
+        """Return where the picture of a card is stored: the page of the cache and the rectangle
+        on it. Return None if the card was not painted, or its picture was dropped.
+        """
         found = self._places.get((card, detail, dpr))
         if found is not None:
             found[0].used = self._frame

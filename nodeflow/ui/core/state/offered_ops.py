@@ -39,5 +39,8 @@ class OfferedOps(QObject):
         return self._ops is None or op in self._ops
 
     def among(self, ops: Collection[NodeDeclaration]) -> list[NodeDeclaration]:
-        """Return the offered ones of some ops, and all parts of the file."""
+        """Return those of the given ops that the lesson allows to add.
+
+        Subgraphs that the file defines are always allowed.
+        """
         return [op for op in ops if self.has(op.id) or op.category == PARTS]

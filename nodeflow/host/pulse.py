@@ -62,8 +62,9 @@ class Pulse:
             time.sleep(BEAT_SECONDS)
 
     def note(self, what: str) -> None:
-        """Write what the engine computes now into the memory that the window reads; "" for
-        nothing. The window names it if the engine stops answering.
+        """Write the name of the current computation into the memory that the window reads.
+
+        The window names it if the engine stops answering. An empty text stands for none.
         """
         text = what.encode("utf-8", "replace")[: _TEXT - 1] + b"\0"
         self._page[_COUNT : _COUNT + len(text)] = text

@@ -19,7 +19,8 @@ from nodeflow.paths import consents_folder
 def remembered(document: Path, folder: Path | None = None) -> tuple[str, ...]:
     """Return the paths outside its folder that the user allowed a document to read.
 
-    They are `Document.allowed`. Return none if nothing was stored, or it cannot be read.
+    They become `Document.allowed`. If no paths are stored, or their file is damaged, the result is
+    empty.
     """
     try:
         content = json.loads(read_own_text(_file(document, folder)))

@@ -269,7 +269,7 @@ class _Drawing:
         return np.array(sorted({i for n in choice for i in self.of[n]}), int)
 
     def _weigh(self, choice: Mapping[str, Position]) -> float:
-        """Return what a tentative move of nodes would cost; move nothing.
+        """Return the cost of the drawing after a tentative move of nodes; move nothing.
 
         The cost adds the crossings of the wires that the move affects, the wires hidden behind
         cards, the lengths of the wires, and the height of the drawing.

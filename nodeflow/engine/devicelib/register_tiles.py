@@ -121,8 +121,8 @@ def gathered_tile(
 def span_of(number: int, positions: int) -> tuple[int, int]:
     """Return the first position of a numbered span of a tile, and the position after its last.
 
-    At the border of a picture, a tile misses positions on one side. Number 0 is the whole tile;
-    n < positions leaves out the first n positions; larger n keep the first n - positions + 1.
+    Number 0 is the whole tile. A number n < positions leaves out the first n positions; a larger
+    one keeps the first n - positions + 1.
     """
     return (number, positions) if number < positions else (0, number - positions + 1)
 

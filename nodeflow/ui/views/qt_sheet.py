@@ -113,7 +113,7 @@ class Sheet(sheet.Sheet):
 def _sprite(
     color: int, edge: int, hollow: bool, radius: float, pixels: float
 ) -> tuple[QPixmap, int]:
-    """Return the picture of the dot that marks a point of a plot, and its width in pixels."""
+    """Paint a round mark of a drawing; return its picture, and the picture's width in pixels."""
     reach = int(np.ceil((radius + 1) * pixels)) * 2
     pixmap = QPixmap(reach, reach)
     pixmap.fill(Qt.GlobalColor.transparent)

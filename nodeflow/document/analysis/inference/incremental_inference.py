@@ -159,8 +159,8 @@ class Analysis:
         return self._results.get(wire.source, _UNKNOWN).kinds.get(wire.source_port, TENSOR)
 
     def leaving(self, port: str) -> Carried:
-        """Return what an output of this subgraph carries: its tensor type, and its kind, such as
-        a tensor or a list.
+        """Return the tensor type of an output of this subgraph, and its kind, such as a tensor
+        or a list.
         """
         wire = leaving_wire(self.doc, port)
         if wire is None or wire.source not in self.doc.nodes:

@@ -39,7 +39,7 @@ class OfferedOps(QObject):
         return self._ops is None or op in self._ops
 
     def among(self, ops: Collection[NodeDeclaration]) -> list[NodeDeclaration]:
-        """Return those of the given ops that the lesson allows to add.
+        """Remove the ops that the lesson does not allow; return the others.
 
         Subgraphs that the file defines are always allowed.
         """

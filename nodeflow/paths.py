@@ -128,7 +128,11 @@ def _chosen_cache() -> Path:
 
 
 def kernel_key_file() -> Path:
-    """Return the sealing key's file: ``NODEFLOW_KERNEL_KEY``, or in the state folder (no cache)."""
+    """Return the path of the file with the key that authenticates cached kernels.
+
+    The environment variable ``NODEFLOW_KERNEL_KEY`` names it. By default it is in the state folder,
+    which is not cleared like a cache.
+    """
     return folder_named_by(KEY_VARIABLE) or state_folder() / "kernel-key"
 
 
@@ -193,7 +197,7 @@ def default_plugin_folder() -> Path:
 
 
 def plugin_choice_file() -> Path:
-    """Return the file with the path of the plugin folder that the user chose."""
+    """Return the path of the settings file that stores which plugin folder the user chose."""
     return config_folder() / "plugin-folder.txt"
 
 

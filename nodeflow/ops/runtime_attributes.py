@@ -130,10 +130,14 @@ class RuntimeAttributes(Op):
         return dict(zip(self.runtime, values[len(self.inputs) - len(self.runtime) :], strict=False))
 
     def bound(self, types: Sequence[TensorType], attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all attributes: ``attrs``, overridden by the values at connected in-ports.
+        """Return the attributes of a node. A number that arrives through a connected in-port
+        overrides the attribute of the same name.
 
-        The values come from ``types``, the types of the inputs. A value that they do not tell is
-        `LATER`.
+        An overriding value that is not known before the run is the marker `LATER`.
+
+        Args:
+            types: the types of the node's inputs, which contain the values that are already known.
+            attrs: the attributes by name, as set on the node.
 
         Raises:
             ShapeError: a connected value is not one number, or not a list of numbers.

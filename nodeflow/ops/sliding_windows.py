@@ -38,10 +38,10 @@ LAYOUT_3D = Attr(
 
 
 def per_axis(name: str, numbers: Sequence[int], axes: int) -> tuple[int, ...]:
-    """Return a number for each spatial axis, from one for all, or one for each.
+    """Return one number for each spatial axis. A single number is repeated for all axes.
 
     Raises:
-        AttributeProblem: neither is given, or a number is not positive.
+        AttributeProblem: the count is neither 1 nor that of the axes, or a number is not positive.
     """
     if len(numbers) not in (1, axes) or min(numbers) < 1:
         count = {1: "one positive number", 2: "one or two positive numbers"}
@@ -105,7 +105,7 @@ class Axis:
         return (self.kernel - 1) * self.dilation + 1
 
     def count(self, size: Dim, port: str = "x") -> Dim:
-        """Return the number of windows.
+        """Return the number of sliding windows along an axis of a size; None if it is unknown.
 
         Raises:
             ShapeError: the axis is shorter than one window.
@@ -240,7 +240,10 @@ class Windows:
         return tuple(axis.count(size, port) for axis, size in zip(self.axes, sizes, strict=True))
 
     def uncounted(self, counts: Sequence[Dim]) -> tuple[Dim, ...]:
-        """Return sizes of axes that have this many windows. Other sizes may have as many."""
+        """Return for each axis a size that has the given number of sliding windows.
+
+        Other sizes may have the same number, because the stride may leave a rest.
+        """
         return tuple(axis.uncounted(n) for axis, n in zip(self.axes, counts, strict=True))
 
     def pads(self, sizes: Sequence[int]) -> tuple[tuple[int, int], ...]:

@@ -68,10 +68,11 @@ def training_feeds(graph: Graph) -> dict[Tensor, bool]:
 
 
 def step_assigns(graph: Graph, needed: Iterable[Node]) -> list[Node]:
-    """Return the assigns to run in a step that computes the ``needed`` nodes.
+    """Return the assigns to run in a training step that computes the ``needed`` nodes.
 
-    If the optimizer waits for some that move averages, only these move averages. In this way
-    TensorFlow 1's ``with control_dependencies(update_ops)`` selects them.
+    If the optimizer has control dependencies on updates of moving averages, leave out all other
+    updates of moving averages. This is how TensorFlow 1's ``with control_dependencies(update_ops)``
+    selects updates.
     """
     before = ancestors(needed)
     assigns = (n for n in graph.nodes if n.op.id == "assign" and n.attrs["each_step"])

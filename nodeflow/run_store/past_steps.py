@@ -67,9 +67,8 @@ class RunPast:
         return found
 
     def at(self, step: int) -> tuple[Past, Task | None]:
-        """Return the part of the training that made a step, and its document, built.
-
-        The document is None if a training was given.
+        """Return the recorded part of the training that contains a step, and the loaded document of
+        this part. The document is None if the caller provided the training.
         """
         past = self.past.at(step)
         return past, self.tasks.get(past.start)
@@ -186,7 +185,12 @@ def _task(
 
 
 def _training(task: Task, kept: KeptPast) -> Training:
-    """Return the training as it was, with the recorded settings instead of the file's."""
+    """Return the training of a recorded run. Settings that the run recorded replace the settings in
+    its file.
+
+    Raises:
+        RunStoreProblem: the batches came from a data set in Python, which was not kept.
+    """
     about = kept.about
     if about["stream"]:
         raise RunStoreProblem(

@@ -16,7 +16,9 @@ from nodeflow.train.saving.checkpoint_state import checkpoint_exists
 
 
 def states_of(keeping: Keeping) -> Mapping[str, Any]:
-    """Return the fields of `About` about the checkpoints of a training."""
+    """Return what a run records about the checkpoints of its training: their folder, whether the
+    training resumes, and whether it may resume although it has changed.
+    """
     resume, states = keeping.resume, keeping.checkpoint
     if states is None and resume is not None:
         states = resume.parent if checkpoint_exists(resume) else resume

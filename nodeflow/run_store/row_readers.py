@@ -92,7 +92,9 @@ def tier_of_row(row: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def epoch_of_row(row: Mapping[str, Any]) -> Epoch:
-    """Return the end of an epoch, without the tables of its metrics."""
+    """Create the event of a finished epoch from its row in the database. The event lacks tables,
+    such as confusion matrices, because the row has only numbers.
+    """
     loss = optional(real)(row["loss"])
     return Epoch(
         integer(row["epoch"]),

@@ -71,7 +71,9 @@ def changes(store: RunStore, before: Run, after: Run) -> Changes:
 
 
 def _parted(before: History, after: History) -> tuple[Run, int] | None:
-    """Return the run that made the last common step of two runs, and that step."""
+    """Return the last step that two runs have in common, and the run that made it. Return None if
+    the runs have no common ancestor.
+    """
     found: tuple[Run, int] | None = None
     ends = [_ends(one) for one in (before, after)]
     for (run, end), (other, other_end) in zip(*ends, strict=False):

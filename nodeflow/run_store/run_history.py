@@ -157,7 +157,9 @@ def _setting(name: str, before: Any, after: Any) -> str:
 
 
 def _changed_at_fork(store: RunStore, parent: Run, child: Run) -> tuple[str, ...]:
-    """Return the changes, in words, between the parent's state and the start of a branch."""
+    """Return in words how the document or the settings of a branched run differ at its start from
+    its parent run at the same step.
+    """
     assert child.parent_step is not None
     first = child.parent_step + 1
     before, after = document_in(store, parent, first), document_in(store, child)
@@ -257,7 +259,12 @@ def _own_document(
 
 
 def _set_numbers(document: Document, events: Iterable[RunEvent]) -> None:
-    """Set the numbers in a stored document that events changed after it was stored."""
+    """Apply the recorded changes of numbers, such as the learning rate, to a stored document. Only
+    changes after the document was last stored count.
+
+    Args:
+        events: the events of the run up to the wanted step.
+    """
     since: dict[tuple[str, str], float] = {}
     for event in events:
         if event.kind == NUMBER:

@@ -91,8 +91,8 @@ class RunStep:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """All changes since the run: data, version, processor, and the first step whose loss
-        differs.
+        """Notices for the user about everything that differs from the recorded run when a step is
+        computed again: data, version, processor, and the first step with another loss.
         """
         return self._found.notices(self.differs_from)
 

@@ -11,7 +11,7 @@ COLUMNS = ("run", "name", "status", "epochs", "steps", "seconds", "loss", "metri
 
 
 def table(runs: Iterable[Run]) -> list[str]:
-    """Return a line of titles, and a line for each run, in columns."""
+    """Return the lines of a text table of runs: column titles, then one line for each run."""
     rows = [COLUMNS, *(row(run) for run in runs)]
     return aligned(rows)
 

@@ -81,7 +81,9 @@ def stays(run: Run) -> bool:
 
 
 def too_short(runs: Sequence[Run]) -> list[Run]:
-    """Return the short trainings that exceed the limit for their file."""
+    """Return the short trainings to delete: for each file, only the newest few are kept. Starred,
+    tagged, running and damaged runs are never among them.
+    """
     by_file: dict[str, list[Run]] = defaultdict(list)
     for run in runs:  # the newest runs come first
         if run.seconds < SHORT_SECONDS and not stays(run) and not run.tags:

@@ -57,7 +57,9 @@ class Spec:
 
     @property
     def text(self) -> str:
-        """The values in the form that a user writes, see `spec_of`."""
+        """The specification of the varied values as the user writes it, for example ``1..5`` or a
+        JSON list; `spec_of` parses it.
+        """
         if self.kind == "list":
             return json.dumps(list(self.values))
         low, high = ((f"{n:.0f}" if self.kind == "int" else f"{n:.17g}") for n in self.ends)

@@ -196,7 +196,9 @@ class Control:
             return granted
 
     def _paced(self, wanted: int) -> int | None:
-        """Return the steps that may run at the chosen speed, or None after a short wait."""
+        """Return the number of steps that may run now at the speed that the user chose. If none may
+        run yet, wait briefly and return None.
+        """
         if self._pace is None:
             return wanted
         wait = self._pace.wait(time.monotonic())

@@ -130,7 +130,9 @@ class Schedule:
         return tuple(map(loss_name, self.names))
 
     def phase_at(self, step: int) -> int:
-        """Return the number of the phase that makes the step after ``step`` steps."""
+        """Return the index of the optimizer's phase whose turn it is in the step that follows
+        ``step`` steps.
+        """
         return self._at(step)[0]
 
     def name_at(self, step: int) -> str:
@@ -138,7 +140,9 @@ class Schedule:
         return self.turns[self.phase_at(step)].name
 
     def left(self, step: int) -> int:
-        """Return how many steps after ``step`` steps surely have the same phase, at least 1."""
+        """Return the number of consecutive steps that certainly belong to the same phase (the turn
+        of one optimizer), from the step that follows ``step`` steps on. It is at least 1.
+        """
         return self._at(step)[1]
 
     def _at(self, step: int) -> tuple[int, int]:
@@ -183,9 +187,14 @@ class Schedule:
         return found
 
     def means(self, first: int, losses: np.ndarray) -> dict[str, float]:
-        """Return the mean loss of each optimizer's steps; see `split`.
+        """Return the mean loss of each optimizer's steps, by the name of the loss.
 
-        Steps are added one after the other, so the mean does not depend on chunks of steps.
+        The losses are added one after the other, so the means do not depend on how `losses` was
+        collected.
+
+        Args:
+            first: number of steps before the first of these steps.
+            losses: the loss of each step.
         """
         parts = self.split(first, losses)
         return {name: float(np.add.accumulate(v)[-1]) / len(v) for name, (_, v) in parts.items()}

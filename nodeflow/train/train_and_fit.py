@@ -234,8 +234,9 @@ def training_on(
     steps_per_epoch: int | None = None,
     schedule: Sequence[Mapping[str, Any]] | None = None,
 ) -> Training:
-    """Return the training of `train` for the same arguments, without metrics; raise the same
-    errors.
+    """Return the training that `train` would run for these arguments, but without metrics.
+
+    Raise the same errors as `train`.
     """
     if schedule:
         training = _training(graph, None, None, feeds, settings, schedule)

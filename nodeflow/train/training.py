@@ -275,7 +275,9 @@ class Training(PlainSettings):
         return next(iter(sizes.values()), None)
 
     def with_fitting_batches(self) -> Training:
-        """Return the training with smaller batches, if a batch is larger than the data set."""
+        """Return the training with a smaller batch size if a batch has more rows than the data set,
+        or else the training itself.
+        """
         bindings = self.used_bindings([self.optimizer, self.loss.node])
         rows = None if self.stream else self.rows(bindings, "train")
         if rows is None or rows >= self.batch_size:

@@ -57,7 +57,7 @@ def begin(kind: str, folder: str | os.PathLike[str], name: str) -> TrainingFiles
     """Create the files of one training, in a new folder.
 
     Args:
-        kind: the name of the offer.
+        kind: the kind of files, by the name under which an integration offers it.
         folder: the parent of the new folder.
         name: the beginning of the name of the new folder; may be empty.
 

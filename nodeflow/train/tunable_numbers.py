@@ -60,11 +60,12 @@ class Numbers:
                 self._first[node, attr] = float(value)
 
     def check(self, node: str, attr: str, value: Any) -> float:
-        """Return a number after checking that it may be set.
+        """Return the new value for an attribute of a node, after checking that it may be changed
+        during the training.
 
         Raises:
-            AttributeProblem: the node has no such number, it comes from a wire, or it is out of
-                range.
+            AttributeProblem: the training does not use this attribute as a number, the value comes
+                from a wire, or it is out of range.
         """
         if (node, attr) not in self._tensors:
             known = [f"{n}.{a}" for n, a in self._tensors]
@@ -110,9 +111,10 @@ class Numbers:
         return min(later, default=None)
 
     def values(self, step: int) -> dict[str, float]:
-        """Return the numbers in the step after ``step`` that differ from the nodes' attributes.
+        """Return the changed values of the numbers that users may set during a training, such as
+        the learning rate, in the step that follows ``step`` steps.
 
-        The keys are ``NODE.ATTR``.
+        The keys are ``NODE.ATTR``. Numbers equal to the node's attribute are left out.
         """
         return {
             f"{node}.{attr}": value
@@ -157,7 +159,9 @@ class Numbers:
         return op.random or isinstance(op, Optimizer)
 
     def feed(self, stepper: Fed, step: int) -> None:
-        """Pass the numbers of the step that follows ``step`` to a stepper."""
+        """Pass to a stepper, which runs training steps, the values of the numbers that users may
+        change, such as the learning rate, for the step that follows ``step`` steps.
+        """
         for tensor, value in self.feeds(step).items():
             stepper.feed(tensor, value)
 

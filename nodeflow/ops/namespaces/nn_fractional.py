@@ -106,8 +106,14 @@ def _pooled(
 def _along(
     kind: str, x: Tensor, begins: Tensor, axis: int, size: int, share: float, overlapping: bool
 ) -> Tensor:
-    """Return the values pooled along one axis. Windows repeat their last element up to a common
-    length.
+    """Pool x along one axis with windows of different lengths, the maximum or the mean of each.
+
+    Args:
+        kind: "max" or else the mean.
+        begins: the first index of each window, and the end of the last.
+        size: size of the axis.
+        share: ratio of output size to input size.
+        overlapping: whether a window includes the first element of the next.
     """
     longest = size // math.floor(size / share) + 2 + overlapping
     ends = F.minimum(begins[1:] - (0 if overlapping else 1), size - 1)

@@ -142,7 +142,10 @@ def compute_average_loss(
 
 
 def scale_regularization_loss(regularization_loss: Any) -> Tensor:
-    """Return the sum of the regularization losses. With one replica nothing is divided."""
+    """Return the sum of the regularization losses.
+
+    TensorFlow 1 also divides it by the number of replicas; here there is only one.
+    """
     return F.reduce_sum(as_float(regularization_loss))
 
 
@@ -157,7 +160,9 @@ def all_candidate_sampler(
     seed: int | None = None,
     name: str | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return every class from 0 to num_sampled - 1, in the form of a sampler's results."""
+    """Return every class from 0 to num_sampled - 1 as if it had been sampled: the classes, and the
+    expected counts of the true and of the sampled classes, all 1.
+    """
     true = tensor(true_classes)
     with scoped(name, "AllCandidateSampler", [true]):
         drawn = true.graph.as_tensor(np.arange(num_sampled))

@@ -241,7 +241,8 @@ def sparse_to_dense(
 def histogram_fixed_width_bins(
     values: Any, value_range: Any, nbins: int = 100, dtype: Any = "int32", name: str | None = None
 ) -> Tensor:
-    """Return the number of each value's bin, of nbins bins of equal width.
+    """Return the index of the histogram bin that each value falls into, for ``nbins`` bins of equal
+    width.
 
     Args:
         value_range: lower and upper end; values outside are in the first or last bin.

@@ -46,7 +46,13 @@ def by_channel(vector: Tensor, x: Tensor, axis: int) -> Tensor:
 
 
 def scaled(x: Tensor, like: Tensor, rest: tuple[Tensor, ...], axis: int) -> Tensor:
-    """Return x times the scale plus the offset, as far as they are connected."""
+    """Multiply x by a scale and add an offset, one number for each channel.
+
+    Args:
+        like: the tensor whose shape the numbers are broadcast to.
+        rest: the connected inputs: nothing, the scale, or the scale and the offset.
+        axis: the channel axis.
+    """
     if rest:
         x = x * by_channel(rest[0], like, axis)
     return x + by_channel(rest[1], like, axis) if len(rest) > 1 else x

@@ -29,7 +29,9 @@ class Accumulating:
         raise NotImplementedError
 
     def merge(self, states: Sequence[State]) -> State:
-        """Return the merged contributions of one or more batches; by default, their sum."""
+        """Combine the partial results of a metric for several batches into one. By default, add
+        them.
+        """
         return tuple(np.sum(part, axis=0) for part in zip(*states, strict=True))
 
     def result(self, state: State, **attrs: Any) -> np.ndarray:

@@ -364,7 +364,9 @@ class ConfusionMatrix(Accumulating, Op):
         return TensorType("int64", (attrs["classes"], attrs["classes"]))
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        """Lower to a scatter of ones at the places of pairs. Invalid pairs get -1 and fail."""
+        """Lower the confusion matrix to a scatter-add: each pair of label and prediction adds 1 to
+        its cell. A pair outside the classes gets the index -1, which raises an error in the run.
+        """
         wide = [t.with_dtype("int64") for t in types]
         pairs = wide[0].with_shape((wide[0].size,))
         place = lowering.Elementwise(

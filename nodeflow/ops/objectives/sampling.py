@@ -75,7 +75,9 @@ class CandidateSampler(Op):
         raise NotImplementedError
 
     def choose(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
-        """Return the classes that correspond to uniform numbers between 0 and 1."""
+        """Return the class numbers that a sampler draws, from random numbers that are uniform
+        between 0 and 1.
+        """
         raise NotImplementedError
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> Sequence[np.ndarray]:

@@ -47,7 +47,7 @@ def variables_initializer(var_list: Iterable[Tensor], name: str | None = "init")
     """Add a node that gives variables their initial values.
 
     Raises:
-        GraphError: one is no variable.
+        GraphError: an entry of ``var_list`` is not a variable.
     """
     variables = _variables(var_list)
     graph = variables[0].graph if variables else get_default_graph()

@@ -68,11 +68,18 @@ class RNNCell:
         raise NotImplementedError
 
     def weights(self, features: int, dtype: str) -> dict[str, tuple[tuple[int, ...], Any]]:
-        """Return name -> (shape, initializer) of each variable; None: the scope's initializer."""
+        """Return the shape and the initializer of each variable of the cell, by name. For None, the
+        variable scope's initializer is used.
+        """
         return {}
 
     def call(self, inputs: Tensor, state: Any) -> tuple[Any, Any]:
-        """Compute one step: return the output and the next state."""
+        """Compute one step of the recurrent cell. Return its output and the next state.
+
+        Args:
+            inputs: the features of the step, (rows, features).
+            state: the state before the step.
+        """
         raise NotImplementedError
 
     def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:

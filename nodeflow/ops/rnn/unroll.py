@@ -232,9 +232,11 @@ def _loop(
 
 
 def _zeros(cell: RNNCell, x: Tensor) -> Any:
-    """Return the first state, with as many rows as the inputs (time, rows, features) have.
+    """Return the initial state of a recurrent cell: zeros for each row of the inputs.
 
-    Symbol numbers (time, rows), which a cell looks up in a table, give float32.
+    Args:
+        x: inputs, (time, rows, features), or symbol numbers (time, rows), for which the state is
+            float32.
     """
     if len(x.shape) == 2:
         x = F.expand_dims(F.cast(x, dtype="float32"), axis=2)

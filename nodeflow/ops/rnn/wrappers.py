@@ -64,7 +64,11 @@ class MultiRNNCell(RNNCell):
         return _Inside(self, place, scope)
 
     def unrolled(self, run: Any, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Run one loop per cell: the outputs of one cell are the inputs of the next."""
+        """Unroll the stacked cells one after the other, each in a loop over all time steps. The
+        outputs of a cell are the inputs of the next.
+
+        Return the last cell's outputs and the last states of all cells.
+        """
         states = []
         for place, (cell, old) in enumerate(zip(self._cells, state, strict=True)):
             with self._inside(place):
@@ -169,7 +173,9 @@ class DropoutWrapper(_Around):
 
 
 def _with_memory(state: Any) -> list[tuple[Any, bool]]:
-    """Return the leaves of a state, each with a bool: whether it is the memory of an LSTM."""
+    """Return the tensors of a recurrent state as a flat list. Each comes with a bool: whether it is
+    the memory ``c`` of an LSTM.
+    """
     if isinstance(state, tuple) and hasattr(state, "_fields"):
         return [(leaf, name == "c") for name, leaf in zip(state._fields, state, strict=True)]  # type: ignore[attr-defined]
     if isinstance(state, (list, tuple)):

@@ -42,7 +42,11 @@ def double(number: int, value: float) -> bytes:
 
 
 def single(number: int, value: float, *, always: bool = False) -> bytes:
-    """Encode a float field. ``always``: whether to encode it even if it is 0, as in a oneof."""
+    """Encode a protobuf field of type float, with the given field number.
+
+    Args:
+        always: whether to encode the field even if it is 0, as in a oneof.
+    """
     data = struct.pack("<f", value)
     return _tag(number, FIXED32) + data if always or any(data) else b""
 

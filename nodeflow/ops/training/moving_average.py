@@ -97,7 +97,12 @@ class ExponentialMovingAverage:
         return F.minimum((1 + updates) / (10 + updates), self._decay)
 
     def _make(self, tensor: Any) -> None:
-        """Create the variable of an average, outside the user's scopes."""
+        """Create the variable that holds the moving average of a tensor, outside the user's name
+        scopes.
+
+        Raises:
+            GraphError: the argument is not a float tensor, or already has an average.
+        """
         if not isinstance(tensor, Tensor) or not tensor.type.is_float:
             shown = tensor.name if isinstance(tensor, Tensor) else type(tensor).__name__
             raise GraphError(f"{shown} is not a float tensor, so it has no moving average")

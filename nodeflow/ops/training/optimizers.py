@@ -257,10 +257,10 @@ def _variables(given: Any) -> list[Tensor]:
 
 
 def _pairs(given: Iterable[Any]) -> list[tuple[Any, Any]]:
-    """Return (gradient, variable) pairs.
+    """Return the arguments of ``apply_gradients`` as a list of (gradient, variable) tuples.
 
     Raises:
-        GraphError: it is no list of pairs.
+        GraphError: an entry is not a pair.
     """
     pairs = list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):

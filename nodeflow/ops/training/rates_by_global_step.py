@@ -268,12 +268,13 @@ def _as(x: Tensor, dtype: str) -> Tensor:
 
 
 def _limit(x: Tensor, boundary: Any) -> Any:
-    """Return a boundary in x's dtype; for integers it is rounded down, which keeps the
-    comparison.
+    """Return a boundary that a step counter is compared with, as a number of x's dtype.
+
+    If x is an integer, round the boundary down; comparisons with x keep their result.
     """
     return float(boundary) if x.type.is_float else math.floor(boundary)
 
 
 def _part(step: Tensor, steps: Any, staircase: bool) -> Tensor:
-    """Return a step as a multiple of ``steps``; with ``staircase``, rounded down."""
+    """Return ``step / steps``, the progress of a decay. With ``staircase``, round it down."""
     return F.floor(step / steps) if staircase else step / steps

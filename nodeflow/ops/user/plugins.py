@@ -76,7 +76,7 @@ class Plugins:
 
     @property
     def ops(self) -> list[UserOp]:
-        """The ops of the folder, in the order of their declaration."""
+        """All ops that the files of the plugin folder declare, in the order of their declaration."""
         return [op for found in self.by_file.values() for op in found]
 
     def load(
@@ -86,11 +86,11 @@ class Plugins:
         again: bool = False,
         skip: Mapping[str, str] = _NONE,
     ) -> set[str]:
-        """Load a folder, by default the user's.
+        """Run the Python files of a plugin folder, by default the user's, and register their ops.
 
         Args:
             again: load even if no file has changed.
-            skip: files that are not run -> reason.
+            skip: files not to run, each with the reason.
 
         Returns:
             Ids of ops that were added, removed or possibly changed.

@@ -81,7 +81,14 @@ def _stand_ins(types: Sequence[TensorType]) -> Iterator[tuple[dict[Dim, int], di
 def _run(
     call: Call, types: Sequence[TensorType], stand_ins: Mapping[Dim, int]
 ) -> tuple[TensorType, ...]:
-    """Return the output types with stand-ins. Sizes that vary with the values are unknown."""
+    """Call a user's function with small arrays, and return the dtypes and shapes of its results.
+
+    A size that differs between calls with different values is unknown in the returned shape.
+
+    Args:
+        types: the types of the arrays.
+        stand_ins: the numbers to use for unknown sizes.
+    """
     shapes = [tuple(stand_ins.get(d, d or 0) for d in t.shape) for t in types]
     results: list[list[TensorType]] = []
     failure: BaseException | None = None

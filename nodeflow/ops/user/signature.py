@@ -61,7 +61,10 @@ def read_signature(
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return annotations as objects. Texts that cannot be resolved stay texts."""
+    """Return a function's type annotations, with strings resolved to types.
+
+    If the names in them cannot be resolved, return the annotations as they are.
+    """
     try:
         return typing.get_type_hints(function)
     except (NameError, TypeError, AttributeError):

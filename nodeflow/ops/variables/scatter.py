@@ -89,7 +89,11 @@ scatter_nd_sub = _scatter("scatter_nd_sub", "subtract", "subtracts from", nd=Tru
 def batch_scatter_update(
     ref: Tensor, indices: Any, updates: Any, use_locking: bool = True, name: str | None = None
 ) -> Tensor:
-    """Apply `scatter_update` to each entry of a batch: all axes of the indices but the last."""
+    """Replace slices of a variable in each entry of a batch, like `scatter_update`, and return the
+    new value.
+
+    All axes of the indices but the last are batch axes.
+    """
     graph = _variable(ref, "batch_scatter_update").graph
     with graph.name_scope(name or "batch_scatter_update"):
         last = graph.as_tensor(indices)

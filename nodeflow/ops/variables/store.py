@@ -52,7 +52,9 @@ class VariableStore:
         self.opened: Counter[str] = Counter()
 
     def forget_below(self, name: str) -> None:
-        """Reset the counts of scopes inside a scope that is entered again."""
+        """Forget which variable scopes were opened inside a scope, because it is entered again.
+        Unique names inside it are then counted from the start.
+        """
         for inner in [key for key in self.opened if key.startswith(f"{name}/")]:
             del self.opened[inner]
 
@@ -124,7 +126,9 @@ def get_or_make(
 
 
 def regularize(graph: Graph, made: Tensor, name: str, regularizer: Regularizer) -> None:
-    """Add a regularizer's term of a variable to the regularization losses."""
+    """Call a regularizer with a variable, and add the resulting loss to the graph's collection
+    `REGULARIZATION_LOSSES`.
+    """
     if regularizer is None:
         return
     with graph, graph.name_scope(None), graph.name_scope(f"{name}/Regularizer"):

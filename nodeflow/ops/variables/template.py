@@ -40,7 +40,8 @@ class Template:
                 pass
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the result of the function.
+        """Call the template's function in its variable scope. The first call creates the variables;
+        later calls reuse them.
 
         Raises:
             GraphError: a call after the first creates trainable variables.

@@ -131,7 +131,9 @@ class Database:
             self._read_copy()
 
     def _read_copy(self) -> None:
-        """Read from now on from a copy of all readable rows, in the tables of this version."""
+        """Copy all readable rows into a temporary database with the current tables. Use this copy
+        for reading from now on.
+        """
         before = self._open_one
         self._connection = salvaged(before)
         before.close()

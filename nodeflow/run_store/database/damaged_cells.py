@@ -80,12 +80,16 @@ def texts(value: Any) -> tuple[str, ...]:
 
 
 def texts_by_name(value: Any) -> Mapping[str, str]:
-    """Return the texts by name that a JSON cell holds."""
+    """Return the dict of texts by name that was read from a JSON cell of a database. Raise an error
+    if it is anything else.
+    """
     return {name: text(one) for name, one in table(value).items()}
 
 
 def numbers_by_name(value: Any) -> dict[str, float]:
-    """Return the numbers by name that a JSON cell holds."""
+    """Return the dict of numbers by name that was read from a JSON cell of a database. Raise an
+    error if it is anything else.
+    """
     return {name: real(one) for name, one in table(value).items()}
 
 

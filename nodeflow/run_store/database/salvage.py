@@ -141,9 +141,10 @@ def _text(data: bytes) -> str | bytes:
 
 
 def _tables(target: sqlite3.Connection) -> dict[str, str]:
-    """Return, for each table, the column that gives the order of its rows in the file.
+    """Return the tables of a database by name, each with the column by which its rows are sorted:
+    the ``rowid``, or the primary key if there is none.
 
-    The runs come first, because other tables refer to them.
+    The table ``runs`` comes first, because other tables refer to it.
     """
     found = {}
     for row in target.execute("PRAGMA table_list").fetchall():

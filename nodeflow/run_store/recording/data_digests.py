@@ -125,6 +125,12 @@ def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def described(fed: Fed, digest: str = "", weak: bool = False) -> Mapping[str, Any]:
-    """Return the description of data that a run stores. An empty digest means unknown."""
+    """Return the facts about a data set that a stored run records: source, placeholders, rows,
+    digest.
+
+    Args:
+        digest: the digest of the data; empty if it is unknown.
+        weak: whether the digest covers only the names, sizes and times of files.
+    """
     found = {"source": fed.source, "feeds": list(fed.names), "rows": fed.rows, "digest": digest}
     return {**found, **({"weak": True} if weak else {})}

@@ -63,7 +63,9 @@ BEGIN_SECONDS, LAST_SECONDS = 0.5, 10.0
 
 
 def recording(about: About) -> Recording | None:
-    """Return a recording in the user's store, or None if runs are switched off."""
+    """Create a recorder that keeps a training as a run in the user's store. Return None if the user
+    has switched off the store.
+    """
     folder = runs_folder()
     return None if folder is None else Recording(folder, about)
 

@@ -190,9 +190,9 @@ class Writer:
         return store.begin(run, self._about.text)
 
     def _find_graph(self, store: RunStore, run: Run, step: int) -> int:
-        """Return the step after which a continued run has its current graph.
+        """Return the step number under which the store keeps the current graph of a continued run.
 
-        Store the graph if it is new.
+        Store the graph for ``step`` if the store does not have it yet.
         """
         text = self._about.text
         if not text or _has_graph(store, run, step, text):
@@ -338,7 +338,11 @@ class Writer:
 
 
 def _digest(store: RunStore, fed: Fed) -> Generator[None, None, tuple[str, bool]]:
-    """Compute a digest step by step, unless it is known. Return (digest, weak)."""
+    """Return the digest of a data set, and whether it is weak: computed only from names, sizes and
+    times of files.
+
+    If the store does not know it, compute it in small pieces, one for each step of this generator.
+    """
     stamp = fed.stamp
     known = store.digest(stamp) if stamp else None
     if known is not None:

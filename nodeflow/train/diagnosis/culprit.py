@@ -146,8 +146,9 @@ class _Trace:
         return self._described(None, given[0]) if given else None
 
     def _is_constant(self, step: Step) -> bool:
-        """Return whether a step depends only on constants and sizes, so that its value is
-        intended.
+        """Return whether the outputs of a step of the schedule depend only on constants and sizes.
+
+        A bad value in them is then the user's intention, and not an error to search for.
         """
         return all(slot in self._constant for slot in step.outputs)
 
@@ -223,8 +224,8 @@ class _Trace:
     def _rows_or_columns(
         self, step: Step, slot: int, marked: np.ndarray, shape: tuple[int, ...]
     ) -> np.ndarray:
-        """Return the rows of a matrix product's first factor, or columns of the second, that marked
-        elements of the product read.
+        """Return which elements of an operand of a matrix product influence the marked elements of
+        the product: rows of the left operand, or columns of the right one, as a mask.
         """
         attrs, found = step.node.attrs, np.zeros(shape, bool)
         for number, own in enumerate(step.inputs):
@@ -290,10 +291,11 @@ class _Trace:
         return kept or reached
 
     def _mended_by(self, step: Step, slot: int, where: np.ndarray) -> np.ndarray | None:
-        """Return which marked output elements become finite if the marked elements of an input are
-        set to 1.
+        """Evaluate a step again with the marked elements of one input replaced by 1. Return a mask
+        of the marked output elements that become finite.
 
-        Only the first marked output counts. Return None if that cannot be computed.
+        Only the first output with marked elements counts. Return None if the step cannot be
+        evaluated.
         """
         given = [self._array(s) for s in step.inputs]
         other = np.where(where, np.ones((), self._array(slot).dtype), self._array(slot))
@@ -312,8 +314,12 @@ class _Trace:
     # ---- in words -----------------------------------------------------------------------------
 
     def _described(self, step: Step | None, slot: int) -> Culprit:
-        """Return the culprit for a slot: the step that computes it, or the feed or variable
-        itself.
+        """Return a description of the place where a bad value begins: the node, the first bad
+        element, and the values that it is computed from.
+
+        Args:
+            step: the step that computes the value; None for a fed value or a variable.
+            slot: the index of the tensor in the schedule.
         """
         marked, value = self._led[slot], self._array(slot)
         at = _first(marked)

@@ -131,7 +131,8 @@ class Ending:
         return found.count if self._bad is None else max(0, self._bad.step - self._at.step)
 
     def _leave(self, index: int, crossing: Crossing, tensor: Tensor, done: int) -> int:
-        """End the training at a step that leaves bounds, unless an earlier step is not finite.
+        """End the training at a step in which a tensor leaves its bounds, unless a value that is
+        not finite comes first. Return the number of latest steps that remain valid.
 
         Args:
             index: the index of the step among the latest ones.

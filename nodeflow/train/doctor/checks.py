@@ -104,7 +104,8 @@ class Doctor:
                 yield Hints(found)
 
     def _is_new(self, last: Diverged | Done) -> bool:
-        """Return whether to examine the training once more before its last event.
+        """Return whether the training must be examined for problems once more before its last event
+        is passed on.
 
         This is so if steps ran since the last examination, or if weights of an earlier epoch were
         restored.

@@ -84,7 +84,10 @@ class _Digests:
         return f"{self._node(source.node)}:{source.index}"
 
     def _node(self, node: Node) -> str:
-        """Return the digest of a node. Iterative, because graphs are deep."""
+        """Return a digest of a node and of everything that it depends on.
+
+        Iterate instead of recursing, because graphs are deep.
+        """
         waiting = [node]
         while waiting:
             last = waiting[-1]

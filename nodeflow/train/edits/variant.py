@@ -85,9 +85,9 @@ BATCHES = ("batch_size", "seed", "row_seed", "shuffle")
 
 
 def same_batches(one: Training, other: Training) -> bool:
-    """Return whether two trainings take the same rows in each step of an epoch, in the same phase.
+    """Return whether two trainings draw the same batches with the same schedule of optimizers.
 
-    An epoch with one schedule throughout has a mean loss for each of its phases.
+    If so, an epoch that began with one training can be finished by the other.
     """
     columns = [
         {t.name: (b.dataset, b.column) for t, b in training.bindings.items()}

@@ -148,7 +148,12 @@ class Generator:
         return found.reshape(-1, found.shape[-1])
 
     def _stepped(self, written: Sequence[int], states: dict[Tensor, Any]) -> np.ndarray:
-        """Read one token, or the whole prompt at first, and return the probabilities."""
+        """Feed the latest token to a language model that computes one step at a time. Return the
+        probabilities of the next token.
+
+        If ``states`` is empty, feed all tokens written so far. Update the recurrent states in
+        ``states``.
+        """
         one = self._one
         assert one is not None
         fresh = not states

@@ -417,7 +417,12 @@ class EpochLoop:
             session.tiers, session.interrupted = before
 
     def _ahead(self, allowed: int) -> int | None:
-        """Return how many further steps are certain, or None if unknown."""
+        """Return how many further steps this training will certainly run, or None if unknown,
+        because early stopping may end it.
+
+        Args:
+            allowed: the steps that may run now; the result while the training is paused.
+        """
         if self.control.paused:
             return allowed
         left = (self.epochs.end - self.at.epoch) * self.epochs.steps - self.at.done

@@ -42,7 +42,11 @@ class KeptStates:
         return self.snapshots is not None and self.snapshots.is_due(step)
 
     def marked(self, event: Event) -> Event:
-        """Record the mark of an edit, which plots of branches show as well. Return the event."""
+        """If an event changes the training, record a mark: its step and a short text, which plots
+        show.
+
+        Return the event.
+        """
         if self.past is not None and (mark := mark_of(event)) is not None:
             self.past.marks.append(mark)
         return event

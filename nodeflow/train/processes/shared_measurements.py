@@ -15,8 +15,8 @@ Part = tuple[tuple[np.ndarray, ...], ...]
 
 
 def gathered(peers: Sharing, own: Mapping[int, Part]) -> dict[int, Part]:
-    """Return the parts of all processes, by batch number; every process passes the parts it
-    computed.
+    """Exchange evaluation results between processes. Each process passes those of the batches that
+    it computed, and gets those of all processes, by batch number.
     """
     return {n: part for data in peers.gather(_packed(own)) for n, part in _unpacked(data).items()}
 

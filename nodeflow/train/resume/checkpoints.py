@@ -134,11 +134,14 @@ class Checkpoints:
         identity: Callable[[], Mapping[str, Any]],
         written: bool = False,
     ) -> None:
-        """Start counting at this step. Variables that are finite now must be finite in every
-        checkpoint.
+        """Start to count steps and seconds towards the next checkpoint.
+
+        Variables that are finite now must be finite in every later checkpoint.
 
         Args:
-            identity: called once, when it is first needed, on the writing thread.
+            step: the number of the last finished step.
+            identity: returns the facts that identify the training. It is called once, when they are
+                first needed, on the writing thread.
             written: whether the folder already has the checkpoint of this step.
         """
         known: list[Mapping[str, Any]] = []
@@ -198,10 +201,11 @@ class Checkpoints:
         return found
 
     def note_tiers(self, since: Mapping[str, int]) -> None:
-        """Record at which steps plans begin to run compiled, before those steps run.
+        """Write to a small file at which step each execution plan starts to run compiled. This
+        happens before those steps run.
 
-        The process may be killed before the next checkpoint, so this does not wait for one in
-        progress. There are few entries: one for each plan.
+        The process may be killed before the next checkpoint, so this does not wait for a checkpoint
+        in progress. The file stays small, because it has one entry for each plan.
         """
         content = {"since": dict(since), "sum": _sum(since)}
         text = json.dumps(content, sort_keys=True) + "\n"

@@ -36,7 +36,9 @@ LISTED = 6
 
 
 def identity_of(session: Session, training: Training) -> dict[str, Any]:
-    """Return the identity of a training, as JSON values. Reads all of its data."""
+    """Return the facts that identify a training, such as graph, settings and a digest of its data,
+    as JSON values. To compute the digest, read all of the data.
+    """
     return {**facts_of(session, training), "data": dict(_data(training))}
 
 
@@ -122,7 +124,9 @@ def _versions_of(backend: str) -> Mapping[str, str]:
 
 
 def _backend(session: Session) -> dict[str, Any]:
-    """Return facts about the executing backend; nodeflow's engine is called cpu."""
+    """Return the name of the backend that executes the training, its device, and the number of its
+    processes. The built-in backend is called ``cpu``.
+    """
     other = other_backend(session.backend)
     if other is None:
         return {"backend": "cpu", "processes": 1}

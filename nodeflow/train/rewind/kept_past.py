@@ -66,10 +66,11 @@ class KeptPast:
 
     @classmethod
     def of(cls, past: Past, until: float = math.inf) -> KeptPast:
-        """Return the data to keep of a finished training, or of its part up to an edit.
+        """Return the recorded data from which the steps of a training can be computed again.
 
         Args:
-            until: the last step of this part.
+            past: the data in memory.
+            until: the last step to keep, if an edit ended this part of the training.
         """
         training, copies = past.training, past.snapshots.copies(past.session.graph)
         first = past.start if past.earlier is not None else 0

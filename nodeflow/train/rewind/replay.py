@@ -127,7 +127,7 @@ class Replay:
 
     @property
     def done(self) -> int:
-        """The number of steps of the epoch before the one whose values can be read."""
+        """The number of finished steps in the epoch of the current step, whose values can be read."""
         return self._done
 
     @property

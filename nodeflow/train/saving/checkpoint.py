@@ -199,7 +199,8 @@ def _replace(
 
 
 def _delete_files(path: Path, manifest: Manifest) -> None:
-    """Delete the files of a manifest that another one has replaced.
+    """Delete the files of an old checkpoint, after a new manifest (its list of files) has replaced
+    the old one.
 
     Files that cannot be deleted now are overwritten later.
     """

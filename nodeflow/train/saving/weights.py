@@ -211,8 +211,9 @@ def load_saved(path: str | Path) -> Saved:
 
 
 def owner_of(metadata: Mapping[str, str]) -> str | None:
-    """Return the owner of the saved arrays, which is a part of their checksums, from a file's
-    metadata. Without checksums, return None.
+    """Return the owner of saved arrays, such as a run or checkpoint, from a file's metadata.
+
+    The checksums of the arrays include the owner. Return None if the file has no checksums.
     """
     return Sums(metadata).owner
 

@@ -88,7 +88,9 @@ class ScheduledStepper:
     # ---- before the steps -----------------------------------------------------------------------
 
     def is_ready(self) -> bool:
-        """Return whether no step waits for the compiler; if one does, start compiling."""
+        """Return whether the kernels of all optimizers' steps are compiled. Start compiling those
+        that are missing.
+        """
         waiting = [stepper for stepper in self._steppers if not stepper.is_ready()]
         return not waiting
 
@@ -98,7 +100,9 @@ class ScheduledStepper:
             stepper.compile_soon()
 
     def explain(self) -> str:
-        """Return the optimized plan of a step of each phase, as text."""
+        """Return as text the optimized execution plan of a training step, one plan for each
+        optimizer of the schedule.
+        """
         turns = zip(self._schedule.turns, self._steppers, strict=True)
         return "\n\n".join(f"# A step of {turn.name}\n\n{s.explain()}" for turn, s in turns)
 

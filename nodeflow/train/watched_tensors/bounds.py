@@ -63,10 +63,13 @@ class Bounds:
         return bool(self.probes)
 
     def crossed(self, recorded: np.ndarray) -> tuple[int, Crossing, Tensor] | None:
-        """Return the index of the first step that leaves bounds, its crossing, and the tensor.
+        """Find the first step in which a tensor leaves its bounds. Return None if there is none.
+
+        Return the index of the step, a description of the violation, and the tensor.
 
         Args:
-            recorded: the values of the probes, float64 (steps, probes).
+            recorded: the values of the probes, scalars that each step records: float64 (steps,
+                probes).
         """
         columns = zip(self._sides, recorded.T, strict=True)
         outside = np.stack([side.outside(values) for side, values in columns], axis=1)

@@ -45,7 +45,10 @@ class Keymap:
         return ""
 
     def bind(self, spec: ActionSpec, keys: Iterable[str]) -> None:
-        """Give an action these keys and store them. Call ``refusal`` first."""
+        """Set the keyboard shortcuts of an action, and store them in the user's settings.
+
+        Call ``refusal`` first: it tells whether the keys are allowed.
+        """
         new = tuple(portable(k) for k in keys)
         if new == tuple(map(portable, spec.shortcuts)):
             self._own.pop(spec.id, None)

@@ -72,10 +72,12 @@ class InsertOnDrop:
         return scene.wires.slots.key(int(slots[nearest])) if gaps[nearest] <= reach else None
 
     def paint(self, painter: QPainter, theme: Theme, card: CardData, corner: QPointF) -> None:
-        """Paint the found wire glowing, and the two wires that would replace it dashed.
+        """Paint the wire that a card would be inserted into when it is dropped: this wire as a
+        glow, and the two wires that would replace it dashed.
 
         Args:
-            corner: the current corner of the dragged card, in scene units.
+            card: the dragged card.
+            corner: its current corner, in scene units.
         """
         if self.found is None:
             return

@@ -132,7 +132,12 @@ def _card(context: PaintContext, card: CardData) -> tuple[Page, QRect, float] | 
 
 
 def _copy_cards(painter: QPainter, context: PaintContext, page: Page, rows: np.ndarray) -> None:
-    """Copy cards from a page. Stretch the cards that were painted for another zoom."""
+    """Draw painted cards from a page, a pixmap that holds the pictures of many cards. Scale the
+    pictures that were painted for another zoom.
+
+    Args:
+        rows: for each card its place in the view and in the page, its opacity and its scale.
+    """
     stretch = rows[:, 7]
     margins = np.ceil(MARGIN * context.scale * context.dpr / stretch)
     fragments = np.zeros((len(rows), array_painting.FRAGMENT_FIELDS))

@@ -55,7 +55,10 @@ class FrameCache:
         self._damage = QRegion(QRect(QPoint(), self._size))
 
     def damage(self, rect: QRectF) -> QRect:
-        """Mark a rectangle (view coordinates) for repair. Return it in whole pixels."""
+        """Mark a rectangle (view coordinates) of the cached picture to be painted again.
+
+        Return the rectangle in whole pixels.
+        """
         area = rect.toAlignedRect().adjusted(-1, -1, 1, 1) & QRect(QPoint(), self._size)
         if not area.isEmpty():
             self._damage += area
@@ -97,8 +100,9 @@ class FrameCache:
 
 
 def _few(damage: QRegion, size: QSize) -> list[QRectF]:
-    """Return the damage as a few rectangles: the original ones, one per band of the view, or
-    only one.
+    """Return a few rectangles that cover the region to repaint: its own rectangles, one per
+    horizontal band of the view if there are too many, or a single one if they cover most of the
+    view.
     """
     rects = [QRectF(rect) for rect in damage]  # type: ignore  # QRegion is iterable
     if len(rects) > MOST_RECTS:

@@ -169,7 +169,9 @@ def _whole_lines(document: QTextDocument, room: float) -> float:
 
 
 def _cut_off(document: QTextDocument, height: float) -> QPointF | None:
-    """Return the end of the last shown line, on its baseline, or None if all lines are shown."""
+    """Return the point where the last visible line of a clipped text ends, on the baseline. Return
+    None if all lines fit into the height.
+    """
     end = None
     for _, corner, line in _lines(document):
         if corner.y() + line.y() + line.height() > height + 0.5:

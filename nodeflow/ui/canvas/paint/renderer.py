@@ -198,7 +198,9 @@ class Renderer(QObject):
         return self._viewport.camera.scale >= self._far_scale
 
     def paint(self, painter: QPainter) -> None:
-        """Repair the damaged parts of the kept picture, and draw it."""
+        """Draw the canvas from its cached picture, after painting the outdated parts of the picture
+        again.
+        """
         camera, now = self._viewport.camera, time.perf_counter()
         camera.dpr = self._widget.devicePixelRatioF()
         self.frame.resize(self._widget.size(), camera.dpr)

@@ -58,8 +58,8 @@ class Detail(NamedTuple):
         return texts.legible(style, self.scale)
 
     def badge(self, style: texts.Style) -> float:
-        """Return the growth factor of a badge with text of this style; 0 if there is no room
-        for the badge.
+        """Return the factor by which a badge on a card is enlarged, so that its text in this style
+        is legible. Return 0 if the card has no room for it.
         """
         grown = self.legible(style)[0] / style[0]
         return grown if grown <= LARGEST_BADGE else 0.0

@@ -17,7 +17,9 @@ the badge has none.
 
 
 def growth(scale: float) -> float:
-    """Return the ratio of the badge's size to its normal size on the card, at a scale."""
+    """Return the factor by which the badge on a card is enlarged at a scale of the view, so that
+    its text stays legible.
+    """
     return min(texts.legible(STYLE, scale)[0] / STYLE[0], LARGEST)
 
 

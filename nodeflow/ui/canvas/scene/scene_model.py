@@ -88,11 +88,12 @@ class SceneModel:
     def set_document(
         self, document: Document, analysis: Analysis, made: SceneModel | None = None
     ) -> None:
-        """Follow another document, with new arrays or with those of an already made model.
+        """Show another document: subscribe to its changes, and replace the arrays of nodes and
+        wires.
 
         Args:
             analysis: must be updated before this model receives a change.
-            made: a model of this document whose arrays are taken over; None for new arrays.
+            made: a model of the same document, whose arrays are taken over; None to build new ones.
         """
         self.close()
         if made is None:
@@ -244,16 +245,19 @@ class SceneModel:
         return self._sharing
 
     def arcs(self, pairs: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """Return the curves (n, 4, 2) from nodes that share weights to their owners.
+        """Return a curve for each node that shares its weights, from the node to the owner of the
+        weights, as the control points of cubic curves (n, 4, 2).
 
         Args:
-            pairs: rows of `sharing`.
+            pairs: rows of `sharing`, each with the array indices of a node and of the owner.
             positions: where all nodes are drawn.
         """
         return share_arcs.arcs(positions[pairs], self.sizes[pairs, 0])
 
     def nodes_in(self, area: QRectF) -> np.ndarray:
-        """Return slots of the nodes that touch a scene rectangle, ascending."""
+        """Return the array indices (slots) of the nodes that touch a scene rectangle, in ascending
+        order.
+        """
         self._remake()
         if self._grid_stale:
             self._grid.build(self.nodes.used(), self.positions, self.sizes)

@@ -74,7 +74,9 @@ class SlotMap(Generic[K]):
         return key
 
     def used(self) -> np.ndarray:
-        """Return all slots in use, ascending (int64); cached until the next change."""
+        """Return the array indices (slots) of all existing keys as int64, in ascending order. The
+        result is cached until the next change.
+        """
         if self._used is None:
             self._used = np.sort(np.fromiter(self._slot.values(), np.int64, len(self._slot)))
         return self._used

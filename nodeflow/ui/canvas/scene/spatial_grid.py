@@ -42,7 +42,12 @@ class SpatialGrid:
         positions: np.ndarray,
         sizes: np.ndarray,
     ) -> np.ndarray:
-        """Return the slots of the nodes that touch the rectangle (scene units), ascending."""
+        """Return the array indices (slots) of the nodes that touch a rectangle, in ascending order.
+
+        Args:
+            left, top, right, bottom: the rectangle in scene units.
+            positions, sizes: the corner and the size of all nodes, by slot.
+        """
         found = self._candidates(left, top, right, bottom)
         corner, size = positions[found], sizes[found]
         inside = (

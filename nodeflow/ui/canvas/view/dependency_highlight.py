@@ -48,7 +48,9 @@ class DependencyHighlight:
             self._timer.stop()
 
     def suspend(self) -> None:
-        """Prevent a highlight, because the node under the pointer is being pressed."""
+        """Stop the timer that would highlight the dependencies of the node under the pointer,
+        because the user presses the node.
+        """
         self._timer.stop()
 
     def show(self) -> None:

@@ -87,7 +87,10 @@ class PaletteDrag:
         self.preview: DragPreview | None = None
 
     def begin(self, op_id: str, at: QPoint) -> None:
-        """Show the preview of a node. Calls of `move` follow, and one of `drop` or `cancel`."""
+        """Begin to drag an op from the palette: show a preview of its node.
+
+        The caller then calls `move` for each movement, and finally `drop` or `cancel`.
+        """
         self.preview = DragPreview(self._scene, self._viewport, op_id)
         self.move(at)
 

@@ -147,7 +147,9 @@ class GraphEdits:
                 commands.remove_frame(document, frame)
 
     def _heirs(self, ids: list[str]) -> Heirs | None:
-        """Return who keeps the shared weights of nodes to be removed; None to remove nothing."""
+        """If nodes with shared weights are to be removed, ask the user which of the other nodes
+        become the owners of these weights. Return None to cancel the removal.
+        """
         owners = heirs_of(self._scene.document, ids)
         if not owners or self.ask_heirs is None or self._scene.document.locked:
             return {}

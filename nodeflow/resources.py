@@ -73,7 +73,9 @@ def examples() -> list[Path]:
 
 
 def notices() -> str:
-    """Return the notices of a bundle, or those of nodeflow's own files if this is no bundle."""
+    """Return the copyright notices and licences as text. An installed bundle has a file with the
+    notices of all its parts; otherwise return nodeflow's own.
+    """
     bundle = _root("resources") / "NOTICES.txt"
     return bundle.read_text(encoding="utf-8") if bundle.is_file() else own_notices()
 

@@ -124,8 +124,11 @@ class RuntimeAttributes(Op):
         return values[: len(self.inputs) - len(self.runtime)]
 
     def wired(self, values: Sequence[Any]) -> Mapping[str, Any]:
-        """From values in the order of the in-ports, return those of connected in-ports that
-        override an attribute, by attribute name.
+        """Pick the values that arrive through connected in-ports and override an attribute of the
+        node. Return them by attribute name.
+
+        Args:
+            values: one value for each connected in-port of the node, in order.
         """
         return dict(zip(self.runtime, values[len(self.inputs) - len(self.runtime) :], strict=False))
 
@@ -224,7 +227,9 @@ def all_inputs(node: Node, *grads: Tensor | None) -> list[Tensor | None]:
 
 
 def times(size: Dim, count: Any) -> Dim:
-    """Return ``size * count``, or None if an unknown factor makes the product unknown."""
+    """Multiply the size of an axis by a count that may be unknown before the run. Return None if
+    the product is unknown.
+    """
     if count == 0 or size == 0:
         return 0
     return None if size is None or count is LATER else size * count

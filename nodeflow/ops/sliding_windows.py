@@ -41,7 +41,7 @@ def per_axis(name: str, numbers: Sequence[int], axes: int) -> tuple[int, ...]:
     """Return one number for each spatial axis. A single number is repeated for all axes.
 
     Raises:
-        AttributeProblem: the count is neither 1 nor that of the axes, or a number is not positive.
+        AttributeProblem: there is neither one number nor one per axis, or a number is not positive.
     """
     if len(numbers) not in (1, axes) or min(numbers) < 1:
         count = {1: "one positive number", 2: "one or two positive numbers"}
@@ -130,7 +130,9 @@ class Axis:
         return count
 
     def uncounted(self, count: Dim) -> Dim:
-        """Return a size of an axis that has this many windows. Other sizes may have as many.
+        """Return a size that an axis with ``count`` sliding windows can have.
+
+        Several sizes may have the same number of windows. Return None if the size is unknown.
 
         Raises:
             ShapeError: the border is larger than the windows cover.
@@ -269,9 +271,10 @@ class Windows:
         return np.ndindex(*self.kernel)
 
     def view(self, x: np.ndarray, value: float = 0.0) -> np.ndarray:
-        """Return all windows: (rows, windows along each axis, window's sizes, channels).
+        """Return all sliding windows of the array ``x``, padded with ``value``, as a read-only
+        view: (rows, windows along each axis, sizes of a window, channels).
 
-        It is a read-only view of the padded array, in which elements appear several times.
+        Elements that belong to several windows appear several times.
         """
         counts = known(self.counts(*x.shape[1:-1]))
         whole = self.padded(x, value)
@@ -285,7 +288,13 @@ class Windows:
         )
 
     def gather_back(self, seen: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-        """Return the sum of the elements of windows at their places: the adjoint of ``view``."""
+        """Add the elements of all sliding windows to the places that they were taken from. This is
+        the adjoint (transpose) of ``view``.
+
+        Args:
+            seen: the windows, in the layout that ``view`` returns.
+            shape: the shape of the result.
+        """
         n, *sizes, c = shape
         counts = seen.shape[1 : 1 + len(self.axes)]
         every = (slice(None),) * (1 + len(self.axes))
@@ -346,5 +355,7 @@ def check_picture(type_: TensorType, layout: str, port: str = "x") -> Shape:
 
 
 def known(shape: Sequence[Dim]) -> tuple[int, ...]:
-    """Return a shape with 0 for unknown sizes; the shapes of arrays have none."""
+    """Return a shape with 0 in place of each unknown size. The shape of an actual array stays
+    unchanged, because it has no unknown size.
+    """
     return tuple(d or 0 for d in shape)

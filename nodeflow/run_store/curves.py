@@ -81,7 +81,17 @@ class Piece:
 
 
 def piece_of(first: int, count: int, data: bytes, marks: bytes) -> Piece:
-    """Return a piece from its bytes; raise ValueError if they do not hold that many losses."""
+    """Decode a stored piece of a loss curve.
+
+    Args:
+        first: the step of its first loss.
+        count: the number of its losses.
+        data: the losses as float32 or float64.
+        marks: pairs of float64.
+
+    Raises:
+        ValueError: the bytes do not hold ``count`` losses.
+    """
     if not (0 <= first < 1 << 62 and count > 0 and len(data) in (4 * count, 8 * count)):
         raise ValueError(f"{len(data)} bytes are not {count} losses from step {first}")
     kind = "<f4" if len(data) == 4 * count else "<f8"

@@ -36,8 +36,10 @@ def curve_json(curve: Curve) -> dict[str, Any]:
 
 
 def curve_rows(curves: Mapping[str, Curve]) -> Iterator[list[Any]]:
-    """Yield a row of titles, then a row for each step; metrics are in the row of an epoch's last
+    """Yield the lines of a table of curves, as lists of cells: the titles, then one line for each
     step.
+
+    The line of an epoch's last step also contains the metrics of the epoch.
     """
     loss = curves[LOSS]
     others = [curve for name, curve in curves.items() if name != LOSS]

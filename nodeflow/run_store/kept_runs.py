@@ -192,7 +192,7 @@ def runs(
     starred: bool = False,
     folder: str | os.PathLike[str] | None = None,
 ) -> RunTable:
-    """Return the kept trainings, the newest first.
+    """Return the recorded trainings, the newest first.
 
     Each has ``id``, ``name``, ``settings``, ``loss``, ``metrics`` and more as attributes. It also
     has ``curves``, ``tables``, ``graph()`` and ``weights()``, which are read on demand:

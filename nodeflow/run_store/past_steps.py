@@ -155,7 +155,13 @@ def open_past(
 
 
 def _kept(store: RunStore, run: Run) -> dict[int, KeptPast]:
-    """Return the snapshots of each part of a run, by the last step before that part."""
+    """Load the recorded data for replaying a run. It has one file for each part between edits.
+
+    Return the parts by the number of the last step before them.
+
+    Raises:
+        RunStoreProblem: the run still trains, or kept no copies of its variables.
+    """
     edits = [0, *store.edits(run)]
     paths = {after: store.checked(run, past_file(after)) for after in edits}
     if run.status == RUNNING:
@@ -256,7 +262,7 @@ def _without_gaps(losses: Curve) -> np.ndarray:
 
 
 def _differing(store: RunStore, run: Run, training: Training) -> Iterator[str]:
-    """Yield in words what has changed since the run trained."""
+    """Yield descriptions of what differs from the recorded run now: data, versions and machine."""
     changed = [name for name, said in _fed(store, training).items() if _differs(run, name, said)]
     if changed:
         yield f"the data of {', '.join(changed)}"

@@ -16,7 +16,7 @@ from nodeflow.train.saving.checkpoint_state import checkpoint_exists
 
 
 def states_of(keeping: Keeping) -> Mapping[str, Any]:
-    """Return what a run records about the checkpoints of its training: their folder, whether the
+    """Return the fields of a run about the checkpoints of its training: their folder, whether the
     training resumes, and whether it may resume although it has changed.
     """
     resume, states = keeping.resume, keeping.checkpoint

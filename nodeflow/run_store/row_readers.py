@@ -87,7 +87,9 @@ NEEDED = frozenset({"node", "attr", "value"})
 
 
 def tier_of_row(row: Mapping[str, Any]) -> tuple[int, str]:
-    """Return a step, and the tier that runs the steps from it on."""
+    """Return from a database row the number of a step, and the name of the execution tier (such as
+    compiled or reference) that runs the steps from it on.
+    """
     return integer(row["first"]), text(row["tier"])
 
 
@@ -106,7 +108,7 @@ def epoch_of_row(row: Mapping[str, Any]) -> Epoch:
 
 
 def curve_of_epochs(name: str, epochs: Sequence[Epoch], values: Sequence[float]) -> Curve:
-    """Return a curve with a value at the end of each epoch."""
+    """Create a curve that has one value for each epoch, at the epoch's last step."""
     return Curve(
         name,
         np.array([epoch.steps for epoch in epochs], np.int64),

@@ -181,7 +181,7 @@ def date_text(seconds: float) -> str:
 
 
 def this_process() -> str:
-    """Return the key of this process, stored with a run: machine and process number."""
+    """Return a text that identifies this process in stored runs: machine and process id."""
     return f"{platform.node()} {os.getpid()}"
 
 

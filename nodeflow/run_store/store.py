@@ -198,7 +198,9 @@ class RunStore:
 
     @contextlib.contextmanager
     def leaving_out(self) -> Iterator[None]:
-        """Turn the error about an unreadable file in this block into a notice."""
+        """In the managed block, catch the error about an unreadable file, and add it to the notices
+        for the user.
+        """
         try:
             yield
         except FileProblem as error:

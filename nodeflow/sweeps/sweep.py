@@ -73,7 +73,9 @@ class Sweep:
         return self._record.id
 
     def listen(self, changed: Callable[[Result], None]) -> None:
-        """Set another function that takes changed results. Call this before `run`."""
+        """Set the callback that gets each result of the sweep when it changes. Call this before
+        `run`.
+        """
         self._changed = changed
 
     # ---- any thread ---------------------------------------------------------------------------

@@ -177,7 +177,14 @@ class Control:
         return found is not None and (begins or not found.at_epoch)
 
     def _grant(self, wanted: int, begins: bool) -> int | None:
-        """Return the steps that may run, or None after a short wait."""
+        """Return how many of ``wanted`` steps may run now, or None if the caller must ask again.
+
+        Before None is returned, wait briefly for the user to continue a paused training. Return 0
+        if the loop must first do something else, such as stop or take an edit.
+
+        Args:
+            begins: whether an epoch begins with these steps.
+        """
         with self._condition:
             if self._stopped or self._variables or self._suits(begins):
                 return 0

@@ -199,8 +199,8 @@ class Epoch:
 
     @property
     def losses(self) -> dict[str, float]:
-        """The mean losses by name: ``loss``, or with a schedule ``loss/OPTIMIZER`` of each
-        phase.
+        """The mean losses of the epoch by name: ``loss``, or if several optimizers take turns,
+        ``loss/OPTIMIZER`` for each.
         """
         if not self.phase:
             return {LOSS: self.loss}
@@ -278,7 +278,7 @@ class Diverged:
 
     @property
     def what(self) -> str:
-        """The bad value, with its step and epoch.
+        """A bad value in words, with its step and epoch.
 
         >>> Diverged(57, 3, "loss", math.inf, 2, "those of epoch 2").what
         'inf at step 57, in epoch 3'

@@ -22,9 +22,10 @@ class Pace:
         return max(0.0, self._next - now)
 
     def grant(self, wanted: int, now: float) -> int:
-        """Return how many of ``wanted`` steps may run now, at least one.
+        """Return how many of ``wanted`` steps may run now, at least one, so that the speed limit
+        holds.
 
-        Delays by the steps are made up for by faster steps later; a pause is not.
+        Short delays are made up for by faster steps later. A long pause is not.
         """
         granted = min(wanted, max(1, int(self.speed * BEAT)))
         self._next = max(self._next, now - BEAT) + granted / self.speed

@@ -62,7 +62,9 @@ class Setting:
 
     @property
     def attr(self) -> Attr:
-        """The setting as an attribute, which has a check and an editor in the inspector."""
+        """The training setting as an attribute declaration, which gives it validation and an editor
+        in the inspector panel.
+        """
         return Attr(
             *(self.name, self.kind, self.default, self.help),
             minimum=self.minimum,
@@ -92,7 +94,9 @@ def setting(
 
 @cache
 def declared(kind: type) -> tuple[Setting, ...]:
-    """Return the settings among the fields of a dataclass, in order."""
+    """Return the training settings that a dataclass declares by the metadata of its fields, in
+    order.
+    """
     fields = (f for f in dataclasses.fields(kind) if "setting" in f.metadata)
     return tuple(Setting(f.name, *f.metadata["setting"][1:]) for f in fields)
 

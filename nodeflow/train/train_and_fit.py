@@ -465,8 +465,10 @@ def _measured(training: Training, graph: Graph, metrics: Any, monitor: Any) -> T
 
 
 def _where_there_are_rows(training: Training, metrics: Sequence[Metric]) -> tuple[Metric, ...]:
-    """Return the metrics of a file, each on a split that the given data have. Drop a metric if it
-    is then measured twice on the same split.
+    """Adapt the metrics of a file to the data. A metric whose split (training, validation or test
+    rows) is missing is measured on another one.
+
+    Leave out a metric if it would then be measured twice on the same split.
     """
     found: dict[tuple[Tensor, str], Metric] = {}
     moved = []
@@ -489,7 +491,9 @@ def _as_metric(given: Any, tensor: Tensor, split: str) -> Metric:
 
 
 def _with_data_of(training: Training, task: Task | None, tensors: Sequence[Tensor]) -> Training:
-    """Return the training with the file's data for the placeholders that these tensors need."""
+    """Return the training with additional data from its file: for the placeholders that the given
+    tensors need and that are not yet fed.
+    """
     if task is None:
         return training
     more = task.bindings([t.node for t in tensors])

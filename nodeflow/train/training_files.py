@@ -69,7 +69,9 @@ def begin(kind: str, folder: str | os.PathLike[str], name: str) -> TrainingFiles
 
 
 def taken(arguments: dict[str, Any]) -> dict[str, str | os.PathLike[str]]:
-    """Remove the arguments that are folders of training files, and return them by kind."""
+    """Remove from the arguments of a training the folders for files of other programs, such as
+    ``tensorboard="logs"``. Return the folders by kind of files.
+    """
     kinds = [each.name for each in offers("training_files")]
     found = {kind: arguments.pop(kind) for kind in kinds if kind in arguments}
     return {kind: folder for kind, folder in found.items() if folder is not None}

@@ -104,10 +104,11 @@ class TrainingState:
     # ---- on disk ------------------------------------------------------------------------------
 
     def save(self, path: Path, part: int = 0) -> Manifest:
-        """Write the state as a checkpoint, completely or not at all; raise as `write_checkpoint`
-        does.
+        """Write the state of the training as a checkpoint, completely or not at all. Raise the same
+        errors as `write_checkpoint`.
 
         Args:
+            path: the folder of the checkpoint.
             part: how often the training was resumed before.
         """
         values = {name: _plain(getattr(self, name)) for name in _VALUES}

@@ -123,7 +123,9 @@ class Numbers:
         }
 
     def constants(self, node: str, attr: str) -> list[str]:
-        """Return the names of the constants that an attribute determines."""
+        """Return the names of the constant nodes whose value is set by an attribute, such as the
+        learning rate.
+        """
         return [tensor.node.name for tensor, _ in self._tensors[node, attr]]
 
     def fed(self) -> dict[Tensor, str]:

@@ -106,10 +106,10 @@ def _pooled(
 def _along(
     kind: str, x: Tensor, begins: Tensor, axis: int, size: int, share: float, overlapping: bool
 ) -> Tensor:
-    """Pool x along one axis with windows of different lengths, the maximum or the mean of each.
+    """Pool x along one axis with windows of different lengths.
 
     Args:
-        kind: "max" or else the mean.
+        kind: "max" to take the maximum of a window; otherwise take the mean.
         begins: the first index of each window, and the end of the last.
         size: size of the axis.
         share: ratio of output size to input size.

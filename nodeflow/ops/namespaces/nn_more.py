@@ -233,7 +233,8 @@ def sampled_softmax_loss(
     name: str | None = None,
     seed: int | None = None,
 ) -> Tensor:
-    """Return the softmax loss over the targets and a few other classes, one per row.
+    """Return a softmax loss for each row, computed over the targets and a few sampled classes
+    instead of all classes.
 
     Arguments are the same as for `nce_loss`.
     """

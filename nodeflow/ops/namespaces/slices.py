@@ -136,7 +136,9 @@ def _size(size: int | None) -> int:
 
 
 def filled(count: Any, like: Tensor, number: Any) -> Tensor:
-    """Return ``count`` slices of the shape of the slices of ``like``, filled with one number."""
+    """Return ``count`` slices that are filled with one number, as a tensor. Each has the shape of a
+    slice of ``like``.
+    """
     sizes = F.concat([F.reshape(_int32(count), shape=[1]), F.shape(like)[1:]], axis=0)
     return F.fill(sizes, like.graph.as_tensor(number, like.dtype))
 

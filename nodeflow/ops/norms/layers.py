@@ -122,7 +122,9 @@ class GroupNormalization(Channels):
         size = x.shape[axis] or 0
 
         def mean(of: Tensor) -> Tensor:
-            """Return the mean over each row and group, in a shape that broadcasts to x."""
+            """Return the mean over each group of channels in each row (example). The result
+            broadcasts to x.
+            """
             if groups == 1 or not size:
                 return F.reduce_mean(of, axis=tuple(range(1, rank)), keepdims=True)
             others = tuple(a for a in range(1, rank) if a != axis)

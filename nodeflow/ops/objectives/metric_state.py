@@ -23,8 +23,11 @@ class Accumulating:
     """A mixin for ops whose value on a set is accumulated over batches."""
 
     def state(self, *arrays: np.ndarray, **attrs: Any) -> State:
-        """Return the contribution of a batch, from the op's inputs in the form that
-        ``reference`` takes.
+        """Compute the partial result of a metric for one batch. The partial results of several
+        batches can be merged.
+
+        Args:
+            arrays: the values of the op's inputs, as ``reference`` takes them.
         """
         raise NotImplementedError
 

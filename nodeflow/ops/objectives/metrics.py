@@ -183,7 +183,7 @@ def count(hits: Tensor) -> Tensor:
 
 
 def ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """Return part / whole as float32; 0 if whole is 0."""
+    """Return ``part / whole`` as float32, or 0 where ``whole`` is 0. Both are counts."""
     return F.cast(part / F.maximum(whole, 1), dtype="float32")
 
 
@@ -336,7 +336,9 @@ class AUC(Accumulating, Op):
 def _same(
     type_: TensorType, wanted: TensorType, cast: lowering.Elementwise
 ) -> lowering.Elementwise | lowering.Alias:
-    """Return a cast as a part of a lowering. If both types are equal, return an alias instead."""
+    """Return ``cast`` for converting one type to another, or an alias, which computes nothing, if
+    the types are equal.
+    """
     return lowering.Alias() if type_ == wanted else cast
 
 

@@ -342,7 +342,14 @@ class Layer(Recurrent):
 
 
 def project(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    """Return x @ kernel + bias of all steps by one product: (time, rows, gates * units)."""
+    """Multiply the inputs of all time steps by a kernel at once, and add a bias.
+
+    Args:
+        x: inputs, (rows, time, features).
+
+    Returns:
+        The products (time, rows, gates * units), for the gates of a recurrent cell.
+    """
     rows, time, features = x.shape
     by_time = F.transpose(x, perm=(1, 0, 2))
     if not features or (rows is None and time is None):

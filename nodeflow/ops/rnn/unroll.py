@@ -235,8 +235,7 @@ def _zeros(cell: RNNCell, x: Tensor) -> Any:
     """Return the initial state of a recurrent cell: zeros for each row of the inputs.
 
     Args:
-        x: inputs, (time, rows, features), or symbol numbers (time, rows), for which the state is
-            float32.
+        x: inputs (time, rows, features). Symbol numbers (time, rows) give a float32 state.
     """
     if len(x.shape) == 2:
         x = F.expand_dims(F.cast(x, dtype="float32"), axis=2)

@@ -164,7 +164,11 @@ class DropoutWrapper(_Around):
         return self._dropped(out, self._keep[1], 2), nest.pack(new, kept)
 
     def unrolled(self, run: Any, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Drop inputs and outputs for all steps at once, and states inside the loop."""
+        """Unroll the wrapped cell with dropout: apply it to the inputs and outputs of all steps at
+        once, and to the states inside the loop.
+
+        Return the outputs and the last state.
+        """
         x = self._dropped(x, self._keep[0], 1, time=True)
         keeps_state = isinstance(self._keep[2], (int, float)) and self._keep[2] == 1
         cell = self._cell if keeps_state else _StateDropout(self)

@@ -75,7 +75,9 @@ class Reshape(RuntimeAttributes):
         )
 
     def _partly_known(self, x: TensorType, shape: Any) -> Shape:
-        """Return a shape as far as it is known. If only one size is unknown, compute it."""
+        """Return the requested shape of a reshaped tensor, with None for sizes that are still
+        unknown. If only one size is open, compute it from the size of ``x``.
+        """
         if shape is LATER:
             return UNKNOWN
         rest = math.prod(d for d in shape if d is not LATER and d != -1)

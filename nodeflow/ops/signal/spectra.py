@@ -38,7 +38,9 @@ def fft_size(attrs: dict[str, Any]) -> int:
 
 
 def weights(attrs: dict[str, Any], dtype: str) -> Tensor | None:
-    """Return the weights of a frame; None if there is no window."""
+    """Return the window function's weights for a frame of a signal, or None if the op uses no
+    window.
+    """
     if attrs["window"] == "none":
         return None
     window = F.hann_window if attrs["window"] == "hann" else F.hamming_window

@@ -32,7 +32,9 @@ def histogram(tag: str, values: np.ndarray) -> bytes:
 
 
 def images(tag: str, batch: np.ndarray, most: int) -> bytes:
-    """Return a Summary with the first pictures of a batch, (n, height, width, channels)."""
+    """Return a serialized TensorFlow Summary that contains the first ``most`` pictures of a batch
+    (n, height, width, channels).
+    """
     shown = batch[:most]
     parts = []
     for index, picture in enumerate(shown):

@@ -33,7 +33,9 @@ def plugin_folder() -> Path:
 
 
 def is_named() -> bool:
-    """Return whether the environment names the folder, which overrides the user's choice."""
+    """Return whether an environment variable sets the plugin folder. It then takes precedence over
+    the user's choice.
+    """
     return folder_named_by(PLUGINS_VARIABLE) is not None
 
 

@@ -76,7 +76,7 @@ class Plugins:
 
     @property
     def ops(self) -> list[UserOp]:
-        """All ops that the files of the plugin folder declare, in the order of their declaration."""
+        """All ops that the files of the plugin folder declare, in order of declaration."""
         return [op for found in self.by_file.values() for op in found]
 
     def load(

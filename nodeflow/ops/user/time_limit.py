@@ -36,7 +36,10 @@ def raise_in(thread: threading.Thread, error: type[BaseException]) -> None:
 
 @contextlib.contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raise TooSlow in the block after ``seconds``, between two steps of Python code."""
+    """Raise TooSlow in the managed block once it has run for ``seconds``.
+
+    The exception arrives between two Python bytecodes; a long call into C is not interrupted.
+    """
     thread = ctypes.c_ulong(threading.get_ident())
     lock, state = threading.Lock(), {"over": False, "struck": False}
 

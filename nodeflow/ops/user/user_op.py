@@ -174,7 +174,9 @@ class UserOp(Op):
     def _checked(
         self, result: np.ndarray, wanted: TensorType, arrays: Sequence[np.ndarray]
     ) -> np.ndarray:
-        """Return the result in the inferred dtype, in separate memory."""
+        """Check the result of a user's function, and return it in the inferred dtype. Copy it if it
+        shares memory with an input.
+        """
         shape = wanted.shape
         fits = len(shape) == result.ndim and all(
             d in (None, n) for d, n in zip(shape, result.shape, strict=True)

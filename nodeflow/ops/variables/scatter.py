@@ -33,7 +33,12 @@ def _variable(ref: Any, name: str) -> Tensor:
 
 
 def _changed(ref: Tensor, kind: str, places: Tensor, updates: Tensor) -> Tensor:
-    """Return the variable's value with the slices at the places changed."""
+    """Return the value of a variable after a scatter update of some slices.
+
+    Args:
+        kind: the operation, such as "add", "subtract", "divide" or "update".
+        places: the indices of the slices.
+    """
     if kind == "subtract":
         return F.tensor_scatter(ref, places, -updates, mode="add")
     if kind == "divide":

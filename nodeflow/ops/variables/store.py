@@ -78,7 +78,9 @@ class VariableStore:
 
 
 def store_of(graph: Graph) -> VariableStore:
-    """Return the store of a graph, created at the first call."""
+    """Return the variable store of a graph, which holds its variables by name. Create it at the
+    first call.
+    """
     from nodeflow.ops.variables.scope import VariableScope
 
     kept = outermost(graph).collections.setdefault(STORE, [])

@@ -141,8 +141,8 @@ def _text(data: bytes) -> str | bytes:
 
 
 def _tables(target: sqlite3.Connection) -> dict[str, str]:
-    """Return the tables of a database by name, each with the column by which its rows are sorted:
-    the ``rowid``, or the primary key if there is none.
+    """Return the tables of a database by name, each with the column that gives the order of its
+    rows: the ``rowid``, or the primary key if there is none.
 
     The table ``runs`` comes first, because other tables refer to it.
     """

@@ -253,7 +253,7 @@ class Recording:
             self.run = replace(self.run, **fields)
 
     def _edit(self, event: Edited) -> None:
-        """Record an edit, and the new graph of the training."""
+        """Record that the user edited the training: the changes in words, and the new graph."""
         self._keep_graph(event.step)
         changes, self._changed = self._changed, {}
         if event.what:

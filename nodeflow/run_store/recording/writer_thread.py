@@ -138,7 +138,9 @@ class Writer:
             self.begun.set()
 
     def _store(self) -> RunStore:
-        """Return the open store; wait while it is locked or full."""
+        """Open the store of runs, and return it. Try again while it is locked by another process or
+        its disk is full.
+        """
         return self._retried(lambda: RunStore(self._folder))
 
     def _retried(self, job: Callable[[], R]) -> R:
@@ -325,7 +327,9 @@ class Writer:
             store.note_file(self.kept.id, name, owner)
 
     def _digests(self, store: RunStore, training: Training) -> Iterator[None]:
-        """Compute the digests of the data, a small piece at each step of this generator."""
+        """Compute the digests of the training's data sets, and store them among the facts about the
+        run. Each step of this generator processes a small piece.
+        """
         sets = fed_by(training)
         self._facts["data"] = {name: described(fed) for fed in sets for name in fed.names}
         for fed in sets:

@@ -50,8 +50,8 @@ class Crossing:
 
     @property
     def finding(self) -> str:
-        """The description without the name of the node: ``12.5 at [3, 0] is above its upper
-        bound 10``.
+        """The description of a value that left its bounds, without the name of the node: ``12.5 at
+        [3, 0] is above its upper bound 10``.
         """
         return f"{self._where} is {self.side}"
 

@@ -200,7 +200,9 @@ class _Trace:
         return all(bool(np.isnan(self._array(s)[self._led[s]]).all()) for s in marked)
 
     def _reach(self, step: Step, slot: int) -> np.ndarray:
-        """Return the elements of an input that the marked elements of the outputs depend on."""
+        """Return a mask of the elements of an input on which the marked elements of the step's
+        output depend.
+        """
         shape = self._array(slot).shape
         node, op = step.node, step.node.op
         out = next(s for s in step.outputs if s in self._led)

@@ -70,11 +70,11 @@ class Ending:
         return bool(self._bounds[0]) and self.past is None
 
     def look(self, scalars: np.ndarray, seconds: float, copies: bool) -> int:
-        """Examine a chunk of steps for bad values. Return how many of the steps lead up to the
-        first bad one; all steps if there is none.
+        """Examine the latest steps of a training for values that are not finite or out of bounds.
+        Return how many steps to keep: all of them, or those up to the first bad value.
 
         Args:
-            scalars: the records of the steps, float64 (steps, scalars).
+            scalars: the values that the steps recorded, float64 (steps, scalars).
             seconds: the duration of the steps.
             copies: whether a snapshot follows, so that the variables must be examined first.
         """
@@ -105,7 +105,9 @@ class Ending:
         return None if again is None else (first, *again[1:])
 
     def end_epoch(self, epoch: int, is_last: bool) -> None:
-        """Examine the variables at the end of an epoch, and keep a copy of them."""
+        """At the end of an epoch, examine the variables for values that are not finite, and keep a
+        copy of them. If there is such a value, end the training.
+        """
         if self._guard is None or self.is_here:
             return
         found = self._guard.end_epoch(epoch, is_last)
@@ -122,8 +124,14 @@ class Ending:
     # ---- inside -------------------------------------------------------------------------------
 
     def _find(self, guard: FiniteGuard, found: Found) -> int:
-        """Find the first bad step by a replay, and return how many of the latest steps lead up
-        to it.
+        """Find the first step with a value that is not finite, by replaying the steps from a
+        snapshot.
+
+        Return the number of latest steps up to and including this step.
+
+        Args:
+            guard: the object that watches the variables.
+            found: the bad value that was noticed, perhaps after its step.
         """
         self._found, step = found, self._at.step + found.count
         if self.past is not None:
@@ -131,7 +139,7 @@ class Ending:
         return found.count if self._bad is None else max(0, self._bad.step - self._at.step)
 
     def _leave(self, index: int, crossing: Crossing, tensor: Tensor, done: int) -> int:
-        """End the training at a step in which a tensor leaves its bounds, unless a value that is
+        """End the training at a step that makes a tensor leave its bounds, unless a value that is
         not finite comes first. Return the number of latest steps that remain valid.
 
         Args:

@@ -86,10 +86,10 @@ class FiniteGuard:
         return self.look_at_variables(len(losses))
 
     def end_epoch(self, epoch: int, is_last: bool) -> Found | None:
-        """Copy the variables at the end of an epoch; keep the copy if they are finite.
+        """Copy the variables at the end of an epoch, and keep the copy if all variables are finite.
 
-        Return a variable that is not finite. Return None if all are finite, or if they are examined
-        later.
+        Return the first value that is not finite, or None. Unless this is the last epoch, the
+        variables may be examined later; then return None as well.
         """
         for node, kept in self._latest.items():
             np.copyto(kept, self._variables.read(node))

@@ -38,7 +38,8 @@ class Content:
 
 
 def content_of(training: Training, ids: Mapping[str, Id]) -> Content:
-    """Return the content of a training, to compare it with another one.
+    """Return the digests of everything that a training computes, so that two trainings can be
+    compared.
 
     Args:
         ids: the identities of its variables, by name.

@@ -38,7 +38,7 @@ class _Mixed(Exception):
 
 
 def stepwise(out: Tensor, tokens: Tensor) -> Stepwise | None:
-    """Return a graph that computes one step of a sequence at a time. Return None without a
+    """Build a graph that computes one step of a recurrent model at a time. Return None without a
     recurrent layer, or if any other op combines steps.
 
     Args:

@@ -170,7 +170,15 @@ class EpochLoop:
         snapshots: Snapshots | None,
         remember: Callable[[Past], None],
     ) -> Iterator[Event]:
-        """Yield the events of a training that keeps its states, or resumes from one of them."""
+        """Run the training and yield its events. Meanwhile write checkpoints, and take snapshots
+        for replays.
+
+        Args:
+            checkpoints: the writer of checkpoints; None for none.
+            tiers: the first compiled step of each plan, to repeat a training.
+            snapshots: keeps copies of the variables; None for none.
+            remember: called with the data to replay steps.
+        """
         state, kept = self.state, self.kept
         kept.checkpoints, kept.remember = checkpoints, remember
         since = state.tiers if state is not None else tiers or {}
@@ -347,7 +355,9 @@ class EpochLoop:
                 return
 
     def _takes_edit(self) -> bool:
-        """Return whether an edit takes effect now. If so, `next` is the loop that continues."""
+        """Check whether the user's latest edit of the training can take effect now. If so, create
+        the loop that continues the training with the edit, as `next`, and return True.
+        """
         variant: Variant | None = self.control.take_variant(not self.at.done)
         if variant is None or self.training.stream is not None:
             return False

@@ -15,8 +15,8 @@ Part = tuple[tuple[np.ndarray, ...], ...]
 
 
 def gathered(peers: Sharing, own: Mapping[int, Part]) -> dict[int, Part]:
-    """Exchange evaluation results between processes. Each process passes those of the batches that
-    it computed, and gets those of all processes, by batch number.
+    """Exchange evaluation results between processes. Each process passes the results of the batches
+    that it computed, and gets the results of all processes, by batch number.
     """
     return {n: part for data in peers.gather(_packed(own)) for n, part in _unpacked(data).items()}
 

@@ -159,8 +159,8 @@ class Checkpoints:
     # ---- when ---------------------------------------------------------------------------------
 
     def steps_left(self, step: int) -> int | None:
-        """Return how many steps may run before a checkpoint is due; None if a time interval
-        decides.
+        """Return how many steps may run before a checkpoint is due. Return None if checkpoints are
+        due after seconds rather than steps.
         """
         steps = self._every.steps
         return None if steps is None else max(1, steps - step % steps)
@@ -176,7 +176,7 @@ class Checkpoints:
     # ---- writing ------------------------------------------------------------------------------
 
     def take(self, state: TrainingState) -> None:
-        """Write a state in the background while the training continues."""
+        """Write a checkpoint of a training in the background, while the training continues."""
         self._last_step, self._last_time = state.step, time.monotonic()
         self._writing = self._thread.submit(self._write, state, self._identity)
 
@@ -201,8 +201,8 @@ class Checkpoints:
         return found
 
     def note_tiers(self, since: Mapping[str, int]) -> None:
-        """Write to a small file at which step each execution plan starts to run compiled. This
-        happens before those steps run.
+        """Write to a small file the first compiled step of each execution plan. This happens before
+        those steps run.
 
         The process may be killed before the next checkpoint, so this does not wait for a checkpoint
         in progress. The file stays small, because it has one entry for each plan.

@@ -90,7 +90,9 @@ def _in_blocks(session: Session, training: Training) -> str | None:
 
 @lru_cache(maxsize=1)
 def machine() -> Mapping[str, str]:
-    """Return the facts that decide how kernels and matrix products round."""
+    """Return the facts about this machine that decide how kernels and matrix products round, such
+    as processor and BLAS library, by name.
+    """
     from nodeflow.engine.compiler.cache import processor
     from nodeflow.engine.devicelib.blas import blas_info
     from nodeflow.engine.devicelib.vector_width import vector_registers
@@ -189,7 +191,9 @@ def column_digest(column: Column) -> str:
 
 
 def _stream_digest(stream: ElementStream) -> str:
-    """Return a digest of the stages of a data set, without its files, generators and functions."""
+    """Return a digest of the transformations of a data set and of their settings. Files, generators
+    and functions are left out, because their content cannot be compared.
+    """
     parts: list[str] = []
     for stage in stages_of(stream.stage):
         parts.append(type(stage).__name__)
@@ -199,7 +203,11 @@ def _stream_digest(stream: ElementStream) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Return a value as text that is equal in all processes."""
+    """Return a text that describes a value and is the same in all processes, so that it can be
+    hashed.
+
+    Arrays are replaced by their digest.
+    """
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             return digest(map(str, value.ravel()))

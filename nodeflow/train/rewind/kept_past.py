@@ -66,7 +66,7 @@ class KeptPast:
 
     @classmethod
     def of(cls, past: Past, until: float = math.inf) -> KeptPast:
-        """Return the recorded data from which the steps of a training can be computed again.
+        """Collect the recorded data for computing the steps of a training again.
 
         Args:
             past: the data in memory.
@@ -162,7 +162,8 @@ class KeptPast:
     # ---- computing steps again ------------------------------------------------------------------
 
     def session(self, graph: Graph, threads: int | None = None) -> Session:
-        """Return a session with the settings of the session that trained.
+        """Create a session with the settings that the recorded training used, such as its seed and
+        backend.
 
         Raises:
             NotOffered: the training used a backend that is not installed.
@@ -176,7 +177,8 @@ class KeptPast:
         )
 
     def past(self, session: Session, training: Training, progress: Progress) -> Past:
-        """Return the data of this training in the form that `Replay` needs.
+        """Convert the stored data of a training to the form that `Replay` needs for computing its
+        steps again.
 
         Args:
             session: a session of the same graph; only its settings are used.
@@ -251,8 +253,9 @@ def load_past(path: Path) -> KeptPast:
 
 
 def _checked(about: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the facts about a finished training that its file stores, after checking their types.
-    Raise, for example, ValueError if they are damaged.
+    """Check the types of the stored facts about a training, and return the facts.
+
+    Raise an error such as ValueError or KeyError if they are damaged.
     """
     for name in ("optimizer", "loss", "tier"):
         text(about[name])

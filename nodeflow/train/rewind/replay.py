@@ -127,7 +127,9 @@ class Replay:
 
     @property
     def done(self) -> int:
-        """The number of finished steps in the epoch of the current step, whose values can be read."""
+        """The number of finished steps in the epoch before the current step, whose values can be
+        read.
+        """
         return self._done
 
     @property
@@ -189,12 +191,11 @@ class Replay:
     def values(
         self, tensors: Sequence[Tensor], wanted: Collection[Tensor] | None = None
     ) -> dict[Tensor, np.ndarray]:
-        """Return copies of the values that tensors have during the step.
+        """Return copies of the values that tensors have in the replayed step.
 
         Args:
-            tensors: the tensors that one plan computes. With `everything`, other wanted tensors
-                need no new plan.
-            wanted: those of the tensors to return; None for all.
+            tensors: the tensors that one execution plan computes.
+            wanted: the tensors among them to return; None for all.
 
         Raises:
             RunError: an op fails in this step.

@@ -109,11 +109,12 @@ class Snapshots:
     # ---- for the training ---------------------------------------------------------------------
 
     def begin(self, variables: Variables, optimizer: Node, state: TrainingState, step: int) -> None:
-        """Take a snapshot at the beginning of a training, after an edit, or after a variable was
-        set.
+        """Take the first snapshot of a training, or a new one after an edit or after the user set a
+        variable. A snapshot is a copy of the variables; replays of later steps start from it.
 
         Args:
-            state: the state without variables and losses, as in `take`.
+            state: the state of the training, without variables and losses.
+            step: the number of finished steps.
         """
         with self._lock:
             assigned = assigned_variables(optimizer)

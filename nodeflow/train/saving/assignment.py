@@ -135,8 +135,13 @@ def _canonical(name: str) -> tuple[str, ...]:
 
 
 def assigned(saved: Saved, taken: Mapping[str, Taken], variables: Mapping[str, Kind]) -> Saved:
-    """Return the tensors of a file by the names of the variables that take them, in the layout and
-    dtype of the variables.
+    """Return for each variable the tensor of a file that is assigned to it, converted to the
+    variable's order of axes and dtype.
+
+    Args:
+        saved: the tensors of the file.
+        taken: the name of the tensor, and the order of its axes, for each variable.
+        variables: dtype and shape of the variables.
 
     Raises:
         FileProblem: a tensor is missing in the file, or does not fit its variable.

@@ -82,7 +82,9 @@ class Manifest:
 
     @property
     def rank(self) -> tuple[int, int, float]:
-        """The sort key by age: a newer checkpoint has a larger part, or else step, or else time."""
+        """The key for sorting checkpoints by age. How often the training was resumed counts first,
+        then the step, then the time.
+        """
         return self.part, -1 if self.global_step is None else self.global_step, self.time
 
     @property
@@ -284,7 +286,11 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
 
 
 def read_variables(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
-    """Return the variables of a checkpoint with this manifest; raise as `read_checkpoint` does."""
+    """Read the variables of a checkpoint, by name. Raise the same errors as `read_checkpoint`.
+
+    Args:
+        manifest: the checkpoint's list of files and variables.
+    """
     arrays = _arrays_of(path, manifest, manifest.weights)
     held = {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
     if held != manifest.variables:
@@ -295,7 +301,12 @@ def read_variables(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
 
 
 def read_loop(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
-    """Return the arrays of the training loop in a checkpoint; raise as `read_checkpoint` does."""
+    """Read the arrays that a checkpoint stores for the training loop, such as losses, by name.
+    Raise the same errors as `read_checkpoint`.
+
+    Args:
+        manifest: the checkpoint's list of files and variables.
+    """
     return _arrays_of(path, manifest, manifest.arrays)
 
 

@@ -312,9 +312,14 @@ def _foreign(path: Path, program: str, conversion: str) -> FileProblem:
 
 
 def _arrays(data: bytes) -> dict[str, np.ndarray]:
-    """Return the tensors of a file, like safetensors for numpy, but including bfloat16.
+    """Decode the bytes of a safetensors file: return its tensors by name, with their checksums
+    verified.
 
-    (safetensors itself panics when memory is short, with an error that `except` should not catch.)
+    This replaces the safetensors package, which has no bfloat16 in numpy, and panics when memory is
+    short, with an error that `except` should not catch.
+
+    Raises:
+        ValueError: the file is damaged.
     """
     start, header = _header(data)
     words = header.pop("__metadata__", None) or {}

@@ -59,9 +59,13 @@ def train_data(data: Any, graph: Graph, steps_per_epoch: int | None) -> TrainDat
 
 
 def bound_data(graph: Graph, targets: list[Node], steps_per_epoch: int | None) -> TrainData:
-    """Return the data set that an iterator or `Dataset.bind` connects to the targets' placeholders.
+    """Return the data set that feeds the placeholders which the targets need, if an iterator or
+    `Dataset.bind` has connected one in the graph.
 
-    Without such a data set, the result is empty.
+    If there is none, return an empty `TrainData`.
+
+    Raises:
+        DataError: there are several.
     """
     needed = ancestors(targets)
     found = [
@@ -134,9 +138,8 @@ def measured_rows(data: Any, graph: Graph, places: Places | None = None) -> Rows
 
 
 def by_name(stage: Elements, graph: Graph) -> Places:
-    """Return the placeholders that have the names of a data set's components.
-
-    The keys of the result are the numbers of the components.
+    """Match the components of a data set to the placeholders of the same names. Return the
+    placeholders by the number of the component.
 
     Raises:
         DataError: no placeholder has the name of a component.

@@ -26,10 +26,10 @@ def stepper_of(
     first_step: int,
     numbers: Numbers,
 ) -> AnyStepper:
-    """Return the stepper of a training on rows.
+    """Return the object that runs the training steps of a training whose data are rows.
 
     Args:
-        numbers: the numbers of the optimizers.
+        numbers: the values that users may change during the training, such as the learning rate.
         probes: scalars to record beside the loss, for each phase.
         first_step: how many steps were made before.
     """

@@ -97,7 +97,11 @@ class StreamStepper:
             pass
 
     def run(self, count: int) -> tuple[int, np.ndarray]:
-        """Run steps like `Stepper.run`: fewer than ``count`` only if the epoch ends."""
+        """Run up to ``count`` training steps on the elements of a data set. Run fewer only if the
+        epoch ends.
+
+        Return the number of steps, and the scalars that they recorded, float64 (steps, scalars).
+        """
         recorded: list[list[float]] = []
         self.chunker.begin(count)
         for element in self._next(count):
@@ -138,7 +142,9 @@ class StreamStepper:
         return bool(self._peeked)
 
     def next_feeds(self) -> dict[Tensor, Any]:
-        """Return the feeds of the next step, if there is one."""
+        """Return the feeds of the next training step, by placeholder. The next element of the data
+        set must have been read ahead.
+        """
         return self._feeds_of(self._peeked[0])
 
     def feed(self, tensor: Tensor, array: np.ndarray) -> None:

@@ -44,9 +44,12 @@ class Bounds:
     """
 
     def __init__(self, watched: Iterable[Bounded], optimizer: Node, name: str = "") -> None:
-        """Watch tensors in the steps of an optimizer.
+        """Add scalars (probes) to the graph that let each step check the bounds of some tensors.
 
         Args:
+            watched: the tensors with their bounds.
+            optimizer: the node that each step runs. A variable is checked after its update by this
+                node.
             name: tells the probes of several optimizers apart; empty if there is only one.
         """
         updates = _updates(optimizer)
@@ -63,7 +66,7 @@ class Bounds:
         return bool(self.probes)
 
     def crossed(self, recorded: np.ndarray) -> tuple[int, Crossing, Tensor] | None:
-        """Find the first step in which a tensor leaves its bounds. Return None if there is none.
+        """Find the first step that makes a tensor leave its bounds. Return None if there is none.
 
         Return the index of the step, a description of the violation, and the tensor.
 
@@ -105,7 +108,9 @@ class _Side:
 
 
 def _updates(optimizer: Node) -> dict[Node, Tensor]:
-    """Return the next value of each variable that a training step changes."""
+    """Return for each variable that an optimizer's step assigns the tensor of its new value, by the
+    variable's node.
+    """
     assigns = (n for n in ancestors([optimizer]) if n.op.id == "assign")
     return {resolve(node.inputs[0]).node: node.inputs[1] for node in assigns}
 

@@ -274,7 +274,7 @@ class ActionSet(QObject):
 
 
 def _set_icon_text(action: QAction) -> None:
-    """Set the text of a toolbar button.
+    """Set the text of a toolbar button to the text of its action.
 
     A space before the text widens Qt's narrow gap to the icon.
     """

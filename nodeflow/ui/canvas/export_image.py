@@ -141,7 +141,9 @@ def _svg(view: Any) -> str:
 
 
 def _pdf(view: Any) -> bytes:
-    """Return a PDF of one page with the size of the graph. A unit of the canvas is 1/96 inch."""
+    """Return the drawn graph as a PDF of one page, which has the size of the graph. A unit of the
+    canvas becomes 1/96 inch.
+    """
     from PySide6.QtCore import QMarginsF, QRectF, QSizeF
     from PySide6.QtGui import QPageSize, QPdfWriter
 

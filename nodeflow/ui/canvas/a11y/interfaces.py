@@ -161,9 +161,8 @@ class AccessibleTree(QObject):
         return found
 
     def focused(self) -> str:
-        """Return the selected node, if it is the only one: it has the focus while the canvas has.
-
-        Else "".
+        """Return the id of the node that has the keyboard focus while the canvas has the focus: the
+        selected node, if it is the only one, else "".
         """
         chosen = self.canvas.selection.nodes()
         return chosen[0] if len(chosen) == 1 else ""

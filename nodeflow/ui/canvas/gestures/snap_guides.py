@@ -58,8 +58,8 @@ class SnapGuides:
         return QPointF(dx, dy), x_lines + y_lines
 
     def _port(self, box: QRectF, reach: float) -> tuple[float, SnapGuide] | None:
-        """Return the shift that makes a wire of the card level, with its guide; None if none is
-        near.
+        """Return the vertical shift of a dragged card that makes one of its wires level, and the
+        guide line to show. Return None if no shift within ``reach`` does.
         """
         best = min(self.ports, key=lambda p: abs(p[1] - box.top() - p[0]), default=None)
         if best is None or abs(best[1] - box.top() - best[0]) > reach:

@@ -101,7 +101,7 @@ def paint_frame(
     color_name: str,
     shift: float = 0.0,
 ) -> None:
-    """Paint a frame.
+    """Paint a frame, a titled rectangle with a note behind a group of nodes.
 
     Args:
         shift: distance by which the title is moved to the right.

@@ -175,7 +175,12 @@ class CardAtlas:
     def _painting(
         self, page: Page, rect: QRect, clip: QRect, key: Key, pixels: float
     ) -> Iterator[QPainter]:
-        """Yield a painter over the empty card at ``rect`` of a page, clipped to ``clip``."""
+        """Yield a painter for the content of a card. The card without content is already drawn at
+        ``rect`` of a page, a pixmap that holds many cards.
+
+        Args:
+            clip: the part of the page that may be changed.
+        """
         card, detail, margin = key[0], key[1], margin_pixels(pixels)
         body = self._body(card, detail, rect.size(), pixels) if card.form != DOT_FORM else None
         painter = QPainter(page.pixmap)

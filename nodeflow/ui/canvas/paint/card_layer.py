@@ -120,9 +120,10 @@ def _paint_from_atlas(painter: QPainter, context: PaintContext, slots: np.ndarra
 
 
 def _card(context: PaintContext, card: CardData) -> tuple[Page, QRect, float] | None:
-    """Return a card's place in the atlas.
+    """Return where the picture of a card is stored: the page (a pixmap of many cards), the
+    rectangle on it, and the scale.
 
-    If it is missing, paint it, provided that this frame has time left.
+    If the picture is missing, paint it. Return None if this frame has no time left to do so.
     """
     assert context.atlas is not None
     place = context.atlas.find(card, context.detail, context.dpr)

@@ -77,7 +77,9 @@ class CardPainter:
         self._ports(painter, card)
 
     def value_area(self, card: CardData, detail: Detail = WHOLE) -> QRectF | None:
-        """Return the area that `draw_value` paints, or None if the card shows no value."""
+        """Return the rectangle of a card that `draw_value` fills with the node's value, or None if
+        the card shows no value.
+        """
         whole = QRectF(0, 0, card.width, card.height)
         if card.form != card_data.CARD_FORM:
             return None if detail.level == FULL else whole
@@ -130,7 +132,9 @@ class CardPainter:
 
     @staticmethod
     def body_key(card: CardData, detail: Detail) -> tuple:
-        """Return the properties that the body of a card depends on."""
+        """Return a cache key for the look of a card without its content: all properties that change
+        it.
+        """
         tint = None if detail.level == FULL else card.category
         return (card.width, card.height, card.op == SUBGRAPH, tint)
 
@@ -212,7 +216,7 @@ class CardPainter:
         painter.drawPath(port_shape(port, center, 6.5))
 
     def _passes(self, painter: QPainter, card: CardData) -> None:
-        """Draw the paths of values through a bypassed card, below the names of its ports."""
+        """Draw lines through a bypassed card, from each input that is passed on to its output."""
         painter.setBrush(Qt.BrushStyle.NoBrush)
         down = 10.0 if card.form == card_data.CARD_FORM else 0.0
         for into, out in card.passes:
@@ -431,8 +435,11 @@ def mix_alpha(color: QColor, alpha: float) -> QColor:
 
 
 def blend(theme: Theme, category: str, part: float) -> QColor:
-    """Return a card's background tinted with the colour of its category, for cards too small
-    for text.
+    """Return the background colour of a card that is too small for text: the normal background
+    mixed with the colour of the op's category.
+
+    Args:
+        part: the share of the category's colour.
     """
     return mix(theme.color("raised"), theme.category(category), part)
 

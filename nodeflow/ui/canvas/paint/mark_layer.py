@@ -62,8 +62,8 @@ def paint_wire_marks(painter: QPainter, context: PaintContext) -> None:
 
 
 def _marked_wires(context: PaintContext) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield the visible marked wires, by kind of mark: kind, (n, 4) ends and lanes in view
-    coordinates.
+    """Yield the visible wires that a comparison of documents marks: the kind of mark, then in view
+    coordinates the end points (n, 4) and the heights of detours around cards.
 
     Removed wires come first, so that existing wires are painted over them.
     """
@@ -104,7 +104,11 @@ def paint_node_marks(painter: QPainter, context: PaintContext) -> None:
 
 
 def _paint_wire_signs(painter: QPainter, context: PaintContext) -> None:
-    """Paint the signs of marked wires, near their middle, clear of cards and other signs."""
+    """Paint a sign, such as a plus, on each wire that a comparison of documents marks as added,
+    changed or removed.
+
+    Signs are near the middle of the wire, and avoid cards and other signs.
+    """
     size = min(max(SIGN * context.scale, 5.0), SIGN * 0.85 * _grown(context.scale))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     cards = view_rects(context, context.nodes())
@@ -170,7 +174,9 @@ def _paint_rings(painter: QPainter, context: PaintContext, kind: str, rects: np.
 
 
 def _grown(scale: float) -> float:
-    """Return the growth factor of lines and signs at a scale."""
+    """Return how much to enlarge the lines and signs of a comparison at a scale of the view, as a
+    factor.
+    """
     return min(max(scale, 1.0), LARGEST)
 
 

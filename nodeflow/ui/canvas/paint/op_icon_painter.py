@@ -22,6 +22,10 @@ def draw_op_icon(
     """Draw the icon of an op, centred in ``box``.
 
     Args:
+        op: the id of the op.
+        category: the op's category, whose icon is used if the op has none.
+        color: the colour of the icon.
+        as_path: whether to draw text as outlines.
         scale: pixels per unit of the box.
     """
     found = glyph_of(op, box.width(), scale)

@@ -77,7 +77,7 @@ class PaintContext:
         return self.deadline is not None and time.perf_counter() > self.deadline
 
     def nodes(self) -> np.ndarray:
-        """Return the slots of the visible nodes in painting order.
+        """Return the array indices (slots) of the visible nodes in painting order.
 
         In the window, selected nodes come last.
         """

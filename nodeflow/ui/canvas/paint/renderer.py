@@ -146,7 +146,9 @@ class Renderer(QObject):
             self.frame.damage_all()
 
     def _frame_labels(self) -> list[FrameLabel]:
-        """Return the titles of frames that are labels at this scale."""
+        """Return the titles of frames (titled rectangles around nodes) that are drawn as labels in
+        pixels, because the view's scale is too small for the frame's title strip.
+        """
         scale = self._viewport.camera.scale
         if scale != self._labels[0]:
             self._labels = (scale, self._place_labels(scale))

@@ -27,10 +27,13 @@ MOST_STYLES = 2 * FEED_STYLE
 def wire_pen(
     theme: Theme, style: int, scale: float, left: float = 1.0, tint: QColor | None = None
 ) -> QPen:
-    """Return the pen of a wire in view pixels; the caller adds dashes.
+    """Return the Qt pen for drawing a wire in the view. The caller adds dashes.
 
     Args:
+        style: the code of the wire's dtype, and whether it is a feed.
+        scale: the scale of the view.
         left: the opacity of the wire.
+        tint: a colour to use instead of the dtype's colour.
     """
     code = style % FEED_STYLE
     color = theme.dtype(DTYPE_CODES[code]) if tint is None else tint

@@ -44,7 +44,8 @@ class Detail(NamedTuple):
 
     @staticmethod
     def at(scale: float, far_scale: float = FAR_SCALE) -> Detail:
-        """Return the detail of cards at a scale.
+        """Return the level of detail for drawing cards at a scale of the view: everything, only
+        names, or plain rectangles.
 
         Args:
             far_scale: the scale below which cards have no names.
@@ -58,7 +59,7 @@ class Detail(NamedTuple):
         return texts.legible(style, self.scale)
 
     def badge(self, style: texts.Style) -> float:
-        """Return the factor by which a badge on a card is enlarged, so that its text in this style
+        """Return how much to enlarge a badge on a card, as a factor, so that its text in this style
         is legible. Return 0 if the card has no room for it.
         """
         grown = self.legible(style)[0] / style[0]

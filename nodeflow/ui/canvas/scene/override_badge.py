@@ -17,7 +17,7 @@ the badge has none.
 
 
 def growth(scale: float) -> float:
-    """Return the factor by which the badge on a card is enlarged at a scale of the view, so that
+    """Return how much to enlarge the badge on a card at a scale of the view, as a factor, so that
     its text stays legible.
     """
     return min(texts.legible(STYLE, scale)[0] / STYLE[0], LARGEST)

@@ -237,7 +237,9 @@ class SceneModel:
 
     @property
     def sharing(self) -> np.ndarray:
-        """The slots of each node that shares weights and of the owner, shape (n, 2)."""
+        """Pairs of array indices, shape (n, 2): a node that shares weights, and the node that owns
+        them.
+        """
         if self._sharing is None:
             found = share_arcs.sharing_pairs(self.document)
             slots = [[self.nodes.get(i) for i in pair] for pair in found]
@@ -277,7 +279,9 @@ class SceneModel:
         return used[touching], ends[touching]
 
     def _wire_places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return slots, ends and bounds of all wires, cached until something moves."""
+        """Return the array indices (slots) of all wires, their end points, and their bounding
+        boxes. The result is cached until something moves.
+        """
         self._remake()
         if self._wires_kept is None:
             used = self.wires.slots.used()
@@ -488,9 +492,8 @@ class SceneModel:
         self.follow_positions()
 
     def _change_rows(self, change: Change) -> set[int]:
-        """Add, drop and change rows according to a change.
-
-        Return the slots whose cards must be rebuilt.
+        """Update the arrays of nodes and wires after a change of the document. Return the array
+        indices (slots) of the cards that must be rebuilt.
         """
         touched: set[int] = set()
         for edit in change.of("wire"):

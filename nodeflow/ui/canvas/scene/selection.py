@@ -154,7 +154,9 @@ class Selection(QObject):
         self.changed.emit([])
 
     def drop_deleted(self) -> None:
-        """Report a change if selected nodes or the frame were deleted or restored."""
+        """Emit `changed` if the selection is different now, because selected nodes or the selected
+        frame were deleted or restored.
+        """
         now = self.ids()
         if now != self._last:
             self._last = now

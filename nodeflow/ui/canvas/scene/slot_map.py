@@ -29,7 +29,7 @@ class SlotMap(Generic[K]):
         return iter(self._slot)
 
     def copy(self) -> SlotMap[K]:
-        """Return an independent map with the same keys in the same slots."""
+        """Return an independent copy of this map from keys to array indices (slots)."""
         other: SlotMap[K] = SlotMap()
         other._slot, other._keys = dict(self._slot), list(self._keys)
         other._free, other._used = list(self._free), self._used
@@ -63,10 +63,10 @@ class SlotMap(Generic[K]):
         return self._slot.get(key)
 
     def key(self, slot: int) -> K:
-        """Return the key in a slot.
+        """Return the key that is stored at an array index (slot).
 
         Raises:
-            KeyError: the slot is free.
+            KeyError: there is no key at this index.
         """
         key = self._keys[slot]
         if key is None:

@@ -180,7 +180,7 @@ class Viewport(QObject):
         return self.camera.rect_to_view(place)
 
     def wire_lines(self, keys: Iterable[tuple[str, str]]) -> np.ndarray:
-        """Return (m, 4) line segments of wires in view coordinates."""
+        """Return the line segments that draw the given wires, (m, 4) in view coordinates."""
         wires = self._scene.wires
         slots = [s for s in map(wires.slots.get, keys) if s is not None]
         if not slots:

@@ -172,7 +172,9 @@ class ConversionOffers:
             self._canvas.update()
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
-        """Draw the refused wire while there are offers, in view coordinates."""
+        """Draw the wire that was refused because its types do not match, while conversions are
+        offered to the user.
+        """
         if self.chip is None:
             return
         a, b = self._ends(self._wire)
@@ -199,10 +201,10 @@ class ConversionOffers:
         return new
 
     def _positions(self, wire: Wire, count: int) -> tuple[tuple[float, float], float]:
-        """Return positions for ``count`` cards along a wire: the corner of the first, and the
-        distance between two.
+        """Return where to place ``count`` new cards along a wire: the corner of the first, and the
+        distance from each to the next.
 
-        Gaps are equal, as far as there is room.
+        The gaps between the cards are equal, and at least `SMALLEST_GAP`.
         """
         start, end = map(self._viewport.camera.to_scene, self._ends(wire))
         gap = max(SMALLEST_GAP, (end.x() - start.x() - count * CARD) / (count + 1))

@@ -47,7 +47,9 @@ class DragPreview:
         return self._viewport.camera.to_scene(self.at) - self.grip
 
     def move(self, at: QPointF) -> None:
-        """Move the card to a view point, and find the wire under it."""
+        """Move the card that is dragged from the palette to a view point. Find the wire or card
+        under it that the drop would use.
+        """
         self.at = at
         middle = self.corner + QPointF(self.card.width, self.card.height) / 2
         pointer = self._viewport.camera.to_scene(at)

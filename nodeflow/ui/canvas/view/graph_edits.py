@@ -199,7 +199,9 @@ class GraphEdits:
             set_flags.toggle_mode(self._scene.document, self._selection.targets(), mode)
 
     def toggle_collapsed(self) -> None:
-        """Collapse the selected nodes (for a frame, the nodes in it), or open them."""
+        """Collapse the cards of the selected nodes, or expand them if they are collapsed. For a
+        selected frame, do so for the nodes in it.
+        """
         with self._signals.reporting():
             set_flags.toggle_collapsed(self._scene.document, self._selection.targets())
 
@@ -270,8 +272,8 @@ class GraphEdits:
         return slot is not None and bool(self._scene.wires.hidden[slot])
 
     def toggle_wire_hidden(self) -> None:
-        """Draw the selected wire, or else the wires of the selected nodes, as stubs, or
-        completely again.
+        """Hide the selected wire, or else all wires of the selected nodes: only short stubs at
+        their ends are drawn. If all are hidden already, show them completely.
         """
         document, wire = self._scene.document, self._selection.wire
         keys = [wire] if wire is not None and wire in document.wires else []

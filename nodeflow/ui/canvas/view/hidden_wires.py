@@ -15,7 +15,9 @@ from nodeflow.ui.core.theming.theme import Theme
 def paint(
     painter: QPainter, theme: Theme, scene: SceneModel, viewport: Viewport, key: tuple[str, str]
 ) -> None:
-    """Draw a hidden wire completely, with the names of its ends beside its stubs."""
+    """Draw a hidden wire in full as a dashed line. Label each end with the name of the node and
+    port at the other end.
+    """
     wire, slot = scene.document.wires.get(key), scene.wires.slots.get(key)
     if wire is None or slot is None:
         return

@@ -311,7 +311,7 @@ class Offer:
         return f"{__package__}.integrations.{self.integration.name}.{inside}"
 
     def load(self) -> Any:
-        """Import the module of the object, and return the object."""
+        """Import the object that the manifest names, and return it."""
         return getattr(import_module(self.module), self.fields["object"].partition(":")[2])
 
 

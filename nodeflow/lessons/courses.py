@@ -94,7 +94,10 @@ def read_course(source: Path, languages: Sequence[str] = (), title: str = "") ->
 
 
 def single_lesson(path: Path, languages: Sequence[str] = ()) -> Course:
-    """Return the course of one file.
+    """Return a course that consists of the lesson in one file.
+
+    Args:
+        languages: preferred languages; a translation is used if there is one.
 
     Raises:
         LessonProblem: the file has no lesson, or a malformed one.

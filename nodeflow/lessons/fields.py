@@ -106,7 +106,11 @@ def one_of(*choices: str) -> Reader:
 
 
 def many(item: Reader, least: int = 0) -> Reader:
-    """Return a reader of lists, as tuples, with at least so many items."""
+    """Return a function that reads a list from JSON into a tuple, by applying ``item`` to each
+    element.
+
+    The function raises LessonProblem unless the value is a list of at least ``least`` items.
+    """
 
     def reader(value: Any, place: str) -> tuple[Any, ...]:
         if not isinstance(value, list):

@@ -169,7 +169,9 @@ class Marker:
         return None
 
     def _has_signs(self, graph: TestedGraph, twin: Twin, failed: list[Verdict]) -> bool:
-        """Return whether an answer has all signs of a mistake."""
+        """Return whether a student's answer shows all signs by which the lesson recognises a
+        typical mistake, such as an error or a missing op.
+        """
         symptoms = [v.outcome.symptom for v in failed if v.outcome.symptom is not None]
         return (
             (twin.error is None or _has_error(graph, twin.error))

@@ -59,7 +59,9 @@ def _between(document: Document, inputs: set[str], name: str) -> set[str]:
 
 
 def offer(document: Document, part: Document) -> None:
-    """Add the definition of a part, made by `part_of`, to a document."""
+    """Add to a document the subgraph definition that a learner made in an earlier lesson, from the
+    document that `part_of` returns.
+    """
     with document.transaction("Offer a part") as t:
         import_definitions(document, t, part, part.nodes.values())
 
@@ -67,10 +69,11 @@ def offer(document: Document, part: Document) -> None:
 def with_own_parts(
     start: Document, lesson: Lesson, own: Callable[[str], Document | None]
 ) -> Document:
-    """Return a lesson's start in which the parts of a learner's own answers replace the given ones.
+    """Return a copy of a lesson's start document. In it, the subgraphs that the learner made in
+    earlier lessons replace the given subgraphs.
 
     Args:
-        own: takes the id of an earlier lesson; returns the learner's part of it, or None.
+        own: takes the id of an earlier lesson. It returns the learner's subgraphs, or None.
     """
     result = copied(start)
     for name, earlier in lesson.uses.items():

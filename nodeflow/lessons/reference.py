@@ -33,11 +33,17 @@ class Reference(Protocol):
     """The values of a lesson on its cases."""
 
     def expected(self, quantity: Quantity, case: Case) -> np.ndarray:
-        """Return the solution's value; raise a NodeflowError if it has none."""
+        """Return the value that the lesson's solution has for a tensor or gradient, for a case.
+
+        Raises:
+            NodeflowError: the solution has no such value.
+        """
         ...
 
     def mistaken(self, twin: Twin, quantity: Quantity, case: Case) -> np.ndarray | None:
-        """Return the value of a typical mistake, or None if it has none."""
+        """Return the value that a typical mistake gives to a quantity for a case. Return None if it
+        gives none.
+        """
         ...
 
     def close(self) -> None: ...
@@ -104,10 +110,11 @@ class Stored(Reference):
 
 
 def twin_document(document: Document, twin: Twin) -> Document:
-    """Return the graph of a typical mistake. It may read the same data as the lesson.
+    """Return the graph of a typical mistake as a document. Like the lesson's document, it may read
+    data files beside the lesson's file.
 
     Raises:
-        LessonProblem: it is no graph.
+        LessonProblem: the stored graph is malformed.
     """
     whole = {"format": FORMAT, "version": VERSION, "next_id": 1, "nodes": [], "wires": []}
     try:

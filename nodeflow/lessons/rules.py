@@ -12,9 +12,10 @@ FREE = frozenset({SUBGRAPH, INPUTS, OUTPUTS, REROUTE, "constant"})
 
 
 def refusal(lesson: Lesson, start: Document, change: Change) -> str:
-    """Return why a change is not allowed, as one sentence; empty if it is.
+    """Return one sentence that says why the lesson forbids a change. Return an empty string if the
+    change is allowed.
 
-    It holds for every way to make the change: search, formula, paste, expand, unpack.
+    The rules apply to every change, whether by search, formula, paste, expand or unpack.
     """
     for before, after in _nodes(change):
         if before is not None and lesson.locks(before.id) and before.id in start.nodes:

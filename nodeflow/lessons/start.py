@@ -22,9 +22,10 @@ def copied(document: Document) -> Document:
 
 
 def start_of(document: Document, lesson: Lesson) -> Document:
-    """Return the given nodes of a lesson as a document that a learner can edit.
+    """Return the document that a student starts a lesson with. It holds the nodes and frames that
+    the lesson gives, with the lesson's start attributes.
 
-    Its settings name only given nodes, and its ``lesson`` says only which lesson it answers.
+    Its ``lesson`` field holds only the id and version of the lesson.
     """
     start = copied(document)
     remove(start, [node for node in start.nodes if node not in lesson.given])
@@ -50,7 +51,9 @@ def _is_used(document: Document, definition: str, lesson: Lesson) -> bool:
 
 
 def altered(start: Document, answer: Document, lesson: Lesson) -> list[str]:
-    """Return the names of the locked nodes that an answer changed, rewired or lacks."""
+    """Return the names of the nodes that the lesson gives and locks, and that an answer changed,
+    rewired or lacks.
+    """
     return sorted(
         record.name
         for record in start.nodes.values()
@@ -66,7 +69,7 @@ def _is_kept(start: Document, answer: Document, record: NodeRecord) -> bool:
 
 
 def _sources(document: Document, record: NodeRecord) -> set[tuple[str, str, str]]:
-    """Return the wires into a node: port, and name and port of the source."""
+    """Return the wires into a node as a set of (input port, source node's name, source port)."""
     return {
         (wire.target_port, document.nodes[wire.source].name, wire.source_port)
         for wire in document.wires_into(record.id)

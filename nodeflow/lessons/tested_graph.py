@@ -62,16 +62,18 @@ class TestedGraph:
         return self.task.tensor(name).type
 
     def types(self) -> dict[str, TensorType]:
-        """Return the types of the nodes with one output, by name."""
+        """Return a dict from the name of each node that has exactly one output to the output's
+        type.
+        """
         nodes = self.task.graph.nodes
         return {n.name: n.outputs[0].type for n in nodes if len(n.outputs) == 1}
 
     def value(self, name: str, case: Case) -> np.ndarray:
-        """Return the value of a tensor.
+        """Compute a tensor of the graph for a case, which holds the values of the inputs. Results
+        are cached.
 
         Raises:
-            NodeflowError: there is no such tensor, it cannot run, or an input of the case is
-                missing.
+            NodeflowError: there is no such tensor, it cannot run, or the case lacks an input.
         """
         key = (case, name)
         if key not in self._kept:
@@ -79,11 +81,12 @@ class TestedGraph:
         return self._kept[key]
 
     def gradient(self, of: str, by: str, case: Case) -> np.ndarray:
-        """Return the gradient of the sum of a tensor with respect to another.
+        """Compute the gradient of the sum of tensor ``of`` with respect to tensor ``by``, for one
+        case of input values.
 
         Raises:
-            GradientError: the first does not depend on the second.
-            NodeflowError: as `value`.
+            GradientError: ``of`` does not depend on ``by``.
+            NodeflowError: a tensor does not exist or cannot run, or the case lacks an input.
         """
         found = self._gradients.get((of, by))
         if found is None:
@@ -94,10 +97,10 @@ class TestedGraph:
         return self._run([found], case)[0]
 
     def everything(self, case: Case) -> dict[str, np.ndarray]:
-        """Return the values of all tensors that can be computed, by name, except tensors of derived
-        nodes.
+        """Compute all tensors of the graph for a case. Return name -> value for tensors of nodes
+        that the user drew, without derived nodes.
 
-        Large values are left out.
+        Tensors that cannot be computed, and large values, are left out.
         """
         nodes = [n for n in self.task.graph.nodes if self._is_drawn(n)]
         tensors = [t for n in nodes for t in n.outputs]

@@ -126,8 +126,8 @@ def _with_texts(lesson: Lesson, translation: Translation, language: str) -> Less
 
 
 def untranslated(lesson: Lesson, translation: Translation) -> list[str]:
-    """Return the keys of the texts that a translation leaves out, or that it has in the language of
-    the lesson.
+    """Return the keys of the texts of a lesson that are missing in the translation, empty, or equal
+    to the original.
     """
     texts = translation.texts
     return [k for k, own in lesson.texts.items() if texts.get(k, "") in ("", own)]

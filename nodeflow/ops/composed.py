@@ -51,7 +51,9 @@ class Composed(Op):
 
 
 def resolve(tensor: Tensor) -> Tensor:
-    """Return the tensor that an output of a macro node stands for, or the tensor itself."""
+    """Return the tensor that computes the value of an output of a macro node, which stands for
+    other nodes derived from it. Return any other tensor unchanged.
+    """
     while tensor.node.alias:
         target = tensor.node.alias[tensor.index]
         assert target is not None
@@ -62,8 +64,8 @@ def resolve(tensor: Tensor) -> Tensor:
 def run_references(
     graph: Graph, given: Mapping[Tensor, np.ndarray], stream: Any = None
 ) -> dict[Tensor, np.ndarray]:
-    """Return the values of all tensors of a small graph, computed op by op; variables are
-    initial.
+    """Compute all tensors of a small graph op by op with the numpy reference implementations.
+    Return tensor -> value. Variables have their initial values.
     """
     known = dict(given)
     for node in graph.nodes:

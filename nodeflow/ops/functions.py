@@ -107,7 +107,9 @@ def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[
 
 
 def _spelled(op: Op, given: dict[str, Any]) -> dict[str, Any]:
-    """Rename arguments of TensorFlow 1 and similar libraries to the names of the op."""
+    """Rename keyword arguments in the spelling of TensorFlow 1 or similar libraries to the op's own
+    argument names.
+    """
     known = [*(p.name for p in op.inputs), *(a.name for a in op.attrs)]
     return dict(given) if given.keys() <= set(known) else spelled_here(given, known)
 
@@ -160,10 +162,10 @@ def _with_twins(
 
 
 def _refuse_ignored(op: Op, inputs: list[Any], attrs: dict[str, Any]) -> None:
-    """Raise an error for attributes that the given tensors override.
+    """Raise an error if an attribute is given together with a tensor that overrides it.
 
     Raises:
-        WiredAttribute: the message names the overriding argument.
+        WiredAttribute: the message names the attribute and the tensor's argument.
     """
     given = {port.name: value for port, value in zip(op.inputs, inputs, strict=False)}
     for name, value in attrs.items():

@@ -314,7 +314,8 @@ def device(device_name_or_function: str | None) -> AbstractContextManager[None]:
 def control_dependencies(
     control_inputs: Sequence[Node | Tensor | str] | Node | Tensor | None,
 ) -> AbstractContextManager[None]:
-    """Run nodes that are made inside after the given nodes; None removes all such dependencies.
+    """Return a context manager. Nodes made inside it run after the given nodes; None removes all
+    such dependencies.
 
     Raises:
         GraphError: an input is no node, tensor or name of the default graph.

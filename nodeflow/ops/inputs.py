@@ -122,7 +122,7 @@ class Placeholder(Op):
 
 
 def checked_shape(shape: Shape, port: str = "shape") -> Shape:
-    """Return the shape after a check.
+    """Return the shape unchanged, after checking its sizes.
 
     Raises:
         ShapeError: a size is negative.

@@ -489,7 +489,9 @@ def strides_of(shape: Sequence[int | None]) -> tuple[int, ...]:
 
 
 def reduced_runs(shape: Sequence[int], axes: Sequence[int]) -> list[tuple[bool, int]]:
-    """Return runs of adjacent axes as (whether reduced, size); axes of size 1 are dropped."""
+    """Merge adjacent axes of a reduction that are all reduced, or all kept. Return (is reduced,
+    size) of each merged axis; axes of size 1 are dropped.
+    """
     runs: list[tuple[bool, int]] = []
     for axis, size in enumerate(shape):
         if size == 1:

@@ -239,7 +239,9 @@ class Updates:
         self._touched: Tensor | None = None
 
     def assign(self, op: Optimizer, pairs: Sequence[tuple[Tensor, Tensor]]) -> list[Node]:
-        """Add the updates of all (gradient, variable) pairs. Return the assigns."""
+        """Add the nodes that compute and store the new value of each variable, from (gradient,
+        variable) pairs. Return the assign nodes.
+        """
         for dtype in dict.fromkeys(v.dtype for _, v in pairs):
             for attr in op.numbers:
                 self.share_number(attr, dtype)
@@ -273,8 +275,8 @@ class Updates:
         return self.graph.apply("touched_rows", variable, *indices, name="touched")
 
     def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
-        """Return limited gradients: each element is clipped, then all are scaled by their common
-        length.
+        """Clip gradients. If ``clip_value`` is set, clip each element. If ``clip_norm`` is set,
+        scale all gradients by one factor, so that their global norm is at most ``clip_norm``.
         """
         if self.attrs["clip_value"] is not None:
             gradients = [self._limited(gradient) for gradient in gradients]
@@ -315,7 +317,9 @@ class Updates:
         self.store(old, mean, name="assign_average")
 
     def share_number(self, name: str, dtype: str) -> None:
-        """Share an attribute, or the tensor that overrides it, among all variables of a dtype."""
+        """Store the value of an optimizer's setting, such as the learning rate, for all variables
+        of a dtype. A tensor that is given for the setting takes precedence over the attribute.
+        """
         self.share(name, self._number(name, dtype))
 
     def share(self, name: str, tensor: Tensor) -> None:
@@ -339,9 +343,10 @@ class Updates:
     def running_mean(
         self, name: str, decay: str, variable: Tensor, new: Tensor, start: float = 0.0
     ) -> Tensor:
-        """Return decay * old + (1 - decay) * new, and keep it in a slot.
+        """Update a running mean: store decay * old + (1 - decay) * new in the optimizer's slot
+        ``name``, and return it.
 
-        ``prepare`` must have shared both factors.
+        The method `prepare` must have added the factors decay and 1 - decay to the shared tensors.
         """
         old = self.slot(name, variable, start)
         kept = self.shared(decay, variable.dtype) * old
@@ -351,7 +356,9 @@ class Updates:
         return mean
 
     def share_rest(self, dtype: str, *names: str) -> None:
-        """Share 1 - NAME under the name one_minus_NAME, for shared numbers NAME."""
+        """For each given name NAME of a shared number, add the tensor 1 - NAME. Share it under the
+        name one_minus_NAME.
+        """
         for name in names:
             rest = F.subtract(1, self.shared(name, dtype), name=f"one_minus_{name}")
             self.share(f"one_minus_{name}", rest)

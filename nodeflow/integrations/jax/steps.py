@@ -194,9 +194,8 @@ class JaxSteps:
         return Program(self.schedule, self.types)
 
     def _compiled(self, piece: Callable[..., Any]) -> Any:
-        """Return the jitted function of several steps.
-
-        The memory of the variables is donated to it.
+        """Compile a function that runs several training steps with ``jax.jit``. The arrays of the
+        variables are donated to it.
         """
         return jax_package().jit(piece, donate_argnums=0)
 
@@ -205,7 +204,9 @@ class JaxSteps:
         return nullcontext()
 
     def _given_to_all(self, array: Any) -> Any:
-        """Return a variable in the form that the function takes."""
+        """Return a variable's array in the form that the compiled function takes: here,
+        unchanged.
+        """
         return array
 
     def _kept(self, array: Any) -> Any:
@@ -243,9 +244,9 @@ class JaxSteps:
                 )
 
     def _variable(self, variable: Node) -> Any:
-        """Return the value of a variable that a step writes.
+        """Return the device array of a variable that the training step assigns.
 
-        Its memory may be donated to the function.
+        Allocate it if the step does not read it first. The compiled function may reuse its memory.
         """
         variables = self.context.variables
         type_ = self.types[self.schedule.writes[variable]]

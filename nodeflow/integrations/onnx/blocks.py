@@ -45,7 +45,9 @@ def names_in_blocks(graph: Any) -> dict[str, str]:
 
 
 def _array_mark(tensor: Any) -> tuple[Any, ...]:
-    """Return a mark that similar arrays share: the values if they are few, otherwise the shape."""
+    """Return a hashable key by which weight arrays are compared: dtype, shape and, for small
+    arrays, the elements.
+    """
     kind = (tensor.data_type, *tensor.dims)
     few = math.prod(tensor.dims) <= FEW
     if not few:
@@ -70,8 +72,8 @@ def _names(nodes: Sequence[Any], marks: Sequence[Mark]) -> dict[str, str]:
 
 
 def _marks(nodes: Sequence[Any], arrays: Mapping[str, Any]) -> list[Mark]:
-    """Return marks that are equal for similar nodes: op, attributes, arrays, and distances to
-    the read nodes.
+    """Return a comparable key for each node, to find repeated blocks. Equal keys mean the same op,
+    attributes, number of outputs and weights, and inputs from nodes at the same distances before.
     """
     maker: dict[str, int] = {}
     numbers: dict[Any, int] = {}
@@ -115,10 +117,12 @@ def _repeats(marks: Sequence[Mark]) -> list[tuple[int, list[int]]]:
 
 
 def _keys(marks: Sequence[Mark], longest: int) -> list[list[int]]:
-    """Return the keys of sections of nodes by length and start, from length 0 to `longest`.
+    """Return integer keys of all contiguous sections of nodes, as ``keys[length][start]``, for
+    lengths 0 to ``longest``.
 
-    Equal keys mean sections with equal nodes, whatever outside nodes they read. The key of a
-    section follows from the key of the same section without its last node.
+    Two sections get the same key if their nodes are equal. Which nodes outside the section they
+    read does not matter. The key of a section is derived from the key of the section without its
+    last node.
     """
     keys = [[0] * (len(marks) + 1)]
     known: dict[Any, int] = {}

@@ -51,8 +51,8 @@ class Opaque(Op):
 
 
 def op_id(domain: str, op_type: str) -> str:
-    """Return the id of the op as which a document keeps ONNX nodes of a type that nodeflow cannot
-    compute.
+    """Return the op id of a placeholder op that keeps an ONNX node in a document. Such nodes have a
+    type that nodeflow cannot compute.
     """
     return f"{FOREIGN}{domain}/{op_type}" if domain else f"{FOREIGN}{op_type}"
 
@@ -63,12 +63,16 @@ def encoded(node: Any) -> str:
 
 
 def decoded(text: str) -> bytes:
-    """Return the bytes of a node that was stored as text."""
+    """Decode the base64 text in which a document stores a node of ONNX. Return its serialized
+    bytes.
+    """
     return base64.b64decode(text, validate=True)
 
 
 def read_inside(node: Any) -> list[str]:
-    """Return the outside values that the graphs in a node's attributes read, in order."""
+    """Return the names of outer values that the subgraphs in an ONNX node's attributes read, in the
+    order of their first use.
+    """
     found: dict[str, None] = {}
     for a in node.attribute:
         for graph in (*([a.g] if a.HasField("g") else []), *a.graphs):
@@ -85,7 +89,12 @@ def read_inside(node: Any) -> list[str]:
 
 
 def rename_inside(node: Any, names: Mapping[str, str]) -> None:
-    """Rename the outside values that the graphs in a node's attributes read."""
+    """Rename values of the outer graph where the subgraphs in a node's attributes read them. Names
+    that a subgraph defines itself stay.
+
+    Args:
+        names: old name -> new name.
+    """
     for a in node.attribute:
         for graph in (*([a.g] if a.HasField("g") else []), *a.graphs):
             own = {v.name for v in graph.input} | {t.name for t in graph.initializer}

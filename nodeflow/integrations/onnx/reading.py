@@ -100,10 +100,14 @@ def _check_once(given: Sequence[str], what: str) -> None:
 
 
 def _output(value: Any, scope: Scope, translator: Translator, named: Set[Tensor]) -> Tensor:
-    """Return an output of the graph, under its name in the file.
+    """Return the tensor of a graph output, and make it available under its name in the file. Add an
+    identity node if necessary.
 
     Args:
         named: the inputs and outputs made so far.
+
+    Raises:
+        OnnxFileError: no node or input makes the output.
     """
     name, graph = value.name, translator.graph
     if scope.holder(name) is None:
@@ -125,7 +129,9 @@ def _output(value: Any, scope: Scope, translator: Translator, named: Set[Tensor]
 
 
 def _keep_names(graph: Graph, tensor: Tensor, value: Any) -> None:
-    """Store the names that the file has for a tensor and its sizes."""
+    """Record in the graph the names that an ONNX file gives to a tensor and to its symbolic
+    sizes.
+    """
     if tensor.name != value.name:
         graph.aliases[value.name] = tensor
     dims = value.type.tensor_type.shape.dim

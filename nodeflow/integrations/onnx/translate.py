@@ -388,7 +388,9 @@ class Body:
         return self.run([])
 
     def function(self) -> Callable[[], list[Tensor]]:
-        """Return a function that writes the graph and returns its outputs."""
+        """Return a function that translates the subgraph into the current graph and returns its
+        outputs.
+        """
         return self.inline
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:

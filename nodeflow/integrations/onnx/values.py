@@ -151,7 +151,9 @@ class Scope:
             )
 
     def holds_weight(self, name: str) -> bool:
-        """Return whether a name refers to an array that becomes a variable."""
+        """Return whether a name refers to an array of the ONNX file that is large enough to become
+        a variable. Small arrays become constants.
+        """
         where = self.holder(name)
         if where is None or name not in where.arrays:
             return False

@@ -165,8 +165,8 @@ class _Writer:
         return made
 
     def _declared_inside(self, e: Emitter) -> list[Any]:
-        """Return the declared types of outputs of nodes without a counterpart, known only from
-        the file.
+        """Return declarations of types for the outputs of ONNX nodes that nodeflow only carries
+        along. ONNX's shape inference may not know them.
         """
         foreign = [n for n in self._nodes if n.op.id.startswith(FOREIGN)]
         tensors = [t for n in foreign for t in n.outputs if t in e.names and t.type.has_rank]
@@ -175,10 +175,11 @@ class _Writer:
     # ---- one graph ------------------------------------------------------------------------------
 
     def _write(self, e: Emitter, nodes: Sequence[Node], prefix: str, inside: str) -> None:
-        """Write nodes into a list; nodes in instances become calls of functions.
+        """Write nodes into the emitter's list of ONNX nodes. Write the nodes of a subgraph's
+        instance as one call of an ONNX function.
 
         Args:
-            prefix: prefix of the names of instances in this graph.
+            prefix: prefix of the names of the instances that these nodes belong to.
             inside: the instance that contains these nodes.
         """
         for unit in _in_order(self._units(nodes, prefix)):
@@ -462,7 +463,9 @@ def _is_written(node: Node) -> bool:
 
 
 def _needed(e: Emitter, ends: Sequence[str]) -> set[str]:
-    """Return the values that outputs depend on. Drop nodes that make none of them."""
+    """Remove nodes that the outputs do not depend on. Return the names of all values that they
+    depend on.
+    """
     wanted, kept = set(ends), []
     for node in reversed(e.nodes):
         if wanted.intersection(node.output):

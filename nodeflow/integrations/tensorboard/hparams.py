@@ -86,7 +86,8 @@ def _summary(tag: str, data: bytes) -> bytes:
 
 
 def settings_in(metadata: bytes | memoryview) -> dict[str, Setting] | None:
-    """Return the settings in a value's metadata; None if it contains something else.
+    """Return the hyperparameters stored in the metadata of a TensorBoard summary value. Return None
+    if the metadata are not from the plugin `hparams`, or do not start a session.
 
     Raises:
         Malformed: the settings cannot be read.

@@ -32,7 +32,12 @@ def _table() -> np.ndarray:
 
 
 def _advanced(crcs: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Advance each checksum (n,) by the bytes of its row (n, length)."""
+    """Update the CRC-32C of n byte strings in parallel.
+
+    Args:
+        crcs: the checksums so far, (n,).
+        rows: the next bytes of each string, (n, length).
+    """
     table = _table()
     for column in rows.T:
         crcs = table[(crcs ^ column) & 0xFF] ^ crcs >> np.uint32(8)

@@ -86,7 +86,7 @@ class EventFiles:
         )
 
     def end(self, status: int, ended: float) -> None:
-        """Write the result of the training, a status of `hparams`, and close the file."""
+        """Write how the training ended, as a status code of `hparams`, and close the file."""
         self._writer.add_summaries([(0, ended, hparams.session_end(status, ended))])
         self._writer.close()
 
@@ -99,10 +99,14 @@ class EventFiles:
         variables: Callable[[], Mapping[str, np.ndarray]] | None = None,
         lost: Callable[[FileProblem], None] | None = None,
     ) -> Generator[Event, None, None]:
-        """Yield the events of a training, and write them (`nodeflow.train.training_files`).
+        """Pass on the events of a training, and write them to TensorBoard's files.
+
+        Args:
+            variables: returns the values of the variables; None reads them from the session.
+            lost: called with the error if writing fails; the training then continues without files.
 
         Raises:
-            FileProblem: they cannot be written, and there is no `lost`.
+            FileProblem: writing fails and ``lost`` is None.
         """
         read = variables or (lambda: session.variables)
         writing = _Writing(session, training, self, read, lost)
@@ -153,7 +157,10 @@ class _Writing:
     is_lost: bool = False
 
     def write(self, action: Callable[[], None]) -> None:
-        """Call a function that writes, unless an earlier one failed."""
+        """Call a function that writes to a file. Do nothing if an earlier call failed.
+
+        If the call fails, pass the error to the callback `lost`; without a callback, raise it.
+        """
         if self.is_lost:
             return
         try:
@@ -196,7 +203,7 @@ class _Writing:
 def _steps(
     event: Steps, began: float, turns: Schedule | None
 ) -> dict[str, list[tuple[int, float, float]]]:
-    """Return (step, time, loss) of each step, by the name of the loss."""
+    """Return a dict from the tag of each loss to a list of (step, time, value), one per step."""
     when = began + event.seconds
     steps = np.arange(event.first, event.last + 1)
     parts = {LOSS: (steps, event.losses)}
@@ -209,7 +216,8 @@ def _steps(
 
 
 def phase_tag(name: str) -> str:
-    """Return the tag of a phase's loss of each step: ``loss_of_step/d`` for ``loss/d``.
+    """Return TensorBoard's tag for the per-step loss of a training phase, from the tag of its loss:
+    ``loss_of_step/d`` for ``loss/d``.
 
     >>> phase_tag("loss/d"), phase_tag("loss")
     ('loss_of_step/d', 'loss')

@@ -92,7 +92,11 @@ def embedding_lookup(
 
 
 def _starts(parts: Sequence[Any]) -> list[int]:
-    """Return for each part the number of its first row, counted over all parts in sequence."""
+    """Return, for each part of a partitioned table, the index of its first row in the whole table.
+
+    Raises:
+        ShapeError: the number of rows of a part is unknown.
+    """
     starts = [0]
     for part in parts[:-1]:
         rows = part.shape[0] if part.type.has_rank else None

@@ -106,8 +106,8 @@ def grad_pass_through(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _variables_between(sources: Sequence[Tensor], ys: Sequence[Tensor]) -> list[Tensor]:
-    """Return the trainable variables that results depend on, besides the arguments of a
-    function.
+    """Return the trainable variables that ``ys`` depend on. The search goes backwards and stops at
+    ``sources``.
     """
     needed: list[Node] = []
     seen = {source.node for source in sources}

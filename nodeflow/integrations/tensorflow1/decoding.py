@@ -340,7 +340,9 @@ def _own_mode(image: Any) -> str:
 
 
 def encode_png(image: Any, compression: int = -1, name: str | None = None) -> Tensor:
-    """Return pixels, uint8 (height, width, channels), as a text with a PNG file."""
+    """Encode an image, uint8 (height, width, channels), as PNG. Return a text tensor with the
+    file's content.
+    """
     level = 6 if compression == -1 else compression
     return _encoded(image, name or "EncodePng", "PNG", compress_level=level)
 

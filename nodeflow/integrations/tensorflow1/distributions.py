@@ -85,7 +85,14 @@ class Normal:
         return F.add(F.multiply(drawn, self.scale), self.loc, name=name)
 
     def kl_divergence(self, other: Any, name: str = "kl_divergence") -> Tensor:
-        """Return log(s2/s1) + (s1^2 + (m1 - m2)^2) / (2 s2^2) - 1/2, from this one to another."""
+        """Return KL(self || other), the Kullback-Leibler divergence of two normal distributions.
+
+        With means m1, m2 and deviations s1, s2 of self and other, it is
+        log(s2/s1) + (s1^2 + (m1 - m2)^2) / (2 s2^2) - 1/2.
+
+        Raises:
+            GraphError: ``other`` is not a `Normal`.
+        """
         if not isinstance(other, Normal):
             raise GraphError(f"other must be a Normal, not {a_type(other)}")
         ratio = F.square(F.divide(self.scale, other.scale))

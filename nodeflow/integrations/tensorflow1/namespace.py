@@ -37,7 +37,9 @@ def public_names() -> dict[str, tuple[str, ...]]:
 
 @cache
 def known_names() -> frozenset[str]:
-    """Return the names that TensorFlow 1 has or once had, whether they are here or not."""
+    """Return all public names that TensorFlow 1 has or once had, whether or not they are supported
+    here.
+    """
     return frozenset({*public_names(), *RENAMED, *homes.own_names()})
 
 
@@ -47,7 +49,9 @@ def _exists_in_nf() -> Any:
 
 
 def counterpart(path: str) -> Answer:
-    """Return the counterpart of a name in `nf`, for a name that `homes` does not define."""
+    """Return what corresponds in `nf` to a public name of TensorFlow 1, for names that the package
+    does not implement itself.
+    """
     return LIBRARY.answer(path, _exists_in_nf())
 
 
@@ -99,10 +103,10 @@ ROOT.__dict__["__version__"] = "1.15.0"
 
 
 def named(path: str) -> Any:
-    """Return the object with a name of TensorFlow 1.
+    """Return the function, class, constant or namespace that has this dotted name in TensorFlow 1.
 
     Raises:
-        AttributeError: TensorFlow has no such name, or there is no counterpart here.
+        AttributeError: TensorFlow has no such name, or nothing here corresponds to it.
     """
     one = found_at(path)
     if one is None or isinstance(value := _object(one), ModuleType):
@@ -121,7 +125,7 @@ def space(path: str) -> Space:
 
 
 def _object(path: str) -> Any:
-    """Return the object with a public name that is in this namespace."""
+    """Return the function or object that a program finds under a public name of TensorFlow 1."""
     if (home := homes.home(path)) is not None:
         return homes.load(home)
     value = attrgetter(counterpart(path).here or "")(import_module("nodeflow"))

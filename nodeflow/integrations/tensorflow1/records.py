@@ -266,7 +266,9 @@ def _varints(data: bytes) -> Iterator[int]:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """Return a field of a message: its number, its length, and its content."""
+    """Encode a length-delimited field of a protocol buffers message: its number, its length and its
+    content.
+    """
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 

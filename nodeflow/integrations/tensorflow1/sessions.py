@@ -18,7 +18,11 @@ __all__ = ["InteractiveSession", "Session"]
 
 
 def _check(target: Any) -> None:
-    """Raise an error if a graph is passed in the place of the target."""
+    """Check the argument ``target`` of a session.
+
+    Raises:
+        GraphError: it is not a string, such as a graph passed by position.
+    """
     if not isinstance(target, (str, bytes)):
         hint = "Write tf.Session(graph=graph)."
         raise GraphError(f"target must be a text, not {a_type(target)}", hint=hint)

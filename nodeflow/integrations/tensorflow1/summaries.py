@@ -87,7 +87,9 @@ class _Value:
 
     @classmethod
     def FromString(cls, data: bytes) -> Self:
-        """Return the value in a message. All fields except tag, name and number stay bytes."""
+        """Parse the bytes of a Summary.Value message. The fields tag, node_name and simple_value
+        are decoded; the others stay bytes.
+        """
         made = cls()
         for number, found in pb.fields(data):
             if isinstance(found, int):

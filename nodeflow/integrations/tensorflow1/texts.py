@@ -82,7 +82,7 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
 
 
 def mark(tensor: Tensor) -> Tensor:
-    """Mark a vector of bytes as a text, and return it."""
+    """Mark a tensor of bytes, uint8 (length,), as holding a text. Return the tensor."""
     vars(tensor.graph).setdefault(_MARKED, set()).add(tensor)
     return tensor
 
@@ -112,7 +112,7 @@ def as_fed(graph: Graph, feed_dict: Any) -> Any:
 
 
 def is_text(fetch: Any) -> bool:
-    """Return whether a fetch is a tensor that is marked as a text."""
+    """Return whether a fetch is a tensor of bytes that is marked as holding a text."""
     return isinstance(fetch, Tensor) and fetch in vars(fetch.graph).get(_MARKED, ())
 
 

@@ -71,7 +71,9 @@ class CheckField:
 
 
 def fields_of(kind: str) -> list[CheckField]:
-    """Return the fields of a kind of check, the needed ones first and its credit last."""
+    """Return the fields of a kind of check: the required fields first, the optional ones next, and
+    ``credit`` last.
+    """
     found = [
         _field(field)
         for field in dataclasses.fields(KINDS[kind])
@@ -81,7 +83,9 @@ def fields_of(kind: str) -> list[CheckField]:
 
 
 def about(kind: str) -> str:
-    """Return what a kind of check compares, in a sentence."""
+    """Return the first paragraph of the description of a kind of check, which says what it
+    compares.
+    """
     return " ".join((KINDS[kind].__doc__ or "").split("\n\n")[0].split())
 
 

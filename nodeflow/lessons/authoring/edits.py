@@ -28,7 +28,9 @@ VALUES = "values"
 
 
 def is_lesson(document: Document) -> bool:
-    """Return whether a document has a lesson, a teacher's or a student's copy."""
+    """Return whether a document contains a lesson definition, and is not a student's answer to
+    one.
+    """
     return bool(document.root.lesson) and ANSWERS not in document.root.lesson
 
 
@@ -104,7 +106,9 @@ def items(document: Document, kind: str) -> list[dict[str, Json]]:
 
 
 def item(document: Document, kind: str, id: str) -> dict[str, Json]:
-    """Return one of the `items`; empty if there is none with this id."""
+    """Return the entry with an id from a list of the lesson, such as its steps. Return an empty
+    dict if there is no such entry.
+    """
     return next((i for i in items(document, kind) if i.get("id") == id), {})
 
 
@@ -143,7 +147,7 @@ def add_step(document: Document) -> str:
 
 
 def add_check(document: Document, kind: str, **fields: Json) -> str:
-    """Add a check after the others; the last step asks for it. Return its id.
+    """Append a check to the lesson, and to the checks of its last step. Return the id of the check.
 
     Raises:
         LessonProblem: a field is missing or wrong.
@@ -160,10 +164,10 @@ def add_check(document: Document, kind: str, **fields: Json) -> str:
 
 
 def change_check(document: Document, id: str, **fields: Json) -> None:
-    """Set fields of a check; None removes a field.
+    """Change fields of a lesson's check, given by its id. A value of None removes the field.
 
     Raises:
-        LessonProblem: a field is missing or wrong.
+        LessonProblem: a field of the changed check is missing or wrong.
     """
     check_of(_without_none({**item(document, "checks", id), **fields}), f"lesson.checks.{id}")
     set_item(document, "checks", id, **fields)
@@ -187,7 +191,9 @@ def given(document: Document) -> tuple[str, ...]:
 
 
 def is_milestone(document: Document, name: str) -> bool:
-    """Return whether a node of the solution is a milestone."""
+    """Return whether a node of the solution is a milestone: an intermediate value that is worth
+    part of the credit.
+    """
     return any(m.get("node") == name for m in items(document, "milestones"))
 
 
@@ -260,7 +266,9 @@ def toggle_milestone(document: Document, name: str) -> bool:
 
 
 def toggle_required(document: Document, name: str) -> bool:
-    """Require the solution's value of a node, or no longer. Return whether it is required now."""
+    """Toggle the check that compares a node with the solution. Return whether there is such a check
+    now.
+    """
     found = _values_check(document, name)
     if found is not None:
         drop_item(document, "checks", found)
@@ -278,8 +286,8 @@ def _values_check(document: Document, name: str) -> str | None:
 
 
 def _drawn(document: Document, record: NodeRecord) -> dict[str, Json] | None:
-    """Return the default way to draw random values of a node for checks. Return None if the node
-    keeps its value.
+    """Return the default settings by which checks draw random values for a node. Return None if
+    checks do not replace the node's value.
     """
     if record.op not in DRAWN_OPS or document.wires_into(record.id):
         return None
@@ -317,8 +325,8 @@ def _add(
 
 
 def _free(document: Document, kind: str, base: str) -> str:
-    """Return an id that no item of this kind has. Ids of steps and mistakes end with a number;
-    other ids do so only if ``base`` is taken.
+    """Return an unused id for an item of this kind, made from ``base``. Ids of steps and mistakes
+    always end with a number. Other ids get a number only if ``base`` is taken.
     """
     taken = {i.get("id") for i in items(document, kind)}
     base = base or kind

@@ -15,7 +15,9 @@ FEWEST, MOST = 2, 9
 
 
 def question_of(document: Document, step: str) -> dict[str, Json]:
-    """Return the question of a step as the file has it; empty for none."""
+    """Return the question that a lesson's step asks the student, as JSON fields. Return an empty
+    dict if the step has no question.
+    """
     return dict(edits.item(document, "steps", step).get("predict") or {})
 
 
@@ -58,7 +60,9 @@ def set_choices(document: Document, step: str, texts: Sequence[str]) -> None:
 
 
 def amounts_text(amounts: Mapping[str, float]) -> str:
-    """Return amounts that are added to nodes as text: ``b + 1, c - 0.5``."""
+    """Return a text for a dict from the names of nodes to amounts that are added to them: ``b + 1,
+    c - 0.5``.
+    """
     parts = (f"{name} {'-' if by < 0 else '+'} {abs(by):g}" for name, by in amounts.items())
     return ", ".join(parts)
 
@@ -83,7 +87,9 @@ def amounts_of(text: str) -> dict[str, float]:
 def _write(
     document: Document, step: str, question: dict[str, Json] | None, texts: Mapping[str, str]
 ) -> None:
-    """Replace the question of a step, and those of its texts that ``texts`` contains."""
+    """Set the question of a lesson's step; None removes it. Store ``texts`` under the step's keys,
+    and remove the texts of the old choices.
+    """
     prefix = f"steps.{step}."
     gone = (f"{prefix}choices.", *((f"{prefix}question",) if question is None else ()))
     kept = {k: t for k, t in edits.texts(document).items() if not k.startswith(gone)}

@@ -30,7 +30,11 @@ class Quantity:
     by: str = ""
 
     def of(self, graph: TestedGraph, case: Case) -> np.ndarray:
-        """Return the quantity in a graph; raise a NodeflowError if it has none."""
+        """Compute the quantity in a graph, for one case of input values.
+
+        Raises:
+            NodeflowError: the graph has no such tensor or gradient, or cannot run.
+        """
         return graph.gradient(self.node, self.by, case) if self.by else graph.value(self.node, case)
 
     @property
@@ -109,11 +113,15 @@ class Check:
     credit: float = field(f.number, 1.0)
 
     def quantities(self) -> Iterator[Quantity]:
-        """Yield the quantities whose values in the solution the check needs."""
+        """Yield the values and gradients of the solution that this check needs. By default there
+        are none.
+        """
         return iter(())
 
     def watched(self) -> list[Quantity]:
-        """Return the quantities by which a failed answer is compared with typical mistakes."""
+        """Return the tensors and gradients that are compared with typical mistakes when an answer
+        fails this check.
+        """
         node = getattr(self, "node", "")
         return list(self.quantities()) or ([Quantity(node)] if node and self.IS_LIVE else [])
 

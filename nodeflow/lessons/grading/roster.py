@@ -74,7 +74,9 @@ class Roster:
         return ("\ufeff" if self.byte_order_mark else "") + out.getvalue()
 
     def _rows_of(self, answer: Answer) -> list[int]:
-        """Return the indices of the rows that may be the student's; the number decides first."""
+        """Return the indices of the table's rows that may belong to the student of an answer.
+        Compare student numbers first; compare names only if no number matches.
+        """
         for columns, texts in ((NUMBERS, {answer.id}), (NAMES, {answer.name, answer.id})):
             wanted = {_plain(text) for text in texts if text}
             found = [

@@ -84,7 +84,9 @@ class Grader:
         return flow.load(path)
 
     def _restore(self, answer: Document) -> None:
-        """Give changed locked nodes their attributes back, so that they compute what was given."""
+        """Restore the attributes of given nodes that the lesson locks and the student changed.
+        Remember which nodes were altered.
+        """
         start, lesson = self._marker.start, self._marker.lesson
         self._altered = tuple(altered(start, with_given_data(start, answer, lesson), lesson))
         with answer.transaction("Restore given nodes") as transaction:

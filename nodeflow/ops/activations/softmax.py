@@ -60,7 +60,9 @@ def softmax_parts(x: TensorType, axis: int) -> list[lowering.Part]:
 
 
 def log_softmax_parts(x: TensorType, axis: int) -> list[lowering.Part]:
-    """Return the parts of log softmax of ``x`` along ``axis``; the result is ``out``."""
+    """Return the operations that log softmax of ``x`` along ``axis`` is composed of. The last one
+    writes the value ``out``.
+    """
     last = elementwise("out", "d - log(s)", {"d": "shifted", "s": "total"}, x)
     return [*exponential_parts(x, axis), last]
 

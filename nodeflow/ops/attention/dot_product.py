@@ -221,7 +221,12 @@ class Attention(Composed):
 
 
 def _with_heads(type_: TensorType, query: TensorType, port: str, groups: int) -> TensorType:
-    """Return the type of keys or values repeated to the number of query heads."""
+    """Return the type of keys or values after each head is repeated ``groups`` times, to match the
+    number of query heads.
+
+    Raises:
+        ShapeError: there is no axis of heads, or the numbers of heads do not match.
+    """
     if type_.rank < 3 or query.rank < 3:
         raise ShapeError(f"groups need heads, not {shape_text(type_.shape)}", port=port)
     few, many = type_.shape[-3], query.shape[-3]

@@ -262,8 +262,8 @@ class TiledAttentionGradient(Tiled):
         return by_query, by_key, by_value
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
-        """Differentiate the formulas over all pairs at once, because second-order gradients are
-        rare.
+        """Return the gradients for the inputs. They are derived from the untiled formulas, which
+        compute all pairs of queries and keys at once, because second-order gradients are rare.
         """
         own = [F.identity(x) for x in node.inputs]  # the inputs may depend on each other
         made = formulas(*own, **node.attrs)
@@ -334,7 +334,9 @@ def tile_of_scores(
     columns: slice,
     attrs: dict[str, Any],
 ) -> np.ndarray:
-    """Return the scores of some queries and keys; excluded pairs get the score `NEVER`."""
+    """Return the attention scores of a block: queries ``rows`` by keys ``columns``. Masked pairs
+    get the very low score `NEVER`.
+    """
     dtype = query.dtype.type
     scale = dtype(_scale(query.shape[-1], attrs))
     scores = np.matmul(query[..., rows, :], np.swapaxes(key[..., columns, :], -1, -2)) * scale

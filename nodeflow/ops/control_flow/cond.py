@@ -158,8 +158,8 @@ class _Backwards:
             self.found = dict(zip(floats, gradients(ys, xs, weights), strict=True))
 
     def text(self, wanted: Sequence[int]) -> str:
-        """Return the body as text; where an output does not depend on an input, the gradient is
-        zeros.
+        """Return the gradients of the inputs in ``wanted`` as the text of a subgraph. An input that
+        the output does not depend on gets zeros.
         """
         with self.graph:
             grads = [(self.found[i], self.inputs[i]) for i in wanted]

@@ -281,7 +281,9 @@ def _counted_loop(
     name: str | None,
     limit: Any,
 ) -> Any:
-    """Return the result of a loop whose number of iterations is limited by a tensor."""
+    """Build a while loop that ends after ``limit`` iterations at the latest, where ``limit`` may be
+    a tensor. Return the final loop variables.
+    """
     limit = get_default_graph().as_tensor(limit, "int32")
     found = while_loop(
         lambda count, values: F.logical_and(count < limit, cond(*values)),
@@ -418,8 +420,8 @@ def foldr(
 def _accumulate(
     fn: Function, elems: Any, initializer: Any, reverse: bool, name: str, stack: bool = False
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """Return the first accumulated values, the values after each slice (if ``stack``), and the
-    last.
+    """Build a scan that accumulates over the slices of ``elems``. Return three lists of tensors:
+    the initial values, the values after each slice (empty unless ``stack``), and the final values.
     """
     graph, sequences = _sequences(elems)
     if initializer is None:

@@ -71,7 +71,12 @@ def _by_name(seen: Sequence[Ran]) -> dict[str, Ran]:
 def _in_while(
     attrs: Mapping[str, Any], arrays: Sequence[np.ndarray], stream: Any, number: int | None
 ) -> tuple[int, int, list[np.ndarray]]:
-    """Return the number of the chosen iteration, the count of iterations, and its inputs."""
+    """Run a while loop in numpy. Return the index of the chosen iteration, the number of iterations
+    that ran, and the inputs of the chosen iteration.
+
+    Args:
+        number: index of the iteration; the last one if it is None or too large.
+    """
     carried, limit = attrs["carried"], attrs["maximum_iterations"]
     given = last = chosen = list(arrays)
     count = 0

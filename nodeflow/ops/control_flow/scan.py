@@ -192,7 +192,9 @@ class Scan(Op):
 def run_iteration(
     text: str, inputs: Sequence[np.ndarray], stream: Any, iteration: int
 ) -> list[np.ndarray]:
-    """Run a body as `run_body` does, for one iteration of a loop; errors give its number."""
+    """Run the body of a loop for one iteration and return its outputs. Errors name the
+    iteration.
+    """
     try:
         return run_body(text, inputs, stream, iteration)
     except NodeflowError as error:
@@ -336,7 +338,9 @@ class _Backwards:
         return add_input(self.graph, type_)
 
     def _slice(self, sequence: Tensor) -> Tensor:
-        """Return one step of a sequence, in the body's graph."""
+        """Add an input for one element of a sequence to the graph of the loop's body. Return the
+        input.
+        """
         slice_ = self._inner(sequence.type.with_shape(sequence.shape[1:]))
         self.sequence_of[slice_] = sequence
         return slice_

@@ -141,7 +141,9 @@ def _as_list(value: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> Body:
-    """Return the subgraph that a text describes, with attributes in the form that its ops take."""
+    """Parse the stored text of a subgraph. The attributes of its nodes are converted to the types
+    that their ops declare.
+    """
     count, listed, outputs, *names = json.loads(text)
     nodes = []
     for op_id, attrs, sources, *own in listed:

@@ -72,7 +72,9 @@ class TensorArray(Composite):
     # ---- as a part of loops -------------------------------------------------------------------
 
     def parts(self) -> list[Tensor]:
-        """Return the one tensor that a loop carries along, or nothing before the shape is known."""
+        """Return a list with the tensor that holds all elements of the array. Return an empty list
+        while the elements' shape is unknown.
+        """
         return [] if self._kept is None else [self._kept]
 
     def rebuilt(self, parts: list[Tensor]) -> TensorArray:
@@ -149,7 +151,9 @@ class TensorArray(Composite):
         return self._tensor()
 
     def identity(self) -> TensorArray:
-        """Return the array itself, at the place in the graph where this is called."""
+        """Return a copy of the array whose tensor passes through an identity op, which is added
+        here and so obeys the control dependencies at this point.
+        """
         return self._with(F.identity(self._tensor()))
 
     def write(self, index: Any, value: Any, name: str | None = None) -> TensorArray:
@@ -233,7 +237,7 @@ class TensorArray(Composite):
         """Do nothing: there is nothing to free."""
 
     def grad(self, *_: Any, **__: Any) -> None:
-        """Raise GraphError with the hint to call `nf.gradients` for values that were read."""
+        """Raise GraphError, because this is not supported. The hint is to call `nf.gradients`."""
         raise GraphError("TensorArray.grad is not supported", hint="Use nf.gradients.")
 
     # ---- the stored elements ------------------------------------------------------------------

@@ -79,8 +79,8 @@ class Traced:
             raise
 
     def _is_done(self, node: Node) -> bool:
-        """Return whether a node without a value has no effect except assigns, so that it can be
-        left out.
+        """Return whether a node has no outputs and no side effects except assigns, which the trace
+        records separately. The caller may then return a constant instead of the node.
         """
         if node.outputs or node.graph is not self.graph:
             return False
@@ -98,7 +98,9 @@ class Traced:
         return {variable: values[-1] for variable, values in last.items() if values}
 
     def value_for(self, variable: Tensor) -> Tensor:
-        """Return the value that a variable has after the function, assigned or unchanged."""
+        """Return the value of a variable at the end of the traced function: the value assigned to
+        it, or its value in the outer graph.
+        """
         own = self.assigned.get(variable)
         return self.graph.capture(variable) if own is None else own
 
@@ -108,7 +110,9 @@ class Traced:
         return [t.type for t in self.outputs]
 
     def text(self, captured: Sequence[Tensor]) -> str:
-        """Return the body as text. It takes the inputs and the captured tensors."""
+        """Serialize the traced graph as the text of a subgraph, whose inputs are the function's
+        inputs and the captured tensors.
+        """
         inputs = [*self.inputs, *(self.graph.capture(t) for t in captured)]
         return to_text(inputs, self.outputs, named=True)
 

@@ -15,7 +15,9 @@ Order = tuple[int, ...] | None
 
 
 def picture_order(layout: str) -> Order:
-    """Return the transposition of images from a layout to channels last."""
+    """Return the axis permutation that brings images from a layout to channels last. Return None if
+    the layout is already channels last.
+    """
     return (0, 2, 3, 1) if layout == "NCHW" else None
 
 

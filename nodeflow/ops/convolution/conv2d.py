@@ -187,7 +187,9 @@ class Convolution(Op):
         return self.lowered(windows, groups, types, outs[0], orders)
 
     def orders(self, layout: str, filter_layout: str) -> tuple[Order, Order]:
-        """Return the transpositions of images and filters to the layout of kernels."""
+        """Return two axis permutations: from ``layout`` to channels-last images, and from
+        ``filter_layout`` to (height, width, channels, filters). None stands for no change.
+        """
         return picture_order(layout), filter_order(filter_layout)
 
     def lowered(
@@ -214,8 +216,8 @@ class Convolution(Op):
         raise NotImplementedError
 
     def of(self, op: str, *inputs: Tensor, **attrs: Any) -> Tensor:
-        """Return the result of another op of the family (``_input_gradient``) with this op's
-        attributes.
+        """Add another op of this op's family, such as ``conv2d_input_gradient``, and return its
+        result. Attributes that this op does not declare are dropped.
         """
         declared = {attr.name for attr in Convolution.attrs}
         given = {name: value for name, value in attrs.items() if name in declared}

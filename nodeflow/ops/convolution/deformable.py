@@ -105,7 +105,9 @@ class DeformConv2D(Composed):
     def places(
         self, filter_: TensorType, sizes: Sequence[int], attrs: Mapping[str, Any]
     ) -> np.ndarray:
-        """Return the places of the elements of windows: (elements, height', width', 2)."""
+        """Return the coordinates that the window elements have without offsets, as (row, column)
+        pairs: (elements, height', width', 2).
+        """
         axes = windows_of(filter_, attrs)[0].axes
         each = []
         for axis, size in zip(axes, sizes, strict=True):

@@ -47,10 +47,11 @@ class Dilation2D(Composed):
     )
 
     def windows(self, filter_: TensorType, **attrs: Any) -> Windows:
-        """Return the windows of a filter.
+        """Return the sliding windows that a filter (height, width, channels) and the op's
+        attributes define.
 
         Raises:
-            ShapeError: its rank is wrong, or its sizes are unknown or 0.
+            ShapeError: the filter's rank is not 3, or its height or width is unknown or 0.
         """
         if filter_.rank != 3 or None in filter_.shape[:2] or 0 in filter_.shape[:2]:
             raise ShapeError(

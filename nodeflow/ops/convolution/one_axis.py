@@ -34,7 +34,9 @@ class AlongOneAxis(Composed):
     )  # fmt: skip
 
     def wide(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the attributes of the 2-D op, with one element along the height."""
+        """Return the attributes of the 2-D op that computes this 1-D op, with a height of one
+        element.
+        """
         first = {"output_padding": 0}
         named = ("strides", "dilations", "size", "output_padding", "output_sizes")
         changed: dict[str, Any] = {
@@ -47,7 +49,9 @@ class AlongOneAxis(Composed):
         return {**attrs, **changed, "layout": "NHWC" if attrs["layout"] == "NWC" else "NCHW"}
 
     def axes(self, attrs: Mapping[str, Any]) -> list[int]:
-        """Return, for each input, the position of the additional axis of size 1."""
+        """Return the positions at which an axis of size 1 is inserted into the images and the
+        filters, to compute a 1-D op by the 2-D op.
+        """
         filters = 0 if attrs.get("filter_layout", "WIO") == "WIO" else 2
         return [1 if attrs["layout"] == "NWC" else 2, filters]
 

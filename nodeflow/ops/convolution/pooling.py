@@ -64,11 +64,11 @@ COUNT_BORDER = Attr(
 
 
 def windows_of(attrs: Mapping[str, Any]) -> Windows:
-    """Return the windows that an op's attributes describe.
+    """Return the pooling windows that an op's attributes describe.
 
     Raises:
-        AttributeProblem: a setting is neither one number nor one per axis, or a window has only
-            border.
+        AttributeProblem: a setting is neither one number nor one per axis, or a window may contain
+            only padding.
     """
     size = per_axis("size", attrs["size"], len(attrs["layout"]) - 2)
     windows = Windows.of(size, {**attrs, "strides": attrs["strides"] or size})
@@ -176,8 +176,8 @@ def places_seen(windows: Windows) -> tuple[int, ...]:
 
 
 def side_by_side(windows: Windows, seen: np.ndarray) -> np.ndarray:
-    """Return the windows with their elements along one axis: (rows, windows..., elements,
-    channels).
+    """Flatten the spatial axes inside each window into one axis of elements. The result has the
+    axes (rows, windows..., elements, channels).
     """
     count = 1 + len(windows.axes)
     return seen.reshape(*seen.shape[:count], math.prod(windows.kernel), seen.shape[-1])

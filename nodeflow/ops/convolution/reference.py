@@ -31,13 +31,15 @@ def elements(
 
 
 def grouped(x: np.ndarray, groups: int) -> np.ndarray:
-    """Return values as matrices: (groups, places, channels of a group)."""
+    """Reshape values (..., channels) to matrices (groups, positions, channels of a group)."""
     *places, channels = x.shape
     return np.moveaxis(x.reshape(math.prod(places), groups, channels // groups), 1, 0)
 
 
 def grouped_filter(filter_: np.ndarray, groups: int) -> np.ndarray:
-    """Return the weights of one element: (groups, channels of a group, filters of a group)."""
+    """Reshape one element of the filter, (channels of a group, filters), to (groups, channels of a
+    group, filters of a group).
+    """
     channels, filters = filter_.shape
     return np.moveaxis(filter_.reshape(channels, groups, filters // groups), 1, 0)
 

@@ -42,7 +42,9 @@ def volume_order(layout: str) -> Order:
 
 
 def volume_filter_order(layout: str) -> Order:
-    """Return the transposition of filters to (depth, height, width, channels, filters)."""
+    """Return the axis permutation that brings filters from a layout to (depth, height, width,
+    channels, filters). Return None if the layout is already this one.
+    """
     return (2, 3, 4, 1, 0) if layout == "OIDHW" else None
 
 
@@ -54,11 +56,12 @@ def lower_volumes(
     out: TensorType,
     orders: Sequence[Order],
 ) -> Lowering:
-    """Lower a convolution of volumes or one of its gradients.
+    """Lower a convolution of volumes, or its gradient with respect to the input or the filter.
 
     Args:
-        types: types of the op's inputs; the product takes the first two.
-        orders: transpositions of these two, then of the output.
+        product: the operand that is computed.
+        types: types of the op's inputs; only the first two are used.
+        orders: axis permutations to channels last, of these two inputs and of the output.
     """
     work = _Parts(types, out)
     first, second = (work.moved(i, order) for i, order in enumerate(orders[:2]))
@@ -173,14 +176,18 @@ class _Parts:
         return "", type_.with_shape(known([type_.shape[a] for a in axes]))
 
     def moved(self, index: int, order: Order) -> Value:
-        """Return an input with its axes in the order that kernels take."""
+        """Return an input with its axes permuted to channels last. Add the permutation if it is
+        needed.
+        """
         type_ = self.ordered(self.types[index], order)[1]
         if order is None:
             return self.names[index], type_
         return self.add(Permute(order), (self.names[index],), type_), type_
 
     def slices(self, value: Value, depths: slice) -> str:
-        """Return the images at some depths of volumes, as one batch."""
+        """Return a slice of volumes (rows, depth, height, width, channels) along the depth, as one
+        batch of images.
+        """
         sizes, offset, strides = slice_layout(value[1].shape, (slice(None), depths))
         block = Block(sizes, offset, strides, 0, strides_of(sizes))
         taken = self.add(Copy((block,)), (value[0],), value[1].with_shape(sizes))

@@ -27,10 +27,10 @@ AXIS = Attr("axis", "int", 0, "First axis that the mask applies to.")
 
 
 def masked_axes(x: TensorType, mask: TensorType, axis: int) -> tuple[int, int]:
-    """Return the first axis of x that a mask covers, and the axis after the last one.
+    """Return the range of axes of x that a mask applies to, from ``axis`` on, as (first, last + 1).
 
     Raises:
-        ShapeError: the mask does not fit.
+        ShapeError: the mask is a scalar, or its shape differs from these axes.
     """
     if mask.rank == 0:
         raise ShapeError(

@@ -129,10 +129,11 @@ class SpaceToDepth(Picture):
 
 
 def pairs_of(name: str, given: Any, axes: int) -> list[tuple[int, int]]:
-    """Return a pair of non-negative numbers for each spatial axis; zeros if none are given.
+    """Return the setting ``name``, such as paddings, as one (before, after) pair per spatial axis.
+    Return zeros if it is None.
 
     Raises:
-        AttributeProblem: the given value is not such pairs.
+        AttributeProblem: the setting is not a pair of non-negative integers for each axis.
     """
     found = np.zeros((axes, 2), int) if given is None else np.asarray(given)
     if found.shape != (axes, 2) or found.dtype.kind not in "iu" or (found < 0).any():
@@ -143,7 +144,7 @@ def pairs_of(name: str, given: Any, axes: int) -> list[tuple[int, int]]:
 
 
 def check_blocks(x: TensorType, attrs: Any) -> Sequence[int]:
-    """Return the sizes of a block, for x (rows, space..., rest...).
+    """Check the attribute ``block_shape`` against x (rows, space..., rest...), and return it.
 
     Raises:
         AttributeProblem: a size is below 1.

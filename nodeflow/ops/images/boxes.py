@@ -53,7 +53,9 @@ def at_points(x: Tensor, rows: Tensor | None, down: Tensor, across: Tensor) -> T
 
 
 def neighbours(point: Tensor, size: int) -> tuple[tuple[Tensor, Tensor], ...]:
-    """Return the pixels before and after a place, limited to the picture, each with its weight."""
+    """Return the two pixel positions around a fractional position along one axis, each paired with
+    its weight for linear interpolation. Positions are clipped to the picture.
+    """
     first = F.floor(point)
     share = point - first
     before = F.clip_by_value(first, min=0.0, max=size - 1.0)

@@ -122,7 +122,9 @@ class GridSample(Composed):
         return F.clip_by_value(place, min=0.0, max=size - 1.0)
 
     def neighbours(self, point: Tensor, method: str) -> list[tuple[Tensor, Tensor]]:
-        """Return the elements around a place along one axis, each with its weight."""
+        """Return the integer positions around a fractional position along one axis, each with its
+        interpolation weight.
+        """
         if method == "nearest":
             return [(F.round(point), F.ones_like(point))]
         first = F.floor(point)

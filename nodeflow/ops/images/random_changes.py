@@ -214,10 +214,11 @@ class RandomColours(RandomChange):
     inputs = (Port("x", "Pictures.", NUMBERS),)
 
     def limits(self, attrs: dict[str, Any]) -> tuple[float, float]:
-        """Return the smallest and the largest number to draw.
+        """Return the range that random factors are drawn from: the attributes ``lower`` and
+        ``upper``.
 
         Raises:
-            AttributeProblem: the first is not below the second.
+            AttributeProblem: ``lower`` is not below ``upper``.
         """
         lower, upper = attrs["lower"], attrs["upper"]
         if not lower < upper:

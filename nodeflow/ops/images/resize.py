@@ -36,10 +36,10 @@ def taps(size: int, target: int, method: str) -> Taps:
 
 
 def resized(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorType:
-    """Return the type of x in the new size.
+    """Return the tensor type of images x after resizing.
 
     Raises:
-        ShapeError: x is no batch of images, or they have no pixels.
+        ShapeError: x is no batch of images, or its height or width is 0.
     """
     n, height, width, channels = check_picture(x, attrs["layout"], port)
     if 0 in (height, width):
@@ -69,8 +69,8 @@ class ResizeLike(Op):
     )  # fmt: skip
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the op's inputs, from images and an array that has the shape of the resized
-        images.
+        """Build the op's inputs from arrays of images ``x`` and of resized images ``g``. By default
+        the op takes only the images.
         """
         return (x,)
 
@@ -196,7 +196,9 @@ class ResizeGradient(ResizeLike):
 
 
 def _known(parts: list[lowering.Part], value: np.ndarray) -> str:
-    """Add a part for a value that depends only on sizes; return its name."""
+    """Add to ``parts`` a constant array that depends only on sizes. Return the name of the new
+    part.
+    """
     name = f"known {len(parts)}"
     type_ = TensorType(value.dtype.name, value.shape)
     parts.append(lowering.Part(name, lowering.Known(value), (), type_))
@@ -218,7 +220,9 @@ def _part(
 
 
 def _taken(parts: list[lowering.Part], x: str, type_: TensorType, axis: int, made_of: Taps) -> str:
-    """Add parts that resize x along an axis; return the name of the result."""
+    """Add to ``parts`` the operations that resize x along an axis. Return the name of the
+    result.
+    """
     taken = [
         _part(parts, lowering.Gather(axis), (x, _known(parts, index)), type_)
         for index, _ in made_of

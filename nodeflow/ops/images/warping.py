@@ -99,7 +99,9 @@ def coordinates(count: int, align_corners: bool) -> np.ndarray:
 
 
 def sampled(x: Tensor, points: Sequence[Tensor], attrs: dict[str, Any]) -> Tensor:
-    """Read pictures (n, height, width, channels) at rows and columns (n, ...) between pixels."""
+    """Sample pictures (n, height, width, channels) at fractional rows and columns (n, ...), with
+    the interpolation and fill mode in ``attrs``.
+    """
     mode, sizes = attrs["fill_mode"], [size or 0 for size in x.shape[1:3]]
     if mode != "constant":
         pairs = zip(points, sizes, strict=True)
@@ -129,7 +131,9 @@ def sampled(x: Tensor, points: Sequence[Tensor], attrs: dict[str, Any]) -> Tenso
 
 
 def _within(point: Tensor, size: int, mode: str) -> Tensor:
-    """Clip a place to the border, reflect it there, or wrap it to the opposite side."""
+    """Move a coordinate outside the image back inside: clip it to the border, reflect it, or wrap
+    it to the opposite side.
+    """
     if mode == "wrap":
         return F.modulo(point, float(size))
     if mode == "reflect":
@@ -139,8 +143,10 @@ def _within(point: Tensor, size: int, mode: str) -> Tensor:
 
 
 def _neighbours(point: Tensor, method: str) -> list[tuple[Tensor, Tensor | None]]:
-    """Return the pixels around a place along one axis, with their weights; a half rounds away
-    from 0.
+    """Return the integer positions around a fractional position along one axis, each with its
+    weight.
+
+    With the method "nearest", return one position without a weight; a half rounds away from 0.
     """
     if method == "nearest":
         return [(F.sign(point) * F.floor(F.abs(point) + 0.5), None)]

@@ -42,7 +42,13 @@ def diagonal_size(rows: int | None, columns: int | None, offset: int) -> int | N
 
 
 def block(shape: Shape, offset: int, *, taken: bool) -> lowering.Block:
-    """Return the copy between the diagonals of matrices of a known shape and packed vectors."""
+    """Return a strided copy that extracts the diagonals of matrices (if ``taken``), or that writes
+    packed vectors to the diagonals.
+
+    Args:
+        shape: known shape of the matrices, (..., rows, columns).
+        offset: distance of the diagonal from the main diagonal.
+    """
     *batch, rows, columns = (d or 0 for d in shape)
     count, size = math.prod(batch), diagonal_size(rows, columns, offset) or 0
     sizes = (count, size)

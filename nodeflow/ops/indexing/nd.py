@@ -63,7 +63,10 @@ def nd_shape(x: TensorType, indices: TensorType, batch: int) -> Shape:
 
 
 def nd_places(shape: tuple[int, ...], indices: np.ndarray, batch: int) -> tuple[np.ndarray, ...]:
-    """Return indices in the form that numpy takes, after checking them against the sizes."""
+    """Convert ``gather_nd`` indices, (..., depth), to a tuple of index arrays for numpy.
+
+    The first ``batch`` axes of the indices are batch axes. An index out of bounds raises an error.
+    """
     depth = indices.shape[-1]
     found = []
     for number in range(depth):

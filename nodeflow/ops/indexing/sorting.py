@@ -42,7 +42,8 @@ def with_size(shape: Shape, axis: int, size: int | None) -> Shape:
 
 
 def check_along(x: TensorType, indices: TensorType, axis: int) -> int:
-    """Return the axis, counted from the front.
+    """Check that x and indices have equal shapes except along ``axis``. Return the axis as a
+    non-negative number.
 
     Raises:
         ShapeError: the shapes differ in another axis.

@@ -91,7 +91,9 @@ def _meant(tensor: Tensor) -> Tensor:
 
 
 def _scaled(tensor: Tensor) -> Tensor:
-    """Return the tensor before any scaling by numbers and clipping around 0."""
+    """Follow a tensor back through scalings by numbers and clippings that keep zeros. Return the
+    tensor before them.
+    """
     while (before := _before(tensor)) is not None:
         tensor = _meant(before)
     return tensor

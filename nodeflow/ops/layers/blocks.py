@@ -51,7 +51,7 @@ class Block(Layer):
     can_share = True
 
     def parts(self, attrs: dict[str, Any]) -> list[Part]:
-        """Return the layers inside the block, in order, for names of variables and for checks."""
+        """Return the inner layers that a block with these attributes consists of, in order."""
         raise NotImplementedError(self.id)
 
     def check(self, x: TensorType, part: Part, *more: TensorType) -> TensorType:
@@ -66,7 +66,10 @@ class Block(Layer):
             raise
 
     def add(self, part: Part, *inputs: Tensor, trainable: bool = True) -> Tensor:
-        """Return the output of a part, applied to the tensors."""
+        """Add one of the block's inner layers to the graph, and return its output.
+
+        In a block that shares variables, the inner layer uses the variables of the owner's layer.
+        """
         graph, op = inputs[0].graph, REGISTRY.lookup(part.op)
         own = {a.name for a in op.attrs}
         given = {**part.attrs, **({"trainable": trainable} if "trainable" in own else {})}
@@ -89,10 +92,11 @@ class Block(Layer):
 
 
 def _part_of(owner: Node, part: Part, block: Block) -> Tensor:
-    """Return the part of another block that has the variables to share.
+    """Return the variable-owning layer in block ``owner`` that corresponds to the given inner
+    layer.
 
     Raises:
-        ShapeError: the other block has no such part.
+        ShapeError: the owner has no such layer.
     """
     name = f"{owner.name}/{part.name}"
     if name in owner.graph:

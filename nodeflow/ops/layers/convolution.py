@@ -60,10 +60,11 @@ class Convolutional(Layer):
         return found
 
     def kernel_size(self, attrs: Mapping[str, Any]) -> tuple[int, ...]:
-        """Return one size per axis.
+        """Check the settings of a convolution, and return the kernel's size along each spatial
+        axis.
 
         Raises:
-            AttributeProblem: a setting is neither one number nor one per axis.
+            AttributeProblem: a setting is neither one positive number nor one per axis.
         """
         for name in ("kernel_size", "strides", "dilation_rate"):
             sizes = attrs.get(name, (1,))
@@ -161,7 +162,7 @@ class Convolutional(Layer):
 
 
 def _attrs(axes: int, *, transposed: bool = False) -> tuple[Attr, ...]:
-    """Return the attributes of a convolution along this number of axes."""
+    """Declare the attributes of a convolution layer with this number of spatial axes, 1 to 3."""
     each = (
         "Length of a filter.",
         "Height and width of a filter, or one number for both.",

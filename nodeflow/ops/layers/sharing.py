@@ -108,7 +108,9 @@ class Shared(Composed):
         return (result,) if isinstance(result, TensorType) else tuple(result)
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
-        """Raise GraphError unless the first input is a layer's output."""
+        """Raise GraphError unless the first input is the output of a layer, whose variables can be
+        shared.
+        """
         owner_of(inputs[0])
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor | Sequence[Tensor]:
@@ -145,7 +147,9 @@ class SharedLayer(Composed):
         return self.layer.infer(*types[1:], **attrs)
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
-        """Raise GraphError unless the first input is an output of a layer of this kind."""
+        """Raise GraphError unless the first input is the output of a layer of the same type as this
+        one, whose variables it shares.
+        """
         owner = owner_of(inputs[0])
         if owner.op is not self.layer:
             raise GraphError(

@@ -18,7 +18,7 @@ from nodeflow.ops.linalg.matrices import MATRIX, MatrixOp, check_matrix, regular
 
 
 def scaled(g: Tensor, x: Tensor) -> Tensor:
-    """Return the transposed inverse of each matrix, multiplied by a number per matrix."""
+    """Return g * inverse(x)^T for matrices x (..., n, n) and one number g (...) per matrix."""
     return F.expand_dims(g, axis=(-2, -1)) * transposed(F.inverse(x))
 
 

@@ -131,8 +131,10 @@ class Einsum(Op):
         return [self._gradient(node, grads[0], place) for place in range(len(node.inputs))]
 
     def _gradient(self, node: Node, g: Tensor, place: int) -> Tensor:
-        """Return the product of g and the other inputs; axes that only this input has are
-        repeated.
+        """Return the gradient of an einsum with respect to the input number ``place``.
+
+        The gradient is an einsum of g and the other inputs. It is broadcast along axes that only
+        this input has.
         """
         inputs, out = parse(node.attrs["equation"], [len(t.shape) for t in node.inputs])
         x = node.inputs[place]

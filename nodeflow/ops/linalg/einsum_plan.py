@@ -59,9 +59,14 @@ Step = Diagonal | Sum | Pair
 
 
 def plan(inputs: Sequence[str], out: str, sizes: Mapping[str, int]) -> list[Step]:
-    """Return the steps that lead to one operand with the letters of ``out``, in any order.
+    """Plan an einsum as a list of steps on one or two operands. The last result has the letters of
+    ``out``, in any order.
 
-    Inputs are operands 0, 1, ...; each step adds the next one.
+    The inputs are operands 0, 1, ...; the result of each step becomes the next operand. Pairs with
+    small results are contracted first.
+
+    Args:
+        sizes: letter -> size of the axis.
     """
     steps: list[Step] = []
     alive: dict[int, str] = dict(enumerate(inputs))

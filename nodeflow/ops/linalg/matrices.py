@@ -27,7 +27,11 @@ class MatrixOp(Op):
 
 
 def check_matrix(x: TensorType, port: str = "x", *, square: bool = False) -> None:
-    """Raise ShapeError unless x is a (square) matrix or a batch of such matrices."""
+    """Check the shape of a matrix or a batch of matrices.
+
+    Raises:
+        ShapeError: the rank is below 2, or ``square`` is set and the last two sizes differ.
+    """
     if x.rank < 2:
         raise ShapeError(f"{shape_text(x.shape)} is not a matrix", port=port)
     rows, columns = x.shape[-2:]

@@ -190,7 +190,7 @@ _scipy(
 
 
 def _over(out: Tensor, x: Tensor) -> Tensor:
-    """Return out / x, and out where x is 0."""
+    """Return out / x elementwise, with the divisor 1 where x is 0."""
     return out / F.where(F.equal(x, 0), 1, x)
 
 

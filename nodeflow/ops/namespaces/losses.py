@@ -474,7 +474,9 @@ def sparse_softmax_cross_entropy(
 
 
 def _without_last(x: Tensor, logits: Tensor) -> Tensor:
-    """Remove the last axis of size 1 of x if it has as many axes as the logits."""
+    """If x and the logits have equal ranks, remove the last axis of x, provided its size is 1.
+    Where a rank is unknown, reshape x to the shape of the logits without the last axis.
+    """
     if not (x.type.has_rank and logits.type.has_rank):
         return F.reshape(x, shape=F.shape(logits)[:-1])
     same = len(x.shape) == len(logits.shape)

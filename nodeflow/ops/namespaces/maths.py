@@ -140,7 +140,9 @@ def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int
 
 
 def _as_float(value: Any, other: Any) -> Any:
-    """Return an int as a float, unless the other value is a tensor."""
+    """Convert a Python int to a float, unless the other operand is a tensor or numpy array, whose
+    dtype then decides.
+    """
     plain = isinstance(value, int) and not isinstance(other, (Tensor, np.ndarray, np.generic))
     return float(value) if plain else value
 

@@ -149,7 +149,9 @@ def eigh(node: Lowered, x: Any) -> tuple[Any, ...]:
 
 @computes("lu")
 def lu(node: Lowered, x: Any) -> tuple[Any, ...]:
-    """Return both triangular factors in one matrix, and the permutation of the rows."""
+    """Return the LU factorization: both triangular factors packed in one matrix, and the
+    permutation of the rows.
+    """
     if (nothing := _nothing(node, x)) is not None:
         return nothing
     node.fail_where(~jnp.isfinite(x), "lu: the matrix is not finite")

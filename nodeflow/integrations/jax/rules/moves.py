@@ -88,7 +88,9 @@ def steps_of(
 
 
 def _is_whole(block: Block, shape: Sequence[int]) -> bool:
-    """Return whether the elements of a block form the whole output, in order."""
+    """Return whether a strided copy writes every element of an output of ``shape``, in row-major
+    order.
+    """
     own = strides_of(block.sizes)
     ordered = all(
         size == 1 or a == b

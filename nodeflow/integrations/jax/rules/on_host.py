@@ -40,8 +40,8 @@ def quantile(node: Lowered, *arrays: Any) -> Any:
 
 @computes("random_gamma", "random_beta", "random_poisson")
 def random(node: Lowered, *sizes: Any) -> Any:
-    """Return draws from a distribution: its quantiles at uniform numbers, which the device
-    draws.
+    """Draw random numbers by inverse transform sampling. The device draws uniform numbers, and the
+    host computes the distribution's quantiles for them.
     """
     op, attrs = node.op, dict(node.attrs)
     assert isinstance(op, Inverse)

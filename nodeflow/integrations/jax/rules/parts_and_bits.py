@@ -20,7 +20,7 @@ def complex_number(node: Lowered, real: Any, imag: Any) -> Any:
 
 @computes("real", "imag", "angle", "conj")
 def of_parts(node: Lowered, x: Any) -> Any:
-    """Return a function of the real and imaginary parts of each number."""
+    """Compute ``real``, ``imag``, ``angle`` or ``conj`` of each element in JAX."""
     return getattr(jnp, node.op.id)(x)
 
 

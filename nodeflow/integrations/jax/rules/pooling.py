@@ -38,7 +38,7 @@ _KINDS = {
 
 @computes(*_KINDS)
 def pool_volumes(node: Lowered, x: Any, y: Any = None) -> Any:
-    """Return the result of an op for 3-D pooling, or of an op that its gradients use.
+    """Return the JAX result of a 3-D pooling op, or of an op for its gradient.
 
     Args:
         x: the first input, such as volumes.
@@ -111,10 +111,11 @@ def seen(windows: Windows, x: Any, border: float = 0.0) -> Any:
 
 
 def largest(windows: Windows, x: Any) -> Any:
-    """Return the position of the first largest element in each window, never one in the border.
+    """Return the index, inside each pooling window, of its first largest element. Padding is never
+    chosen.
 
-    Comparisons are made one after the other, because inside loops XLA computes these faster
-    than an argmax.
+    Elements are compared one after the other, because inside loops XLA computes this faster than an
+    argmax.
     """
     ones = np.ones((1, *x.shape[1:-1], 1), bool)
     real = side_by_side(windows, windows.view(ones, False))
@@ -176,8 +177,10 @@ def take_at_places(node: Lowered, x: Any, indices: Any) -> Any:
 
 
 def _whole_places(node: Lowered, indices: Any, shape: Sequence[int]) -> Any:
-    """Convert indices within images, counted as the attribute `counted` says, to indices into
-    the whole batch, in the layout.
+    """Convert indices of pooled elements to indices into the whole batch, in the op's layout.
+
+    The attribute ``counted`` says whether the given indices count elements in a channel, an image
+    or the batch.
     """
     layout, counted = node.attrs["layout"], node.attrs["counted"]
     last = _channels_last(indices, layout).astype(jnp.int64)

@@ -228,11 +228,11 @@ def _by_structure(
 
 
 def _keys(model: Any, labels: Mapping[str, int], ids: dict[Any, int]) -> dict[str, int]:
-    """Return a number for each tensor of a model. Tensors that the same ops compute from the same
-    inputs get the same number.
+    """Number the tensors of a model, so that tensors that the same ops compute from the same inputs
+    get the same number. Return name -> number.
 
-    Weights have no number. The results of ops in `PASSING` pass on the number of their input, and
-    are no tensors to match.
+    Weights are not numbered. The outputs of ops in `PASSING`, which change only the precision,
+    count as their input; they are not in the result.
     """
 
     def number(key: Any) -> int:

@@ -65,7 +65,9 @@ class Gap:
 
     @property
     def noise(self) -> float:
-        """Root mean square of the difference, relative to that of the reference."""
+        """Root mean square of the difference, divided by the root mean square of the reference.
+        Infinite if the shapes differ.
+        """
         if self.other_shape:
             return math.inf
         if not self._noise:

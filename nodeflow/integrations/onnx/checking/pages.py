@@ -34,7 +34,10 @@ def page_of(
     heads: Sequence[str],
     rows: Sequence[Sequence[str | float]],
 ) -> str:
-    """Return a web page that needs no other file. Cells with floats are errors, with colours."""
+    """Return a self-contained HTML page with a title, a verdict, notes and a table.
+
+    Table cells that are floats are shown as errors, on a coloured background.
+    """
     head = "".join(f"<th>{escape(each)}</th>" for each in heads)
     body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     more = "".join(f"<p>{escape(note)}</p>" for note in notes)

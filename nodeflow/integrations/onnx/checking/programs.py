@@ -132,7 +132,7 @@ class Nodeflow:
         raise NotVerified(f"nodeflow computes no tensor of the model: {why}", hint=FITTING)
 
     def _leave_out(self, name: str, why: str) -> None:
-        """Stop computing a node and all tensors that depend on it, and record the reason."""
+        """Drop the outputs that depend on a node that cannot be computed, and record the reason."""
         node = self._opened.graph.node(name)
         self.not_computed[name] = why
         self._outputs = {n: t for n, t in self._outputs.items() if node not in ancestors({t.node})}

@@ -61,7 +61,9 @@ class Verification:
 
     @property
     def largest(self) -> str:
-        """The tensor with the largest difference, compared with the allowed one."""
+        """The name of the tensor that exceeds its allowed difference most, or whose shape
+        differs.
+        """
         return max(
             self.gaps, key=lambda name: (bool(self.gaps[name].other_shape), self.gaps[name].excess)
         )

@@ -95,7 +95,9 @@ def declared(name: str, type_: TensorType) -> Any:
 
 @rule("cond")
 def cond(e: Emitter, node: Node) -> list[str]:
-    """Write a branch. Both bodies refer to values of the surrounding graph by name."""
+    """Write a conditional as an ONNX If. Its branches are subgraphs that refer to outer values by
+    name.
+    """
     pred, *values = node.inputs
     name = e.value(pred)
     seen = [(t.type, e.value(t)) for t in values]

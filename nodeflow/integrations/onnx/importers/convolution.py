@@ -152,9 +152,10 @@ def max_pool(call: Call) -> Any:
 
 @op("MaxUnpool")
 def max_unpool(call: Call) -> nf.Tensor:
-    """Translate MaxUnpool. Indices refer to the size that the windows cover.
+    """Translate MaxUnpool of ONNX. The indices count elements of the output whose size follows from
+    windows and strides.
 
-    A larger result is padded at the end.
+    If ``output_shape`` is larger, zeros are appended.
     """
     window = call["kernel_shape"]
     how = windows(call, window)

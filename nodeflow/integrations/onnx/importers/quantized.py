@@ -178,7 +178,9 @@ def one(call: Call, index: int) -> nf.Tensor | None:
 
 
 def channel(call: Call, index: int, more: int) -> nf.Tensor | None:
-    """Return an input with one element per channel, followed by `more` axes; None if omitted."""
+    """Return an input with one element per channel, reshaped to (channels, 1, ..., 1) with ``more``
+    axes of size 1. A scalar stays a scalar. Return None if the input is omitted.
+    """
     if not call.has(index) or not call.x(index).shape:
         return call.optional(index)
     return nf.reshape(call.x(index), shape=[-1, *[1] * more])
@@ -208,7 +210,9 @@ def qlinear_conv(call: Call) -> nf.Tensor:
 
 
 def real(call: Call, index: int) -> nf.Tensor:
-    """Return a quantized input as numbers; its scale and zero point are the next two inputs."""
+    """Dequantize an input of an ONNX node to float32. The two inputs after it are its scale and
+    zero point.
+    """
     x = nf.cast(call.x(index), "float32")
     zero = one(call, index + 2)
     return (x if zero is None else x - nf.cast(zero, "float32")) * one(call, index + 1)

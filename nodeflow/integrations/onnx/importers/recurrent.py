@@ -64,7 +64,9 @@ def _refuse_rare(call: Call) -> None:
 
 
 def _direction(call: Call, x: nf.Tensor, which: int, batch_first: bool) -> Sequence[nf.Tensor]:
-    """Return the outputs of all steps, (batch, steps, features), and the last states."""
+    """Translate one direction of an ONNX recurrent layer. Return the outputs of all steps, (batch,
+    steps, features), and the final states.
+    """
     backwards = which == 1 or call.get("direction", "forward") == "reverse"
     gates, units = GATES[call.op], call.get("hidden_size") or call.sizes(2)[2]
     kernel, recurrent_kernel = (_kernel(call, i, which, gates, units) for i in (1, 2))

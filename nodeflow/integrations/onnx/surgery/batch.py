@@ -106,5 +106,7 @@ def _mend_reshapes(operation: Operation, old: Size, changed: set[str]) -> None:
 
 
 def _repeated(rows: int, axis: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that repeats the examples of an array until there are so many."""
+    """Return a function that repeats the examples of an array along an axis, in turn, until there
+    are ``rows`` examples.
+    """
     return lambda array: np.take(array, np.arange(rows) % array.shape[axis], axis)

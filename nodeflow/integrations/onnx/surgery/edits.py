@@ -39,11 +39,17 @@ VERBS: Mapping[str, Callable[[Operation, Mapping[str, Any]], None]] = {
 def edit(
     source: Path, target: Path, verb: str, options: Mapping[str, Any], samples: Path | None
 ) -> Edited:
-    """Write a changed copy of an ONNX file. What the verb does not touch stays as it was read.
+    """Apply an editing operation to an ONNX file, verify the result, and write it to ``target``.
+    The rest of the file is written as it was read.
+
+    Args:
+        verb: name of the operation in `VERBS`.
+        options: the arguments of the operation.
+        samples: a folder of inputs on which the models are compared; None: random inputs.
 
     Raises:
-        CannotEdit: the model has no such node or tensor, or the verb does not fit it.
-        NotVerified: the new model computes something else than the verb promises.
+        CannotEdit: the model has no such node or tensor, or the operation does not apply to it.
+        NotVerified: the new model does not compute what the operation promises.
         NodeflowError: a file is damaged, or cannot be written.
     """
     model = read_model(source, with_weights=False)
@@ -80,10 +86,11 @@ def _with_weights(model: Any, path: Path) -> Any:
 
 
 def _check(old: Any, new: Any) -> None:
-    """Check the new model with ONNX's checker, as far as the old one passes.
+    """Run ONNX's checker on the changed model. Ignore a check that the old model fails as well, and
+    models that are too large for the checker.
 
     Raises:
-        NotVerified: it does not pass.
+        NotVerified: the changed model fails a check that the old one passes.
     """
     if new.ByteSize() > LARGEST:
         return  # the checker takes messages of 2 GB at most

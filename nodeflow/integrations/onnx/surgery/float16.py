@@ -138,7 +138,9 @@ class _Conversion:
         operation.drop_dead()
 
     def _convert_weights(self) -> None:
-        """Convert the weights that nodes read as float16; those read as both exist twice."""
+        """Convert to float16 the weights that converted nodes read. A weight that other nodes read
+        as float32 is kept, and a float16 copy is added.
+        """
         onnx, graph = onnx_package(), self._graph
         half, whole = set[str](), {value.name for value in graph.output}
         whole |= {value.name for value in graph.input}

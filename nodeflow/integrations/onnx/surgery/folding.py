@@ -180,7 +180,9 @@ def _fold(operation: Operation, norm: Any) -> bool:
 def _along_channels(
     op: str, weight: np.ndarray, of: Mapping[str, Any], factor: np.ndarray
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return shapes in which weights times factors scales the channels of the result."""
+    """Return two shapes: reshape the weight to the first and the factors to the second, and their
+    product scales each output channel of the op.
+    """
     if op == "Conv" or (op == "Gemm" and "transB" in of and of["transB"].i):
         return weight.shape, (-1, *[1] * (weight.ndim - 1))
     if op == "Gemm":

@@ -154,6 +154,8 @@ def _shape(dims: list[int | str]) -> str:
 
 
 def _expect_others(operation: Operation, changed: set[str]) -> None:
-    """Promise that the outputs stay equal that do not depend on the node."""
+    """Declare that all outputs of the model except ``changed`` must have the same values after the
+    edit. This is verified later.
+    """
     names = [value.name for value in operation.graph.output]
     operation.outputs = [Equal(name, name) for name in names if name not in changed]

@@ -89,7 +89,9 @@ def attention_decoder(
 
 
 def _linear(parts: Sequence[Tensor], units: int) -> Tensor:
-    """Concatenate the parts along the last axis, multiply by a matrix, and add biases."""
+    """Concatenate the tensors along axis 1, and apply a dense layer: multiply by a kernel variable,
+    and add a bias variable.
+    """
     joined = F.concat(list(parts), axis=1)
     kernel = get_variable("kernel", [int(joined.shape[1] or 0), units])
     return F.matmul(joined, kernel) + get_variable("bias", [units], initializer=zeros_initializer())

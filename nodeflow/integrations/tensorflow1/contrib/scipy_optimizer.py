@@ -125,7 +125,9 @@ class ScipyOptimizerInterface:
         return [part.reshape(_sizes(v)).astype(v.dtype) for part, v in pairs]
 
     def _packed_bounds(self) -> list[tuple[float, float]] | None:
-        """Return the bounds of all numbers as one list, None without bounds."""
+        """Return the (low, high) bounds of all elements of all variables, flattened into one list.
+        Return None if no bounds were given.
+        """
         if self._bounds is None:
             return None
         packed: list[tuple[float, float]] = []

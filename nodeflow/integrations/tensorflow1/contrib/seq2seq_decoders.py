@@ -84,13 +84,14 @@ def embedding_rnn_decoder(
     update_embedding_for_previous: bool = True,
     scope: Any = None,
 ) -> tuple[list[Tensor], Any]:
-    """Run a cell over the rows of a table, looked up by symbol numbers.
+    """Run an RNN cell over embeddings of the decoder's input symbols, from a new table of
+    ``num_symbols`` rows. Return the outputs and the final state.
 
     Args:
         decoder_inputs: symbol numbers, (batch,) for each step.
-        output_projection: weights and biases that make symbol scores of an output.
-        feed_previous: use the likeliest symbol of the step before as input.
-        update_embedding_for_previous: whether gradients flow into the rows of such symbols.
+        output_projection: weights and biases that turn an output into a score of each symbol.
+        feed_previous: use the symbol with the highest score in the previous step as input.
+        update_embedding_for_previous: whether gradients flow into the embeddings of such symbols.
     """
     with variable_scope(scope or "embedding_rnn_decoder"):
         table = get_variable("embedding", [num_symbols, embedding_size])
@@ -117,7 +118,8 @@ def embedding_attention_decoder(
     scope: Any = None,
     initial_state_attention: bool = False,
 ) -> tuple[list[Tensor], Any]:
-    """Run `attention_decoder` over the rows of a table, looked up by symbol numbers.
+    """Run `attention_decoder` over embeddings of the decoder's input symbols, from a new table of
+    ``num_symbols`` rows.
 
     Arguments are as for `embedding_rnn_decoder` and `attention_decoder`.
     """

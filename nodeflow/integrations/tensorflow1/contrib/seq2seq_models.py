@@ -168,7 +168,10 @@ def one2many_rnn_seq2seq(
 
 
 def _encoded(inputs: Sequence[Any], cell: Any, symbols: int, size: int) -> Outputs:
-    """Return the outputs and the state of an encoder whose cell is a copy of the given one."""
+    """Run an encoder RNN over embedded symbols. Return its outputs and its final state.
+
+    The encoder uses a copy of ``cell`` with variables of its own.
+    """
     encoder = EmbeddingWrapper(fresh(cell), symbols, size)
     return nn.static_rnn(encoder, inputs)
 

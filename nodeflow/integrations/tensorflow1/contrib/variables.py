@@ -52,7 +52,9 @@ def model_variable(name: str, *args: Any, **kwargs: Any) -> Tensor:
 
 
 def as_model_variable(made: Tensor) -> Tensor:
-    """Add a variable to the model's variables, and return it."""
+    """Add a variable to the collection `MODEL_VARIABLES` unless it is there, and return the
+    variable.
+    """
     if made not in get_collection(GraphKeys.MODEL_VARIABLES):
         add_to_collection(GraphKeys.MODEL_VARIABLES, made)
     return made

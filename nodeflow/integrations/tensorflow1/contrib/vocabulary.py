@@ -74,7 +74,7 @@ class CategoricalVocabulary:
 
     @property
     def _mapping(self) -> dict[str, int]:
-        """Return the number of each word, under the name that programs read."""
+        """Word -> its number. TensorFlow 1's programs read the dict under this name."""
         return self._numbers
 
 

@@ -241,9 +241,8 @@ class _Converter:
             self.kept = True
 
     def _respelled(self, call: ast.Call) -> bool:
-        """If renaming is wanted and a call has another form in `nf`, rewrite it.
-
-        Return whether it was rewritten.
+        """Rewrite a call for which `nf` has another form, if renaming is wanted. Return whether the
+        call was rewritten.
         """
         if not self.rename:
             return False
@@ -402,7 +401,9 @@ def _in_nf(path: str) -> bool:
 
 
 def parameters_of(function: Any) -> list[str] | None:
-    """Return the names of a function's parameters, None if it takes any."""
+    """Return the parameter names of a function, or None if it accepts arbitrary keyword arguments
+    or has no readable signature.
+    """
     if not callable(function):
         return None
     try:

@@ -76,12 +76,13 @@ def _is_number(node: ast.expr) -> bool:
 def step_of(
     call: ast.Call, path_of: Callable[[ast.AST], str | None], numbers: Mapping[str, str]
 ) -> Step | None:
-    """Return a call of ``minimize`` as a call of an op; None if `nf` has no such form for it.
+    """Translate ``OPTIMIZER(...).minimize(loss)`` to the call of an op of `nf`. Return None if
+    there is no equivalent call.
 
-    All settings must be numbers, because an op has a port for a tensor as learning rate.
+    All settings must be numbers, because a tensor would be an input of the op.
 
     Args:
-        path_of: returns the name in TensorFlow of an expression.
+        path_of: returns the TensorFlow name that an expression refers to.
         numbers: names that stand for numbers.
     """
     made = call.func.value if isinstance(call.func, ast.Attribute) else None
@@ -112,9 +113,11 @@ def step_of(
 
 
 def condition_of(call: ast.Call, path: str) -> tuple[ast.expr, str] | None:
-    """Return the condition of a call of `tf.where` and its text for `nf.where`; None for others.
+    """Return the condition of a call of ``tf.where``, and the text that replaces it for
+    ``nf.where``. Return None for other calls.
 
-    Its text needs the condition and the first value twice, so both must be names.
+    The text broadcasts a vector condition over rows. It repeats the names of the condition and of
+    the first value, so both must be plain names.
     """
     if path not in ("where", "select") or len(call.args) != 3 or call.keywords:
         return None

@@ -79,7 +79,12 @@ class _Building:
         self.found: dict[str, Sequence[Tensor]] = {}
 
     def build(self, nodes: Sequence[Stored]) -> None:
-        """Add all nodes, each after its inputs, which may be stored behind it."""
+        """Add all nodes of a stored graph in topological order. In the file, a node may precede its
+        inputs.
+
+        Raises:
+            FileProblem: the graph has a cycle.
+        """
         for node in nodes:
             stack = [node]
             while stack:

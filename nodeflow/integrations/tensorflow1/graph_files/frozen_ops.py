@@ -23,7 +23,9 @@ def _simple(function: Callable[..., Tensor]) -> Write:
 
 
 def _first(function: Callable[..., Tensor]) -> Write:
-    """Return the writer of an op that passes its first input on, whatever the others are."""
+    """Return a function that writes an op by applying ``function`` to its first input. Further
+    inputs are ignored.
+    """
     return lambda inputs, attrs, name: function(inputs[0], name=name)
 
 

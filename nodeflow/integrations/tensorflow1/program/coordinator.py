@@ -67,7 +67,7 @@ class Coordinator:
         self._threads.add(thread)
 
     def raise_requested_exception(self) -> None:
-        """Raise the exception with which a thread asked to stop, if there is one."""
+        """Raise the exception that a thread passed to `request_stop`, if there is one."""
         if self._error is not None:
             raise self._error
 

@@ -73,7 +73,9 @@ def ListDirectory(dirname: Path) -> list[str]:
 
 
 def Glob(filename: Any) -> list[str]:
-    """Return the sorted files that match a pattern such as ``data/*.csv``, or one of several."""
+    """Return the sorted paths that match a glob pattern such as ``data/*.csv``, or any pattern of a
+    list.
+    """
     patterns = filename if isinstance(filename, (list, tuple)) else [filename]
     return sorted({path for pattern in patterns for path in glob.glob(os.fspath(pattern))})
 

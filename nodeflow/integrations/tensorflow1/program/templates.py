@@ -67,7 +67,9 @@ def dimension_at_index(shape: Any, index: int) -> Any:
 
 
 def Dimension(value: int | None) -> Any:
-    """Return a size of a shape: a number with `value`, or None."""
+    """Return a size of a shape as a `Dimension`, which has the attribute `value`. Return None for
+    an unknown size.
+    """
     return None if value is None else shapes.Dimension(value)
 
 

@@ -24,7 +24,9 @@ class Spaces(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of a namespace, None for another module."""
+        """Return the import spec of a module if it is a namespace of this package. Return None for
+        any other module.
+        """
         inside = self._path(fullname)
         if inside is None or (inside and not is_space(inside)):
             return None
@@ -50,6 +52,8 @@ class Spaces(MetaPathFinder, Loader):
 
 
 def provide(package: str) -> None:
-    """Make ``import`` find the namespaces below a package name, before all other modules."""
+    """Install an import hook before all other finders, so that ``import`` finds the namespaces
+    below a package name. Do nothing if it is installed.
+    """
     if not any(isinstance(one, Spaces) and one.package == package for one in sys.meta_path):
         sys.meta_path.insert(0, Spaces(package))

@@ -46,7 +46,7 @@ def result(
 
 
 def collected(value: Tensor, update: Tensor, metrics: Any, updates: Any) -> Pair:
-    """Add the value and the update to collections, and return both."""
+    """Add a metric's value tensor and update tensor to the named collections, and return both."""
     add_to_collections(metrics, value)
     add_to_collections(updates, update)
     return value, update

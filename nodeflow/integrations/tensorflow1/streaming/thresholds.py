@@ -37,7 +37,9 @@ STEP = 1e-7
 def _counts(
     labels: Any, predictions: Any, thresholds: Sequence[float], weights: Any, kinds: str
 ) -> dict[str, Pair]:
-    """Return the counts of the named kinds at each threshold."""
+    """Return, for each kind of count in ``kinds``, such as true positives, its running total at
+    each threshold and the update.
+    """
     scores = as_float32(predictions)
     checks = [
         assert_greater_equal(scores, 0.0, message="predictions must be in [0, 1]"),
@@ -63,7 +65,11 @@ def _counts(
 
 
 def _even(count: int, *, last: float) -> list[float]:
-    """Return evenly spaced thresholds from just below 0 to ``last``."""
+    """Return ``count`` evenly spaced thresholds: the first is just below 0, the last is ``last``.
+
+    Raises:
+        AttributeProblem: ``count`` is below 2.
+    """
     if count < 2:
         raise AttributeProblem("num_thresholds must be at least 2", port="num_thresholds")
     return [-STEP, *((i + 1) / (count - 1) for i in range(count - 2)), last]

@@ -147,7 +147,9 @@ def open_files_folder() -> Path:
 
 
 def consents_folder() -> Path:
-    """Return the folder of records of the files that documents may read outside their folders."""
+    """Return the folder with records of the user's consent: the files outside a document's folder
+    that the document may read.
+    """
     return state_folder() / "consents"
 
 

@@ -40,7 +40,8 @@ LISTS = ("shape", "ints")
 
 
 def shape_port(name: str = "shape", doc: str = "Sizes; overrides the attribute.") -> Port:
-    """Return the declaration of an optional in-port for sizes, which override attribute ``name``.
+    """Return an optional in-port that takes a tensor of sizes, whose value overrides the attribute
+    ``name`` in a run.
 
     If this port is not connected, but a port after it is, a constant with the attribute's value
     takes the place of its input.
@@ -118,8 +119,11 @@ class RuntimeAttributes(Op):
     # ---- the op ---------------------------------------------------------------------------------
 
     def data(self, values: Sequence[Any]) -> Sequence[Any]:
-        """From values in the order of the in-ports, return those of the in-ports that do not
-        override an attribute.
+        """Pick the values of the in-ports for data, as opposed to those that override an attribute
+        of the node.
+
+        Args:
+            values: one value for each connected in-port of the node, in order.
         """
         return values[: len(self.inputs) - len(self.runtime)]
 
@@ -219,9 +223,8 @@ def check_rank(name: str, type_: TensorType, rank: int) -> None:
 
 
 def all_inputs(node: Node, *grads: Tensor | None) -> list[Tensor | None]:
-    """Return one gradient for each input of a node: first ``grads``, then None.
-
-    The last inputs give attributes, and attributes have no gradient.
+    """Return the gradients of all inputs of a node, given those of the first inputs. The other
+    inputs override attributes, and have the gradient None.
     """
     return [*grads, *[None] * (len(node.inputs) - len(grads))]
 

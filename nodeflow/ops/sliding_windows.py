@@ -152,7 +152,10 @@ class Axis:
         return size
 
     def pads(self, size: int) -> tuple[int, int]:
-        """Return the sizes of the border before and after. The odd element of `same` is after."""
+        """Return how many elements of border are added before and after an axis of a size.
+
+        If padding is "same" and the total is odd, the end gets one element more.
+        """
         if self.same:
             total = max((-(-size // self.stride) - 1) * self.stride + self.reach - size, 0)
             return total // 2, total - total // 2
@@ -163,10 +166,11 @@ class Axis:
         return before, after
 
     def inside(self, offset: int, size: int, count: int) -> tuple[slice, slice]:
-        """Return the places of window element ``offset`` in an axis of ``size``, and their windows.
+        """Select element number ``offset`` from each of ``count`` sliding windows, if it lies
+        inside an axis of a size.
 
-        Both slices are empty if the element is always in the border. ``count`` is the number of
-        windows.
+        Return two slices: the places of these elements on the axis, and the windows that they
+        belong to. Both are empty if no window has this element inside the axis.
         """
         start = offset * self.dilation - self.pads(size)[0]
         first = max(0, -(start // self.stride))
@@ -178,13 +182,15 @@ class Axis:
         return slice(place, end, self.stride), slice(first, last)
 
     def places(self, offset: int, count: int) -> slice:
-        """Return the places of window element ``offset`` in the padded axis."""
+        """Return a slice of the padded axis that selects element number ``offset`` from each of
+        ``count`` sliding windows.
+        """
         start = offset * self.dilation
         return slice(start, start + (count - 1) * self.stride + 1, self.stride)
 
     def seen(self, size: int, border: bool = False) -> np.ndarray:
-        """Return how many elements of each window lie in the axis; with ``border``, also in its
-        border.
+        """Return for each sliding window how many of its elements lie inside the axis. With
+        ``border``, elements of the border count as well.
         """
         before = self.pads(size)[0]
         starts = np.arange(self.count(size) or 0) * self.stride - before
@@ -307,7 +313,9 @@ class Windows:
         return np.ascontiguousarray(self.unpadded(whole, sizes))
 
     def seen_counts(self, sizes: Sequence[int], border: bool = False) -> np.ndarray:
-        """Return how many elements of each window count, (1, windows along each axis, 1)."""
+        """Return how many elements of each sliding window lie inside the array, (1, windows along
+        each axis, 1). With ``border``, elements of the border count as well.
+        """
         seen = [axis.seen(size, border) for axis, size in zip(self.axes, sizes, strict=True)]
         product = reduce(np.multiply, np.ix_(*seen))
         return product.astype("float64")[None, ..., None]

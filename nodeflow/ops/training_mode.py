@@ -23,10 +23,11 @@ FLAG = "is_training"
 
 
 def training_flag(graph: Graph, attrs: Mapping[str, Any] | None = None) -> Tensor:
-    """Return the bool tensor that is true in training; created at the first call.
+    """Return the graph's bool placeholder that is true in training and false otherwise. Create it
+    at the first call.
 
     Args:
-        attrs: attributes of the node that uses it as a stand-in; ignored.
+        attrs: ignored; accepted because the function creates default inputs of nodes.
     """
     for flag in graph.get_collection(FLAG):
         # the flag may belong to a node that failed

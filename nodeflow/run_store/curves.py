@@ -100,7 +100,9 @@ def piece_of(first: int, count: int, data: bytes, marks: bytes) -> Piece:
 
 
 def checksum(run: str, step: int, *parts: bytes) -> int:
-    """Return a checksum of arrays that includes their run and a step or epoch."""
+    """Return a checksum of the bytes of stored arrays. It also depends on the run and the step or
+    epoch, so that arrays are not mistaken for others.
+    """
     found = zlib.crc32(f"{run} {step}".encode())
     for part in parts:
         found = zlib.crc32(part, found)

@@ -55,12 +55,16 @@ class RunPast:
 
     @property
     def first(self) -> int:
-        """The first step that can be computed again, counted from 1."""
+        """The first step of the recorded run that can be replayed, counted from 1: the step after
+        the first snapshot.
+        """
         return self.parts[0].snapshots.steps[0] + 1
 
     @property
     def parts(self) -> list[Past]:
-        """The parts of the run before, between and after edits."""
+        """The recorded parts of the run, in order. An edit of the training ends a part and begins
+        the next one.
+        """
         found = [self.past]
         while (earlier := found[0].earlier) is not None:
             found.insert(0, earlier)

@@ -249,7 +249,13 @@ def last_document(store: RunStore, run: Run) -> Document | None:
 def _own_document(
     store: RunStore, run: Run, last: int, events: Iterable[RunEvent]
 ) -> Document | None:
-    """Return the document that a run had after a step, with the numbers from its events."""
+    """Return the document that a run trained after a step, including later changes of numbers such
+    as the learning rate. Return None if the document cannot be read.
+
+    Args:
+        last: the number of the step.
+        events: the events of the run up to this step.
+    """
     try:
         document = flow.loads(store.graph_text(run, last))
     except NodeflowError:

@@ -108,7 +108,9 @@ class Batch:
 def _written(
     method: Callable[Concatenate[RunStore, P], R],
 ) -> Callable[Concatenate[RunStore, P], R]:
-    """Run a method in a transaction; if pages are damaged, repair them and run it again."""
+    """Decorate a method so that it runs in a transaction. If the database turns out to be damaged,
+    repair it and run the method once more.
+    """
 
     @functools.wraps(method)
     def call(store: RunStore, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -171,8 +173,8 @@ class RunStore:
 
     @property
     def journal(self) -> str:
-        """The journal mode: ``wal``, ``delete`` for a rollback journal, or "" if no run was ever
-        kept.
+        """The SQLite journal mode of the store: ``wal``, ``delete`` for a rollback journal, or ""
+        if no run was ever kept.
         """
         return self._database.journal if self._database else ""
 
@@ -406,7 +408,13 @@ class RunStore:
 
     @_written
     def note_file(self, run: str, name: str, owner: str) -> None:
-        """Store the owner of a file's checksums; "" while the file is being written."""
+        """Record which run and step the arrays in one of the run's files belong to.
+
+        Args:
+            name: the name of the file.
+            owner: the text that the checksums in the file include; "" while the file is being
+                written.
+        """
         self.database.run("DELETE FROM files WHERE run = ? AND name = ?", (run, name))
         if owner:
             self.database.run("INSERT INTO files VALUES (?, ?, ?)", (run, name, owner))
@@ -566,9 +574,11 @@ class RunStore:
         return path
 
     def weights(self, run: Run, name: str = FINAL) -> Path:
-        """Return the file with weights of a run.
+        """Return the path of a file with the weights of a run.
 
-        If the final weights are the best, there is only the final file.
+        Args:
+            name: which weights, such as the final or the best ones. If the final weights are the
+                best, only one file exists, and its path is returned for both.
 
         Raises:
             RunStoreProblem: the run has no weights.
@@ -585,8 +595,8 @@ class RunStore:
         return self._pieces(run.id)
 
     def _pieces(self, run: str, first: int = 0) -> list[Piece]:
-        """Return the pieces with losses from step ``first`` on, including the piece that
-        contains it.
+        """Return the stored pieces of a run's loss curve that contain the loss of step ``first`` or
+        of a later step.
         """
         query = "SELECT * FROM losses WHERE run = ? AND first + count > ? ORDER BY first"
         return self._read(f"losses of the run {run}", piece_of_row(run), query, run, first)
@@ -599,7 +609,7 @@ class RunStore:
 
     @_written
     def keep_digest(self, source: str, digest: str) -> None:
-        """Store a digest, and delete the oldest ones above `MOST_DIGESTS`."""
+        """Store the digest of a data source. Keep only the newest `MOST_DIGESTS` digests."""
         self.database.run("REPLACE INTO digests VALUES (?, ?, ?)", (source, digest, time.time()))
         self.database.run(
             "DELETE FROM digests WHERE source NOT IN "

@@ -59,8 +59,10 @@ class Worker:
         self._lock = threading.Lock()
 
     def stop(self, number: int | None = None) -> None:
-        """End a trial, even one that begins later, after its current step; None means the
-        current trial.
+        """Ask one trial of the sweep to end after its current step.
+
+        Args:
+            number: the trial, which may begin later; None for the current trial.
         """
         with self._lock:
             if number is not None:

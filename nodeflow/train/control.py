@@ -54,8 +54,8 @@ class Control:
         self._numbers.append((node, attr, value))
 
     def take_numbers(self) -> Iterator[tuple[str, str, float]]:
-        """Yield the numbers that were set since the last call, in order; called by the training
-        loop.
+        """Yield the changes of optimizer numbers, such as the learning rate, that the user
+        requested since the last call: node, attribute and value. The training loop calls this.
         """
         while self._numbers:
             yield self._numbers.popleft()

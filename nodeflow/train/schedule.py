@@ -136,7 +136,9 @@ class Schedule:
         return self._at(step)[0]
 
     def name_at(self, step: int) -> str:
-        """Return the optimizer that makes the step after ``step`` steps."""
+        """Return the name of the optimizer whose turn it is in the step that follows ``step``
+        steps.
+        """
         return self.turns[self.phase_at(step)].name
 
     def left(self, step: int) -> int:

@@ -98,7 +98,9 @@ class Numbers:
         return change
 
     def after(self, step: int) -> dict[tuple[str, str], float]:
-        """Return all numbers in the step that follows ``step``, by node and attribute."""
+        """Return the values of all numbers that users may change, such as the learning rate, in the
+        step that follows ``step`` steps, by node and attribute.
+        """
         found = dict(self._first)
         for change in self.changes:
             if change.step <= step and (change.node, change.attr) in found:
@@ -129,7 +131,9 @@ class Numbers:
         return [tensor.node.name for tensor, _ in self._tensors[node, attr]]
 
     def fed(self) -> dict[Tensor, str]:
-        """Return the fed tensors, each with the name of its constant within the node."""
+        """Return the tensors through which the values that users may change are fed, such as the
+        learning rate. Each comes with the name of its constant within the node.
+        """
         return {t: constant for tensors in self._tensors.values() for t, constant in tensors}
 
     def feeds(self, step: int) -> dict[Tensor, np.ndarray]:

@@ -76,7 +76,7 @@ def weighted_moments(
     keep_dims: bool | None = None,
     keepdims: bool | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return mean and variance along axes, with weights as counts of elements."""
+    """Return mean and variance along axes. A weight says how often its element counts."""
     x = tensor(x)
     weights = as_float(frequency_weights, x)
     keep = bool(keepdims if keep_dims is None else keep_dims)

@@ -62,7 +62,9 @@ class Loss(Composed):
         return F.reduce_mean(each) if reduction == "mean" else F.reduce_sum(each)
 
     def each(self, labels: Tensor, predictions: Tensor, **attrs: Any) -> Tensor:
-        """Return the loss of each element, or of each row."""
+        """Return the loss of each element, or of each row (example), before it is averaged or
+        summed.
+        """
         raise NotImplementedError(self.id)
 
     def variants(self) -> Iterator[dict[str, Any]]:

@@ -208,8 +208,12 @@ class CountedMetric(Accumulating, BinaryMetric):
     """
 
     def parts(self, hits: Any, found: Any, wanted: Any) -> tuple[Any, Any]:
-        """Return numerator and denominator from the counts of true, predicted and actual
-        positives.
+        """Return the numerator and the denominator of a ratio metric, such as precision.
+
+        Args:
+            hits: the number of true positives.
+            found: the number of predicted positives.
+            wanted: the number of actual positives.
         """
         raise NotImplementedError(self.id)
 

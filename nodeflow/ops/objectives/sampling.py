@@ -271,7 +271,14 @@ class SampledLoss(Composed):
         drawn: Sequence[Tensor],
         **attrs: Any,
     ) -> Tensor:
-        """Return the loss for the results of a candidate sampler."""
+        """Return the training loss over the target classes and the sampled classes.
+
+        Args:
+            weights, biases: a row and a number for each class.
+            labels: the target classes, (n, num_true).
+            x: the inputs, (n, features).
+            drawn: the results of a candidate sampler.
+        """
         sampled, expected, expected_sampled = drawn
         labels = F.cast(labels, dtype=sampled.dtype)
 

@@ -176,7 +176,13 @@ def _checked(
     summarize: int | None,
     message: str | None,
 ) -> Node:
-    """Add the node of one check, with the name of its scope."""
+    """Add a node that ends the run with an error unless a condition holds, in a name scope.
+
+    Args:
+        holds: the condition, a bool tensor.
+        shown: the text of the error, with ``{}`` for each of ``tensors``.
+        data: texts and tensors to use instead of ``shown`` and ``tensors``.
+    """
     if data is not None:
         shown, tensors = texts_and_tensors("data", data)
     text = f"{message}: {shown}" if message else shown

@@ -108,7 +108,7 @@ def report_uninitialized_variables(
         var_list: the variables to check; None: all of the default graph.
 
     Raises:
-        GraphError: one is no variable.
+        GraphError: an entry of ``var_list`` is not a variable.
     """
     given = global_variables() if var_list is None else var_list
     names = [v.node.name for v in _variables(given)]

@@ -179,8 +179,10 @@ class _OneKernel(_OfUnits):
 
 
 def hoisted(x: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Return inputs times their rows of the kernel plus bias, for all steps, and the state's
-    rows.
+    """Multiply the inputs of all time steps by their part of a cell's kernel at once, and add the
+    bias.
+
+    Return the result, and the other part of the kernel, for the recurrent state.
     """
     features = x.shape[-1]
     time, rows = x.shape[0], x.shape[1]

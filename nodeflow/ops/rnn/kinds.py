@@ -116,7 +116,9 @@ class Recurrent(Composed):
         self.states = kind.states
 
     def samples(self) -> Iterator[Sample]:
-        """Yield each kind of call with the defaults, and with each other attribute choice."""
+        """Yield test samples of the recurrent layer: each kind of call with default attributes, and
+        then with each other choice of each attribute.
+        """
         for sample in self.calls():
             yield sample
             for attr in self.kind.attrs:
@@ -243,7 +245,9 @@ class Cell(Recurrent):
 
 
 def weights(features: int, units: int, gates: int, dtype: str) -> tuple[Any, Any, Any]:
-    """Return a kernel, a recurrent kernel and a bias for samples."""
+    """Return example values for the kernel, the recurrent kernel and the bias of a recurrent layer,
+    for its test samples.
+    """
     wide = gates * units
     return (
         values((features, wide), dtype, -1, 1, start=11),

@@ -119,7 +119,8 @@ def static_bidirectional_rnn(
     sequence_length: Any = None,
     scope: Any = None,
 ) -> tuple[list[Tensor], Any, Any]:
-    """Run both directions over a list of steps. Return concatenated outputs and both last states.
+    """Run a bidirectional recurrent network over a list of time steps. Return the concatenated
+    outputs of each step, and the last state of each direction.
 
     Arguments are the same as for `bidirectional_dynamic_rnn`.
     """

@@ -80,7 +80,9 @@ def as_pixels(picture: np.ndarray) -> np.ndarray:
 
 @cache
 def bucket_limits() -> np.ndarray:
-    """Return the upper limits of buckets, 10 % apart from 1e-12 to 1e20, in both directions."""
+    """Return the upper limits of the buckets of TensorBoard's histograms: 0, and in both signs
+    numbers from 1e-12 to 1e20, each 10 % larger than the previous one.
+    """
     limits, limit = [], 1e-12
     while limit < 1e20:
         limits.append(limit)

@@ -52,7 +52,12 @@ def single(number: int, value: float, *, always: bool = False) -> bytes:
 
 
 def message(number: int, content: bytes) -> bytes:
-    """Encode a field that holds a message, even an empty one."""
+    """Encode a protobuf field that contains another message, even an empty one.
+
+    Args:
+        number: the field number.
+        content: the encoded message.
+    """
     return _tag(number, BYTES) + varint(len(content)) + content
 
 
@@ -73,7 +78,8 @@ class Malformed(ValueError):
 
 
 def fields(data: bytes | memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield the fields of a message in order: number, and a whole number or the bytes of the value.
+    """Yield the fields of an encoded protobuf message in order, each as its field number and its
+    value: an integer, or the bytes of any other value.
 
     Raises:
         Malformed: the data end within a field, or have an unknown wire type.

@@ -66,7 +66,7 @@ class Schedule(Composed):
         )
 
     def rate(self, time: Tensor, **attrs: Any) -> Tensor:
-        """Return the rate at a time in steps, in float64."""
+        """Return the learning rate at a time, which counts steps, as a float64 tensor."""
         raise NotImplementedError(self.id)
 
     def samples(self) -> Iterator[Sample]:
@@ -81,7 +81,9 @@ class Schedule(Composed):
 
 
 def risen(time: Tensor, steps: int) -> Tensor:
-    """Return a factor that rises linearly from 1 / steps at time 0 to 1, then stays."""
+    """Return the factor of a learning rate warm-up: it rises linearly from 1 / steps at time 0 to
+    1, and then stays 1.
+    """
     return F.minimum((time + 1) / float(steps), 1)
 
 

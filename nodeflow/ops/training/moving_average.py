@@ -68,7 +68,7 @@ class ExponentialMovingAverage:
         return self._averages.get(var)
 
     def average_name(self, var: Tensor) -> str:
-        """Return the name of the average of a variable or tensor."""
+        """Return the name of the variable that holds the moving average of a variable or tensor."""
         average = self._averages.get(var)
         return f"{var.node.name}/{self._name}" if average is None else average.node.name
 

@@ -243,7 +243,15 @@ def noisy_linear_cosine_decay(
 def _decay(
     scope: str, rate: Callable[..., Tensor], learning_rate: Any, global_step: Any, *numbers: Any
 ) -> Tensor:
-    """Return a rate from the step and further numbers, in the dtype of the learning rate."""
+    """Add the nodes of a learning rate decay inside a name scope, and return the decayed rate in
+    the dtype of the learning rate.
+
+    Args:
+        rate: computes the rate from learning rate, step and ``numbers``.
+
+    Raises:
+        GraphError: there is no global step.
+    """
     if global_step is None:
         raise GraphError(
             "the rate needs a global_step", hint="Give train.get_or_create_global_step()."

@@ -110,7 +110,13 @@ class Plugins:
         again: bool = False,
         skip: Mapping[str, str] = _NONE,
     ) -> dict[str, bytes | None] | None:
-        """Return the contents of all files if one has changed since the last call, else None."""
+        """Read all files of a plugin folder, by default the user's. Return their contents by path,
+        or None if nothing has changed since the last call.
+
+        Args:
+            again: return the contents even if nothing has changed.
+            skip: files not to run, each with the reason.
+        """
         self.folder = (folder or plugin_folder()).absolute()
         contents = {str(path): _read(path) for path in self.files()}
         state = _digest(self.folder, contents, skip)

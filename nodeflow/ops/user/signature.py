@@ -111,7 +111,12 @@ def _attr(parameter: Parameter, annotation: Any, choices: Sequence[str]) -> Attr
 
 
 def _kind(parameter: Parameter, annotation: Any) -> tuple[str, bool, tuple[str, ...]]:
-    """Return the kind of an attribute, whether it may be None, and its choices."""
+    """Derive an op's attribute from a function's parameter. Return its kind, whether it may be
+    None, and its choices.
+
+    Raises:
+        UserOpError: the annotation is not a type that an attribute can have.
+    """
     if annotation is Parameter.empty:
         annotation = type(parameter.default)
     optional = False

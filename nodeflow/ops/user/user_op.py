@@ -228,7 +228,12 @@ class UserOp(Op):
         return results
 
     def _check_gradients(self, node: Node, found: Sequence[Any]) -> None:
-        """Check that there is one gradient per input, of its dtype and known shape."""
+        """Check the gradients that a user's gradient function returned for a node: one for each
+        input, with the input's dtype and known shape.
+
+        Raises:
+            GradientError: they do not fit.
+        """
         problem = ""
         if len(found) != len(node.inputs):
             problem = f"returns {len(found)} tensors for {len(node.inputs)} inputs"

@@ -74,7 +74,7 @@ class Initializer(Mapping[str, Any]):
     def __call__(
         self, shape: Sequence[int], dtype: Any = None, partition_info: None = None
     ) -> Tensor:
-        """Return a tensor of the initial values.
+        """Add a node that computes initial values to the default graph, and return its output.
 
         Raises:
             NodeflowError: the initializer does not fit the shape or dtype.

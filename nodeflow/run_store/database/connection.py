@@ -255,7 +255,9 @@ class Database:
             self._open_one.execute("PRAGMA incremental_vacuum").fetchall()
 
     def _set_aside(self) -> None:
-        """Make the spare file, whose space a deletion can use on a full disk."""
+        """Create a file that reserves disk space. On a full disk it is deleted to free the space
+        that deleting runs needs.
+        """
         place = self.path.with_name(RESERVE)
         with contextlib.suppress(OSError):
             if not place.exists() and shutil.disk_usage(self.path.parent).free > SPARE_BYTES:

@@ -75,7 +75,9 @@ def parsed(value: Any) -> Mapping[str, Any]:
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """Return the list of texts that a JSON cell holds."""
+    """Return the tuple of texts that was read from a JSON cell of a database. Raise an error if it
+    is anything else.
+    """
     return tuple(map(text, listed(value)))
 
 

@@ -79,7 +79,10 @@ def fed_by(training: Training) -> list[Fed]:
 
 
 def digesting(fed: Fed) -> Generator[None, None, tuple[str, bool]]:
-    """Compute a digest, and yield after each piece. Return (digest, whether it is weak)."""
+    """Compute a digest of a data set in small pieces, and yield after each piece.
+
+    Return the digest, and whether it is weak: computed only from names, sizes and times of files.
+    """
     digest = blake2b(digest_size=16)
     if fed.path is not None and fed.is_file:
         with opened(fed.path) as file:

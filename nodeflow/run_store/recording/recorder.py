@@ -263,7 +263,7 @@ class Recording:
             self.note("settings", changes=changes)
 
     def _keep_graph(self, step: int) -> None:
-        """Record the graph for the steps after this one. These steps have separate snapshots."""
+        """Add to the next batch of records the graph that the training uses after a step."""
         text = self._variant.text if self._variant is not None else ""
         if text or self._about.text:
             with self._lock:

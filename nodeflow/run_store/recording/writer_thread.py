@@ -278,7 +278,9 @@ class Writer:
                 raise
 
     def _finish(self, store: RunStore) -> None:
-        """Write the weights and the ending, and delete old runs over the limit."""
+        """Write the final weights and facts of a finished run to the store. Then delete old runs
+        that exceed the limit on the store's size.
+        """
         assert self.kept is not None
         run = self.kept = replace(self._take().run, id=self.kept.id)
         try:
@@ -311,7 +313,13 @@ class Writer:
     def _save_pasts(
         self, store: RunStore, folder: Path, pasts: Mapping[int, KeptPast], most: int
     ) -> None:
-        """Write snapshots for computing steps again, as many as the limit allows."""
+        """Write the snapshots of the training to files in the run's folder, so that its steps can
+        be replayed later.
+
+        Args:
+            pasts: the snapshots of each part of the training, by the step before the part.
+            most: the number of bytes that they may take. Snapshots are dropped to keep this limit.
+        """
         found = {after or self._edited: past for after, past in pasts.items() if past.steps}
         with contextlib.suppress(FileProblem):
             if self._edited in found:

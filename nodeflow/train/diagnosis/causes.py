@@ -42,7 +42,12 @@ STEADY = "Lower the learning rate, or clip the gradients (clip_norm)."
 
 
 def cause_of(culprit: Culprit) -> Cause:
-    """Return the cause of a bad value, judged by the inputs of its op at the bad element."""
+    """Explain why an op computed a value that is not finite, such as a division by zero, and return
+    the cause with advice.
+
+    Args:
+        culprit: the op, with the inputs of the bad element.
+    """
     inputs, op = culprit.inputs, culprit.op
     if not inputs:
         if op == "variable":

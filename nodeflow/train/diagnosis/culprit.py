@@ -81,10 +81,12 @@ class Culprit:
 
 
 def find_culprit(schedule: Schedule, values: Values, watched: Sequence[int]) -> Culprit | None:
-    """Return the culprit for watched slots, or None if all of them are finite.
+    """Find the op where a bad value began: trace the elements of the watched tensors that are not
+    finite back through the graph. Return None if all are finite.
 
     Args:
-        values: the values of all slots.
+        values: the values of all tensors of the schedule.
+        watched: the indices of the tensors to start from.
     """
     trace = _Trace(schedule, values)
     for slot in watched:

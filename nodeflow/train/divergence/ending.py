@@ -115,7 +115,9 @@ class Ending:
             self._find(self._guard, found)
 
     def event(self) -> Diverged:
-        """Set the variables to the kept values, and return the event that ends the training."""
+        """Set the variables to values from before the error, and return the event that tells why
+        the training ended: a value that is not finite, or out of bounds.
+        """
         if self._crossing is not None:
             return self._out_of_bounds(self._crossing)
         assert self._guard is not None and self._found is not None

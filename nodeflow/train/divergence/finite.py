@@ -69,9 +69,14 @@ class FiniteGuard:
         return array is not None and number_kind(array.dtype) == "f" and is_finite(array)
 
     def look(self, losses: np.ndarray, seconds: float, made: int = 0) -> Found | None:
-        """Return the first loss in a chunk of steps, or a variable, that is not finite.
+        """Find the first value in some consecutive steps that is not finite: a loss, or else an
+        element of a variable. Return None if there is none.
+
+        The variables are not examined each time if that takes too long.
 
         Args:
+            losses: the loss of each step.
+            seconds: the duration of the steps.
             made: the number of steps before them.
         """
         bad = np.flatnonzero(~np.isfinite(losses))

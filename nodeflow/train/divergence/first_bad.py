@@ -66,7 +66,9 @@ def find_first_bad(past: Past, last: int, watched: Sequence[Node]) -> FirstBad |
 
 
 def _first(replay: Replay, last: int, watched: Sequence[Node]) -> tuple[int, str, float] | None:
-    """Return the first bad step, and the loss or variable that shows it."""
+    """Replay steps until the loss or a variable is not finite. Return the step, the name of the
+    loss or variable, and the bad value. Return None if all steps up to ``last`` are finite.
+    """
     variables = replay.session.variables
     while (step := replay.step) <= last:
         loss = float(replay.advance()[0, 0])

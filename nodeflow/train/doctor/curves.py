@@ -223,8 +223,10 @@ def fixes(
 
 
 def clip_edit(training: Training) -> tuple[str, tuple[Edit, ...]]:
-    """Return the button text and the edit that clips the gradients; empty if they are clipped
-    already.
+    """Return a remedy for too large gradients: the text of a button, and the edit of the graph that
+    sets ``clip_norm``.
+
+    Both are empty if the optimizer cannot clip gradients, or already does.
     """
     attrs = training.optimizer.attrs
     if "clip_norm" not in attrs or attrs["clip_norm"] is not None:

@@ -35,7 +35,9 @@ def run_of(session: Session) -> Run:
 
 
 def check_batch(training: Training, run: Run) -> Iterator[Hint]:
-    """Compute the activations of hidden layers on a batch of training rows, and yield hints."""
+    """Compute the activations of hidden layers on a batch of training rows. Yield a hint for each
+    layer whose units are dead (always 0) or saturated.
+    """
     hidden = _hidden(needed_nodes(training))
     feeds = feeds_of(training, hidden)
     if not hidden or feeds is None:

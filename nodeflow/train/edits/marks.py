@@ -23,7 +23,9 @@ def mark_of(event: Event) -> Mark | None:
 
 
 def mark_of_number(node: str, attr: str, value: float) -> str:
-    """Return the words for a changed number of an optimizer."""
+    """Return a short text about a number that the user changed during the training: node, attribute
+    and new value.
+    """
     return f"{node}.{attr} {number(value)}"
 
 

@@ -85,7 +85,9 @@ class Generator:
         return self._one is not None
 
     def _begin(self, prompt: str) -> list[int]:
-        """Return the tokens to begin with: a line end before a new text, then the prompt."""
+        """Return the tokens that start the generated text: the prompt, preceded by a line end if
+        the model writes lines or the prompt is empty.
+        """
         vocabulary = self.facts.vocabulary
         found = vocabulary.encode(prompt).tolist()
         newline = vocabulary.encode("\n").tolist()

@@ -260,7 +260,9 @@ class EpochLoop:
     # ---- steps --------------------------------------------------------------------------------
 
     def profile(self, steps: int) -> dict[str, Any]:
-        """Return a trace of the first steps, and restore the variables."""
+        """Run some steps with timing, and return the trace in Chrome's format. Restore the
+        variables afterwards.
+        """
         before = dict(self.session.variables.items())
         stepper = self.stepper()
         stepper.start_epoch(self.epochs.order(self.epochs.first))
@@ -290,7 +292,9 @@ class EpochLoop:
         )
 
     def _finish(self, last: int, notices: tuple[str, ...]) -> Done:
-        """Set the variables to their final values, and return the last event."""
+        """Set the variables to their final values, and measure the metrics that are due only at the
+        end. Return the event `Done`, which ends the training.
+        """
         at, stopped = self.at, self.control.stopped
         best_epoch, reason = self.metrics.choose_variables(last, stopped)
         if not stopped:

@@ -58,7 +58,11 @@ class EpochMetrics:
             self.watch.go_on(state.watch, state.best)
 
     def rows(self) -> tuple[tuple[str, str, int], ...]:
-        """Return (key, split, rows) of each metric. Raise DataError for a missing split."""
+        """Return the key, the split and the number of rows of each metric that is measured.
+
+        Raises:
+            DataError: a metric's split is missing.
+        """
         return tuple((m.key, m.split, self._rows(m)) for m in self._training.measured())
 
     def _rows(self, metric: Metric) -> int:

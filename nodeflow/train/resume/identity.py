@@ -76,9 +76,10 @@ def facts_of(session: Session, training: Training) -> dict[str, Any]:
 
 
 def _in_blocks(session: Session, training: Training) -> str | None:
-    """Return "yes" if a memory limit splits the steps into blocks of rows, which changes rounding.
+    """Return "yes" if the session's memory limit makes each training step process its batch in
+    several blocks of rows, else None. This changes rounding.
 
-    All limits split steps in the same way.
+    The size of the limit does not matter for the rounding.
     """
     if session.memory is None or training.stream is not None:
         return None
@@ -165,7 +166,9 @@ def own_code(node: Node) -> Iterator[str]:
 
 
 def _data(training: Training) -> Iterator[tuple[str, str]]:
-    """Yield the name of each fed tensor or data set, and its digest."""
+    """Yield the name and a digest of all data that a training reads: each tensor fed with rows,
+    each fixed feed, or the data set as a whole.
+    """
     targets = [training.optimizer, training.loss.node]
     watched = training.watched
     if training.stream is not None:

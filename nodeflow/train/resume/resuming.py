@@ -89,9 +89,11 @@ def resume(
 def _with_numbers(
     state: TrainingState, identity: Mapping[str, Any], training: Training
 ) -> Mapping[str, Any]:
-    """Return the identity of a checkpoint, adjusted for numbers that changed while it trained.
+    """Return the stored facts that identify a checkpoint's training, adjusted for numbers, such as
+    the learning rate, that the user changed during it.
 
-    The graph may then have the final numbers or the initial ones.
+    A graph that has the final values of these numbers then counts as unchanged, like the original
+    graph.
     """
     numbers, same = Numbers(training.optimizer), set[str]()
     for (node, attr), value in numbers.after(0).items():
@@ -140,8 +142,10 @@ def _newest(path: Path) -> tuple[Path, TrainingState, list[str]]:
 
 
 def _chosen(path: Path) -> tuple[Path, TrainingState, list[str]]:
-    """Return the checkpoint that the user names; if it is damaged, raise with an earlier one as
-    a hint.
+    """Read the checkpoint at a path that the user chose. Return its path, its state, and notices
+    about it.
+
+    If it is damaged, raise an error whose hint names an earlier intact checkpoint, if there is one.
     """
     try:
         return _read(path)

@@ -117,12 +117,14 @@ class Replay:
 
     @property
     def step(self) -> int:
-        """The step whose values can be read; 0 before the first `go_to`."""
+        """The replayed step whose values can be read, counted from 1; 0 before the first call of
+        `go_to`.
+        """
         return 0 if self._stepper is None else self._stepper.step + 1
 
     @property
     def epoch(self) -> int:
-        """The epoch of the step whose values can be read."""
+        """The epoch of the replayed step whose values can be read."""
         return self._epoch
 
     @property
@@ -287,8 +289,8 @@ class Replay:
             self.differs_from = min(found, self.differs_from or found)
 
     def _stand_before(self) -> None:
-        """Give the stepper the order of the rows, and the numbers of the optimizers, of the
-        step.
+        """Prepare the next replayed step: set the order of rows of its epoch, and the values that
+        optimizer numbers, such as the learning rate, had in it.
         """
         self.begin_epoch()
         self.past.numbers.feed(self._all_steps, self._all_steps.step)

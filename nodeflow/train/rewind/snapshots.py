@@ -150,9 +150,11 @@ class Snapshots:
     def take(
         self, variables: Variables, state: TrainingState, step: int, begins: bool = False
     ) -> None:
-        """Take a snapshot after this step.
+        """Take a snapshot: copy the variables, so that the steps after ``step`` can be replayed
+        later.
 
         Args:
+            state: the state of the training, without variables and losses.
             begins: whether it is the first snapshot of this graph.
         """
         started = time.thread_time()  # waiting on a busy machine is no cost of copying
@@ -234,7 +236,8 @@ class Snapshots:
             return found
 
     def state(self, step: int) -> TrainingState:
-        """Return the state of the newest snapshot at or before a step, without variables.
+        """Return the training state of the newest snapshot at or before a step. The state has no
+        variables.
 
         Raises:
             KeyError: there is no such snapshot.

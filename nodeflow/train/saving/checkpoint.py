@@ -324,7 +324,11 @@ def _arrays_of(path: Path, manifest: Manifest, name: str) -> dict[str, np.ndarra
 
 
 def delete_checkpoint(path: Path, stamp: str) -> bool:
-    """Delete a checkpoint if it still has this stamp. Keep other files in its folder.
+    """Delete a checkpoint, unless another one has been written to its path meanwhile. Keep other
+    files in its folder.
+
+    Args:
+        stamp: the unique id of the checkpoint to delete.
 
     Returns:
         Whether it was deleted.

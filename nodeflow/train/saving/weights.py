@@ -199,7 +199,8 @@ def load_weights(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def load_saved(path: str | Path) -> Saved:
-    """Return the variables in a file, with ids, slots and owner.
+    """Read the variables from a file, together with their ids, the names of optimizer variables
+    (slots), and the run or checkpoint that owns the file.
 
     Raises:
         ReadRefused: the path is not a regular file, or takes more memory than the limit.
@@ -356,7 +357,12 @@ def _as_pairs(array: np.ndarray) -> np.ndarray:
 
 
 def _header(data: bytes) -> tuple[int, dict[str, Any]]:
-    """Return the position of the first tensor, and the entries of the header by name."""
+    """Parse the header of a safetensors file. Return the position of the first tensor's bytes, and
+    the entries of the header by name.
+
+    Raises:
+        ValueError: the header is damaged.
+    """
     (length,) = struct.unpack("<Q", data[:8])
     if length > len(data) - 8:
         raise ValueError("its header is cut off")
@@ -382,7 +388,11 @@ _DTYPES = {
 
 
 def _described(metadata: Mapping[str, str]) -> tuple[dict[str, Id], frozenset[str]]:
-    """Return ids and slots from the metadata; both are empty if another program wrote the file."""
+    """Parse the metadata of a weights file. Return the ids of variables by name, and the names of
+    variables that an optimizer keeps for itself (slots).
+
+    Both are empty if another program wrote the file.
+    """
     text = metadata.get(META)
     try:
         content = json.loads(text) if text else {}

@@ -44,7 +44,7 @@ class TrainData:
 
 
 def train_data(data: Any, graph: Graph, steps_per_epoch: int | None) -> TrainData:
-    """Return the data given to a training as `TrainData`.
+    """Convert the data that a user gave to a training to `TrainData`.
 
     Args:
         data: an `nf.data` set, or a column for each placeholder.
@@ -90,10 +90,11 @@ def bound_data(graph: Graph, targets: list[Node], steps_per_epoch: int | None) -
 
 
 def of_stage(stage: Elements, places: Places, steps_per_epoch: int | None) -> TrainData:
-    """Return the elements of a data set as `TrainData`.
+    """Return the data set as `TrainData`: as columns of rows if that is possible, else as a stream
+    of elements.
 
     Args:
-        stage: the data set's elements.
+        stage: the last transformation of the data set, which produces its elements.
         places: the placeholder that each component feeds, by the component's number.
         steps_per_epoch: number of steps of an epoch; None if an epoch is one pass over the data.
 

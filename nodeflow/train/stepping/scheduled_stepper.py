@@ -81,7 +81,7 @@ class ScheduledStepper:
         return done, np.concatenate(parts)
 
     def feed(self, tensor: Tensor, array: np.ndarray) -> None:
-        """Change a value that is fed to all steps, from the next step on."""
+        """Set the value of a placeholder or constant that all later steps are fed with."""
         for stepper in self._steppers:
             stepper.feed(tensor, array)
 
@@ -131,7 +131,9 @@ class ScheduledStepper:
 
     @property
     def tier(self) -> RanTier:
-        """The tier of the next step's phase, as far as it has run."""
+        """The execution tier of the next step: compiled kernels, or the reference implementation in
+        numpy. The tier may still change later.
+        """
         return self.current.tier
 
 

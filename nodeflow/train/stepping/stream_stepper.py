@@ -68,7 +68,12 @@ class StreamStepper:
         return {"began": self._began, "taken": self._taken}
 
     def start_epoch(self, order: np.ndarray, done: int = 0) -> None:
-        """Begin a pass. ``order`` is ignored, because the data have no rows to reorder."""
+        """Begin an epoch: one pass over the data set, or a fixed number of its elements.
+
+        Args:
+            order: ignored, because a stream of elements has no rows to reorder.
+            done: the number of steps of this epoch that were already made.
+        """
         steps = self._stream.steps
         self._left = self._passes(1) if steps is None else islice(self._passes(), steps - done)
 
@@ -89,7 +94,9 @@ class StreamStepper:
             count = None if count is None else count - 1
 
     def _begin(self) -> None:
-        """Begin a pass, after skipping the elements that earlier steps took."""
+        """Start to iterate over the data set, and skip the elements that an earlier part of the
+        training has already used.
+        """
         self._began = position(self._stream.stage, self._iteration)
         self._elements = self._stream.stage.elements(self._iteration)
         self._taken, self._skipped = self._skipped, 0

@@ -139,7 +139,9 @@ class AccessibleTree(QObject):
     # ---- reading ----------------------------------------------------------------------------
 
     def ids(self) -> list[str]:
-        """Return the ids of all nodes in document order. Delete the objects of deleted nodes."""
+        """Return the ids of all nodes in document order, except folded ones. Delete the
+        accessibility objects of nodes that no longer exist.
+        """
         document = self.canvas.scene.document
         if self._seen != (document, document.revision):
             self._seen = (document, document.revision)

@@ -57,7 +57,12 @@ class CutWires(Gesture):
         self.stroke.append((point.x(), point.y()))
 
     def _cross(self, a: tuple[float, float], b: tuple[float, float]) -> None:
-        """Collect the wires that the piece of the stroke from ``a`` to ``b`` crosses."""
+        """Find the wires that a segment of the user's cutting stroke crosses, and add them to
+        `crossed`.
+
+        Args:
+            a, b: the ends of the segment, in scene units.
+        """
         scene = self._scene
         area = QRectF(QPointF(*a), QPointF(*b)).normalized().adjusted(-1, -1, 1, 1)
         slots, ends = scene.wires_in(area)

@@ -168,7 +168,9 @@ class DragWire(Gesture):
     # ---- under the pointer ------------------------------------------------------------------
 
     def _port_under(self, at: QPointF) -> Hit | None:
-        """Return the opposite port at the pointer, or the best free port of the node there."""
+        """Return the port at which a dragged wire would end: the port under the pointer, or else
+        the best free port of the node there. Return None if there is none.
+        """
         hit = self._viewport.hit_test(at)
         wanted = "in" if self.side == "out" else "out"
         if hit.kind == "port" and hit.node != self.node and hit.side == wanted:

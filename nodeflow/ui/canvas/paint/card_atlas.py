@@ -130,7 +130,9 @@ class CardAtlas:
         return PAGE - 2 * margin_pixels(pixels_per_unit) - 1
 
     def paint(self, card: CardData, detail: Detail, dpr: float) -> tuple[Page, QRect]:
-        """Paint a card into a page. Return the page and the rectangle."""
+        """Paint the picture of a card into a page, a pixmap that holds many cards, and remember it.
+        Return the page and the rectangle on it.
+        """
         key, pixels = (card, detail, dpr), detail.scale * dpr
         found = self._paint_over(key, pixels)
         if found is None:
@@ -151,9 +153,10 @@ class CardAtlas:
         return page, rect
 
     def _paint_over(self, key: Key, pixels: float) -> tuple[Page, QRect] | None:
-        """Paint a card's value over its last picture, if nothing else differs.
+        """Update the last picture of a card if only the shown value has changed, by painting the
+        new value over it. Return its page (a pixmap of many cards) and the rectangle.
 
-        Return None otherwise.
+        Return None if the card differs in another way.
         """
         last, had = self._latest.get(key[0].title, (None, 0.0))
         if last is None or had != pixels or last[1:] != key[1:]:

@@ -70,7 +70,9 @@ class PaintContext:
 
     @property
     def labels_frames(self) -> bool:
-        """Whether frame titles are labels, because their strips are too low."""
+        """Whether the titles of frames are drawn as labels of constant size, because the frames'
+        title strips are too low at this zoom.
+        """
         return not self.exporting and self.scale < LABEL_SCALE
 
     def late(self) -> bool:

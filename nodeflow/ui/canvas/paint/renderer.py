@@ -181,7 +181,9 @@ class Renderer(QObject):
             self._widget.update()
 
     def hide_wire(self, key: tuple[str, str] | None) -> None:
-        """Leave one wire out of the kept picture; None leaves out no wire."""
+        """Leave one wire out of the cached picture of the canvas, for example while it is dragged.
+        For None, draw all wires.
+        """
         if key != self._hidden_wire:
             self._hidden_wire = key
             self.repaint_all()

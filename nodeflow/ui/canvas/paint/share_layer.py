@@ -28,7 +28,12 @@ def paint_shares(painter: QPainter, context: PaintContext) -> None:
 def paint_share_set(
     painter: QPainter, context: PaintContext, pairs: np.ndarray, positions: np.ndarray
 ) -> None:
-    """Paint the arcs of some rows of `SceneModel.sharing`, with nodes at the given positions."""
+    """Paint curves from nodes that share weights to the owners of the weights.
+
+    Args:
+        pairs: rows of `SceneModel.sharing`, each with the array indices of a node and of the owner.
+        positions: where all nodes are drawn.
+    """
     if not len(pairs):
         return
     scene, area = context.scene, context.area

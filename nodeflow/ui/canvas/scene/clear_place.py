@@ -63,9 +63,10 @@ def _way(moved: np.ndarray, others: np.ndarray, axis: int) -> float:
 
 
 def _past(lows: np.ndarray, highs: np.ndarray) -> float:
-    """Return the first grid step, counted from 0, outside all intervals.
+    """Return the first grid position at or after 0 that lies in none of the intervals.
 
-    The intervals are sorted by start.
+    Args:
+        lows, highs: the ends of the intervals, sorted by their start.
     """
     place = 0.0
     for low, high in zip(lows.tolist(), highs.tolist(), strict=True):

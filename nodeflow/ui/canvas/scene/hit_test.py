@@ -80,7 +80,9 @@ wire.
 
 
 def _dot_port_at(scene: SceneModel, slot: int, at: QPointF) -> Hit | None:
-    """Return the port of a reroute dot: the left or right part of the ring around its middle."""
+    """Return the in-port or out-port of a reroute dot at a point. The ports are the left and right
+    parts of a ring around its middle. Return None outside the ring.
+    """
     card, away = scene.card(slot), at - scene.rect(slot).center()
     far = abs(away.x()) + abs(away.y())
     if far <= DOT_GRIP or abs(away.y()) > abs(away.x()) or abs(away.x()) > card_data.DOT * 0.7:

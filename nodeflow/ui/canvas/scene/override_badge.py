@@ -24,7 +24,9 @@ def growth(scale: float) -> float:
 
 
 def has_words(scale: float) -> bool:
-    """Return whether the words of a badge are legible at a scale."""
+    """Return whether the text of the badge for an overridden value is legible at a scale of the
+    view.
+    """
     return growth(scale) * STYLE[0] * scale >= texts.LEAST - 1e-6
 
 

@@ -314,7 +314,9 @@ class SceneModel:
         return self._title_shifts.get(frame, 0.0)
 
     def wires_of(self, slots: Iterable[int]) -> np.ndarray:
-        """Return slots of the wires that touch any of the given nodes."""
+        """Return the array indices (slots) of the wires that begin or end at any of the given
+        nodes.
+        """
         mark = np.zeros(len(self.positions) or 1, bool)
         mark[list(slots)] = True
         used = self.wires.slots.used()
@@ -391,7 +393,9 @@ class SceneModel:
             self._sizes[list(resized)] = list(resized.values())
 
     def restyle(self, slots: set[int]) -> None:
-        """Report nodes whose look changed while their card did not, such as selected nodes."""
+        """Report that nodes must be painted again although their cards are unchanged, for example
+        because they were selected.
+        """
         self._listener(slots, False)
 
     def painted_rect(self, slot: int) -> QRectF:
@@ -399,9 +403,11 @@ class SceneModel:
         return self._before.get(slot) or self.rect(slot)
 
     def set_marks(self, marks: Marks | None) -> None:
-        """Show the marks of a comparison in this document, which must not be edited.
+        """Mark the differences from another document: added, changed and removed nodes, wires and
+        frames. The shown document must not be edited meanwhile.
 
-        None removes them.
+        Args:
+            marks: the differences; None to show none.
         """
         if marks is None:
             self.marks = None
@@ -435,7 +441,12 @@ class SceneModel:
         return x + (card.width if side == "out" else 0.0), y + port_place(card, side, port)[0]
 
     def set_array(self, array: np.ndarray, wanted: Mapping[str, Any], default: Any) -> None:
-        """Set the array of a state from values by node id; all other nodes get the default."""
+        """Set an array that has one element per node.
+
+        Args:
+            wanted: the values by node id.
+            default: the value of all other nodes.
+        """
         array[:] = default
         for node_id, value in wanted.items():
             slot = self.nodes.get(node_id)
@@ -610,7 +621,9 @@ class SceneModel:
         return found
 
     def _wire_rows(self, found: Iterable[Wire]) -> list[wire_table.WireRow]:
-        """Return the rows of wires, except for wires whose nodes do not exist yet."""
+        """Return the table entry of each wire: its nodes, end points and style. Leave out wires
+        whose nodes are not in the scene yet.
+        """
         rows, slot_of, nodes = [], self.nodes.get, self.document.nodes
         for wire in found:
             source, target = slot_of(wire.source), slot_of(wire.target)

@@ -46,8 +46,8 @@ class Tints:
         return cls(coloring, measured, ColorScale.of(coloring, values), why)
 
     def level(self, node_id: str, index: int | None = None) -> int:
-        """Return the colour of an output, or of the node's first output with a value; else
-        `PLAIN`.
+        """Return the level on the colour scale for the measured value of a node's output. By
+        default use the first output with a value. Return `PLAIN` without a value.
         """
         each = self.measured.get(node_id)
         if each is None or self.scale is None:

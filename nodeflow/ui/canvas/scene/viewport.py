@@ -295,8 +295,8 @@ class Viewport(QObject):
         self._jump(QPointF(scene.bounds().left() + across, first.center().y()))
 
     def center_on(self, node_id: str) -> None:
-        """Show a node, or the reader of a folded value, in the middle of the view, at a readable
-        size.
+        """Show a node in the middle of the view, at a readable size. For a value that is folded
+        into its consumer's card, show the consumer.
         """
         slot = self._slot_of(node_id)
         if slot is not None:
@@ -304,7 +304,9 @@ class Viewport(QObject):
             self._jump(self._scene.rect(slot).center())
 
     def _slot_of(self, node_id: str) -> int | None:
-        """Return the slot of a node, or of the first node that reads a folded value."""
+        """Return the array index (slot) of a node. For a value that is folded into its consumer's
+        card, return the index of the first consumer. Return None if there is none.
+        """
         ids = (node_id, *(wire.target for wire in self._scene.document.wires_out_of(node_id)))
         return next((self._scene.nodes[i] for i in ids if i in self._scene.nodes), None)
 

@@ -138,9 +138,12 @@ class ConversionOffers:
         at: QPointF,
         picked: tuple[str, str] | None,
     ) -> None:
-        """Show these conversions for the refused wire, at a point of the view.
+        """Show a popup that offers conversions for a wire that was refused because its types do not
+        match.
 
         Args:
+            wire: the refused wire.
+            at: the point of the view near which to show the popup.
             picked: an existing wire that an accepted offer replaces.
         """
         self.close()

@@ -142,7 +142,7 @@ def journal_folder() -> Path:
 
 
 def open_files_folder() -> Path:
-    """Return the folder of records of the files that windows have open."""
+    """Return the folder that records which files are open in windows of the program."""
     return state_folder() / "open"
 
 
@@ -194,7 +194,9 @@ def runs_folder() -> Path | None:
 
 
 def default_plugin_folder() -> Path:
-    """Return the plugin folder for the case that user and ``NODEFLOW_PLUGINS`` name no other."""
+    """Return the plugin folder in the user's data folder. It is used unless the user or
+    ``NODEFLOW_PLUGINS`` names another one.
+    """
     return data_folder() / "plugins"
 
 

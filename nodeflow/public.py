@@ -114,7 +114,9 @@ def _explained(
 
 
 def _renamed(function: Callable[..., Any], given: Mapping[str, Any]) -> str | None:
-    """Return a hint for an argument that has another name in other libraries, or None."""
+    """Return a hint for a wrong call if one of its arguments is named as in another library, such
+    as TensorFlow or PyTorch: how it is called here. Otherwise return None.
+    """
     known = [name for name in inspect.signature(function).parameters if name not in given]
     pairs = ((name, here(name, known)) for name in given)
     return next((f"It is called {own} here." for name, own in pairs if own != name), None)

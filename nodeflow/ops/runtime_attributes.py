@@ -212,9 +212,11 @@ class RuntimeAttributes(Op):
 
 
 def check_rank(name: str, type_: TensorType, rank: int) -> None:
-    """Raise ShapeError if the value at a port has another rank than ``rank``.
+    """Check that the value connected to an in-port has the wanted rank: 0 for one number, 1 for a
+    list of numbers. An unknown rank passes.
 
-    Rank 0 is one number, rank 1 a list of numbers. An unknown rank passes.
+    Raises:
+        ShapeError: it has another rank.
     """
     if type_.has_rank and type_.rank != rank:
         what = "one number" if rank == 0 else "a list of numbers"
@@ -223,8 +225,8 @@ def check_rank(name: str, type_: TensorType, rank: int) -> None:
 
 
 def all_inputs(node: Node, *grads: Tensor | None) -> list[Tensor | None]:
-    """Return the gradients of all inputs of a node, given those of the first inputs. The other
-    inputs override attributes, and have the gradient None.
+    """Return the gradients of all inputs of a node, given the gradients of the first inputs. The
+    other inputs override attributes, and have the gradient None.
     """
     return [*grads, *[None] * (len(node.inputs) - len(grads))]
 

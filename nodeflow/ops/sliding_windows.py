@@ -101,7 +101,7 @@ class Axis:
 
     @property
     def reach(self) -> int:
-        """The number of elements from the first to the last one of a window."""
+        """The number of elements that a sliding window spans, including the gaps of a dilation."""
         return (self.kernel - 1) * self.dilation + 1
 
     def count(self, size: Dim, port: str = "x") -> Dim:
@@ -199,7 +199,8 @@ class Axis:
         return ((places >= first) & (places < end)).sum(1)
 
     def region(self, size: int, border: bool) -> tuple[int, int]:
-        """Return the first element that counts and the end, with or without the border.
+        """Return the range of elements that count in a sliding window: the first index and the end.
+        With ``border``, it includes the border around the axis.
 
         Elements beyond the border never count, even if windows reach there.
         """

@@ -38,7 +38,9 @@ def graph_of_row(row: Mapping[str, Any]) -> str:
 
 
 def piece_of_row(run: str) -> Callable[[Mapping[str, Any]], Piece]:
-    """Return a reader for the losses in a row of this run."""
+    """Return a function that reads a piece of the loss curve from a database row of this run. It
+    raises ValueError if the checksum does not match.
+    """
 
     def read(row: Mapping[str, Any]) -> Piece:
         first, data, marks = integer(row["first"]), row["data"], row["marks"]
@@ -50,7 +52,9 @@ def piece_of_row(run: str) -> Callable[[Mapping[str, Any]], Piece]:
 
 
 def table_of_row(run: str) -> Callable[[Mapping[str, Any]], tuple[str, int, np.ndarray]]:
-    """Return a reader for name, epoch and table in a row of this run."""
+    """Return a function that reads a metric's table from a database row of this run: its name,
+    epoch and values. It raises ValueError if the checksum does not match.
+    """
 
     def read(row: Mapping[str, Any]) -> tuple[str, int, np.ndarray]:
         epoch, name, data = integer(row["epoch"]), text(row["name"]), row["data"]

@@ -101,7 +101,9 @@ def _facts(store: RunStore, before: Run, after: Run) -> Iterator[Change]:
 
 
 def _data(run: Run) -> dict[str, Any]:
-    """Return the source, rows and digest of the data, by placeholder."""
+    """Return source, number of rows and digest of the data that a run was trained with, by
+    placeholder.
+    """
     found = {}
     for name, said in run.data.items():
         found[name] = {key: said.get(key) for key in ("source", "rows", "digest")}

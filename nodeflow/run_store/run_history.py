@@ -207,7 +207,11 @@ def _name(event: RunEvent) -> str:
 
 
 def _undo(settings: dict[str, Any], event: RunEvent) -> None:
-    """Restore the settings to their values from before an edit."""
+    """Undo a recorded edit: restore the settings to their values from before it.
+
+    Args:
+        settings: the settings by name, which are changed in place.
+    """
     if event.kind == NUMBER:
         settings[_name(event)] = event.data.get("before")
         return

@@ -74,8 +74,8 @@ def tidy(store: RunStore, keep: str = "") -> list[Run]:
 
 
 def stays(run: Run) -> bool:
-    """Return whether only the user may delete a run, such as a damaged run, whose age is
-    unknown.
+    """Return whether a run must not be deleted automatically: it has a star, still trains, or is
+    damaged, so that its age is unknown.
     """
     return run.star or run.status in (RUNNING, DAMAGED)
 

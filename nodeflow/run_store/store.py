@@ -537,7 +537,9 @@ class RunStore:
         return self._read(f"events of the run {run.id}", event_of_row, query, run.id)
 
     def tiers(self, run: Run) -> list[tuple[int, str]]:
-        """Return (first step, tier) for each change of the tier, in order."""
+        """Return the execution tiers of a run, such as compiled or reference, in order: the name of
+        each, after the number of its first step.
+        """
         query = "SELECT * FROM tiers WHERE run = ? ORDER BY first"
         return self._read(f"tiers of the run {run.id}", tier_of_row, query, run.id)
 
@@ -549,9 +551,10 @@ class RunStore:
         return path if path.is_file() else None
 
     def checked(self, run: Run, name: str) -> Path | None:
-        """Return the path of a run's file if its owner is this run; None if there is no such file.
+        """Return the path of a run's file after checking that its content belongs to this run.
+        Return None if there is no such file.
 
-        The reader of the file must compare its arrays with their checksums.
+        Only the file's header is checked: the reader must compare the arrays with their checksums.
 
         Raises:
             FileProblem: the file is damaged, or belongs to another run or step.

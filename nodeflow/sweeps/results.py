@@ -54,7 +54,9 @@ class Result:
 
     @property
     def loss(self) -> float:
-        """The value, negated if higher is better, so that lower is always better."""
+        """The result of a trial as a loss, so that lower is better: the compared value, negated if
+        the user wants the highest.
+        """
         return -self.value if self.higher else self.value
 
 

@@ -26,7 +26,13 @@ class Source(Protocol):
         ...
 
     def sees(self, result: Result, value: float) -> bool:
-        """Record the value of an epoch of a trial. Return whether the trial is to continue."""
+        """Report to the sampler the value that a trial has reached after an epoch. Return whether
+        the trial shall continue.
+
+        Args:
+            result: the trial and its values so far.
+            value: the value to compare.
+        """
         ...
 
     def ended(self, result: Result) -> None:

@@ -48,7 +48,7 @@ class Spec:
 
     @property
     def all(self) -> tuple[Any, ...] | None:
-        """All values, in order; None if there are too many."""
+        """All values to try, in order. None if there are infinitely or too many."""
         if self.kind == "list":
             return self.values
         if self.kind == "int" and self.high - self.low < MOST_WHOLE:

@@ -70,16 +70,22 @@ class Control:
             self._condition.notify_all()
 
     def take_variables(self) -> dict[str, np.ndarray]:
-        """Return the values that were set since the last call; called by the training loop."""
+        """Return the values of variables that the user set since the last call, by name. The
+        training loop calls this.
+        """
         with self._condition:
             found, self._variables = self._variables, {}
             return found
 
     def offer(self, variant: Offered | None) -> Any:
-        """Offer an edit, to take effect between two steps where it can; None withdraws it.
+        """Pass the user's latest edit to the training loop. It takes effect between two steps, as
+        soon as possible.
+
+        Args:
+            variant: the edited training; None to withdraw the last one.
 
         Returns:
-            The previous offer, if the loop has not taken it.
+            The previous edit, if the loop has not taken it.
         """
         with self._condition:
             before, self._variant = self._variant, variant
@@ -87,7 +93,8 @@ class Control:
             return before
 
     def take_variant(self, begins: bool) -> Any:
-        """Return the last offered edit if it can take effect now, else None; called by the loop.
+        """Return the user's latest edit if it can take effect now, else None. The training loop
+        calls this between steps.
 
         Args:
             begins: whether an epoch begins here.
@@ -153,8 +160,8 @@ class Control:
 
     @property
     def ends_wait(self) -> bool:
-        """True if a wait for the compiler must end: after `stop`, or `pause` without single
-        steps.
+        """True if the loop must stop waiting for the compiler, because the user has stopped or
+        paused the training. A pause does not count while the user makes single steps.
         """
         return self._stopped or (self._paused and not self._single_steps)
 

@@ -158,7 +158,8 @@ class Schedule:
         return span.phases[turn], span.ends[turn] - within
 
     def phases(self, first: int, count: int) -> np.ndarray:
-        """Return the number of the phase of each of ``count`` steps, int64.
+        """Return which optimizer runs each of ``count`` consecutive steps, as indices of the
+        schedule's phases, int64.
 
         Args:
             first: the number of steps before them.
@@ -221,7 +222,9 @@ def check_turns(turns: Sequence[Turn]) -> None:
 
 
 def _spans(turns: Sequence[Turn]) -> Iterable[_Span]:
-    """Yield the spans in which the same phases take turns, the last one without end."""
+    """Divide a schedule of optimizers into spans of steps, and yield them. Within a span, the same
+    optimizers take turns. The last span has no end.
+    """
     step = phase = 0
     while True:
         later = [turn.start for turn in turns if turn.start > step]

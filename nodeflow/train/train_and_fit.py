@@ -282,7 +282,9 @@ def _training(
     settings: Mapping[str, Any],
     schedule: Sequence[Mapping[str, Any] | Target] | None = None,
 ) -> Training:
-    """Return the training without metrics, and with no data except those in the graph's file."""
+    """Return the training of a graph without metrics. Its data are those named in the graph's file,
+    if any.
+    """
     task: Task | None = graph.task
     if schedule is not None:
         return _with_schedule(graph, _phases(graph, schedule, optimizer, loss), feeds, settings)
@@ -601,7 +603,9 @@ def _events(
 
 
 def _interruptible(found: Iterator[Event], control: Control, folder: str) -> Iterator[Event]:
-    """Yield the events. A signal takes effect after the state is written."""
+    """Yield the events of a training, and handle signals such as Ctrl-C: stop the training, let it
+    write its checkpoint, and only then raise the signal again.
+    """
     with stops_on_signals(control, others=False) as caught:
         yield from found
     if caught.number == signal.SIGINT:
@@ -611,9 +615,7 @@ def _interruptible(found: Iterator[Event], control: Control, folder: str) -> Ite
 
 
 def _start(session: Session) -> None:
-    """Set the variables to their initial values, or to the weights from the file that the graph
-    names.
-    """
+    """Initialize the variables. If the graph's file names a file of weights, load them."""
     session.initialize()
     task: Task | None = session.graph.task
     for notice in task.use_saved_weights(session) if task else ():

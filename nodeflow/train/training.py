@@ -231,7 +231,9 @@ class Training(PlainSettings):
         return Schedule(phase.turn for phase in self.schedule) if self.schedule else None
 
     def bounds_by_phase(self) -> list[Bounds]:
-        """Return the bounds in the steps of each phase, in the same order."""
+        """Return the bounds checks that the steps of each optimizer make, in the order of the
+        schedule's phases.
+        """
         if self.turns is None:
             return [Bounds(self.bounds, self.optimizer)]
         phases = [phase.optimizer for phase in self.phases]
@@ -307,10 +309,14 @@ def minimized(node: Node) -> Tensor:
 
 
 def scheduled(phases: Sequence[Phase]) -> dict[str, Any]:
-    """Return the fields of a `Training` with a schedule.
+    """Return the values of the fields ``optimizer``, ``loss`` and ``schedule`` for a training with
+    several optimizers.
 
-    Its ``optimizer`` is a group that depends on all optimizers and losses. So facts derived from
-    the nodes of a step hold for the steps of all phases.
+    The ``optimizer`` is a group that depends on all optimizers and losses, so the nodes of a step
+    are found from it for every optimizer.
+
+    Args:
+        phases: the optimizers with their losses and numbers of steps.
 
     Raises:
         GraphError: the phases make no schedule.

@@ -197,8 +197,8 @@ def _state(
 
 
 def place(value: Any) -> Mapping[str, Any]:
-    """Return a position in a data set without rows; raise, for example, ValueError if it is
-    malformed.
+    """Check a position in a data set, as read from a checkpoint, and return it. Raise an error such
+    as ValueError if it is malformed.
     """
     whole(table(value)["taken"])
     began = table(value["began"])

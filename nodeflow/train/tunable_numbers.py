@@ -79,12 +79,18 @@ class Numbers:
         return float(checked)
 
     def _set_by(self, node: str, values: Mapping[str, float]) -> set[str]:
-        """Return the attributes of a node that the graph holds as constants with these values."""
+        """Return which attributes of a node can be changed by changing only the value of a constant
+        in the graph.
+
+        Args:
+            values: the changed attributes; other attributes have the node's values.
+        """
         owner = self.owners[node]
         return {attr for attr, _ in owner.op.constants({**owner.attrs, **values}).values()}
 
     def set(self, step: int, node: str, attr: str, value: Any) -> NumberChanged | None:
-        """Record a number for all steps after ``step``. Return None if it does not change.
+        """Change a number, such as the learning rate, for all steps after ``step``, and return the
+        change as an event. Return None if the number already has this value.
 
         Raises:
             AttributeProblem: the same as `check`.
@@ -108,7 +114,9 @@ class Numbers:
         return found
 
     def steps_to_change(self, step: int) -> int | None:
-        """Return how many steps after ``step`` use the same numbers; None if all do."""
+        """Return how many steps may run after ``step`` until the user's next change of a number,
+        such as the learning rate. Return None if there is no later change.
+        """
         later = [c.step - step for c in self.changes if c.step > step]
         return min(later, default=None)
 
@@ -149,9 +157,10 @@ class Numbers:
         }
 
     def feeds_measuring(self, step: int, tensors: Iterable[Tensor]) -> dict[Tensor, np.ndarray]:
-        """Return the feeds to compute tensors outside training steps.
+        """Return the current values of numbers, such as a dropout rate, as feeds for computing
+        tensors outside training steps.
 
-        Leave out numbers of optimizers and dropout.
+        Leave out numbers that only training steps use.
         """
         needed = ancestors([tensor.node for tensor in tensors])
         return {
@@ -173,9 +182,11 @@ class Numbers:
 
 
 def _constant_of(owner: Node, constant: Node) -> tuple[str, str] | None:
-    """Return the name that a constant has within its node, and the attribute that determines it.
+    """Return which constant of a node a constant in the graph stands for, by its name within the
+    node, and the attribute that sets its value. Return None if it is none of them.
 
-    The second dtype of a constant has a numbered name: ``Adam/beta1`` and ``Adam/beta1_1``.
+    If the node has the same constant in a second dtype, its name has a number: ``Adam/beta1`` and
+    ``Adam/beta1_1``.
     """
     name = constant.name.removeprefix(f"{owner.name}/")
     for known, (attr, _) in owner.op.constants(owner.attrs).items():

@@ -131,7 +131,14 @@ def _along(
 def _begins(
     size: int, count: int, pseudo_random: bool, seeds: tuple[int, int, bool], place: int
 ) -> Tensor:
-    """Return the starts of ``count`` windows and the end of the last one: int64, 0 to ``size``."""
+    """Draw the boundaries of ``count`` pooling windows along an axis: the start of each window, and
+    the end of the last one, as an int64 tensor with values from 0 to ``size``.
+
+    Args:
+        pseudo_random: start windows at rounded multiples of the ratio from a random offset;
+            otherwise the two lengths are in random order.
+        place: tells the axes apart, so that they draw different numbers.
+    """
     short, rest = divmod(size, count)
     if not rest:
         return F.constant(np.arange(count + 1) * short)

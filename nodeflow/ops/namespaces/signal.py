@@ -207,10 +207,11 @@ def inverse_stft(
     window_fn: Window | None = hann_window,
     name: str | None = None,
 ) -> Tensor:
-    """Return the signals from spectra, as from `stft`.
+    """Reconstruct signals from their short-time Fourier transforms: invert each frame, multiply it
+    by a window, and add the overlapping frames.
 
     Args:
-        window_fn: `inverse_stft_window_fn` returns the inverse of a window of `stft`.
+        window_fn: the window. Use the result of `inverse_stft_window_fn` to invert `stft` exactly.
     """
     sizes: dict[str, Any] = {"frame_length": frame_length, "frame_step": frame_step}
     if window_fn in _NAMED:

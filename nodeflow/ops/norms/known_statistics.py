@@ -103,10 +103,11 @@ class Normalize(Composed):
 
 
 def statistic(name: str, value: Any, dtype: str) -> np.ndarray | None:
-    """Return an attribute as an array, with 1 for deviations of 0; None if it is not set.
+    """Convert a mean or deviation, given as an attribute, to an array. Return None if it is not
+    set. Deviations of 0 become 1, so that they can be divided by.
 
     Raises:
-        AttributeProblem: it is not made of finite numbers, or a deviation is negative.
+        AttributeProblem: the value is not made of finite numbers, or a deviation is negative.
     """
     if value is None:
         return None

@@ -38,5 +38,7 @@ class Accumulating:
         return tuple(np.sum(part, axis=0) for part in zip(*states, strict=True))
 
     def result(self, state: State, **attrs: Any) -> np.ndarray:
-        """Return the metric from merged contributions, in the op's output dtype."""
+        """Compute the value of the metric from the merged partial results of all batches, in the
+        op's output dtype.
+        """
         raise NotImplementedError

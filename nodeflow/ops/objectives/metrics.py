@@ -468,7 +468,9 @@ class RSquared(Accumulating, Composed):
         return tuple(np.array(x) for x in (labels.size, mean, whole, left))
 
     def merge(self, states: Sequence[State]) -> State:
-        """Add squared deviations within parts, and of the parts' means from the overall mean."""
+        """Merge the partial results of several batches: counts, means, and sums of squared
+        deviations. The deviations of the batches' means from the overall mean are added.
+        """
         counts, means, wholes, lefts = (np.array(part) for part in zip(*states, strict=True))
         mean = np.sum(counts * means) / max(counts.sum(), 1)
         between = np.sum(counts * np.square(means - mean))

@@ -173,8 +173,18 @@ def _check(
     seen: dict[Any, tuple[int | None, Tensor | None, str]],
     front: str,
 ) -> list[Node]:
-    """Compare the size of one axis with its requirement. Return the nodes that compare sizes known
-    only in a run.
+    """Check that the size of one axis equals the size that a shape specification requires.
+
+    Return the nodes that compare the sizes in a run; none if they could be compared now.
+
+    Args:
+        size: the size, or None if it is known only in a run.
+        wanted: the required number, or a name that stands for the same size everywhere.
+        seen: the first size for each name, which is completed.
+        front: the beginning of the error's text.
+
+    Raises:
+        ShapeError: the sizes differ.
     """
     if isinstance(wanted, (int, np.integer)) or (isinstance(wanted, str) and wanted.isdecimal()):
         known: tuple[int | None, Tensor | None, str] = (int(wanted), None, str(wanted))

@@ -143,8 +143,8 @@ class RNNCell:
         return nest.pack(self.state_size, made)
 
     def loop(self, x: Tensor) -> tuple[list[Tensor], Step]:
-        """Return the sequences (time, rows, ...) that a loop reads, and the function of one
-        step.
+        """Prepare a recurrent loop: return the sequences (time, rows, ...) that it iterates over,
+        and the function that computes one step from their slices and the state.
         """
         self.build(x)
         return [x], lambda slices, state: self.call(slices[0], state)

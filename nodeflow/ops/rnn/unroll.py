@@ -249,7 +249,15 @@ def _zeros(cell: RNNCell, x: Tensor) -> Any:
 
 
 def _within(x: Tensor, lengths: Any) -> Tensor:
-    """Return (time, rows, 1): true where a step is before the end of its row."""
+    """Return a bool mask (time, rows, 1) that is true at the valid time steps of each sequence.
+
+    Args:
+        x: inputs, (time, rows, features).
+        lengths: the number of valid steps of each row.
+
+    Raises:
+        ShapeError: the lengths are not a vector of integers.
+    """
     graph = x.graph
     given = graph.as_tensor(lengths, None if isinstance(lengths, np.ndarray) else "int32")
     if len(given.shape) != 1 or not given.dtype.startswith("int"):

@@ -26,7 +26,14 @@ PAD_MODES = ("constant", "reflect", "symmetric", "edge", "wrap")
 def border_sources(
     shape: Sequence[int], pairs: Sequence[tuple[int, int]], mode: Any
 ) -> list[np.ndarray]:
-    """Return, for each axis, the index of the source element at each place of the padded axis."""
+    """Return for each axis of a padded array the index in the original array that each element is
+    copied from.
+
+    Args:
+        shape: the original shape.
+        pairs: the numbers of elements added before and after each axis.
+        mode: a mode of `numpy.pad`, such as "reflect".
+    """
     return [np.pad(np.arange(d), pair, mode=mode) for d, pair in zip(shape, pairs, strict=True)]
 
 
@@ -37,8 +44,14 @@ def along_axes(
     out: TensorType,
     indices: Sequence[np.ndarray],
 ) -> lowering.Composite:
-    """Return a composite that gathers, or adds, by known indices along each axis whose size
+    """Lower a change of sizes to kernels: one gather, or scatter-add, for each axis whose size
     changes.
+
+    Args:
+        inputs: the names of the op's inputs.
+        work: the kind of the kernel.
+        x, out: the types of the input and of the result.
+        indices: the source index of each element along each axis.
     """
     parts, at, type_ = [], "x", x
     for axis, index in enumerate(indices):

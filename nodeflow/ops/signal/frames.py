@@ -126,8 +126,11 @@ class OverlapAndAdd(Composed):
         return x.with_shape((*x.shape[:-2], total))
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        """Return the signal. Frames are cut into parts of one step; the k-th parts of all frames
-        form one signal.
+        """Add the overlapping frames of a signal up at their positions, which are ``frame_step``
+        apart, by reshaping.
+
+        Frames are cut into parts of ``frame_step`` elements. The k-th parts of all frames form a
+        contiguous signal, and these signals are shifted and added.
         """
         x, step = inputs[0], attrs["frame_step"]
         frames, length = (known_size(x.type, axis, self.id) for axis in (-2, -1))

@@ -81,7 +81,7 @@ def as_pixels(picture: np.ndarray) -> np.ndarray:
 @cache
 def bucket_limits() -> np.ndarray:
     """Return the upper limits of the buckets of TensorBoard's histograms: 0, and in both signs
-    numbers from 1e-12 to 1e20, each 10 % larger than the previous one.
+    numbers from 1e-12 to 1e20, each 10 % larger than the previous one, and the largest float.
     """
     limits, limit = [], 1e-12
     while limit < 1e20:

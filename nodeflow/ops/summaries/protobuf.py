@@ -32,7 +32,11 @@ def _tag(number: int, wire: int) -> bytes:
 
 
 def integer(number: int, value: int) -> bytes:
-    """Encode a field of int32, int64, bool or an enumeration."""
+    """Encode a protobuf field of type int32, int64, bool or enumeration. A value of 0 is left out.
+
+    Args:
+        number: the field number.
+    """
     return _tag(number, VARINT) + varint(value) if value else b""
 
 

@@ -114,7 +114,12 @@ def _settings(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_wired(attrs: Mapping[str, Any]) -> None:
-    """Raise AttributeProblem unless tensors may give the settings named in `wired`."""
+    """Check the attribute `wired`, which names the settings of an update rule that are connected
+    tensors.
+
+    Raises:
+        AttributeProblem: the rule does not take one of them as a tensor, or one is repeated.
+    """
     rule, names = REGISTRY.lookup(attrs["rule"]), attrs["wired"]
     assert isinstance(rule, Optimizer)
     known = [n for n in (*rule.numbers, *rule.others) if n != "learning_rate"]

@@ -52,7 +52,7 @@ def get_or_create_global_step(graph: Graph | None = None) -> Tensor:
 
 
 def global_step(sess: Any, global_step_tensor: Tensor) -> int:
-    """Return the number of steps so far: the variable's value in a session."""
+    """Return the value of the global step variable in a session as an int."""
     return int(sess.run(_checked(global_step_tensor)))
 
 
@@ -67,7 +67,7 @@ def _checked(tensor: Any) -> Tensor:
 
 
 def assert_global_step(global_step_tensor: Tensor) -> None:
-    """Raise an error for a tensor that cannot count steps.
+    """Return a tensor, after checking that it can be TensorFlow's global step.
 
     Raises:
         GraphError: it is no integer scalar.

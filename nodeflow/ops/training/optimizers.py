@@ -163,7 +163,8 @@ class Optimizer:
         return sorted(self.slots)
 
     def get_slot(self, var: Tensor, name: str) -> Tensor | None:
-        """Return a slot of a variable; None if there is no update of the variable yet.
+        """Return an optimizer's slot: a variable, such as a momentum, that it keeps for another
+        variable. Return None if no update of this variable has been created yet.
 
         Args:
             name: one of `get_slot_names`.
@@ -458,7 +459,9 @@ class AdagradDAOptimizer(Optimizer):
         use_locking: bool = False,
         name: str = "AdagradDA",
     ) -> None:
-        """Take TensorFlow 1's arguments. ``global_step`` is ignored: the op counts its steps."""
+        """Create the optimizer from TensorFlow 1's arguments. ``global_step`` is ignored, because
+        the op counts its steps itself.
+        """
         super().__init__(
             learning_rate,
             name,

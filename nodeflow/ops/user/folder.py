@@ -49,10 +49,13 @@ def chosen_folder() -> Path | None:
 
 
 def choose_folder(folder: Path | None) -> None:
-    """Store the user's choice; None restores the default.
+    """Store which plugin folder the user chose.
+
+    Args:
+        folder: the folder; None restores the default.
 
     Raises:
-        FileProblem: it cannot be written.
+        FileProblem: the choice cannot be written.
     """
     path = plugin_choice_file()
     try:

@@ -128,7 +128,15 @@ class Plugins:
     def take(
         self, found: Mapping[str, Sequence[UserOp]], problems: Sequence[PluginProblem]
     ) -> set[str]:
-        """Register the ops of each file in place of the previous ones. Return all ids."""
+        """Replace all ops of the plugin folder by newly loaded ones in the op registry.
+
+        Args:
+            found: the new ops of each file.
+            problems: the problems of loading. Problems of registering are added to them.
+
+        Returns:
+            The ids of the previous and of the new ops.
+        """
         before, problems = {op.id for op in self.ops}, list(problems)
         for op_id in before:
             self._registry.remove(op_id)

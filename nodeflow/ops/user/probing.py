@@ -59,11 +59,12 @@ def probe(call: Call, types: Sequence[TensorType]) -> tuple[TensorType, ...]:
 
 
 def _stand_ins(types: Sequence[TensorType]) -> Iterator[tuple[dict[Dim, int], dict[Dim, int]]]:
-    """Yield pairs of stand-ins to try.
+    """Yield sizes to use in place of free ones when a user's function is probed with small arrays.
+    Each item is a pair of different choices, so that sizes of the result can be compared.
 
-    The first pairs stand for all free sizes (unknown or large), the next for the unknown sizes
-    only; in the other order if the arrays are small. Last come pairs for an unknown size that must
-    equal a known one.
+    Free sizes are the unknown ones, and also the large ones in the first pairs, to save time. The
+    order is reversed if the arrays are small. In the last pairs an unknown size equals a known one,
+    because the function may require this.
     """
     sizes = list(dict.fromkeys(d for t in types for d in t.shape))
     large = [d for d in sizes if d is not None and d > KEPT]
@@ -128,7 +129,12 @@ def _types(result: Any) -> list[TensorType]:
 
 
 def _same(pair: Sequence[TensorType]) -> TensorType:
-    """Return a type that fits the types from runs with differently filled arrays."""
+    """Return a type that covers the result types of several probing calls. Sizes that differ become
+    unknown.
+
+    Raises:
+        UserOpError: dtype or rank differ.
+    """
     first, *others = pair
     for other in others:
         if other.dtype != first.dtype or len(other.shape) != len(first.shape):
@@ -169,5 +175,5 @@ def _join(
 
 
 def key_of(types: Sequence[TensorType], attrs: Mapping[str, Any]) -> Any:
-    """Return a key for types and attributes, which are texts, numbers and lists of them."""
+    """Return a hashable key for the input types and attributes of a call, for caching."""
     return tuple(types), repr(sorted(attrs.items()))

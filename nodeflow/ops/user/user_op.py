@@ -87,7 +87,12 @@ class UserOp(Op):
         return place_text(self.declared.file, self.declared.line)
 
     def with_fault(self, fault: str) -> UserOp:
-        """Return the same op, unusable because of an error of its file."""
+        """Return a copy of this user-defined op that reports an error when used, because its file
+        is faulty.
+
+        Args:
+            fault: the text of the error.
+        """
         return UserOp(self.function, self.declared, fault)
 
     def check_usable(self) -> None:

@@ -76,7 +76,9 @@ class Scaled(OfVariance):
     both_fans = False
 
     def variance(self, **attrs: Any) -> float:
-        """Return 2 / (inputs + outputs) for Glorot, 2 / inputs for He."""
+        """Return the variance of the initial weights: 2 / (inputs + outputs) for Glorot's
+        initializer, 2 / inputs for He's.
+        """
         inputs, outputs = fans(attrs["shape"])
         return 2 / max(inputs + outputs if self.both_fans else inputs, 1.0)
 

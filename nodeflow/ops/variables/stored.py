@@ -45,7 +45,9 @@ class Stored(Op):
 
 
 def is_stored(variable: Node) -> bool:
-    """Return whether a variable starts with a value from `Graph.stored`."""
+    """Return whether a variable gets its initial value from the values that are stored with the
+    graph (`Graph.stored`).
+    """
     initializer = None if variable.inputs else variable.attrs["initializer"]
     return initializer is not None and initializer.get("op") == STORED
 

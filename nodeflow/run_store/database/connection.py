@@ -114,7 +114,9 @@ class Database:
         self._check_version()
 
     def _open_to_read(self) -> None:
-        """Open the database, even if nothing can be written, not even the index of the log."""
+        """Open the database for reading, even in a folder without write permission, where SQLite
+        cannot create the index of the write-ahead log.
+        """
         if not self.path.exists():
             raise FileNotFoundError(2, "there is no such file", str(self.path))
         writable = os.access(self.path, os.W_OK)
@@ -264,7 +266,9 @@ class Database:
                 place.write_bytes(os.urandom(RESERVED_BYTES))  # a file of zeros may take no room
 
     def use_reserve(self) -> bool:
-        """Remove the spare file to free space; return whether there was one."""
+        """Delete the file that reserves disk space, so that the space can be used. Return whether
+        it existed.
+        """
         try:
             self.path.with_name(RESERVE).unlink()
         except OSError:

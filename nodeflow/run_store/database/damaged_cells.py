@@ -96,7 +96,9 @@ def numbers_by_name(value: Any) -> dict[str, float]:
 
 
 def data_by_name(value: Any) -> Mapping[str, Any]:
-    """Return the description of a run's data, by placeholder, that a JSON cell holds."""
+    """Return the facts about the data of a run that were read from a JSON cell of a database, by
+    placeholder. Raise an error if they are malformed.
+    """
     for said in table(value).values():
         for name, read in (("source", text), ("digest", text), ("rows", integer)):
             if name in table(said):
@@ -105,8 +107,10 @@ def data_by_name(value: Any) -> Mapping[str, Any]:
 
 
 def best_epoch(value: Any) -> Mapping[str, Any]:
-    """Return the best epoch and its deciding value that a JSON cell holds; empty if there is
-    none.
+    """Return the best epoch of a run, and the value that decided it, as read from a JSON cell of a
+    database. Return an empty dict if there is none.
+
+    Raise an error if the content is malformed.
     """
     if table(value):
         integer(value["epoch"])

@@ -58,7 +58,9 @@ def readable(source: sqlite3.Connection | None, path: Path) -> sqlite3.Connectio
 
 
 def mend_header(path: Path) -> None:
-    """Restore the fixed bytes in the header of a file."""
+    """Repair the header of an SQLite file: restore the bytes that have the same value in every
+    valid file.
+    """
     with open(path, "r+b") as file:
         before = file.read(100)
         header = bytearray(before)

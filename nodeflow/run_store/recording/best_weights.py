@@ -59,8 +59,11 @@ class BestWeights:
         self._taken = 0.0
 
     def see(self, epoch: Epoch, session: Session, step: int) -> None:
-        """Compare an epoch that ended with this step; copy the variables if the epoch is the
-        best so far.
+        """Keep a copy of the variables if this epoch is the best so far.
+
+        Args:
+            epoch: the finished epoch, with its loss and metrics.
+            step: its last step.
         """
         value = epoch.loss if self.key == EPOCH_LOSS else epoch.metrics.get(self.key)
         if value is None or not np.isfinite(value):

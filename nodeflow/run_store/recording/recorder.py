@@ -145,7 +145,9 @@ class Recording:
         return replace(begun, snapshots=Snapshots(most=2 * most), remember=self.remember)
 
     def remember(self, past: Past) -> None:
-        """Take the snapshots of the variables; some are kept at the end, to compute steps again."""
+        """Keep a reference to the data for replaying the training, whose snapshots are copies of
+        the variables. At the end of the run, some snapshots are written to the store.
+        """
         self._pasts[past.start if past.earlier is not None else 0] = past
 
     def take(self, variant: Variant) -> None:
@@ -196,8 +198,8 @@ class Recording:
         self._writer.begun.wait(BEGIN_SECONDS)
 
     def _news(self) -> Iterator[RunKept]:
-        """Yield an event when the run has begun, and another when a problem appears; each only
-        once.
+        """Yield an event once the store has given the run its id, and one if recording fails. Each
+        is yielded only once.
         """
         kept, problem = self._writer.kept, self._writer.problem
         if kept is not None and not self._reported:

@@ -111,7 +111,9 @@ class Writer:
         self._thread.start()
 
     def end(self, weights: Weights) -> None:
-        """Tell the thread to write the weights and the final state, without waiting for it."""
+        """Tell the writer thread that the run has ended. It then writes the weights and the final
+        facts; this call does not wait for it.
+        """
         self._weights = weights
         self._wake.set()
 
@@ -185,7 +187,9 @@ class Writer:
         return kept
 
     def _begin(self, store: RunStore, run: Run) -> Run:
-        """Begin a new run; record the branch in the run that it branches from."""
+        """Create a new run in the store. If it is a branch of another run, record that in the other
+        run as well.
+        """
         if run.parent and store.get(run.parent) is not None:
             branch = RunEvent(run.parent_step or 0, run.created, "branch", {"run": run.id})
             store.note_event(run.parent, branch)
@@ -203,8 +207,8 @@ class Writer:
         return step
 
     def _keep_best(self, store: RunStore, run: Run) -> None:
-        """Copy the final weights of a continued run to its best weights, if they are the best so
-        far.
+        """If the final weights of a continued run are its best, store a copy of them as the best
+        weights, because the final weights will be replaced.
         """
         final = store.file(run, FINAL)
         if run.best and final is not None and store.file(run, BEST) is None:
@@ -248,11 +252,12 @@ class Writer:
         self._finish(store)
 
     def _flush(self, store: RunStore, again: bool = False, run: Run | None = None) -> None:
-        """Write new records. If that fails, keep them for the next time.
+        """Write the records collected since the last write to the store. If that fails, keep them
+        for the next attempt.
 
         Args:
             again: whether to try although the last attempt has just failed.
-            run: the current facts of a run that has ended.
+            run: the final facts about the run, once it has ended.
         """
         assert self.kept is not None
         batch, now = self._take(), time.time()
@@ -374,8 +379,8 @@ def _has_graph(store: RunStore, run: Run, step: int, text: str) -> bool:
 
 
 def _with_fewer_pieces(batch: Batch) -> Batch:
-    """Return a batch of records in which adjacent pieces of the loss curve are joined. Of the marks
-    of joined pieces, the last one stays.
+    """Join adjacent pieces of the loss curve in a batch of records. A joined piece keeps only the
+    last of its time marks.
     """
     pieces = [replace(piece, marks=piece.marks[-1:]) for piece in joined(batch.pieces)]
     return replace(batch, pieces=pieces)

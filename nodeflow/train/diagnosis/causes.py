@@ -105,7 +105,7 @@ def index_text(at: tuple[int, ...]) -> str:
 
 
 def headline(culprit: Culprit) -> str:
-    """Return the cause and the result in one line.
+    """Return one line that tells the cause of a bad value, the result of the op, and the inputs.
 
     >>> zero = Operand("p", "float32", (3,), 0.0, 0.9, (2,), 0.0)
     >>> headline(Culprit("log", "log", (2,), -math.inf, 1, 3, (zero,)))
@@ -115,7 +115,9 @@ def headline(culprit: Culprit) -> str:
 
 
 def result_text(culprit: Culprit) -> str:
-    """Return result and inputs of the culprit: ``the result is −∞ at [2], where p is 0``."""
+    """Describe the bad result of an op and the inputs it was computed from: ``the result is −∞ at
+    [2], where p is 0``.
+    """
     where = f" at {index_text(culprit.at)}" if culprit.at else ""
     named = [o for o in culprit.inputs if o.value is not None]
     parts = " and ".join(

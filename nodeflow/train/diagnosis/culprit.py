@@ -109,7 +109,11 @@ class _Trace:
                 self._constant.update(step.outputs)
 
     def bad(self, slot: int) -> np.ndarray:
-        """Return a mask of the elements of a slot that are not finite."""
+        """Return a mask of the elements of a tensor that are not finite.
+
+        Args:
+            slot: the index of the tensor in the schedule.
+        """
         value = self._values[slot]
         if value is None:
             return np.zeros(0, bool)
@@ -118,12 +122,20 @@ class _Trace:
         return ~np.isfinite(np.asarray(value, _wide(value)))
 
     def follow(self, slot: int, where: np.ndarray) -> None:
-        """Mark elements of a slot as a cause of a bad value."""
+        """Mark elements of a tensor from which a value that is not finite may have come.
+
+        Args:
+            slot: the index of the tensor in the schedule.
+            where: the mask of the elements.
+        """
         if where.any():
             self._led[slot] = self._led.get(slot, np.zeros(where.shape, bool)) | where
 
     def culprit(self) -> Culprit | None:
-        """Follow the marked elements back, and return the earliest op where a bad value begins."""
+        """Trace the marked elements back through the graph, from the last step of the schedule to
+        the first. Return the earliest op, feed or variable where a bad value begins. Return None if
+        there is none.
+        """
         births: list[Step] = []
         silent: list[Step] = []
         meant: list[Step] = []
@@ -176,7 +188,9 @@ class _Trace:
     # ---- inputs that led to a bad output --------------------------------------------------------
 
     def _leading(self, step: Step) -> dict[int, np.ndarray]:
-        """Return, for each input, the elements that caused the bad elements of a step's outputs."""
+        """Find the bad elements of an op's inputs that caused the marked bad elements of its
+        outputs. Return a mask for each such input, by the input's index in the schedule.
+        """
         if is_assign(step.node):
             (slot,) = (s for s in step.outputs if s in self._led)
             return {step.inputs[-1]: self._led[slot]}
@@ -378,7 +392,9 @@ def _wide(array: np.ndarray) -> np.dtype:
 
 
 def _unbroadcast(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return which elements of an input of this shape were broadcast to True elements of a mask."""
+    """Reduce a mask over a broadcast result to the shape of one operand: an element is True if it
+    was broadcast to any True element.
+    """
     if mask.shape == shape:
         return mask
     extra = mask.ndim - len(shape)

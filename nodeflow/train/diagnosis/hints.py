@@ -58,7 +58,7 @@ class Hint:
 
     @property
     def key(self) -> tuple[str, str]:
-        """A key that is equal for later findings of the same problem."""
+        """The kind of the problem and the node. Hints about the same problem have equal keys."""
         return self.kind, self.node
 
     def __str__(self) -> str:

@@ -40,10 +40,12 @@ class Ending:
         steps_per_epoch: int,
         resumed: TrainingState | None,
     ) -> None:
-        """Watch a training.
+        """Prepare to end a training that gets a value which is not finite or out of bounds.
 
         Args:
+            variables: the variables of the training.
             at: the progress of the training, which this object reads but does not change.
+            first_epoch: the first epoch of the training.
             resumed: the state of a resumed training.
         """
         self.past: Past | None = None
@@ -89,8 +91,11 @@ class Ending:
         return done if crossed is None else self._leave(*crossed, done)
 
     def crossed(self, scalars: np.ndarray) -> tuple[int, Crossing, Tensor] | None:
-        """Return the first step whose record leaves bounds, with the crossing and its tensor, or
-        None.
+        """Find the first step that makes a tensor leave its bounds. Return its index, a description
+        of the violation, and the tensor; or None.
+
+        Args:
+            scalars: the values that the steps recorded, float64 (steps, scalars).
         """
         bounds, turns = self._bounds[0], self._training.turns
         if not bounds or not len(scalars):

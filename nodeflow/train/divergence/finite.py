@@ -141,10 +141,14 @@ def first_not_finite(variables: Variables, nodes: Sequence[Node]) -> tuple[str, 
 def diverged(
     found: Found, step: int, epoch: int, kept_epoch: int, first_epoch: int, resumed: int | None
 ) -> Diverged:
-    """Return the event that ends a training whose steps cannot be replayed.
+    """Return the event that ends a training because a value is not finite, if the steps before
+    cannot be replayed.
 
     Args:
-        resumed: the step where the training resumed, if its variables were kept; else None.
+        found: the bad value.
+        kept_epoch: the epoch whose variables were restored.
+        resumed: the step at which the training resumed, if its variables were restored instead;
+            else None.
     """
     if resumed is not None:
         kept = f"those of step {resumed}"
@@ -180,7 +184,12 @@ def error_of(event: Diverged) -> RunError:
 
 
 def _hint(advice: str, culprit: Culprit | None = None) -> SurfaceText:
-    """Return the advice for the user, with the inputs of the culprit."""
+    """Return the hint of the error about a value that is not finite: advice, how to continue
+    anyway, and the inputs of the op that computed the value.
+
+    Args:
+        culprit: the op, if it is known.
+    """
     lines = [f"\n  {operand_line(operand)}" for operand in culprit.inputs] if culprit else []
     advice, given = advice.rstrip("."), "".join(lines)
     return SurfaceText(

@@ -81,10 +81,12 @@ def _first(replay: Replay, last: int, watched: Sequence[Node]) -> tuple[int, str
 
 
 def _culprit(replay: Replay, watched: Sequence[Node]) -> Culprit | None:
-    """Return the op at which values stopped being finite in the replayed step, or None.
+    """Find the op that first computed a value that is not finite in the replayed step. Return None
+    if there is none.
 
-    The values of the reference tier are searched first, because it needs no kernels. If they are
-    all finite, the values of the compiled tier are searched, if the training used it.
+    First search the values that the reference implementation computes, because it needs no compiled
+    kernels. If they are all finite and the training used compiled kernels, search the values that
+    these compute.
     """
     schedule = replay.stepper.schedule
     loss = next(slot for slot in schedule.fetches if slot is not None)

@@ -19,9 +19,13 @@ from nodeflow.train.rewind.snapshots import assigned_variables
 def locate(
     past: Past, step: int, crossing: Crossing, tensor: Tensor
 ) -> tuple[Crossing, Mapping[Node, np.ndarray]] | None:
-    """Return the crossing with the index of the value, and the variables from before the step.
+    """Replay the step that made a tensor leave its bounds, to find the index of the element. Return
+    the completed description, and the variables from before the step.
 
-    Return None if the step cannot be computed again.
+    Return None if the step cannot be replayed.
+
+    Args:
+        crossing: the description of the violation, without the index.
     """
     replay = Replay(past)
     try:

@@ -31,7 +31,11 @@ PROBABILITY_LOSSES = ("binary_cross_entropy",)
 
 
 def check_data(training: Training) -> Iterator[Hint]:
-    """Yield hints from at most `MOST_ROWS` rows of each column, evenly spread over the split."""
+    """Look for problems in the training data, such as labels out of range, imbalanced classes and
+    inputs of very different scale. Yield a hint for each.
+
+    At most `MOST_ROWS` rows of each column are examined, evenly spread.
+    """
     bindings = training.used_bindings([training.optimizer, training.loss.node])
     needed = needed_nodes(training)
     labels = _labels([n for n in needed if n.op.category == "Loss"], bindings)

@@ -25,7 +25,9 @@ _SQUASHING = {"sigmoid": (0.01, 0.99), "tanh": (-0.98, 0.98)}
 
 
 def run_of(session: Session) -> Run:
-    """Return a function that runs tensors in a session, which expects no further runs of them."""
+    """Return a function that computes tensors from feeds in a session. It tells the session to
+    expect only one run, so that compiling for it does not start.
+    """
 
     def run(tensors: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> Sequence[np.ndarray]:
         with session.expecting(1):

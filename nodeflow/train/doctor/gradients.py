@@ -27,8 +27,8 @@ In sound trainings of the examples, the factor is below 20.
 
 
 def check_gradients(training: Training, run: Run) -> Iterator[Hint]:
-    """Compare the gradients of weights, relative to the weights, from the last layer to the
-    first.
+    """Compare the gradients of the layers' weights, relative to the size of the weights. Yield a
+    hint if they vanish or explode from the last layer to the first.
     """
     layers = _layers(training)
     if len(layers) < FEWEST_LAYERS:
@@ -85,7 +85,9 @@ def _compare(training: Training, back: list[tuple[str, float]]) -> Iterator[Hint
 
 
 def _relu_edits(training: Training) -> tuple[str, tuple[Edit, ...]]:
-    """Return the button text and the edits that replace squashing activations by ReLU."""
+    """Return a remedy for vanishing gradients: the text of a button, and the edits of the graph
+    that replace sigmoid-like activations by ReLU. Both are empty if there are none.
+    """
     needed = needed_nodes(training)
     layers = ancestors(node.inputs[0].node for node in needed if node.op.id in WEIGHTS)
     owners = dict.fromkeys(placed(n) for n in needed if n.op.id in SQUASHING and n in layers)

@@ -100,7 +100,9 @@ def _pairs(training: Training) -> list[tuple[Node, Tensor, Tensor]]:
 def _is_steep(
     pairs: Sequence[tuple[Node, Tensor, Tensor]], feeds: Mapping[Tensor, Any], run: Run
 ) -> bool:
-    """Return whether any weights have a nonzero gradient, even if rounding loses the update."""
+    """Return whether the loss depends on any weights: whether some gradient is not 0, although the
+    updates may be too small to change the weights.
+    """
     slopes = [slope for _, w, _ in pairs if (slope := gradient(w.graph, w)) is not None]
     return any(np.any(value) for value in run(slopes, feeds))
 

@@ -12,7 +12,9 @@ Mark = tuple[int, str]
 
 
 def mark_of(event: Event) -> Mark | None:
-    """Return the mark of an event; None if the event does not change later steps."""
+    """Return the mark to show in plots for an event that changes the training: its step and a short
+    text. Return None for any other event.
+    """
     if isinstance(event, NumberChanged):
         return event.step, mark_of_number(event.node, event.attr, event.value)
     if isinstance(event, VariableChanged):
@@ -35,6 +37,10 @@ def mark_of_variable(node: str) -> str:
 
 
 def mark_of_edit(what: Sequence[str]) -> str:
-    """Return the first change of an edit in words, and the number of its other changes."""
+    """Return a short text about an edit: its first change, and how many more there are.
+
+    Args:
+        what: the changes in words.
+    """
     first, *rest = what
     return f"{first} +{len(rest)}" if rest else first

@@ -56,8 +56,10 @@ class Variant:
         return self.prepared().is_ready()
 
     def prepared(self) -> AnyStepper:
-        """Return the object that makes the steps, created on the first call; raise as `is_ready`
-        does.
+        """Return the object that runs the training steps of this edited training. Create it at the
+        first call.
+
+        Raise the same errors as `is_ready`.
         """
         if self.stepper is None:
             training = self.training
@@ -70,7 +72,9 @@ class Variant:
         return self.stepper
 
     def kinds(self) -> dict[str, str]:
-        """Return variable -> op of the optimizer that keeps it, by names."""
+        """Return the variables that optimizers keep for themselves, by name. The value is the id of
+        the optimizer's op.
+        """
         graph = self.session.graph
         owners = {n.name: n for n in graph.nodes if isinstance(n.op, Optimizer)}
         return {

@@ -37,7 +37,9 @@ class Averages:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Set the variables to their means in this block; restore them afterwards."""
+        """In the managed block, set the variables to their running means. Restore the trained
+        values afterwards.
+        """
         weights = {name: self._variables[name] for name in self._names}
         self.keep()
         try:

@@ -96,7 +96,8 @@ class Generator:
         return found
 
     def __iter__(self) -> Iterator[Token]:
-        """Yield tokens.
+        """Generate text: yield one token after the other, each drawn with the probabilities that
+        the model computes from the tokens before it.
 
         Raises:
             RunError: the graph fails, or the probabilities are not finite.
@@ -121,14 +122,22 @@ class Generator:
         return known if known.any() else probabilities
 
     def _context(self, written: Sequence[int]) -> list[int]:
-        """Return the tokens that the next one depends on: the last line, or the last window."""
+        """Return the tokens that the model reads to predict the next token: at most one window, and
+        only the current line if the model writes lines.
+        """
         end = int(self.facts.vocabulary.encode("\n")[0])
         if self.facts.by_line and end in written:
             written = written[len(written) - 1 - list(reversed(written)).index(end) :]
         return list(written[-self._window :])
 
     def _probabilities(self, written: Sequence[int], _: dict[Tensor, Any]) -> np.ndarray:
-        """Read the last window, and return the probabilities of the next token."""
+        """Feed the last window of tokens to the language model, and return the probabilities of the
+        next token.
+
+        Args:
+            written: all tokens so far.
+            _: unused: this model keeps no states between tokens.
+        """
         context = self._context(written)
         filler = int(self.facts.vocabulary.encode("\n")[0])
         rest = [filler] * (self._window - len(context))

@@ -65,12 +65,15 @@ class Keeping:
     def begin(
         self, session: Session, training: Training
     ) -> tuple[Checkpoints | None, Resumption | None]:
-        """Open the folder, and find the state to resume from.
+        """Open the folder of checkpoints for writing, and find the state from which the training
+        resumes.
+
+        Return both. Each is None if the user did not ask for it.
 
         Raises:
             CheckpointProblem: there is nothing to resume from, or the folder has checkpoints of
                 another training.
-            ChangedProblem: something has changed.
+            ChangedProblem: the training has changed since its checkpoint.
         """
         resumption = self.found(session, training)
         folder = self.checkpoint
@@ -90,7 +93,8 @@ class Keeping:
         return Checkpoints(folder, self.every, self.keep, self.borrowed), resumption
 
     def found(self, session: Session, training: Training) -> Resumption | None:
-        """Return the state to resume from, or None, without writing anything.
+        """Return the state from which this training resumes. Return None if it starts afresh. Write
+        nothing.
 
         Raises:
             CheckpointProblem, ChangedProblem: the same as `begin`.
@@ -130,8 +134,11 @@ class KeptTraining:
     taken: Callable[[Variant], None] = lambda variant: None
 
     def events(self) -> Iterator[Event]:
-        """Train like `event_stream.train`. Before the first step, raise the same errors as
-        `Keeping.begin`.
+        """Begin the training and return its events. Write checkpoints, or resume, as the user
+        chose.
+
+        Raise the errors of `Keeping.begin` before the first step, and later the errors of
+        `event_stream.train`.
         """
         checkpoints, resumption = self.keeping.begin(self.session, self.training)
         return train(

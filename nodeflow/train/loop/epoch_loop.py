@@ -102,8 +102,8 @@ class EpochLoop:
         return None if self.resumption is None else self.resumption.state
 
     def _beginning(self, notices: tuple[str, ...]) -> Iterator[Event]:
-        """Yield the events before the first step of the training, or before the first step after
-        an edit.
+        """Yield the events that come before the first step: `Started`, or `Edited` if the training
+        continues after an edit.
         """
         training, at = self.training, self.at
         shares, steps = self.metrics.shares(), self.epochs.steps
@@ -246,7 +246,11 @@ class EpochLoop:
         return lambda: identity_of(self.session, self.training)
 
     def _state(self, copied: bool = True) -> TrainingState:
-        """Return the state between two steps: a full copy, or without variables and losses."""
+        """Return the state of the training between two steps.
+
+        Args:
+            copied: whether it includes copies of the variables and losses.
+        """
         tiers, stream = self.kept.record, self.training.stream
         where = self.state.where if self.state is not None else None
         if isinstance(self.source, StreamStepper):
@@ -399,7 +403,9 @@ class EpochLoop:
         yield from map(kept.marked, changed)
 
     def _change_numbers(self, stepper: AnyStepper | StreamStepper) -> Iterator[Event]:
-        """Set the optimizers' numbers that the user changed since the last step."""
+        """Apply the changes of optimizer numbers, such as the learning rate, that the user
+        requested since the last step. Yield an event for each.
+        """
         for node, attr, value in self.control.take_numbers():
             try:
                 change = self.numbers.set(self.at.step, node, attr, value)
@@ -418,7 +424,11 @@ class EpochLoop:
             kept.checkpoints.take(self._state())
 
     def _run(self, stepper: AnyStepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
-        """Run steps as `Stepper.run` does, and record at which step plans begin to run compiled."""
+        """Run up to ``count`` training steps, and record the first compiled step of each execution
+        plan.
+
+        Return the number of steps, and the scalars that they recorded, like `Stepper.run`.
+        """
         session = self.session
         before = session.tiers, session.interrupted
         session.tiers, session.interrupted = self.kept.record, never

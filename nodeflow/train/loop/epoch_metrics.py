@@ -70,7 +70,9 @@ class EpochMetrics:
         return self._training.rows(bindings, metric.split) or 0
 
     def shares(self) -> tuple[str, ...]:
-        """Return the keys of metrics that are shares of rows."""
+        """Return the keys of the metrics that are a share of rows between 0 and 1, such as
+        accuracy.
+        """
         return tuple(m.key for m in self._training.measured() if m.is_share)
 
     @property

@@ -181,7 +181,9 @@ class Checkpoints:
         self._writing = self._thread.submit(self._write, state, self._identity)
 
     def take_again(self, state: TrainingState) -> None:
-        """Write a state that changed after its step, even if that step has a checkpoint."""
+        """Write a checkpoint in the background, even if one of the same step exists, because the
+        state has changed since, for example by an edit of a variable.
+        """
         self._last_step, self._last_time = state.step, time.monotonic()
         self._writing = self._thread.submit(self._write, state, self._identity, again=True)
 

@@ -243,7 +243,13 @@ def digest(parts: Iterable[str]) -> str:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return the differences between two identities, in words; empty if nothing differs."""
+    """Return in words what has changed in a training since a checkpoint was written: graph, data,
+    settings, machine and versions. Return an empty list if nothing differs.
+
+    Args:
+        before: the facts stored in the checkpoint.
+        now: the same facts about the training.
+    """
     found = _graph_differences(before.get("graph", {}), now["graph"])
     changed = [n for n in now["data"] if before.get("data", {}).get(n) != now["data"][n]]
     changed += [name for name in before.get("data", {}) if name not in now["data"]]

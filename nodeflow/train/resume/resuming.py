@@ -179,9 +179,14 @@ def _is_whole(path: Path) -> bool:
 def _adapted(
     session: Session, state: TrainingState, identity: Mapping[str, Any], notices: list[str]
 ) -> TrainingState:
-    """Return the state for a changed training, with the values of variables that still fit.
+    """Return the state for resuming a training that has changed. Variables that no longer fit keep
+    their initial values.
 
-    If the steps of an epoch have changed, the training resumes at the beginning of the epoch.
+    If batches or the order of rows have changed, the training resumes at the beginning of the
+    epoch.
+
+    Args:
+        notices: texts for the user, to which the left out variables are added.
     """
     here = dict(session.variables.items())
     fitting = match(Saved(state.variables, {}), here)

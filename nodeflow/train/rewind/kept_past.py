@@ -121,13 +121,18 @@ class KeptPast:
         return sum(array.nbytes for array in self.arrays[0].values()) if self.arrays else 0
 
     def retaining(self, most: int = MOST) -> KeptPast:
-        """Return the data with at most ``most`` of the snapshots."""
+        """Return the data for replaying a training with at most ``most`` of its snapshots, evenly
+        spread.
+        """
         chosen = spread(self.steps, most)
         states, arrays = ([of[i] for i in chosen] for of in (self.states, self.arrays))
         return replace(self, states=states, arrays=arrays)
 
     def after(self, earlier: KeptPast) -> KeptPast:
-        """Return the past of a continued training, including the past before it was continued."""
+        """Join the data for replaying a continued training with the data of its earlier part.
+
+        If the variables of both do not match, return only the later part.
+        """
         first = self.steps[0] if self.steps else math.inf
         known = [i for i, step in enumerate(earlier.steps) if step < first]
         changes = [c for c in earlier.about["changes"] if c["step"] < first]
@@ -148,10 +153,13 @@ class KeptPast:
     # ---- on disk ------------------------------------------------------------------------------
 
     def save(self, path: Path, owner: str = "") -> None:
-        """Write the data to a file; raise FileProblem if that is impossible.
+        """Write the data for replaying a training to a file.
 
         Args:
-            owner: the owner of the arrays' checksums, a run; the names of arrays contain the steps.
+            owner: a text that identifies the run in the checksums of the arrays.
+
+        Raises:
+            FileProblem: the file cannot be written.
         """
         arrays = {f"{STILL}/{name}": array for name, array in self.still.items()}
         for step, copy in zip(self.steps, self.arrays, strict=True):
@@ -217,10 +225,11 @@ class KeptPast:
 
 
 def retained_together(pasts: Mapping[int, KeptPast], most: int = MOST) -> dict[int, KeptPast]:
-    """Return the parts of an edited training, with at most ``most`` snapshots in total.
+    """Distribute ``most`` snapshots over the parts of an edited training, in proportion to their
+    lengths. Return the parts with only these snapshots.
 
     Args:
-        pasts: each part by the step before its first one.
+        pasts: the parts, each by the number of the last step before it.
     """
     kept = {after: pasts[after] for after in sorted(pasts) if pasts[after].steps}
     newest = dict([*kept.items()][-most:] if most else ())
@@ -233,7 +242,7 @@ def retained_together(pasts: Mapping[int, KeptPast], most: int = MOST) -> dict[i
 
 
 def load_past(path: Path) -> KeptPast:
-    """Return the kept data of a run.
+    """Read the data for replaying a run from a file.
 
     Raises:
         FileProblem: the file is missing or damaged.

@@ -136,12 +136,14 @@ class Replay:
 
     @property
     def stepper(self) -> Stepper:
-        """The stepper of the next step's phase. It must have been made before."""
+        """The object that runs the next replayed step, for the optimizer whose turn it is. It must
+        already exist.
+        """
         return current_of(self._all_steps)
 
     @property
     def _all_steps(self) -> AnyStepper:
-        """The stepper that runs the replayed steps of all phases."""
+        """The object that runs the replayed training steps of all optimizers."""
         assert self._stepper is not None
         return self._stepper
 
@@ -175,8 +177,8 @@ class Replay:
             report(total - (step - self.step), total)
 
     def advance(self, count: int = 1) -> np.ndarray:
-        """Run steps within the epoch; return their recorded scalars, float64 (steps, 1 +
-        probes).
+        """Replay up to ``count`` steps without leaving the epoch. Return the scalars that they
+        recorded, float64 (steps, 1 + probes), with the loss first.
         """
         stepper = self._all_steps
         self.begin_epoch()
@@ -211,15 +213,19 @@ class Replay:
         return found if wanted is None else {t: v for t, v in found.items() if t in wanted}
 
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
-        """Return the values of all slots during the step that follows the current position.
+        """Return the values of all tensors of the schedule in the replayed step, by their index.
+        `Stepper.every_value` describes them.
 
-        `Stepper.every_value` describes the slots.
+        Args:
+            tier: whether to use compiled kernels or the reference implementation.
         """
         self._stand_before()
         return self.stepper.every_value(tier)
 
     def order(self) -> list[tuple[Node, ...]]:
-        """Return the nodes of the step in the order of its kernels, like `Stepper.order`."""
+        """Return the nodes of the replayed step in the order of execution. Nodes that one kernel
+        computes form a tuple, like in `Stepper.order`.
+        """
         self._stand_before()
         return self.stepper.order()
 
@@ -231,9 +237,9 @@ class Replay:
 
     @cached_property
     def everything(self) -> tuple[Tensor, ...]:
-        """All tensors that have values in a step.
+        """All tensors of the graph that can be computed in a replayed step.
 
-        Excludes nodes that assign or print, and nodes that need a placeholder without a feed.
+        This excludes nodes that assign or print, and nodes that need a placeholder without a feed.
         """
         training, found, left_out = self.past.training, [], set[Node]()
         fed = {t.node for t in (*self.stepper.columns, *self.stepper.fixed)}

@@ -54,14 +54,15 @@ def is_due(pace: Pace, most: int) -> bool:
 
 
 def superfluous(steps: Sequence[int], most: int) -> int | None:
-    """Return the index of the snapshot to remove, or None if memory holds them all.
+    """Return the index of the snapshot to delete next, or None if memory holds them all.
 
-    The first and the newest one stay, unless memory holds only one. A gap between kept snapshots is
-    at most twice the gap of ``most`` evenly spread ones, or does not grow. Such a snapshot exists,
-    because the sum of all gaps over one snapshot is at most twice the whole span.
+    The first and the newest snapshot stay, unless memory holds only one. The remaining ones are
+    spaced so that, where possible, no gap between neighbours exceeds twice the gap of ``most``
+    evenly spread snapshots.
 
     Args:
         steps: steps of the snapshots, ascending; one more than memory holds.
+        most: the number of snapshots that memory holds.
 
     >>> superfluous([0, 10, 20, 30], 3)
     1

@@ -28,9 +28,10 @@ MOST_BYTES, SHARE_OF_MEMORY = 256_000_000, 16
 
 
 def default_budget() -> int:
-    """Return the bytes for copies: ``NODEFLOW_HISTORY_MB``, else 256 MB or a sixteenth of memory.
+    """Return the number of bytes that snapshots in memory may take.
 
-    The smaller of the two applies.
+    It is ``NODEFLOW_HISTORY_MB`` if set. Otherwise it is the smaller of 256 MB and a sixteenth of
+    the machine's memory.
     """
     said = os.environ.get(MEGABYTES, "")
     if said.isdecimal():

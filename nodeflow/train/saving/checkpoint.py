@@ -186,7 +186,10 @@ def _write_files(
 def _replace(
     path: Path, arrays: Mapping[str, np.ndarray], loop: LoopParts | None, manifest: Manifest
 ) -> Manifest:
-    """Write the new variables beside the old ones. Replacing the manifest switches to them."""
+    """Overwrite a checkpoint. Write the new variables to other files of its folder first, then
+    replace the manifest, which names the valid files. A kill at any moment leaves the old or the
+    new checkpoint.
+    """
     before = read_manifest(path)
     if before.weights == WEIGHTS:
         others = {"weights": f"other_{WEIGHTS}", "arrays": f"other_{LOOP}" if loop else ""}
@@ -311,7 +314,12 @@ def read_loop(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
 
 
 def _arrays_of(path: Path, manifest: Manifest, name: str) -> dict[str, np.ndarray]:
-    """Return the arrays in a file of a checkpoint, after checking that they belong to it."""
+    """Read the arrays in one of a checkpoint's files. Check that the file belongs to this
+    checkpoint.
+
+    Raises:
+        CheckpointProblem: it belongs to another one, or has lost its checksums.
+    """
     saved = load_saved(path / name)
     if manifest.has_sums and saved.owner != manifest.owner:
         _, _, step = (saved.owner or "").partition(" of step ")

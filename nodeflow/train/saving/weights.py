@@ -220,7 +220,8 @@ def owner_of(metadata: Mapping[str, str]) -> str | None:
 
 
 def owner_in(path: Path) -> str | None:
-    """Return the owner of the saved arrays as `owner_of` does, reading only the header of the file.
+    """Return the run or checkpoint that owns the arrays in a file, or None if the file has no
+    checksums. Read only the header of the file.
 
     Raises:
         ReadRefused, FileProblem: the same as `read_arrays`.

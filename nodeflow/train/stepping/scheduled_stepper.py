@@ -61,7 +61,11 @@ class ScheduledStepper:
             stepper.start_epoch(order, done)
 
     def run(self, count: int) -> tuple[int, np.ndarray]:
-        """Run up to ``count`` steps, turn after turn; see `Stepper.run`."""
+        """Run up to ``count`` training steps, switching between the optimizers as the schedule
+        says.
+
+        Return the number of steps, and the scalars that they recorded, like `Stepper.run`.
+        """
         parts: list[np.ndarray] = []
         done = 0
         self.chunker.begin(count)
@@ -107,11 +111,15 @@ class ScheduledStepper:
         return "\n\n".join(f"# A step of {turn.name}\n\n{s.explain()}" for turn, s in turns)
 
     def held(self) -> Needs:
-        """Return the most memory that a step of any phase holds; see `Stepper.held`."""
+        """Return the memory that a training step takes if it recomputes no values, for the
+        optimizer whose step takes the most; see `Stepper.held`.
+        """
         return max((stepper.held() for stepper in self._steppers), key=lambda needs: needs.bytes)
 
     def needs(self) -> Needs:
-        """Return the most memory that a step of any phase needs; see `Stepper.needs`."""
+        """Plan a training step of each optimizer. Return the memory of the step that needs the
+        most; see `Stepper.needs`.
+        """
         return max((stepper.needs() for stepper in self._steppers), key=lambda needs: needs.bytes)
 
     def profile(self, count: int) -> dict[str, Any]:

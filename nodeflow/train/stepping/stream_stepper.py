@@ -78,8 +78,10 @@ class StreamStepper:
         self._left = self._passes(1) if steps is None else islice(self._passes(), steps - done)
 
     def _passes(self, count: int | None = None) -> Iterator[Element]:
-        """Yield the elements of ``count`` passes, or of the pass in progress and all further
-        ones.
+        """Yield elements of the data set, beginning where the last call ended.
+
+        Args:
+            count: the number of passes over the data; None to repeat the data without end.
         """
         empty = False
         while not empty and count != 0:
@@ -141,8 +143,10 @@ class StreamStepper:
         return list(self._runs[phase])
 
     def has_next(self) -> bool:
-        """Return whether the epoch has another element. This produces the element, so `where`
-        counts it.
+        """Return whether the epoch has another element.
+
+        To find out, produce the element and keep it for the next step. The position `where` then
+        already includes it.
         """
         if not self._peeked:
             self._peeked.extend(islice(self._left, 1))
@@ -155,7 +159,7 @@ class StreamStepper:
         return self._feeds_of(self._peeked[0])
 
     def feed(self, tensor: Tensor, array: np.ndarray) -> None:
-        """Change the value of a tensor that is fed to all steps, from the next step on."""
+        """Set the value of a placeholder or constant that all later steps are fed with."""
         self._feeds[tensor] = array
 
     def close(self) -> None:

@@ -40,7 +40,11 @@ class Breakpoints:
         return bool(self.probes)
 
     def hits(self, recorded: Sequence[float] | np.ndarray) -> tuple[str, ...]:
-        """Return the names of the nodes that hit, from the values of the probes in one step."""
+        """Return the names of the nodes whose breakpoint was hit in one step.
+
+        Args:
+            recorded: for each breakpoint whether its condition was true, as a number.
+        """
         found = [t.node.name for t, v in zip(self._watched, recorded, strict=True) if v]
         return tuple(dict.fromkeys(found))
 

@@ -32,10 +32,11 @@ def gradient(graph: Graph, tensor: Tensor) -> Tensor | None:
 
 
 def _read_by_update(value: Tensor, variable: Tensor) -> Tensor | None:
-    """Return the nearest gradient among the inputs of a variable's next value.
+    """Find the gradient that an update of a variable uses, by searching the inputs of the
+    variable's new value breadth first. Return None if there is none.
 
-    Clipping by the global norm reads the gradients of all variables. Another variable's gradient
-    may have the same shape, so the search stops at the nearest one.
+    The search stops at the nearest gradient of the variable's shape. Further away may be gradients
+    of other variables, because clipping by the global norm reads them all.
     """
     level, seen = [value.node], {value.node}
     while level:

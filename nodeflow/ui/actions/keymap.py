@@ -71,5 +71,7 @@ def _title(spec: ActionSpec) -> str:
 
 
 def takes_plain(spec: ActionSpec) -> bool:
-    """Return whether an action may have a plain key: it may if its keys work only on the canvas."""
+    """Return whether a key without modifiers, such as a letter, may be the shortcut of an action.
+    It may if the action works only on the canvas, or already has such a key.
+    """
     return spec.on_canvas or any(map(is_plain, spec.shortcuts))

@@ -206,7 +206,7 @@ class AccessibleTree(QObject):
 
 
 def tree_of(canvas: AccessibleCanvas) -> AccessibleTree:
-    """Return the tree of a canvas. Make it if it does not exist yet."""
+    """Return the tree of accessibility objects of a canvas. Create it if it does not exist yet."""
     only_direct = Qt.FindChildOption.FindDirectChildrenOnly
     tree = canvas.widget.findChild(AccessibleTree, "", only_direct)
     return tree if tree is not None else AccessibleTree(canvas)
@@ -216,7 +216,7 @@ def tree_of(canvas: AccessibleCanvas) -> AccessibleTree:
 
 
 def interface_of(subject: QObject | None) -> QAccessibleInterface | None:
-    """Return the interface of an object, None if the object is deleted."""
+    """Return the accessibility interface of a Qt object, or None if the object is deleted."""
     if subject is None or not isValid(subject):
         return None
     return QAccessible.queryAccessibleInterface(subject)

@@ -38,7 +38,11 @@ class InsertOnDrop:
         self.found = self._fit(key) if key is not None else None
 
     def insert(self, node_id: str) -> bool:
-        """Insert the node into the found wire, within an open transaction."""
+        """If the dragged node was dropped on a wire, connect it into this wire and make room for
+        it. Return whether it was.
+
+        A transaction of the document must be open.
+        """
         if self.found is None:
             return False
         insert_on_wire(self._scene.document, node_id, self.found)

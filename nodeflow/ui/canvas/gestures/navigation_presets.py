@@ -14,10 +14,10 @@ DEFAULT = "mouse"
 
 
 def wheel_pan(event: QWheelEvent, preset: str) -> QPointF | None:
-    """Return the pan of a wheel turn in pixels, or None if the wheel zooms.
+    """Return how far a wheel event pans the view, in pixels. Return None if it zooms.
 
-    A touchpad reports pixels: two fingers pan in every preset. Ctrl always zooms, and so does a
-    pinch, which arrives as Ctrl.
+    With Ctrl it always zooms; a pinch on a touchpad also arrives with Ctrl. Otherwise a touchpad,
+    which reports pixels, pans in every preset.
     """
     pixels, angle = event.pixelDelta(), event.angleDelta()
     keys = event.modifiers()

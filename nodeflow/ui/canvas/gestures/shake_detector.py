@@ -21,9 +21,12 @@ class ShakeDetector:
         self._times: list[float] = []
 
     def feed(self, at: QPointF, now: float) -> bool:
-        """Add the next position of the pointer.
+        """Process a movement of the pointer. Return True if it completes a shake: quick movements
+        to and fro, several times. Then start over.
 
-        Return True when a shake is complete, and start again.
+        Args:
+            at: the new position of the pointer.
+            now: the time in seconds.
         """
         if self._turn is None:
             self._turn = QPointF(at)

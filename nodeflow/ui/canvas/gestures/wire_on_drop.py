@@ -38,7 +38,12 @@ class WireOnDrop:
         self._known: dict[str, tuple[str, str] | None] = {}
 
     def update(self, pointer: QPointF) -> None:
-        """Find the node at a scene point, and set `node` and `source`."""
+        """Check whether the dragged card is over a node with an output that it can read. Set `node`
+        to this node's id and `source` to the output, or clear them.
+
+        Args:
+            pointer: the scene point of the pointer.
+        """
         self.node, self.source = "", None
         hit = hit_test(self._scene, pointer, self._viewport.camera.scale)
         if hit.kind not in ("title", "body", "port"):
@@ -50,7 +55,9 @@ class WireOnDrop:
         self.node = hit.node if self.source is not None else ""
 
     def corner(self) -> QPointF:
-        """Return the position of the new card: at the right of the node whose output it takes."""
+        """Return the position of the new card: right of the node whose output will be connected to
+        it.
+        """
         assert self.source is not None
         rect = self._scene.rect(self._scene.nodes.take(self.source[0]))
         return rect.topRight() + QPointF(COLUMN_GAP, 0)

@@ -44,10 +44,10 @@ def margin_pixels(pixels_per_unit: float) -> int:
 
 
 def _blank_pixmap() -> QPixmap:
-    """Return a transparent page.
+    """Return a transparent pixmap for the pictures of many cards.
 
-    The page is not filled, so the system provides memory only where cards are painted; most
-    graphs use a small part of a page. Painting a card clears its place first.
+    It is not filled. So the system provides memory only where cards are painted, which for most
+    graphs is a small part. A card's place is cleared before the card is painted.
     """
     image = QImage(PAGE, PAGE, QImage.Format.Format_ARGB32_Premultiplied)
     return QPixmap.fromImage(image, Qt.ImageConversionFlag.NoFormatConversion)
@@ -65,7 +65,9 @@ class Page:
     used: int = 0
 
     def place(self, width: int, height: int) -> tuple[int, int] | None:
-        """Reserve room for a card. Return its top left pixel, or None if the page is full."""
+        """Reserve room for a card's picture on this page, a pixmap that holds many cards. Return
+        its top left pixel, or None if the page is full.
+        """
         if self.shelf_right + width > self.pixmap.width():
             self.shelf_top += self.shelf_height
             self.shelf_height = self.shelf_right = 0

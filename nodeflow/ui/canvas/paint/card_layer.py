@@ -153,7 +153,9 @@ def _copy_cards(painter: QPainter, context: PaintContext, page: Page, rows: np.n
 def _paint_directly(
     painter: QPainter, context: PaintContext, card: CardData, corner: list[float], opacity: float
 ) -> None:
-    """Paint a card that is too large for the atlas, at the largest zooms."""
+    """Paint a card directly, without the cache of card pictures, because at the largest zooms it is
+    too large for it.
+    """
     assert context.atlas is not None
     painter.save()
     painter.translate(corner[0], corner[1])

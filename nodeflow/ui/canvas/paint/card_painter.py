@@ -292,7 +292,11 @@ class CardPainter:
         return Sheet(painter, self.theme, self.as_path, scale=detail.scale)
 
     def _slider(self, painter: QPainter, rect: QRectF, part: float) -> None:
-        """Draw a slider with its knob at the bottom of the value."""
+        """Draw a slider with its knob at the bottom of a card's value area.
+
+        Args:
+            part: the position of the knob, from 0 to 1.
+        """
         track = QRectF(rect.left() + 12, rect.bottom() - 8, rect.width() - 24, 3.0)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("border"))

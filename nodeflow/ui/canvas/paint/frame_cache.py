@@ -65,7 +65,9 @@ class FrameCache:
         return area
 
     def scroll(self, dx: float, dy: float) -> None:
-        """Shift the picture by whole device pixels. Mark the exposed parts as damaged."""
+        """Shift the cached picture of the canvas by whole device pixels. Mark the newly exposed
+        parts to be painted.
+        """
         x, y = round(dx * self._dpr), round(dy * self._dpr)
         everything = QRect(QPoint(), self._size)
         self._damage.translate(round(dx), round(dy))

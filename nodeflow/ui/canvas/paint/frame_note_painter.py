@@ -124,7 +124,9 @@ def _draw_tables(document: QTextDocument, ink: QColor) -> None:
 
 
 def _remove_pictures(document: QTextDocument) -> None:
-    """Remove pictures, because Qt would read them from disk for the layout."""
+    """Remove the pictures from a text document, because Qt would read them from disk when it lays
+    out the text.
+    """
     cursor = QTextCursor(document)
     while not (cursor := document.find("\ufffc", cursor)).isNull():
         cursor.removeSelectedText()

@@ -84,7 +84,9 @@ def _pieces(word: str, count: int) -> list[str]:
 
 
 def _fitting(lines: list[str], room: float, height: float) -> float:
-    """Return the font size, in quarters of a unit, that fills the room with the lines."""
+    """Return the largest font size, in quarters of a unit, that makes the lines fit into a width
+    and a height.
+    """
     widest = max(text_metrics.width(line, (100, 600, False)) for line in lines)
     size = min(100 * room / max(widest, 1.0), height / (LINE * len(lines)))
     return math.floor(4 * size + 1e-6) / 4

@@ -166,7 +166,12 @@ class Renderer(QObject):
     # ---- left out of the frame --------------------------------------------------------------
 
     def lift(self, slots: np.ndarray, frames: frozenset[str]) -> LiftedNodes:
-        """Take nodes and frames out of the kept picture until `drop_lifted`."""
+        """Leave nodes and frames out of the cached picture of the canvas until `drop_lifted`,
+        because they are being dragged.
+
+        Args:
+            slots: the array indices of the nodes.
+        """
         mask = np.zeros(len(self._scene.positions), bool)
         mask[slots] = True
         self.lifted = LiftedNodes(mask, frames)

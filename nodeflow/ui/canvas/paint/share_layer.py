@@ -17,7 +17,9 @@ MANY = 300
 
 
 def paint_shares(painter: QPainter, context: PaintContext) -> None:
-    """Paint the arcs that touch the area, except arcs of nodes that are being dragged."""
+    """Paint the curves that connect nodes to the owners of their shared weights. Leave out nodes
+    that are being dragged.
+    """
     scene = context.scene
     pairs = scene.sharing
     if context.hidden is not None:

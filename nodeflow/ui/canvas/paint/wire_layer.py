@@ -46,7 +46,12 @@ def wire_pen(
 
 
 def wire_dash(style: int) -> tuple[float, float] | None:
-    """Return dash and gap in view pixels, or None for solid."""
+    """Return the dash pattern of a wire's line in view pixels, as lengths of dash and gap. Return
+    None for a solid line.
+
+    Args:
+        style: the code of the wire's dtype, and whether it is a feed.
+    """
     return wire_shape.dash_of(DTYPE_CODES[style % FEED_STYLE], style >= FEED_STYLE)
 
 

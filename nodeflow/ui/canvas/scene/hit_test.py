@@ -107,7 +107,9 @@ def _wire_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:
 
 
 def _stub_distance(ends: np.ndarray, at: QPointF) -> np.ndarray:
-    """Return (n,) distances of a point from the stubs of hidden wires."""
+    """Return the distance (n,) of a point from each hidden wire, only whose short stubs at both
+    ends are drawn.
+    """
     lines = wire_shape.stubs(ends, wire_shape.STUB)
     dx = np.maximum(np.maximum(lines[:, 0] - at.x(), at.x() - lines[:, 2]), 0)
     gaps = np.hypot(dx, lines[:, 1] - at.y())

@@ -488,7 +488,9 @@ class SceneModel:
         return _Snapshot(self._stamp, *rows, set(self._stale))
 
     def _restore(self, kept: _Snapshot) -> None:
-        """Restore the rows of an earlier state, because the document has returned to it."""
+        """Restore the arrays of nodes and wires from an earlier state, because the document has
+        returned to that state. The selection and similar states of the window stay.
+        """
         now, of_user = self.nodes, {name: getattr(self, name) for name in _OF_USER}
         size = len(self.positions)
         self._stamp, self.nodes, self._wires = kept.stamp, kept.nodes, kept.wires
@@ -539,7 +541,9 @@ class SceneModel:
         return touched | self._touched_by_wires(change)
 
     def _follow_folding(self, change: Change) -> None:
-        """Drop the rows of nodes that were folded into their readers, and add those of others."""
+        """Update the table of nodes after values were folded into the cards of their consumers, or
+        shown as separate nodes again. Folded values have no row in it.
+        """
         changed = {after.id for _, after in change.nodes_changed}
         ends = {w.source for e in change.of("wire") for w in (e.before, e.after) if w is not None}
         for node_id in changed | ends:

@@ -127,9 +127,10 @@ class Selection(QObject):
         frames: Iterable[str] = (),
         folded: Iterable[str] = (),
     ) -> None:
-        """Select the nodes of a mask over slots, and frames.
+        """Select nodes and frames, in place of the current selection.
 
         Args:
+            wanted: a bool for each array index (slot) of a node.
             frame: a frame selected by itself; empty for none.
             frames: frames selected along with the nodes.
             folded: folded values selected along with the nodes.

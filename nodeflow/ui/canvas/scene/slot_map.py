@@ -36,7 +36,7 @@ class SlotMap(Generic[K]):
         return other
 
     def take(self, key: K) -> int:
-        """Return the slot of ``key``; assign one if it has none."""
+        """Return the array index (slot) of ``key``. Assign a free one if it has none."""
         slot = self._slot.get(key)
         if slot is None:
             slot = self._free.pop() if self._free else len(self._keys)
@@ -48,7 +48,7 @@ class SlotMap(Generic[K]):
         return slot
 
     def release(self, key: K) -> int | None:
-        """Free the slot of ``key``. Return it, or None if there was none."""
+        """Free the array index (slot) of ``key``, and return it. Return None if there was none."""
         slot = self._slot.pop(key, None)
         if slot is not None:
             self._keys[slot] = None

@@ -20,9 +20,11 @@ class SpatialGrid:
         self._reach = np.zeros(2)
 
     def build(self, slots: np.ndarray, positions: np.ndarray, sizes: np.ndarray) -> None:
-        """Fill the index with the nodes in ``slots``.
+        """Build the index of the grid cells from the positions of nodes.
 
-        ``positions`` and ``sizes`` are indexed by slot.
+        Args:
+            slots: the array indices of the nodes.
+            positions, sizes: the corner and the size of all nodes, by slot.
         """
         self._slots = slots
         corners = positions[slots]

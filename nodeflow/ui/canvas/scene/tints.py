@@ -71,7 +71,11 @@ class Tints:
         return levels
 
     def of_wires(self, scene: SceneModel, slots: np.ndarray) -> np.ndarray:
-        """Return the colours of wires by slot. A wire has the colour of its source output."""
+        """Return for each wire the level on the colour scale of the output that it comes from.
+
+        Args:
+            slots: the array indices of the wires.
+        """
         levels = np.full(len(slots), PLAIN, np.int64)
         wires, table = scene.document.wires, scene.wires
         if not self.coloring.on_wires:
@@ -102,7 +106,9 @@ class Tints:
 
 
 def level_color(theme: Theme, level: int) -> QColor:
-    """Return the colour of a level. `PLAIN` is a quiet grey."""
+    """Return the colour for a level of a measured value. `PLAIN`, the level of a node without a
+    value, is a quiet grey.
+    """
     if level == PLAIN:
         return theme.color("border_strong")
     return ramp_color(theme, level / (LEVELS - 1))

@@ -102,7 +102,9 @@ class PaletteDrag:
             self._canvas.update()
 
     def drop(self, at: QPoint) -> str | None:
-        """Add the node at the preview. Return its id; None if the pointer is outside the canvas."""
+        """Finish a drag from the palette: add the node where its preview is. Return its id, or None
+        if the pointer is outside the canvas.
+        """
         self.move(at)
         preview, self.preview = self.preview, None
         self._canvas.update()

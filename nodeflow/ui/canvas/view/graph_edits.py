@@ -105,7 +105,8 @@ class GraphEdits:
     def delete(self) -> None:
         """Delete the selected nodes, frame or wire. The contents of a frame stay.
 
-        Nodes take the values with them that are folded into no other node.
+        Values that are folded into the cards of deleted nodes, and of no other nodes, are deleted
+        as well.
         """
         selection, document = self._selection, self._scene.document
         wire, chosen = selection.wire, selection.nodes()
@@ -206,10 +207,10 @@ class GraphEdits:
             set_flags.toggle_collapsed(self._scene.document, self._selection.targets())
 
     def toggle_unfolded(self, nodes: Sequence[str] | None = None) -> None:
-        """Unfold or fold the ports that only override settings.
+        """Expand or collapse the in-ports on cards that only override an attribute.
 
         Args:
-            nodes: ids; None for the selected nodes.
+            nodes: the ids of the nodes; None for the selected nodes.
         """
         document = self._scene.document
         chosen = self._selection.targets() if nodes is None else nodes
@@ -218,8 +219,11 @@ class GraphEdits:
             set_flags.toggle_unfolded(document, chosen)
 
     def toggle_values(self) -> None:
-        """Fold the values that the selected nodes read, or that are selected, into their readers;
-        or show them as nodes. Without a selection, do it in the whole graph.
+        """Fold constant values into the cards of the nodes that read them, or show them as separate
+        nodes again.
+
+        This applies to the selected values, and to values that selected nodes read. Without a
+        selection, it applies to all.
         """
         document = self._scene.document
         chosen = self._selection.targets() or list(document.nodes)

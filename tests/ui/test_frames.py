@@ -171,7 +171,7 @@ def test_frames_and_notes_are_found_and_shown(window, typist):
     ("command", "start"),
     [
         ("copy its formula", "(2 + 1) * (1 + 2)"),
-        ("formula as latex", "\\left(2 + 1\\right)"),
+        ("formula as latex", "(2 + 1)"),
         ("copy as python", "import nodeflow"),
     ],
 )

@@ -67,7 +67,7 @@ def test_an_optimizer_shows_the_names_of_its_variables_in_its_formula(window, qt
     shown = window.panels["inspector"].outside.page.findChild(formula_section.FormulaSection)
     qtbot.waitUntil(lambda: shown.picture.isVisible(), timeout=10_000)
     assert "variables=['d1/kernel', 'fake']" in shown.text.text()
-    assert r"\left[\mathrm{d1/kernel}, \mathrm{fake}\right]" in shown.copied("LaTeX")
+    assert r"[\mathrm{d1/kernel}, \mathrm{fake}]" in shown.copied("LaTeX")
     assert window.workspace.document.nodes[node].name == "train"
 
 

@@ -142,11 +142,11 @@ LATEX_SIGNS = {
 LATEX_FORMS: dict[str, str] = {
     "sqrt": r"\sqrt{%s}",
     "rsqrt": r"\frac{1}{\sqrt{%s}}",
-    "abs": r"\left|%s\right|",
     "floor": r"\left\lfloor %s\right\rfloor",
     "ceil": r"\left\lceil %s\right\rceil",
-    "sigmoid": r"\sigma\left(%s\right)",
 }
+TALL = (r"\frac", r"\sqrt")
+"""Signs that stand higher than a line, so that the brackets around them grow."""
 LATEX_FUNCTIONS = frozenset("exp log sin cos tan tanh".split())
 LATEX_NAMES = {
     "reduce_sum": "sum",
@@ -174,10 +174,13 @@ def _latex(term: Term) -> tuple[str, int]:
         sign = r"\lnot " if op == "logical_not" else "-"
         return sign + _latex_bracketed(_latex(args[0]), SIGN), SIGN
     if len(args) == 1 and op in ("square", "transpose") and not term.attrs:
-        inner = _latex_bracketed(_latex(args[0]), ATOM)
-        return f"{{{inner}}}^{{{2 if op == 'square' else chr(92) + 'top'}}}", POWER
+        return _raised(_latex(args[0]), "2" if op == "square" else r"\top")
     if len(args) == 1 and op in LATEX_FORMS:
         return LATEX_FORMS[op] % _latex(args[0])[0], ATOM
+    if len(args) == 1 and op == "abs":
+        return _fenced(_latex(args[0])[0], "|", "|"), ATOM
+    if len(args) == 1 and op == "sigmoid":
+        return r"\sigma" + _fenced(_latex(args[0])[0]), ATOM
     return _latex_call(term), ATOM
 
 
@@ -187,10 +190,9 @@ def _latex_binary(term: Applied) -> tuple[str, int]:
         return rf"\frac{{{_latex(args[0])[0]}}}{{{_latex(args[1])[0]}}}", ATOM
     if op == "floor_divide":
         inner = rf"\frac{{{_latex(args[0])[0]}}}{{{_latex(args[1])[0]}}}"
-        return rf"\left\lfloor {inner}\right\rfloor", ATOM
+        return LATEX_FORMS["floor"] % inner, ATOM
     if op == "power":
-        base = _latex_bracketed(_latex(args[0]), ATOM)
-        return f"{{{base}}}^{{{_latex(args[1])[0]}}}", POWER
+        return _raised(_latex(args[0]), _latex(args[1])[0])
     binds = BINARY[op][1]
     left = _latex(args[0])
     right = _latex(args[1])
@@ -202,7 +204,12 @@ def _latex_binary(term: Applied) -> tuple[str, int]:
 
 
 def _transposed(written: tuple[str, int], wanted: bool) -> tuple[str, int]:
-    return (rf"{{{_latex_bracketed(written, ATOM)}}}^{{\top}}", POWER) if wanted else written
+    return _raised(written, r"\top") if wanted else written
+
+
+def _raised(base: tuple[str, int], exponent: str) -> tuple[str, int]:
+    text = _fenced(base[0]) if base[0].startswith(r"\frac") else _latex_bracketed(base, ATOM)
+    return f"{{{text}}}^{{{exponent}}}", POWER
 
 
 def _latex_call(term: Applied) -> str:
@@ -218,12 +225,22 @@ def _latex_call(term: Applied) -> str:
         head += f"_{{{', '.join(str(axis) for axis in axes)}}}"
     inside = [_latex(arg)[0] for arg in term.args]
     inside += [rf"\mathrm{{{_escaped(k)}}}={_latex_value(v)}" for k, v in attrs.items()]
-    return rf"{head}\left({', '.join(inside)}\right){_latex_index(term.output)}"
+    return f"{head}{_fenced(', '.join(inside))}{_latex_index(term.output)}"
 
 
 def _latex_bracketed(written: tuple[str, int], at_least: int) -> str:
     text, binds = written
-    return text if binds >= at_least else rf"\left({text}\right)"
+    return text if binds >= at_least else _fenced(text)
+
+
+def _fenced(inner: str, opening: str = "(", closing: str = ")") -> str:
+    """Return LaTeX between brackets, which grow only around what is higher than a line.
+
+    Each level of growing brackets doubles the time that typesetting takes.
+    """
+    if not any(sign in inner for sign in TALL):
+        return opening + inner + closing
+    return rf"\left{opening}{inner}\right{closing}"
 
 
 def _latex_index(output: int | None) -> str:
@@ -232,7 +249,7 @@ def _latex_index(output: int | None) -> str:
 
 def _latex_value(value: Any) -> str:
     if isinstance(value, list):
-        return rf"\left[{', '.join(_latex_value(item) for item in value)}\right]"
+        return f"[{', '.join(_latex_value(item) for item in value)}]"
     if isinstance(value, dict):
         value = str(value.get("op", "…"))
     if isinstance(value, str):

@@ -109,10 +109,9 @@ class RuntimeAttributes(Op):
     def lower_known(
         self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
     ) -> Any:
-        """Return the lowering of the op, as ``lower`` does; None if only the reference can compute
+        """Return how kernels compute this op when the values of all attributes are known, in the
+        form that ``lower`` returns. Return None if only the reference implementation can compute
         it.
-
-        The values of all attributes are known.
         """
         return None
 

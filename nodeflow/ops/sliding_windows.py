@@ -218,7 +218,11 @@ class Windows:
 
     @classmethod
     def of(cls, kernel: Sequence[int], attrs: Any) -> Windows:
-        """Create windows from sizes and an op's strides, dilations, padding, pads and ceil_mode.
+        """Create the description of an op's sliding windows.
+
+        Args:
+            kernel: the size of a window along each spatial axis.
+            attrs: the op's attributes: strides, dilations, padding, pads and ceil_mode.
 
         Raises:
             AttributeProblem: a setting does not have one number per axis.

@@ -271,7 +271,9 @@ def recorded(begun: KeptTraining, name: str | None) -> Iterator[Event]:
 
 
 def _warning(events: Iterator[Event]) -> Iterator[Event]:
-    """Yield the events; if the run cannot be kept, also emit a warning."""
+    """Yield the events of a training. If an event says that the run cannot be recorded, also emit a
+    Python warning.
+    """
     for event in events:
         if isinstance(event, RunKept) and event.problem:
             warnings.warn(event.problem, stacklevel=3)

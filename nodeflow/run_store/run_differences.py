@@ -86,8 +86,8 @@ def _parted(before: History, after: History) -> tuple[Run, int] | None:
 
 
 def _ends(found: History) -> list[tuple[Run, int]]:
-    """Return each run of a lineage, with its last step before the next run of the lineage
-    branched off.
+    """Return each run of a history, from the first ancestor on, with the last of its steps that
+    belongs to this history. After it, the next run branched off.
     """
     steps = [child.parent_step or 0 for child in found.runs[1:]]
     return list(zip(found.runs, [*steps, found.run.steps], strict=True))

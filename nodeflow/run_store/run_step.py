@@ -75,7 +75,9 @@ class RunStep:
         return pack([v[()] if v is not None and v.ndim == 0 else v for v in found])
 
     def variables(self) -> dict[str, np.ndarray]:
-        """Return the variables from before the step's updates, by name."""
+        """Return the values that all variables have before this training step updates them, by
+        name.
+        """
         return dict(self._replay.session.variables.items())
 
     @property

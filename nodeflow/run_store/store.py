@@ -253,7 +253,9 @@ class RunStore:
         return replace(run, graph_digest=columns["graph"])
 
     def _keep_graph(self, text: str) -> str:
-        """Store a new text, and return its digest, which is empty for an empty text."""
+        """Store the text of a graph, unless it is already stored. Return the digest that identifies
+        it; "" for an empty text.
+        """
         digest = graph_digest(text)
         if text:
             data = zlib.compress(text.encode(errors="surrogatepass"))
@@ -544,8 +546,10 @@ class RunStore:
         return self._read(f"tiers of the run {run.id}", tier_of_row, query, run.id)
 
     def file(self, run: Run, name: str) -> Path | None:
-        """Return the path of a run's file (``FINAL``, ``BEST`` or a `past_file`); None if it is
-        missing.
+        """Return the path of a file in a run's folder, or None if the file is missing.
+
+        Args:
+            name: ``FINAL`` or ``BEST`` for weights, or a `past_file` for replays.
         """
         path = self.folder / run.id / name
         return path if path.is_file() else None

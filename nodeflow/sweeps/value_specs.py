@@ -72,7 +72,9 @@ class Spec:
 
     @property
     def extremes(self) -> tuple[Any, ...]:
-        """The extreme values: if an attribute takes these, it takes all others."""
+        """The values to try that must be checked: if an attribute takes them, it takes all others.
+        For a range these are its ends, for a list all values.
+        """
         if self.kind == "list":
             return self.values
         return tuple(map(int, self.ends)) if self.kind == "int" else self.ends

@@ -82,7 +82,9 @@ def checked(callbacks: Any) -> tuple[Callback, ...]:
 def called(
     events: Iterator[Event], callbacks: Sequence[Callback], control: Control
 ) -> Iterator[Event]:
-    """Yield the events of a training, each after the callbacks that get it."""
+    """Yield the events of a training. Before each event, call the user's callbacks for it; one that
+    returns True stops the training.
+    """
     before = control.most
     if any(_sees_steps(one) for one in callbacks):
         control.most = 1

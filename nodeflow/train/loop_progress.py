@@ -83,7 +83,9 @@ class Progress:
         self._losses.append(np.array(losses, np.float64))
 
     def means(self, turns: Schedule | None) -> dict[str, float]:
-        """Return the mean loss of each phase in this epoch, by name; empty without a schedule."""
+        """Return the mean loss of each optimizer's steps in this epoch so far, by the name of the
+        loss. Return an empty dict if there is only one optimizer.
+        """
         if turns is None or not self.done:
             return {}
         return turns.means(self.step - self.done + 1, self.losses[-self.done :])
@@ -114,7 +116,16 @@ class Progress:
         where: Mapping[str, Any] | None,
         with_losses: bool = True,
     ) -> TrainingState:
-        """Return the state of the training. ``variables`` must be a copy."""
+        """Return the state of the training, for a checkpoint or a snapshot.
+
+        Args:
+            variables: a copy of the variables.
+            counted: the number of steps that the session has counted.
+            watch: the record of early stopping.
+            tiers: the first compiled step of each plan.
+            where: the position in a data set without rows.
+            with_losses: whether to include the losses of all steps.
+        """
         return TrainingState(
             identity={},
             variables=variables,

@@ -222,7 +222,9 @@ class Training(PlainSettings):
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """The phases of the schedule; without a schedule, a single phase."""
+        """The optimizers of the training with their losses, one phase for each entry of the
+        schedule. Without a schedule there is a single phase.
+        """
         return self.schedule or (Phase(self.optimizer, self.loss),)
 
     @cached_property
@@ -240,7 +242,11 @@ class Training(PlainSettings):
         return [Bounds(self.bounds, optimizer, optimizer.name) for optimizer in phases]
 
     def phase_of(self, step: int) -> Phase:
-        """Return the phase that makes a step, counted from 1."""
+        """Return the phase of the schedule, an optimizer with its loss, that makes a step.
+
+        Args:
+            step: the number of the step, counted from 1.
+        """
         return self.phases[0 if self.turns is None else self.turns.phase_at(step - 1)]
 
     @property

@@ -22,7 +22,7 @@ class Fed(Protocol):
     """The interface of an object that makes the steps of a training."""
 
     def feed(self, tensor: Tensor, array: np.ndarray, /) -> None:
-        """Change the value of a tensor that is fed to all steps, from the next step on."""
+        """Set the value of a placeholder or constant that all later steps are fed with."""
 
 
 class Numbers:

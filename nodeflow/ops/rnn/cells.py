@@ -95,7 +95,11 @@ class RNNCell:
         return self.call(inputs, state)
 
     def build(self, inputs: Tensor, scope: Any = None) -> dict[str, Tensor]:
-        """Return the variables; create them at the first call.
+        """Return the variables of the recurrent cell by name. Create them at the first call.
+
+        Args:
+            inputs: the inputs of a step, whose last axis has the features.
+            scope: the variable scope of the variables, instead of the cell's own name.
 
         Raises:
             ShapeError: the number of features is unknown, or differs from the first call.

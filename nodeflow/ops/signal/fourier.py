@@ -93,7 +93,9 @@ class RealFourier(Fourier):
         self.inputs = (Port("x", dtypes=COMPLEX if inverse else tuple(WHOLE)),)
 
     def lengths(self, x: TensorType, attrs: dict[str, Any]) -> list[Dim]:
-        """Return the sizes of the signal along the last axes."""
+        """Return the size of the real signal along each transformed axis: ``fft_length`` if it is
+        given, else as the shape of the input implies. None is an unknown size.
+        """
         given = attrs["fft_length"]
         if given is None:
             sizes = list(x.shape[-self.axes :])

@@ -121,8 +121,8 @@ class ExponentialMovingAverage:
         return self._zero_debias or tensor.node.op.id != "variable"
 
     def _variable(self, tensor: Tensor, last: str = "", **begin: Any) -> Tensor:
-        """Create a variable named after a tensor. It starts at the tensor's value, or as
-        ``begin`` says.
+        """Create an untrained variable of a tensor's dtype, named after the tensor. Its initial
+        value is the tensor's value, or as the attributes ``begin`` say.
         """
         graph, first = tensor.graph, () if begin else (tensor,)
         name = f"{tensor.name.replace(':', '_')}/{self._name}{last}"

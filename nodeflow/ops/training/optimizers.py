@@ -227,7 +227,9 @@ class Optimizer:
 
 
 def _called(value: Any) -> Any:
-    """Return a setting, or if it is a function, the function's result."""
+    """Return a setting of an optimizer as a plain value. If it is a function, call it first, as
+    TensorFlow 1 does.
+    """
     value = value() if callable(value) else value
     return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
 

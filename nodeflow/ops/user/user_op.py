@@ -277,7 +277,9 @@ def _accepted(rule: Callable[..., Any], attrs: Mapping[str, Any]) -> dict[str, A
 
 
 def _as_types(found: Any) -> tuple[TensorType, ...]:
-    """Return the results of an ``infer`` function, types or pairs of dtype and shape, as types."""
+    """Convert the result of a user's ``infer`` function to a tuple of types. Each item may be a
+    type, or a pair of dtype and shape.
+    """
     pair = isinstance(found, tuple) and len(found) == 2
     single = isinstance(found, TensorType) or (
         pair and not isinstance(found[0], (tuple, TensorType))

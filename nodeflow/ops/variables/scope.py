@@ -82,7 +82,9 @@ class VariableScope:
         self.dtype = dtype
 
     def get_collection(self, name: str) -> list[Any]:
-        """Return the contents of a collection that belong to this scope."""
+        """Return the objects of a collection of the default graph whose names begin with the name
+        of this variable scope.
+        """
         return members(get_default_graph(), name, f"{self.name}/" if self.name else None)
 
     def global_variables(self) -> list[Tensor]:

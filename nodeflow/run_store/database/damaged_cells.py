@@ -26,8 +26,11 @@ class Cells:
         self.damaged = [] if damaged is None else damaged
 
     def get(self, name: str, read: Callable[[Any], T], default: T) -> T:
-        """Return ``read(cell)``. If it raises, record the cell's name as damaged and return
-        ``default``.
+        """Parse a cell of a database row by calling ``read``. If it raises an error, note the cell
+        as damaged and return ``default``.
+
+        Args:
+            name: the column of the cell.
         """
         try:
             return read(self._row[name])

@@ -78,7 +78,12 @@ class BestWeights:
         self.epoch, self.step, self.value = epoch.epoch, step, float(value)
 
     def go_on(self, run: Run | None) -> None:
-        """Continue from the best epoch of an earlier run, whose weights are already kept."""
+        """Continue the search for the best epoch of a resumed run: start with the best epoch and
+        value so far.
+
+        Args:
+            run: the earlier run, whose best weights are already stored; None for a new run.
+        """
         if run is not None and run.best.get("by") == self.key:
             self.epoch, self.value = run.best["epoch"], run.best["value"]
 

@@ -137,10 +137,11 @@ class Recording:
             self._writer.finish()
 
     def copying(self, begun: KeptTraining, most: int = MOST) -> KeptTraining:
-        """Return a training that also records at most ``most`` snapshots of the variables.
+        """Return the training with snapshots switched on: copies of its variables, for replaying
+        its steps later.
 
-        While it runs, there are up to twice as many, more of them near its end. At the end, evenly
-        spread ones are kept.
+        While it runs, there are up to twice ``most`` snapshots, more of them near its end. At the
+        end, ``most`` evenly spread ones are kept.
         """
         return replace(begun, snapshots=Snapshots(most=2 * most), remember=self.remember)
 

@@ -290,8 +290,11 @@ class _Trace:
     def _without_bystanders(
         self, step: Step, reached: dict[int, np.ndarray]
     ) -> dict[int, np.ndarray]:
-        """Remove inputs without influence: the output is equally bad if the input is replaced by
-        1.
+        """Leave out the inputs of an op that did not cause its bad output: the output stays equally
+        bad if the input's marked elements are replaced by 1.
+
+        Args:
+            reached: the mask of bad elements of each input, by the input's index in the schedule.
         """
         if step.node.op.random or step.node.op.stateful:
             return reached

@@ -54,7 +54,18 @@ class Keeping:
         resume: str | os.PathLike[str] | None,
         changed: bool,
     ) -> Keeping:
-        """Return the options that a user gave. Raise CheckpointProblem if ``every`` is invalid."""
+        """Create the options for checkpoints from the arguments that a user gave.
+
+        Args:
+            checkpoint: the folder to write checkpoints to.
+            every: the interval between them, in steps or seconds.
+            keep: the number of newest checkpoints to keep.
+            resume: the checkpoint, or folder, to resume from.
+            changed: whether to resume although the training has changed.
+
+        Raises:
+            CheckpointProblem: ``every`` is invalid.
+        """
         folders = [None if given is None else Path(given) for given in (checkpoint, resume)]
         kept = KEEP if keep is None else keep
         return cls(folders[0], Every.of(every), kept, folders[1], changed)

@@ -51,7 +51,12 @@ class EpochMetrics:
         self.watch = Watch(training, training.monitor) if self.stops_early else None
 
     def begin(self, first_epoch: int, state: TrainingState | None) -> None:
-        """Record metrics from an epoch on, or continue from the state of an earlier training."""
+        """Start early stopping at an epoch: reset the record of the best value, or continue with
+        the record of an earlier training.
+
+        Args:
+            state: the state of the earlier training; None for a new one.
+        """
         if self.watch:
             self.watch.start(first_epoch)
         if self.watch and state is not None and state.watch is not None:
@@ -114,7 +119,12 @@ class EpochMetrics:
             self._values(due, 1)
 
     def _values(self, due: Sequence[Metric], times: int) -> dict[str, np.ndarray]:
-        """Measure some metrics, keep their values, and return them by key."""
+        """Measure the metrics that are due, and return their values by key. Also store them in the
+        progress of the training.
+
+        Args:
+            times: the expected number of measurements like this one.
+        """
         session, at = self._session, self._at
         measured: dict[str, np.ndarray] = {}
         others, session.runs = session.runs, at.runs

@@ -34,7 +34,9 @@ class KeptStates:
     earlier: Past | None = None
 
     def steps_left(self, step: int) -> int | None:
-        """Return how many steps may run before a checkpoint is due; None or 0 for any number."""
+        """Return how many steps may run before a checkpoint is due. None or 0 means that no
+        checkpoint limits them.
+        """
         return self.checkpoints.steps_left(step) if self.checkpoints else None
 
     def is_copied_at(self, step: int) -> bool:

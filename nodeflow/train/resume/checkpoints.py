@@ -188,8 +188,8 @@ class Checkpoints:
         self._writing = self._thread.submit(self._write, state, self._identity, again=True)
 
     def finish(self, state: TrainingState) -> None:
-        """Write the last state and wait for it; if the folder is not writable, write it
-        elsewhere.
+        """Write the final state of the training as a checkpoint, and wait for it. If the folder is
+        not writable, write to another one.
         """
         self._thread.submit(self._write, state, self._identity, last=True).result()
 

@@ -230,8 +230,8 @@ class Replay:
         return self.stepper.order()
 
     def is_ready(self, tensors: Sequence[Tensor]) -> bool:
-        """Return whether the kernels for `values` of these tensors are compiled; if not, start
-        compiling.
+        """Return whether the kernels are compiled that compute these tensors in the replayed step.
+        If they are not, start compiling.
         """
         return self._look(tensors).is_ready(self.stepper.tier_of_next())
 
@@ -284,7 +284,13 @@ class Replay:
         self._start_epoch()
 
     def _compare(self, first: int, losses: np.ndarray) -> None:
-        """Record the first step whose loss differs from the recorded one."""
+        """Compare the losses of replayed steps with the recorded losses. Remember the first step
+        with a difference in `differs_from`.
+
+        Args:
+            first: the number of the first of these steps.
+            losses: the loss of each step.
+        """
         start = first - 1 - self.past.progress.before
         known = self._recorded[start : start + len(losses)]
         made = losses[: len(known)].copy()

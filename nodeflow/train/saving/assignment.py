@@ -55,9 +55,10 @@ def kinds(arrays: Mapping[str, np.ndarray]) -> dict[str, Kind]:
 
 
 def ways(tensor: Kind, variable: Kind) -> Iterator[tuple[int, ...]]:
-    """Yield the permutations of axes that give a tensor the shape of a variable, () first.
+    """Yield the permutations of axes that give a saved tensor the shape of a variable, first () for
+    the unchanged order.
 
-    Yield nothing if it does not fit, or has another kind of dtype.
+    Yield nothing if no permutation does, or if the dtypes are of different kinds.
     """
     if _sort(tensor.dtype) != _sort(variable.dtype):
         return

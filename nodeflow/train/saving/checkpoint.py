@@ -114,7 +114,9 @@ class Manifest:
 
 
 def _sum(content: Mapping[str, Any]) -> int:
-    """Return the checksum of a manifest, without the entry for the checksum itself."""
+    """Return the checksum of a checkpoint's manifest. The entry ``sum``, which stores the checksum,
+    is left out.
+    """
     said = {name: value for name, value in content.items() if name != "sum"}
     return zlib.crc32(json.dumps(said, sort_keys=True).encode())
 
@@ -235,7 +237,12 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _manifest(path: Path, content: Any) -> Manifest:
-    """Return the manifest of parsed content; raise an error such as ValueError if it is damaged."""
+    """Return the manifest of a checkpoint, its list of files and variables, from parsed JSON.
+
+    Raises:
+        CheckpointProblem: this is no checkpoint, or one of a later version.
+        ValueError, for example: the content is damaged.
+    """
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointProblem(f"{path / MANIFEST} is not a nodeflow checkpoint")
     version = content.get("version")

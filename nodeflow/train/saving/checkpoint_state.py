@@ -41,10 +41,14 @@ class CheckpointState:
 
 
 def write_state(folder: Path, name: str | None, kept: list[tuple[str, float]]) -> None:
-    """Write the list of a folder.
+    """Write the file that lists the checkpoints of a folder.
 
     Args:
+        name: the name of the file; None for the default.
         kept: path and time of each checkpoint, the newest last.
+
+    Raises:
+        CheckpointProblem: the file cannot be written.
     """
     paths = [os.path.relpath(path, folder) for path, _ in kept]
     content = {

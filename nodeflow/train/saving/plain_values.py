@@ -10,7 +10,11 @@ MOST = 1 << 53
 
 
 def whole(value: Any, least: int = 0) -> int:
-    """Return a value that must be a whole number from ``least`` to `MOST`."""
+    """Return a value after checking that it is a whole number from ``least`` to 2^53.
+
+    Raises:
+        ValueError: it is not.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
         raise ValueError(f"{short(value)} is not a whole number from {least} to 2^53")
     return value

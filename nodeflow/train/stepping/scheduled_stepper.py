@@ -123,10 +123,11 @@ class ScheduledStepper:
         return max((stepper.needs() for stepper in self._steppers), key=lambda needs: needs.bytes)
 
     def profile(self, count: int) -> dict[str, Any]:
-        """Time every kernel in ``count`` steps of each phase, one phase after the other.
+        """Time every kernel in ``count`` training steps of each optimizer of the schedule, one
+        optimizer after the other.
 
         Returns:
-            A trace in Chrome's format, with one process for each phase.
+            A trace in Chrome's format, with one process for each optimizer.
         """
         events: list[dict[str, Any]] = []
         for number, (turn, stepper) in enumerate(

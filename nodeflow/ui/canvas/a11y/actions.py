@@ -122,7 +122,9 @@ class PortActions(Actions):
         return found
 
     def _other_end(self) -> tuple[str, str] | None:
-        """Return the start (node, port) of an open wire that may end at this port, or None."""
+        """Return the port (node, port) where the user began a wire by keyboard, if the wire can end
+        at this port. Otherwise return None.
+        """
         start = self._subject.of.tree.canvas.selection.open_port
         return None if start is None or start[1] == self._subject.side else (start[0], start[2])
 

@@ -48,10 +48,14 @@ class Gesture:
         """Remove the preview. The document has not changed."""
 
     def paint_below(self, painter: QPainter, theme: Theme) -> None:
-        """Draw over the canvas's kept picture, but under the dragged cards."""
+        """Draw what this gesture shows above the cached picture of the canvas, but below the
+        dragged cards.
+        """
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
-        """Draw over the canvas's kept picture and the dragged cards, in view coordinates."""
+        """Draw what this gesture shows above the cached picture of the canvas and the dragged
+        cards, in view coordinates.
+        """
 
     @property
     def is_drag(self) -> bool:

@@ -155,7 +155,11 @@ class DragWire(Gesture):
             self._requests.offer(wire, found, at, self.picked)
 
     def _peek(self, at: QPointF) -> None:
-        """Unfold the hidden ports of the card at the pointer, or else of a card near it."""
+        """While a wire is dragged near a card with hidden ports, show these ports.
+
+        Args:
+            at: the view point of the pointer.
+        """
         point, near = self._viewport.camera.to_scene(at), NEAR / self._viewport.camera.scale
         area = QRectF(point.x() - near, point.y() - near, 2 * near, 2 * near)
         scene, found = self._scene, self._scene.nodes_in(area).tolist()
@@ -180,7 +184,9 @@ class DragWire(Gesture):
         return None
 
     def _best_port(self, node: str, side: str) -> Hit | None:
-        """Return the best port for the wire: accepting and free, else accepting, else any."""
+        """Return the best port of a node for the dragged wire: preferably one that accepts the wire
+        and is free, else one that accepts it, else any.
+        """
         card = self._scene.card(self._scene.nodes[node])
         ports = card.inputs if side == "in" else card.outputs
         ranked = []

@@ -160,7 +160,9 @@ class MoveNodes(_Move):
             self.drop.update(self._viewport.camera.to_scene(at), middle)
 
     def _detach(self) -> None:
-        """Show the nodes without their wires. The document changes only at the end of the drag."""
+        """Draw the dragged nodes without their wires from now on, because the user wants to detach
+        them. The document changes only at the end of the drag.
+        """
         self.is_detached = True
         if self._lifted is not None:
             self._lifted.is_detached = True
@@ -170,8 +172,8 @@ class MoveNodes(_Move):
         self._renderer.repaint_all()
 
     def _on_guides(self) -> QPointF:
-        """Return the shift that aligns the nodes with a nearby guide, or else the grid, along
-        each axis.
+        """Return the shift of the dragged nodes. Along each axis, it aligns them with a nearby
+        guide line, or else with the grid.
         """
         x, y = self._scene.positions[self._scene.nodes.get(self.node)]
         grid, step = self._snapped(x, y), self._step()

@@ -96,10 +96,11 @@ class SnapGuides:
 
 
 def _level_ports(scene: SceneModel, moved: np.ndarray) -> list[tuple[float, float, float]]:
-    """Return, for each wire of a single moved card, the heights that would make it level.
+    """Return for each wire of a dragged card the numbers for snapping the card so that the wire is
+    horizontal: the distance of its port from the card's top, and the y and x coordinates of its
+    other end.
 
-    Each item is (the port's distance from the card's top, height of the wire's other end, x of
-    the other end).
+    Return an empty list if several cards are dragged.
     """
     if len(moved) != 1:
         return []

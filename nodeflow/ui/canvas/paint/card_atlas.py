@@ -115,9 +115,10 @@ class CardAtlas:
         return found
 
     def find_like(self, card: CardData) -> tuple[Page, QRect, float] | None:
-        """Return the last picture of the node's card, perhaps with another zoom or value.
+        """Return the latest picture of a node's card, to show it while there is no time to paint
+        the card anew. It may have another zoom or value.
 
-        It replaces a card that there is no time to paint. Also return its pixels per unit.
+        Return the page, the rectangle on it, and its pixels per unit, or None.
         """
         key, pixels = self._latest.get(card.title, (None, 0.0))
         found = self._places.get(key) if key is not None else None
@@ -125,9 +126,8 @@ class CardAtlas:
 
     @staticmethod
     def room(pixels_per_unit: float) -> int:
-        """Return the maximum width and height of cards in the atlas, in pixels.
-
-        Larger cards bypass it.
+        """Return the maximum width and height, in pixels, of cards whose pictures are cached.
+        Larger cards are painted directly.
         """
         return PAGE - 2 * margin_pixels(pixels_per_unit) - 1
 
@@ -203,7 +203,9 @@ class CardAtlas:
             painter.end()
 
     def _body(self, card: CardData, detail: Detail, size: QSize, pixels: float) -> QPixmap:
-        """Return the empty card of a size, which many cards share."""
+        """Return the cached picture of a card without its contents, which many cards of the same
+        size share.
+        """
         key = (self.painter.body_key(card, detail), pixels)
         body = self._bodies.get(key)
         if body is not None:

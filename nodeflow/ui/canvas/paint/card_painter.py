@@ -111,9 +111,8 @@ class CardPainter:
     # ---- parts ------------------------------------------------------------------------------
 
     def body(self, painter: QPainter, card: CardData, detail: Detail = WHOLE) -> None:
-        """Draw a card's body: the empty card with its shadow.
-
-        Cards of equal ``body_key`` share it.
+        """Draw the part of a card that many cards have in common: its shadow and its empty body.
+        Cards of equal ``body_key`` look the same without their contents.
         """
         rect = QRectF(0, 0, card.width, card.height)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

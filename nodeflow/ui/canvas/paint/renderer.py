@@ -247,7 +247,9 @@ class Renderer(QObject):
         )
 
     def paint_waiting(self) -> None:
-        """Paint the cards that the last painting had no time for."""
+        """Paint the cards that were left empty in the last frame, because there was no time for
+        them.
+        """
         waiting, self._waiting = self._waiting, set()
         if len(waiting) > MOST_DAMAGED:
             self.frame.damage_all()

@@ -268,7 +268,9 @@ class SceneModel:
         return self._grid.query(*edges, self.positions, self.sizes)
 
     def wires_in(self, area: QRectF) -> tuple[np.ndarray, np.ndarray]:
-        """Return slots of the wires that may touch a scene rectangle, and their (n, 4) ends."""
+        """Return the wires that may touch a scene rectangle: their array indices (slots) and end
+        points (n, 4).
+        """
         used, ends, box = self._wire_places()
         touching = np.flatnonzero(
             (box[:, 0] <= area.right())

@@ -62,7 +62,9 @@ class Selection(QObject):
         return [i for i in self._scene.document.frames if i in self._frames]
 
     def nodes(self) -> list[str]:
-        """Return ids of the selected nodes, and then of the selected folded values."""
+        """Return the ids of the selected nodes. Selected values that are folded into the cards of
+        their consumers come last.
+        """
         cards = [self._scene.nodes.key(s) for s in np.flatnonzero(self._scene.selected).tolist()]
         return [*cards, *filter(self._is_folded, self._folded)]
 

@@ -398,8 +398,8 @@ class Viewport(QObject):
     def _fit_beside(
         self, rect: QRectF, cover: QRectF, slots: np.ndarray, areas: Sequence[QRectF]
     ) -> None:
-        """Fit a rectangle as large as possible without the covered part: in the middle, else
-        above or left of the cover.
+        """Fit a scene rectangle into the view so that no card lies under the covered part. Use the
+        middle of the view if possible, else the larger room above or left of the covered part.
         """
         scene = self._scene
         corners, sizes = scene.positions[slots], scene.sizes[slots]

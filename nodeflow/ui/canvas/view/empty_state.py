@@ -43,7 +43,10 @@ class EmptyState:
         return self.is_shown and self.link_rect().contains(at)
 
     def _hints(self) -> tuple[tuple[str, str, str], ...]:
-        """Return icon, emphasized words and remaining text of each hint, with the user's keys."""
+        """Return the hints that an empty canvas shows to a beginner, such as how to add a node.
+        Each has the name of its icon, its emphasized words, and the remaining text. The texts
+        contain the user's keyboard shortcuts.
+        """
         search, formula = self._key_text("search"), self._key_text("formula")
         add = ("search", "Double click", "to search and add one.")
         if search:

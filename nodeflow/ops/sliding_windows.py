@@ -255,7 +255,8 @@ class Windows:
     def uncounted(self, counts: Sequence[Dim]) -> tuple[Dim, ...]:
         """Return for each axis a size that has the given number of sliding windows.
 
-        Other sizes may have the same number, because the stride may leave a rest.
+        Other sizes may have the same number, because windows with a stride need not reach the end
+        of the axis.
         """
         return tuple(axis.uncounted(n) for axis, n in zip(self.axes, counts, strict=True))
 

@@ -192,11 +192,11 @@ class Schedule:
     def means(self, first: int, losses: np.ndarray) -> dict[str, float]:
         """Return the mean loss of each optimizer's steps, by the name of the loss.
 
-        The losses are added one after the other, so the means do not depend on how `losses` was
-        collected.
+        The losses are added one after the other, so the means do not depend on how the steps were
+        divided when they ran.
 
         Args:
-            first: number of steps before the first of these steps.
+            first: the number of the first step, counted from 1.
             losses: the loss of each step.
         """
         parts = self.split(first, losses)

@@ -69,8 +69,8 @@ def begin(kind: str, folder: str | os.PathLike[str], name: str) -> TrainingFiles
 
 
 def taken(arguments: dict[str, Any]) -> dict[str, str | os.PathLike[str]]:
-    """Remove from the arguments of a training the folders for files of other programs, such as
-    ``tensorboard="logs"``. Return the folders by kind of files.
+    """Remove those arguments of a training that name folders for files of other programs, such as
+    ``tensorboard="logs"``. Return the folders by the kind of files.
     """
     kinds = [each.name for each in offers("training_files")]
     found = {kind: arguments.pop(kind) for kind in kinds if kind in arguments}

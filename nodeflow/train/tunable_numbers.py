@@ -182,8 +182,8 @@ class Numbers:
 
 
 def _constant_of(owner: Node, constant: Node) -> tuple[str, str] | None:
-    """Return which constant of a node a constant in the graph stands for, by its name within the
-    node, and the attribute that sets its value. Return None if it is none of them.
+    """Identify a constant node that belongs to another node: return its name within that node, and
+    the attribute that sets its value. Return None if no attribute does.
 
     If the node has the same constant in a second dtype, its name has a number: ``Adam/beta1`` and
     ``Adam/beta1_1``.

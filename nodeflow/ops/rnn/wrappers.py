@@ -177,8 +177,8 @@ class DropoutWrapper(_Around):
 
 
 def _with_memory(state: Any) -> list[tuple[Any, bool]]:
-    """Return the tensors of a recurrent state as a flat list. Each comes with a bool: whether it is
-    the memory ``c`` of an LSTM.
+    """Return the tensors of a recurrent state as a flat list. Each comes with a bool that tells
+    whether it is the memory cell ``c`` of an LSTM.
     """
     if isinstance(state, tuple) and hasattr(state, "_fields"):
         return [(leaf, name == "c") for name, leaf in zip(state._fields, state, strict=True)]  # type: ignore[attr-defined]

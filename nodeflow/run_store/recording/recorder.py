@@ -199,8 +199,8 @@ class Recording:
         self._writer.begun.wait(BEGIN_SECONDS)
 
     def _news(self) -> Iterator[RunKept]:
-        """Yield an event once the store has given the run its id, and one if recording fails. Each
-        is yielded only once.
+        """Yield the event `RunKept` once the store has given the run its id, and once more if the
+        recording fails.
         """
         kept, problem = self._writer.kept, self._writer.problem
         if kept is not None and not self._reported:

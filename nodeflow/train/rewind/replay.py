@@ -129,8 +129,8 @@ class Replay:
 
     @property
     def done(self) -> int:
-        """The number of finished steps in the epoch before the current step, whose values can be
-        read.
+        """The number of steps that were made in this epoch before the replayed step whose values
+        can be read.
         """
         return self._done
 

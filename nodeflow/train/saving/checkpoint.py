@@ -237,11 +237,11 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _manifest(path: Path, content: Any) -> Manifest:
-    """Return the manifest of a checkpoint, its list of files and variables, from parsed JSON.
+    """Return the manifest of a checkpoint, its list of files and variables, from parsed JSON. Raise
+    ValueError or a similar error if the content is damaged.
 
     Raises:
         CheckpointProblem: this is no checkpoint, or one of a later version.
-        ValueError, for example: the content is damaged.
     """
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointProblem(f"{path / MANIFEST} is not a nodeflow checkpoint")

@@ -59,10 +59,14 @@ def train_data(data: Any, graph: Graph, steps_per_epoch: int | None) -> TrainDat
 
 
 def bound_data(graph: Graph, targets: list[Node], steps_per_epoch: int | None) -> TrainData:
-    """Return the data set that feeds the placeholders which the targets need, if an iterator or
-    `Dataset.bind` has connected one in the graph.
+    """Return the data set that an iterator or `Dataset.bind` has connected to placeholders in the
+    graph, if the targets depend on these placeholders.
 
     If there is none, return an empty `TrainData`.
+
+    Args:
+        targets: the nodes that each step runs.
+        steps_per_epoch: number of steps of an epoch; None if an epoch is one pass over the data.
 
     Raises:
         DataError: there are several.

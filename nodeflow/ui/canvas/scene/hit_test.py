@@ -107,8 +107,8 @@ def _wire_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:
 
 
 def _stub_distance(ends: np.ndarray, at: QPointF) -> np.ndarray:
-    """Return the distance (n,) of a point from each hidden wire, only whose short stubs at both
-    ends are drawn.
+    """Return the distances (n,) of a point from hidden wires. Only the short stubs at the ends of
+    such a wire count, because nothing else of it is drawn.
     """
     lines = wire_shape.stubs(ends, wire_shape.STUB)
     dx = np.maximum(np.maximum(lines[:, 0] - at.x(), at.x() - lines[:, 2]), 0)

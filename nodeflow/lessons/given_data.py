@@ -36,7 +36,9 @@ def with_given_data(start: Document, answer: Document, lesson: Lesson) -> Docume
 
 
 def _is_same_file(given: object, source: object) -> bool:
-    """Return whether a source ends with the relative path of a given one."""
+    """Return whether a node's data source in the answer is the file that the lesson gave: both have
+    the same kind, and the path ends with the given relative path.
+    """
     if not isinstance(given, str) or not isinstance(source, str):
         return False
     (kind, _, wanted), (other, _, path) = given.partition(":"), source.partition(":")

@@ -20,11 +20,11 @@ from nodeflow.lessons.start import copied
 
 
 def part_of(answer: Document, part: Part) -> Document:
-    """Return a document that contains only one subgraph instance: the part of an answer between the
-    part's inputs and its result.
+    """Extract the part of a student's answer between the part's inputs and its result node. Return
+    a document that contains it as one subgraph instance.
 
     Raises:
-        LessonProblem: the answer lacks one of these nodes, or the node is one of the inputs.
+        LessonProblem: the answer lacks one of these nodes, or the result node is itself an input.
     """
     document = copied(answer)
     records = {name: document.node_named(name) for name in (*part.inputs, part.node)}

@@ -135,7 +135,8 @@ def _counted(batch: int) -> str:
 
 
 def _shape(name: str, how: Input, types: Mapping[str, TensorType]) -> tuple[int | None, ...]:
-    """Return a shape in which only the batch is None.
+    """Return the shape of an input for a lesson's tests. An unknown first size stays None, for the
+    batch; other unknown sizes become `OTHER_SIZE`.
 
     Raises:
         LessonProblem: there is no such node, or its rank is unknown.

@@ -42,7 +42,9 @@ def is_offered(lesson: Lesson, op: str) -> bool:
 
 
 def shown_ops(lesson: Lesson) -> frozenset[str] | None:
-    """Return the ops to list for a learner, or None for all."""
+    """Return the ids of the ops that the lesson offers to the learner. Return None if it offers
+    all.
+    """
     return None if lesson.offered is None else frozenset((*lesson.offered, "constant"))
 
 

@@ -144,8 +144,13 @@ def _is_setting(op: Op, name: str, value: Any) -> bool:
 def _with_twins(
     op: Op, twins: tuple[str, ...], args: tuple, attrs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Split the arguments of a call like `split_arguments`. An argument for which there are both an
-    in-port and an attribute becomes an attribute unless it is a tensor.
+    """Split the arguments of a call into inputs and attributes, for an op with names that are both
+    an input port and an attribute (``twins``).
+
+    A twin becomes an input if it is a tensor, and an attribute otherwise.
+
+    Raises:
+        GraphError: there are too many arguments, or one is given twice.
     """
     names = [*(p.name for p in op.inputs), *(a.name for a in op.attrs if a.name not in twins)]
     if len(args) > len(names):

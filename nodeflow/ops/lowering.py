@@ -507,7 +507,9 @@ def reduced_runs(shape: Sequence[int], axes: Sequence[int]) -> list[tuple[bool, 
 def slice_layout(
     shape: Sequence[int | None], key: Sequence[slice]
 ) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
-    """Return sizes, offset and strides of the part of an array that slices select."""
+    """Return the sizes, the offset and the strides of the view of a contiguous array that slices
+    select. Offset and strides count elements.
+    """
     steps = strides_of(shape)
     ranges = [range(*k.indices(d or 0)) for k, d in zip(key, shape, strict=False)]
     ranges += [range(d or 0) for d in shape[len(ranges) :]]

@@ -331,7 +331,9 @@ class Updates:
         return self._shared[name, dtype]
 
     def slot(self, name: str, variable: Tensor, value: float = 0.0) -> Tensor:
-        """Create an untrained variable with the type of another one, in the current scope."""
+        """Create a slot: an untrained variable with the dtype and shape of ``variable``, filled
+        with ``value``, in the current name scope.
+        """
         return self.number_slot(name, variable.dtype, value, variable.shape)
 
     def number_slot(self, name: str, dtype: str, value: float, shape: Any = ()) -> Tensor:
@@ -378,7 +380,10 @@ class Updates:
             self.share(f"{name}_power", power)
 
     def store(self, variable: Tensor, value: Tensor, name: str = "assign") -> None:
-        """Assign to the rows that may change, and run the assign with the optimizer node."""
+        """Add an op that assigns a new value to a variable or slot, and record it as part of the
+        optimizer's update. If only some rows of the variable may change, the other rows keep their
+        values.
+        """
         if self._touched is not None:
             value = F.where(self._touched, value, variable, name=f"{name}_touched")
         assign = self.graph.apply("assign", variable, value, update=True, name=name)

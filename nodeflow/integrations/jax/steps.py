@@ -178,7 +178,7 @@ class JaxSteps:
     # ---- what differs between one process and several (`parallel.steps`) ------------------------
 
     def _source(self) -> Rows:
-        """Return the source that the steps take their rows from."""
+        """Return the data source from which the compiled training steps gather their batches."""
         return rows_of(self.columns, self.batch_size)
 
     def _batch(self, stored: Sequence[Any], order: Any, at: Any) -> dict[int, Any]:
@@ -210,7 +210,9 @@ class JaxSteps:
         return array
 
     def _kept(self, array: Any) -> Any:
-        """Return a variable of the function's result in the form that the session stores."""
+        """Convert a variable's array from the compiled function's result to the form that the
+        session stores: here, unchanged.
+        """
         return array
 
     # ---- its arguments ------------------------------------------------------------------------
@@ -257,7 +259,15 @@ class JaxSteps:
     def _explain(
         self, step: int, epoch_first: int, order: np.ndarray, failed: np.ndarray
     ) -> NoReturn:
-        """Raise the error of a failed step, with the message of the reference interpreter."""
+        """Raise the error of a failed training step. Repeat the step in the interpreter, because
+        its error messages name the node.
+
+        Args:
+            step: number of the failed step.
+            epoch_first: number of the first step of the epoch.
+            order: the rows of the epoch in the order in which its batches use them.
+            failed: which of the compiled checks failed.
+        """
         from nodeflow.integrations.jax.failures import raise_first
 
         start = (step - epoch_first) * self.batch_size

@@ -246,7 +246,9 @@ class Emitter:
 
 
 def _is_fixed(node: Node) -> bool:
-    """Return whether a node has the same value in each run, such as the weights of a window."""
+    """Return whether a node computes the same value in every run: it has no inputs, no random
+    numbers and no state.
+    """
     single = not node.inputs and len(node.outputs) == 1
     return single and not (node.op.random or node.op.stateful)
 

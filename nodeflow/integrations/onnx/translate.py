@@ -199,7 +199,9 @@ class Translator:
             rename(graph, tops[0], scope, own)
 
     def _fold(self, made: Sequence[Node], scope: Scope) -> None:
-        """Compute small values now, so that sizes and scales are known to their consumers."""
+        """Constant-fold new nodes that have small values. Record the values in ``scope.known``, so
+        that nodes that need a size or scale can read it while the graph is built.
+        """
         known = scope.known
         for node in made:
             if node.derived_from is not None or node.op.random or node.op.stateful:
@@ -330,7 +332,11 @@ class Translator:
         return True
 
     def _give(self, variable: str, array: np.ndarray | None) -> None:
-        """Set the values of a variable that a layer made to those in the file."""
+        """Store an array of the file as the value of a variable that a layer created.
+
+        Raises:
+            LeftOut: the array is missing, or has another dtype or shape than the variable.
+        """
         type_ = self.graph.node(variable).outputs[0].type
         if array is None or type_ != type_of_array(array).with_value(None):
             raise LeftOut(f"{variable} has other values in the file")
@@ -449,7 +455,9 @@ def _is_small(tensor: Tensor) -> bool:
 
 
 def _with_attributes(node: Any, given: dict[str, Any], present: set[str], function: Any) -> Any:
-    """Return a node of a function with the attributes given by the function's call."""
+    """Return a node of an ONNX function's body, prepared for one call. References to the function's
+    attributes are replaced by the call's values. Inputs that the call omits become empty.
+    """
     absent = {name for name in function.input if name not in present}
     if not any(a.ref_attr_name for a in node.attribute) and not absent.intersection(node.input):
         return node

@@ -245,7 +245,9 @@ class _Writer:
             e.types[name] = held(tensor.type)
 
     def _composed(self, e: Emitter, node: Node) -> None:
-        """Write a function for one node, with marks that name the node's op."""
+        """Write a node as a call of an ONNX function that contains its operations. Metadata of the
+        call store the id and attributes of the node's op, for reading it back.
+        """
         wired = list(wired_inputs(node))
         body = Emitter(self._opset, f"{node.name}/")
         formals: dict[str, str] = {}
@@ -350,7 +352,9 @@ class _Writer:
         return found
 
     def _result(self, body: Emitter, name: str, formals: Mapping[str, str]) -> str:
-        """Return the output of a function. If it is an input or a constant, write a copy of it."""
+        """Return the name of a function's output. If the output is an input or constant of the
+        function, add an Identity node and return the name of its result.
+        """
         made = {o for n in body.nodes for o in n.output if n.op_type != "Constant"}
         if name in made and name not in formals.values():
             return name

@@ -63,7 +63,9 @@ def session_start(settings: Mapping[str, Setting], name: str, began: float) -> b
 
 
 def session_end(status: int, ended: float) -> bytes:
-    """Return a Summary with the outcome of the training and its end in seconds since 1970."""
+    """Encode the Summary that ends a session of TensorBoard's plugin ``hparams``: the status, and
+    the end time in seconds since 1970.
+    """
     return _summary(SESSION_END, pb.message(4, pb.integer(1, status) + pb.double(2, ended)))
 
 

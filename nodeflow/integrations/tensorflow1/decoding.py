@@ -311,10 +311,14 @@ def _picture(
 
 
 def _opened(text: np.ndarray, formats: tuple[str, ...]) -> Any:
-    """Return a picture whose pixels fit into memory.
+    """Decode a picture with Pillow. Refuse pictures with too many pixels.
+
+    Args:
+        text: the content of the file.
+        formats: the formats to accept, by Pillow's names.
 
     Raises:
-        RunError: it is no picture of these formats, or damaged.
+        RunError: the content is no picture in these formats, or is damaged.
     """
     from PIL import Image
 
@@ -356,7 +360,8 @@ def encode_jpeg(
     chroma_downsampling: bool = True,
     name: str | None = None,
 ) -> Tensor:
-    """Return pixels, uint8 (height, width, 1 or 3), as a text with a JPEG file.
+    """Encode an image, uint8 (height, width, 1 or 3), as JPEG. Return a text tensor with the file's
+    content.
 
     Args:
         format: accepted for TensorFlow 1, without effect.

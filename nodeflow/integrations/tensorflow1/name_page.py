@@ -58,8 +58,9 @@ def answers() -> Iterator[tuple[Name, Answer]]:
 
 
 def arguments(name: Name, path: str) -> tuple[dict[str, str], list[str]]:
-    """Return the arguments that have another name in a counterpart, and those that it does not
-    take.
+    """Compare the parameters of a TensorFlow function with those of the nodeflow function at
+    ``path``. Return a dict from renamed parameters to their new names, and a list of the
+    unsupported parameters.
     """
     known = parameters_of(function_at(path))
     renamed: dict[str, str] = {}

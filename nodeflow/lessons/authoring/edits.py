@@ -113,7 +113,9 @@ def item(document: Document, kind: str, id: str) -> dict[str, Json]:
 
 
 def set_item(document: Document, kind: str, id: str, **fields: Json) -> None:
-    """Set fields of a step, check, twin or milestone; None removes a field."""
+    """Change fields of an entry of the lesson, found by its kind, such as ``steps``, and its id. A
+    value of None removes the field.
+    """
     changed = [
         _without_none({**old, **fields}) if old.get("id") == id else old
         for old in items(document, kind)

@@ -68,10 +68,10 @@ def amounts_text(amounts: Mapping[str, float]) -> str:
 
 
 def amounts_of(text: str) -> dict[str, float]:
-    """Return the amounts that a text of `amounts_text` stands for.
+    """Parse a text such as ``b + 1, c - 0.5`` to a dict from names to numbers: {"b": 1, "c": -0.5}.
 
     Raises:
-        LessonProblem: a part is no name, sign and number.
+        LessonProblem: an entry is not a name, a sign and a number.
     """
     found = {}
     for part in filter(None, map(str.strip, text.replace("\N{MINUS SIGN}", "-").split(","))):

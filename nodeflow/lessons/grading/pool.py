@@ -182,7 +182,9 @@ class _Process:
         return self._process.poll() is None
 
     def mark(self, number: int, path: Path, stop: Callable[[], bool]) -> Result:
-        """Return the result of an answer. Kill the process if it takes too long."""
+        """Have the worker process mark a student's answer, and return the result. Kill the process
+        if marking takes too long or ``stop`` returns true.
+        """
         self._write(json.dumps({"number": number, "path": str(path)}))
         clock = _Clock(self._process.pid)
         while not clock.is_over(self._setup.seconds):

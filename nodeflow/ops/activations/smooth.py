@@ -42,8 +42,11 @@ class WithAttribute(Elementwise):
 
 
 def define_with(*others: Mapping[str, Any], args: tuple, **kwargs: Any) -> None:
-    """Declare an activation that has attributes; ``others`` are further attributes for its
-    samples.
+    """Register an activation op that has attributes.
+
+    Args:
+        others: further sets of attributes, with which its samples are tested.
+        args, kwargs: arguments of `WithAttribute`.
     """
     everyday = args[0] == "silu"
     op = WithAttribute(*args, dtypes=FLOATS, category=CATEGORY, everyday=everyday, **kwargs)

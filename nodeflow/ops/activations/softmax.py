@@ -54,7 +54,9 @@ def exponential_parts(x: TensorType, axis: int) -> list[lowering.Part]:
 
 
 def softmax_parts(x: TensorType, axis: int) -> list[lowering.Part]:
-    """Return the parts of softmax of ``x`` along ``axis``; the result is ``out``."""
+    """Return the operations that softmax of ``x`` along ``axis`` is composed of. The last one
+    writes the value ``out``.
+    """
     last = elementwise("out", "e / s", {"e": "powers", "s": "total"}, x)
     return [*exponential_parts(x, axis), last]
 

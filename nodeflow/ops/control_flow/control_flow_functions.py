@@ -91,7 +91,9 @@ def cond(
 def _after_assigns(
     graph: Graph, node: Node, variables: Sequence[Tensor], name: str
 ) -> Sequence[Tensor]:
-    """Assign the last outputs of a branch to variables; return the others, after these assigns."""
+    """Split the outputs of a conditional node: assign the last ones to ``variables``, one each, and
+    return the others, which depend on the assigns.
+    """
     count = len(node.outputs) - len(variables)
     if not variables:
         return node.outputs

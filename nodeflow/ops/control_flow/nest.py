@@ -16,7 +16,7 @@ class Composite:
         raise NotImplementedError
 
     def rebuilt(self, parts: list[Any]) -> Any:
-        """Return an object of the same kind with other tensors."""
+        """Return a copy of this object that holds the given tensors instead of its own."""
         raise NotImplementedError
 
 
@@ -116,7 +116,9 @@ def composites(structure: Any) -> list[Composite]:
 
 
 def replaced(structure: Any, change: Callable[[Composite], Composite]) -> Any:
-    """Return a structure in which each composite object is replaced by ``change``."""
+    """Return a copy of a nested structure in which ``change`` was applied to each `Composite`
+    object, such as a `TensorArray`.
+    """
     if isinstance(structure, Mapping):
         return type(structure)((k, replaced(v, change)) for k, v in structure.items())  # type: ignore[call-arg]
     if isinstance(structure, (list, tuple)):

@@ -384,8 +384,9 @@ class _Backwards:
     def _share_out(
         self, constants: Sequence[tuple[int, Tensor]], found: Sequence[Tensor | None]
     ) -> None:
-        """Sort the gradients of constants: those that are products over all steps, and those to
-        be summed.
+        """Divide the gradients of the loop's constants into two kinds, and store them. If a
+        gradient is a sum of matrix products, keep the factors, to multiply them once for all steps.
+        Sum any other gradient step by step.
         """
         self.products: dict[int, list[tuple[Tensor, Tensor]]] = {}
         self.summed: list[int] = []

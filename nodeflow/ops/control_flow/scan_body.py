@@ -196,13 +196,16 @@ def inline(
 def compute_inside(
     text: str, index: int, op_id: str, attrs: Mapping[str, Any], place: int, name: str
 ) -> str:
-    """Return a subgraph, as text, that computes one input of the given subgraph itself.
+    """Put an op with two operands in front of one input of a subgraph. Return the new subgraph as
+    text.
 
-    An added op with two operands computes it, from the old input and a new last input.
+    One operand of the op is the old input. The other is a new input, appended to the inputs.
 
     Args:
-        index: number of the old input. It is operand number ``place`` (0 or 1) of the added op.
-        op_id, attrs, name: id, attributes and name of the added op.
+        text: the subgraph.
+        index: number of the input that the op's result replaces.
+        op_id, attrs, name: id, attributes and name of the op.
+        place: which operand the old input is, 0 or 1.
     """
     count, nodes, outputs, *_ = json.loads(text)
 

@@ -157,7 +157,7 @@ class TensorArray(Composite):
         return self._with(F.identity(self._tensor()))
 
     def write(self, index: Any, value: Any, name: str | None = None) -> TensorArray:
-        """Return the array with another element.
+        """Return an array in which the element at ``index`` is replaced by ``value``.
 
         Raises:
             ShapeError, DtypeError: the value does not fit the elements.
@@ -204,7 +204,9 @@ class TensorArray(Composite):
         return self._with(F.identity(x, name=name))
 
     def scatter(self, indices: Any, value: Any, name: str | None = None) -> TensorArray:
-        """Return the array with several elements written: slices along a tensor's first axis."""
+        """Return an array in which the elements at ``indices`` are replaced by the slices of a
+        tensor along its first axis.
+        """
         x = get_default_graph().as_tensor(value) if not isinstance(value, Tensor) else value
         self._check(x.dtype, x.shape[1:], x)
         kept = self._tensor()
@@ -215,7 +217,10 @@ class TensorArray(Composite):
             return self._with(F.tensor_scatter(kept, F.expand_dims(places, axis=-1), x))
 
     def split(self, value: Any, lengths: Any, name: str | None = None) -> TensorArray:
-        """Return an array of parts of a tensor, which all have one length.
+        """Return an array whose elements are consecutive parts of a tensor along its first axis.
+
+        Args:
+            lengths: the length of each part; all must be equal.
 
         Raises:
             ShapeError: the lengths differ, or are known only in a run.

@@ -202,11 +202,12 @@ class AtPlaces(Op):
         return ours + rows * whole[0] + np.arange(channels) * whole[-1]
 
     def unpooled(self, x: TensorType, indices: TensorType, attrs: Mapping[str, Any]) -> TensorType:
-        """Return the type of the larger images.
+        """Return the type of the unpooled images, whose sizes are ``output_sizes`` or follow from
+        the pooling windows.
 
         Raises:
             ShapeError: x and indices differ in shape.
-            AttributeProblem: output_sizes does not have one size per axis.
+            AttributeProblem: ``output_sizes`` does not have one size per axis.
         """
         try:
             shape = unify_shapes(x.shape, indices.shape)

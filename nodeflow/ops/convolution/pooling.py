@@ -95,7 +95,11 @@ def pooled(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorTy
 
 
 def check_pooled(g: TensorType, x: TensorType, attrs: Mapping[str, Any], ports: str) -> None:
-    """Raise ShapeError unless g has the shape of x after pooling; ``ports`` names both."""
+    """Raise ShapeError unless a gradient g has the shape that pooling x gives.
+
+    Args:
+        ports: the names of the two ports in the error message, such as ``g x``.
+    """
     of_g, of_x = ports.split()
     expected = pooled(x, attrs, of_x).shape
     if not compatible(g.shape, expected):
@@ -170,7 +174,9 @@ class Pool(Op):
 
 
 def places_seen(windows: Windows) -> tuple[int, ...]:
-    """Return which axes of the array of all windows are the axes within a window."""
+    """Return the numbers of the axes that run inside a window, in the array of all windows (rows,
+    windows..., elements..., channels).
+    """
     count = len(windows.axes)
     return tuple(range(1 + count, 1 + 2 * count))
 

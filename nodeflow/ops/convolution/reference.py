@@ -21,7 +21,9 @@ Rectangle = tuple[slice, ...]
 def elements(
     windows: Windows, picture: Sequence[int], result: Sequence[int]
 ) -> Iterator[tuple[tuple[int, ...], Rectangle, Rectangle]]:
-    """Yield each element of a window, the part of the image that it covers, and the windows."""
+    """Iterate over the elements of a window. Yield the element's index, the slices of the image
+    that it meets over all windows, and the slices of the result for these windows.
+    """
     sizes = list(zip(windows.axes, picture[1:-1], result[1:-1], strict=True))
     insides = [[axis.inside(k, *pair) for k in range(axis.kernel)] for axis, *pair in sizes]
     for element in windows.elements():
@@ -69,7 +71,9 @@ def input_gradient(
 def filter_gradient(
     x: np.ndarray, g: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
 ) -> np.ndarray:
-    """Return one filter of ``shape``: the sum of the windows, weighted by g."""
+    """Compute the gradient of a convolution with respect to its filter, of ``shape``, from the
+    input x and the output's gradient g.
+    """
     out = np.empty(tuple(shape), x.dtype)
     for element, seen, seeing in elements(windows, x.shape, g.shape):
         product = np.swapaxes(grouped(x[seen], groups), 1, 2) @ grouped(g[seeing], groups)

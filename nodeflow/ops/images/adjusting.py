@@ -24,7 +24,7 @@ from nodeflow.ops.samples import values
 
 
 def _ports(name: str, doc: str) -> tuple[Port, ...]:
-    """Return the in-ports of an adjustment: the pictures, and the amount, which is optional.
+    """Declare the input ports of an op that adjusts pictures: the pictures, and an optional amount.
 
     Args:
         name: name of the amount's port, which overrides the attribute of the same name.

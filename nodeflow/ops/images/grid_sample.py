@@ -80,7 +80,11 @@ class GridSample(Composed):
         return self.between(x, points, attrs)
 
     def between(self, x: Tensor, points: Sequence[Tensor], attrs: Mapping[str, Any]) -> Tensor:
-        """Return the values of x at places, given along each axis, all of one shape (n, ...)."""
+        """Interpolate x (n, channels, ...) at fractional positions.
+
+        Args:
+            points: the coordinate along each spatial axis, all of one shape (n, ...).
+        """
         axes, sizes = len(points), [d or 0 for d in x.shape[2:]]
         last = (0, *range(2, axes + 2), 1)  # channels last, so that indices address whole rows
         table = F.transpose(x, perm=last)
@@ -110,7 +114,9 @@ class GridSample(Composed):
         return self.wrapped(place, size, attrs)
 
     def wrapped(self, place: Tensor, size: int, attrs: Mapping[str, Any]) -> Tensor:
-        """Clip a place to the border, or reflect it there."""
+        """Move a coordinate outside the image back inside: reflect it at the border if ``padding``
+        is "reflection", otherwise clip it.
+        """
         if attrs["padding"] == "reflection":
             low = 0.0 if attrs["align_corners"] else -0.5
             span = size - 1 if attrs["align_corners"] else size

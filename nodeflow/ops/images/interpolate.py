@@ -58,7 +58,9 @@ def places(old: int, new: int, scale: float, coordinates: str, crop: Span = WHOL
 
 
 def kernel(method: str, distance: np.ndarray, a: float) -> np.ndarray:
-    """Return the weight at a distance: a triangle, or Keys's cubic (1981)."""
+    """Return interpolation weights for distances from a sample: a triangle for ``linear``,
+    otherwise Keys's cubic convolution (1981) with coefficient ``a``.
+    """
     d = np.abs(distance)
     if method == "linear":
         return np.maximum(1 - d, 0)
@@ -106,7 +108,9 @@ def areas(old: int, new: int, align_corners: bool) -> np.ndarray:
 def nearest(
     old: int, new: int, scale: float, attrs: dict[str, Any], crop: Span = WHOLE
 ) -> np.ndarray:
-    """Return the index of the old element nearest to each new one."""
+    """Return, for each new position along an axis, the index of the nearest old element, for
+    nearest neighbour resizing.
+    """
     at, rounding = places(old, new, scale, attrs["coordinates"], crop), attrs["rounding"]
     found = {
         "round_prefer_floor": np.ceil(at - 0.5),

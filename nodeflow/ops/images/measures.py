@@ -292,7 +292,9 @@ def structure(x: Tensor, y: Tensor, peak: float, attrs: dict[str, Any]) -> tuple
 
 
 def windowed(x: Tensor, weight: np.ndarray, axis: int) -> Tensor:
-    """Return weighted sums over a window along an axis, only where the whole window is inside."""
+    """Correlate x with a window of weights along an axis, only at positions where the whole window
+    lies inside x.
+    """
     size = x.shape[axis] or 0
     matrix = np.zeros((size - len(weight) + 1, size))
     for row in range(len(matrix)):

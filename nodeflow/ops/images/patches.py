@@ -111,8 +111,8 @@ class Fold(Picture):
     )
 
     def axes(self, attrs: dict[str, Any]) -> list[np.ndarray]:
-        """Return, for each axis, the place of each window element, (windows, window), from the
-        border on.
+        """Return, for each axis, an array (windows, window elements) of the image positions of all
+        window elements. Positions in the padding are negative or too large.
 
         Raises:
             AttributeProblem: the sizes do not fit each other.

@@ -95,7 +95,9 @@ def numbered(
 
 
 def added(out: TensorType, indices: TensorType, batch: int = 0) -> tuple[lowering.Part, ...]:
-    """Return the parts that compute ``out``: zeros with the slices ``x`` added at ``indices``."""
+    """Return the operations that compute ``out``, the gradient of a gather: zeros to which the
+    slices ``x`` are added at ``indices``.
+    """
     rows, flat = numbered(out, indices, batch)
     named = flat.with_shape((rows.type.shape[0], *flat.shape[1:]))
     return (

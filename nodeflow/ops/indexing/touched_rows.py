@@ -82,8 +82,8 @@ def looked_up(gradient: Tensor) -> list[Tensor] | None:
 
 
 def _meant(tensor: Tensor) -> Tensor:
-    """Return the derived tensor that a macro node's output refers to; any other tensor
-    unchanged.
+    """Return the tensor that computes the value of an output of a macro node, which stands for
+    other nodes derived from it. Return any other tensor unchanged.
     """
     while tensor.node.alias and (target := tensor.node.alias[tensor.index]) is not None:
         tensor = target

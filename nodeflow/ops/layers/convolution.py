@@ -138,7 +138,9 @@ class Convolutional(Layer):
         return ("kernel", "bias") if attrs["use_bias"] else ("kernel",)
 
     def picture(self, rows: int, size: int, channels: int, dtype: str = "float64") -> Any:
-        """Return an input for samples, with a different size along each axis."""
+        """Return a sample input (rows, space..., channels), with spatial sizes ``size``, ``size`` +
+        1, ...
+        """
         return values((rows, *range(size, size + self.axes), channels), dtype)
 
     def samples(self) -> Iterator[Sample]:

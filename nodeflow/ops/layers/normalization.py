@@ -85,7 +85,9 @@ def _along(vector: Tensor, x: Tensor, axis: int) -> Tensor:
 
 
 def _flat(tensor: Tensor, like: Tensor) -> Tensor:
-    """Remove the axes of size 1, so that the axis of features remains."""
+    """Reshape a per-feature tensor to the shape of ``like``, without the axes of size 1 that it was
+    broadcast with.
+    """
     return F.reshape(tensor, shape=like.shape)
 
 

@@ -161,8 +161,8 @@ class Lowered:
         return lowering.Composite(names, self.parts, ("out",))
 
     def _type(self, *groups: str) -> TensorType:
-        """Return a type with one axis per letter, if there is one group, or else one axis per
-        group.
+        """Return the type of an operand of an einsum. One group of letters gives one axis per
+        letter. Several groups give one axis per group, merged from the axes of its letters.
         """
         if len(groups) == 1:
             return TensorType(self.dtype, tuple(self.sizes[c] for c in groups[0]))

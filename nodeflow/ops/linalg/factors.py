@@ -33,7 +33,9 @@ def zeros_where_none(grads: Sequence[Tensor | None], node: Node) -> list[Tensor]
 
 
 def apart(values: Tensor) -> Tensor:
-    """Return 1 / (value of the column - value of the row), or 0 for equal values (the diagonal)."""
+    """Return a matrix with the elements 1 / (values[column] - values[row]), or 0 where both values
+    are equal, as on the diagonal.
+    """
     gap = F.expand_dims(values, axis=-2) - F.expand_dims(values, axis=-1)
     same = F.equal(gap, 0)
     return F.where(same, 0, 1 / F.where(same, 1, gap))

@@ -23,9 +23,10 @@ LONG = 64
 
 
 def in_eights(dtype: str, shape: Sequence[int], axis: int) -> bool:
-    """Return whether `sums_in_eights` is to compute the running sums.
+    """Return whether to compute a cumulative sum in blocks of eight, by `sums_in_eights`.
 
-    It is, for long rows of float32. Otherwise each sum would wait for the previous one.
+    This is faster for long contiguous rows of float32, because a plain loop waits for each
+    addition.
     """
     after = shape[axis % len(shape) + 1 :]
     return dtype == "float32" and shape[axis] >= LONG and all(d == 1 for d in after)

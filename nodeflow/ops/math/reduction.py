@@ -71,7 +71,9 @@ class Reduction(Op):
             return np.asarray(result).astype(x.dtype, copy=axes == ())
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
-        """Return the reduction of an array, computed in numpy, in any dtype."""
+        """Reduce an array of any dtype along axes in numpy, as the reference implementation of this
+        op.
+        """
         raise NotImplementedError
 
     def samples(self) -> Iterator[Sample]:

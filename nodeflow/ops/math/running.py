@@ -172,8 +172,9 @@ class LogCumSumExp(Running):
         level = F.where(F.is_finite(out), out, 0)
 
         def part(size: Tensor) -> Tensor:
-            """Return the sum of the incoming gradients of one sign; the log of an empty sum is
-            -infinity.
+            """Return the part of the gradient that comes from incoming gradients of one sign, whose
+            absolute values are ``size``. Sums are computed as logarithms; the log of an empty sum
+            is -infinity.
             """
             flows = F.logical_and(size > 0, F.is_finite(out))
             logs = F.where(flows, F.log(F.where(flows, size, 1)) - level, float("-inf"))

@@ -45,7 +45,9 @@ def copy(node: Lowered, *sources: Any) -> Any:
 
 
 def cut(x: Any, block: Block) -> Any:
-    """Return the part of its source that a block describes, with the block's sizes."""
+    """Return the strided slice of an array that a block describes as its source, as an array of the
+    block's sizes.
+    """
     if 0 in block.sizes:
         return jnp.zeros(block.sizes, x.dtype)
     steps = steps_of(x.shape, block.sizes, block.source_offset, block.source_strides)

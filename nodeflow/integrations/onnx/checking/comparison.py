@@ -78,7 +78,9 @@ class Comparison:
 
     @cached_property
     def first(self) -> Row | None:
-        """The first node with an isolated error over the bound."""
+        """The row of the first node whose own error, computed from exact inputs, exceeds the bound.
+        None if there is no such node.
+        """
         return next((row for row in self.rows if row.isolated.noise > self.bound), None)
 
     @cached_property

@@ -102,10 +102,10 @@ class _Pairs:
         return mine, {n: a for n, a in self._found.items() if n not in self.by_tensor}
 
     def move_past(self, after: Mapping[str, str], quantized: Container[str]) -> None:
-        """Move the match of a quantized tensor from a tensor of the reference to the activation
-        that follows it, if the values of the activation are nearer.
+        """Rematch quantized tensors: if a tensor matches the input of an activation, but its values
+        are nearer to the activation's output, match it with the output.
 
-        A quantized product whose range begins at 0 computes the activation as well.
+        A quantized matrix product or convolution whose range begins at 0 includes the activation.
         """
         for name, match in list(self.by_reference.items()):
             other = after.get(name)

@@ -199,7 +199,7 @@ class OnnxRuntime:
 
 
 def _arrays(names: list[str], found: Any) -> dict[str, np.ndarray]:
-    """Return the results that are arrays; others are sequences and missing optional values."""
+    """Return a dict of the results that are arrays. Drop sequences and missing optional values."""
     pairs = zip(names, found, strict=True)
     return {name: np.asarray(a) for name, a in pairs if isinstance(a, (np.ndarray, np.generic))}
 

@@ -51,7 +51,9 @@ class Verification:
 
     @cached_property
     def arising(self) -> list[str]:
-        """Tensors whose difference arises at their own node, in the order of the model."""
+        """Names of the tensors that still differ when their own node is computed from identical
+        inputs, in the model's order.
+        """
         different = [name for name, gap in self.gaps.items() if not gap.is_equal]
         return [n for n in different if n not in self.alone or not self.alone[n].is_equal]
 

@@ -136,8 +136,11 @@ def scan(e: Emitter, node: Node) -> list[str]:
 
 @rule("while_loop")
 def while_loop(e: Emitter, node: Node) -> list[str]:
-    """Write a loop. ONNX needs the condition before the first iteration and after every
-    iteration.
+    """Write a while loop as an ONNX Loop. The condition is written twice, because ONNX needs its
+    value before the first iteration and after each iteration.
+
+    Raises:
+        NotInOnnx: the loop keeps the values of all its iterations.
     """
     if node.attrs["history"]:
         raise NotInOnnx("a loop that keeps its history")

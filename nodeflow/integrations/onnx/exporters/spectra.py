@@ -24,7 +24,13 @@ LAST = -1
 
 
 def part(e: Emitter, z: str, index: int, type_: TensorType) -> str:
-    """Return the real or imaginary part of pairs. `type_` is the type of the pairs."""
+    """Select the real (``index`` 0) or imaginary (1) part of complex numbers stored as pairs along
+    the last axis.
+
+    Args:
+        z: the ONNX name of the pairs.
+        type_: the type of the pairs.
+    """
     place = e.array(np.array(index, "int64"), f"{e.node_name}_part")
     return e.node("Gather", [z, place], axis=LAST, type=type_.with_shape(type_.shape[:-1]))
 
@@ -104,9 +110,10 @@ def real_fourier(e: Emitter, node: Node) -> str:
 
 @complex_rule("irfft", "irfft2d", "irfft3d")
 def inverse_real_fourier(e: Emitter, node: Node) -> str:
-    """Write the inverse transform.
+    """Write an inverse real FFT (``irfft``, ``irfft2d``, ``irfft3d``).
 
-    The missing half is made first: the conjugates in reverse order.
+    First restore the missing half of the spectrum from conjugates in reverse order. Then compute a
+    complex inverse transform, and take its real part.
     """
     x = node.inputs[0]
     type_, axes, lengths = held(x.type), _axes(node), _lengths(node)

@@ -15,9 +15,9 @@ from nodeflow.integrations.onnx.call import Call, LeftOut, op
 
 @op("If")
 def branch(call: Call) -> Any:
-    """Translate a branch. Its bodies read outside values by name.
+    """Translate the ONNX op If. The branches may read values of the outer graph.
 
-    If the condition is known, insert only the chosen body.
+    If the condition is known while the graph is built, translate only the chosen branch.
     """
     yes, no = call["then_branch"], call["else_branch"]
     known = call.known(0)

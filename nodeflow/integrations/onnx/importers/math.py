@@ -39,8 +39,8 @@ for theirs, ours in {
 
 
 def with_attrs(theirs: str, ours: str, **defaults: Any) -> None:
-    """Register a translation for an op whose attributes have the same meaning, with ONNX's
-    defaults.
+    """Register the translation of ONNX op ``theirs`` to op ``ours`` of `nf`, which has attributes
+    of the same names. ``defaults`` are ONNX's defaults of these attributes.
     """
 
     def translation(call: Call) -> nf.Tensor:

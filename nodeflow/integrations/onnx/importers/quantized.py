@@ -219,7 +219,12 @@ def real(call: Call, index: int) -> nf.Tensor:
 
 
 def quantized(call: Call, y: nf.Tensor, index: int) -> nf.Tensor:
-    """Return numbers as integers; inputs `index` and `index` + 1 are their scale and zero point."""
+    """Quantize numbers to integers: round(y / scale) + zero point, clipped to the integer type's
+    range.
+
+    Args:
+        index: number of the ONNX input with the scale. The next input is the zero point.
+    """
     zero = one(call, index + 1)
     kind = str(call.x(0).dtype) if zero is None else str(zero.dtype)
     return _integers(nf.round(y / one(call, index)), zero, kind)

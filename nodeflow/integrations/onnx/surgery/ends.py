@@ -107,7 +107,12 @@ def _one(given: str | None, names: list[str], what: str) -> str:
 
 
 def _channels(name: str, dims: list[int | str], axis: int, count: int) -> list[int]:
-    """Return the sizes after the channels, all 1, for arrays with a number for each channel."""
+    """Return as many sizes of 1 as the input has axes after the channel axis, for reshaping an
+    array with ``count`` numbers, one per channel. A single number needs none.
+
+    Raises:
+        CannotEdit: there is no such axis, or its size is not ``count``.
+    """
     if count == 1:
         return []
     if not -len(dims) <= axis < len(dims):

@@ -71,7 +71,9 @@ class Operation:
         return self.known[name].type.tensor_type.elem_type if name in self.known else 0
 
     def dims(self, name: str) -> list[int | str] | None:
-        """Return sizes of a tensor; the name of an open one, which may be empty."""
+        """Return the sizes of a tensor: a number, or a name (possibly empty) for a size that is not
+        fixed. Return None if the rank is unknown.
+        """
         value = self.known.get(name)
         if value is None or not value.type.tensor_type.HasField("shape"):
             return None
@@ -267,7 +269,9 @@ def graphs_in(graph: Any) -> Iterator[Any]:
 
 
 def reads(node: Any) -> Iterator[str]:
-    """Yield the tensors that a node reads, and those that its bodies read from outside."""
+    """Yield the names of the tensors that an ONNX node reads, including the outer tensors that its
+    subgraphs read.
+    """
     yield from filter(None, node.input)
     for body in bodies(node):
         own = {value.name for value in body.input} | {t.name for t in body.initializer}
@@ -279,7 +283,9 @@ def reads(node: Any) -> Iterator[str]:
 
 
 def names_in(graph: Any) -> Iterator[str]:
-    """Yield the names of tensors and nodes of a graph, without bodies."""
+    """Yield the names of all tensors and nodes of an ONNX graph. Subgraphs in attributes are not
+    searched.
+    """
     yield from (value.name for value in (*graph.input, *graph.output, *graph.value_info))
     yield from (tensor.name for tensor in graph.initializer)
     yield from (tensor.values.name for tensor in graph.sparse_initializer)

@@ -177,9 +177,9 @@ def _encoded(inputs: Sequence[Any], cell: Any, symbols: int, size: int) -> Outpu
 
 
 def _chosen(feed_previous: Any, decoder: Callable[[bool], Outputs]) -> Outputs:
-    """Return the results of a decoder.
+    """Call a decoder with ``feed_previous``, and return its outputs and state.
 
-    If ``feed_previous`` is a tensor, it chooses between feeding back the decoded symbols and not.
+    If ``feed_previous`` is a bool tensor, build a conditional with both variants of the decoder.
     """
     if isinstance(feed_previous, bool):
         return decoder(feed_previous)

@@ -189,7 +189,11 @@ class _Copying:
         return self._tensors[tensor]
 
     def node(self, node: Node) -> Node:
-        """Return the copy of a node in the other graph."""
+        """Return the node of the target graph that is the copy of a given node.
+
+        Raises:
+            GraphError: the node was not copied.
+        """
         if node in self._nodes:
             return self._nodes[node]
         owner = node.graph.node(node.derived_from or node.name)

@@ -35,8 +35,11 @@ def result(
     metrics_collections: Any,
     updates_collections: Any,
 ) -> Pair:
-    """Return a metric's value and its update: a function of the numbers accumulated so far, and of
-    these numbers plus the batch.
+    """Compute a metric twice: its value from the stored counts, and its update from the counts that
+    include the current batch. Add both to the collections and return them.
+
+    Args:
+        pairs: (stored count, updated count) of each argument of ``compute``.
     """
     with pairs[0][0].graph.name_scope("value"):
         value = compute(*(kept for kept, _ in pairs))

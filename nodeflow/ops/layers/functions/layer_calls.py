@@ -123,7 +123,9 @@ def activated(kind: str, arguments: Mapping[str, Any]) -> Any:
 
 
 def recurrent(kind: str, arguments: Mapping[str, Any]) -> Any:
-    """Add a recurrent layer. Return its value, or the value and the last states."""
+    """Add a recurrent layer, and return its output. With ``return_state``, return a tuple of the
+    output and the final states.
+    """
     given = dict(arguments)
     state, return_state = given.pop("initial_state"), given.pop("return_state")
     states = (state,) if isinstance(state, Tensor) else tuple(state or ())

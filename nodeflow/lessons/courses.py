@@ -165,10 +165,11 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=KEPT)
 def _entry(path: Path, languages: tuple[str, ...], _: object) -> tuple[Entry | None, str]:
-    """Return the lesson in a file and the title of the course that the lesson names. Return None
-    and "" if the file has no lesson.
+    """Read the lesson in a file. Return its entry in a course and the title of the course that it
+    names, or None and "" if the file has no lesson.
 
-    It is read again when its stamps differ.
+    Results are cached. The third argument, made of the files' times and sizes, is part of the
+    cache's key.
     """
     try:
         lesson = lesson_of(_read(path))

@@ -12,10 +12,11 @@ from nodeflow.lessons.start import copied
 
 
 def with_given_data(start: Document, answer: Document, lesson: Lesson) -> Document:
-    """Return an answer that reads the data files of the lesson; the answer itself if it has none.
+    """Return a copy of a student's answer in which given data sets are read from the files beside
+    the lesson. Return the answer itself if it has no such data sets.
 
-    A learner's window stores absolute paths, which other computers do not have. A given data set
-    that names a file with the same name reads the file beside the lesson instead.
+    The editor stores absolute paths, which do not exist on other computers. A path is replaced if
+    it ends with the relative path that the lesson gave.
     """
     found: dict[str, object] = {}
     for record in start.nodes.values():

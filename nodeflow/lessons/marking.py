@@ -102,7 +102,7 @@ class Marker:
 
     @property
     def reference(self) -> Reference:
-        """The values of the solution and of the typical mistakes."""
+        """The expected values of the solution, and the values that typical mistakes give."""
         return self._reference
 
     def mark(
@@ -199,8 +199,8 @@ class Marker:
             return None
 
     def _behaves(self, values: dict[Quantity, list[np.ndarray] | None], twin: Twin) -> bool:
-        """Return whether an answer has the same values as a typical mistake, in all cases in which
-        the mistake has values.
+        """Return whether the values of an answer equal those of a typical mistake, in all cases for
+        which the mistake's values are stored. Return False if none are stored.
         """
         compared = False
         for quantity, found in values.items():

@@ -80,14 +80,15 @@ class Probes:
     large: float = field(f.number, 1000.0)
 
     def cases(self, types: Mapping[str, TensorType], seed: int | None = None) -> list[Case]:
-        """Return the cases for inputs of these types.
+        """Return the test cases of a lesson: random values for the inputs, in several batch sizes,
+        and optionally zeros and large numbers.
 
         Args:
-            types: type by name of the node.
-            seed: a secret seed; default: the public seed.
+            types: name of a node -> its type.
+            seed: a secret seed; None: the public seed of the lesson.
 
         Raises:
-            LessonProblem: a type does not say the shape.
+            LessonProblem: the rank of an input is unknown.
         """
         seed = self.seed if seed is None else seed
         drawn = {n: i for n, i in self.inputs.items() if i.values != KEEP}

@@ -133,7 +133,9 @@ def twin_key(twin: Twin) -> str:
 
 
 def key_of(quantity: Quantity) -> str:
-    """Return the key under which a student's copy of a lesson stores the values of a quantity."""
+    """Return the text key under which a student's copy of a lesson stores the values of a tensor or
+    gradient: ``y``, or ``y by x`` for a gradient.
+    """
     return f"{quantity.node} by {quantity.by}" if quantity.by else quantity.node
 
 

@@ -252,7 +252,9 @@ class Lesson:
 
 
 def is_student_copy(document: Document) -> bool:
-    """Return whether a document is a lesson for learners, without the solution."""
+    """Return whether a document is the learner's copy of a lesson, which holds expected values
+    instead of the solution.
+    """
     return bool(document.lesson) and "expected" in document.lesson
 
 

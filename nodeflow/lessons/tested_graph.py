@@ -54,7 +54,7 @@ class TestedGraph:
 
     @property
     def problems(self) -> list[Problem]:
-        """The errors that stop nodes from running, own errors first."""
+        """The errors that prevent nodes of the graph from running."""
         return [p for p in self.task.build.problems if p.severity == "error"]
 
     def type_of(self, name: str) -> TensorType:

@@ -135,7 +135,9 @@ def _valued(op: Op, attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_setting(op: Op, name: str, value: Any) -> bool:
-    """Return whether an argument of a port is a value for the attribute of the same name."""
+    """Return whether a positional argument sets the attribute ``name`` and not the input port of
+    the same name: there is such an attribute, and the value is no tensor or array.
+    """
     if isinstance(value, np.ndarray) or holds_tensor(value):
         return False
     return any(attr.name == name for attr in op.attrs)

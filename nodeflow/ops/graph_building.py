@@ -141,7 +141,9 @@ def variable(
 
 
 def value_and_dtype(value: Any, dtype: Any) -> tuple[Any, str]:
-    """Return a literal or array, and the dtype that it has as a constant."""
+    """Return a value as an array or literal, together with the dtype of the constant made from it.
+    A given ``dtype`` takes precedence over the value's own.
+    """
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value)
         return array, dtype_name(array.dtype if dtype is None else dtype)

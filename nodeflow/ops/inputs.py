@@ -108,7 +108,11 @@ class Placeholder(Op):
         return TensorType(attrs["dtype"], shape)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        """Return the sample, which is used if nothing is fed."""
+        """Return the placeholder's sample value, which is used if no value is fed.
+
+        Raises:
+            MissingFeed: there is no sample.
+        """
         if attrs["sample"] is None:
             type_ = self.infer(**attrs)
             raise MissingFeed(f"this placeholder needs a value of {type_}")

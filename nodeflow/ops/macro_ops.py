@@ -269,7 +269,9 @@ class Updates:
         return self.graph.apply("constant", value=value, dtype=dtype, name=attr)
 
     def _rows_of(self, variable: Tensor, gradient: Tensor) -> Tensor | None:
-        """Return a mask of the rows of a variable that may change; None if all may."""
+        """Return a bool mask of the rows of a variable that the step changes: the rows that the
+        gradient comes from. Return None if the step changes all rows.
+        """
         if self.attrs["rows"] != "touched" or (indices := looked_up(gradient)) is None:
             return None
         return self.graph.apply("touched_rows", variable, *indices, name="touched")
@@ -327,7 +329,9 @@ class Updates:
         self._shared[name, tensor.dtype] = tensor
 
     def shared(self, name: str, dtype: str) -> Tensor:
-        """Return an attribute in ``numbers``, or a tensor that ``prepare`` shared."""
+        """Return a tensor that all variables of a dtype share in this update: an optimizer's
+        setting by its name, or another tensor that `prepare` added.
+        """
         return self._shared[name, dtype]
 
     def slot(self, name: str, variable: Tensor, value: float = 0.0) -> Tensor:

@@ -76,7 +76,7 @@ class JaxSteps:
         self._given[slot] = np.array(array, copy=True)
 
     def stop(self) -> None:
-        """Do nothing, because each call runs only a few steps."""
+        """Do nothing: a call runs only a few steps, so it is not interrupted."""
 
     def run(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
         """Run up to ``count`` steps. Return their scalars, float64 (steps, scalars).

@@ -110,7 +110,9 @@ class Emitter:
     # ---- values -------------------------------------------------------------------------------
 
     def value(self, tensor: Tensor) -> str:
-        """Return the name of a tensor's value; write the nodes that compute it."""
+        """Return the ONNX name of a tensor's value. At the first call, write the nodes that compute
+        it.
+        """
         if tensor not in self.names:
             name = self._found(tensor)
             self.names[tensor] = name

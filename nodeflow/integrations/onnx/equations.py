@@ -15,7 +15,9 @@ TRAINING_MODE = 14
 
 
 def replaced_ops(opset: int) -> list[Any]:
-    """Return the classes that replace the evaluator's classes for models of an opset."""
+    """Return implementations of ONNX ops that replace those of ONNX's reference evaluator, for
+    models of this opset.
+    """
     from onnx.reference.op_run import OpRun
 
     class BatchNormalization(OpRun):

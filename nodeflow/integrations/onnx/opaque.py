@@ -110,7 +110,9 @@ def rename_inside(node: Any, names: Mapping[str, str]) -> None:
 
 @contextmanager
 def known(records: Iterable[NodeRecord]) -> Iterator[None]:
-    """Register the ops of these nodes within the ``with`` block."""
+    """Return a context manager. Inside it, placeholder ops are registered for nodes that were read
+    from ONNX files and that nodeflow cannot compute.
+    """
     ids = {r.op for r in records if r.op.startswith(FOREIGN) and r.op not in REGISTRY}
     for one in ids:
         REGISTRY.put(Opaque(one))

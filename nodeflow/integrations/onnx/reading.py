@@ -153,7 +153,10 @@ def _statistics(model: Any) -> set[str]:
 
 
 def read(path: Path, *, trainable: bool = False) -> Imported:
-    """Return the model in a file, as `nodeflow.exchange.importing.Importer`.
+    """Import an ONNX file as a graph.
+
+    Args:
+        trainable: whether weights become trainable variables.
 
     Raises:
         OnnxFileError, ReadRefused: as `read_model`.

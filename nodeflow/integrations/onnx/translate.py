@@ -365,14 +365,16 @@ class Translator:
         return list(made.outputs)
 
     def _free_again(self, name: str) -> str:
-        """Release the name that a failed attempt took, and return it."""
+        """Make a node's name available again after a failed translation. Return the name."""
         graph = self.graph
         if name not in graph._by_name:
             graph._taken.pop(name, None)
         return name
 
     def declared(self, name: str) -> TensorType:
-        """Return the type that the file declares or ONNX infers; otherwise a float of any shape."""
+        """Return the type of a value as the ONNX file declares it or shape inference finds it.
+        Return float32 of unknown shape if neither does.
+        """
         if self._declared is None:
             self._declared = _declared_types(self.model)
         found = self._declared.get(name)
@@ -400,10 +402,11 @@ class Body:
         return self.inline
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Write the graph with these inputs and return its outputs.
+        """Translate the subgraph with these tensors as its inputs, and return its outputs.
 
         Raises:
             LeftOut: a node in it cannot be translated.
+            OnnxFileError: subgraphs are nested too deeply.
         """
         inner = Scope(self.translator.weights, self.scope)
         for value, tensor in zip(self.proto.input, inputs, strict=False):

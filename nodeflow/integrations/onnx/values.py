@@ -126,8 +126,8 @@ class Scope:
         return "" if where is None else where.narrows.get(name, "")
 
     def put_same(self, name: str, of: Scope, other: str) -> None:
-        """Define a name of this scope as another name for a value of the scope ``of``, as calls of
-        functions need for their inputs.
+        """Define a name in this scope as an alias of the value ``other`` of the scope ``of``. It
+        passes arguments to ONNX functions. Do nothing if ``other`` is not defined.
         """
         where = of.holder(other)
         if where is None:

@@ -203,7 +203,9 @@ class _Writer:
         return units
 
     def _instance_of(self, node: Node, prefix: str) -> str | None:
-        """Return the outermost instance below a prefix that contains a node."""
+        """Return the name of the outermost subgraph instance that contains a node, among instances
+        whose names begin with ``prefix``. Return None if there is none.
+        """
         pieces = node.name[len(prefix) :].split("/")
         for count in range(1, len(pieces)):
             name = prefix + "/".join(pieces[:count])
@@ -339,9 +341,8 @@ class _Writer:
         return any(reader not in inside for reader in readers)
 
     def _consumers(self) -> dict[Tensor, list[Node | None]]:
-        """Return the nodes of the document that read each tensor.
-
-        None stands for a reader outside.
+        """Return a dict from each tensor to the nodes of the exported graph that read it. None in
+        the list means that the tensor is an output of the graph.
         """
         found: dict[Tensor, list[Node | None]] = {}
         for node in self._nodes:
@@ -459,9 +460,8 @@ class _Writer:
 
 
 def _is_written(node: Node) -> bool:
-    """Return whether a node is written.
-
-    Complex constants are written, so that opening restores them.
+    """Return whether a node becomes a node of the ONNX graph, and not an input, initializer or
+    constant. A complex constant does, so that it is complex again when read.
     """
     return node.op.id not in SOURCES or (node.op.id == "constant" and has_complex(node))
 

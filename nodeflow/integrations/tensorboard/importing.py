@@ -79,7 +79,9 @@ def _keep(store: RunStore, place: Path, root: Path, log: EventLog, before: Run |
 
 
 def loss_tag(tags: list[str]) -> str | None:
-    """Return the tag of the training loss, judged by its name, or None."""
+    """Return the tag that most likely belongs to the training loss, judged by the tags' names.
+    Return None if there is none.
+    """
     found = [tag for tag in tags if LOSS_TAG.search(tag) and not OTHER_ROWS.search(tag)]
     return min(found, key=lambda tag: (tag.count("/"), len(tag)), default=None)
 

@@ -54,7 +54,12 @@ class EventFiles:
     def begin(
         self, name: str, began: float, settings: Mapping[str, Any], metrics: Iterable[str]
     ) -> None:
-        """Write the settings, and the names of the curves to come."""
+        """Write the hyperparameters of a training and its start, and declare the names of the
+        metrics that it will write.
+
+        Args:
+            began: seconds since 1970.
+        """
         plain = hparams.plain_settings(settings)
         said = hparams.experiment(plain, [LOSS, EPOCH_LOSS, *metrics]) + hparams.session_start(
             plain, name, began

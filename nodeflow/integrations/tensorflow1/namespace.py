@@ -120,7 +120,9 @@ def named(path: str) -> Any:
 
 @cache
 def space(path: str) -> Space:
-    """Return the namespace at a path, the same object each time."""
+    """Return the namespace object for a dotted path. Results are cached, so each namespace exists
+    once.
+    """
     return Space(path) if path else ROOT
 
 

@@ -131,7 +131,9 @@ class Summary:
         return b"".join(pb.message(1, value.SerializeToString()) for value in self.value)
 
     def ParseFromString(self, serialized: bytes) -> int:
-        """Replace the values by the values of a fetched summary."""
+        """Parse a serialized Summary message, and replace the values of this object by its values.
+        Return the number of bytes.
+        """
         found = (bytes(v) for n, v in pb.fields(serialized) if n == 1 and not isinstance(v, int))
         self.value = _Values(map(_Value.FromString, found))
         return len(serialized)

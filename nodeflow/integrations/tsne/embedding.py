@@ -11,7 +11,8 @@ default.
 
 
 def embed(rows: np.ndarray) -> np.ndarray:
-    """Return a point (n, 2) for each row. Repeated calls give the same points.
+    """Embed rows of numbers in the plane by t-SNE. Return their points (n, 2), the same at each
+    call.
 
     Args:
         rows: float64 (n, d), at least three rows.

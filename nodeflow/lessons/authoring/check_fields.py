@@ -32,7 +32,9 @@ class CheckField:
     is_needed: bool
 
     def text_of(self, value: Any) -> str:
-        """Return a value of the field as text; empty for None."""
+        """Format a value of this field of a check as text that an author can edit. Return an empty
+        text for None.
+        """
         if value is None:
             return ""
         if self.is_list:
@@ -40,10 +42,11 @@ class CheckField:
         return json.dumps(value) if self.kind in ("bool", "json") else str(value)
 
     def value_of(self, text: str) -> Any:
-        """Return the value that a text stands for; None if it is empty.
+        """Parse the text that an author typed into this field of a check. Return None for an empty
+        text.
 
         Raises:
-            LessonProblem: the text is no number, where one is expected.
+            LessonProblem: the field takes a number, and the text is none.
         """
         text = text.strip()
         if not text:

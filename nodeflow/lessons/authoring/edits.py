@@ -205,9 +205,14 @@ def is_required(document: Document, name: str) -> bool:
 
 
 def set_given(document: Document, ids: Iterable[str], on: bool) -> None:
-    """Give nodes and frames to the learner, or stop giving them.
+    """Choose whether the lesson gives nodes and frames to the learner.
 
-    Placeholders without data and variables get values that are drawn for each check.
+    If given nodes are placeholders without data, or variables, add settings by which checks draw
+    random values for them.
+
+    Args:
+        ids: ids of nodes and frames.
+        on: whether they are given from now on.
     """
     root = document.root
     nodes = [root.nodes[i] for i in ids if i in root.nodes]
@@ -256,7 +261,9 @@ def set_drawn(document: Document, name: str, how: Fields | None) -> None:
 
 
 def toggle_milestone(document: Document, name: str) -> bool:
-    """Make a node a milestone, or no longer one. Return whether it is one now."""
+    """Toggle whether a node is a milestone: an intermediate value that is worth part of the credit.
+    Return whether it is a milestone now.
+    """
     found = [m["id"] for m in items(document, "milestones") if m.get("node") == name]
     if found:
         drop_item(document, "milestones", found[0])

@@ -96,7 +96,9 @@ class Setting:
         return [value for value in values if value is not None]
 
     def allows(self, value: Any) -> bool:
-        """Return whether a value lies within the limits of this setting."""
+        """Return whether a value equals this setting's required value, if any, and is within its
+        bounds.
+        """
         fits = self.value is None or value == self.value
         if self.at_least is None and self.at_most is None:
             return fits

@@ -89,10 +89,12 @@ def trained(
     epochs: int | None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[np.float64, np.float64]:
-    """Train a document from its initial values, and return a scalar before and after, measured on a
-    split.
+    """Train a document's model from its initial values. Return the value of a scalar tensor before
+    and after the training, computed on one split of the data.
 
     Args:
+        node: name of the scalar tensor.
+        split: the split of the data, such as the validation data.
         epochs: passes over the data; None for the number in the settings.
         stop: returns whether to end the training.
 

@@ -80,7 +80,12 @@ def _files(place: Path) -> Iterator[Path]:
 
 
 def answer_of(path: Path, place: Path) -> Answer:
-    """Return the answer in a file that was found at a place."""
+    """Return the description of a student's answer file: who made it, its age, and the page for
+    feedback. The file's or folder's name tells the student, as Moodle and Canvas write it.
+
+    Args:
+        place: the file or folder that was searched.
+    """
     changed = _changed(path)
     folder = path.parent.name if path != place else ""
     if found := _MOODLE.match(folder):

@@ -171,7 +171,9 @@ class _Process:
         self._begin()
 
     def _begin(self) -> None:
-        """Wait until the process is ready, so that its start takes no answer's time."""
+        """Wait until the worker process is ready, so that its start does not count towards the time
+        limit of the first answer.
+        """
         with contextlib.suppress(queue.Empty):
             line = self._lines.get(timeout=BEGIN_SECONDS)
             if line is None:  # it has ended; marking says why

@@ -47,11 +47,13 @@ class Roster:
     def fill(
         self, answers: Sequence[Answer], credits: Mapping[str, float | None], points: float
     ) -> list[Answer]:
-        """Write the marks of answers, and return the answers whose student the table lacks.
+        """Write the marks of answers into the table. Return the answers that do not belong to
+        exactly one row.
 
         Args:
-            credits: the credit from 0 to 1 by the identity of an answer; None leaves the cell.
-            points: points of a full mark, if the table does not say them.
+            credits: credit from 0 to 1, by the id of an answer; None leaves the table's cell
+                unchanged.
+            points: points for full credit, unless the table gives them.
         """
         missing = []
         for answer in answers:

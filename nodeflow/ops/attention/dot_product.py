@@ -156,9 +156,10 @@ class Attention(Composed):
         return out, shown[attrs["show"]]
 
     def one_mask(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
-        """Return a mask that combines mask and key lengths; an empty tuple if there are none.
+        """Combine the optional inputs of attention, a mask and key lengths, into one mask. Return
+        it in a tuple, which is empty if there is neither input.
 
-        Return None if one tensor cannot express both.
+        Return None if the mask is float16 or bfloat16, which cannot hold the combination.
         """
         key, given = inputs[1], tuple(inputs[3:4])
         if len(inputs) < 5:

@@ -244,8 +244,8 @@ def while_loop(
 
 
 def _settled(graph: Graph, body: Function, variables: Any) -> Any:
-    """Return loop variables in which each tensor array has a tensor. Trace the body once to find
-    the shape of the elements, if it is unknown.
+    """Prepare loop variables for tracing: give each `TensorArray` among them a tensor. If an
+    array's element shape is unknown, trace the body once to learn it.
     """
     arrays = [a for a in nest.composites(variables) if isinstance(a, TensorArray)]
     if any(array.is_open and array.element_shape is None for array in arrays):

@@ -84,7 +84,7 @@ def filter_shape_last(shape: Shape, layout: str) -> Shape:
 
 
 def filter_layout_shape(shape: Shape, layout: str) -> Shape:
-    """Return the shape of a filter in a layout, from its shape with filters last."""
+    """Convert the shape of a filter from (height, width, channels, filters) to the given layout."""
     return (shape[-1], shape[-2], *shape[:-2]) if layout[0] == "O" else shape
 
 
@@ -94,7 +94,9 @@ def filter_last(x: np.ndarray, layout: str) -> np.ndarray:
 
 
 def as_filter(x: np.ndarray, layout: str) -> np.ndarray:
-    """Return a filter in a layout, contiguous, from a filter with filters last."""
+    """Convert a filter from (height, width, channels, filters) to the given layout, as a contiguous
+    array.
+    """
     return np.ascontiguousarray(np.moveaxis(x, (-2, -1), (1, 0)) if layout[0] == "O" else x)
 
 
@@ -130,7 +132,7 @@ def windows_of(filter_: TensorType, attrs: Mapping[str, Any]) -> tuple[Windows, 
 def convolved(
     x: TensorType, filter_: TensorType, attrs: Mapping[str, Any], port: str = "x"
 ) -> TensorType:
-    """Return the type of the convolution of x with a filter.
+    """Return the output type of a convolution of images x with a filter.
 
     Raises:
         ShapeError, AttributeProblem: image, filter and attributes do not fit each other.
@@ -226,7 +228,11 @@ class Convolution(Op):
     def call(
         self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
     ) -> Sample:
-        """Return a sample from the shapes of image and filter, both channels last."""
+        """Build a sample call of the op: inputs and attributes for tests.
+
+        Args:
+            x, filter_: shapes of the image and the filter, both channels last.
+        """
         raise NotImplementedError
 
     def samples(self) -> Iterator[Sample]:
@@ -251,7 +257,9 @@ class Convolution(Op):
     def _arrays(
         self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return an image, a filter, and an array of the shape of their convolution."""
+        """Make sample arrays: an image, a filter, and an array of the shape of their
+        convolution.
+        """
         full = {a.name: a.default for a in self.attrs} | dict(attrs)
         picture = values(known(layout_shape(x, full["layout"])), dtype)
         weights = values(known(filter_layout_shape(filter_, full["filter_layout"])), dtype, start=5)

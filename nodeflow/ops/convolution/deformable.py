@@ -122,9 +122,10 @@ class DeformConv2D(Composed):
 
     def samples(self) -> Iterator[Sample]:
         def call(x: tuple[int, ...], f: tuple[int, ...], dtype: str = "float64", **attrs: Any):
-            """Return the inputs and attributes of a sample, and whether its gradient is smooth.
+            """Build a sample of a deformable convolution, as (inputs, attributes, whether it is in
+            float64).
 
-            Its offsets lead to places between the pixels, because reading is not smooth at pixels.
+            The offsets avoid whole pixels, because the gradient of interpolation jumps there.
             """
             full = {a.name: a.default for a in self.attrs} | attrs
             picture = values(known(layout_shape(x, full["layout"])), dtype)

@@ -50,7 +50,14 @@ INTEGERS = ("int64", "int32")
 
 
 def strides_counted(shape: Sequence[int], layout: str, counted: str) -> np.ndarray:
-    """Return how much the index grows by a step along each axis, for channels-last images."""
+    """Return, for each axis of channels-last images, the stride by which a flat index grows.
+
+    Args:
+        shape: the shape of the images.
+        layout: the layout in which the index counts.
+        counted: what the index counts through: the "batch", an image, or a "plane" (one channel of
+            an image). Strides of the other axes are 0.
+    """
     axes = known(layout_shape(tuple(range(len(shape))), layout))
     sizes = [shape[a] for a in axes]
     if counted == "plane":

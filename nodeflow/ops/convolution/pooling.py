@@ -143,8 +143,8 @@ class Pool(Op):
         raise NotImplementedError
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the op's inputs, from images and an array that has the shape of the pooled
-        images.
+        """Build the op's inputs from arrays of images ``x`` and of pooled images ``g``. By default
+        the op takes only the images.
         """
         return (x,)
 

@@ -107,13 +107,13 @@ def lower_pooled_volumes(
     out: TensorType,
     order: Order,
 ) -> Lowering:
-    """Lower a pooling of volumes, or one of its adjoints; see `lowering.Pool`.
+    """Lower a 3-D pooling op, or one of its adjoints, to 2-D poolings; see `lowering.Pool`.
 
-    In each slice the first largest element is found, then the first largest of these along the
-    depth. Counts of elements are products of counts along the axes.
+    Pool each slice along height and width first, then along the depth. Of equal elements the first
+    one counts. The number of elements of a window is the product of the numbers along its axes.
 
     Args:
-        types: types of the op's inputs; `share` does not read the last one.
+        types: types of the op's inputs; the kind "share" does not read the last one.
     """
     work = _Parts(types, out)
     made = work.ordered(out, order)[1]
@@ -202,7 +202,12 @@ class _Parts:
         return self.add(Alias(), (taken,), value[1].with_shape(sizes[1:]))
 
     def placed(self, name: str, whole: TensorType, depths: slice) -> str:
-        """Place a batch of images at some depths of volumes of zeros."""
+        """Return volumes of zeros, of type ``whole``, into whose slices ``depths`` a batch of
+        images is copied.
+
+        Args:
+            name: the name of the images in the lowering.
+        """
         sizes, offset, strides = slice_layout(whole.shape, (slice(None), depths))
         parted = self.add(Alias(), (name,), whole.with_shape(sizes))
         if sizes == known(whole.shape):

@@ -100,7 +100,9 @@ NOISE_SHAPE = Port(
 
 
 def _known_sizes(wired: TensorType) -> tuple[int | None, ...] | None:
-    """Convert a connected `noise_shape` to the attribute's form; None if only a run knows it."""
+    """Return the value of a connected ``noise_shape`` tensor as a tuple, with None for -1. Return
+    None if the value is known only in a run.
+    """
     value = wired.value
     if value is None or None in value:
         return None

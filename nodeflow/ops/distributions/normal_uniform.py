@@ -110,7 +110,9 @@ class TruncatedNormal(Random):
 
 
 def limited_uniform(type_: TensorType, low: float, high: float) -> lowering.Composite:
-    """Return the lowering of uniform numbers between two limits, as `uniform` computes them."""
+    """Return the lowering of a random op that draws uniform numbers from ``low`` to ``high``.
+    Numbers that rounding puts above ``high`` are clipped to it.
+    """
     kind = numpy_dtype(type_.dtype).type
     width = float(kind(high) - kind(low))
     parts = (

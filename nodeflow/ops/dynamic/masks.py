@@ -48,10 +48,11 @@ def masked_axes(x: TensorType, mask: TensorType, axis: int) -> tuple[int, int]:
 
 
 def chosen(x: np.ndarray, mask: np.ndarray, axis: int) -> tuple[Any, ...]:
-    """Return an index for the selected slices of x.
+    """Return the numpy index that selects the slices of x where a bool mask is true. The mask
+    covers consecutive axes from ``axis`` on.
 
     Raises:
-        RunError: the mask does not fit.
+        RunError: the mask's shape differs from these axes.
     """
     first = normalize_axis(axis, x.ndim)
     if x.shape[first : first + mask.ndim] != mask.shape:

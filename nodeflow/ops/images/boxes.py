@@ -64,7 +64,7 @@ def neighbours(point: Tensor, size: int) -> tuple[tuple[Tensor, Tensor], ...]:
 
 
 def between(x: Tensor, rows: Tensor, down: Tensor, across: Tensor) -> Tensor:
-    """Interpolate linearly between the pixels around each place; arguments are those of
+    """Sample pictures bilinearly at fractional rows and columns. Arguments are the same as for
     `at_points`.
     """
     height, width = known_sizes(x.type, 1, 2)

@@ -106,7 +106,9 @@ class GridSample(Composed):
         return F.transpose(total, perm=(0, rank - 1, *range(1, rank - 1)))
 
     def coordinate(self, share: Tensor, size: int, attrs: Mapping[str, Any]) -> Tensor:
-        """Convert a coordinate from -1 to 1 to a place among the elements."""
+        """Convert a normalized coordinate in [-1, 1] to a fractional index along an axis with
+        ``size`` elements.
+        """
         corners = attrs["align_corners"]
         place = (share + 1) * ((size - 1) / 2) if corners else ((share + 1) * size - 1) * 0.5
         if attrs["method"] == "cubic" or attrs["padding"] == "zeros":

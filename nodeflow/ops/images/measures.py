@@ -38,7 +38,7 @@ AXES = (HEIGHT, WIDTH, CHANNELS)
 
 
 def part(x: Tensor, axis: int, begin: int | None, end: int | None) -> Tensor:
-    """Return the pixels from begin to end along the height or the width."""
+    """Slice pictures from ``begin`` to ``end`` along one axis; None means the border."""
     rank = len(x.shape)
     key: list[list[int | None]] = [[None] * rank, [None] * rank]
     key[0][axis], key[1][axis] = begin, end
@@ -273,7 +273,9 @@ class Ssim(Likeness):
 
 
 def structure(x: Tensor, y: Tensor, peak: float, attrs: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """Return the similarity of each channel, and its factor for contrast and structure."""
+    """Return the structural similarity (SSIM) of two pictures per channel, and its factor for
+    contrast and structure: both (n, channels).
+    """
     c1, c2 = (attrs["k1"] * peak) ** 2, (attrs["k2"] * peak) ** 2
     place = np.arange(attrs["filter_size"]) - (attrs["filter_size"] - 1) / 2
     weight = np.exp(-np.square(place) / (2 * max(attrs["filter_sigma"], 1e-9) ** 2))

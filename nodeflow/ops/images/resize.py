@@ -23,7 +23,9 @@ Taps = list[tuple[np.ndarray, np.ndarray]]
 
 
 def taps(size: int, target: int, method: str) -> Taps:
-    """Return, for each new pixel, the old pixels and their weights. Pixel centres are at a half."""
+    """Return the interpolation weights of a resize along one axis, with pixel centres at half
+    integers. Each pair holds, for all new pixels, the index of an old pixel and its weight.
+    """
     centre = (np.arange(target) + 0.5) * (size / target) if target else np.zeros(0)
     if method == "nearest":
         index = np.minimum(np.floor(centre).astype(np.int64), size - 1)
@@ -206,7 +208,9 @@ def _known(parts: list[lowering.Part], value: np.ndarray) -> str:
 
 
 def _weights(parts: list[lowering.Part], weight: np.ndarray, type_: TensorType, axis: int) -> str:
-    """Add a part for the weights along an axis of images; return its name."""
+    """Add to ``parts`` a constant with the weights along one axis of images, shaped to broadcast.
+    Return its name.
+    """
     shape = [-1 if a == axis else 1 for a in range(4)]
     return _known(parts, weight.astype(numpy_dtype(type_.dtype)).reshape(shape))
 

@@ -161,7 +161,9 @@ class Warp(Picture):
     """
 
     def matrices(self, x: Tensor, *given: Tensor, **attrs: Any) -> Tensor:
-        """Return a0, a1, a2, b0, b1, b2, c0, c1 of `projective_transform`, as (rows or 1, 8)."""
+        """Return the transformation of each picture as the eight numbers a0, a1, a2, b0, b1, b2,
+        c0, c1 that `projective_transform` takes: (rows, 8), or (1, 8) for all pictures.
+        """
         raise NotImplementedError(self.id)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

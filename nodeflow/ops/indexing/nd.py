@@ -33,10 +33,10 @@ WHERE = Port("indices", "Indices: the last axis has one number per axis of x.", 
 
 
 def nd_shape(x: TensorType, indices: TensorType, batch: int) -> Shape:
-    """Return the shape of the slices at the indices.
+    """Return the shape of the result of ``gather_nd``: slices of x at the indices (..., depth).
 
     Raises:
-        ShapeError: an index has more numbers than axes, or the batches differ.
+        ShapeError: the depth is unknown, 0 or above the rank of x, or the batch axes differ.
     """
     depth = indices.shape[-1] if indices.rank else None
     if depth is None:

@@ -30,7 +30,7 @@ INDICES = ("int32", "int64", "uint8")
 
 
 def part(x: TensorType, key: Sequence[slice]) -> lowering.Copy:
-    """Return the lowering that copies the part selected by slices of the first axes."""
+    """Return a strided copy that extracts the slices ``key`` of the first axes of x."""
     sizes, offset, strides = lowering.slice_layout(x.shape, key)
     own = lowering.strides_of(sizes)
     return lowering.Copy((lowering.Block(sizes, offset, strides, 0, own),))
@@ -166,7 +166,11 @@ def slices_of(begin: Any, end: Any, strides: Any) -> tuple[slice, ...]:
 
 
 def unwired(attrs: Mapping[str, Any], bounds: Sequence[Tensor]) -> dict[str, Any]:
-    """Return the attributes of a strided slice except those that connected ports override."""
+    """Return the attributes of a strided slice for which no tensor is connected.
+
+    Args:
+        bounds: the connected tensors. The first ones of begin, end and strides are connected.
+    """
     return {name: attrs[name] for name in STRIDES[len(bounds) :]}
 
 
@@ -195,7 +199,9 @@ def sliced_shape(x: TensorType, attrs: Mapping[str, Any]) -> TensorType:
 
 
 def _without_later(numbers: Any) -> Any:
-    """Return the numbers of a slice, with 1 in place of each number that is known only in a run."""
+    """Replace the numbers of a slice that are known only in a run by 1. Leave None and empty tuples
+    as they are.
+    """
     return numbers and tuple(1 if n is LATER else n for n in numbers)
 
 

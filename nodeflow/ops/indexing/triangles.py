@@ -33,7 +33,9 @@ class Masked(Composed):
         return types[0]
 
     def keep(self, above: Tensor, **attrs: Any) -> Tensor | None:
-        """Return which distances above the diagonal are kept; None for all."""
+        """Return a bool mask of the elements that the op keeps, from each element's distance above
+        the diagonal (column - row). Return None if all are kept.
+        """
         raise NotImplementedError
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:

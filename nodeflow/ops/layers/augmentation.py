@@ -43,7 +43,7 @@ class Augmentation(Layer):
         raise NotImplementedError(self.id)
 
     def unchanged(self, x: Tensor, **attrs: Any) -> Tensor:
-        """Return the pictures that the layer outputs outside of training."""
+        """Return the layer's output outside of training: by default the pictures themselves."""
         return x
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

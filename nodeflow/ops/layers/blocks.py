@@ -55,7 +55,11 @@ class Block(Layer):
         raise NotImplementedError(self.id)
 
     def check(self, x: TensorType, part: Part, *more: TensorType) -> TensorType:
-        """Return the type of a part's output; report its errors as errors of the block."""
+        """Return the output type of an inner layer for inputs of these types.
+
+        Raises:
+            NodeflowError: the types do not fit. `port` is a port or attribute of the block.
+        """
         op = REGISTRY.lookup(part.op)
         ports = {port.name for port in self.inputs}
         try:

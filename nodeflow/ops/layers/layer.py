@@ -53,8 +53,8 @@ _GIVEN: ContextVar[tuple[Node, Mapping[str, Tensor]] | None] = ContextVar("given
 
 @contextmanager
 def sharing(owner: Node, weights: Mapping[str, Tensor]) -> Iterator[None]:
-    """Make a layer that is composed in this block use the given variables of another, and create
-    none.
+    """Return a context manager. A layer that is built inside it creates no variables and uses
+    ``weights``, the variables of the layer ``owner``.
     """
     token = _GIVEN.set((owner, weights))
     try:
@@ -116,10 +116,10 @@ class Layer(Composed):
         return types[0].dtype
 
     def check_weights(self, *types: TensorType, **attrs: Any) -> None:
-        """Raise an error for initializers that do not fit; called by `infer`.
+        """Check the initializers of a layer's variables against their shapes and dtype.
 
         Raises:
-            NodeflowError: with `port` set to the initializer's attribute.
+            NodeflowError: an initializer does not fit. `port` is the attribute that holds it.
         """
         names = {attr.name for attr in self.attrs}
         for name, (shape, initializer) in self.weights(*types, **attrs).items():

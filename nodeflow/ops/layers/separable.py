@@ -19,7 +19,9 @@ GLOROT = {"op": "glorot_uniform"}
 
 
 def _attrs(plain: tuple[Attr, ...]) -> tuple[Attr, ...]:
-    """Return the attributes of a separable layer, from the attributes of a plain one."""
+    """Derive the attributes of a separable convolution layer from those of an ordinary one. The
+    kernel's initializer becomes two, ``depth_multiplier`` is added, and ``groups`` is dropped.
+    """
     return tuple(
         part
         for attr in plain
@@ -61,7 +63,9 @@ class Separable(Convolutional):
 
     @staticmethod
     def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the attributes of a plain layer of the same sizes."""
+        """Convert the attributes of a separable convolution layer to those of an ordinary
+        convolution with the same sizes.
+        """
         return {**attrs, "kernel_initializer": attrs["depthwise_initializer"], "groups": 1}
 
     def depthwise(self, x: Tensor, own: Tensor, attrs: Mapping[str, Any]) -> Tensor:

@@ -40,7 +40,9 @@ def owner_of(tensor: Tensor) -> Node:
 
 
 def layer_of(tensor: Tensor) -> Node:
-    """Return the node of a tensor; for a layer that shares, the layer with the variables."""
+    """Return the layer node that owns the variables of a layer's output. If the layer shares, it is
+    the layer that it shares with.
+    """
     node = tensor.node
     while isinstance(node.op, (Shared, SharedLayer)):
         node = node.inputs[0].node
@@ -166,8 +168,10 @@ class SharedLayer(Composed):
 def compose_shared(
     op: Layer, inputs: Sequence[Tensor], attrs: Mapping[str, Any]
 ) -> Tensor | Sequence[Tensor]:
-    """Return the output of a layer for all inputs except the first, a layer whose variables it
-    uses.
+    """Build a layer that uses the variables of another layer, and return its output.
+
+    Args:
+        inputs: an output of the other layer, then the inputs of the new layer.
     """
     owner = owner_of(inputs[0])
     check_weights(owner, op, [t.type for t in inputs[1:]], attrs)

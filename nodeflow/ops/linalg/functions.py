@@ -74,7 +74,7 @@ class MatrixFunction(MatrixOp):
 
 
 def _corner(whole: Tensor, size: Tensor) -> Tensor:
-    """Return the upper right block of a matrix of four blocks."""
+    """Return the upper right block of matrices that consist of 2 x 2 blocks, each (size, size)."""
     rows = F.range(size)
     return F.gather(F.gather(whole, rows, axis=-2), rows + size, axis=-1)
 

@@ -17,7 +17,11 @@ POSITIVE = {"x": (0.5, 3.0)}
 
 
 def _refuse(bad: np.ndarray, x: np.ndarray, y: np.ndarray, message: str, hint: str) -> None:
-    """Raise RunError if any bad element of y takes part in a broadcast operation."""
+    """Raise RunError with ``message`` if a bad element of y is used when x and y broadcast.
+
+    Args:
+        bad: true at the bad elements, in the shape of y.
+    """
     if np.any(np.logical_and(bad, np.ones(np.broadcast_shapes(x.shape, y.shape), bool))):
         raise RunError(message, port="y", hint=hint)
 

@@ -104,7 +104,9 @@ def restore_axes(tensor: Tensor, node: Node) -> Tensor:
 
 
 def element_count(x: Tensor, axis: Any) -> Tensor | float:
-    """Return how many elements the axes hold: a number if it is known, else a tensor."""
+    """Return the number of elements along ``axis``, as a float if the sizes are known, and
+    otherwise as a tensor with the dtype of x.
+    """
     if not x.type.has_rank:
         return F.size(x, axis=axis, dtype=x.dtype)
     sizes = [x.shape[a] for a in normalize_axes(axis, len(x.shape))]

@@ -20,8 +20,8 @@ R = TypeVar("R")
 
 
 def spelled(function: Callable[P, R]) -> Callable[P, R]:
-    """Return a function that also accepts the names of nodeflow's ops for its arguments; a
-    decorator.
+    """Wrap a function, so that keyword arguments may also be given in the spelling of nodeflow's
+    ops. Use as a decorator.
     """
     known = inspect.signature(function).parameters
 

@@ -305,7 +305,9 @@ def lu_solve(
 def lu_matrix_inverse(
     lower_upper: Any, perm: Any, validate_args: bool = False, name: str | None = None
 ) -> Tensor:
-    """Return the inverse of the matrix whose factors are results of `nf.lu`."""
+    """Return the inverse of a matrix from its LU factorization: the packed triangular factors and
+    the permutation that `nf.lu` returns.
+    """
     with scoped(name, "lu_matrix_inverse", [lower_upper, perm]):
         return F.inverse(lu_reconstruct(lower_upper, perm))
 

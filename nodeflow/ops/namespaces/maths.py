@@ -355,8 +355,12 @@ def bincount(
 
 
 def _counted(arr: Tensor, given: list[Tensor], least: int | None, most: int | None) -> Tensor:
-    """Return the sums of ones or weights at each number; only a run knows the size of the
-    result.
+    """Count each number in ``arr``, or sum its weights, for a result whose size depends on the
+    largest number. Numbers outside the result are left out.
+
+    Args:
+        given: empty, or a list with the tensor of weights.
+        least, most: the smallest and the largest size of the result; None: no bound.
     """
     numbers = F.cast(F.reshape(arr, shape=[-1]), dtype="int64")
     largest = F.reduce_max(F.concat([F.cast([least or 0], dtype="int64"), numbers + 1], axis=0))

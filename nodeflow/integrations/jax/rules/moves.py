@@ -67,9 +67,9 @@ def cut(x: Any, block: Block) -> Any:
 def steps_of(
     shape: Sequence[int], sizes: Sequence[int], offset: int, strides: Sequence[int]
 ) -> Steps | None:
-    """Return a block of an array as one slice for each axis.
+    """Convert a strided view of an array to a (first index, step) pair for each axis.
 
-    Return None if it is not such a block, as for a diagonal.
+    Return None if it cannot be expressed by one slice per axis, such as a diagonal.
     """
     if len(shape) != len(sizes) or not 0 <= offset < np.prod(shape, dtype=np.int64):
         return None
@@ -102,7 +102,9 @@ def _is_whole(block: Block, shape: Sequence[int]) -> bool:
 
 
 def _bordered(part: Any, block: Block, shape: Sequence[int], fill: Any) -> Any:
-    """Return a part of the output, with ``fill`` around it and between its elements."""
+    """Place a strided block in an array of ``shape`` whose other elements are ``fill``. Use one
+    ``lax.pad`` if each axis of the block has a constant step.
+    """
     if not part.size:
         return jnp.full(shape, fill)
     steps = steps_of(shape, block.sizes, block.target_offset, block.target_strides)

@@ -285,7 +285,13 @@ def _rows(
     found: Mapping[str, np.ndarray],
     quantized: Container[str],
 ) -> tuple[list[Row], list[str]]:
-    """Return the matching tensors, and the nodes of the reference without a counterpart."""
+    """Match the tensors of two models. Return one row per match, and the nodes of the reference
+    that have no match.
+
+    Args:
+        wanted, found: the values of the tensors of the reference and of the model.
+        quantized: the tensors of ``model`` that are integers.
+    """
     floats = {n: a for n, a in wanted.items() if is_float(a) and math.prod(a.shape)}
     makers = {name: node for node in reference.graph.node for name in node.output}
     others = {name: node for node in model.graph.node for name in node.output}

@@ -42,10 +42,10 @@ class Program(Protocol):
     not_computed: dict[str, str]
 
     def load(self, model: Any) -> None:
-        """Take a model, whose outputs `run` computes.
+        """Load a model, so that `run` can compute its outputs.
 
         Raises:
-            NotVerified: it cannot load the model.
+            NotVerified: the program cannot load the model.
         """
         ...
 

@@ -53,11 +53,15 @@ def transformed(
     inverse: bool = False,
     half: bool = False,
 ) -> str:
-    """Return the transform of pairs along an axis, or of real numbers with a last axis of size 1.
+    """Write a discrete Fourier transform (the ONNX op DFT) along an axis. Return the name of the
+    result.
 
     Args:
+        z: name of the input. Its last axis has size 2 for complex numbers, 1 for real ones.
         type_: type of the result.
-        half: return only the first frequencies of real numbers.
+        length: size to crop or pad the axis to; None: its own size.
+        inverse: whether to compute the inverse transform.
+        half: return only the non-redundant half of the spectrum of real numbers.
     """
     size = "" if length is None else e.array(np.array(length, "int64"), f"{e.node_name}_length")
     flags: Any = {"inverse": int(inverse), "onesided": int(half)}

@@ -152,7 +152,11 @@ def requantized(total: nf.Tensor, scale: nf.Tensor, zero: nf.Tensor) -> nf.Tenso
 
 @op("QLinearMatMul")
 def qlinear_matmul(call: Call) -> nf.Tensor:
-    """Translate a quantized product. Each matrix has a scale and a zero point: a, b, y."""
+    """Translate QLinearMatMul: multiply quantized matrices, and quantize the product.
+
+    The inputs are a, b and the parameters of the result y, in this order: a, its scale and zero
+    point, b, its scale and zero point, the scale and zero point of y.
+    """
     total = _product(call, 0, 2, 3, 5)
     a_scale, b_scale = nf.cast(rows(call, 1, 0), "float32"), nf.cast(call.x(4), "float32")
     scale = a_scale * b_scale / nf.cast(rows(call, 6, 0), "float32")
@@ -160,7 +164,12 @@ def qlinear_matmul(call: Call) -> nf.Tensor:
 
 
 def _convolution(call: Call, filters: int, zero: int, filters_zero: int) -> nf.Tensor:
-    """Return an exact int32 convolution; the arguments are input indices."""
+    """Build a convolution of quantized integers that is exact in int32.
+
+    Args:
+        filters, zero, filters_zero: numbers of the ONNX inputs with the filters, and with the zero
+            points of images and filters.
+    """
     kernel = kernel_of(call, filters)
     channels = call.shape(filters)[1]
     terms = None if channels is None else int(channels * np.prod(kernel))
@@ -253,7 +262,10 @@ def qlinear_pool(call: Call) -> nf.Tensor:
 
 @op("QLinearConcat", domain=MICROSOFT)
 def qlinear_concat(call: Call) -> nf.Tensor:
-    """Translate a concatenation. Inputs: the result's scale and zero point, then three each."""
+    """Translate QLinearConcat: dequantize the parts, concatenate them, and quantize the result.
+
+    Inputs: the result's scale and zero point, then each part with its scale and zero point.
+    """
     parts = [real(call, index) for index in range(2, len(call.names), 3)]
     return quantized(call, nf.concat(parts, axis=call["axis"]), 0)
 
@@ -281,7 +293,11 @@ def quantized_gemm(call: Call) -> nf.Tensor:
 
 @op("MatMulIntegerToFloat", domain=MICROSOFT)
 def matmul_integer_to_float(call: Call) -> nf.Tensor:
-    """Translate a scaled product. Inputs: a, b, their scales, their zero points, a bias."""
+    """Translate MatMulIntegerToFloat: multiply quantized matrices, scale the int32 product to
+    float32, and add a bias.
+
+    Inputs: a, b, the scales of a and b, their zero points, the bias.
+    """
     total = _product(call, 0, 4, 1, 5)
     y = nf.cast(total, "float32") * (rows(call, 2, 0) * call.x(3))
     return y + call.x(6) if call.has(6) else y

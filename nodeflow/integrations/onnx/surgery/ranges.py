@@ -10,10 +10,11 @@ from nodeflow.integrations.onnx.surgery.operation import Equal, Operation, reads
 
 
 def add_output(operation: Operation, options: Mapping[str, Any]) -> None:
-    """Make tensors outputs, after the outputs that the model has.
+    """Add inner tensors of an ONNX model to its outputs, after the existing ones. No node is
+    removed.
 
-    The other outputs stay, and so do all nodes. A tensor needs a known dtype, which ONNX infers
-    for its own ops.
+    Raises:
+        CannotEdit: there is no such tensor, its dtype is unknown, or it is already an output.
     """
     for name in options["tensor"]:
         operation.tensor(name)

@@ -164,7 +164,9 @@ def _node(data: memoryview) -> Stored:
 
 
 def _attribute(data: memoryview) -> Any:
-    """Return an attribute: a text, a number, a dtype, a shape, an array, or a list of numbers."""
+    """Decode an AttrValue message of a GraphDef: bytes, a number, a dtype, a shape, an array or a
+    list. Return None if it is none of these.
+    """
     for number, value in pb.fields(data):
         if number in (3, 5, 6) and isinstance(value, int):
             return {3: _signed(value), 5: bool(value)}.get(number, DTYPES.get(value, "other"))

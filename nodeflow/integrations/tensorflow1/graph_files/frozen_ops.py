@@ -18,7 +18,7 @@ Write = Callable[[Sequence[Tensor], Mapping[str, Any], str], Any]
 
 
 def _simple(function: Callable[..., Tensor]) -> Write:
-    """Return the writer of an op whose inputs are a function's arguments."""
+    """Return a function that writes an op by calling ``function`` with the op's inputs and name."""
     return lambda inputs, attrs, name: function(*inputs, name=name)
 
 

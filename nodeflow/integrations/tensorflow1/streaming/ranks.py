@@ -31,14 +31,16 @@ def _ids(labels: Any, found: Any) -> tuple[Tensor, Tensor]:
 
 
 def _among(ids: Tensor, others: Tensor) -> Tensor:
-    """Return which ids are among the others, row by row."""
+    """Return a bool tensor like ``ids`` (..., n): true where an id occurs in the same row of
+    ``others`` (..., m).
+    """
     return F.reduce_any(
         F.equal(F.expand_dims(ids, axis=-1), F.expand_dims(others, axis=-2)), axis=-1
     )
 
 
 def _first(ids: Tensor) -> Tensor:
-    """Return which ids occur in their row for the first time, so that each counts once."""
+    """Return a bool tensor like ``ids``: true where an id occurs for the first time in its row."""
     same = F.equal(F.expand_dims(ids, axis=-1), F.expand_dims(ids, axis=-2))
     before = F.tril(F.cast(same, dtype="int64"), offset=-1)
     return F.equal(F.reduce_sum(before, axis=-1), 0)

@@ -283,7 +283,9 @@ def own_names() -> frozenset[str]:
 
 
 def spaces(names: Iterable[str]) -> Iterator[str]:
-    """Yield the namespaces of names, and the namespaces that contain these."""
+    """Yield the namespaces that contain dotted names, at all levels: ``a`` and ``a.b`` for
+    ``a.b.c``.
+    """
     for name in names:
         parts = name.split(".")
         yield from (".".join(parts[:count]) for count in range(1, len(parts)))

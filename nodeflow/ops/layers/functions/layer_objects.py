@@ -166,7 +166,9 @@ class Sequential(list[Callable[..., Any]]):
 
 
 def _has_phase(member: Any) -> bool:
-    """Return whether a member of a `Sequential` takes the argument ``training``, and lacks it."""
+    """Return whether `Sequential` must pass the argument ``training`` to a member: the member
+    accepts it, and was not created with it.
+    """
     if isinstance(member, Sequential):
         return True
     if not isinstance(member, LayerObject) or "training" in member._given:

@@ -321,18 +321,20 @@ def integrations() -> tuple[Integration, ...]:
 
 
 def offers(purpose: str) -> tuple[Offer, ...]:
-    """Return all offers for a purpose: by integration, then in the order of the manifest."""
+    """Return everything that the installed integrations offer for a purpose, such as readers of a
+    file format. The order is by integration, then as in the manifest.
+    """
     return tuple(offer for offer in _all_offers() if offer.purpose == purpose)
 
 
 def offer(purpose: str, name: str, others: Iterable[str] = ()) -> Offer:
-    """Return an offer by its name.
+    """Return the object that an integration offers for a purpose under a name.
 
     Args:
-        others: names that core has itself, for the suggestion.
+        others: names that exist without integrations, for the suggestion in the error.
 
     Raises:
-        NotOffered: no integration here offers it.
+        NotOffered: no installed integration offers it.
     """
     known = {each.name: each for each in offers(purpose)}
     if name in known:

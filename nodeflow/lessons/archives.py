@@ -102,10 +102,11 @@ def _extract(path: Path, folder: Path) -> None:
 
 
 def _safe_place(path: Path, entry: zipfile.ZipInfo) -> PurePosixPath:
-    """Return the place of an entry in the folder.
+    """Return the relative path of a zip entry inside the folder that the zip is unpacked to.
 
     Raises:
-        FileProblem: it is a link, leads out of the folder, or has a name that is no file's name.
+        FileProblem: the entry is a link, is outside the folder, or has a name that some systems
+            reject.
     """
     name = entry.filename
     place = PurePosixPath(name)

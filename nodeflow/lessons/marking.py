@@ -214,7 +214,9 @@ class Marker:
         return compared
 
     def _milestones(self, graph: TestedGraph) -> dict[str, str]:
-        """Return id of each reached milestone -> the answer's tensor that has its values."""
+        """Find the milestones that a student's answer reaches. Return a dict from the milestone's
+        id to the name of a tensor whose values equal the milestone's in all cases.
+        """
         if not self.lesson.milestones:
             return {}
         given = {record.name for record in self.start.nodes.values()}

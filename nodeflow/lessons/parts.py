@@ -52,7 +52,9 @@ def _ids(document: Document, name: str) -> set[str]:
 
 
 def _between(document: Document, inputs: set[str], name: str) -> set[str]:
-    """Return the nodes on the way from some nodes to a node, and the constants that they read."""
+    """Return the ids of the nodes that compute the node ``name`` from ``inputs``, including the
+    constants and variables that they read.
+    """
     cut = copied(document)
     commands.remove(cut, [], [w.key for i in inputs for w in cut.wires_into(i)])
     return upstream(cut, _ids(cut, name)) - inputs

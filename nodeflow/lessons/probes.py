@@ -122,8 +122,8 @@ class Probes:
 
 
 def _named_values(feeds: Mapping[str, np.ndarray]) -> str:
-    """Return single numbers with their names, as ``b = 1.5 and c = -2``. Return "" if there are too
-    many, or other values.
+    """Describe the fed values of a test case if they are few single numbers: ``b = 1.5 and c =
+    -2``. Otherwise return "".
     """
     if not 0 < len(feeds) <= MOST_NAMED or any(value.size > 1 for value in feeds.values()):
         return ""

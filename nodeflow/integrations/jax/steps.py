@@ -200,7 +200,9 @@ class JaxSteps:
         return jax_package().jit(piece, donate_argnums=0)
 
     def _watched(self) -> AbstractContextManager[None]:
-        """Return a context for each call of the jitted function."""
+        """Return a context manager that is entered around each call of the compiled function. By
+        default it does nothing.
+        """
         return nullcontext()
 
     def _given_to_all(self, array: Any) -> Any:

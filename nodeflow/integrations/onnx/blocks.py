@@ -28,8 +28,10 @@ Mark = tuple[int, tuple[int, ...]]
 
 
 def names_in_blocks(graph: Any) -> dict[str, str]:
-    """Return names with scopes for the nodes of repeated blocks, by first output; empty if the
-    file has scopes.
+    """Invent scoped names for the nodes of repeated blocks in an ONNX graph, such as equal layers.
+    Return a dict from a node's first output to its name.
+
+    Return an empty dict if most nodes have scopes already.
     """
     nodes = [n for n in graph.node if n.op_type != "Constant" and n.output]
     flat = sum("/" in (names.scoped(n) or n.name.strip("/")) for n in nodes) * 2 < len(nodes)
@@ -90,9 +92,11 @@ def _marks(nodes: Sequence[Any], arrays: Mapping[str, Any]) -> list[Mark]:
 
 
 def _repeats(marks: Sequence[Mark]) -> list[tuple[int, list[int]]]:
-    """Return the sequences of marks that occur at least twice, longest first.
+    """Find sections of nodes with equal keys that occur at least twice without overlap, longest
+    first. Return (length, start indices) of each.
 
-    Each sequence is given as its length and the indices at which it starts.
+    Args:
+        marks: a comparable key for each node.
     """
     count = len(marks)
     taken = [False] * count

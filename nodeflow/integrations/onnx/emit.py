@@ -178,7 +178,9 @@ class Emitter:
         return name
 
     def ints(self, values: Sequence[int] | int, role: str) -> str:
-        """Add integers that ONNX takes as an input. Return their name."""
+        """Add integers, which ONNX takes as an input and not as an attribute, as a constant. Return
+        its name.
+        """
         return self.array(np.array(values, "int64"), f"{self.node_name}_{role}")
 
     def number(self, value: Any, dtype: str, role: str) -> str:

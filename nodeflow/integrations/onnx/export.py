@@ -39,7 +39,9 @@ class OnnxExporter:
     """The exporter to ONNX files (`nodeflow.exchange.exporting.Exporter`)."""
 
     def reading(self, document: Document) -> AbstractContextManager[None]:
-        """Register nodes without a counterpart while a document is read and written."""
+        """Return a context manager. Inside it, placeholder ops are registered for a document's ONNX
+        nodes that nodeflow cannot compute.
+        """
         return opaque.known(all_records(document))
 
     def exported(

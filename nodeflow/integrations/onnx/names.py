@@ -80,7 +80,9 @@ def is_automatic(name: str) -> bool:
 
 
 def belongs(name: str, around: str) -> bool:
-    """Return whether the name of a weight puts it into a scope."""
+    """Return whether a weight should be named inside a scope: its name begins with the scope, or
+    was made up by the exporter.
+    """
     parts, scope = _split(name), _split(around)
     return is_automatic(name) or (len(parts) > len(scope) and parts[: len(scope)] == scope)
 

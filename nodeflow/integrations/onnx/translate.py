@@ -301,7 +301,9 @@ class Translator:
                     raise OnnxFileError(f"{function.name!r} does not make its output {formal!r}")
 
     def _ours(self, node: Any, scope: Scope, name: str) -> bool:
-        """Translate a function of nodeflow that stands for one node. Return whether this worked."""
+        """Read back a call of a function that nodeflow exported for a single node, as that node.
+        Return whether this succeeded; if not, no nodes are left in the graph.
+        """
         function = self.functions.get((OPS, node.op_type))
         given = {a.name: a.s for a in node.attribute if a.type == a.STRING}
         if function is None or not {OP, ATTRS, INPUTS} <= given.keys():
@@ -443,7 +445,9 @@ def rename(graph: Graph, node: Node, name: str, own: Sequence[Node]) -> None:
 
 
 def _rename_keys(known: dict[str, Any], name: str, other: str) -> None:
-    """Rename the keys of a node and of the nodes that it generated."""
+    """Rename a node's key in a dict, and the keys below it, which begin with the name and a
+    slash.
+    """
     for key in [k for k in known if k == name or k.startswith(f"{name}/")]:
         known[other + key[len(name) :]] = known.pop(key)
 

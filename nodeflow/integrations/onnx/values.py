@@ -47,10 +47,12 @@ class Weights:
         self._read: set[str] = set()
 
     def tensor(self, name: str, array: np.ndarray, kind: str = "") -> Tensor:
-        """Return the node of an array.
+        """Return the constant or variable for a weight array of an ONNX file. Equal arrays of one
+        name share it.
 
         Args:
-            kind: `constant` or `variable` in files by nodeflow; otherwise the size decides.
+            kind: "constant" or "variable", as files by nodeflow say; empty: small arrays become
+                constants.
         """
         key: Any = (name, array.shape, hash(array.tobytes()))
         make = self._variable

@@ -481,7 +481,9 @@ def _needed(e: Emitter, ends: Sequence[str]) -> set[str]:
 
 
 def _ordered(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes with a canonical text for the bodies of loops and branches."""
+    """Return a copy of a node's attributes in which the JSON texts of loop and branch bodies are in
+    canonical form.
+    """
     found = dict(attrs)
     for name in BODIES & found.keys():
         found[name] = compact_json(json.loads(found[name]))
@@ -489,9 +491,8 @@ def _ordered(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_order(units: Sequence[Node | Part]) -> list[Node | Part]:
-    """Sort nodes and instances so that each follows those it reads.
-
-    Dissolve an instance that prevents this.
+    """Sort nodes and subgraph instances topologically. If instances read each other, replace them
+    by their nodes.
     """
     owner: dict[Node, int] = {}
     for index, unit in enumerate(units):

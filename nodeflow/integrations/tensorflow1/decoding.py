@@ -127,17 +127,17 @@ def parse_single_example(
     name: str | None = None,
     example_names: Any = None,
 ) -> dict[str, Tensor]:
-    """Return the features of a serialized `tf.train.Example` by name.
+    """Parse a serialized `tf.train.Example`. Return a dict from the feature's name to its tensor.
 
     Args:
-        serialized: a text.
-        features: the wanted features. A text must have the shape ().
+        serialized: a text tensor with the message.
+        features: name -> `FixedLenFeature`. A text feature must have the shape ().
 
     Raises:
-        GraphError: a feature is none, or an array of texts.
+        GraphError: an entry is no `FixedLenFeature`, or is an array of texts.
 
     Raises (in a run):
-        RunError: a feature is missing, or has other values.
+        RunError: a feature is missing, or has another number or type of values.
     """
     types = {}
     for key in sorted(features):

@@ -48,7 +48,9 @@ def names() -> list[Name]:
 
 
 def answers() -> Iterator[tuple[Name, Answer]]:
-    """Yield each name with its counterpart: ``nf.NAME``, or ``tf.NAME`` if only this exists."""
+    """Yield each TensorFlow name with where it is available: as ``nf.NAME``, as ``tf.NAME``, or not
+    at all, with the reason.
+    """
     for name in names():
         if homes.home(name.path) is not None:
             yield name, Answer(f"tf.{name.path}")

@@ -56,7 +56,9 @@ def counterpart(path: str) -> Answer:
 
 
 def found_at(path: str) -> str | None:
-    """Return the public spelling of a name, if it is in this namespace, or None."""
+    """Return the spelling under which a TensorFlow name is available here, without an internal path
+    such as ``python.ops``. Return None if it is not available.
+    """
     for one in homes.candidates(path):
         if homes.home(one) is not None:
             return one
@@ -135,7 +137,9 @@ def _object(path: str) -> Any:
 
 
 def _unknown(path: str) -> str:
-    """Return the error text for a name that is missing here, with the reason or a similar name."""
+    """Return the error message for a TensorFlow name that is not supported, with the reason or
+    similar names.
+    """
     text = f"nodeflow.tensorflow1 has no {path!r}"
     if path in public_names() and (reason := counterpart(path).reason):
         return f"{text}: {reason}."

@@ -88,10 +88,11 @@ def mark(tensor: Tensor) -> Tensor:
 
 
 def bytes_of(text: Any) -> Tensor:
-    """Return a text as a vector of its bytes.
+    """Convert a text to a uint8 tensor of its bytes, marked as a text. Return a tensor of bytes
+    unchanged.
 
     Raises:
-        GraphError: it is no text, or an array of texts.
+        GraphError: the value is neither a text nor a vector of bytes.
     """
     value = text.value if isinstance(text, TextConstant) else text
     if isinstance(value, (str, bytes)):

@@ -176,7 +176,13 @@ def change_check(document: Document, id: str, **fields: Json) -> None:
 
 
 def add_twin(document: Document, known_by: Fields, hint: str) -> str:
-    """Add a typical mistake, known by its graph or by signs, with its hint; return its id."""
+    """Add a typical mistake to the lesson. Return its id.
+
+    Args:
+        known_by: how to recognise the mistake: its graph, or signs such as an error or a missing
+            op.
+        hint: the text that a student sees who makes the mistake.
+    """
     id = _free(document, "twins", "mistake")
     twin = {"id": id, **known_by}
     _add(document, "twins", twin, {f"twins.{id}.hint": hint}, "Add a mistake")
@@ -250,7 +256,9 @@ def set_locked(document: Document, node_id: str, on: bool) -> None:
 
 
 def set_drawn(document: Document, name: str, how: Fields | None) -> None:
-    """Say how the values of a given node are drawn; None keeps its own value."""
+    """Set how checks draw random values for a given node. With None, the node keeps its own
+    value.
+    """
     probes = dict(document.root.lesson.get("probes") or {})
     inputs = _without_none({**(probes.get("inputs") or {}), name: None if how is None else how})
     set_fields(

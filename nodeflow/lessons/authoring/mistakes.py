@@ -55,7 +55,9 @@ def keep(document: Document, hint: str, solution: Document | None) -> str:
 
 
 def said(twin: Mapping[str, Json]) -> str:
-    """Return the sign of a mistake in words, or its id if it has another sign or a graph."""
+    """Return a short description of how a typical mistake is recognised, if it is by one of the
+    signs in `SIGNS`. Otherwise return the mistake's id.
+    """
     signs = {key: value for key, value in twin.items() if key != "id"}
     return next((words for words, known in SIGNS.items() if known == signs), str(twin["id"]))
 

@@ -126,7 +126,11 @@ class Check:
         return list(self.quantities()) or ([Quantity(node)] if node and self.IS_LIVE else [])
 
     def run(self, evidence: Evidence) -> Outcome:
-        """Return the verdict; raise a NodeflowError if the answer cannot be computed."""
+        """Run the check on a student's answer, and return whether it passed and why.
+
+        Raises:
+            NodeflowError: the answer cannot be computed.
+        """
         raise NotImplementedError
 
 

@@ -90,7 +90,9 @@ class Setting:
     at_most: float | None = field(optional(f.number), None)
 
     def found_in(self, document: Document) -> list[Any]:
-        """Return all values that the attribute has in a document, including default values."""
+        """Return the values of this setting's attribute, or their defaults, at one node or at all
+        nodes of a document.
+        """
         names = [self.node] if self.node else [name for name, _ in ops_of(document)]
         values = [value_of(document, name, self.attr, self.op) for name in names]
         return [value for value in values if value is not None]
@@ -111,7 +113,9 @@ class Setting:
         )
 
     def is_in(self, document: Document) -> bool:
-        """Return whether any node of a document has a value within the limits of this setting."""
+        """Return whether any node of a document has a value for this setting that the limits
+        allow.
+        """
         return any(self.allows(value) for value in self.found_in(document))
 
 

@@ -54,7 +54,9 @@ class Grader:
         self._limit_memory(setup["memory"])
 
     def mark(self, path: Path) -> Result:
-        """Return the result of the answer in a file; an error becomes its problem."""
+        """Grade the student's answer in a file. If that fails, return a result with a description
+        of the problem.
+        """
         began = time.perf_counter()
         try:
             answer = self._read(path)

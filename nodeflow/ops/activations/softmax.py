@@ -35,14 +35,21 @@ def log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
 
 
 def elementwise(name: str, formula: str, names: dict[str, str], type_: TensorType) -> lowering.Part:
-    """Return one elementwise part of a lowering. ``names`` maps the formula's names to values."""
+    """Return an elementwise operation of a lowering, which writes the value ``name``.
+
+    Args:
+        formula: the expression to compute.
+        names: name in the formula -> name of the value that it stands for.
+    """
     return lowering.Part(
         name, lowering.Elementwise(formula, tuple(names)), tuple(names.values()), type_
     )
 
 
 def exponential_parts(x: TensorType, axis: int) -> list[lowering.Part]:
-    """Return the parts ``shifted`` (x - max), ``powers`` (exp of it) and ``total`` (their sum)."""
+    """Return the operations shared by softmax and log softmax. They write the values ``shifted`` =
+    x - max, ``powers`` = exp(shifted) and ``total`` = the sum of powers.
+    """
     axis = normalize_axis(axis, x.rank)
     one = x.with_shape(1 if a == axis else d for a, d in enumerate(x.shape))
     return [

@@ -60,10 +60,12 @@ class Tiled(Internal):
     """The base class of the tiled attention ops, with the rules for shapes."""
 
     def scores_type(self, types: Sequence[TensorType], mask: TensorType | None) -> TensorType:
-        """Return the type of the scores, which are never in memory.
+        """Check the inputs of tiled attention, and return the type of the attention scores (..., m,
+        n). The scores are never stored as a whole.
 
         Raises:
             ShapeError: queries, keys, values and mask do not fit each other.
+            DtypeError: a float mask has another dtype than the queries.
         """
         query, key, value = types
         for port, type_ in zip(("query", "key", "value"), types, strict=True):

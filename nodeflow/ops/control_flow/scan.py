@@ -297,9 +297,10 @@ class _Backwards:
         ]
 
     def _loop(self) -> dict[Tensor, Tensor]:
-        """Add the backward loop to the graph.
+        """Add the scan that computes the gradient of a loop to the graph.
 
-        Return its stacked outputs and its input sequences, by the tensors that stand for one slice.
+        Return a dict from each tensor of the body that stands for one slice to the sequence of all
+        slices: an input sequence or a stacked output.
         """
         factors = [t for pairs in self.products.values() for pair in pairs for t in pair]
         wanted = dict.fromkeys([*self.by_slices, *factors])

@@ -198,7 +198,7 @@ class TensorArray(Composite):
         return F.reshape(kept, sizes, name=name)
 
     def unstack(self, value: Any, name: str | None = None) -> TensorArray:
-        """Return an array of the slices of a tensor along its first axis."""
+        """Return an array whose elements are the slices of a tensor along its first axis."""
         x = get_default_graph().as_tensor(value) if not isinstance(value, Tensor) else value
         self._check(x.dtype, x.shape[1:], x)
         return self._with(F.identity(x, name=name))
@@ -251,7 +251,12 @@ class TensorArray(Composite):
         return self._zeros(self._size) if self._kept is None else self._kept
 
     def _element(self, value: Any) -> Tensor:
-        """Return a value as an element. Its shape becomes the shape of all elements."""
+        """Convert a value to a tensor, and check it as an element of the array. If the array's
+        element shape is unknown, it becomes the shape of the value.
+
+        Raises:
+            ShapeError, DtypeError: the value does not fit the elements.
+        """
         graph = F.graph_of([value, self._kept])
         element = graph.as_tensor(value, None if isinstance(value, Tensor) else self.dtype)
         self._check(element.dtype, element.shape, element)

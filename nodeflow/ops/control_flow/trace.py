@@ -123,5 +123,7 @@ def captured_by(*bodies: Traced) -> list[Tensor]:
 
 
 def waits_of(*bodies: Traced) -> list[Node]:
-    """Return the outer nodes that must run before some bodies, each once."""
+    """Return the outer nodes that control dependencies require to run before the traced functions,
+    without duplicates.
+    """
     return list(dict.fromkeys(n for body in bodies for n in body.graph.before))

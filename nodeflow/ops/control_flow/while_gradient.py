@@ -27,7 +27,9 @@ def can_count(node: Node) -> bool:
 
 
 def as_scan(node: Node) -> Node:
-    """Return a while loop as a scan over iteration numbers; they follow the carried inputs."""
+    """Convert a while loop to a scan over the iteration numbers 0, 1, 2, ..., so that it has a
+    gradient. Count the iterations beforehand. Return the scan's node.
+    """
     count = node.attrs["carried"]
     steps = F.range(_iterations(node), name="steps")
     inputs = [*node.inputs[:count], steps, *node.inputs[count:]]

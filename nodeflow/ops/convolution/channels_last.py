@@ -32,11 +32,14 @@ def lower_pictures(
     out: TensorType,
     orders: Sequence[Order],
 ) -> Lowering:
-    """Wrap ``core`` in the transpositions that the layouts need.
+    """Wrap a channels-last operation, so that it takes and returns arrays in other layouts.
+    Permutations of axes are added where they are needed.
 
     Args:
-        types: types of the op's inputs; inputs that core does not take come last.
-        orders: transposition of each input that core takes, then of the output.
+        core: the operation.
+        types: types of the op's inputs; inputs that ``core`` does not take come last.
+        orders: axis permutation to channels last for each input of ``core``, then for the output.
+            None stands for no permutation.
     """
     names = tuple(f"x{i}" for i in range(len(types)))
     parts: list[Part] = []

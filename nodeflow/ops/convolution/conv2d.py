@@ -79,7 +79,7 @@ FILTER = Port("filter", "(height, width, channels / groups, filters).", FLOATS, 
 
 
 def filter_shape_last(shape: Shape, layout: str) -> Shape:
-    """Return the shape of a filter as (spatial axes, channels, filters)."""
+    """Convert the shape of a filter from the given layout to (height, width, channels, filters)."""
     return (*shape[2:], shape[1], shape[0]) if layout[0] == "O" else shape
 
 

@@ -244,7 +244,9 @@ class AtPlaces(Op):
     def call(
         self, shape: tuple[int, ...], dtype: str, attrs: dict[str, Any], kind: str = "int64"
     ) -> Sample:
-        """Return a sample with distinct places, from a channels-last shape."""
+        """Build a sample of the op whose indices are all distinct. ``shape`` is the shape of its
+        images, channels last.
+        """
         full = {a.name: a.default for a in self.attrs} | attrs
         x = values(known(layout_shape(shape, full["layout"])), dtype)
         types = TensorType(dtype, x.shape), TensorType("int64", x.shape)

@@ -139,7 +139,11 @@ class Pool(Op):
             return as_layout(self.compute(windows_of(attrs), border, *pictures), layout)
 
     def compute(self, windows: Windows, border: bool, *pictures: np.ndarray) -> np.ndarray:
-        """Return the result, channels last. ``border``: whether the border counts."""
+        """Compute this op in numpy from channels-last arrays. The result is channels last, too.
+
+        Args:
+            border: whether a mean counts the padding.
+        """
         raise NotImplementedError
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:

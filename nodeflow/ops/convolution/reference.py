@@ -59,7 +59,9 @@ def convolve(x: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int) 
 def input_gradient(
     g: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
 ) -> np.ndarray:
-    """Return an image of ``shape``: the sum of the filters at their windows, weighted by g."""
+    """Compute the gradient of a convolution with respect to its input, of ``shape``, from the
+    output's gradient g and the filter.
+    """
     out = np.zeros(tuple(shape), g.dtype)
     for element, seen, seeing in elements(windows, shape, g.shape):
         weights = np.swapaxes(grouped_filter(filter_[element], groups), 1, 2)

@@ -169,8 +169,8 @@ class _Parts:
         return name
 
     def ordered(self, type_: TensorType, order: Order) -> Value:
-        """Return the type of a value with its axes in the order that kernels take, and "" as the
-        name, because no part computes it yet.
+        """Return the type that a tensor has after permuting its axes to channels last, with "" as
+        its name, because nothing computes it yet.
         """
         axes = range(type_.rank) if order is None else order
         return "", type_.with_shape(known([type_.shape[a] for a in axes]))

@@ -34,7 +34,11 @@ def threefry2x32(
 
 
 def mixed(first: Any, second: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """Apply the rounds to uint32 arrays of one shape, of numpy or a library with its functions."""
+    """Apply the Threefry-2x32 rounds to a counter (x, y) with the key (first, second). Return two
+    arrays of random words.
+
+    All arguments are uint32 arrays of one shape, of numpy or a library with the same operators.
+    """
     schedule = (first, second, first ^ second ^ PARITY)
     x, y = x + schedule[0], y + schedule[1]
     for index in range(ROUNDS):

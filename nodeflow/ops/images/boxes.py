@@ -150,7 +150,9 @@ class CropAndResize(Picture):
         return cut if cut.dtype == out else F.cast(cut, dtype=out)
 
     def places(self, begin: Tensor, end: Tensor, old: int, new: int) -> Tensor:
-        """Return (n, new) places from begin to end, which are (n, 1)."""
+        """Return the positions (n, new) of the sampled rows or columns of n boxes, evenly spaced
+        from ``begin`` to ``end`` (n, 1), which are fractions of the picture with ``old`` pixels.
+        """
         if new == 1:
             return (begin + end) * (0.5 * (old - 1))
         step = np.arange(new).astype(begin.dtype) * ((old - 1) / (new - 1))

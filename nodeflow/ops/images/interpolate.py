@@ -36,7 +36,9 @@ WHOLE = (0.0, 1.0)
 
 
 def places(old: int, new: int, scale: float, coordinates: str, crop: Span = WHOLE) -> np.ndarray:
-    """Return the place of each new element among the old ones."""
+    """Return the fractional position, along one axis, of each resized element among the old
+    elements, in the given coordinate mode of ONNX's Resize.
+    """
     at = np.arange(new, dtype=np.float64)
     if coordinates == "crop":
         begin, end = (share * (old - 1) for share in crop)

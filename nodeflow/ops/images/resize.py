@@ -243,7 +243,10 @@ def _taken(parts: list[lowering.Part], x: str, type_: TensorType, axis: int, mad
 def _added(
     parts: list[lowering.Part], g: str, type_: TensorType, axis: int, size: int, made_of: Taps
 ) -> str:
-    """Add parts for the adjoint of `_taken`; return the name of the result."""
+    """Add to ``parts`` the gradient of a resize along one axis: scatter the gradient ``g`` of the
+    result back to the ``size`` old pixels with the interpolation weights. Return the name of the
+    result.
+    """
     out = with_size(type_, axis, size)
     added = []
     for index, weight in made_of:

@@ -80,11 +80,11 @@ def nd_places(shape: tuple[int, ...], indices: np.ndarray, batch: int) -> tuple[
 def numbered(
     x: TensorType, indices: TensorType, batch: int = 0
 ) -> tuple[lowering.Part, TensorType]:
-    """Return the part that computes row numbers from ``indices``, and the type of x as a table of
-    rows.
+    """Return an operation that converts ``gather_nd`` indices to row numbers, and the type of x as
+    a table (rows, rest...) that they index.
 
     Args:
-        batch: number of leading axes that both have.
+        batch: number of leading axes that x and the indices share.
     """
     depth = batch + (indices.shape[-1] or 0)
     sizes = tuple(d or 0 for d in x.shape[:depth])

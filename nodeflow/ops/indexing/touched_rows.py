@@ -100,7 +100,9 @@ def _scaled(tensor: Tensor) -> Tensor:
 
 
 def _before(tensor: Tensor) -> Tensor | None:
-    """Return the input of a scaling, or of a clipping that keeps zeros; None for another op."""
+    """If a tensor is a multiplication or division by one number, or a clipping whose range includes
+    0, return the tensor that is scaled or clipped. Otherwise return None.
+    """
     node = tensor.node
     if node.op.id == "clip_by_value" and len(node.inputs) == 1:
         least, most = node.attrs["min"], node.attrs["max"]

@@ -56,9 +56,10 @@ def inside_of(owner: Node) -> dict[str, Tensor]:
 
 
 def check_weights(owner: Node, op: Layer, types: Sequence[TensorType], attrs: Any) -> None:
-    """Raise ShapeError unless the owner has all variables that a layer needs for these inputs.
+    """Raise ShapeError unless the owner has all variables that a layer needs for these inputs, in
+    the same shapes.
 
-    The parts of a block check their own variables.
+    For a block do nothing, because each of its inner layers is checked by itself.
     """
     if isinstance(op, Block):
         return

@@ -25,7 +25,9 @@ def _define(
     names: str = "x",
     domain: Any = None,
 ) -> None:
-    """Define a function of floats that kernels call by the op's id."""
+    """Define an elementwise op on floats whose compiled kernels call a function with the same name
+    as the op.
+    """
     define(
         op_id,
         doc,

@@ -36,7 +36,9 @@ def spelled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _own_name(name: str, known: Iterable[str], taken: Collection[str]) -> str:
-    """Return the name that a function has for an argument given by another library's name."""
+    """Return the parameter of a function that corresponds to an argument name of another library.
+    Return the name unchanged if none does.
+    """
     if name in known:
         return name
     same = {name, *SPELLINGS.get(name, ())}

@@ -126,9 +126,8 @@ def _put(made: Any, part: Any, block: Block) -> Any:
 
 
 def _places(sizes: Sequence[int], offset: int, strides: Sequence[int]) -> Any:
-    """Return the flat indices of a block's elements.
-
-    The run computes them, so that they are not stored.
+    """Return the flat indices of all elements of a strided view. They are computed at run time, and
+    not stored as a constant.
     """
     places = jnp.full(tuple(sizes), offset, jnp.int64)
     for axis, stride in enumerate(strides):

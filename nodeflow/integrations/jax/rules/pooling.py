@@ -55,8 +55,13 @@ def pool_volumes(node: Lowered, x: Any, y: Any = None) -> Any:
 def pooled(
     kind: str, windows: Windows, border: bool, shape: tuple[int, ...], x: Any, y: Any = None
 ) -> Any:
-    """Return the result of one kind of `lowering.Pool`, for any number of spatial axes,
-    channels last.
+    """Compute one kind of pooling, or of its adjoints, in JAX, for any number of spatial axes.
+    Arrays are channels last.
+
+    Args:
+        kind: as in `lowering.Pool`.
+        border: whether a mean counts the padding.
+        shape: the shape of the result.
     """
     if 0 in (*shape, *x.shape):
         return jnp.zeros(shape, x.dtype)

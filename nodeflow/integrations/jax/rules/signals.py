@@ -72,7 +72,9 @@ def cosine(node: Lowered, x: Any) -> Any:
 
 
 def _half_spectrum(x: Any, count: int) -> Any:
-    """Return the first frequencies of x, extended by as many zeros."""
+    """Return the first ``count`` frequencies of the Fourier transform of x, padded with zeros to 2
+    * ``count`` elements.
+    """
     return jnp.fft.fft(x, 2 * count)[..., :count]
 
 

@@ -92,7 +92,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 @computes(*_FUNCTIONS)
 def special_function(node: Lowered, *arrays: Any) -> Any:
-    """Return one of the functions that both JAX and scipy have."""
+    """Compute a special function that JAX and scipy share, in float64, and cast it to the node's
+    dtype.
+    """
     wide = [a.astype(jnp.float64) for a in arrays]
     found = _FUNCTIONS[node.op.id](*wide)
     return jnp.broadcast_to(found, shape_of(node)).astype(node.outputs[0].dtype)

@@ -119,11 +119,11 @@ class _Pairs:
                 self.by_tensor[match.tensor] = other
 
     def move_through(self, through: Mapping[str, str]) -> None:
-        """Move the match of a reference tensor from a float of the model to the same float after
-        quantization and dequantization, if that value is nearer.
+        """Rematch reference tensors: if a reference tensor matches a float tensor of the model, but
+        is nearer to that tensor after quantization and dequantization, match it with the latter.
 
-        A quantization whose range begins at 0 computes an activation. onnxruntime's quantizer then
-        gives the name of the activation's result to its input.
+        The two differ if the quantization also clips, as an activation does: its range then begins
+        at 0.
         """
         for name, match in list(self.by_reference.items()):
             other = through.get(match.tensor)
@@ -198,7 +198,7 @@ def _by_name(
 
 
 def family(node: Any) -> str:
-    """Return the op that a node computes, apart from its precision."""
+    """Return a node's op type without its precision: ``Conv`` for ``QLinearConv``."""
     op: str = node.op_type
     return _FAMILIES.get(op, op.removeprefix("QLinear"))
 

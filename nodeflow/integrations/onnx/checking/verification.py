@@ -190,8 +190,8 @@ def is_float(array: np.ndarray) -> bool:
 
 
 def called(node: Any, tensor: str) -> str:
-    """Return the name of the node that makes a tensor. Add the node's op unless the name contains
-    it.
+    """Return a title for the node that computes a tensor: its name, or the tensor's name if it has
+    none. The op type is added in parentheses unless the name contains it.
     """
     name = node.name or tensor
     return name if node.op_type.lower() in name.lower() else f"{name} ({node.op_type})"

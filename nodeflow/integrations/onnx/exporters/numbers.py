@@ -51,8 +51,8 @@ def where(e: Emitter, node: Node) -> str:
 
 
 def with_attrs(ours: str, theirs: str, **names: str) -> None:
-    """Register a rule for an op whose attributes have the same meaning, by nodeflow's and
-    ONNX's names.
+    """Register the export of op ``ours`` of nodeflow as the ONNX op ``theirs``. ``names`` maps the
+    names of nodeflow's attributes to ONNX's.
     """
 
     def write(e: Emitter, node: Node) -> str:

@@ -146,7 +146,9 @@ def matmul_integer(call: Call) -> nf.Tensor:
 
 
 def requantized(total: nf.Tensor, scale: nf.Tensor, zero: nf.Tensor) -> nf.Tensor:
-    """Return sums of integer products as quantized integers of the dtype of `zero`."""
+    """Scale int32 sums of products, round them, add the zero point and clip them to the integer
+    dtype of ``zero``.
+    """
     return _integers(nf.round(nf.cast(total, "float32") * scale), zero, str(zero.dtype))
 
 

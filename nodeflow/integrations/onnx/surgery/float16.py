@@ -84,7 +84,7 @@ class _Conversion:
 
     @staticmethod
     def _has_half(schema: Any) -> bool:
-        """Whether every type of the op that may be float32 may be float16."""
+        """Return whether an ONNX op's schema accepts float16 wherever it accepts float32."""
         types = [set(each.allowed_type_strs) for each in schema.type_constraints]
         return all("tensor(float16)" in each for each in types if "tensor(float)" in each)
 
@@ -206,7 +206,11 @@ class _Conversion:
 
 
 def read_others_inside(node: Any, new: Mapping[str, str]) -> None:
-    """Let the bodies of a node read other tensors from outside."""
+    """Rename outer tensors where the subgraphs of a node read them or return them.
+
+    Args:
+        new: old name -> new name.
+    """
     for body in bodies(node) if new else ():
         read_others(body.node, new)
         for value in body.output:

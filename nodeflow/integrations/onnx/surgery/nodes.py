@@ -12,10 +12,13 @@ from nodeflow.integrations.onnx.surgery.operation import Equal, Operation, read_
 
 
 def bypass(operation: Operation, options: Mapping[str, Any]) -> None:
-    """Take a node out: what read its result reads its first input.
+    """Remove a node from an ONNX model, and connect the readers of its output to its first input.
 
-    Both tensors need the same dtype, and the same shape where both are known. A node whose result
+    Both tensors need the same dtype, and the same shape where both are known. A node whose output
     is an output of the model becomes an Identity, so that the output keeps its name.
+
+    Raises:
+        CannotEdit: the node has no input, more outputs are read, or dtype or shape differ.
     """
     node = operation.node(options["node"])
     name = title(node)

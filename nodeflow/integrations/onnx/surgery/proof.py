@@ -29,7 +29,8 @@ class Proof:
 
 
 def proof(old: Any, new: Any, operation: Operation, folder: Path | None) -> Proof:
-    """Compute both models on samples, and compare the outputs that the verb promised.
+    """Verify an edited model: run the old and the new model with onnxruntime on samples, and
+    compare the outputs that the editing operation declared equal.
 
     Args:
         old, new: the models with all weights inside.

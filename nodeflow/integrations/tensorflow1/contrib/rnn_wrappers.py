@@ -39,7 +39,7 @@ class _Wrapper(DeviceWrapper):
         self._reuse = reuse
 
     def _opened(self, scope: Any = None) -> Any:
-        """Open the variable scope of the wrapper, which reuses variables that exist already."""
+        """Open the variable scope of the wrapped cell, in which existing variables are reused."""
         return variable_scope(scope or self.base_name, reuse=self._reuse or AUTO_REUSE)
 
     def _before(self, inputs: Tensor) -> Tensor:
@@ -54,8 +54,11 @@ class _Wrapper(DeviceWrapper):
             return self._after(outputs), new
 
     def unrolled(self, run: Run, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Run the wrapped cell over all steps of a sequence, and convert its inputs and outputs for
-        all steps at once rather than inside the loop.
+        """Run the wrapped cell over all steps of a sequence. Return the outputs and the final
+        state.
+
+        The wrapper's own computations before and after the cell run once for all steps, and not
+        inside the loop.
         """
         with self._opened():
             outputs, last = run(self._cell, self._before(x), state)

@@ -48,9 +48,9 @@ class Step(NamedTuple):
 
 
 def numbers_of(tree: ast.Module) -> dict[str, str]:
-    """Return the numbers, as text, of the names to which a module assigns a number.
+    """Return a dict from each name that a module assigns a number to, to the number's source text.
 
-    Names that it assigns more than once are left out.
+    Names that are assigned more than once, or are parameters, are left out.
     """
     assigned: dict[str, list[ast.expr | None]] = {}
     for node in ast.walk(tree):

@@ -78,12 +78,13 @@ class GraphDef:
         return str(self).encode()
 
     def ParseFromString(self, serialized: bytes) -> int:
-        """Replace the nodes by those that `SerializeToString` returned, here or in TensorFlow.
+        """Replace the graph by a serialized one: the result of `SerializeToString`, or a GraphDef
+        of TensorFlow.
 
-        A graph of TensorFlow must be frozen, and have ops of `frozen_ops` alone.
+        A GraphDef of TensorFlow must be frozen, and may only have ops that `frozen_ops` supports.
 
         Raises:
-            FileProblem: it is something else.
+            FileProblem: the bytes are neither.
         """
         if serialized.lstrip().startswith(b"{"):
             self.graph = graph_of(flow.loads(serialized.decode(errors="replace")))
@@ -183,7 +184,7 @@ class _Copying:
         return bool(node.outputs) and all(tensor in self._tensors for tensor in node.outputs)
 
     def tensor(self, tensor: Tensor) -> Tensor:
-        """Return the copy of a tensor in the other graph."""
+        """Return the tensor of the target graph that is the copy of a given tensor."""
         if tensor not in self._tensors:
             self._tensors[tensor] = self.node(tensor.node).outputs[tensor.index]
         return self._tensors[tensor]

@@ -38,7 +38,9 @@ class Spaces(MetaPathFinder, Loader):
         return named(path) if path else ROOT
 
     def exec_module(self, module: ModuleType) -> None:
-        """Do nothing, because names are looked up when they are used."""
+        """Do nothing, as the import protocol allows: the module's names are looked up when they are
+        used.
+        """
 
     def _path(self, fullname: str) -> str | None:
         """Return the dotted path of a module inside the package: "a.b" for PACKAGE.a.b.

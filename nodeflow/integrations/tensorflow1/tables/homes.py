@@ -244,7 +244,9 @@ def home(path: str) -> str | None:
 
 
 def _defined(path: str) -> str | None:
-    """Return ``module:name`` of a name as it is spelled, or None."""
+    """Return where a TensorFlow name is defined here, as ``module:name``. Return None if this exact
+    spelling is not defined.
+    """
     if path in HOMES:
         return HOMES[path]
     space, _, name = path.rpartition(".")

@@ -12,8 +12,8 @@ from nodeflow.lessons.start import copied
 
 
 def with_given_data(start: Document, answer: Document, lesson: Lesson) -> Document:
-    """Return a copy of a student's answer in which given data sets are read from the files beside
-    the lesson. Return the answer itself if it has no such data sets.
+    """Return a copy of a student's answer that reads given data sets from the files beside the
+    lesson. Return the answer itself if it has no such data sets.
 
     The editor stores absolute paths, which do not exist on other computers. A path is replaced if
     it ends with the relative path that the lesson gave.

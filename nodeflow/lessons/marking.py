@@ -169,8 +169,8 @@ class Marker:
         return None
 
     def _has_signs(self, graph: TestedGraph, twin: Twin, failed: list[Verdict]) -> bool:
-        """Return whether a student's answer shows all signs by which the lesson recognises a
-        typical mistake, such as an error or a missing op.
+        """Return whether a student's answer shows all signs of a typical mistake, such as an error
+        or a missing op.
         """
         symptoms = [v.outcome.symptom for v in failed if v.outcome.symptom is not None]
         return (
@@ -199,8 +199,8 @@ class Marker:
             return None
 
     def _behaves(self, values: dict[Quantity, list[np.ndarray] | None], twin: Twin) -> bool:
-        """Return whether the values of an answer equal those of a typical mistake, in all cases for
-        which the mistake's values are stored. Return False if none are stored.
+        """Return whether an answer and a typical mistake have equal values in all cases with stored
+        values of the mistake. Return False if none are stored.
         """
         compared = False
         for quantity, found in values.items():

@@ -178,7 +178,9 @@ class JaxSteps:
     # ---- what differs between one process and several (`parallel.steps`) ------------------------
 
     def _source(self) -> Rows:
-        """Return the data source from which the compiled training steps gather their batches."""
+        """Return the data source of the compiled training steps, where each step gathers its
+        batch.
+        """
         return rows_of(self.columns, self.batch_size)
 
     def _batch(self, stored: Sequence[Any], order: Any, at: Any) -> dict[int, Any]:
@@ -267,7 +269,7 @@ class JaxSteps:
         Args:
             step: number of the failed step.
             epoch_first: number of the first step of the epoch.
-            order: the rows of the epoch in the order in which its batches use them.
+            order: the row numbers of the epoch, in batch order.
             failed: which of the compiled checks failed.
         """
         from nodeflow.integrations.jax.failures import raise_first

@@ -47,8 +47,8 @@ def names_in_blocks(graph: Any) -> dict[str, str]:
 
 
 def _array_mark(tensor: Any) -> tuple[Any, ...]:
-    """Return a hashable key by which weight arrays are compared: dtype, shape and, for small
-    arrays, the elements.
+    """Return a hashable key for comparing weight arrays: dtype, shape and, for small arrays, the
+    elements.
     """
     kind = (tensor.data_type, *tensor.dims)
     few = math.prod(tensor.dims) <= FEW
@@ -93,7 +93,7 @@ def _marks(nodes: Sequence[Any], arrays: Mapping[str, Any]) -> list[Mark]:
 
 def _repeats(marks: Sequence[Mark]) -> list[tuple[int, list[int]]]:
     """Find sections of nodes with equal keys that occur at least twice without overlap, longest
-    first. Return (length, start indices) of each.
+    first. Return pairs of a section's length and the indices where it starts.
 
     Args:
         marks: a comparable key for each node.

@@ -15,9 +15,7 @@ TRAINING_MODE = 14
 
 
 def replaced_ops(opset: int) -> list[Any]:
-    """Return implementations of ONNX ops that replace those of ONNX's reference evaluator, for
-    models of this opset.
-    """
+    """Return the ops that replace ops in ONNX's reference evaluator, for models of this opset."""
     from onnx.reference.op_run import OpRun
 
     class BatchNormalization(OpRun):

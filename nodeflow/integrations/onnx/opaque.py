@@ -63,7 +63,7 @@ def encoded(node: Any) -> str:
 
 
 def decoded(text: str) -> bytes:
-    """Decode the base64 text in which a document stores a node of ONNX. Return its serialized
+    """Decode the base64 text that a document stores for a node of ONNX. Return its serialized
     bytes.
     """
     return base64.b64decode(text, validate=True)

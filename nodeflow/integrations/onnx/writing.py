@@ -481,7 +481,7 @@ def _needed(e: Emitter, ends: Sequence[str]) -> set[str]:
 
 
 def _ordered(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a node's attributes in which the JSON texts of loop and branch bodies are in
+    """Return a copy of a node's attributes with the JSON texts of loop and branch bodies in
     canonical form.
     """
     found = dict(attrs)

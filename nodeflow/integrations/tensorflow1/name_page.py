@@ -60,7 +60,7 @@ def answers() -> Iterator[tuple[Name, Answer]]:
 
 
 def arguments(name: Name, path: str) -> tuple[dict[str, str], list[str]]:
-    """Compare the parameters of a TensorFlow function with those of the nodeflow function at
+    """Compare a TensorFlow function's parameters with the parameters of the nodeflow function at
     ``path``. Return a dict from renamed parameters to their new names, and a list of the
     unsupported parameters.
     """

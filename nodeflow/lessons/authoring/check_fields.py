@@ -86,8 +86,8 @@ def fields_of(kind: str) -> list[CheckField]:
 
 
 def about(kind: str) -> str:
-    """Return the first paragraph of the description of a kind of check, which says what it
-    compares.
+    """Return the first paragraph of the description of a kind of check. It says which values the
+    check compares.
     """
     return " ".join((KINDS[kind].__doc__ or "").split("\n\n")[0].split())
 

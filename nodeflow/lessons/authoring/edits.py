@@ -213,8 +213,8 @@ def is_required(document: Document, name: str) -> bool:
 def set_given(document: Document, ids: Iterable[str], on: bool) -> None:
     """Choose whether the lesson gives nodes and frames to the learner.
 
-    If given nodes are placeholders without data, or variables, add settings by which checks draw
-    random values for them.
+    If given nodes are variables, or placeholders without data, add default settings for drawing
+    their values at random in checks.
 
     Args:
         ids: ids of nodes and frames.
@@ -303,7 +303,7 @@ def _values_check(document: Document, name: str) -> str | None:
 
 
 def _drawn(document: Document, record: NodeRecord) -> dict[str, Json] | None:
-    """Return the default settings by which checks draw random values for a node. Return None if
+    """Return the default settings for drawing random values of a node in checks. Return None if
     checks do not replace the node's value.
     """
     if record.op not in DRAWN_OPS or document.wires_into(record.id):

@@ -27,8 +27,8 @@ SIGNS: dict[str, dict[str, Json]] = {
 
 
 def graph_of(document: Document) -> dict[str, Json]:
-    """Return the graph of a document as JSON fields, in the form in which a lesson stores the graph
-    of a typical mistake.
+    """Return the graph of a document as JSON fields, as a lesson stores the graph of a typical
+    mistake.
     """
     data = json.loads(flow.dumps(document.root))
     return {part: data[part] for part in PARTS if data.get(part)}
@@ -68,8 +68,8 @@ def snapshot(document: Document) -> Document:
 
 
 def _become(document: Document, t: Transaction, other: Document) -> None:
-    """Replace the graphs, subgraphs and training settings of a document with those of another
-    document, as edits of the transaction ``t``.
+    """Make the graphs, subgraphs and training settings of a document equal to another document's,
+    as edits of the transaction ``t``.
     """
     for scope in ("", *sorted({*other.subgraphs, *document.subgraphs})):
         graph, there = document.graph(scope), other.graph(scope)

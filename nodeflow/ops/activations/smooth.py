@@ -45,7 +45,7 @@ def define_with(*others: Mapping[str, Any], args: tuple, **kwargs: Any) -> None:
     """Register an activation op that has attributes.
 
     Args:
-        others: further sets of attributes, with which its samples are tested.
+        others: further sets of attributes for the samples that test the op.
         args, kwargs: arguments of `WithAttribute`.
     """
     everyday = args[0] == "silu"

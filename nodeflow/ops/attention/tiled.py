@@ -312,8 +312,8 @@ def _scale(features: int, attrs: dict[str, Any]) -> float:
 
 
 def known_scale(query: TensorType, attrs: dict[str, Any]) -> float:
-    """Return the factor by which attention scores are scaled: the attribute ``scale``, or else 1 /
-    sqrt(d) for queries (..., d) with a known d.
+    """Return the scaling factor of attention scores: the attribute ``scale``, or else 1 / sqrt(d)
+    for queries (..., d) with a known d.
     """
     return _scale(query.shape[-1] or 0, attrs)
 

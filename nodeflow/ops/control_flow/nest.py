@@ -16,7 +16,7 @@ class Composite:
         raise NotImplementedError
 
     def rebuilt(self, parts: list[Any]) -> Any:
-        """Return a copy of this object that holds the given tensors instead of its own."""
+        """Return a copy of this object that holds the given tensors."""
         raise NotImplementedError
 
 
@@ -116,8 +116,8 @@ def composites(structure: Any) -> list[Composite]:
 
 
 def replaced(structure: Any, change: Callable[[Composite], Composite]) -> Any:
-    """Return a copy of a nested structure in which ``change`` was applied to each `Composite`
-    object, such as a `TensorArray`.
+    """Return a copy of a nested structure. Each `Composite` object in it, such as a `TensorArray`,
+    is replaced by the result of ``change``.
     """
     if isinstance(structure, Mapping):
         return type(structure)((k, replaced(v, change)) for k, v in structure.items())  # type: ignore[call-arg]

@@ -157,7 +157,7 @@ class TensorArray(Composite):
         return self._with(F.identity(self._tensor()))
 
     def write(self, index: Any, value: Any, name: str | None = None) -> TensorArray:
-        """Return an array in which the element at ``index`` is replaced by ``value``.
+        """Return an array with the element at ``index`` replaced by ``value``.
 
         Raises:
             ShapeError, DtypeError: the value does not fit the elements.
@@ -204,8 +204,8 @@ class TensorArray(Composite):
         return self._with(F.identity(x, name=name))
 
     def scatter(self, indices: Any, value: Any, name: str | None = None) -> TensorArray:
-        """Return an array in which the elements at ``indices`` are replaced by the slices of a
-        tensor along its first axis.
+        """Return an array with the elements at ``indices`` replaced by the slices of a tensor along
+        its first axis.
         """
         x = get_default_graph().as_tensor(value) if not isinstance(value, Tensor) else value
         self._check(x.dtype, x.shape[1:], x)

@@ -50,13 +50,13 @@ INTEGERS = ("int64", "int32")
 
 
 def strides_counted(shape: Sequence[int], layout: str, counted: str) -> np.ndarray:
-    """Return, for each axis of channels-last images, the stride by which a flat index grows.
+    """Return the strides of a flat index into channels-last images, one per axis.
 
     Args:
         shape: the shape of the images.
-        layout: the layout in which the index counts.
-        counted: what the index counts through: the "batch", an image, or a "plane" (one channel of
-            an image). Strides of the other axes are 0.
+        layout: the layout of the elements that the index counts.
+        counted: "batch" if the index counts the elements of the whole batch, "plane" for one
+            channel of an image, otherwise one image. Strides of the other axes are 0.
     """
     axes = known(layout_shape(tuple(range(len(shape))), layout))
     sizes = [shape[a] for a in axes]

@@ -49,8 +49,8 @@ class AlongOneAxis(Composed):
         return {**attrs, **changed, "layout": "NHWC" if attrs["layout"] == "NWC" else "NCHW"}
 
     def axes(self, attrs: Mapping[str, Any]) -> list[int]:
-        """Return the positions at which an axis of size 1 is inserted into the images and the
-        filters, to compute a 1-D op by the 2-D op.
+        """Return the positions of an additional axis of size 1 in the images and the filters, to
+        compute a 1-D op by the 2-D op.
         """
         filters = 0 if attrs.get("filter_layout", "WIO") == "WIO" else 2
         return [1 if attrs["layout"] == "NWC" else 2, filters]

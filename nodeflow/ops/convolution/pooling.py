@@ -139,7 +139,7 @@ class Pool(Op):
             return as_layout(self.compute(windows_of(attrs), border, *pictures), layout)
 
     def compute(self, windows: Windows, border: bool, *pictures: np.ndarray) -> np.ndarray:
-        """Compute this op in numpy from channels-last arrays. The result is channels last, too.
+        """Compute this op in numpy. Arrays and result are channels last.
 
         Args:
             border: whether a mean counts the padding.

@@ -95,8 +95,8 @@ def numbered(
 
 
 def added(out: TensorType, indices: TensorType, batch: int = 0) -> tuple[lowering.Part, ...]:
-    """Return the operations that compute ``out``, the gradient of a gather: zeros to which the
-    slices ``x`` are added at ``indices``.
+    """Return the operations that compute ``out``, the gradient of a gather: add the slices ``x`` at
+    ``indices`` to zeros.
     """
     rows, flat = numbered(out, indices, batch)
     named = flat.with_shape((rows.type.shape[0], *flat.shape[1:]))

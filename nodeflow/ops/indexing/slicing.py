@@ -166,7 +166,7 @@ def slices_of(begin: Any, end: Any, strides: Any) -> tuple[slice, ...]:
 
 
 def unwired(attrs: Mapping[str, Any], bounds: Sequence[Tensor]) -> dict[str, Any]:
-    """Return the attributes of a strided slice for which no tensor is connected.
+    """Return the attributes of a strided slice, without those that connected tensors override.
 
     Args:
         bounds: the connected tensors. The first ones of begin, end and strides are connected.

@@ -19,7 +19,7 @@ GLOROT = {"op": "glorot_uniform"}
 
 
 def _attrs(plain: tuple[Attr, ...]) -> tuple[Attr, ...]:
-    """Derive the attributes of a separable convolution layer from those of an ordinary one. The
+    """Derive the attributes of a separable convolution layer from an ordinary convolution's. The
     kernel's initializer becomes two, ``depth_multiplier`` is added, and ``groups`` is dropped.
     """
     return tuple(
@@ -63,7 +63,7 @@ class Separable(Convolutional):
 
     @staticmethod
     def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Convert the attributes of a separable convolution layer to those of an ordinary
+        """Convert a separable convolution layer's attributes to attributes of an ordinary
         convolution with the same sizes.
         """
         return {**attrs, "kernel_initializer": attrs["depthwise_initializer"], "groups": 1}

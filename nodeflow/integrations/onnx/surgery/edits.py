@@ -49,7 +49,7 @@ def edit(
 
     Raises:
         CannotEdit: the model has no such node or tensor, or the operation does not apply to it.
-        NotVerified: the new model does not compute what the operation promises.
+        NotVerified: the outputs of the new model are not as the operation promises.
         NodeflowError: a file is damaged, or cannot be written.
     """
     model = read_model(source, with_weights=False)

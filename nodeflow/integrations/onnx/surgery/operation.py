@@ -53,7 +53,7 @@ class Operation:
 
     @cached_property
     def known(self) -> dict[str, Any]:
-        """Name -> type and shape of each tensor of the old model for which ONNX can infer them."""
+        """Name -> type and shape of each tensor of the old model, as far as ONNX can infer them."""
         onnx = onnx_package()
         try:
             graph = onnx.shape_inference.infer_shapes(self.model).graph

@@ -39,7 +39,7 @@ class _Wrapper(DeviceWrapper):
         self._reuse = reuse
 
     def _opened(self, scope: Any = None) -> Any:
-        """Open the variable scope of the wrapped cell, in which existing variables are reused."""
+        """Open the variable scope of the wrapped cell, and reuse its existing variables."""
         return variable_scope(scope or self.base_name, reuse=self._reuse or AUTO_REUSE)
 
     def _before(self, inputs: Tensor) -> Tensor:

@@ -170,7 +170,7 @@ def one2many_rnn_seq2seq(
 def _encoded(inputs: Sequence[Any], cell: Any, symbols: int, size: int) -> Outputs:
     """Run an encoder RNN over embedded symbols. Return its outputs and its final state.
 
-    The encoder uses a copy of ``cell`` with variables of its own.
+    The encoder uses a copy of ``cell`` with separate variables.
     """
     encoder = EmbeddingWrapper(fresh(cell), symbols, size)
     return nn.static_rnn(encoder, inputs)

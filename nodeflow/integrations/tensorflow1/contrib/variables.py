@@ -52,9 +52,7 @@ def model_variable(name: str, *args: Any, **kwargs: Any) -> Tensor:
 
 
 def as_model_variable(made: Tensor) -> Tensor:
-    """Add a variable to the collection `MODEL_VARIABLES` unless it is there, and return the
-    variable.
-    """
+    """Add a variable to the collection `MODEL_VARIABLES`, at most once, and return the variable."""
     if made not in get_collection(GraphKeys.MODEL_VARIABLES):
         add_to_collection(GraphKeys.MODEL_VARIABLES, made)
     return made

@@ -241,7 +241,7 @@ class _Converter:
             self.kept = True
 
     def _respelled(self, call: ast.Call) -> bool:
-        """Rewrite a call for which `nf` has another form, if renaming is wanted. Return whether the
+        """Rewrite a call that has another form in `nf`, if renaming is wanted. Return whether the
         call was rewritten.
         """
         if not self.rename:

@@ -20,7 +20,8 @@ from nodeflow.public import public
 def namespace(
     package: str, names: Mapping[str, str], title: str
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return ``__getattr__`` and ``__dir__`` of a package that offers names of other modules.
+    """Return ``__getattr__`` and ``__dir__`` for a package that re-exports names of other modules
+    and imports the modules lazily.
 
     Args:
         package: its own name.

@@ -181,8 +181,8 @@ class Marker:
         )
 
     def _ops(self, graph: TestedGraph) -> set[str]:
-        """Return the ids of all ops in an answer, including ops inside layers. Leave out derived
-        gradients, and the ops inside locked nodes.
+        """Return the ids of all ops in a student's answer, including ops inside layers. Ops that
+        compute gradients, or that are inside locked nodes of the lesson, are left out.
         """
         locked = {r.name for r in self.start.nodes.values() if self.lesson.locks(r.id)}
         owners = ((n, n.name.partition("/")[0]) for n in graph.task.graph.nodes)

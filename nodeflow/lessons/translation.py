@@ -40,9 +40,10 @@ class Translation:
 
 
 def languages(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Return the user's languages, the preferred one first, such as ``("de_AT", "de")``.
+    """Return the user's languages from the environment variables, the preferred one first, such as
+    ``("de_AT", "de")``.
 
-    It is empty where no variable says it. ``LANGUAGE`` may list several, separated by colons.
+    Return an empty tuple if none is set. ``LANGUAGE`` may list several, separated by colons.
     """
     value = next((environment[name] for name in VARIABLES if environment.get(name)), "")
     found = (_plain(part) for part in value.split(":"))
@@ -134,10 +135,11 @@ def untranslated(lesson: Lesson, translation: Translation) -> list[str]:
 
 
 def template(lesson: Lesson, before: Translation | None = None) -> str:
-    """Return the text of a translation to complete: all texts of a lesson, as JSON.
+    """Return a JSON template for translating a lesson: all its texts by key, to be replaced by a
+    translator.
 
     Args:
-        before: a translation whose texts are kept where the lesson still has their keys.
+        before: an earlier translation, whose texts are kept for keys that the lesson still has.
     """
     kept = before.texts if before is not None else {}
     texts = {key: kept.get(key) or lesson.texts[key] for key in sorted(lesson.texts)}

@@ -28,7 +28,9 @@ class Composed(Op):
     differentiable = True
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor | Sequence[Tensor]:
-        """Return the outputs as tensors of the inputs' graph (or the default graph)."""
+        """Build the op from simpler ops in the graph of its inputs, or in the default graph if it
+        has no inputs. Return the output tensors.
+        """
         raise NotImplementedError(self.id)
 
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:

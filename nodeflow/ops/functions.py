@@ -22,11 +22,12 @@ from nodeflow.graph.types import dtype_name
 
 
 def make_function(op: Op) -> Callable[..., Any]:
-    """Return a function ``op(*inputs, *attributes, name=None, **attributes)``.
+    """Return a function ``op(*inputs, *attributes, name=None, **attributes)`` that adds an op to
+    the graph.
 
-    Positional arguments fill the in-ports first (a variadic port takes one list, or all remaining
-    arguments), then the attributes in their declared order. If a port and an attribute share a
-    name, tensors and arrays go to the port.
+    Positional arguments fill the input ports first (a variadic port takes one list, or all
+    remaining arguments), then the attributes in their declared order. If a port and an attribute
+    share a name, tensors and arrays go to the port.
     """
 
     def apply(*args: Any, name: str | None = None, **kwargs: Any) -> Any:
@@ -63,7 +64,9 @@ def signature(op: Op) -> Signature:
 
 
 def _default(port: Port, settings: dict[str, Any]) -> Any:
-    """Return the default of an in-port: the value of the attribute with its name, if any."""
+    """Return the default value of an input port as a function parameter. If the port is optional,
+    it is the value of the attribute with the same name, or None.
+    """
     if not port.optional:
         return Parameter.empty
     return () if port.variadic else settings.get(port.name)

@@ -44,7 +44,11 @@ def constant(
 
 
 def _spread(array: np.ndarray, shape: Sequence[int] | int, verify: bool) -> np.ndarray:
-    """Return an array in a shape, with its last element repeated to fill missing elements."""
+    """Reshape an array to a shape that may have more elements. Repeat the last element to fill it.
+
+    Raises:
+        ShapeError: the shape has fewer elements, or ``verify`` is set and the shapes differ.
+    """
     sizes = full_shape((shape,) if isinstance(shape, int) else tuple(shape))
     missing = math.prod(sizes) - array.size
     if missing < 0 or (verify and array.shape != sizes) or (missing and not array.size):

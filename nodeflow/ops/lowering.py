@@ -452,9 +452,8 @@ Rows = Callable[[TensorType], tuple[Lowering, Sequence[TensorType]]]
 def last_axis(
     types: Sequence[TensorType], out: TensorType, axes: Sequence[int], rows: Rows
 ) -> Composite:
-    """Return a composite that applies ``rows``, an operation on the last axis, along other axes.
-
-    It moves these axes to the end, merges them, and moves them back.
+    """Lower an operation along given axes to ``rows``, which lowers the operation along the last
+    axis. Move the axes to the end, merge them, and move them back afterwards.
 
     Args:
         types: types of the inputs, all of one shape.

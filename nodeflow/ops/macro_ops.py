@@ -58,7 +58,9 @@ class Gradients(Op):
 
 
 def number_port(port: str, attr: str, doc: str) -> Port:
-    """Return an in-port that overrides an attribute of an optimizer, such as its learning rate."""
+    """Declare the input port of an optimizer's op that overrides one of its attributes, such as the
+    learning rate.
+    """
 
     def constant(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
         return graph.apply("constant", value=float(attrs[attr]), dtype="float64", name=attr)

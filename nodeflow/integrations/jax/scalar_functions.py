@@ -118,7 +118,7 @@ def gelu(x: Any) -> Any:
 
 
 def gelu_slope(x: Any) -> Any:
-    """Return the derivative of `gelu`: the probability, plus x times the density."""
+    """Return the derivative of `gelu`: P(Z < x) + x * density(x), for a standard normal Z."""
     density = jnp.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
     return special.erfc(x * -math.sqrt(0.5)) * 0.5 + x * density
 

@@ -19,7 +19,9 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 @contextmanager
 def settings() -> Iterator[None]:
-    """Enable 64-bit types, and the precision ``highest`` for matrix products."""
+    """Return a context manager that makes JAX use 64-bit types and the precision ``highest`` for
+    matrix products.
+    """
     jax = jax_package()
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         yield

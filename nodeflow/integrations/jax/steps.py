@@ -101,7 +101,7 @@ class JaxSteps:
         return recorded
 
     def warm(self) -> None:
-        """Compile without making a step. The variables must be initialized."""
+        """Compile the training steps without executing one. The variables must be initialized."""
         if not self._is_warm:
             rows = min((len(c) for c in self.columns.values()), default=0)
             self.run(0, 0, 0, np.zeros(rows, np.int64))

@@ -50,8 +50,8 @@ class Stream:
         self._iterations: tuple[Any, ...] = ()
 
     def inside(self, name: str, iteration: Any, seed: int | None = None) -> Stream:
-        """Return the stream of a node in the body of the loop or branch that this stream
-        belongs to.
+        """Return the random stream of a node inside the body of a loop or branch, derived from this
+        stream of the loop or branch.
 
         Args:
             iteration: the number of the iteration, traced or not.

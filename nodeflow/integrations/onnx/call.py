@@ -45,7 +45,9 @@ class Values(Protocol):
         ...
 
     def arranged(self, name: str, array: np.ndarray) -> nf.Tensor:
-        """Return the tensor of a weight after rearranging its axes as nodeflow's op needs them."""
+        """Return a constant or variable for a weight of the ONNX file, whose axes were permuted for
+        nodeflow's op.
+        """
         ...
 
     def narrow(self, name: str) -> str:
@@ -94,14 +96,16 @@ class Call:
         return index < len(self.names) and bool(self.names[index])
 
     def known(self, index: int) -> np.ndarray | None:
-        """Return an input if it is present and known before a run, else None."""
+        """Return an input of an ONNX node as an array, if its value is known while the graph is
+        built. Return None if it is not, or if the input is omitted.
+        """
         return self.values.array(self.names[index]) if self.has(index) else None
 
     def value(self, index: int) -> Any:
-        """Return an input that must be known before a run; None if it is omitted.
+        """Return an input of an ONNX node as an array. Return None if the input is omitted.
 
         Raises:
-            NotKnown: it is known only at run time.
+            NotKnown: its value is known only at run time.
         """
         if not self.has(index):
             return None
@@ -111,7 +115,12 @@ class Call:
         return found
 
     def ints(self, index: int) -> tuple[int, ...] | None:
-        """Return the integers of an input; None if it is omitted."""
+        """Return an input of an ONNX node as a tuple of integers. Return None if the input is
+        omitted.
+
+        Raises:
+            NotKnown: its value is known only at run time.
+        """
         found = self.value(index)
         return None if found is None else tuple(int(n) for n in np.ravel(found))
 
@@ -182,7 +191,9 @@ TRANSLATIONS: dict[tuple[str, str], Translation] = {}
 
 
 def op(*names: str, domain: str = "") -> Callable[[Translation], Translation]:
-    """Return a decorator that registers the translation of nodes of these types."""
+    """Return a decorator that registers a function as the translation of ONNX nodes of these
+    types.
+    """
 
     def register(function: Translation) -> Translation:
         for name in names:
@@ -193,7 +204,9 @@ def op(*names: str, domain: str = "") -> Callable[[Translation], Translation]:
 
 
 def simple(name: str, ours: str) -> None:
-    """Register a translation to a nodeflow op with the same inputs and no attributes."""
+    """Register the translation of an ONNX op to the nodeflow op ``ours``, which has the same inputs
+    and no attributes.
+    """
     TRANSLATIONS["", name] = lambda call: getattr(nf, ours)(*call.all())
 
 

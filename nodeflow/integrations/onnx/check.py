@@ -45,7 +45,9 @@ class OnnxPeer:
         return Taken(inputs, lambda fed: _computed(program, model, tensors, fed))
 
     def alone(self, task: Task, session: Session, tensor: Tensor, fed: Fed) -> np.ndarray | None:
-        """Compute a tensor with a graph that contains only its node."""
+        """Export a single node to an ONNX model, and compute one of its output tensors from the fed
+        inputs, by a program for ONNX models.
+        """
         node = tensor.node
         with Graph() as graph:
             places = {
@@ -75,7 +77,7 @@ class OnnxRuntimePeer(OnnxPeer):
 def _computed(
     program: Program, model: Any, tensors: Sequence[Tensor], fed: Arrays
 ) -> list[np.ndarray]:
-    """Let a program run a model, and return the values of its outputs in the order of
+    """Compute an ONNX model with a program. Return the values of its outputs, in the order of
     ``tensors``.
     """
     program.load(onnx_package().inliner.inline_local_functions(model))

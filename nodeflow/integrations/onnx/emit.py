@@ -49,7 +49,9 @@ COMPLEX_RULES: dict[str, Rule] = {}
 
 
 def rule(*ids: str) -> Callable[[Rule], Rule]:
-    """Return a decorator that registers the rule for writing nodes of these ops."""
+    """Return a decorator that registers a function as the rule for exporting nodes of these ops to
+    ONNX.
+    """
 
     def register(function: Rule) -> Rule:
         for op_id in ids:
@@ -60,8 +62,8 @@ def rule(*ids: str) -> Callable[[Rule], Rule]:
 
 
 def complex_rule(*ids: str) -> Callable[[Rule], Rule]:
-    """Return a decorator that registers the rule for writing nodes of these ops with complex
-    inputs or outputs.
+    """Return a decorator that registers a function as the rule for exporting nodes of these ops to
+    ONNX if an input or output is complex.
     """
 
     def register(function: Rule) -> Rule:
@@ -132,11 +134,11 @@ class Emitter:
         return self.names[tensor]
 
     def own(self, name: str) -> str:
-        """Return the name of a node without the prefix of the subgraph that is being written."""
+        """Return the name of a node without the prefix of the subgraph that is being exported."""
         return name.removeprefix(self.prefix)
 
     def write(self, node: Node) -> None:
-        """Write a node of the graph, and the nodes that it depends on.
+        """Export a node to ONNX, after the nodes that it depends on.
 
         Raises:
             NotInOnnx: there is no rule for the node.
@@ -199,7 +201,8 @@ class Emitter:
         domain: str = "",
         **attrs: Any,
     ) -> Any:
-        """Add a node. Return the name of its output, or a list of names.
+        """Add an ONNX node to the exported graph. Return the name of its output, or a list of
+        names.
 
         Args:
             type: type of its output, if a later step of a rule needs it.
@@ -223,7 +226,7 @@ class Emitter:
         return made[0] if outputs == 1 else made
 
     def _fresh(self, name: str) -> str:
-        """Return a name that no value in the list has yet."""
+        """Reserve and return a name that is not in use, by appending a number if necessary."""
         found, number = name, 1
         while found in self.types:
             found, number = f"{name}_{number}", number + 1

@@ -66,10 +66,11 @@ class OnnxExporter:
 def exported(
     task: Task, session: Session, names: Iterable[str] = (), opset: int | None = None
 ) -> tuple[Any, dict[str, Tensor]]:
-    """Return the inference model of some tensors, fully checked, and the tensors by name.
+    """Export tensors as an ONNX model for inference, and check it with ONNX's full checker. Return
+    the model and a dict of the tensors.
 
     Args:
-        names: names of the tensors; by default those of `answers`.
+        names: names of the tensors; by default the tensors that `answers` returns.
 
     Raises:
         NotInOnnx: the error names every node that ONNX cannot express.
@@ -202,7 +203,9 @@ def _read(graph: Graph, nodes: Iterable[Node]) -> dict[Node, tuple[frozenset[Nod
 
 
 def definitions(document: Document) -> Mapping[str, str]:
-    """Return the name of the definition for each instance of a subgraph, at any depth."""
+    """Return a dict from the name of each subgraph instance, at any depth, to the name of its
+    definition.
+    """
     return dict(_instances(document, ""))
 
 

@@ -60,7 +60,7 @@ def read_model(path: Path, *, with_weights: bool = True) -> Any:
 
 
 def check_model(model: Any, name: str) -> None:
-    """Check that a model can be translated.
+    """Check that an ONNX model can be imported.
 
     Raises:
         OnnxFileError: it is empty, or has an opset before 7.

@@ -75,7 +75,11 @@ class Translator:
     # ---- graphs --------------------------------------------------------------------------
 
     def nodes(self, nodes: Sequence[Any], scope: Scope, prefix: str = "") -> None:
-        """Translate nodes in order; their outputs are added to `scope`."""
+        """Translate ONNX nodes in order, and define their outputs in ``scope``.
+
+        Raises:
+            OnnxFileError: the model has too many nodes.
+        """
         for node in nodes:
             self._count += 1
             if self._count > MOST_NODES:
@@ -132,7 +136,9 @@ class Translator:
                 )
 
     def _constant(self, node: Any, scope: Scope) -> bool:
-        """Add the value of a Constant node unchanged. Return whether its kind is supported."""
+        """Record the value of an ONNX node Constant under its output's name. Return False if the
+        kind of value is not supported.
+        """
         if len(node.output) != 1 or len(node.attribute) != 1:
             return False
         attribute, output = node.attribute[0], node.output[0]
@@ -182,7 +188,7 @@ class Translator:
         return full
 
     def give_way(self, name: str) -> Node:
-        """Rename and return the node whose name an output of the model needs."""
+        """Rename a node to free its name for an output of the model. Return the node."""
         graph = self.graph
         node, other = graph.node(name), self._free(name)
         own = [n for n in graph.nodes if n is node or n.derived_from == name]
@@ -233,7 +239,12 @@ class Translator:
         return names.weight_name("" if block else value, raw, name, node.op_type, index)
 
     def attribute(self, a: Any, scope: Scope) -> Any:
-        """Return the value of an attribute: a number, a text, a list, an array or a `Body`."""
+        """Convert an attribute of an ONNX node to a Python value. A subgraph becomes a `Body`, a
+        tensor becomes an array.
+
+        Raises:
+            LeftOut: nodeflow does not support the attribute's kind or dtype.
+        """
         kind = type(a)
         if a.type == kind.TENSOR:
             if a.t.data_type not in NUMPY_NAMES:

@@ -162,7 +162,9 @@ class Scope:
         return not is_few(where.arrays[name][1])
 
     def holder(self, name: str) -> Scope | None:
-        """Return the innermost scope that has a value for a name."""
+        """Return the innermost scope, from this one outwards, that defines a name. Return None if
+        there is none.
+        """
         scope: Scope | None = self
         while scope is not None and name not in scope.tensors and name not in scope.arrays:
             scope = scope.outer

@@ -214,7 +214,9 @@ class _Writer:
         return None
 
     def _node(self, e: Emitter, node: Node) -> None:
-        """Write a node: as a single ONNX node, or as a call of a function that contains several."""
+        """Export a node as a single ONNX node. If it takes several, export it as the call of an
+        ONNX function that contains them.
+        """
         if node.op.id.startswith(FOREIGN):
             domain = node.op.id.removeprefix(FOREIGN).rpartition("/")[0]
             if domain:
@@ -371,7 +373,9 @@ class _Writer:
         outputs: list[str],
         told: bool,
     ) -> str:
-        """Return the name of the function with this body. Equal bodies share a function."""
+        """Add an ONNX function to the model, and return its name. If the model has a function with
+        an equal body, return the name of that one.
+        """
         onnx = onnx_package()
         used = {n.domain for n in body.nodes} - {""}
         versions = {"": self._opset, **{d: self._foreign.get(d, 1) for d in used}}
@@ -440,7 +444,9 @@ class _Writer:
         return tensor.name if name.partition(":")[0] in self._graph else name
 
     def _renamed(self, e: Emitter, tensor: Tensor, wanted: str) -> str:
-        """Rename a value, by an Identity node if necessary. Return the new name."""
+        """Rename a tensor in the exported model. Insert an Identity node if the name is taken, or a
+        subgraph reads the tensor. Return the new name.
+        """
         name = e.names[tensor]
         if wanted in e.types or any(name in read_inside(n) for n in e.nodes):
             e.node_name = wanted

@@ -122,9 +122,9 @@ def _read(path: Path, log: EventLog) -> None:
 
 
 def _take_event(record: memoryview, log: EventLog, is_first: bool) -> None:
-    """Add the content of an Event to a log.
+    """Parse the bytes of an Event message, and add its content to a log of events.
 
-    Fields: wall_time 1, step 2, file_version 3, graph_def 4, summary 5.
+    Field numbers: wall_time 1, step 2, file_version 3, graph_def 4, summary 5.
     """
     time, step, summaries = 0.0, 0, []
     for number, value in pb.fields(record):
@@ -148,7 +148,9 @@ def _take_event(record: memoryview, log: EventLog, is_first: bool) -> None:
 
 
 def _take_value(data: memoryview, step: int, time: float, log: EventLog) -> None:
-    """Add a Summary.Value to a log. Fields: tag 1, simple_value 2, tensor 8, metadata 9."""
+    """Parse the bytes of a Summary.Value message, and add its number or settings to a log of
+    events. Field numbers: tag 1, simple_value 2, tensor 8, metadata 9.
+    """
     tag, number = "", None
     for field_number, value in pb.fields(data):
         if not isinstance(value, memoryview):

@@ -59,7 +59,7 @@ class TFRecordWriter:
 
 
 def tf_record_iterator(path: str | os.PathLike[str], options: Any = None) -> Iterator[bytes]:
-    """Yield the records of a file.
+    """Yield the records of a TFRecord file.
 
     Raises:
         FileProblem: the file ends within a record, or a checksum is wrong.

@@ -63,7 +63,7 @@ def said(twin: Mapping[str, Json]) -> str:
 
 
 def snapshot(document: Document) -> Document:
-    """Return a copy of a document that later edits leave alone."""
+    """Return a copy of a document, which later edits of the document do not change."""
     return copied(document.root)
 
 

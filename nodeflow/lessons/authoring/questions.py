@@ -28,7 +28,9 @@ def choices_of(document: Document, step: str) -> list[str]:
 
 
 def ask(document: Document, step: str, kind: str) -> None:
-    """Give a step a question of a kind; an empty kind removes the question."""
+    """Give a lesson's step an empty question of a kind, such as a multiple choice. An empty kind
+    removes the question.
+    """
     before = question_of(document, step)
     if not kind:
         _write(document, step, None, {})

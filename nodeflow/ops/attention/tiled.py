@@ -371,8 +371,8 @@ def formulas(
     mask: Tensor | None = None,
     **attrs: Any,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the results of `TiledAttentionGradient` as ordinary ops, and the gradient of the
-    scores.
+    """Compute the results of `TiledAttentionGradient` with ordinary differentiable ops, without
+    tiles. Return them and the gradient of the attention scores.
     """
     features = query.shape[-1]
     if attrs["scale"] is None and features is None:

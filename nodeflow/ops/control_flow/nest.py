@@ -39,7 +39,8 @@ def names(structure: Any, root: str) -> list[str]:
 
 
 def pack(structure: Any, leaves: Sequence[Any]) -> Any:
-    """Return the same structure with other leaves.
+    """Return a structure nested like ``structure``, with its leaves replaced by ``leaves`` in
+    order.
 
     >>> pack((1, [2, 3]), "abc")
     ('a', ['b', 'c'])
@@ -90,7 +91,9 @@ def _pack(structure: Any, rest: Iterator[Any]) -> Any:
 
 
 def _shape(structure: Any) -> Any:
-    """Return a structure without its leaves, in which lists and tuples are equal."""
+    """Return the nesting of a structure of dicts, lists and tuples, with None for each leaf. Tuples
+    become lists, so that both compare equal.
+    """
     if isinstance(structure, Mapping):
         return {key: _shape(part) for key, part in structure.items()}
     if isinstance(structure, (list, tuple)):

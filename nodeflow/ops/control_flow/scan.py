@@ -219,8 +219,8 @@ def loop_gradient(node: Node, grads: Sequence[Tensor | None]) -> Sequence[Tensor
 
 
 def _remembering(node: Node, outputs: Sequence[int]) -> Node:
-    """Return a loop like this one that also returns the values that the gradient of some outputs
-    needs.
+    """Add a copy of a loop with further outputs: the intermediate values of all iterations that the
+    gradient of ``outputs`` reads. Return its node.
     """
     parts = Parts.of([t.type for t in node.inputs], node.attrs)
     slices = [t.with_shape(t.shape[1:]) for t in parts.sequences]
@@ -233,12 +233,13 @@ def _remembering(node: Node, outputs: Sequence[int]) -> Node:
 def remember(
     text: str, types: Sequence[TensorType], changing: int, outputs: Sequence[int] | None = None
 ) -> str:
-    """Return a body that also returns the values of each step that its gradient uses.
-
-    Then the backward loop reads these values and does not compute them again.
+    """Add outputs to a loop's body: the intermediate values of an iteration that the gradient
+    reads. So the backward loop does not compute them again.
 
     Args:
-        types: types of the body's inputs. The first ``changing`` differ from step to step.
+        text: the body, as text.
+        types: types of the body's inputs. The first ``changing`` differ from iteration to
+            iteration.
         outputs: numbers of the outputs that have a gradient; None means all.
     """
     graph = Graph()

@@ -83,8 +83,8 @@ class TensorArray(Composite):
 
     @property
     def is_open(self) -> bool:
-        """True if the shape of the elements is still unknown, so that a loop cannot carry the
-        array.
+        """Whether the element shape is still unknown. The array then has no tensor that a loop
+        could carry.
         """
         return self._kept is None
 
@@ -98,7 +98,9 @@ class TensorArray(Composite):
 
     @property
     def invariant(self) -> tuple[int | None, ...] | None:
-        """The shape of the array in a loop, if it differs from its first shape; else None."""
+        """The shape that a loop must declare for the array: it has an unknown size if the array
+        grows in the loop. None if the array keeps its shape.
+        """
         if not self._grows or self._kept is None:
             return None
         return (None, *self._kept.shape[1:])

@@ -38,7 +38,7 @@ def as_scan(node: Node) -> Node:
 
 
 def _shifted(text: str, at: int) -> str:
-    """Return a body with an additional unused input at position ``at``."""
+    """Insert an unused input at position ``at`` into a loop's body. Return the new body."""
     count, nodes, outputs, *_ = json.loads(text)
 
     def moved(reference: list[int]) -> list[int]:
@@ -79,6 +79,6 @@ def _iterations(node: Node) -> Tensor:
 
 
 def _used(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> set[int]:
-    """Return the positions of the inputs that some outputs depend on."""
+    """Return the indices of the inputs that the outputs depend on."""
     read = {resolve(t) for n in nodes_between(inputs, outputs) for t in n.inputs}.union(outputs)
     return {i for i, t in enumerate(inputs) if t in read}

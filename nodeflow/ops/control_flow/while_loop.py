@@ -153,7 +153,13 @@ class WhileLoop(Op):
 
 
 def _invariant(types: Sequence[TensorType], invariants: Any) -> list[TensorType]:
-    """Return the types of carried values, in which sizes that may change are unknown."""
+    """Return the types of the loop variables. Sizes that the shape invariants allow to change are
+    unknown (None).
+
+    Raises:
+        AttributeProblem: the invariants are not one shape per loop variable.
+        ShapeError: an initial value does not fit its invariant.
+    """
     if invariants is None:
         return list(types)
     if not isinstance(invariants, (list, tuple)) or len(invariants) != len(types):
@@ -182,13 +188,14 @@ def _check_condition(types: Sequence[TensorType]) -> None:
 def check_carried(
     name: str, old: TensorType, new: TensorType, invariants: Any = None
 ) -> TensorType:
-    """Return the type of a carried value, from its types before and after one iteration.
+    """Return the type of a loop variable, from its types before and after one iteration.
 
     Args:
         name: name of the loop variable, for errors.
+        invariants: None, or the shapes that the user declared for loop variables.
 
     Raises:
-        DtypeError, ShapeError: the type changes.
+        DtypeError, ShapeError: an iteration changes the type.
     """
     said = f"{name} is {old} at first and {new} after one iteration"
     if old.dtype != new.dtype:

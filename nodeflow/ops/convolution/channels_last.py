@@ -22,7 +22,9 @@ def picture_order(layout: str) -> Order:
 
 
 def filter_order(layout: str) -> Order:
-    """Return the transposition of filters from a layout to (height, width, channels, filters)."""
+    """Return the axis permutation that brings filters from a layout to (height, width, channels,
+    filters). Return None if the layout is already this one.
+    """
     return (2, 3, 1, 0) if layout == "OIHW" else None
 
 

@@ -104,7 +104,8 @@ def as_filter(x: np.ndarray, layout: str) -> np.ndarray:
 
 
 def windows_of(filter_: TensorType, attrs: Mapping[str, Any]) -> tuple[Windows, Dim, Dim]:
-    """Return the windows of a filter, its channels per group, and the number of filters.
+    """Return the sliding windows of a convolution's filter, its number of channels per group, and
+    the number of filters.
 
     Raises:
         ShapeError: the filter has a wrong rank, or a size of 0.

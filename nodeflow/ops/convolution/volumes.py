@@ -37,7 +37,9 @@ ONE = Axis(1, 1, 1, same=True)
 
 
 def volume_order(layout: str) -> Order:
-    """Return the transposition of volumes from a layout to channels last."""
+    """Return the axis permutation that brings volumes from a layout to channels last. Return None
+    if the layout is already channels last.
+    """
     return (0, 2, 3, 4, 1) if layout == "NCDHW" else None
 
 

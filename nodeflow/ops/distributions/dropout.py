@@ -110,7 +110,9 @@ def _known_sizes(wired: TensorType) -> tuple[int | None, ...] | None:
 
 
 def _joined(x: Tensor, drawn: Sequence[int | None] | None) -> Tensor:
-    """Return x reduced to its first element along the axes that share a draw."""
+    """Return x with size 1 along the axes where all elements share one random draw. Only the first
+    element along such an axis is kept.
+    """
     if drawn is None or all(d != 1 or n == 1 for d, n in zip(drawn, x.shape, strict=True)):
         return x
     return x[tuple(slice(0, 1) if d == 1 else slice(None) for d in drawn)]

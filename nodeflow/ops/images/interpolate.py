@@ -74,7 +74,9 @@ def kernel(method: str, distance: np.ndarray, a: float) -> np.ndarray:
 def weights(
     old: int, new: int, scale: float, attrs: dict[str, Any], crop: Span = WHOLE
 ) -> np.ndarray:
-    """Return (new, old): the weight of each old element in each new one. Rows sum to 1."""
+    """Return the interpolation weights (new, old) of a resize along one axis. Each new element is
+    the sum of the old elements times its row, whose weights add up to 1.
+    """
     if attrs["method"] == "area":
         return areas(old, new, attrs["coordinates"] == "align_corners")
     at = places(old, new, scale, attrs["coordinates"], crop)
@@ -93,7 +95,9 @@ def weights(
 
 
 def areas(old: int, new: int, align_corners: bool) -> np.ndarray:
-    """Return (new, old): the fraction that each old element has of the interval of a new one."""
+    """Return the weights (new, old) of an area resize along one axis: which fraction of the
+    interval of each new element each old element covers.
+    """
     step = (old - 1) / (new - 1) if align_corners and new > 1 else old / max(new, 1)
     if not step:
         return np.eye(1, old).repeat(new, 0)

@@ -363,7 +363,9 @@ class SsimMultiscale(Ssim):
 
 
 def halved(x: Tensor) -> Tensor:
-    """Return the means of 2 x 2 pixels. At an odd size the last pixel stands alone."""
+    """Halve pictures by averaging blocks of 2 x 2 pixels. If a size is odd, the last row or column
+    is averaged without a neighbour.
+    """
     for axis in (HEIGHT, WIDTH):
         size = x.shape[axis] or 0
         matrix = np.repeat(np.eye(-(-size // 2)), 2, axis=1)[:, :size]

@@ -80,7 +80,9 @@ def sizes_of(x: Tensor) -> list[Any]:
 
 
 def along(x: Tensor, matrix: np.ndarray, axis: int) -> Tensor:
-    """Return weighted sums along an axis of known size: a matrix (new, old) times each column."""
+    """Multiply x along one axis by a matrix (new, old). The axis, of known size ``old``, gets the
+    size ``new``.
+    """
     rank = len(x.shape)
     axis %= rank
     factor = np.ascontiguousarray(matrix.astype(numpy_dtype(x.dtype)))
@@ -98,7 +100,7 @@ def along(x: Tensor, matrix: np.ndarray, axis: int) -> Tensor:
 
 
 def times(*sizes: Dim) -> Dim:
-    """Return the product of sizes; unknown if a size is unknown, unless another one is 0."""
+    """Return the product of sizes. Return None if a size is unknown and no size is 0."""
     if 0 in sizes:
         return 0
     total = 1

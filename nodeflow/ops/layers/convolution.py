@@ -115,7 +115,9 @@ class Convolutional(Layer):
         return self.convolved(types[0], kernel, attrs)
 
     def convolved(self, x: TensorType, kernel: TensorType, attrs: Mapping[str, Any]) -> TensorType:
-        """Return the type of the convolution; errors name the layer's attributes."""
+        """Return the output type of the layer's convolution of x with a kernel. Errors name the
+        layer's attributes and not the convolution's.
+        """
         op = REGISTRY.lookup(self.convolution)
         try:
             made = op.infer(x, kernel, **op.bind_attrs(self.windows(attrs)))

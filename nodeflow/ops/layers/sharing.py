@@ -24,10 +24,11 @@ OWNER = Port("owner", "An output of the layer whose variables are used.", DTYPES
 
 
 def owner_of(tensor: Tensor) -> Node:
-    """Return the layer that owns the variables: the layer of a tensor, or the one it shares with.
+    """Return the layer node that owns the variables of a layer's output. If the layer shares, it is
+    the layer that it shares with.
 
     Raises:
-        GraphError: the tensor is no layer's output.
+        GraphError: no layer with variables computes the tensor.
     """
     node = layer_of(tensor)
     if not node.op.variables(dict(node.attrs)):

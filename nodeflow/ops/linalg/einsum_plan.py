@@ -174,7 +174,9 @@ class Lowered:
         return name
 
     def _ordered(self, name: str, letters: str, order: str) -> str:
-        """Copy an operand with its axes in the given order, taking diagonals."""
+        """Permute the axes of an einsum operand to the given order of letters. A letter that occurs
+        twice selects the diagonal.
+        """
         if letters == order:
             return name
         steps = lowering.strides_of([self.sizes[c] for c in letters])
@@ -196,7 +198,9 @@ class Lowered:
         return self._multiply(step)
 
     def _matmul(self, step: Pair) -> str:
-        """Add a batch of matrix products. Transposed operands are not copied."""
+        """Add the contraction of two einsum operands as a batched matrix product. An operand that
+        is transposed is not copied, because the product can read it so.
+        """
         names, turned = [], []
         for side, own in enumerate((step.left, step.right)):
             letters = step.letters[side]

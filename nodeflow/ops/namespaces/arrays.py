@@ -138,7 +138,9 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
 
 
 def _checked_sizes(x: Tensor, wanted: tuple[int | None, ...]) -> Any:
-    """Return a node that ends the run unless the sizes are as wanted. None accepts any size."""
+    """Add an assertion that makes a run fail unless x has the wanted sizes. Return its node. None
+    accepts any size.
+    """
     sizes = F.shape(x, out_type="int64")
     expected = np.array([-1 if d is None else d for d in wanted], "int64")
     if not x.type.has_rank:

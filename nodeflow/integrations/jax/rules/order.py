@@ -104,7 +104,9 @@ def pairs_in_order(node: Lowered, labels: Any, scores: Any, places: Any) -> Any:
 
 @lowers(SearchSorted)
 def search_sorted(node: Lowered, rows: Any, values: Any) -> Any:
-    """Return the insertion index of each value in its row."""
+    """Return the index at which each value must be inserted to keep its row of sorted values in
+    order, as numpy's ``searchsorted`` does.
+    """
     assert isinstance(node.lowering, SearchSorted)
     dtype, side = node.outputs[0].dtype, node.lowering.side
     if not values.size or not rows.size:

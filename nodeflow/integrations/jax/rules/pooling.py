@@ -84,7 +84,11 @@ def pooled(
 
 
 def _reduced(windows: Windows, x: Any, start: float, combine: Any) -> Any:
-    """Return the elements of each window, combined by a reduction such as the maximum."""
+    """Reduce each pooling window to one element by a function such as the maximum, in JAX.
+
+    Args:
+        start: the neutral element of the reduction, which also fills the padding.
+    """
     around, axes = ((0, 0),), windows.axes
     found = lax.reduce_window(
         x,
@@ -138,7 +142,7 @@ def largest(windows: Windows, x: Any) -> Any:
 
 @computes("max_pool_with_argmax", "max_pool3d_with_argmax")
 def max_pool_with_argmax(node: Lowered, x: Any) -> tuple[Any, Any]:
-    """Return the largest element of each window, and its index."""
+    """Return the largest element of each pooling window, and its flat index in the images."""
     layout, windows = node.attrs["layout"], windows_of(node.attrs)
     x = _channels_last(x, layout)
     shape = known(shape_last(shape_of(node), layout))

@@ -59,11 +59,12 @@ class Program(Protocol):
 
 
 def program(name: str, tier: Any = "compiled") -> Program:
-    """Return a program by its name in ``--against``.
+    """Return the program that computes ONNX models under this name: ``nodeflow``, ``onnx`` or
+    ``onnxruntime``.
 
     Raises:
-        NotVerified: there is no program of this name for ONNX models.
-        SoftwareMissing: it is not installed.
+        NotVerified: the name is none of these.
+        SoftwareMissing: the program is not installed.
     """
     if name == "nodeflow":
         return Nodeflow(tier)

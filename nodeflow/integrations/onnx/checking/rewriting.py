@@ -64,11 +64,9 @@ def only_with(model: Any, names: Container[str]) -> Any:
 
 
 def with_real_values(model: Any) -> tuple[Any, dict[str, Scale]]:
-    """Return a copy of a model that also computes, for each tensor of quantized integers, the real
-    numbers that the integers represent.
-
-    The numbers of a tensor are a tensor with the suffix `REAL`. Return the scales by tensor as
-    well.
+    """Add outputs to a copy of a model: for each quantized tensor, its dequantized values, under
+    the tensor's name with the suffix `REAL`. Return the copy, and a dict from tensor names to
+    scales.
     """
     onnx = onnx_package()
     made = type(model)()
@@ -93,7 +91,9 @@ def with_real_values(model: Any) -> tuple[Any, dict[str, Scale]]:
 
 
 def _scale_of(node: Any, scales: Mapping[str, Scale]) -> Scale | None:
-    """Return the scale of the first output of a node, if it is quantized."""
+    """Return the scale and zero point of the first output of an ONNX node if this output is
+    quantized. Otherwise return None.
+    """
     if node.op_type in _KEEPS_SCALE and node.input:
         return scales.get(node.input[0])
     at = _SCALES.get(node.op_type)

@@ -144,7 +144,8 @@ def verify(
     samples: Sequence[Sample],
     said: Callable[[str], None],
 ) -> Verification:
-    """Compare two programs on the samples.
+    """Compute all tensors of an ONNX model with nodeflow and with another program on samples, and
+    compare them.
 
     Raises:
         NotVerified: a program cannot compute the model.

@@ -17,7 +17,9 @@ FIRST = -(2**63) + 1
 
 
 def sizes(e: Emitter, tensor: Tensor) -> str:
-    """Write sizes that a tensor contains as int64, which ONNX requires."""
+    """Export a tensor of sizes as int64, which ONNX requires, by a Cast if necessary. Return its
+    name.
+    """
     found = e.value(tensor)
     if tensor.type.dtype == "int64":
         return found
@@ -153,8 +155,11 @@ def take_along_axis(e: Emitter, node: Node) -> str:
 
 @rule("one_hot")
 def one_hot(e: Emitter, node: Node) -> str:
-    """Write OneHot. ONNX counts negative indices from the end; for these nodeflow returns a row
-    of zeros.
+    """Export ``one_hot`` to ONNX. ONNX counts negative indices from the end; nodeflow returns a row
+    of zeros for them.
+
+    Raises:
+        NotInOnnx: the depth is known only in a run, or the indices are a scalar.
     """
     if node.inputs[1:]:
         raise NotInOnnx("a one_hot whose depth only a run knows")
@@ -317,7 +322,7 @@ def scatter_nd(e: Emitter, node: Node) -> str:
 
 @rule("positions")
 def positions(e: Emitter, node: Node) -> str:
-    """Write the positions 0, 1, 2, ... along an axis."""
+    """Export the op that returns the positions 0, 1, 2, ... along an axis to ONNX."""
     kind, dtype = TensorType("int64", ()), node.attrs["dtype"]
     whole = e.node("Shape", [e.value(node.inputs[0])], type=kind)
     axis = node.attrs["axis"] % node.inputs[0].type.rank

@@ -18,7 +18,9 @@ from nodeflow.ops.control_flow.scan_body import add_input, inline
 
 @rule(FOREIGN)
 def kept(e: Emitter, node: Node) -> list[str]:
-    """Write a node that came from an ONNX file, with the current names of its values."""
+    """Export a node that was imported from an ONNX file unchanged, except for the names of its
+    inputs and outputs.
+    """
     proto = onnx_package().NodeProto.FromString(opaque.decoded(node.attrs["node"]))
     read = [name for name in [*proto.input, *opaque.read_inside(proto)] if name]
     given = [e.value(t) for t in node.inputs]
@@ -88,7 +90,7 @@ def body_of(
 
 
 def declared(name: str, type_: TensorType) -> Any:
-    """Declare an input or output of a graph inside a node. Unknown sizes get no names."""
+    """Declare an input or output of a subgraph in an ONNX node. Unknown sizes get no names."""
     shape = list(type_.shape) if type_.has_rank else None
     return onnx_package().helper.make_tensor_value_info(name, NUMBERS[type_.dtype], shape)
 

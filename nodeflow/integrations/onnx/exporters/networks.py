@@ -18,7 +18,9 @@ def dropout(e: Emitter, node: Node) -> str:
 
 @rule("batch_normalize")
 def batch_normalize(e: Emitter, node: Node) -> str:
-    """Write batch normalization. ONNX's op has channels as axis 1 and needs all of its inputs."""
+    """Export batch normalization to ONNX, whose op has the channels as axis 1 and needs all of its
+    inputs. Otherwise export the simpler ops that it is composed of.
+    """
     rank = node.inputs[0].type.rank
     plain = len(node.inputs) == 5 and node.attrs["axis"] % rank == 1
     if plain and all(t.type.ndims == 1 for t in node.inputs[1:]):
@@ -33,7 +35,9 @@ def batch_normalize(e: Emitter, node: Node) -> str:
 
 @rule("layer_normalization")
 def layer_normalization(e: Emitter, node: Node) -> str:
-    """Write layer normalization. ONNX's op normalises the last axes and needs a scale."""
+    """Export layer normalization to ONNX, whose op normalizes the last axes and needs a scale.
+    Otherwise export the simpler ops that it is composed of.
+    """
     rank = node.inputs[0].type.rank
     axes = sorted(a % rank for a in axes_of(node) or range(rank))
     if len(node.inputs) > 1 and axes == list(range(axes[0], rank)):
@@ -64,7 +68,7 @@ o.
 
 @rule("lstm", "gru", "rnn")
 def recurrent(e: Emitter, node: Node) -> list[str]:
-    """Write a recurrent layer.
+    """Export a recurrent layer to ONNX.
 
     Kernels are transposed, with gates in ONNX's order and a leading axis for directions.
     """
@@ -101,7 +105,7 @@ def recurrent(e: Emitter, node: Node) -> list[str]:
 
 @rule("tiled_attention")
 def attention(e: Emitter, node: Node) -> list[str | None]:
-    """Write attention as one ONNX node: softmax(query @ key^T * scale) @ value."""
+    """Export attention to ONNX by its formula, softmax(query @ key^T * scale) @ value."""
     query, key, value = node.inputs[:3]
     t, size = query.type, query.type.shape[-1]
     scale = node.attrs["scale"]
@@ -126,7 +130,9 @@ def attention(e: Emitter, node: Node) -> list[str | None]:
 
 
 def _not_later(e: Emitter, node: Node) -> str:
-    """Write the causal mask: whether each key is not later than each query, (queries, keys)."""
+    """Export the causal mask of attention to ONNX: a bool matrix (queries, keys), true where the
+    key is not later than the query.
+    """
     kind, bools = TensorType("int64", ()), TensorType("bool", ())
     sides = []
     for tensor in node.inputs[:2]:

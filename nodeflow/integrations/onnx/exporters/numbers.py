@@ -44,7 +44,9 @@ for ours, theirs in SAME.items():
 
 @rule("where")
 def where(e: Emitter, node: Node) -> str:
-    """Write `where`. If its condition is the training phase, write the value for inference."""
+    """Export ``where`` to ONNX. If its condition is whether the run trains, export only the operand
+    for inference.
+    """
     if is_flag(resolve(node.inputs[0])):
         return e.value(node.inputs[2])
     return e.node("Where", [e.value(t) for t in node.inputs])
@@ -85,7 +87,7 @@ def matmul(e: Emitter, node: Node) -> str:
 
 @rule("prelu")
 def prelu(e: Emitter, node: Node) -> str:
-    """Write PRelu. In ONNX, the slope cannot broadcast to a larger result."""
+    """Export ``prelu`` to ONNX, where the slope must not broadcast to a larger result."""
     x, slope = (e.value(t) for t in node.inputs)
     t = node.outputs[0].type
     if node.inputs[0].type.shape == t.shape:
@@ -102,7 +104,9 @@ def saturating(e: Emitter, node: Node) -> str:
 
 @rule("divide_no_nan", "multiply_no_nan")
 def no_nan(e: Emitter, node: Node) -> str:
-    """Write a division or product that is 0 where the second operand is 0."""
+    """Export ``divide_no_nan`` and ``multiply_no_nan`` to ONNX: a division or product, with 0 where
+    the second operand is 0.
+    """
     x, y = (e.value(t) for t in node.inputs)
     t = node.outputs[0].type
     zero, bools = e.number(0, t.dtype, "zero"), TensorType("bool", ())
@@ -172,7 +176,9 @@ def rsqrt(e: Emitter, node: Node) -> str:
 
 @rule("log1p", "expm1", "exp2", "log2", "log10", "cbrt", "erfc", "log_sigmoid")
 def shifted(e: Emitter, node: Node) -> str:
-    """Write functions whose direct formulas lose digits close to zero, such as expm1."""
+    """Export functions that ONNX lacks, such as ``expm1`` and ``log2``, by formulas. Some of these
+    lose precision near zero.
+    """
     x, t = e.value(node.inputs[0]), node.inputs[0].type
     kind = node.op.id
     if kind == "log1p":

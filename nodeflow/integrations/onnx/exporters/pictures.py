@@ -34,7 +34,9 @@ def grid_sample(e: Emitter, node: Node) -> str:
 def suppressed(
     e: Emitter, node: Node, boxes: str, scores: str, most: int, centre: bool = False
 ) -> str:
-    """Write the indices (row, class, box) that remain after suppression."""
+    """Export non-maximum suppression of boxes as a NonMaxSuppression node. Its output holds the
+    indices (row, class, box) of the boxes to keep.
+    """
     least = node.attrs["score_threshold"]
     inputs = [boxes, scores, e.ints([most], "most")]
     inputs.append(e.number([node.attrs["iou_threshold"]], "float32", "overlap"))

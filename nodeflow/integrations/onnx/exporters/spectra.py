@@ -100,8 +100,8 @@ def fourier(e: Emitter, node: Node) -> str:
 
 @complex_rule("rfft", "rfft2d", "rfft3d")
 def real_fourier(e: Emitter, node: Node) -> str:
-    """Write half of the spectrum along the last axis, then the full spectrum along the other
-    axes.
+    """Export a real FFT to ONNX: compute half of the spectrum along the last axis, then the full
+    spectrum along the other axes.
     """
     x, type_ = node.inputs[0], held(node.outputs[0].type)
     axes, lengths = _axes(node), _lengths(node)

@@ -29,7 +29,8 @@ def branch(call: Call) -> Any:
 
 @op("Loop")
 def loop(call: Call) -> Any:
-    """Translate a loop. Loops whose iterations also collect results are not supported.
+    """Translate ONNX's Loop to a while loop. Loops that also stack a result per iteration are not
+    supported.
 
     Inputs: maximum number of iterations, whether to begin, initial states. The body returns whether
     to continue, and the next states.

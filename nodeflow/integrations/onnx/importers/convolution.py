@@ -174,7 +174,9 @@ def average_pool(call: Call) -> nf.Tensor:
 
 @op("LpPool")
 def lp_pool(call: Call) -> nf.Tensor:
-    """Translate LpPool. The mean of powers is their sum divided by the window's size."""
+    """Translate ONNX's LpPool by an average pooling: the sum of powers is their mean times the
+    number of elements in a window.
+    """
     p = float(call.get("p", 2))
     mean = pool(call, "average", nf.abs(call.x()) ** p, count_include_pad=True)
     return (mean * float(np.prod(call["kernel_shape"]))) ** (1 / p)
@@ -182,7 +184,9 @@ def lp_pool(call: Call) -> nf.Tensor:
 
 @op("DeformConv")
 def deform_conv(call: Call) -> nf.Tensor:
-    """Translate DeformConv. Inputs: x, filters, offsets, a bias, a mask."""
+    """Translate ONNX's DeformConv, a deformable convolution. Inputs: x, filters, offsets, a bias, a
+    mask.
+    """
     how = windows(call, kernel_of(call, 1))
     inputs = [call.x(0), call.x(1), call.x(2), *([call.x(4)] if call.has(4) else [])]
     groups, parts = call.get("group", 1), call.get("offset_group", 1)

@@ -44,7 +44,9 @@ def lp_normalization(call: Call) -> nf.Tensor:
 
 @op("HannWindow", "HammingWindow", "BlackmanWindow")
 def window(call: Call) -> nf.Tensor:
-    """Translate a window function: sums of cosines over one period of size N or N - 1."""
+    """Translate ONNX's HannWindow, HammingWindow and BlackmanWindow: sums of cosines over one
+    period, which has N or N - 1 elements.
+    """
     size = int(call.value(0))
     period = size if call.get("periodic", 1) else size - 1
     turn = nf.cast(nf.range(size), "float32") * (2 * np.pi / period)

@@ -123,10 +123,8 @@ def fold(call: Call) -> nf.Tensor:
 def _resized(
     call: Call, wanted: list[Any], mode: str, coordinates: str, rounding: str | None
 ) -> nf.Tensor:
-    """Translate Resize for axes whose sizes are known only at run time. Resize one axis after the
-    other.
-
-    Each result is one of two neighbours, or lies between them.
+    """Translate ONNX's Resize, nearest or linear, with sizes that are known only at run time.
+    Resize one axis after the other, by gathering two neighbours and mixing them.
     """
     rounding = rounding or call.get("nearest_mode", "round_prefer_floor")
     if mode not in ("nearest", "linear") or call.flag("antialias"):

@@ -55,7 +55,7 @@ def _blocks(call: Call, value: nf.Tensor, axis: int, block: int) -> nf.Tensor:
 @op("DequantizeLinear")
 @op("DequantizeLinear", domain=MICROSOFT)
 def dequantize(call: Call) -> nf.Tensor:
-    """Translate (x - zero point) * scale, computed in float32."""
+    """Translate ONNX's DequantizeLinear: (x - zero point) * scale, computed in float32."""
     scale, given = spread(call, 1), call.get("output_dtype", 0)
     wanted = dtype_of(given) if given else scale.dtype
     x = nf.cast(call.x(), "float32")
@@ -67,7 +67,9 @@ def dequantize(call: Call) -> nf.Tensor:
 @op("QuantizeLinear")
 @op("QuantizeLinear", domain=MICROSOFT)
 def quantize(call: Call) -> nf.Tensor:
-    """Translate round(x / scale) + zero point, limited to the range of the result."""
+    """Translate ONNX's QuantizeLinear: round(x / scale) + zero point, clipped to the range of the
+    result's dtype.
+    """
     scale = spread(call, 1)
     kind = call.odd(2) or (call.dtype(2) if call.has(2) else "")
     given, precise = call.get("output_dtype", 0), call.get("precision", 0)
@@ -99,7 +101,8 @@ def _cast(x: nf.Tensor, dtype: str) -> nf.Tensor:
 
 @op("DynamicQuantizeLinear")
 def dynamic_quantize(call: Call) -> tuple[nf.Tensor, nf.Tensor, nf.Tensor]:
-    """Translate a quantization to uint8 whose range is the range of the values and 0.
+    """Translate ONNX's DynamicQuantizeLinear, a quantization to uint8 whose range spans 0 and all
+    values.
 
     As in onnxruntime, the scale is 1 if all values are 0.
     """
@@ -122,7 +125,11 @@ def _centred(x: nf.Tensor, zero: nf.Tensor | None, terms: int | None) -> nf.Tens
 
 
 def _product(call: Call, a: int, a_zero: int, b: int, b_zero: int) -> nf.Tensor:
-    """Return the exact int32 product of two integer matrices; the arguments are input indices."""
+    """Multiply two quantized matrices exactly in int32, after subtracting their zero points.
+
+    Args:
+        a, a_zero, b, b_zero: numbers of the ONNX inputs with the matrices and their zero points.
+    """
     terms = call.shape(a)[-1]
     zero = rows(call, a_zero, a) if call.has(a_zero) else None
     x = _centred(call.x(a), zero, terms)
@@ -181,7 +188,9 @@ def _convolution(call: Call, filters: int, zero: int, filters_zero: int) -> nf.T
 
 
 def one(call: Call, index: int) -> nf.Tensor | None:
-    """Return an input of one element as a scalar; None if it is omitted."""
+    """Return an input of an ONNX node that holds one element, as a scalar. Return None if the input
+    is omitted.
+    """
     if not call.has(index):
         return None
     value = call.x(index)
@@ -204,10 +213,10 @@ def conv_integer(call: Call) -> nf.Tensor:
 
 @op("QLinearConv")
 def qlinear_conv(call: Call) -> nf.Tensor:
-    """Translate a quantized convolution.
+    """Translate ONNX's QLinearConv, a convolution of quantized images.
 
-    Inputs: x, its scale and zero point; filters, their scale and zero point; the result's scale
-    and zero point; a bias.
+    Inputs: x, its scale and zero point; filters, their scale and zero point; the result's scale and
+    zero point; a bias.
     """
     total = _convolution(call, 3, 2, 5)
     axes = len(kernel_of(call, 3))
@@ -274,8 +283,10 @@ def qlinear_concat(call: Call) -> nf.Tensor:
 
 @op("QGemm", domain=MICROSOFT)
 def quantized_gemm(call: Call) -> nf.Tensor:
-    """Translate alpha * A * B + C. Inputs: a, its scale and zero point; b with the same; C; the
-    result's scale and zero point. Without these the result is a float.
+    """Translate QGemm of onnxruntime: alpha * A * B + C with quantized matrices.
+
+    Inputs: a, its scale and zero point; b, its scale and zero point; C; the result's scale and zero
+    point. Without the last two the result is a float.
     """
     if call.get("transA", 0):
         raise LeftOut("a transposed first matrix")

@@ -85,7 +85,9 @@ def _direction(call: Call, x: nf.Tensor, which: int, batch_first: bool) -> Seque
 
 
 def _kernel(call: Call, index: int, which: int, gates: Sequence[int], units: int) -> nf.Tensor:
-    """Return (directions, gates * units, features) as (features, gates * units)."""
+    """Convert a recurrent layer's weights for one direction from ONNX's (directions, gates * units,
+    features) to (features, gates * units), with the gates in nodeflow's order.
+    """
     rows = np.concatenate([np.arange(units) + gate * units for gate in gates])
 
     def in_graph(t: nf.Tensor) -> nf.Tensor:
@@ -111,7 +113,9 @@ def _bias(call: Call, which: int, gates: Sequence[int], units: int) -> Any:
 def _state(
     call: Call, index: int, which: int, batch_first: bool, rows: int | None, units: int
 ) -> nf.Tensor:
-    """Return an initial state, (batch, units); zeros if there is none."""
+    """Return an initial state of an ONNX recurrent layer, (batch, units). Return zeros if the input
+    is omitted.
+    """
     if call.has(index):
         x = call.x(index)
         return x[:, which] if batch_first else x[which]
@@ -132,8 +136,8 @@ def _gru(
     units: int,
     backwards: bool,
 ) -> Sequence[nf.Tensor]:
-    """Translate a GRU. In ONNX, the candidate may have a bias after the reset gate, or the
-    reset may come before its product.
+    """Translate ONNX's GRU, where the candidate may have a bias after the reset gate, or the reset
+    may come before its matrix product.
     """
     biases = call.known(3)
     inner = biases is not None and np.any(biases[which][5 * units :])

@@ -15,7 +15,7 @@ from nodeflow.integrations.onnx.call import Call, LeftOut, NotKnown, dtype_of, o
 
 @op("Reshape")
 def reshape(call: Call) -> nf.Tensor:
-    """Translate Reshape. A zero in the shape stands for the input's size on that axis."""
+    """Translate ONNX's Reshape. A zero in the shape stands for the input's size on that axis."""
     x, as_it_is = call.x(), call.flag("allowzero")
     if call.known(1) is None:
         wanted = call.x(1)
@@ -128,7 +128,11 @@ FARTHEST = 2**31 - 1
 
 
 def _runtime_slice(call: Call) -> nf.Tensor:
-    """Translate a slice whose bounds are known only at run time."""
+    """Translate ONNX's Slice with bounds that are known only at run time.
+
+    Raises:
+        NotKnown: the number of bounds is unknown, or a step is negative.
+    """
     axes, steps = call.ints(3), call.ints(4)
     count = call.shape(1)[0] if call.shape(1) else None
     if count is None:
@@ -182,8 +186,8 @@ def tile(call: Call) -> nf.Tensor:
 
 @op("Expand")
 def expand(call: Call) -> nf.Tensor:
-    """Translate Expand, which broadcasts in both directions: 1 in the shape means the input's
-    size.
+    """Translate ONNX's Expand. It broadcasts x and the shape with each other, so a 1 in the shape
+    keeps the input's size.
     """
     x, shape = call.x(), call.shape(0)
     if call.known(1) is not None and None not in shape and not call.ours:
@@ -327,7 +331,9 @@ def size_(call: Call) -> nf.Tensor:
 
 @op("ReverseSequence")
 def reverse_sequence(call: Call) -> nf.Tensor:
-    """Translate ReverseSequence: each sequence gathers its own steps, last to first."""
+    """Translate ONNX's ReverseSequence: gather the first elements of each sequence in reverse
+    order.
+    """
     batch, time = call.get("batch_axis", 1), call.get("time_axis", 0)
     lengths = call.ints(1) or ()
     steps = np.arange(call.sizes(0)[time])
@@ -397,7 +403,9 @@ def binarizer(call: Call) -> nf.Tensor:
 
 @op("TensorScatter")
 def tensor_scatter(call: Call) -> nf.Tensor:
-    """Translate TensorScatter: in each row of the batch, replace a range along one axis."""
+    """Translate ONNX's TensorScatter, as for a cache of keys and values: in each row of the batch,
+    replace a range along one axis.
+    """
     past, update = call.sizes(0), call.sizes(1)
     axis = call.get("axis", -2) % call.rank
     starts = np.zeros(past[0], int) if not call.has(2) else call.value(2)

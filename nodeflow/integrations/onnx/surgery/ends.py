@@ -95,7 +95,12 @@ def argmax(operation: Operation, options: Mapping[str, Any]) -> None:
 
 
 def _one(given: str | None, names: list[str], what: str) -> str:
-    """Return the chosen input or output; without a choice, the only one."""
+    """Return the name of the input or output that the user chose. Without a choice, the model must
+    have only one.
+
+    Raises:
+        CannotEdit: the name is unknown, or there are several to choose from.
+    """
     listed = ", ".join(names) or "none"
     if given is None:
         if len(names) != 1:

@@ -95,7 +95,9 @@ class _Conversion:
         return FLOAT if node.output[0] in self.kept else self._formal(node, "inputs", index)
 
     def _formal(self, node: Any, side: str, index: int) -> int:
-        """Return float32 if the op fixes it for an input or output, else float16."""
+        """Return float32 if an ONNX op's schema requires it for this input or output. Otherwise
+        return float16.
+        """
         schema = self._schema(node)
         formal = getattr(schema, side) if schema is not None else ()
         fixed = formal and formal[min(index, len(formal) - 1)].type_str == "tensor(float)"
@@ -197,7 +199,9 @@ class _Conversion:
                 self._now[name] = HALF
 
     def _cast(self, name: str, kind: int, before: Any) -> str:
-        """Return the name of a tensor in another dtype; insert a cast before the first reader."""
+        """Return the name under which a tensor is available in another dtype. Insert a Cast node
+        before its first reader, if there is none yet.
+        """
         if (name, kind) not in self._casts:
             made = self._operation.fresh(f"{name}_{'half' if kind == HALF else 'float'}")
             self._operation.insert(self._operation.index(before), "Cast", [name], made, to=kind)

@@ -207,7 +207,7 @@ class Operation:
         return any(value.name == name for value in self.graph.output)
 
     def read_count(self, name: str) -> int:
-        """Return how many nodes read a tensor, in bodies as well."""
+        """Return how many nodes read a tensor, directly or in their subgraphs."""
         return sum(name in set(reads(node)) for node in self.graph.node)
 
     def forget_types(self, names: Iterable[str]) -> None:

@@ -48,11 +48,12 @@ def has_arg_scope(func: Callable[..., Any]) -> bool:
 def arg_scope(
     list_ops_or_scope: Sequence[Callable[..., Any]] | Defaults, **kwargs: Any
 ) -> Iterator[Defaults]:
-    """Give arguments to all calls of some functions in this block.
+    """Return a context manager. Inside it, the given functions take ``kwargs`` as default
+    arguments.
 
     Args:
         list_ops_or_scope: functions, or the result of an earlier ``with ... as`` to enter again.
-        kwargs: the arguments; a call's own arguments come first.
+        kwargs: the default arguments; arguments of a call take precedence.
 
     Raises:
         GraphError: a function takes no arguments from scopes, or a scope is entered with arguments.

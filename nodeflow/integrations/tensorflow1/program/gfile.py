@@ -31,10 +31,13 @@ Path = str | os.PathLike[str]
 
 
 def _done(what: str, path: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Do a file operation.
+    """Call a function that works on files, and convert an OSError to a FileProblem.
+
+    Args:
+        what: the operation in the error message, such as ``copy``.
 
     Raises:
-        FileProblem: the system refuses it.
+        FileProblem: the operating system refuses the operation.
     """
     try:
         return function(*args, **kwargs)

@@ -79,10 +79,11 @@ def squeezed(labels: Any, predictions: Any) -> Pair:
 
 
 def fitting(labels: Any, predictions: Any) -> Pair:
-    """Apply `squeezed`, then check that the shapes are equal.
+    """Remove a surplus last axis of size 1 from labels or predictions, then check that their shapes
+    are equal. Return both.
 
     Raises:
-        ShapeError: they differ.
+        ShapeError: the shapes differ.
     """
     first, second = squeezed(labels, predictions)
     if not compatible(first.shape, second.shape):

@@ -21,13 +21,14 @@ Reuse = bool | ReuseMode | None
 
 
 def layer(kind: str, arguments: Mapping[str, Any], *states: Any) -> Any:
-    """Add one layer node, from all arguments of its function.
+    """Add a layer to the graph, given all arguments that a layer function such as ``dense``
+    received.
 
     Args:
         arguments: ``inputs``, optional ports by name, attributes, and arguments that only
             TensorFlow 1 has: regularizers, ``reuse``, ``data_format``. An initializer of None is
             the variable scope's or the op's own.
-        states: ports after ``inputs`` that have no names among the arguments.
+        states: inputs of further ports, after ``inputs``, that are not among the arguments.
     """
     given, op = dict(arguments), REGISTRY.lookup(f"layers/{kind}")
     x, name = given.pop("inputs"), given.pop("name")

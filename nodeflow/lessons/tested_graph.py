@@ -98,7 +98,7 @@ class TestedGraph:
 
     def everything(self, case: Case) -> dict[str, np.ndarray]:
         """Compute all tensors of the graph for a case. Return name -> value for tensors of nodes
-        that the user drew, without derived nodes.
+        that the user drew, but not of the nodes that are derived from these.
 
         Tensors that cannot be computed, and large values, are left out.
         """

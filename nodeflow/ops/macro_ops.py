@@ -364,8 +364,8 @@ class Updates:
         return mean
 
     def share_rest(self, dtype: str, *names: str) -> None:
-        """For each given name NAME of a shared number, add the tensor 1 - NAME. Share it under the
-        name one_minus_NAME.
+        """For each named number of the optimizer, such as a decay, add the tensor 1 - number. Store
+        it for all variables under the name one_minus_NAME.
         """
         for name in names:
             rest = F.subtract(1, self.shared(name, dtype), name=f"one_minus_{name}")

@@ -112,8 +112,8 @@ class Emitter:
     # ---- values -------------------------------------------------------------------------------
 
     def value(self, tensor: Tensor) -> str:
-        """Return the ONNX name of a tensor's value. At the first call, write the nodes that compute
-        it.
+        """Return the ONNX name of a tensor's value. At the first call, export the nodes that
+        compute it.
         """
         if tensor not in self.names:
             name = self._found(tensor)

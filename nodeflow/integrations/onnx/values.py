@@ -128,8 +128,8 @@ class Scope:
         return "" if where is None else where.narrows.get(name, "")
 
     def put_same(self, name: str, of: Scope, other: str) -> None:
-        """Define a name in this scope as an alias of the value ``other`` of the scope ``of``. It
-        passes arguments to ONNX functions. Do nothing if ``other`` is not defined.
+        """Define a name in this scope as an alias of the value ``other`` of the scope ``of``. This
+        passes an argument to an ONNX function. Do nothing if ``other`` is not defined.
         """
         where = of.holder(other)
         if where is None:

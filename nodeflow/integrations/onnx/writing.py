@@ -175,8 +175,8 @@ class _Writer:
     # ---- one graph ------------------------------------------------------------------------------
 
     def _write(self, e: Emitter, nodes: Sequence[Node], prefix: str, inside: str) -> None:
-        """Write nodes into the emitter's list of ONNX nodes. Write the nodes of a subgraph's
-        instance as one call of an ONNX function.
+        """Export nodes to ONNX in topological order. Export each subgraph instance as one call of
+        an ONNX function.
 
         Args:
             prefix: prefix of the names of the instances that these nodes belong to.
@@ -249,8 +249,8 @@ class _Writer:
             e.types[name] = held(tensor.type)
 
     def _composed(self, e: Emitter, node: Node) -> None:
-        """Write a node as a call of an ONNX function that contains its operations. Metadata of the
-        call store the id and attributes of the node's op, for reading it back.
+        """Export a node as a call of an ONNX function that contains simpler nodes. Metadata of the
+        call store the id and attributes of the original op, so that it can be imported again.
         """
         wired = list(wired_inputs(node))
         body = Emitter(self._opset, f"{node.name}/")

@@ -86,8 +86,8 @@ class Grader:
         return flow.load(path)
 
     def _restore(self, answer: Document) -> None:
-        """Restore the attributes of given nodes that the lesson locks and the student changed.
-        Remember which nodes were altered.
+        """Restore the attributes of nodes that the lesson gives and locks, but that the student
+        changed. Remember which nodes were altered.
         """
         start, lesson = self._marker.start, self._marker.lesson
         self._altered = tuple(altered(start, with_given_data(start, answer, lesson), lesson))

@@ -198,8 +198,8 @@ class ResizeGradient(ResizeLike):
 
 
 def _known(parts: list[lowering.Part], value: np.ndarray) -> str:
-    """Add to ``parts`` a constant array that depends only on sizes. Return the name of the new
-    part.
+    """Add a constant array, which depends only on sizes, to the operations ``parts`` of a lowering.
+    Return its name.
     """
     name = f"known {len(parts)}"
     type_ = TensorType(value.dtype.name, value.shape)
@@ -208,8 +208,8 @@ def _known(parts: list[lowering.Part], value: np.ndarray) -> str:
 
 
 def _weights(parts: list[lowering.Part], weight: np.ndarray, type_: TensorType, axis: int) -> str:
-    """Add to ``parts`` a constant with the weights along one axis of images, shaped to broadcast.
-    Return its name.
+    """Add a constant with the weights along one axis of images to the operations ``parts`` of a
+    lowering. It is shaped to broadcast. Return its name.
     """
     shape = [-1 if a == axis else 1 for a in range(4)]
     return _known(parts, weight.astype(numpy_dtype(type_.dtype)).reshape(shape))
@@ -224,8 +224,8 @@ def _part(
 
 
 def _taken(parts: list[lowering.Part], x: str, type_: TensorType, axis: int, made_of: Taps) -> str:
-    """Add to ``parts`` the operations that resize x along an axis. Return the name of the
-    result.
+    """Add the operations that resize x along an axis to the operations ``parts`` of a lowering.
+    Return the name of the result.
     """
     taken = [
         _part(parts, lowering.Gather(axis), (x, _known(parts, index)), type_)
@@ -243,9 +243,9 @@ def _taken(parts: list[lowering.Part], x: str, type_: TensorType, axis: int, mad
 def _added(
     parts: list[lowering.Part], g: str, type_: TensorType, axis: int, size: int, made_of: Taps
 ) -> str:
-    """Add to ``parts`` the gradient of a resize along one axis: scatter the gradient ``g`` of the
-    result back to the ``size`` old pixels with the interpolation weights. Return the name of the
-    result.
+    """Add the gradient of a resize along one axis to the operations ``parts`` of a lowering:
+    scatter the result's gradient ``g`` back to the ``size`` old pixels, with the interpolation
+    weights. Return the name of the gradient.
     """
     out = with_size(type_, axis, size)
     added = []

@@ -47,16 +47,16 @@ def kept(e: Emitter, node: Node) -> list[str]:
 def body_of(
     e: Emitter, text: str, inputs: Sequence[tuple[TensorType, str]], formals: int, role: str
 ) -> tuple[Emitter, list[str], Any]:
-    """Write the body of a branch or loop as a graph of ONNX.
+    """Export the body of a branch or loop as a subgraph of ONNX.
 
     Args:
-        inputs: types and names of its inputs. The first ones become inputs of the graph; the
-            others are visible from the surrounding graph.
+        inputs: types and names of its inputs. The first ones become inputs of the graph; the others
+            are visible from the surrounding graph.
         formals: number of inputs that become inputs of the graph.
 
     Returns:
-        The emitter of its nodes, the names of its outputs, and a function that makes the graph
-        once both are complete.
+        The emitter of its nodes, the names of its outputs, and a function that makes the graph once
+        both are complete.
     """
     onnx = onnx_package()
     graph = Graph()
@@ -97,7 +97,7 @@ def declared(name: str, type_: TensorType) -> Any:
 
 @rule("cond")
 def cond(e: Emitter, node: Node) -> list[str]:
-    """Write a conditional as an ONNX If. Its branches are subgraphs that refer to outer values by
+    """Export a conditional as ONNX's If. Its branches are subgraphs that refer to outer values by
     name.
     """
     pred, *values = node.inputs
@@ -138,7 +138,7 @@ def scan(e: Emitter, node: Node) -> list[str]:
 
 @rule("while_loop")
 def while_loop(e: Emitter, node: Node) -> list[str]:
-    """Write a while loop as an ONNX Loop. The condition is written twice, because ONNX needs its
+    """Export a while loop as ONNX's Loop. The condition is exported twice, because ONNX needs its
     value before the first iteration and after each iteration.
 
     Raises:

@@ -14,8 +14,9 @@ OLD_METHODS = {"linear": "bilinear", "cubic": "bicubic"}
 
 @rule("grid_sample")
 def grid_sample(e: Emitter, node: Node) -> str:
-    """Write GridSample. ONNX before opset 20, and ONNX's cubic method, support only two spatial
-    axes. In the unsupported cases, write the simpler ops that the op is composed of.
+    """Export ``grid_sample`` as ONNX's GridSample. Before opset 20, and with the cubic method, ONNX
+    supports only two spatial axes. In the unsupported cases, export the simpler ops that the op is
+    composed of.
     """
     method, axes = node.attrs["method"], node.inputs[0].type.rank - 2
     if axes != 2 and (e.opset < 20 or method == "cubic"):

@@ -53,7 +53,7 @@ def transformed(
     inverse: bool = False,
     half: bool = False,
 ) -> str:
-    """Write a discrete Fourier transform (the ONNX op DFT) along an axis. Return the name of the
+    """Export a discrete Fourier transform along an axis as ONNX's DFT. Return the name of the
     result.
 
     Args:
@@ -114,7 +114,7 @@ def real_fourier(e: Emitter, node: Node) -> str:
 
 @complex_rule("irfft", "irfft2d", "irfft3d")
 def inverse_real_fourier(e: Emitter, node: Node) -> str:
-    """Write an inverse real FFT (``irfft``, ``irfft2d``, ``irfft3d``).
+    """Export an inverse real FFT (``irfft``, ``irfft2d``, ``irfft3d``) to ONNX.
 
     First restore the missing half of the spectrum from conjugates in reverse order. Then compute a
     complex inverse transform, and take its real part.

@@ -18,13 +18,15 @@ Write = Callable[[Sequence[Tensor], Mapping[str, Any], str], Any]
 
 
 def _simple(function: Callable[..., Tensor]) -> Write:
-    """Return a function that writes an op by calling ``function`` with the op's inputs and name."""
+    """Return a function that imports an op of a TensorFlow graph by calling ``function`` with the
+    op's inputs and name.
+    """
     return lambda inputs, attrs, name: function(*inputs, name=name)
 
 
 def _first(function: Callable[..., Tensor]) -> Write:
-    """Return a function that writes an op by applying ``function`` to its first input. Further
-    inputs are ignored.
+    """Return a function that imports an op of a TensorFlow graph by applying ``function`` to the
+    op's first input. Further inputs are ignored.
     """
     return lambda inputs, attrs, name: function(inputs[0], name=name)
 

@@ -119,6 +119,7 @@ def test_installed_command_prints_help(installed, tmp_path):
     assert "run" in run(installed, tmp_path, "python", "-m", "nodeflow", "--help")
 
 
+@pytest.mark.thorough
 def test_installed_command_runs_a_bundled_example(installed, tmp_path):
     path = run(
         installed,

@@ -43,6 +43,7 @@ def fault(old: str, new: str, **others) -> Fault:
     return Fault("name", "nodeflow/example.py", "bound", "", old, new, **others)
 
 
+@pytest.mark.thorough
 def test_all_apply() -> None:
     faults = read_faults()
     check(faults)
@@ -121,6 +122,7 @@ def test_a_record_gives_the_tests_of_a_fault_those_of_its_package_first(
         of(one)
 
 
+@pytest.mark.thorough
 def test_a_stopped_record_goes_on_with_the_tests_that_are_left(tmp_path: Path, root: Path) -> None:
     tests, record = tmp_path / "test_two.py", tmp_path / "record"
     tests.write_text("def test_a():\n    pass\n\ndef test_b():\n    pass\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,11 @@ STARTS = {
     "os": {"system", "popen", "startfile"},
     "multiprocessing": {"Process", "Pool", "get_context"},
 }
+WORDS = re.compile(
+    r"subprocess|multiprocessing|QProcess|ProcessPoolExecutor"
+    r"|os\.(system|popen|startfile|exec|spawn|posix_spawn)|from os import"
+)
+"""What the text of a module that starts a process has; only such modules are parsed."""
 BY_QT = {"ui/core/concurrency/request_process.py"}
 """Modules with a QProcess: Qt opens no console for a program that has none."""
 
@@ -26,7 +32,10 @@ BY_QT = {"ui/core/concurrency/request_process.py"}
 def starts(module: Path) -> list[str]:
     """Return the calls and names of a module that start a process."""
     found = []
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    text = module.read_text(encoding="utf-8")
+    if not WORDS.search(text):
+        return found
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner, name = ast.unparse(node.func.value), node.func.attr
             replaced = owner == "os" and name.startswith(("exec", "spawn", "posix_spawn"))

@@ -33,6 +33,7 @@ def test_predictions_within_a_limit(nodeflow, tmp_path):
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 def test_what_does_not_fit_names_node_and_bytes(nodeflow, tier):
     options = ("--set", "training.batch_size=2000", "--tier", tier, "--memory", "2MB", "--no-run")

@@ -114,7 +114,7 @@ def test_python_adds_a_loop_to_a_loaded_graph(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[0], found[1] + 1)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", ["walked", "choose", "squares", "grown"])
 def test_exported_python_gives_the_same_values(tmp_path: Path, name: str) -> None:
     graph, _ = python_graph()

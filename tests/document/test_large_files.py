@@ -174,7 +174,7 @@ def test_who_reads_a_large_file_says_how_far_it_is_and_can_be_stopped(tmp_path, 
         assert [share > most for share in seen] == [False] * (len(seen) - 1) + [True]
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("value", ["[]", "{}", '""', '{"a":{}}', "0"])
 def test_what_takes_more_memory_than_allowed_is_refused_before_it_is_taken(
     tmp_path, monkeypatch, value

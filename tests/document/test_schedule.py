@@ -206,6 +206,7 @@ def test_a_file_of_the_first_versions_keeps_it_apart(tmp_path: Path) -> None:
     assert text["version"] == 3 and [*text["training"]["schedule"][0]] == ["optimizer", "steps"]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("for_edits", [False, True])
 def test_weights_are_clipped_after_the_step_of_the_critic(for_edits: bool) -> None:
     """Also where the bounds may change during the training, so that clipping has several parts."""

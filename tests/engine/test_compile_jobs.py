@@ -133,6 +133,7 @@ def wait_for(condition) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 def test_processes_that_are_killed_fail_no_later_job(compiler: BackgroundCompiler) -> None:
     assert compiler.submit([kernel(0)]).wait(120)

@@ -87,7 +87,7 @@ def elementwise_cases():
             yield pytest.param(op, dtype, id=f"{op.id}-{dtype}")
 
 
-@pytest.mark.sample(175)
+@pytest.mark.sample(60)
 @pytest.mark.parametrize(("op", "dtype"), list(elementwise_cases()))
 def test_no_value_is_wider_than_declared(op, dtype):
     """numba widens silently; the types it infers for a kernel must be those of the graph."""

@@ -79,7 +79,7 @@ def first_losses(
     return np.array(losses[:steps])
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @every_example
 @pytest.mark.parametrize(
     ("dtype", "steps", "tolerance"), [("float64", 50, 1e-9), ("float32", 20, 1e-4)]

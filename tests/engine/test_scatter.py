@@ -86,6 +86,7 @@ def test_extremes_are_those_of_numpy(count: int, inner: int, n: int, dtype: str)
             np.testing.assert_array_equal(scattered(op, x, at, n, threads=threads), expected)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("size", [5, 20, 60_000])
 def test_a_gradient_of_a_gather_counts_negative_indices_from_the_end(axis: int, size: int) -> None:

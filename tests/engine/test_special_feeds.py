@@ -308,7 +308,7 @@ def check(op: Op) -> int:
     return counted
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("op", ops(), ids=lambda op: op.id)
 def test_both_tiers_agree_on_unusual_feeds(op: Op, record_property) -> None:
     cases = check(op)

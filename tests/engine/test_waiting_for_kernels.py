@@ -120,7 +120,7 @@ class Stuck(Compiler):
         return False
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("tier", ["auto", "compiled"])
 @pytest.mark.parametrize("how", ["stop", "pause"])
 def test_a_training_that_waits_for_the_compiler_can_be_stopped_and_paused(monkeypatch, how, tier):

@@ -91,7 +91,7 @@ def long_training() -> Document:
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @needs_proc
 @pytest.mark.parametrize("number", range(KILLS))
 def test_killed_at_any_moment(number: int, record_property) -> None:

@@ -22,6 +22,7 @@ def points(tmp_path):
     return found
 
 
+@pytest.mark.thorough
 def test_steps_of_both_optimizers_are_shown_as_they_were(talk, points, tmp_path):
     talk.sync(points, str(tmp_path))
     talk.send(p.Train(1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import nodeflow as nf
@@ -14,10 +15,16 @@ from nodeflow.document.model.document import Document
 
 def document(build: Callable[[], object]) -> Document:
     """Return the document of the graph that a function builds."""
+    return flow.loads(text(build))
+
+
+@cache
+def text(build: Callable[[], object]) -> str:
+    """Return the file of that document; arranging its nodes is most of the work."""
     graph = nf.Graph()
     with graph.as_default():
         build()
-    return from_graph(graph)
+    return flow.dumps(from_graph(graph))
 
 
 def given() -> Any:

@@ -166,6 +166,7 @@ def test_a_translation_beside_a_lesson_replaces_its_texts(folder: Path) -> None:
     assert read_course(path, ("de",)).entries[0].title == "Weiches Maximum"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "fields",
     [{"lesson": "other", "texts": {}}, {"texts": {"title": 3}}, {"schema": 9, "texts": {}}, {}],

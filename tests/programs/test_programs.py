@@ -76,7 +76,7 @@ def test_a_program_is_tensorflows_with_another_import(name: str) -> None:
     assert len(converted.text.splitlines()) < 120
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_program_runs_and_its_graph_is_a_file_that_reads_well(name: str, tmp_path: Path) -> None:
     figure, graph = run(name, 3)

@@ -61,7 +61,7 @@ def recorded(found: nf.Graph, data: nf.data.Dataset, names: list[str], last: int
     raise AssertionError
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("tier", ["reference", "compiled", "auto"])
 @pytest.mark.parametrize("data", [generated, mapped])
 def test_a_step_has_the_bits_of_a_run_that_recorded_it(folder: Path, data, tier):

@@ -37,7 +37,7 @@ def branched(found, step, training=None, steps=40):
     return np.concatenate(losses), events
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @BOTH
 @pytest.mark.parametrize("step", [1, 12, 18, 23, 34])  # 11 steps are an epoch
 def test_it_has_the_bits_of_the_training(tier, step):

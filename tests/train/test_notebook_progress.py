@@ -122,6 +122,7 @@ def test_names_of_metrics_are_escaped() -> None:
     assert "<b> 0.25" in text
 
 
+@pytest.mark.thorough
 def test_a_real_notebook_shows_the_bar(tmp_path) -> None:
     import nbformat
     from nbclient import NotebookClient

@@ -112,7 +112,7 @@ def trained(
         return Seen(session, events, leave_at)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 @pytest.mark.parametrize("step", [1, 5, STEPS, STEPS + 1, 30, EPOCHS * STEPS])
 def test_a_training_goes_on_in_the_middle_of_an_epoch(tmp_path: Path, tier: str, step: int) -> None:
@@ -196,7 +196,7 @@ PIPELINES: dict[str, Callable[[nf.data.Dataset], nf.data.Dataset]] = {
 }
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", PIPELINES)
 @pytest.mark.parametrize("step", [3, 17, 31])
 def test_a_pipeline_goes_on_where_it_was(tmp_path: Path, name: str, step: int) -> None:

@@ -233,7 +233,7 @@ def test_one_optimizer_of_several_trains_as_one_phase() -> None:
 # ---- the past -----------------------------------------------------------------------------------
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 @pytest.mark.parametrize("step", [1, 2, 4, 5, 6, STEPS, STEPS + 1, 20])
 def test_a_training_resumes_in_the_middle_of_its_schedule(

@@ -109,6 +109,7 @@ def test_the_regions_of_two_runs_stand_side_by_side(panel, window, qtbot):
     assert not window.workspace.root.is_modified, "the document is not touched"
 
 
+@pytest.mark.thorough
 def test_pointing_at_a_place_says_what_each_run_answers_there(panel, qtbot):
     first, second = (cell.canvas for cell in panel.cells.values())
     centre = first.rect().center()

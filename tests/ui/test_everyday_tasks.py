@@ -304,6 +304,7 @@ def hand(two_runs, window, engine, qtbot, tmp_path) -> Hand:
     return Hand(window, engine, qtbot)
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_takes_no_action_more_than_before(hand, task):
     before, do = TASKS[task]

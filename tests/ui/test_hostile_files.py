@@ -75,7 +75,7 @@ def look_around(window, random: Random) -> None:
     window.grab()
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("odd", ODD, ids=[f"{op}-{number}" for number, (op, _) in enumerate(ODD)])
 def test_the_inspector_shows_values_of_another_kind(window, qtbot, tmp_path, odd):
     op, attrs = odd

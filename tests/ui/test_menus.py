@@ -38,6 +38,7 @@ def test_no_menu_has_more_entries_than_can_be_read(window, tmp_path):
             assert path.count(">") <= 1, "a submenu contains no submenus"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("query", ["dark theme", "theme dark", "panels bottom"])
 def test_the_search_finds_several_words_in_any_order(window, qtbot, query):
     window.actions_.trigger("command_palette")

@@ -238,7 +238,7 @@ def test_fit_leaves_the_corner_of_the_minimap_free(window, under_the_minimap, ex
     assert under_the_minimap() == []
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("columns", "rows"), [(9, 3), (3, 9), (6, 6), (1, 1), (12, 1), (1, 12)])
 def test_fit_makes_room_beside_the_minimap_where_the_corner_is_full(
     window, under_the_minimap, columns, rows

@@ -93,6 +93,7 @@ def test_a_training_of_this_window_becomes_a_recording_while_the_window_works(tr
     assert size == pytest.approx(len(page.encode()), rel=0.2)
 
 
+@pytest.mark.thorough
 def test_escape_ends_a_recording_and_leaves_no_file(trained, qtbot, path):
     dialog = opened(qtbot, trained)
     choose_run(qtbot, dialog)
@@ -104,6 +105,7 @@ def test_escape_ends_a_recording_and_leaves_no_file(trained, qtbot, path):
     assert not list(path.parent.glob("page*"))
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_gone_is_said_in_the_dialog(trained, qtbot, path):
     dialog = opened(qtbot, trained)
     qtbot.waitUntil(lambda: dialog.what.count() == 2, timeout=20000)
@@ -131,6 +133,7 @@ def test_a_running_training_is_named_and_not_offered(trained, qtbot):
     qtbot.waitUntil(lambda: trained.link.state == "idle", timeout=60000)
 
 
+@pytest.mark.thorough
 def test_another_file_closes_the_dialog_and_has_no_runs_yet(trained, qtbot):
     opened(qtbot, trained)
     trained.workspace.root.mark_saved()

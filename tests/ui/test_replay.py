@@ -13,6 +13,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.stage import LOSS, PinnedView, pin_view
 from nodeflow.resources import example
 from nodeflow.train.events import Done
+from nodeflow.ui.controllers.training import play_steps
 from nodeflow.ui.core import reduced_motion
 
 LEFT = Qt.MouseButton.LeftButton
@@ -46,7 +47,8 @@ def steps_of(window) -> list[int | None]:
     return found
 
 
-def test_nodes_plots_and_stage_move_together_up_to_the_present(qtbot, trained):
+def test_nodes_plots_and_stage_move_together_up_to_the_present(qtbot, trained, monkeypatch):
+    monkeypatch.setattr(play_steps, "FULL_SPEED_SECONDS", 2.0)
     window, past = trained, trained.link.past
     together: list[tuple[int | None, ...]] = []
 

@@ -116,6 +116,7 @@ def test_the_card_follows_the_owners_name_and_the_link_leads_there(window, layer
     assert window.canvas.selection.nodes() == [a]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("button", "owners"), [("b", ("", 1)), ("c", (2, "")), ("Own weights for each", ("", ""))]
 )

@@ -77,6 +77,7 @@ def test_a_step_is_compared_with_the_one_before(qtbot, window, viewer):
     assert not view.isVisible() and viewer.array is not None
 
 
+@pytest.mark.thorough
 def test_a_step_that_is_typed_stays(qtbot, window, viewer, monkeypatch):
     second, _ = nf.runs()
     asked = []

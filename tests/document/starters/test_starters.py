@@ -99,6 +99,7 @@ def test_flowers_are_told_apart(flowers):
     ], "raw rows fed by hand"
 
 
+@pytest.mark.thorough
 def test_a_classifier_answers_with_probabilities(flowers):
     probabilities = flowers.answers([[5.0, 3.4, 1.5, 0.2], [6.0, 2.8, 4.5, 1.3]])
     assert probabilities.shape == (2, 3)

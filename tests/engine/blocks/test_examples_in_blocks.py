@@ -21,7 +21,7 @@ STEP_ROWS = 4 * ROWS
 """More, since rows of a cell may take as much as the gradients."""
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_values_of_an_example(name, monkeypatch) -> None:
     task = Task(flow.loads(example(f"{name}.flow").read_text()))

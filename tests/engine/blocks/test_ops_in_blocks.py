@@ -68,7 +68,7 @@ def run_both(op_id: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
         yield Both(sample, whole, *compute(graph, fetches, feeds, monkeypatch, 0))
 
 
-@pytest.mark.sample(288)
+@pytest.mark.sample(100)
 @pytest.mark.parametrize("op_id", OPS)
 def test_rows_one_by_one(op_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for both in run_both(op_id, monkeypatch):

@@ -31,6 +31,7 @@ def with_adam(tmp_path: Path) -> Document:
     return found
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("make", [document, with_adam])
 def test_the_code_for_jax_makes_the_same_losses(tmp_path: Path, make) -> None:
     pytest.importorskip("jax")

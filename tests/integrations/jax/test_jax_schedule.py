@@ -23,7 +23,7 @@ def test_losses_are_those_of_the_own_engine() -> None:
     assert [*on_jax.epochs[0].losses] == ["loss/d", "loss/g"]
 
 
-@pytest.mark.sample(1)
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", [1, 4, 6, 13])
 def test_a_training_resumes_in_the_middle_of_its_schedule(tmp_path: Path, step: int) -> None:
     whole = trained(backend="jax")

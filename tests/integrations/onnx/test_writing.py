@@ -99,7 +99,7 @@ OPS = [op for op in REGISTRY if not op.random and op.category != "Internal"]
 PARTS = 12
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(2)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_op_that_can_be_written_is_right_and_comes_back(part):
@@ -173,7 +173,7 @@ def reopened(model: onnx.ModelProto) -> tuple[Document, dict[str, np.ndarray]]:
     return flow.loads(flow.dumps(document)), dict(opened.weights)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "path", [p for p in sorted(examples()) if p.stem not in DRAWING], ids=lambda path: path.stem
 )

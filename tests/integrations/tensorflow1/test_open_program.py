@@ -141,6 +141,7 @@ def test_the_window_shows_it_as_a_new_document(program: Path, tmp_path: Path) ->
     assert done.stdout.endswith(" ['layer', 'x', 'y'] None True\n") and "net" in done.stdout
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -44,7 +44,7 @@ def painted(atlas: CardAtlas, card, detail: Detail, dpr: float, as_array):
     return rect, np.dstack([as_array(picture), rows[:, : alpha.width()]])
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("theme", "dpr"), [(LIGHT, 1.0), (DARK, 1.25)], ids=["light", "dark"])
 @pytest.mark.parametrize("kind", LATER)
 def test_a_new_value_is_painted_over_the_old_one(qapp, as_array, monkeypatch, kind, theme, dpr):

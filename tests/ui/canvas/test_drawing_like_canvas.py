@@ -68,6 +68,7 @@ def pixels(image: QImage) -> np.ndarray:
     return rows[:, : image.width(), :3].astype(int)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_picture_without_qt_looks_like_the_picture_by_qt(qapp, tmp_path, name, theme):

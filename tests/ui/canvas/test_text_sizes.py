@@ -110,6 +110,7 @@ def shown(canvas: CanvasView, texts: list[DrawnText], dpr: float) -> list[DrawnT
 SLOW = pytest.mark.thorough
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("name", "size", "dpr"),
     [
@@ -137,6 +138,7 @@ def test_no_text_is_smaller_than_nine_pixels_at_any_zoom(
     assert small == {}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", ["mnist", "expression"])
 def test_names_go_last(qtbot, texts, monkeypatch, name):
     """A graph that shows any text on a card shows the beginnings of all names that fit a card."""

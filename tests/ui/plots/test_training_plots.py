@@ -96,6 +96,7 @@ def test_plots_are_exported_from_their_menu(panel, qtbot, tmp_path, monkeypatch,
         assert path.stat().st_size > 1000
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("suffix, words", [("png", "picture"), ("svg", "drawing"), ("csv", "val")])
 def test_one_plot_is_exported_from_its_own_menu(panel, qtbot, tmp_path, monkeypatch, suffix, words):
     target = tmp_path / "plot"

@@ -46,6 +46,7 @@ WAYS = {
 }
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     "spoilt", [3, *(pytest.param(i, marks=pytest.mark.thorough) for i in range(LAYERS) if i != 3)]

@@ -29,6 +29,7 @@ from .graphs import images_and_labels, network
 SKIPPED = ("variable", "placeholder", "assign", "print")
 """What needs a session around it, or writes to the terminal; tested elsewhere."""
 MINIMUM_CASES = 1750
+SOME = 8
 
 
 def sample_ops():
@@ -48,9 +49,8 @@ CLOSE = {"float64": 1e-12, "float32": 1e-5, "float16": 2**-10, "bfloat16": 2**-7
 """Of half floats one unit in the last place."""
 
 
-@pytest.mark.parametrize("op", sample_ops(), ids=lambda op: op.id)
-def test_compiled_equals_reference_on_every_sample(op):
-    for sample in op.samples():
+def assert_tiers_agree(op, samples):
+    for sample in samples:
         graph = Graph()
         arrays = [np.asarray(a) for a in sample.inputs]
         fed = [graph.apply("placeholder", dtype=a.dtype.name, shape=a.shape) for a in arrays]
@@ -71,6 +71,22 @@ def test_compiled_equals_reference_on_every_sample(op):
                 np.testing.assert_array_equal(ours, theirs)
         for array, copy in zip(arrays, before, strict=True):
             assert_equal(array, copy)
+
+
+def step(op) -> int:
+    """The distance between those of its samples that the quick tests try: some eight of them."""
+    return -(-len(list(op.samples())) // SOME)
+
+
+@pytest.mark.parametrize("op", sample_ops(), ids=lambda op: op.id)
+def test_compiled_equals_reference_on_some_samples(op):
+    assert_tiers_agree(op, list(op.samples())[:: step(op)])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("op", [op for op in sample_ops() if step(op) > 1], ids=lambda op: op.id)
+def test_compiled_equals_reference_on_the_other_samples(op):
+    assert_tiers_agree(op, [s for n, s in enumerate(op.samples()) if n % step(op)])
 
 
 @pytest.mark.thorough

@@ -80,7 +80,9 @@ class NodeflowError(Exception):
         return self
 
     def inside(self, node: str) -> NodeflowError:
-        """Set the place of an error in a piece of graph. `at` prepends the name of its owner."""
+        """Set the error's node to a node inside a loop or branch. Later, `at` adds the name of that
+        loop or branch in front.
+        """
         within = self.node if self.node and self.node.startswith("/") else ""
         self.node = f"/{node}{within}"
         return self

@@ -49,7 +49,9 @@ class Part:
 def part_of(
     whole: Schedule, types: Sequence[TensorType], steps: Sequence[Step], wanted: Iterable[int]
 ) -> Part:
-    """Return steps as a schedule that is fed its inputs and fetches the ``wanted`` slots."""
+    """Return the given steps as a schedule of their own. Its feeds are the values that the steps
+    read from outside, and its fetches are the ``wanted`` slots that the steps compute.
+    """
     number: dict[int, int] = {}
     for step in steps:
         for slot in (*step.inputs, *step.outputs):
@@ -191,11 +193,11 @@ class PartsExecutor:
         return executor.tier
 
     def _lent(self, part: Part, inner: Mapping[int, np.ndarray], made: Values) -> set[int]:
-        """Return the fetches of a part that are large inputs passed on unchanged, such as a
-        reshaped feed.
+        """Return those fetches of a part of a schedule that are large inputs passed on unchanged,
+        such as a reshaped feed.
 
-        No part changes these arrays. Only the caller of the whole run might change them, so
-        only the caller gets a copy.
+        No part writes to these arrays. Only the caller of the whole run might, so only values for
+        the caller are copied.
         """
         given = {address_of(a): a.nbytes for a in inner.values() if a.nbytes > STAYS}
         return {
@@ -215,7 +217,9 @@ class PartsExecutor:
         values: dict[int, np.ndarray],
         stream_of: StreamOf,
     ) -> None:
-        """Run one step by reference and add its outputs to ``values``."""
+        """Run one step by the reference implementation of its op, and add the step's outputs to
+        ``values``.
+        """
         self._context.executions[step.node.name] += 1
         outs = call_reference(step.node, inputs, stream_of)
         check_values(step.node, outs, [self.types[s] for s in step.outputs])

@@ -67,9 +67,10 @@ class PhaseRule:
         self.usual = Phase(True, self._optimizers) if self._optimizers else INFERENCE
 
     def phase(self, fed: Mapping[Tensor, np.ndarray], training: bool | None = None) -> Phase:
-        """Return the phase of a run.
+        """Return whether a run is training or inference.
 
-        A fed flag has precedence, then ``training``, then the updates.
+        A fed training flag has precedence, then the argument ``training``. Otherwise a run that
+        executes an optimizer's update is a training step.
         """
         if self._flags:
             return Phase(any(bool(fed[flag]) for flag in self._flags), self._optimizers)

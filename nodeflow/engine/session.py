@@ -239,9 +239,11 @@ class Session(NotebookDisplay, SessionState):
         *,
         training: bool | None = None,
     ) -> tuple[Any, dict[str, Any]]:
-        """Run compiled, like `run`, with every kernel timed.
+        """Execute the fetches like `run`, with compiled kernels, and measure the time of every
+        kernel.
 
-        A run that finds out sizes has no plan of the whole: it is timed as one.
+        If sizes become known only during the run, there is no plan of the whole run. Then it is
+        measured as a single entry.
 
         Returns:
             The values, and a trace in Chrome's format: a dict to be written as JSON.
@@ -266,14 +268,16 @@ class Session(NotebookDisplay, SessionState):
             return pack(self._finish(executor, values, phase)), profiler.trace()
 
     def partial_run_setup(self, fetches: Any, feeds: Any = None) -> NoReturn:
-        """Refuse a partial run, because a run computes all of its fetches at once."""
+        """Raise a FetchError, because partial runs of TensorFlow 1 are not supported: a run
+        computes all of its fetches at once.
+        """
         raise FetchError(
             "a run is not interrupted to be fed again",
             hint="Run the first fetches, and feed what follows from them in a second run.",
         )
 
     def partial_run(self, handle: Any, fetches: Any, feed_dict: Any = None) -> NoReturn:
-        """Refuse a partial run, for the same reason as `partial_run_setup`."""
+        """Raise a FetchError, because partial runs of TensorFlow 1 are not supported."""
         self.partial_run_setup(fetches)
 
     def explain(
@@ -418,8 +422,8 @@ class Session(NotebookDisplay, SessionState):
     def _feed(self, tensor: Tensor, feeds: Mapping[Tensor, np.ndarray], phase: Phase) -> np.ndarray:
         """Return the value to feed for a tensor.
 
-        This is its feed, the phase's value of a flag, the next element of a stream, or its
-        sample value.
+        Take the first that exists of: the user's feed, the phase (for a training flag), the next
+        element of an input stream, the sample value.
         """
         if tensor in feeds:
             return feeds[tensor]

@@ -46,7 +46,9 @@ class SessionState:
 
     @property
     def cuts_steps(self) -> bool | None:
-        """Whether training steps run in blocks of rows; None before there is a stepper."""
+        """Whether the steps of the last stepper are computed in blocks of rows to limit memory;
+        None before there is a stepper.
+        """
         return self._context.cuts_steps
 
     @property
@@ -127,9 +129,10 @@ class SessionState:
 
     @property
     def tiers(self) -> TierRecord | None:
-        """The record of switches to the compiled tier, which is extended and followed.
+        """The record of when runs switched from the reference to compiled kernels. New runs follow
+        it and extend it.
 
-        If it is None, each plan switches as soon as it is ready.
+        If it is None, each plan switches as soon as its kernels are compiled.
         """
         return self._context.tiers
 
@@ -153,5 +156,5 @@ class SessionState:
         return self._context.variables
 
     def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:
-        """Return the function from nodes to their random streams in one execution."""
+        """Return a function that maps each node to its random stream in one execution."""
         return self._context.stream_of(purpose, execution)

@@ -85,7 +85,11 @@ class Stages:
 
 
 def split(schedule: Schedule, types: Sequence[TensorType]) -> Stages:
-    """Divide a schedule into stages. All given slots must have known sizes."""
+    """Divide a schedule into three stages: the steps whose output sizes are known, the steps that
+    find out sizes at run time, and the steps that depend on these.
+
+    All given slots must have known sizes.
+    """
     stages = Stages()
     late_slots: set[int] = set()
     late_nodes: set[Node] = set()
@@ -133,9 +137,9 @@ class StagedExecutor(PartsExecutor):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Values:
-        """Compute the schedule, like `Executor.run`.
+        """Compute the schedule in stages, like `Executor.run`.
 
-        The caller owns the arrays, except its own inputs.
+        The returned arrays belong to the caller, except those that the caller passed in.
         """
         values = dict(given)
         first = self._run_part(self.first, self._first, values, stream_of, cancel)
@@ -150,8 +154,8 @@ class StagedExecutor(PartsExecutor):
         return values
 
     def needs(self) -> Needs:
-        """Return the memory needs of the stage that needs most, over all sizes that
-        have occurred.
+        """Return the memory needs of the stage that needs most memory, for all combinations of
+        sizes that have occurred so far.
         """
         parts = (self._first, *(executor for _, executor in self._rests.values()))
         return max((part.needs() for part in parts), key=lambda found: found.bytes)

@@ -339,7 +339,9 @@ class Stepper:
         return order_of_step(self.schedule, [g.names for g in groups if g is not None])
 
     def tier_of_next(self) -> Tier:
-        """Return the tier in which the next step runs, as far as it is recorded."""
+        """Return the tier, reference or compiled, of the next step if a record of tiers determines
+        it; otherwise return the wanted tier, such as ``auto``.
+        """
         tiers = self._context.tiers
         if self._wanted != "auto" or tiers is None:
             return self._wanted
@@ -467,7 +469,9 @@ class Stepper:
     # ---- getting compiled ---------------------------------------------------------------------
 
     def _compiled_steps(self) -> CompiledSteps | None:
-        """Return the compiled loop if it is wanted and ready, else None."""
+        """Return the compiled training loop if the wanted tier allows it and it is compiled; else
+        None.
+        """
         if self._wanted == "reference":
             return None
         if self._wanted == "compiled":

@@ -105,7 +105,8 @@ class Stream:
         return size // rows * start
 
     def inside(self, name: str, iteration: int, seed: int | None = None) -> Stream:
-        """Return the stream of a node in the body of the loop or branch that owns this stream.
+        """Return the random stream of a node in one iteration of the body of the loop or branch
+        that owns this stream.
 
         Args:
             seed: the node's own seed, which replaces the run's seed and the stream's name.

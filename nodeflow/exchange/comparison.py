@@ -92,7 +92,9 @@ class Peer(Protocol):
         ...
 
     def alone(self, task: Task, session: Session, tensor: Tensor, fed: Fed) -> np.ndarray | None:
-        """Return a tensor that its node alone computes from these inputs; None if impossible."""
+        """Compute a tensor by running only its own node, on the given inputs, and return it. Return
+        None if that is impossible.
+        """
         ...
 
     def ends(self, task: Task) -> Mapping[str, Tensor]:
@@ -268,7 +270,7 @@ def _compared(ends: Iterable[Tensor]) -> Iterator[Tensor]:
 
 
 def _without(tensors: Sequence[Tensor], error: Lacks, left_out: dict[str, str]) -> list[Tensor]:
-    """Return the tensors that a peer can compute without the nodes that it lacks.
+    """Return the tensors that another program can compute even though it lacks some nodes.
 
     Add the names of all other tensors to ``left_out``, with the reason.
     """

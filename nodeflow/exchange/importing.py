@@ -59,7 +59,7 @@ class Importer(Protocol):
     """A function that reads a model. It must not execute anything in the file."""
 
     def __call__(self, path: Path, *, trainable: bool) -> Imported:
-        """Return the model in a file.
+        """Import the model in a file.
 
         Args:
             trainable: whether trainings may change its weights.

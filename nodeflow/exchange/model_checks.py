@@ -71,7 +71,8 @@ class ModelChecks(Protocol):
         tier: Tier,
         said: Callable[[str], None],
     ) -> Report:
-        """Compare each tensor of a model with its counterpart in a reference model.
+        """Compare each tensor of a model file with the tensor of the same role in a reference
+        model.
 
         Args:
             values: the program that computes both models.

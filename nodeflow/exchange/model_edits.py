@@ -103,7 +103,7 @@ def _options_of(offer: Offer, verb: str) -> dict[str, Mapping[str, Any]]:
 
 
 def _offer_for(path: Path) -> Offer:
-    """Return the offer for files with this ending.
+    """Return the integration that can change model files with this ending.
 
     Raises:
         FileProblem: no integration changes such files.

@@ -72,9 +72,8 @@ class Library:
         return Answer(None)
 
     def where(self, name: str) -> str:
-        """Return a sentence that says how to import a name of the library.
-
-        It is for a name that `nf` lacks and the library's own namespace in nodeflow has.
+        """Return a sentence that tells the user how to import a name from nodeflow's namespace for
+        another library, for a name that `nf` itself lacks.
         """
         written = f"`{self.statement}` and `{self.alias}.{name}`"
         return f"It is one of {self.title}'s names: write {written}."
@@ -113,8 +112,10 @@ def hint(name: str, exists: Callable[[str], bool], namespace: str = "") -> str |
 
 
 def _elsewhere(name: str, exists: Callable[[str], bool], known: tuple[Library, ...]) -> str | None:
-    """Return the name that something has in nodeflow: the counterpart of another library's name, or
+    """Return the nodeflow name for an unknown name: the translation of another library's name, or
     the same name in another namespace.
+
+    Return None if there is none.
     """
     renamed = (library.answer(name, exists).here for library in known)
     same = (name, *_spaced(name))

@@ -81,8 +81,8 @@ def here(name: str, known: Iterable[str]) -> str:
 
 
 def valued_here(name: str, value: Any, choices: Collection[str], layout: str | None) -> Any:
-    """Return a value in nodeflow's spelling: ``"same"`` for ``"SAME"``, ``[2, 2]`` for ``[1, 2, 2,
-    1]``.
+    """Translate an argument's value from another library's notation to nodeflow's: ``"SAME"``
+    becomes ``"same"``, and strides ``[1, 2, 2, 1]`` become ``[2, 2]``.
 
     Args:
         choices: the values that the attribute takes, if it takes only some.

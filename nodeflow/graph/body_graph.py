@@ -139,7 +139,11 @@ class BodyGraph(Graph):
         return node
 
     def _outside(self, value: Any) -> Any:
-        """Return an initial value as a value of the outer graph, where its variable is made."""
+        """Return the initial value of a variable that is created in a loop or branch, translated to
+        the outer graph, where the variable is placed.
+
+        Raise a GraphError if the value is computed inside.
+        """
         for tensor, inner in self.captured.items():
             if inner is value:
                 return tensor

@@ -383,7 +383,8 @@ class NodeDeclaration:
         raise NotImplementedError(self.id)
 
     def check_usable(self) -> None:
-        """Raise an error if the declaration is no longer valid, because a user's file broke.
+        """Check that an op declared in a user's file can still be used. Raise an error if the file
+        no longer loads.
 
         Raises:
             UserOpError: describes the fault.

@@ -78,13 +78,14 @@ class Op(NodeDeclaration):
         return {name: (name, float(v)) for name, v in values.items() if v is not None}
 
     def for_edits(self, inputs: Sequence[Tensor | None], attrs: Mapping[str, Any]) -> Op:
-        """Return a bit-identical op that reads its `run_time` attributes as constants, or this
-        op.
+        """Return an op with bit-identical results whose `run_time` attributes are constants, so
+        that changes of them need no new graph; by default this op.
         """
         return self
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
-        """Raise an error for inputs of a wrong origin, which their types do not show.
+        """Check inputs for errors that their types do not show, such as a tensor that comes from
+        the wrong kind of node.
 
         Raises:
             GraphError: with ``port`` set.

@@ -131,7 +131,9 @@ class Engine(TrainingRequests):
     # ---- the reading thread -------------------------------------------------------------------
 
     def receive(self, request: p.Request) -> None:
-        """Act at once on a request that steers a training or run. Queue any other request."""
+        """Handle a request from the window. Execute it at once if it controls a running training or
+        evaluation; queue any other request.
+        """
         control = self._training.control
         if isinstance(request, p.ShowStep):
             self._past.rewinder.show(request)  # abandon the computation of another step at once
@@ -220,8 +222,8 @@ class Engine(TrainingRequests):
                     self._attempt(self._settle, "Settle")
 
     def _settle(self) -> None:
-        """Derive stale nodes again until a request arrives. Then send the previews that need
-        them.
+        """Update outdated derived nodes, such as gradient nodes, until the next request arrives. If
+        all are up to date, send the previews that wait for them.
         """
         assert self._evaluator is not None
         try:

@@ -60,9 +60,10 @@ def may_replace(draft: Draft, group: Group, storage: int) -> bool:
 
 
 def run_order(draft: Draft) -> list[list[list[Group]]]:
-    """Return, for each point in time, the chains that run then, each as its groups in order.
+    """Return the execution order as nested lists: for each point in time the chains that may run in
+    parallel, and for each chain its groups in order.
 
-    Reference groups run one at a time, in graph order.
+    A group without a kernel runs by the reference alone, in graph order.
     """
     times: dict[tuple[int, bool, int], list[list[Group]]] = defaultdict(list)
     for chain in draft.chains:

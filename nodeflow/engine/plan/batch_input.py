@@ -90,9 +90,10 @@ def kernel(args, task, ntasks):
 
 @cache
 def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> str:
-    """Return the kernel text that converts rows to ``dtype``.
+    """Return the source text of a kernel loop that gathers rows of a batch and converts their
+    elements from the stored dtype to ``dtype``.
 
-    If ``scaled``, it multiplies by the scale in slot 8.
+    If ``scaled``, it multiplies each element by the kernel argument in slot 8.
     """
     size_in, size_out = numpy_dtype(stored).itemsize, numpy_dtype(dtype).itemsize
     used = {"prefetch", "slot", "view1"}

@@ -25,7 +25,10 @@ def serialize_branches(
     phase_of: Callable[[TaskChain], int],
     written: Callable[[TaskChain], int],
 ) -> list[TaskChain]:
-    """Assign new levels to chains in each phase in which several large chains share a level.
+    """Make large independent chains run one after the other instead of in parallel, so that each
+    keeps its values in cache.
+
+    If several large chains share a level, the chains of that phase get new levels.
 
     Args:
         chains: all chains, each after its predecessors.

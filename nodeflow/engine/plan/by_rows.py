@@ -148,8 +148,8 @@ class _Joiner:
         unit.patterns[self.actions.storage[group.actions[0].outputs[0]]] = ROWS
 
     def _reduction(self, group: Group) -> Stage | None:
-        """Return a group's stage if the group is a sum, maximum or minimum over whole rows,
-        else None.
+        """Return the lowering of a group that is a sum, maximum or minimum over whole rows. Return
+        None for any other group.
         """
         action = group.actions[0]
         stage = action.lowering
@@ -230,9 +230,10 @@ class _Joiner:
                 readers[storage] = [each for each in readers[storage] if each[0] is unit]
 
     def _is_cheap(self, unit: Unit, action: Action) -> bool:
-        """Return whether a short formula can recompute a value cheaply from one large array.
+        """Return whether an action's value is cheaper to recompute in each reader than to load: a
+        short formula of one large array.
 
-        The value must be neither fetched nor kept after the run.
+        Return False if the value is fetched or kept after the run.
         """
         actions, lowering = self.actions, action.lowering
         out = action.outputs[0]

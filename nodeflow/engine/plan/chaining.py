@@ -83,7 +83,9 @@ def find_chains(
     *,
     join: bool,
 ) -> list[TaskChain]:
-    """Join groups into chains, and assign new levels.
+    """Join groups of kernels into chains, in which each task continues with its own rows from
+    kernel to kernel without a barrier. Give the chains levels; chains of one level can run in
+    parallel.
 
     The groups are given in an order that respects dependencies.
 
@@ -174,9 +176,11 @@ class _Finder:
         return list(dict.fromkeys([chain_of[made_by[r]] for r in group.inputs if r in made_by]))
 
     def cut(self, group: Group) -> tuple[frozenset[int], int | None]:
-        """Return how a group's result can be divided into tasks: the possible numbers of
-        leading rows (empty if it cannot), and the rows of a task if the kernel determines
-        them.
+        """Return how the result of a group can be divided into tasks by rows.
+
+        The first value is the set of possible row counts, each the product of some leading axes; it
+        is empty if the result cannot be divided. The second value is the number of rows of a task
+        if the kernel determines it, else None.
         """
         actions, action = self.actions, group.actions[0]
         if action.lowering is None:

@@ -130,8 +130,8 @@ class Draft:
 
     @cached_property
     def needed(self) -> set[int]:
-        """Storages that are fetched, assigned, or read by a group other than the one that makes
-        them.
+        """The storages that must exist in memory: fetched, assigned to a variable, or read by
+        another group than the one that computes them.
         """
         needed = self.fetched | self.written
         for group in self.groups:

@@ -116,7 +116,10 @@ class _FlowPlanner:
     def _planned(
         self, text: str, types: Sequence[TensorType], wanted: int | Sequence[int]
     ) -> tuple[Plan, list[int | None]] | None:
-        """Plan a body. Return the plan, and for each input its slot, or None if it is not read.
+        """Plan the body of a loop or branch, given as text. Return the plan, and for each input its
+        slot in the body, or None for an input that the body does not read.
+
+        Return None if an op of the body has no kernel or a size is unknown.
 
         Args:
             wanted: number of leading outputs to compute, or indices of the outputs.

@@ -28,7 +28,7 @@ and vectorises no loop with more.
 def group_actions(
     actions: Actions, *, fuse: bool = True, apart: frozenset[int] = frozenset()
 ) -> list[Group]:
-    """Return all groups, in an order that respects their dependencies.
+    """Group actions into kernels. Return the groups in an order that respects their dependencies.
 
     Args:
         fuse: whether elementwise neighbours become one group.

@@ -37,8 +37,8 @@ class Updates:
     copies: list[tuple[int, int]] = field(default_factory=list)
 
     def after(self, actions: Actions, groups: list[Group]) -> dict[Group, list[Group]]:
-        """Return the groups that must end before each group that overwrites variables: groups
-        that can fail, and other groups that read the old values.
+        """Return a dict from each group that overwrites variables to the groups that must end
+        before: those that can fail, and those that read the old values.
         """
         readers: dict[int, list[Group]] = {}
         for group in groups:
@@ -84,7 +84,9 @@ def flush_updates(actions: Actions) -> None:
 
 
 def plan_updates(actions: Actions, groups: list[Group]) -> Updates:
-    """Decide how every assigned variable is updated. May raise the levels of groups."""
+    """Decide for each assigned variable whether its new value is written in place. To make that
+    possible, groups may be moved to a later level.
+    """
     return _Decider(actions, groups).decide()
 
 
@@ -134,7 +136,8 @@ def plan_row_updates(actions: Actions, groups: list[Group]) -> Updates | None:
 
 
 def _is_alone(storage: int, home: int, taken: Counter[int]) -> bool:
-    """Return whether no other variable gets this new value, and no variable gets the old value.
+    """Return whether the new value goes to this variable only, and the variable's old value is not
+    the new value of another variable.
 
     Args:
         taken: how many variables get each storage as their new value.
@@ -198,7 +201,10 @@ class _Decider:
         return self._required(storage, home) <= self.made_by[storage].level
 
     def _required(self, storage: int, home: int) -> int:
-        """Return the lowest possible level of the group that overwrites the variable."""
+        """Return the lowest level at which a group may overwrite the variable: after all readers of
+        the old value and all groups that can fail. Return a huge number if the group itself can
+        fail.
+        """
         group = self.made_by[storage]
         before = [g for g in (*self.readers.get(home, ()), *self.failing) if g is not group]
         if group in self.failing:
@@ -206,8 +212,8 @@ class _Decider:
         return max((g.level for g in before), default=-1) + 1
 
     def _move(self, storage: int, home: int) -> bool:
-        """Move a group to a later level, if nothing reads its results, so that it may write a
-        variable in place.
+        """Move the group that computes a variable's new value to a later level, so that it may
+        overwrite the variable in place. Do nothing if a group reads its results.
 
         Return whether the level changed.
         """

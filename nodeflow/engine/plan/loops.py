@@ -116,7 +116,9 @@ class _LoopPlanner:
         return made
 
     def action(self, plan: Plan) -> Action:
-        """Return the planned loop, which writes the outputs that are used and the workspace."""
+        """Return the action of the planned loop. Its outputs are the loop's results that are used,
+        and the workspace memory of its iterations.
+        """
         self.workspace = self.actions.new_slot(TensorType("uint8", (0,)))
         self.planned = LoopPlan(self.iterations, plan, self.workspace)
         self.offsets.take(plan.arena_size)
@@ -213,7 +215,9 @@ class _LoopPlanner:
         return IterationPointer(base, -size if self.loop.reverse else size)
 
     def _start(self, whole: TensorType) -> int:
-        """Return the number of bytes before the slice of the first iteration."""
+        """Return the offset in bytes of the slice that the first iteration uses: 0, or that of the
+        last slice for a reversed loop.
+        """
         return (
             _nbytes(whole.with_shape(whole.shape[1:])) * (self.iterations - 1) * self.loop.reverse
         )
@@ -238,7 +242,9 @@ class _LoopPlanner:
         return replace(pointer, shift=1, last=end)
 
     def _scratch(self, index: int, size: int) -> Pointer:
-        """Return the memory in the workspace for the carried value number ``index``."""
+        """Return a pointer to the workspace memory of the carried value number ``index``; allocate
+        it at the first call.
+        """
         if index not in self.scratch:
             self.scratch[index] = Pointer(self.workspace, self.offsets.take(size))
         return self.scratch[index]

@@ -56,7 +56,7 @@ class MemoryPlanner:
         self.reuse = reuse
 
     def allocate(self, times: Sequence[Sequence[Sequence[Group]]], inside: set[int]) -> None:
-        """Allocate the results of all groups.
+        """Allocate memory in the arena for the results of all groups.
 
         Args:
             times: for each point in time the chains that run, for each chain its groups in order.
@@ -141,8 +141,8 @@ class MemoryPlanner:
         replaced: _Block | None,
         spare: dict[int, list[_Block]],
     ) -> _Block:
-        """Return memory for a storage: of a replaced input, unused memory of the chain, or new
-        memory.
+        """Return a block of memory for a storage. Reuse the block of a replaced input or a free
+        block of the same chain; otherwise allocate one.
         """
         size = self.nbytes(storage)
         death = None if storage in self.keep else max(time, self.last.get(storage, (time,))[0])

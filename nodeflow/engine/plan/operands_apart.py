@@ -32,10 +32,10 @@ class Apart:
     offset: int
 
     def of(self, slot: int, block: Block) -> Apart | None:
-        """Translate this view of a copied block into a view of the array that the block was copied
-        from.
+        """Translate a view of a copied block into the equivalent view of the array that the block
+        was copied from.
 
-        None means that the elements along an axis do not have an even stride, or that there are
+        Return None if the elements along an axis would not have a constant stride, or if there are
         no elements.
         """
         if 0 in (*block.sizes, *self.sizes):
@@ -202,10 +202,11 @@ def _joining(
     readers: Mapping[int, int],
     ends: set[int],
 ) -> tuple[Action, list[Action]] | None:
-    """Return an attention gradient that writes directly into the concatenation of its results.
+    """Return a version of an attention gradient that writes its results directly into their
+    concatenation.
 
-    Also return the actions that it replaces: the concatenation, and a transposition after it,
-    if any. Return None if the results cannot be written there.
+    Also return the actions that it replaces: the concatenation, and a transposition after it, if
+    any. Return None if the results cannot be written there.
     """
     tiles, storage = action.lowering, actions.storage
     assert isinstance(tiles, Tiles)

@@ -62,7 +62,9 @@ def is_sum(action: Action) -> bool:
 def made_alone(
     actions: Actions, slot: int, makers: dict[int, Action], alone: set[int]
 ) -> Action | None:
-    """Return the action that makes a slot, if no other action reads its values."""
+    """Return the action that computes a slot. Return None if another action also reads the value,
+    or if the slot is a reshaped view of it.
+    """
     storage = actions.storage[slot]
     maker = makers.get(storage) if storage in alone else None
     if maker is None or actions.types[maker.outputs[0]] != actions.types[slot]:
@@ -97,10 +99,10 @@ def _added(
 
 
 def kinds_of(actions: Actions, slots: Sequence[int], out: TensorType) -> list[bool] | None:
-    """Return, for each operand of a sum, whether it is a matrix of the result's shape (True) or a
-    vector of its row length (False).
+    """Classify the operands of a sum: True for a matrix with the result's shape, False for a vector
+    as long as the result's rows.
 
-    Return None if a slot is neither.
+    Return None if any operand is neither.
     """
     types = [actions.types[s] for s in slots]
     vector = out.with_shape(out.shape[-1:])

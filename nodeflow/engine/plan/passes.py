@@ -359,7 +359,9 @@ def share(draft: Draft) -> None:
 
 
 def _expression_key(actions: Actions, action: Action, same: Mapping[int, int]) -> Hashable:
-    """Return a key that is equal for actions with equal values. None: do not share the action."""
+    """Return a hashable key that is equal for actions that compute equal values, for common
+    subexpression elimination. Return None if the action must not be shared.
+    """
     lowering = action.lowering
     if lowering is None or isinstance(lowering, Random):
         return None

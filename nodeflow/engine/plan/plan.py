@@ -86,12 +86,12 @@ def _make(
     updating: bool = False,
     repeats: Repeats = ONCE,
 ) -> Plan | None:
-    """Return a fused plan. If some fused clusters are not worth compiling, return a plan without
-    them.
+    """Return a plan with fused kernels. Do not fuse clusters of ops whose fused kernel would take
+    longer to compile than it saves.
 
-    A thousand layers with different formulas need a thousand kernels if all are fused, which
-    take a minute to compile. Unfused they need a few dozen, since each op is a kernel that all
-    layers share. The results are the same.
+    For example, a thousand layers with different formulas need a thousand fused kernels, which take
+    a minute to compile. Unfused they need a few dozen, since each op is a kernel that all layers
+    share. The results are the same.
     """
     off = resolve(without)
     draft = Draft(schedule, types, off, gathered, updating=updating, repeats=repeats)
@@ -210,8 +210,9 @@ def group(draft: Draft) -> None:
 def plan_variables(draft: Draft) -> None:
     """Decide which variables are updated in place.
 
-    A run updates a table in place if only some of its rows change. A training step updates all
-    variables in place; it needs a kernel for every op.
+    A run that is no training step updates a variable in place only if a few of its rows change, as
+    in an embedding table. A training step updates all variables in place; it is impossible to plan
+    if an op has no kernel.
     """
     if not draft.is_step:
         draft.updates = plan_row_updates(draft.actions, draft.groups)
@@ -224,9 +225,9 @@ def plan_variables(draft: Draft) -> None:
 
 
 def launch(draft: Draft) -> None:
-    """Assign a phase to each group, and kernel launches to each native group.
+    """Assign a phase to each group of actions, and kernel launches to each group that has a kernel.
 
-    A native group runs one phase after the reference groups that it reads from.
+    A group with a kernel runs one phase after the groups without kernels that it reads from.
     """
     native = [g for g in draft.groups if not g.is_fallback]
     if len(native) == len(draft.groups):
@@ -313,7 +314,9 @@ def _work(draft: Draft, each: Group, tiling: RowTiling | None = None) -> GroupTo
 
 
 def _levels(draft: Draft) -> list[tuple[tuple[int, int], list[TaskChain]]]:
-    """Return ((phase, level), the chains of tasks that may run in parallel there), in order."""
+    """Return pairs of (phase, level) and the list of chains at that level, which may run in
+    parallel, in order of execution.
+    """
     levels: dict[tuple[int, int], list[TaskChain]] = defaultdict(list)
     for chain in draft.chains:
         if not chain.groups[0].is_fallback:

@@ -28,7 +28,9 @@ def pattern_of(shape: Shape, whole: Shape, rows: int, n: int) -> Pattern | None:
 
 
 def _leading(whole: Shape, rows: int, n: int) -> int | None:
-    """Return the number of leading axes that form the rows, or None."""
+    """Return how many leading axes of a shape have ``rows`` elements together, so that the
+    remaining axes form the row. Return None if no number of axes fits.
+    """
     sizes = [d or 0 for d in whole]
     for at in range(len(sizes) + 1):
         if math.prod(sizes[:at]) == rows and math.prod(sizes[at:]) in (1, n):

@@ -51,7 +51,7 @@ def sink_into_loops(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def _read(actions: Actions, action: Action) -> Sequence[int]:
-    """Return the slots that an action reads. For a loop, leave out inputs that its body does not
+    """Return the slots that an action reads. For a loop, omit the inputs that its body does not
     use.
     """
     if isinstance(action.lowering, Loop):

@@ -211,7 +211,9 @@ class _Finder:
         return found
 
     def _is_computed_here(self, storage: int, stage: Stage) -> bool:
-        """Return whether a sum computes the values of a storage itself and does not read them."""
+        """Return whether the kernel of a reduction should compute the values of a storage itself,
+        instead of reading them from memory.
+        """
         maker = self.maker.get(storage)
         if maker is None or storage in self.ends:
             return False
@@ -321,9 +323,10 @@ class _Finder:
         )
 
     def _joined(self, kernel: _Kernel, own: _Kernel) -> bool:
-        """Add the sums of ``own`` to a kernel that reads one of the same arrays, if possible.
+        """Merge the sums of kernel ``own`` into another kernel that reads one of the same arrays.
 
-        Return False if the kernel would get too large, or run before its inputs are computed.
+        Return False, and change nothing, if they do not reduce alike or share no array, the merged
+        kernel would be too large, or it would run before its inputs are computed.
         """
         if kernel.stage != own.stage:
             return False
@@ -408,7 +411,9 @@ class _Finder:
             actions.items[:] = items
 
     def _drop(self, storages: set[int]) -> None:
-        """Drop the formulas that make the given storages, if nothing reads them any more."""
+        """Remove the actions that compute the given storages, except those whose values are still
+        read.
+        """
         kept, read = [], set(self.ends)
         for action in reversed(self.actions.items):
             if all(

@@ -152,7 +152,9 @@ class _Search:
         return sorted(found.values(), key=lambda each: self.position[id(each)])
 
     def _sources_of(self, reader: Action) -> Iterator[Action]:
-        """Yield the sources of table updates that an action reads from."""
+        """Yield the actions, among those that an action reads from, with which the update of some
+        rows of a table starts.
+        """
         for slot in reader.inputs:
             maker = self.maker.get(self.actions.storage[slot])
             if maker is not None and _is_source(self.actions, maker):
@@ -181,8 +183,8 @@ class _Search:
                     waiting.append(maker)
 
     def _marks(self, formulas: Mapping[int, Action], sources: Mapping[int, Action]) -> set[int]:
-        """Return the storages of bool vectors, read by the formulas, that are true exactly in the
-        rows that lookups named.
+        """Return the storages of bool vectors that mark the rows of a table named by its lookups,
+        as far as the formulas read such vectors.
         """
         storage = self.actions.storage
         named = {storage[each.inputs[1]] for each in sources.values()}
@@ -394,7 +396,9 @@ class _Rewriter:
         return type_.with_shape((self.update.named, *type_.shape[1:]))
 
     def _rows_of(self, slot: int, rows: int, node: Node) -> int:
-        """Return the named rows of a formula's input, or the input itself if all rows share it."""
+        """Return the slot with only the looked-up rows of a formula's input. Return the input
+        itself if it has no row axis.
+        """
         actions, update = self.actions, self.update
         storage, type_ = actions.storage[slot], actions.types[slot]
         if storage in self.compact:

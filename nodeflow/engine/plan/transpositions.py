@@ -62,8 +62,8 @@ def undo_transpositions(actions: Actions, apart: frozenset[int]) -> list[str]:
 
 
 def _regions(actions: Actions, apart: frozenset[int]) -> dict[int, Region]:
-    """Return a dict: slot -> its region of transposed values, for the slots whose values come from
-    a transposition and elementwise ops.
+    """Return a dict from slot to region. A region is a set of slots that are connected by
+    elementwise ops and come from the same transposition.
     """
     found: dict[int, Region] = {}
     if not any(isinstance(action.lowering, Permute) for action in actions.items):
@@ -242,7 +242,9 @@ class _Turned:
         self._add(Action(action.node, action.lowering, inputs, (back,)))
 
     def _entering(self, action: Action, slot: int, region: Region, whole: TensorType) -> int:
-        """Return an input of a region's formula, in the order of axes before the transposition."""
+        """Return an input of an elementwise formula in the axis order from before the region's
+        transposition. Add the inverse transposition of the input if needed.
+        """
         if self.regions.get(slot) is region:
             return self.turned[slot]
         actions, type_ = self.actions, self.actions.types[slot]

@@ -120,7 +120,9 @@ def merged(one: State, other: State) -> State:
 def _for_twice(
     schedule: Schedule, types: Sequence[TensorType], batches: Mapping[int, int]
 ) -> list[TensorType] | None:
-    """Return the types for twice as many rows, or None if the graph fixes the number of rows."""
+    """Return the types of all slots if the batch had twice as many rows. Return None if the graph
+    requires a fixed number of rows.
+    """
     given = {slot: types[slot] for slot in (*schedule.feeds.values(), *schedule.reads.values())}
     for slot, axis in batches.items():
         shape = list(types[slot].shape)
@@ -237,7 +239,8 @@ def _listed(states: State | Sequence[State], count: int) -> Sequence[State]:
 
 
 def _lowered(call: Call, lowering: Lowering | None) -> Sequence[State]:
-    """Return the states of a lowering's outputs, given the states of its inputs.
+    """Return how each output of a lowering depends on the rows of the batch, given the same for its
+    inputs.
 
     Raises:
         MixesRows: it mixes rows, or it has no rule.

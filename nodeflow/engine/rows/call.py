@@ -54,21 +54,28 @@ class Call:
     record: Record
 
     def rows(self, index: int) -> Rows | None:
-        """Return the place of the batch's rows in an input, or None if the input has none."""
+        """Return the axis and position at which an input holds the rows of the batch, or None if it
+        does not hold them.
+        """
         state = self.states[index] if index < len(self.states) else None
         return state if isinstance(state, Rows) else None
 
     def join(self, kind: JoinKind) -> State:
-        """Record a batch reduction and return the state of its result."""
+        """Record that an op reduces over the rows of the batch. Return the state that marks its
+        result as such a reduction.
+        """
         self.record.joins.append(kind)
         return JOINED
 
     def without_rows(self) -> State:
-        """Return the state of a result that depends only on the sizes of inputs with rows."""
+        """Return the state of a result that may depend on the number of rows in the batch, but not
+        on the values of the rows.
+        """
         return max(COUNTED, strongest(self.states))
 
     def counts(self, name: str, axis: int | None = None) -> None:
-        """Record that an attribute contains sizes along the axis of the rows, if it does.
+        """Record that an attribute of the op contains the number of rows, so that it must change if
+        the batch is divided.
 
         Args:
             axis: position of that size; None: all sizes.
@@ -81,7 +88,9 @@ class Call:
         self.record.counted[name] = axis
 
     def slice(self, index: int, rows: Rows) -> None:
-        """Record that an input without rows has a slice for each row, if its axis is that long."""
+        """If an input that does not come from the batch is as long as the batch along the row axis,
+        record that it must be sliced like the batch.
+        """
         if self.rows(index) is None and 0 <= rows.axis < self.types[index].rank:
             size = self.types[index].shape[rows.axis]
             place = self.slots[index]
@@ -89,7 +98,8 @@ class Call:
                 self.record.sliced[place] = rows
 
     def aligned(self, inputs: Iterable[int], out: TensorType) -> Rows:
-        """Return the place of the rows in the result of inputs that broadcast to ``out``.
+        """Return at which axis the result of an elementwise op holds the rows of the batch, when
+        its inputs are broadcast to ``out``.
 
         Raises:
             MixesRows: the rows of two inputs are along different axes.

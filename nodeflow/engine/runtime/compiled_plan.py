@@ -110,8 +110,8 @@ class CompiledPlan:
         self.given_by: object = None
 
     def _only_table(self) -> Table | None:
-        """Return the table of a plan that consists of a single table and whose new values are
-        all in shadows; else None.
+        """Return the plan's only launch table. Return None if there are several tables, or if
+        variables are not updated by exchanging two arrays each.
         """
         if len(self._tables) != 1 or self._inplace or self._work > INTERRUPTIBLE_NS:
             return None
@@ -122,7 +122,7 @@ class CompiledPlan:
     # ---- memory -------------------------------------------------------------------------------
 
     def _set(self, storage: int, array: np.ndarray) -> None:
-        """Bind a storage to the memory of a contiguous array."""
+        """Bind a storage of the plan to the memory of a contiguous array."""
         self._place(storage, array, address_of(array))
 
     def _place(self, storage: int, array: np.ndarray, address: int) -> None:
@@ -144,7 +144,9 @@ class CompiledPlan:
         return self._arrays[slot] if slot in self._fed else None
 
     def _give(self, given: Mapping[int, np.ndarray]) -> None:
-        """Bind the given arrays: feeds, and variables whose arrays have been replaced."""
+        """Bind the given arrays as inputs of the plan: feeds, and the arrays of variables that were
+        replaced. Copy small feeds.
+        """
         fed, own, arrays = self._fed, self._own, self._arrays
         for slot, array in given.items():
             if slot in fed:
@@ -220,8 +222,8 @@ class CompiledPlan:
             words[which] = values
 
     def take_shadows(self, arrays: Sequence[np.ndarray | None]) -> None:
-        """Use the variables' previous arrays, in the order of ``shadows``, for their next
-        values.
+        """Let the next values of variables be written to the variables' previous arrays, which are
+        given in the order of ``shadows``.
         """
         again = self._sets.again(arrays, self._placed)
         if again is not None:
@@ -261,8 +263,8 @@ class CompiledPlan:
         return _shaped(self._arrays[self.actions.storage[slot]], self.actions.types[slot].shape)
 
     def _stays(self, storage: int) -> bool:
-        """Return whether a fed value or a result is so small that it is copied to or from
-        memory that stays bound.
+        """Return whether a fed value or a result is small enough to be copied, so that the plan can
+        always use the same memory for it.
         """
         return self._layout(storage)[2] <= STAYS
 
@@ -281,7 +283,7 @@ class CompiledPlan:
 
     @property
     def draws(self) -> bool:
-        """Whether a run uses random streams, or may use them."""
+        """Whether a run may draw random numbers."""
         tables = [table for table in self._tables if table is not None]
         fallback = any(phase.fallback for phase in self.plan.phases)
         return fallback or any(table.keys or table.firsts for table in tables)

@@ -123,7 +123,7 @@ class _Layout:
         self._keyed: dict[object, int] = {}
 
     def add(self, levels: Sequence[Level], counter: int = 0, runs: int = 1) -> None:
-        """Add levels to the program.
+        """Add levels of kernel launches to the program that the dispatch loop executes.
 
         Args:
             counter: address of the iteration number of the loop that contains them.

@@ -38,7 +38,9 @@ from nodeflow.engine.kernels.base_kernels import dispatch_loop_source
 
 @lru_cache(maxsize=1)
 def dispatch_loop() -> Kernel:
-    """Return the compiled loop that walks programs, from the cache or compiled once per machine."""
+    """Return the compiled dispatch loop, which executes programs of kernel launches. It is loaded
+    from the cache, or compiled once per machine.
+    """
     return load_kernel(dispatch_loop_source(), "dispatch_loop")
 
 
@@ -107,7 +109,7 @@ class ProgramBuilder:
         work: float = 1.0,
         after: int | None = None,
     ) -> int:
-        """Add a launch to the open level. Return its number.
+        """Add a kernel launch to the open level of the program. Return the launch's number.
 
         Args:
             kernel: the kernel to call.
@@ -128,7 +130,7 @@ class ProgramBuilder:
         return number
 
     def end_level(self, *, serial: bool = False) -> None:
-        """Close the level. Later levels may use its results.
+        """Close the open level of the program. Launches of later levels may use its results.
 
         Args:
             serial: run the level on one thread, with its launches in the order they were added.
@@ -272,7 +274,9 @@ class Program:
         self.block[abi.COUNT] = count
 
     def outcome(self) -> Outcome:
-        """Return the result of a run. Reset its stop request and its failure."""
+        """Return how the last run of the program ended: steps done, whether it was stopped, and the
+        failure. Reset the stop request and the failure.
+        """
         words = self.block
         stopped, failed, done = words[abi.STOP] != 0, words[abi.FAILED], words[abi.DONE]
         if stopped:
@@ -361,7 +365,7 @@ class Program:
             segments.append([abi.SERIAL, first, last, 0, 0, 0, 0, 0])
 
     def _chain_work(self, launch: int | None) -> float:
-        """Return the work of a launch together with all launches that follow it."""
+        """Return the estimated work of a launch and of all launches chained after it."""
         total = 0.0
         while launch is not None:
             total += self._work[launch]
@@ -390,8 +394,8 @@ class Program:
 
 
 def _positions(levels: list[_Level], count: int) -> list[int]:
-    """Return the positions of launches in the table: the launches of a level together, then all
-    launches that follow another.
+    """Return the position of each launch in the launch table. The first launches of chains come
+    first, level by level, and the launches that follow another one come last.
     """
     heads = [launch for level in levels for launch in level.launches]
     order = heads + sorted(set(range(count)).difference(heads))

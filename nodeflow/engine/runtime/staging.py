@@ -106,7 +106,9 @@ class Staging:
             self._arrays[tensor][start : start + len(which)] = column.stored(which)
 
     def _drop(self, blocks: list[_Block]) -> None:
-        """Forget blocks, and wait until nothing writes to them. Their errors are ignored."""
+        """Forget blocks of rows that are being read ahead, after any read in progress has ended.
+        Ignore errors of these reads.
+        """
         for block in blocks:
             if not block.done.cancel():
                 block.done.exception()
@@ -114,7 +116,9 @@ class Staging:
 
 
 def staging_of(columns: Mapping[Tensor, Column], batch_size: int) -> Staging | None:
-    """Return the staging of columns if any has to be read; None if all rows are in memory."""
+    """Return an object that reads rows of columns from files ahead of the steps. Return None if all
+    rows are in memory or mapped.
+    """
     waits = any(isinstance(c, LazyColumn) and c.mapped is None for c in columns.values())
     return Staging(columns, batch_size) if waits else None
 

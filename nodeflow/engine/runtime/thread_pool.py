@@ -265,7 +265,9 @@ def _dispatcher() -> _Dispatcher:
 
 @lru_cache(maxsize=1)
 def _yield_address() -> int:
-    """Return the address of the platform's function that lets another thread run."""
+    """Return the address of the operating system's function that yields the processor to another
+    thread.
+    """
     if os.name == "nt":
         function = ctypes.windll.kernel32.SwitchToThread  # type: ignore[attr-defined]
     else:

@@ -229,7 +229,10 @@ class _Builder:
         return slot
 
     def _slot(self, tensor: Tensor, before: int) -> int:
-        """Return the slot of ``tensor`` for a node that runs after the assigns ``before``."""
+        """Return the slot in which a node finds the value of ``tensor``. If the node runs after
+        some of the assigns to a variable, given as the bits ``before``, this is the newly assigned
+        value.
+        """
         if not before and (known := self.slot_of.get(tensor)) is not None:
             return known
         tensor = resolve_alias(tensor)

@@ -79,7 +79,9 @@ class _Stabiliser:
         return new, self.types
 
     def _replaced(self, step: Step) -> bool:
-        """Add stable steps that replace a step, if it matches a pattern. Return whether it does."""
+        """If a step matches a numerically unstable pattern, add stable steps that replace it.
+        Return whether it matched.
+        """
         if step.node.op.id == "log":
             return self._logarithm(step)
         if step.node.op.id == "multiply":
@@ -185,10 +187,10 @@ class _Stabiliser:
         return True
 
     def _split(self, g: int, p: int, *divisors: tuple[bool, int]) -> list[list[Term]]:
-        """Split the sum g into groups of terms: first the undivided terms, then those over each
-        divisor.
+        """Split a sum, the slot ``g``, into lists of terms: first the terms without divisor, then
+        for each divisor the numerators of the terms that are divided by it.
 
-        Broadcast terms are not split.
+        Terms that are broadcast are not split further.
         """
         parts: list[list[Term]] = [[] for _ in range(len(divisors) + 1)]
         type_ = self.types[p]
@@ -262,10 +264,11 @@ class _Stabiliser:
         return out
 
     def _log_softmax(self, old: Step, p: int, out: int | None = None) -> int:
-        """Return the slot of a softmax's logarithm, which is ``out`` if given.
+        """Return the slot of the logarithm of a softmax, computed by a log_softmax step. The slot
+        is ``out`` if given.
 
-        If only the gradient needs the softmax, it uses the exponential of this logarithm, so
-        the softmax is not computed at all.
+        If only the gradient needs the softmax, it uses the exponential of this logarithm, so the
+        softmax is not computed at all.
         """
         if out is None and p in self.logs:
             return self.logs[p]

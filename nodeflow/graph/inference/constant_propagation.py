@@ -49,8 +49,8 @@ def with_values(
     attrs: Mapping[str, Any],
     outs: tuple[TensorType, ...],
 ) -> tuple[TensorType, ...]:
-    """Return the types of a node's outputs, with the elements of small integer outputs where
-    known.
+    """Return the output types of a node. Small integer outputs include their element values if
+    these can be computed from the inputs.
     """
     found = _values(op, types, attrs, outs)
     if found is None:
@@ -82,7 +82,9 @@ def _values(
 
 
 def _is_small(type_: TensorType) -> bool:
-    """Return whether the elements of a type are tracked: few integers."""
+    """Return whether a type has integers, and few enough that their values are propagated during
+    type inference.
+    """
     size = type_.size if type_.is_static else None
     return size is not None and size <= MOST and numpy_dtype(type_.dtype).kind in "iu"
 

@@ -22,7 +22,7 @@ class Query:
     ask: Callable[[Any], Any]
 
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
-        """Return the answer in a given or the default session.
+        """Return the result of running this query, in the given session or the default session.
 
         Raises:
             RunError: there is no session.

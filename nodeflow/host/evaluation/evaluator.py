@@ -244,7 +244,9 @@ class Evaluator(VariableAccess):
             self._variables.initialise(nodes, self.ids())
 
     def _initialise_large(self) -> None:
-        """Set the variables that exceed the memory budget, so that live values can read them."""
+        """Initialize the variables that were skipped because they exceed the memory budget, now
+        that live values read them.
+        """
         self._forget(self._variables.initialise_large())
 
     def _forget_assigned(self) -> None:
@@ -254,7 +256,9 @@ class Evaluator(VariableAccess):
     # ---- feeds and random numbers -------------------------------------------------------------
 
     def _feed(self, node: Node) -> np.ndarray | None:
-        """Return the feed of a placeholder: the chosen rows, or its sample."""
+        """Return the value that is fed to a placeholder: the chosen rows of its data set, or its
+        sample value.
+        """
         return self._data.feed(self.task, node)
 
     def _missing(self, unfed: Iterable[Node]) -> tuple[str, ...]:

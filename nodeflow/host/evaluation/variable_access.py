@@ -92,7 +92,7 @@ class VariableAccess:
         return fitting
 
     def match(self, saved: Saved) -> Match:
-        """Return the assignment of tensors in a weights file to variables."""
+        """Match the tensors in a weights file to the variables of the graph."""
         return match(saved, self.variables(), self.ids(), self.slots())
 
     def checked(self, request: CheckWeights, saved: Saved) -> WeightsChecked:
@@ -129,7 +129,9 @@ class VariableAccess:
                 self._kept.learn(ids[name], name, value)
 
     def _settle_kept(self) -> None:
-        """Drop kept values that are no longer needed; called once after each edit."""
+        """Drop values kept for removed variables that are no longer needed. Called once after each
+        edit.
+        """
         if not self._kept.is_settled:
             self._variables.settle(self._nodes())
 

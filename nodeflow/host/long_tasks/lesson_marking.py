@@ -39,7 +39,9 @@ class LessonMarking:
         self._answers: dict[str, object] = {}
 
     def start(self, request: p.MarkLesson, document: Document, folder: DocumentFolder) -> None:
-        """Start to mark a copy of a document. LessonMarked or Failed answers, unless cancelled."""
+        """Start to check a copy of a document, a student's answer, against the lesson's solution.
+        The message LessonMarked or Failed reports the end, unless the task is cancelled.
+        """
         answer = _copied(document, folder, "answer.flow")
         self._begin(request, lambda stop: self._mark(request, answer, stop))
 

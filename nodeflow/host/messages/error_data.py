@@ -30,6 +30,8 @@ class ErrorData:
         return self.text("python")
 
     def text(self, surface: Surface) -> str:
-        """Return place, message and hint, in the words of a surface such as the window."""
+        """Return the error's location, message and hint as text, with the terms of a surface such
+        as the window or the command line.
+        """
         error = NodeflowError(self.message, node=self.node, port=self.port, hint=self.hint)
         return error.text(surface)

@@ -70,8 +70,10 @@ class Rewinder:
         return self._past
 
     def live(self, step: int) -> tuple[Past, Task] | None:
-        """Return the part of the training, between two edits, that made a step, with its
-        document.
+        """Return the section of the training history in which a step was made, and the document of
+        that section. Sections are separated by the user's edits.
+
+        Return None if the step is not available.
         """
         with self._changed:
             past = self._past.at(step) if self._past is not None else None

@@ -99,7 +99,9 @@ class WhatIf:
         return found
 
     def _fed(self, placeholder: Node) -> np.ndarray | None:
-        """Return the sample of a placeholder that the training does not feed, or None."""
+        """Return the sample value of a placeholder; None if the training did not feed the
+        placeholder either.
+        """
         return None if placeholder in self._unfed else sample_of(placeholder.outputs[0])
 
 

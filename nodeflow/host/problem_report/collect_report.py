@@ -149,7 +149,9 @@ def _settings(path: Path) -> str:
 
 
 def _log(folder: Path) -> str:
-    """Return warnings and errors at the end of the log, without notes such as printed values."""
+    """Return the warnings and errors at the end of the log file. Omit debug and info records, which
+    include printed values.
+    """
     kept, wanted = [], False
     for line in "".join(_text(folder / name) for name in (f"{LOG}.1", LOG)).splitlines(True):
         if record := _RECORD.match(line):

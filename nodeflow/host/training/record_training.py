@@ -64,8 +64,8 @@ class KeptRuns:
         return self._events
 
     def remember(self, past: Past) -> None:
-        """Store snapshots of the variables with the run, from which its steps can be computed
-        again.
+        """Store snapshots of the variables in the recorded run, so that its steps can be
+        replayed.
         """
         if self._recording is not None:
             self._recording.remember(past)

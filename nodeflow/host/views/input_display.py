@@ -19,7 +19,9 @@ MOST_FEATURES = 8
 def inputs_of(
     dataset: DataSplits, names: Sequence[str], columns: Mapping[str, Column], rows: np.ndarray
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Return the columns ``names`` of rows as pictures (see `shown_pixels`), or in words."""
+    """Return the given columns of some rows for display: as pictures if a column contains pictures,
+    otherwise as one text per row.
+    """
     for name in names:
         size = shown_size(dataset, name)
         if size is not None:

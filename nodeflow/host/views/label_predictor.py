@@ -90,7 +90,9 @@ def _candidates(source: ViewSource) -> list[Answers]:
 def _judge(
     source: ViewSource, tensor: Tensor, dataset: DataSplits, used: set[str]
 ) -> tuple[int, Answers] | None:
-    """Return a score for how likely a tensor predicts labels of a data set; None if it does not."""
+    """Return a score for how likely a tensor is a prediction of a data set's labels, and the
+    description of these labels. Return None if it is not.
+    """
     inputs = tuple(name for name in dataset.columns if name in used)
     labels = class_labels(dataset, used)
     if labels is not None:

@@ -98,7 +98,9 @@ class ViewSource:
         return self._shown(placeholder) if overridden is None else as_array(tensor, overridden)
 
     def feeds(self, tensors: Iterable[Tensor]) -> dict[Tensor, np.ndarray]:
-        """Return rows of the data for the placeholders of tensors, except overridden ones."""
+        """Return the values that a run needs for the placeholders of some tensors, from the rows of
+        the data. Omit overridden tensors.
+        """
         overridden = self._overridden()
         return {t: rows for t, rows in self.task.feeds(tensors).items() if t not in overridden}
 
@@ -150,7 +152,9 @@ class ViewSource:
         return [n.outputs[0] for n in sorted(nodes, key=lambda n: n.index)]
 
     def column(self, binding: Binding, split: str) -> Column | None:
-        """Return the rows of a bound column in a split, or None if there are none."""
+        """Return the data set column that a binding connects to a placeholder, in the given split.
+        Return None if the split lacks it.
+        """
         return binding.dataset.splits.get(split, {}).get(binding.column)
 
     def splits(self, dataset: DataSplits) -> list[str]:

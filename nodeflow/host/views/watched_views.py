@@ -129,7 +129,9 @@ class WatchedViews:
                 self._show(watched, step, self._rate(watched, now))
 
     def begin(self, afresh: bool) -> None:
-        """Count rates from the start of a training, and clear courses if it starts ``afresh``."""
+        """Restart the timing of all watched views at the beginning of a training. If it starts
+        ``afresh``, also clear the plots of earlier steps.
+        """
         if afresh:
             self._courses.clear()
         for course in self._courses.values():

@@ -67,10 +67,10 @@ class Call:
         return self.node.outputs[0].dtype
 
     def known(self, name: str) -> Any:
-        """Return an attribute, or the value of the tensor that is wired to it, if the types
-        determine it.
+        """Return the value of an attribute, which may also come from a tensor that is connected in
+        its place.
 
-        A value, or a size in a tuple, is None if it is known only at run time.
+        The value, or a size in a tuple, is None if it is known only at run time.
         """
         op = self.node.op
         value = self.attrs[name]

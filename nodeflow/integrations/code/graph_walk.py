@@ -102,16 +102,18 @@ class Walk:
 
 
 def step_assigns_of(nodes: Mapping[Node, None]) -> list[Node]:
-    """Return the assigns that run with a training step that computes these nodes."""
+    """Return the assign nodes that a training step runs in addition, if it computes these nodes;
+    for example updates of moving averages.
+    """
     graph = next(iter(nodes)).graph if nodes else None
     return [] if graph is None else step_assigns(graph, nodes)
 
 
 def walked(dialect: Dialect, wanted: Iterable[Tensor]) -> Walk:
-    """Return the finished walk from the wanted tensors.
+    """Collect all nodes that the wanted tensors depend on, for code generation.
 
-    A layer is written as an object of the library if no other node reads its variables.
-    Otherwise it is written as the ops it consists of.
+    A layer becomes a module object of the library if no other node reads its variables. Otherwise
+    it is written as its single ops.
     """
     tensors = list(wanted)
     apart: frozenset[Node] = frozenset()

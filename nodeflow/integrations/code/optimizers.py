@@ -96,7 +96,9 @@ def optimizers_of(training: Training) -> list[Optimizer]:
 
 
 def turns_text(training: Training) -> str:
-    """Return the constant with the turns, and the function for the optimizer of each step."""
+    """Return generated code for optimizers that take turns: the constant with their turns, and the
+    function that returns the optimizer of a step.
+    """
     turns = () if training.turns is None else training.turns.turns
     listed = "".join(f'    ("{turn.name}", {turn.steps}, {turn.start}),\n' for turn in turns)
     return TURNS.format(listed=listed)

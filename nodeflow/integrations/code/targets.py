@@ -30,7 +30,7 @@ def _library(
     weights: Callable[[Program], dict[str, np.ndarray]],
     trains: bool = True,
 ) -> Target:
-    """Return the target for a library.
+    """Return the export target that writes a document as code for a library.
 
     Args:
         text: writes the module.

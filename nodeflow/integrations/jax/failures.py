@@ -54,7 +54,8 @@ class Failures:
 
 
 def raise_first(places: Sequence[tuple[str, str]], flags: Any) -> None:
-    """Raise a RunError for the first flag that is true.
+    """Raise a RunError for the first of several failure flags that is true. Each flag belongs to a
+    node and an error text.
 
     Raises:
         RunError: the error names the node.

@@ -46,7 +46,9 @@ class Rows(Protocol):
 
 
 def rows_of(columns: Columns, batch_size: int) -> Rows:
-    """Return the source of the rows of columns: on the device, or sent in blocks."""
+    """Return an object that supplies the rows of data columns to JAX: from device memory if they
+    fit there, otherwise sent in blocks.
+    """
     size = sum(column.array.nbytes for column in columns.values())
     waits = any(isinstance(c, LazyColumn) and c.mapped is None for c in columns.values())
     if waits or not _fits(size):

@@ -19,8 +19,8 @@ def is_on() -> bool:
 
 
 def check_draft(draft: Draft, checked: object = None) -> object:
-    """Check the rules about order after a pass, unless the pass changed nothing that the rules
-    read.
+    """Check that a draft of a plan orders its reads and writes correctly after a pass of the
+    planner. Skip the check if the pass changed nothing relevant.
 
     Args:
         checked: the result of the last check of this draft.
@@ -38,7 +38,8 @@ def check_draft(draft: Draft, checked: object = None) -> object:
 
 
 def check_plan(plan: Plan, gathered: Iterable[int] = ()) -> None:
-    """Check all rules on a plan.
+    """Check that a finished plan is valid: its order of reads and writes, its memory layout, and
+    that launches write each output completely.
 
     Args:
         gathered: slots of feeds that are in the arena.
@@ -50,7 +51,7 @@ def check_plan(plan: Plan, gathered: Iterable[int] = ()) -> None:
 
 
 def check(facts: Facts, rules: Iterable[Rule]) -> None:
-    """Check some rules.
+    """Check facts about a plan against some verification rules.
 
     Raises:
         PlanError: a rule is broken. The error reports the first violation of the first broken rule.

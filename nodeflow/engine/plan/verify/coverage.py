@@ -64,7 +64,9 @@ def _uncovered(regions: Sequence[Region], size: int) -> str:
 
 
 def tasks_share_all_work(facts: Facts) -> Iterator[Broken]:
-    """Check that tasks cover all units of work, and that each task has some."""
+    """Check that the tasks of each kernel launch cover all of its units of work, and that each task
+    has at least one.
+    """
     for event, launch in facts.launches():
         split = launch.split
         if launch.tasks < 1:
@@ -99,7 +101,9 @@ def reductions_accumulate_into_initialised_storage(facts: Facts) -> Iterator[Bro
 
 
 def data_dependent_writes_are_bounded(facts: Facts) -> Iterator[Broken]:
-    """Check that kernels compare indices in their data with the size of the array they write."""
+    """Check that a kernel that writes at indices from its data (a scatter) compares these indices
+    with the size of the output array.
+    """
     for event, launch in facts.launches():
         scatters = event.group is not None and kernel_of(event.group).scatters
         if scatters and not any(region.bound for region in event.writes):
@@ -139,7 +143,9 @@ def tasks_go_on_with_their_own_rows(facts: Facts) -> Iterator[Broken]:
 
 
 def _loops(facts: Facts) -> Iterator[tuple[Event, LoopPlan]]:
-    """Yield the events of loops with a known number of iterations."""
+    """Yield the loops of the plan whose number of iterations is known in advance, each with its
+    event.
+    """
     for event in facts.events:
         if event.is_loop and event.group is not None:
             loop = event.group.actions[0].lowering

@@ -16,8 +16,8 @@ from nodeflow.graph.types import numpy_dtype
 
 
 def facts_of_actions(actions: Actions) -> Facts:
-    """Return the facts that the rules check, for actions that are not grouped yet. Each action has
-    a separate point in time.
+    """Return the reads and writes of actions, for the verifier of plans, when actions are not
+    grouped into kernels yet. Each action has its own point in time.
     """
     storage = actions.storage
     events = [
@@ -35,8 +35,10 @@ def facts_of_actions(actions: Actions) -> Facts:
 
 
 def facts_of_groups(draft: Draft) -> Facts:
-    """Return the facts that the rules check, for groups. Their points in time are levels, or places
-    in chains once the groups are chained.
+    """Return the reads and writes of groups of actions, for the verifier of plans.
+
+    The time of a group is its level. Once the groups are chained, it is the time of its chain and
+    the group's position there.
     """
     actions = draft.actions
     if not draft.chains:
@@ -143,11 +145,11 @@ def _launch_event(plan: Plan, launch: KernelLaunch, time: int, chain: int, posit
 
 
 def _regions(plan: Plan, group: Group | None, pointed: Iterable[int]) -> tuple[Region, ...]:
-    """Return the regions of a launch that declares none: those outputs of its group to which it
-    has pointers.
+    """Return the memory regions that a launch writes, if its kernel declares none: those outputs of
+    its group to which it has pointers.
 
-    A new value that is written over a variable has no separate pointer if the kernel also reads
-    the variable.
+    A new value that is written over a variable has no separate pointer if the kernel also reads the
+    variable.
     """
     if group is None:
         return ()
@@ -204,7 +206,9 @@ def loop_writes(loop: LoopPlan) -> list[tuple[int, IterationPointer]]:
 
 
 def loop_reads(loop: LoopPlan) -> list[tuple[int, IterationPointer]]:
-    """Return the storages that an iteration reads at changing addresses, with these addresses."""
+    """Return the storages that a loop iteration reads at an address that depends on the iteration
+    number, each with its address.
+    """
     inner = loop.plan.actions
     read = {inner.storage[s] for action in inner.items for s in action.inputs}
     read.update(storage for storage, _ in loop.copies)

@@ -76,8 +76,8 @@ class Event:
     can_fail: bool = False
 
     def is_before(self, other: Event) -> bool:
-        """Return whether each task of the other event begins after this event has made its
-        inputs.
+        """Return whether this event has computed its results before any task of the other event
+        reads them.
         """
         if self.time != other.time:
             return self.time < other.time
@@ -154,7 +154,7 @@ class Facts:
         return f"part of {next(maker, 'a copy')}"
 
     def launches(self) -> Iterator[tuple[Event, KernelLaunch]]:
-        """Yield the events that are kernel launches, with their launches."""
+        """Yield each event of the plan that is a kernel launch, together with the launch."""
         for event in self.events:
             if event.launch is not None:
                 yield event, event.launch

@@ -206,7 +206,9 @@ def _replaces(facts: Facts, event: Event, storage: int) -> bool:
 
 
 def _reads_elements_in_place(facts: Facts, writer: Event, home: int) -> bool:
-    """Return whether a cluster reads a storage in the cluster's shape, and not through a view."""
+    """Return whether a fused group reads a storage element by element, in the shape of its own
+    output and not through a view.
+    """
     group, actions = writer.group, facts.actions
     if group is None or group.shape is None:
         return False

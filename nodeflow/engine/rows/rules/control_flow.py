@@ -47,8 +47,10 @@ class _Inside:
 def _fixed_point(
     inside: _Inside, carried: Sequence[State], others: Sequence[State]
 ) -> tuple[list[State], list[State]]:
-    """Return the states of carried values and of all outputs after so many iterations that they
-    do not change.
+    """Propagate row states through a loop body again and again until the states of the carried
+    values no longer change. A state says how a value depends on the rows of the batch.
+
+    Return the states of the carried values and of all outputs of the body.
     """
     now = list(carried)
     while True:
@@ -60,8 +62,8 @@ def _fixed_point(
 
 
 def _seen(call: Call, states: Sequence[State], shift: int = 0) -> None:
-    """Copy a finding from a loop body to the loop: record which inputs without rows of the batch
-    have a slice for each row.
+    """Apply a finding from a loop body to the loop itself: record the inputs that do not come from
+    the batch, but must be sliced like it.
     """
     for index, state in enumerate(states):
         if isinstance(state, Rows):
@@ -94,8 +96,8 @@ def scanned(call: Call) -> Sequence[State]:
 
 
 def _mapped(call: Call) -> Sequence[State]:
-    """Return the states of a scan without carried values, which treats each row separately, as
-    ``map_fn``.
+    """Return where the outputs of a scan without carried values, such as ``map_fn``, hold the rows
+    of the batch: along the same axis as its inputs.
     """
     found = {s for s in call.states if isinstance(s, Rows)}
     if len(found) > 1 or any(map(call.rows, range(call.attrs["sequences"], len(call.types)))):
@@ -134,7 +136,9 @@ def branched(call: Call) -> Sequence[State]:
 
 
 def max_state(condition: State, state: State) -> State:
-    """Return the state of a branch's result, which also depends on the condition."""
+    """Return how the result of a branch depends on the rows of the batch, where the condition
+    counts as an input.
+    """
     if isinstance(state, Whole) and isinstance(condition, Whole):
         return max(state, condition)
     return state

@@ -31,8 +31,8 @@ def one_by_one(call: Call) -> State:
 
 @follows_op("bitcast")
 def read_again(call: Call) -> State:
-    """Return the place of the batch's rows after a bitcast, which splits or merges numbers along
-    the last axis.
+    """Return at which axis the result of a bitcast holds the rows of the batch. A bitcast splits or
+    merges numbers along the last axis.
     """
     rows, (x,), (out,) = call.rows(0), call.types, call.outs
     if x.shape != out.shape:

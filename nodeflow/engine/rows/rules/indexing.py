@@ -25,8 +25,8 @@ def gathered(call: Call) -> State:
 
 @follows(ScatterAdd)
 def added(call: Call) -> State:
-    """Return the place of the batch's rows in the result of a scatter. If the indices have rows,
-    the result is a sum over rows.
+    """Return at which axis the result of a scatter-add holds the rows of the batch. If the
+    scattered axis is the axis of the rows, return the state of a reduction over the rows.
     """
     axis, (x, indices) = call.lowering.axis, (call.rows(0), call.rows(1))
     rank = call.types[1].rank

@@ -14,7 +14,8 @@ CONVOLUTIONS = (
 
 
 def pictures(call: Call) -> Rows:
-    """Return the place of the batch's rows if each row of the inputs is one picture.
+    """Return at which axis the result of an image op holds the rows of the batch: the first, where
+    each row is one picture.
 
     Raises:
         MixesRows: the rows are along another axis than the first.
@@ -48,7 +49,9 @@ def convolved(call: Call) -> State:
 @follows(FilterGradient)
 @follows_op("conv2d_filter_gradient", "conv3d_filter_gradient")
 def filters(call: Call) -> State:
-    """Return the state of a filter's gradient, which is a sum over all pictures of the batch."""
+    """Return the state of the gradient of a convolution filter, which marks it as a sum over the
+    pictures of the batch.
+    """
     if len(call.types) > 2 and call.rows(2) is not None:
         raise MixesRows("uses the rows as filters")
     pictures(call)

@@ -80,7 +80,9 @@ def attention(call: Call) -> Sequence[State]:
 
 @follows(AttendGradient)
 def attention_gradient(call: Call) -> Sequence[State]:
-    """Return the place of rows in the gradients, if queries, keys and values all have rows."""
+    """Return for each gradient of an attention the axis that holds the rows of the batch. Queries,
+    keys and values must all have such an axis.
+    """
     if any(call.rows(i) is None for i in range(3)):
         raise MixesRows("needs rows in queries, keys and values alike")
     lead = _lead(call, (3, 4))  # inputs 3 and 4 have one number for each query

@@ -75,8 +75,8 @@ def compared(call: Call) -> Sequence[State]:
 
 
 def leading(call: Call, inner: int, what: str) -> Rows:
-    """Return the place of the batch's rows, which must be the same in all inputs and outside their
-    last ``inner`` axes.
+    """Return the axis that holds the rows of the batch in the inputs of an op that works along
+    their last ``inner`` axes.
 
     Raises:
         MixesRows: the rows are along one of the last axes, or differ between the inputs.

@@ -40,7 +40,8 @@ def repeated(call: Call) -> State:
 
 
 def in_shape(rows: Rows, old: TensorType, new: TensorType, number: int) -> Rows:
-    """Return the axis and position of the batch's rows after a reshape.
+    """Return at which axis, and at which position within that axis, a reshaped array holds the rows
+    of the batch.
 
     Raises:
         MixesRows: no axis of the new shape contains the rows.
@@ -113,9 +114,11 @@ def sliced(call: Call) -> Sequence[State]:
 
 
 def _taken(call: Call) -> Taken | None:
-    """Return the place of the batch's rows in a slice.
+    """Return which rows of the batch a slice op selects, and the attributes with which it keeps all
+    rows.
 
-    Return None if they are known only at run time, or if the rows share their axis.
+    Return None if the selection is known only at run time, or if other elements share the axis of
+    the rows.
     """
     rows, attrs, number = call.rows(0), dict(call.attrs), call.number
     if rows is None or rows != Rows(axis := rows.axis) or any(map(has_later, attrs.values())):

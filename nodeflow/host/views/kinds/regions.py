@@ -172,7 +172,9 @@ def _is_labels(source: ViewSource, placeholder: Tensor) -> bool:
 def _points(
     source: ViewSource, plane: Tensor, binding: Binding | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Return points, their classes, whether they are test data, and the names of the classes."""
+    """Return the points to draw in the plane of two inputs: coordinates, the class of each point,
+    whether it belongs to the test data, and the class names.
+    """
     if binding is None:
         sample = source.run([plane])[0].astype(np.float32)
         count = len(sample)

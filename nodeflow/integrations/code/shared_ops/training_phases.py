@@ -8,7 +8,9 @@ NORMS = ("batch_normalization", "layers/batch_normalization")
 
 
 def batch_norm(call: Call) -> str | None:
-    """Write the call of a helper that normalizes, and updates the averages in training."""
+    """Return the code of a batch normalization as a call of a helper function, which also updates
+    the moving averages in training.
+    """
     attrs, weights = call.attrs, call.weights
     phase = call.phase()
     if phase in (None, "True"):  # every prediction would move the averages
@@ -25,7 +27,9 @@ def batch_norm(call: Call) -> str | None:
 
 
 def layer_norm(call: Call) -> str | None:
-    """Write the call of a helper that normalizes each row, with gamma and beta."""
+    """Return the code of a layer normalization as a call of a helper function, with gamma and beta.
+    Return None if the node's attributes do not fit the helper.
+    """
     weights = [call.weights[name] for name in ("gamma", "beta") if name in call.weights]
     given = [*call.args, *weights]
     if call.attrs["axis"] not in (-1, (-1,), call.rank - 1, (call.rank - 1,)) or len(given) != 3:

@@ -64,7 +64,7 @@ def held(place: Array, size: int, mode: str) -> Array:
 
 
 def array_helpers(array: str, module: str) -> dict[str, str]:
-    """Return the helper functions for numpy, JAX or PyTorch.
+    """Return the source code of helper functions by name, adapted to numpy, JAX or PyTorch.
 
     Args:
         array: the type of arrays.

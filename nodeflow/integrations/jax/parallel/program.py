@@ -64,8 +64,8 @@ class SharedProgram(Program):
         return [self._placed(slot, value) for slot, value in zip(step.outputs, made, strict=True)]
 
     def _placed(self, slot: int, value: Any) -> Any:
-        """Return a value with its sharding: divided along its rows, or equal on all devices if
-        it combines rows.
+        """Return a JAX value with a sharding constraint: divided among the devices along its row
+        axis, or replicated on all devices if it was reduced over the rows.
         """
         state = self._flow.states[slot]
         if isinstance(state, Rows):

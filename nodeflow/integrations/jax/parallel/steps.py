@@ -108,10 +108,11 @@ class ShareOfRows:
     def piece(
         self, order: np.ndarray, at: int, count: int
     ) -> tuple[tuple[Any, ...], Any, int, int]:
-        """Return the rows for up to ``count`` steps, from step ``at`` of an epoch.
+        """Return this process's share of the stored rows for up to ``count`` training steps, from
+        step ``at`` of an epoch.
 
-        The result has the form that `Rows.piece` describes. The rows are already in the order of
-        the steps, so the returned order is empty.
+        Return the columns, an empty order, the first step's number 0, and the number of steps. The
+        order is empty because the rows are already in the order of the steps.
         """
         count = min(count, self._steps)
         first = np.arange(at, at + count) * self._batch_size + self._peers.index * self._share

@@ -35,8 +35,8 @@ def elementwise(node: Lowered, *arrays: Any) -> Any:
 
 
 def _used(bad: Any, other: Any) -> Any:
-    """Broadcast a mask of bad elements to the shape that the result has when the masked array is
-    combined with ``other``.
+    """Broadcast a mask of invalid elements of an operand to the shape of the result that the
+    operand has together with ``other``.
     """
     return jnp.broadcast_to(bad, jnp.broadcast_shapes(bad.shape, other.shape))
 

@@ -75,7 +75,7 @@ def scatter(node: Lowered, x: Any, indices: Any) -> Any:
 
 @lowers(MarkRows)
 def mark_rows(node: Lowered, *indices: Any) -> Any:
-    """Return a bool vector that is True for the given rows."""
+    """Return a bool vector that is True at the given row indices."""
     shape = shape_of(node)
     marked = jnp.zeros(shape[0], bool)
     for each in indices:
@@ -137,9 +137,8 @@ def nd_places(node: Lowered, shape: Sequence[int], indices: Any) -> Places:
 
 
 def by_batch(node: Lowered, compute: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that applies ``compute`` to each entry of the leading batch axes.
-
-    Several processes can share such a batch.
+    """Return a function that maps ``compute`` over the leading batch axes, as many as the attribute
+    `batch_dims` says.
     """
     for _ in range(node.attrs["batch_dims"]):
         compute = jax.vmap(compute)

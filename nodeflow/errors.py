@@ -68,10 +68,10 @@ class NodeflowError(Exception):
         self.hint = hint
 
     def at(self, node: str | None, port: str | None = None) -> NodeflowError:
-        """Set the place of the error, unless it is already set.
+        """Set the node and port where the error occurred, unless they are already set.
 
-        A node that begins with ``/`` is inside a loop or branch, and ``node`` is that loop or
-        branch.
+        If the error's node begins with ``/``, it lies inside a loop or branch, and ``node`` is that
+        loop or branch.
         """
         if node and self.node and self.node.startswith("/"):
             self.node = node + self.node
@@ -113,7 +113,9 @@ def a_type(value: object) -> str:
 
 
 def full_text(where: str, message: str, hint: str | None, surface: Surface) -> str:
-    """Return place, message and hint of an error or problem, in the terms of a surface."""
+    """Return the location, message and hint of an error as text, with the terms of a surface such
+    as the window or the command line.
+    """
     message = said(message, surface)
     text = f"{where}: {message}" if where else message
     return f"{text.rstrip('.')}. {said(hint, surface)}" if hint else text

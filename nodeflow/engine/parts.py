@@ -176,9 +176,9 @@ class PartsExecutor:
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> RanTier | None:
-        """Run a part and add its results to ``values``.
+        """Compute a part of the schedule and add its results to ``values``.
 
-        Return its tier, or None if the part has no steps.
+        Return the tier, reference or compiled, in which it ran; None if the part has no steps.
         """
         if not part.schedule.steps:
             return None

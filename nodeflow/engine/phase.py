@@ -78,8 +78,8 @@ class PhaseRule:
 
 
 def optimizers_of(schedule: Schedule) -> tuple[str, ...]:
-    """Return the names of the optimizers whose updates a schedule executes, or of single
-    assigns.
+    """Return the name of each optimizer whose updates a schedule executes. For an update without an
+    optimizer, return the name of its assign node.
     """
     updates = (node for node in schedule.assigns if node.attrs["update"])
     return tuple(dict.fromkeys(node.made_by or node.name for node in updates))

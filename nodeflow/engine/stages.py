@@ -184,8 +184,10 @@ class StagedExecutor(PartsExecutor):
         return "\n\n".join(texts)
 
     def _rest(self, values: Mapping[int, np.ndarray]) -> tuple[Part, AnyExecutor]:
-        """Return the schedule of the second stage and its executor, for the sizes of ``values``,
-        which are known only after the first stage.
+        """Return the part of the schedule that runs after the sizes are known, and its executor.
+
+        The sizes are those of ``values``, the results of the earlier steps. Executors are cached by
+        these sizes.
         """
         found = [slot for step in self.turns for slot in step.outputs]
         key = tuple(values[slot].shape for slot in found)

@@ -300,7 +300,8 @@ class Stepper:
         return {s: self.fixed[t] for t, s in schedule.feeds.items() if t in self.fixed}
 
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
-        """Return the values of all slots of ``schedule`` in the next step; None for unused slots.
+        """Compute the next training step without making it. Return the values of all slots of
+        ``schedule``, with None for unused slots.
 
         Args:
             tier: if it is compiled, wait for kernels that keep every value.
@@ -327,7 +328,8 @@ class Stepper:
             return values
 
     def order(self) -> list[tuple[Node, ...]]:
-        """Return the nodes of the next step, grouped by kernel, in the order of computation.
+        """Return the nodes of the next training step in the order of computation, grouped by the
+        kernel that computes them.
 
         Nodes whose values exist before the step come first.
         """
@@ -412,7 +414,9 @@ class Stepper:
         return self.step, order, count
 
     def _step_by_executor(self) -> np.ndarray:
-        """Make one step by reference, or in kernels with ops by reference between them."""
+        """Run one training step with an executor: by the reference, or by kernels with reference
+        calls between them. This is used while the loop of steps is not compiled as a whole.
+        """
         if self._executor is None:
             # A separate step is worth compiling only if the loop as a whole cannot be compiled.
             wanted = self._wanted if self._compilation.unavailable else "reference"

@@ -96,8 +96,8 @@ class Stream:
         return part
 
     def first(self, size: int) -> int:
-        """Return the number that the first of ``size`` elements drawn here has among the
-        elements of all rows.
+        """Return the index of the first of ``size`` drawn elements in the random numbers of the
+        whole batch. It is not 0 if this stream draws for a block of rows.
         """
         if self._rows is None:
             return 0

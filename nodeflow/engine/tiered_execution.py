@@ -132,7 +132,7 @@ class Executor:
         return compiled
 
     def compiled_last(self) -> CompiledPlan | None:
-        """Return the compiled plan, if the last run was compiled."""
+        """Return the compiled plan if the last run used it, else None."""
         return self._compilation.result if self.tier == "compiled" else None
 
     def needs(self) -> Needs:

@@ -81,7 +81,8 @@ class Peer(Protocol):
     title: str
 
     def take(self, task: Task, session: Session, tensors: Sequence[Tensor]) -> Taken:
-        """Prepare to compute tensors with the variables and random numbers of a session.
+        """Let another program, the peer, prepare to compute tensors with the variables and random
+        numbers of a session.
 
         The session must run the same tensors next.
 
@@ -123,7 +124,9 @@ class Difference:
 
     @property
     def arises(self) -> bool:
-        """True if a larger difference arises at this node, as far as known."""
+        """Whether this node causes a difference by its own computation: the difference is too
+        large, and it is not known that the node agrees when both programs give it equal inputs.
+        """
         return self.is_larger and not (self.alone is not None and self.alone <= self.allowed)
 
 
@@ -211,10 +214,11 @@ def _by_themselves(
     values: Fed,
     said: Callable[[str], None],
 ) -> list[Difference]:
-    """Compute nodes with large differences again, each from inputs that are equal in both programs.
-    Stop at the first node whose own computation differs.
+    """Find the node that causes a difference between two programs. Recompute nodes with large
+    differences one by one, each from inputs that are equal in both programs, up to the first node
+    that still differs.
 
-    Return the differences with these results.
+    Return the differences, completed by these results.
     """
     made = list(found)
     larger = [i for i, one in enumerate(found) if one.is_larger]

@@ -38,9 +38,9 @@ class Exporter(Protocol):
     """The interface of an object that writes graphs as files of another program."""
 
     def reading(self, document: Document) -> AbstractContextManager[None]:
-        """Return a context in which a document is built and exported.
+        """Return a context manager that is active while a document is built and exported.
 
-        It may register ops for nodes that this program's files have and nodeflow lacks.
+        It may register ops that nodeflow lacks, for nodes imported from the other program's files.
         """
         ...
 

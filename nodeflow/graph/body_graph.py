@@ -46,7 +46,9 @@ class BodyGraph(Graph):
         self._may_assign = may_assign
 
     def add_input(self, type_: TensorType, name: str) -> Tensor:
-        """Add an input of the body, whose value the loop or branch provides."""
+        """Add an input to the graph of a loop or branch body, as a placeholder node. The loop or
+        branch feeds it.
+        """
         attrs = {"dtype": type_.dtype, "shape": type_.shape if type_.has_rank else None}
         return super().add_node("placeholder", (), attrs, name=name).outputs[0]
 
@@ -189,7 +191,9 @@ class BodyGraph(Graph):
 
 
 def _outermost(tensor: Tensor) -> Tensor:
-    """Return the tensor outside all bodies that an input of a body refers to."""
+    """Follow an input of a loop or branch body to the tensor that it stands for in the outermost
+    graph.
+    """
     while isinstance(tensor.graph, BodyGraph):
         outside = (outer for outer, inner in tensor.graph.captured.items() if inner is tensor)
         if (found := next(outside, None)) is None:

@@ -407,7 +407,9 @@ class NodeDeclaration:
         return self.id.replace("/", ".")
 
     def first_attrs(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the attributes that a new node stores, including the given ones."""
+        """Return the attributes to store for a new node: the given ones, and for some ops the
+        defaults of all others.
+        """
         given = dict(given or {})
         if not self.explicit:
             return given

@@ -140,9 +140,10 @@ class GraphNames:
 
     @contextmanager
     def deriving(self, name: str, stream: str | None = None) -> Iterator[None]:
-        """Make nodes of this block derived nodes of a macro node with this stream.
+        """Mark all nodes that are added in this block as derived from a macro node, such as a
+        layer. ``stream`` identifies the macro node's random numbers.
 
-        Name scopes of the user do not apply to them.
+        Name scopes that the user has opened do not apply to these nodes.
         """
         saved = self._derived_from, self._owner_stream, self._scopes, self._controls
         maker, self._made_by = self._made_by, name

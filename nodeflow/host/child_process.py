@@ -20,7 +20,8 @@ PR_SET_PDEATHSIG = 1
 def accept_from(
     listener: Listener, process: subprocess.Popen[bytes], seconds: float
 ) -> Connection | None:
-    """Wait until a process connects. Return None if it ended first or was killed after ``seconds``.
+    """Wait until a child process connects to the listener, and return the connection. Kill the
+    process after ``seconds``. Return None if the process ended without connecting.
 
     The listener is closed in either case.
     """

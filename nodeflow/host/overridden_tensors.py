@@ -36,7 +36,8 @@ class Overriding:
         return self.request.rows
 
     def find(self, tensor_of: Callable[[str], Tensor]) -> set[Node]:
-        """Look the tensors up again, and return the nodes whose values have changed.
+        """Look up the overridden tensors in the current graph. Return the nodes of tensors that are
+        newly overridden or no longer overridden.
 
         Args:
             tensor_of: returns the tensor of a name, or raises NodeflowError.

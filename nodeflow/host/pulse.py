@@ -83,6 +83,8 @@ class Pulse:
         return text.partition(b"\0")[0].decode("utf-8", "replace")
 
     def inherited(self) -> None:
-        """Close the descriptor once the engine process has started. The window keeps the page."""
+        """Close the file of the shared memory page in the window, once the engine process has
+        inherited it. The page stays mapped.
+        """
         if self._file is not None:
             self._file.close()

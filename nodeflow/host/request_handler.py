@@ -240,7 +240,7 @@ class Engine(TrainingRequests):
         self._attempt(lambda: handler(request), type(request).__name__, number)
 
     def _attempt(self, action: Callable[[], None], what: str, number: int = -1) -> None:
-        """Call an action. If it raises an error, send a Failed message."""
+        """Call a function. If it raises an error, send a Failed message to the window."""
         try:
             action()
         except Exception as error:
@@ -336,8 +336,8 @@ class Engine(TrainingRequests):
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        """Report the states running and idle around this block, unless a training reports its
-        own state.
+        """Tell the window that the engine is running for the duration of this block, and idle
+        afterwards. Do nothing during a training, which reports its own state.
         """
         says = self._training.control is None
         if says:

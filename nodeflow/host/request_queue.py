@@ -82,8 +82,8 @@ class RequestQueue:
             self._waiting.clear()
 
     def _replace(self, request: p.Request) -> p.Request:
-        """Drop older requests that a new request replaces, back to the last request that must
-        stay.
+        """Remove queued requests that a new request makes obsolete, and return the request to
+        queue. Search back to the last request that must keep its position.
         """
         kind, position = _kind(request), len(self._waiting)
         whole = isinstance(request, p.SyncDocument)

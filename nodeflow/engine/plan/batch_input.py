@@ -26,9 +26,11 @@ first step, and the address of the order, which contains row numbers of `gathere
 
 
 def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
-    """Return the launch that fills the storage ``target``, (batch_size, *row), from a column.
+    """Return a kernel launch that gathers the rows of a batch from a data column into ``target``, a
+    storage of shape (batch_size, *row).
 
-    The column must be `contiguous` and, if it is lazy, mapped. The caller keeps it alive.
+    The column's array must be `contiguous`; a column that is read from a file must be
+    memory-mapped. The caller keeps the column alive.
     """
     array = gathered_from(column)
     width = math.prod(array.shape[1:])
@@ -58,8 +60,8 @@ def gathered_from(column: Column) -> np.ndarray:
 
 
 def mapped_of(column: Column) -> MappedRows | None:
-    """Return the mapped file that kernels gather a column's rows from, or None if there is
-    none.
+    """Return the memory-mapped file of a column, from which kernels gather rows. Return None if the
+    column has none.
     """
     return column.mapped if isinstance(column, LazyColumn) else None
 
@@ -134,8 +136,8 @@ def _imported(functions: set[str]) -> str:
 
 @cache
 def one_hot_source(stored: str, dtype: str) -> str:
-    """Return the kernel text that makes one-hot rows from class numbers, with the depth in slot
-    8.
+    """Return the source text of a kernel loop that gathers class numbers of a batch and writes them
+    as one-hot rows. The kernel argument in slot 8 is the number of classes.
     """
     size_out = numpy_dtype(dtype).itemsize
     name = numpy_name(dtype)

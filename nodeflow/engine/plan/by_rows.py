@@ -121,9 +121,10 @@ class _Joiner:
         return unit
 
     def _joins(self, unit: Unit, group: Group, stage: Stage | None) -> bool:
-        """Add a group of fused ops to a loop over rows; return whether it was added.
+        """Try to add a group of fused ops to a unit, a loop over rows that several kernels are
+        merged into. Return whether the group was added.
 
-        A group can be added if its values have as many rows as those of the loop.
+        It can be added if its values have the same rows as the loop.
         """
         if stage is not None:
             source = self.actions.storage[group.actions[0].inputs[0]]
@@ -265,8 +266,8 @@ class _Joiner:
     # ---- the groups that are made -------------------------------------------------------------
 
     def _read_outside(self) -> set[int]:
-        """Return the storages that are fetched, kept, or read by a unit other than their
-        maker's.
+        """Return the storages that must exist in memory: those that are fetched, kept after the
+        run, or read by another unit than the one that computes them.
         """
         storage, read = self.actions.storage, set(self.ends)
         for unit in self.units:

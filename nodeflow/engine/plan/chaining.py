@@ -64,7 +64,9 @@ class TaskChain:
         return RowTiling(rows, self.height or -(-rows // min(tasks, rows)))
 
     def heights_with(self, height: int | None) -> set[int]:
-        """Return the task heights that ``height`` and the kernels of this chain require."""
+        """Return the different numbers of rows per task that the chain's kernels and ``height``
+        require. More than one means that they cannot share tasks.
+        """
         return {h for h in (self.height, height) if h is not None}
 
     def add(self, group: Group, work: float) -> None:
@@ -199,7 +201,8 @@ class _Finder:
         rows: frozenset[int],
         height: int | None,
     ) -> TaskChain | None:
-        """Return the source chain that the group may join, with updated rows and height, or None.
+        """Add a group to one of the chains that it reads from, if that is possible and worthwhile.
+        Return the extended chain, or None.
 
         Args:
             sources: chains that the group reads from.
@@ -226,7 +229,8 @@ class _Finder:
         return chain
 
     def common(self, chain: TaskChain, group: Group, rows: frozenset[int]) -> frozenset[int]:
-        """Return the numbers of rows by which a group can be divided to join a chain of groups.
+        """Return the numbers of rows by which a group can be divided into the same tasks as a
+        chain.
 
         With such a division, each task reads only rows of the chain that the same task has
         computed.
@@ -255,8 +259,8 @@ class _Finder:
         return common
 
     def _keeps_rows(self, slot: int, rows: int) -> bool:
-        """Return whether the rows of a view, or of the pieces of its array, are rows of the
-        whole array.
+        """Return whether dividing a value into ``rows`` rows gives the same memory as dividing the
+        whole array that it is a view of, or that is assembled from it.
         """
         types, storage = self.actions.types, self.actions.storage[slot]
         view, maker = self.actions.views.get(slot), self.made_by.get(storage)

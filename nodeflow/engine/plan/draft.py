@@ -153,7 +153,9 @@ class Draft:
         return found
 
     def waits_for(self, group: Group) -> list[Group]:
-        """Return the groups that a group waits for although it does not read from them."""
+        """Return the groups that must end before a group begins although it does not read from
+        them: those for which a recomputation is delayed, to save memory.
+        """
         actions = self.actions
         if not actions.delayed:
             return []

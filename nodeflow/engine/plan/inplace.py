@@ -184,8 +184,8 @@ class _Decider:
         return updates
 
     def _writable(self, storage: int, home: int) -> bool:
-        """Return whether the group that makes ``storage`` may write it directly into the
-        variable.
+        """Return whether the group that computes ``storage``, a variable's new value, can write it
+        over the variable's old value.
         """
         group = self.made_by.get(storage)
         if group is None or group.is_fallback:
@@ -195,8 +195,8 @@ class _Decider:
         return kernel_of(group).may_overwrite(self.actions, group, home)
 
     def _is_late_enough(self, storage: int, home: int) -> bool:
-        """Return whether the group that makes ``storage`` runs after the last use of the old
-        value.
+        """Return whether the group that computes a variable's new value already runs after all uses
+        of the old value.
         """
         return self._required(storage, home) <= self.made_by[storage].level
 

@@ -102,7 +102,9 @@ class _LoopPlanner:
         return frozenset(s for s in self.feeds[first:] if s is not None)
 
     def carried(self) -> frozenset[int]:
-        """Return the slots of the body's feeds that are carried from one iteration to the next."""
+        """Return the input slots of the loop body that carry a value from one iteration to the
+        next.
+        """
         return frozenset(s for s in self.feeds[: self.loop.carried] if s is not None)
 
     def packing(self, plan: Plan) -> list[Action]:
@@ -223,8 +225,8 @@ class _LoopPlanner:
         )
 
     def _carried(self, index: int, ahead: int) -> IterationPointer:
-        """Return the address where an iteration reads (``ahead`` 0) or writes (1) a carried
-        value.
+        """Return a pointer to a carried value that depends on the iteration number: where an
+        iteration reads the value (``ahead`` 0), or writes it for the next iteration (``ahead`` 1).
         """
         size = _nbytes(self.inner_types[index])
         history, last = self.history[index], self.last[index]

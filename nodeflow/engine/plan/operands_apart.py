@@ -245,7 +245,9 @@ def _joining(
 
 
 def _turned(actions: Actions, turn: Action) -> Block:
-    """Return the target block of a transposition of elements that were in order."""
+    """Return the memory layout, as offset and strides, into which a transposition moves the
+    elements of a contiguous array.
+    """
     assert isinstance(turn.lowering, Permute)
     source, target = (actions.types[s] for s in (*turn.inputs, *turn.outputs))
     steps = strides_of(target.shape)

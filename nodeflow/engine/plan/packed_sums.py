@@ -49,7 +49,7 @@ def add_in_products(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def is_sum(action: Action) -> bool:
-    """Return whether an action is the sum of two values."""
+    """Return whether an action is an elementwise addition of two values."""
     lowering = action.lowering
     return (
         isinstance(lowering, Elementwise)

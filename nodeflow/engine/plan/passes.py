@@ -404,8 +404,8 @@ def pooled_masks(draft: Draft) -> None:
 def sink(draft: Draft) -> None:
     """scan(f, x + b) = scan(f(. + b), x)
 
-    If only a loop reads a sequence, the loop itself adds a vector to it or multiplies it by one.
-    This saves a pass over memory.
+    If a sequence is read by one loop only, an addition or multiplication of the sequence by a
+    vector moves into the loop. This saves a pass over memory.
     """
     for name in sink_into_loops(draft.actions, draft.fetched | draft.written):
         draft.note("sink", f"{name} is done in the loop")
@@ -460,9 +460,9 @@ def touched(draft: Draft) -> None:
 def attend_apart(draft: Draft) -> None:
     """attention(transpose(x)[0], ...) = attention, reading rows of x in place
 
-    Queries, keys and values are slices of one product whose axes were transposed. Attention reads
-    their rows where they are, and writes the rows of its result where a transposition would put
-    them.
+    Queries, keys and values are slices of one matrix product whose axes are transposed. The
+    attention kernel reads their rows directly from the product, and writes its result in transposed
+    order, so that no transposition is computed.
     """
     for name in rows_apart(draft.actions, draft.fetched | draft.written):
         draft.note("apart", f"{name} is done by attention")
@@ -533,7 +533,8 @@ def chain(draft: Draft) -> None:
 def chain_runs(draft: Draft) -> None:
     """A task continues with its rows through all iterations of a loop
 
-    This applies if each task needs only its own rows of the previous iteration.
+    Without this rewrite, all tasks wait for each other after each iteration. It applies if each
+    task needs only its own rows of the previous iteration.
     """
     chain = chain_of_runs(draft.actions, draft.groups, draft.work)
     if chain is not None:

@@ -112,15 +112,18 @@ def _make(
 
 
 def _alone(draft: Draft) -> list[KernelLaunch]:
-    """Return the launches of all groups, with each group's own tiling."""
+    """Return the kernel launches that were planned for single groups, before groups are joined into
+    chains. Each is divided into tasks on its own.
+    """
     return [launch for each in draft.launches.values() for launch in each]
 
 
 def run_passes(
     draft: Draft, *, since: str = "", after: str = "", before: str = "", until: str = ""
 ) -> Plan | None:
-    """Run the passes of the planner on a draft, in order. ``since`` and ``until`` name the first
-    and the last pass to run; ``after`` and ``before`` name the neighbours of these passes.
+    """Run the planner's passes on a draft of a plan, in order. ``since`` and ``until`` name the
+    first and the last pass to run. Alternatively, ``after`` and ``before`` name the passes just
+    outside the range.
 
     Returns:
         The plan, or None if there is none (yet).
@@ -254,7 +257,9 @@ def _find_phases(draft: Draft) -> None:
 
 
 def chains(draft: Draft) -> None:
-    """Make a chain of each group, unless a rewrite has joined the groups."""
+    """Put each group into a chain of its own, unless a rewrite has already joined the groups into
+    chains.
+    """
     if not draft.chains:
         draft.chains = find_chains(
             draft.actions, draft.groups, draft.work, draft.after, draft.phase_of, join=False

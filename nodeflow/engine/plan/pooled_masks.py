@@ -18,8 +18,8 @@ WHERE, ABOVE, RELU = "where(condition, x, y)", "x > y", "maximum(x, 0)"
 
 
 def mask_pooled(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Apply masks to values before they are spread over a picture. Yield the names of the mask
-    nodes.
+    """Move the mask of a relu gradient before the gradient of max pooling: mask the small pooled
+    gradient instead of the full picture that it is spread over. Yield the names of the mask nodes.
 
     Args:
         ends: storages that are fetched or kept.
@@ -60,11 +60,10 @@ def mask_pooled(actions: Actions, ends: set[int]) -> Iterator[str]:
 def _parts(
     actions: Actions, action: Action, makers: dict[int, Action], ends: set[int]
 ) -> tuple[Action, Action] | None:
-    """If an action is the gradient of relu, return the actions that make its mask and its masked
-    gradient.
+    """If an action is the gradient of a relu followed by max pooling, return the actions that
+    compute its mask and the gradient that it masks.
 
-    The gradient must come from max pooling, and the mask must test where relu's input or output
-    is above 0. Return None otherwise.
+    The mask must test where the input or output of relu is above 0. Return None otherwise.
     """
     if _formula(action) != WHERE or not _is_zero(actions, action.inputs[2]):
         return None
@@ -97,7 +96,8 @@ def _is_zero(actions: Actions, slot: int) -> bool:
 def _masked(
     actions: Actions, action: Action, mask: Action, put: Action, pooled: int
 ) -> Iterator[Action]:
-    """Yield actions for the same computation with the mask applied before spreading.
+    """Yield actions that compute the gradient of a max-pooled relu with the mask applied to the
+    pooled gradient, before that is spread over the picture.
 
     Slices of volumes count as pictures.
     """

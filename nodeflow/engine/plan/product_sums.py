@@ -24,7 +24,8 @@ separate kernel.
 
 
 def add_in_panels(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Make products add the other operands of sums, in the same order. Yield the names of the sums.
+    """Make matrix products add the other operands of a sum to their result, in the same order, so
+    that the sum needs no kernel. Yield the names of the sum nodes.
 
     Args:
         ends: storages that are fetched or kept.
@@ -60,7 +61,9 @@ def _is_formula(actions: Actions, reader: Action | None, storage: int) -> bool:
 def _summed(
     actions: Actions, action: Action, makers: dict[int, Action], alone: set[int]
 ) -> tuple[Action, list[Action]] | None:
-    """Return a product that makes a sum's result, and the actions that it replaces; or None."""
+    """Return a matrix product that also computes a sum of which it is an operand, and the actions
+    that it replaces. Return None if no operand is such a product.
+    """
     out = actions.types[action.outputs[0]]
     if any(s in actions.delayed or s in actions.repeated for s in action.outputs):
         return None

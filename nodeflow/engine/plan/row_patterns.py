@@ -9,9 +9,11 @@ from nodeflow.graph.types import Shape
 
 
 def pattern_of(shape: Shape, whole: Shape, rows: int, n: int) -> Pattern | None:
-    """Return how an input is broadcast over the rows of a formula; None if it fits no pattern.
+    """Return how an input of an elementwise formula is broadcast over the rows of the result: a
+    whole array, one value for each row, one for each column, or a single value. Return None if it
+    is none of these.
 
-    ``whole``, the shape of the formula, is ``rows`` rows of ``n`` elements or of one element.
+    ``whole``, the shape of the result, is ``rows`` rows of ``n`` elements or of one element.
     """
     at = _leading(whole, rows, n)
     if at is None:

@@ -29,7 +29,8 @@ Part = tuple[Shape | None, Sequence[Action]]
 def row_formulas(
     actions: Actions, parts: Sequence[Part], rows: int, n: int, read: set[int]
 ) -> tuple[RowFormulas, tuple[int, ...], tuple[int, ...]]:
-    """Return the lowering of a row pass, and the slots that it reads and writes.
+    """Return the lowering of a row pass, a kernel that computes several formulas and reductions row
+    by row. Also return the slots that it reads and writes.
 
     Args:
         parts: the joined clusters and reductions, in order.

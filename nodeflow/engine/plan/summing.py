@@ -263,10 +263,10 @@ class _Finder:
         return bool(action.outputs) and self.storage[action.outputs[0]] in found
 
     def _follows_a_formula(self, storage: int, moved: set[int]) -> bool:
-        """Return whether the formula that makes a storage reads the stored result of another
-        formula.
+        """Return whether the formula that computes a storage reads the result of another formula
+        with the same shape.
 
-        Both formulas would otherwise be fused into one kernel.
+        Both formulas would then be fused into one kernel.
         """
         types, maker = self.actions.types, self.maker[storage]
         shape = types[maker.outputs[0]].shape
@@ -347,7 +347,9 @@ class _Finder:
         return True
 
     def _replace(self, kernels: list[_Kernel]) -> None:
-        """Replace sums by the actions of their kernels, each at its kernel's first sum."""
+        """Replace reductions by new actions, each of which computes all reductions of one kernel. A
+        new action takes the position of its first reduction.
+        """
         actions = self.actions
         new: dict[int, Action] = {}
         gone = {id(action) for kernel in kernels for action in kernel.sums}
@@ -393,9 +395,10 @@ class _Finder:
         return Cluster(2, inputs, tuple(nodes), outputs)
 
     def _compute_again(self) -> None:
-        """Make each reader recompute the storages in ``again``, so that they are not stored.
+        """Recompute each storage in ``again`` wherever it is read, so that it is not stored in
+        memory.
 
-        Each reader gets its own copy of the formula that makes the storage. `_is_computed_here`
+        Each reader gets its own copy of the formula that computes the storage. `_is_computed_here`
         has chosen storages that take no more memory traffic to recompute than to read.
         """
         actions = self.actions

@@ -161,8 +161,8 @@ class _Search:
                 yield maker
 
     def _add_feeders(self, formulas: dict[int, Action], shape: tuple[int | None, ...]) -> None:
-        """Add to an update the formulas whose results only the update reads, so that they, too, are
-        computed only for the rows that lookups named.
+        """Add formulas to the sparse update of a table: those whose results only the update reads.
+        They, too, are then computed only for the looked-up rows.
         """
         storage = self.actions.storage
         waiting = list(formulas.values())
@@ -244,8 +244,8 @@ def _leaves_others(actions: Actions, update: _Update) -> bool:
 
 
 def _starts_positive(variable: Node) -> bool:
-    """Return whether all elements of a variable start with the same positive number, as
-    AdaGrad's sum of squares.
+    """Return whether a variable is initialized with one positive number, as AdaGrad's sum of
+    squared gradients.
     """
     value = variable.attrs.get("value")
     return (
@@ -308,7 +308,8 @@ def _evaluate(tree: ast.expr, named: Mapping[str, Known]) -> Known:
 
 
 def _sum(left: Known, right: Known) -> Known:
-    """Return the knowledge about a sum.
+    """Return what is known about the sign or value of a sum ``x + y``, from the same facts about
+    its operands.
 
     ``x + 0`` equals x if x is not -0, and a sum of squares never is.
     """

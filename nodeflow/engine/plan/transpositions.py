@@ -116,15 +116,17 @@ def _joined(actions: Actions, action: Action, found: dict[int, Region]) -> Regio
 
 
 def _turns_easily(type_: TensorType, shape: Sequence[int | None]) -> bool:
-    """Return whether an operand that is broadcast to a shape is small enough to be transposed
-    separately.
+    """Return whether an operand is so small, compared with the shape that it is broadcast to, that
+    transposing it separately costs little.
     """
     size, whole = type_.size, math.prod(d or 0 for d in shape)
     return size is not None and size <= max(1, SMALL * whole)
 
 
 def _weigh(actions: Actions, found: dict[int, Region]) -> None:
-    """Count for each region the transpositions that would be removed and added."""
+    """Count for each region of transposed values how many transpositions the rewrite would remove
+    and add.
+    """
     readers, ends = _readers(actions), _ends(actions)
     makers = {action.outputs[0]: action for action in actions.items if action.outputs}
     for region in dict.fromkeys(found.values()):
@@ -223,7 +225,9 @@ class _Turned:
         return True
 
     def _needed(self, slots: Sequence[int]) -> None:
-        """Add transpositions for values of regions that other actions read."""
+        """Add the transpositions that are needed because an action outside of a region reads a
+        value that is now computed in the order of axes before the transposition.
+        """
         for slot in dict.fromkeys(self.actions.storage[s] for s in slots):
             region = self.regions.get(slot)
             if region is None or slot in self.makers:

@@ -17,9 +17,8 @@ from nodeflow.ops.lowering import Block, Copy, Elementwise, strides_of
 
 
 def read_slices(actions: Actions) -> None:
-    """Drop copies of slices that only formulas read.
-
-    The slots of the slices share the source's memory.
+    """Remove copies of array slices if only elementwise formulas read them. The formulas then read
+    the source array with strides.
     """
     if not any(isinstance(action.lowering, Copy) for action in actions.items):
         return

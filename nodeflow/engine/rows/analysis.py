@@ -75,8 +75,8 @@ class RowFlow:
     taken: dict[int, Taken] = field(default_factory=dict)
 
     def only_rows(self, types: Sequence[TensorType]) -> list[TensorType]:
-        """Return the types of all slots, empty for slots without rows, for measuring the memory
-        of rows.
+        """Return the types of all slots, with the values that do not hold rows of the batch
+        replaced by empty arrays. They serve to measure the memory that rows take.
         """
         pairs = zip(types, self.states, strict=True)
         return [t if isinstance(state, Rows) else t.with_shape((0,)) for t, state in pairs]
@@ -195,9 +195,11 @@ class Walk:
             flow.sliced[step.inputs[place]] = rows
 
     def _without_rows(self, step: Step, slot: int, ins: Sequence[State]) -> State:
-        """Return the state of a value computed without inputs that have rows.
+        """Return how a value depends on the rows of the batch if no input of its step holds such
+        rows.
 
-        A shape that counts the rows may give it rows.
+        If its shape contains the number of rows, such as ``zeros(shape(x))``, the value itself may
+        hold rows.
         """
         state, op_id = strongest(ins), step.node.op.id
         fresh = op_id in FRESH or (op_id in REPEATING and ins[0] is SAME)

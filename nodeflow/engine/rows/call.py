@@ -98,8 +98,8 @@ class Call:
                 self.record.sliced[place] = rows
 
     def aligned(self, inputs: Iterable[int], out: TensorType) -> Rows:
-        """Return at which axis the result of an elementwise op holds the rows of the batch, when
-        its inputs are broadcast to ``out``.
+        """Return the axis along which the result of an elementwise op holds the rows of the batch,
+        when its inputs are broadcast to ``out``.
 
         Raises:
             MixesRows: the rows of two inputs are along different axes.
@@ -120,7 +120,8 @@ class Call:
         return found
 
     def apart(self, rows: Rows | None, axes: Iterable[int], what: str) -> None:
-        """Raise an error if the rows lie along axes that an op works along.
+        """Raise an error if the rows of the batch lie along one of the axes that an op works along,
+        such as a reduced axis.
 
         Args:
             what: a description of the op's work along them.

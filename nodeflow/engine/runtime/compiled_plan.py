@@ -138,8 +138,8 @@ class CompiledPlan:
                 table.bind(storage, address)
 
     def feed_memory(self, slot: int) -> np.ndarray | None:
-        """Return the memory that a slot's fed values are copied into; None if the fed array
-        itself is bound.
+        """Return the array into which the caller should copy the values to feed for a slot. Return
+        None if runs read the fed array directly.
         """
         return self._arrays[slot] if slot in self._fed else None
 
@@ -202,8 +202,8 @@ class CompiledPlan:
         self._bind(storage, address_of(array))
 
     def _store(self, variables: Variables) -> None:
-        """Store the assigned values in the variables, in exchange for memory for their next
-        values.
+        """Store the new values of variables by exchanging arrays: the variables get the arrays that
+        the kernels wrote, and the plan gets the old arrays for the next values.
         """
         if variables.version == self._stored:  # they hold the values of the previous run
             variables.store_all(self.shadows)
@@ -213,8 +213,8 @@ class CompiledPlan:
         self._stored = variables.version
 
     def _take_turns(self, shadows: dict[Node, np.ndarray], placed: Placed) -> None:
-        """Let the plan write the next values of variables into the arrays that held their values
-        before the last run.
+        """Let kernels write the next values of variables into the arrays that held the values
+        before the last run. Each variable alternates between two arrays.
         """
         self.shadows = shadows
         self._arrays.update(placed.arrays)
@@ -339,10 +339,11 @@ class CompiledPlan:
         bound: Callable[[], Mapping[int, np.ndarray]],
         variables: Variables,
     ) -> list[Any] | None:
-        """Run, return results and commit, given only the changes since the last run.
+        """Run the plan again, given only the inputs that changed since the last run. Commit the
+        assigned variables and return the results.
 
-        This is equivalent to `run`, `take` and `Executor.commit`. If the plan is not simple
-        enough for it, return None and do nothing.
+        This is equivalent to `run`, `take` and `Executor.commit`, and faster. If the plan is not
+        simple enough for it, return None and do nothing.
 
         Args:
             given: without values that are in `feed_memory` already; other arguments as in `run`.
@@ -421,9 +422,10 @@ class CompiledPlan:
                     table.program.stop(now=True)
 
     def _commits(self, table: Table) -> bool:
-        """Return whether a table updates variables in place.
+        """Return whether a launch table of the plan updates variables in place.
 
-        Such a table is not stopped once it has begun.
+        Such a table is not stopped once it has begun, because a partial update would damage the
+        variables.
         """
         return bool(self.plan.inplace) and table is self._tables[-1]
 

@@ -132,7 +132,8 @@ class CompiledSteps:
         np.copyto(self._given[slot], array, casting="no")
 
     def run(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
-        """Run up to ``count`` steps. Return their scalars, float64 (steps, scalars).
+        """Run up to ``count`` training steps. Return the recorded scalars, such as the loss, as
+        float64 (steps, scalars).
 
         Raises:
             RunError: a step failed. Nothing of it was stored.
@@ -150,7 +151,8 @@ class CompiledSteps:
     def profile(
         self, profiler: ProgramTimer, step: int, epoch_first: int, order: np.ndarray
     ) -> np.ndarray:
-        """Run one step and time every kernel. Return its scalars, float64 (1, scalars).
+        """Run one training step and measure the time of every kernel. Return the recorded scalars,
+        such as the loss, as float64 (1, scalars).
 
         Raises:
             RunError: the step failed. Nothing of it was stored.

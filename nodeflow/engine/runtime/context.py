@@ -139,8 +139,8 @@ class RunContext:
         kernels: Callable[[P], Mapping[str, tuple[str, ...]]],
         load: Callable[[P], C],
     ) -> Compilation[P, C]:
-        """Return a compilation that reports failures to the session, and is cancelled when the
-        session is closed.
+        """Return a compilation of a plan in the background. It reports failures to the session, and
+        is cancelled when the session is closed.
         """
         from nodeflow.engine.compiler.compilation import Compilation
 

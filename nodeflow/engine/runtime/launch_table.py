@@ -86,7 +86,8 @@ class Table:
 
 
 def kernels_of(levels: Iterable[Level]) -> dict[str, tuple[str, ...]]:
-    """Return the texts of all kernels of these levels, each with the names of its nodes.
+    """Return a dict from the source text of each kernel of these levels to the names of the nodes
+    that it computes.
 
     The kernels that every run needs come first.
     """
@@ -104,7 +105,7 @@ def _nodes_of(launch: KernelLaunch) -> list[str]:
 
 
 def build_table(levels: Sequence[Level]) -> Table:
-    """Load the kernels of some levels and return the table of their launches."""
+    """Load the kernels of some levels, and return a table with all their launches."""
     layout = _Layout()
     layout.add(levels)
     return layout.table()

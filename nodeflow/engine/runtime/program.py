@@ -243,8 +243,8 @@ class Program:
     # -- for other threads ----------------------------------------------------------------------
 
     def stop(self, *, now: bool = False) -> None:
-        """Stop the current run, or the next one, after its step, or with ``now`` between two
-        kernels.
+        """Make the current run stop after its current step, or with ``now`` after its current
+        kernel. If nothing runs, this applies to the next run.
 
         May be called from any thread and from a signal handler.
         """

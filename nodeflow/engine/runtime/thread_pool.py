@@ -289,7 +289,9 @@ def _linux_functions() -> list[int]:
 
 
 def _after_fork() -> None:
-    """Reset the teams in a forked child, which has none of the parent's threads."""
+    """Reset the thread pools in a forked child process, because fork copies none of the parent's
+    threads.
+    """
     global _admission
     _admission = threading.Lock()
     _dispatcher.cache_clear()

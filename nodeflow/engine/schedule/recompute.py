@@ -152,7 +152,9 @@ class _Walk:
         return new, self.types
 
     def _emit(self, step: Step, outputs: Sequence[int]) -> None:
-        """Append a step to the new schedule that reads the current values."""
+        """Append a step to the schedule that is being built. Its inputs are the current copies of
+        recomputed values.
+        """
         inputs = tuple(self.now[s] for s in step.inputs)
         self.steps.append(Step(step.node, inputs, tuple(outputs)))
         if outputs and inputs:
@@ -168,8 +170,9 @@ class _Walk:
                 self.held[root] = self._size(root)
 
     def _make_again(self, index: int, user: Step, missing: Iterable[int]) -> None:
-        """Repeat the steps that compute missing inputs of the step ``user``, with their own
-        missing inputs.
+        """Append copies of the earlier steps that compute the missing inputs of ``user``, a step,
+        because their values were dropped to save memory. Do the same for missing inputs of those
+        steps.
         """
         again: dict[int, Step] = {}
         stack = list(missing)

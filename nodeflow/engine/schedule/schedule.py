@@ -210,8 +210,8 @@ class _Builder:
         self.schedule.steps.append(Step(node, inputs, outputs))
 
     def _assigns_before(self, node: Node) -> int:
-        """Return the bits of the assigns after which ``node`` runs, because of data or control
-        inputs.
+        """Return a bit mask of the assign nodes that run before ``node``, because it depends on
+        them by data or control inputs.
         """
         mask = 0
         for tensor in _data_inputs(node):

@@ -124,7 +124,11 @@ class _Stabiliser:
         return True
 
     def _softmax_gradient(self, step: Step) -> bool:
-        """Replace (g - sum(g * p)) * p by h + p * (r - sum(p * r + h)), where g = r + h / p."""
+        """Replace the gradient of a logarithm of a softmax p by a form that does not divide by p.
+
+        (g - sum(g * p)) * p becomes h + p * (r - sum(p * r + h)), where g = r + h / p. Return
+        whether the step had this form.
+        """
         found = self._softmax_factors(step)
         if found is None:
             return False
@@ -149,7 +153,9 @@ class _Stabiliser:
         return True
 
     def _softmax_factors(self, step: Step) -> tuple[int, int, int] | None:
-        """Match (g - sum(g * p)) * p with a softmax p. Return p, g and the axis, or None."""
+        """Match a step with the gradient of softmax, (g - sum(g * p)) * p, where p is a softmax.
+        Return the slots of p and g, and the axis; None if the step has another form.
+        """
         difference, p = step.inputs
         softmax, outer = self._made(p, "softmax"), self._made(difference, "subtract")
         reduced = outer and self._made(outer.inputs[1], "reduce_sum")
@@ -278,7 +284,9 @@ class _Stabiliser:
         return self.logs.setdefault(p, slot)
 
     def _sum(self, old: Step, terms: list[Term], out: int | None = None) -> int:
-        """Add steps that sum at least one term. Return the slot of the sum."""
+        """Append steps that add or subtract the given terms, at least one. Return the slot of the
+        total.
+        """
         (minus, total), *others = sorted(terms, key=lambda term: term[0])
         if minus:
             total = self._apply(old, "negative", (total,), None if others else out)

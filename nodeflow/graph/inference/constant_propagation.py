@@ -106,7 +106,9 @@ def _unknown(
     attrs: Mapping[str, Any],
     results: Sequence[np.ndarray],
 ) -> list[np.ndarray]:
-    """Return, for each result, which elements depend on unknown elements (nonzero)."""
+    """Return for each result of a node an array of the same shape that is nonzero where an element
+    depends on an unknown element. ``masks`` are such arrays for the inputs.
+    """
     if op.id in MOVES:
         return _listed(op.reference(*masks, *rest, **attrs))
     if op.id in REDUCTIONS:

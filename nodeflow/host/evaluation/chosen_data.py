@@ -62,7 +62,9 @@ class ChosenData:
         return self._from_rows(task, [t.node if isinstance(t, Tensor) else t for t in targets])
 
     def leaves_out(self, task: Task, node: Node) -> bool:
-        """Return whether a placeholder has no value because another placeholder was given rows."""
+        """Return whether a placeholder of a data set has no value, because the user gave rows for
+        other placeholders only.
+        """
         rows = self.overriding.rows
         return bool(rows) and node.name not in rows and node.name in task.build.bindings
 
@@ -95,8 +97,8 @@ class ChosenData:
 
     @property
     def own_rows(self) -> ShownRows | None:
-        """The name of the rows that override data set rows of placeholders; None without such
-        rows.
+        """The rows that the user gave in place of data set rows, by their name; None if there are
+        none.
         """
         rows = self.overriding.rows
         return ShownRows("", called=next(iter(rows.values()))) if rows else None

@@ -267,9 +267,10 @@ class Evaluator(VariableAccess):
         return tuple(sorted(node.name for node in unfed if not left_out(self.task, node)))
 
     def _stream(self, node: Node) -> Stream:
-        """Return the random stream of a node.
+        """Return the stream of random numbers of a node.
 
-        If a node is used only for initial values, it draws the same numbers as initialization does.
+        A node that is used only for initial values draws the same numbers as the initialization of
+        variables.
         """
         if node in self._initials:
             return self.session.stream_of("initialize", 0)(node)

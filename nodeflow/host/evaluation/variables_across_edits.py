@@ -183,7 +183,9 @@ class HeldVariables:
         self._kept.settle(self._ids.values(), ids)
 
     def declared_anew(self, changed: Collection[Node]) -> list[Node]:
-        """Return the variables whose declaration changed with these nodes of the graph."""
+        """Return the variables that must be initialized again, because a change of some nodes
+        changed their shape, dtype or initial value.
+        """
         fresh = [n for n in changed if n.op.id == "variable"]
         again = [n for n in self._wired if n not in changed]
         return [n for n in (*fresh, *again) if self._declared.get(n) != declaration(n)]
@@ -284,7 +286,9 @@ class InitialDraws:
         return node in self._initial
 
     def follow(self, changed: Collection[Node], removed: Collection[Node]) -> set[Node]:
-        """Follow changes of the graph, and return the nodes that now show other numbers."""
+        """Update the sets of random nodes after a change of the graph. Return the nodes that now
+        draw from another stream, because they started or ceased to serve only as initial values.
+        """
         self._random.difference_update(removed)
         self._random.update(n for n in changed if _is_random(n))
         before = self._initial

@@ -61,7 +61,8 @@ class ProbeClient:
     # ---- any thread -----------------------------------------------------------------------------
 
     def load(self, folder: str, answered: Callable[[r.Loaded, dict[str, str]], None]) -> None:
-        """Load a folder in a fresh process.
+        """Load a folder of user-defined ops in a new process, so that a crash does not end the
+        engine.
 
         Args:
             answered: called on the prober's thread with the loaded ops, and with the skipped files,

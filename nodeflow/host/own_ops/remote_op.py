@@ -117,8 +117,8 @@ def _no_function(*_: Any, **__: Any) -> Any:
 def remote_ops(
     loaded: r.Loaded, answers: Answers, before: Mapping[str, Sequence[UserOp]]
 ) -> dict[str, list[UserOp]]:
-    """Return the ops of each file. If a file no longer loads, return its previous ops with the
-    reason.
+    """Return the user-defined ops of each file. If a file no longer loads, return its previous ops,
+    marked with the error.
     """
     found: dict[str, list[UserOp]] = {
         file: [RemoteOp(record, answers) for record in records]

@@ -50,7 +50,7 @@ class SideSteps:
         self._replays: OrderedDict[str, Replay] = OrderedDict()
 
     def ask(self, request: Asked) -> None:
-        """Take a request, which replaces an older request of the same kind."""
+        """Accept a request, and cancel an older request of the same kind."""
         with self._changed:
             if isinstance(request, p.FetchStep):
                 self._fetch = request

@@ -97,8 +97,8 @@ class Replayed:
         return previews
 
     def _values(self, wanted: set[Tensor]) -> tuple[Mapping[Tensor, np.ndarray], WhatIf | None]:
-        """Return the values of the wanted tensors in the replayed step. If tensors are overridden,
-        also return the object that computed the consequences.
+        """Return the values of the wanted tensors in the replayed step. If the user has overridden
+        tensors, also return the object that recomputed everything that depends on them, else None.
         """
         if not self.override.values:
             return self.replay.values(self.replay.everything, wanted), None

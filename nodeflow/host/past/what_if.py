@@ -99,8 +99,8 @@ class WhatIf:
         return found
 
     def _fed(self, placeholder: Node) -> np.ndarray | None:
-        """Return the sample value of a placeholder; None if the training did not feed the
-        placeholder either.
+        """Return the sample value of a placeholder. Return None for a placeholder of a data set
+        that has no value, because the user replaced the rows of another one.
         """
         return None if placeholder in self._unfed else sample_of(placeholder.outputs[0])
 

@@ -52,7 +52,9 @@ class ComparedRuns:
         self._known: dict[tuple[str, str, bool], tuple[Session, ViewSource, str]] = {}
 
     def views(self, request: AskRunViews) -> Iterator[RunView]:
-        """Yield the view of each run, in order. If a run fails, its view has the error."""
+        """Yield the same view for each of several recorded runs, in order. If a run fails, its view
+        contains the error.
+        """
         first = request.runs[0] if request.runs else ""
         self._forget_others(request)
         for run in request.runs:

@@ -22,7 +22,9 @@ class IdleWork:
     has_garbage: bool = False
 
     def warm_up(self) -> None:
-        """Compile and load the code for the first values, if that is not done yet."""
+        """Compile and load the code that the first evaluation needs, so that it does not have to
+        wait.
+        """
         self.is_warm = True
         warm_up()
 

@@ -50,7 +50,9 @@ class BuiltVariant(Variant):
 
 
 def built(task: Task, training: Training, make_session: Callable[..., Session]) -> BuiltVariant:
-    """Return the variant of a training that a document describes, with initialized variables."""
+    """Return a new version of the running training from an edited document, with initialized
+    variables.
+    """
     session = make_session(task.graph, seed=training.seed)
     session.initialize()
     ids = variable_ids(task.build)
@@ -111,8 +113,8 @@ class LiveEdits:
             self._control.prepare(True)
 
     def tick(self, document: Document) -> None:
-        """Start preparing edits if none has come for a while. The engine calls this whenever it
-        is idle.
+        """Start to prepare the training for edits if the user has made none for a while. The engine
+        calls this whenever it is idle.
         """
         if self._due is None:
             with self._changed:

@@ -28,7 +28,7 @@ class LiveNumbers:
         self._has = self._numbers.after(0)
 
     def follow(self, document: Document) -> None:
-        """Pass the numbers that changed in the document to the training.
+        """Pass changed numbers in the document, such as a learning rate, to the running training.
 
         Skip numbers that are out of range, and nodes inside a subgraph or layer, which
         `follow_build` handles.
@@ -73,9 +73,8 @@ class LiveNumbers:
 
 
 def places(build: Build, numbers: Numbers) -> dict[str, Place]:
-    """Return the place of each node with numbers: its path in the document, and its name inside.
-
-    The name inside is empty unless another node derived it.
+    """Return where in the document the nodes with changeable numbers are: for each node the path of
+    a document node, and the rest of its name if it was derived from that node.
     """
     own = {node.name: path for path, node in build.nodes.items()}
     found: dict[str, Place] = {}

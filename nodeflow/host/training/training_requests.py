@@ -73,7 +73,7 @@ class TrainingRequests:
         raise NotImplementedError
 
     def _attempt(self, action: Callable[[], None], what: str, number: int = -1) -> None:
-        """Call an action; if it raises an error, send a Failed message."""
+        """Call a function; if it raises an error, send a Failed message to the window."""
         raise NotImplementedError
 
     def _handle_waiting(self) -> None:

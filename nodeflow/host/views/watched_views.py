@@ -179,7 +179,9 @@ def _kind_of(watched: _Watched) -> ViewKind:
 
 
 def view_value(source: Callable[[], ViewSource], spec: ViewSpec) -> ViewValue:
-    """Return the data of a view, or the reason why there is nothing to draw."""
+    """Compute the data of a view. If that fails, return a view value with the error text
+    instead.
+    """
     kind = discover_kinds().get(spec.kind)
     try:
         if kind is None:
@@ -195,8 +197,8 @@ def view_value(source: Callable[[], ViewSource], spec: ViewSpec) -> ViewValue:
 
 
 def _words(problem: NodeflowError, spec: ViewSpec) -> str:
-    """Return a problem as one or two sentences, with the node's name if it is not the view's
-    node.
+    """Return an error as one or two sentences for the window. Include the node's name if it is not
+    the node of the view.
     """
     place = problem.node if problem.node and problem.node != spec.name.partition(":")[0] else ""
     text = full_text(place, problem.message, problem.hint, "window")

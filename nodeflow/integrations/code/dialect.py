@@ -83,8 +83,8 @@ class Call:
         return value
 
     def sizes(self, name: str = "shape") -> tuple[int, ...] | None:
-        """Return the sizes in an attribute or its wire; None if some of them are known only at
-        run time.
+        """Return the sizes given by an attribute, or by the tensor that is connected in its place.
+        Return None if some of them are known only at run time.
         """
         value = self.known(name)
         return None if value is None or None in value else tuple(value)

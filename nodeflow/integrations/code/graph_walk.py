@@ -50,8 +50,8 @@ class Walk:
             stack.extend((source, False) for source in reversed(read))
 
     def check_moving(self) -> None:
-        """Report as missing the assigns of a training step that no layer in the
-        written code makes.
+        """Report assigns of a training step as missing in the generated code if no layer in that
+        code performs them.
         """
         own = {node.name for node in self.found if layer_variables(node)}
         for assign in step_assigns_of(self.found):
@@ -93,7 +93,7 @@ class Walk:
         return self._written[node]
 
     def _lack(self, node: Node) -> None:
-        """Record a node that cannot be written, under the name that the user knows."""
+        """Record a node for which no code can be written, under the name that the user sees."""
         op = node.op.id
         names = self.missing.setdefault(op, [])
         name = node.name if node.derived_from is None else node.derived_from

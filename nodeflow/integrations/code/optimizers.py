@@ -135,8 +135,8 @@ def _optimizer(node: Node) -> Optimizer:
 
 
 def _is_schedule(node: Node) -> bool:
-    """Return whether a known learning rate schedule is the optimizer's only wire besides the
-    loss.
+    """Return whether an optimizer's learning rate comes from a known schedule node without further
+    inputs, so that it can be written as a function of the step.
     """
     source = node.inputs[1].node
     plain = source.op.id in SCHEDULES and not source.inputs and not source.attrs["warmup_steps"]

@@ -122,7 +122,9 @@ class Splitting:
     def _labels(
         self, placeholders: Collection[Node], depends: dict[Node, frozenset[Node]]
     ) -> set[Node]:
-        """Return the placeholders on which no node that reads a variable depends."""
+        """Return the placeholders that receive labels: those that influence no node with variables.
+        Return an empty set if no node has variables.
+        """
         meets: set[Node] = set()
         has_variables = False
         for node in self.nodes:

@@ -137,7 +137,9 @@ def _computed(node: Lowered, arrays: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def compute_lowering(node: Lowered, arrays: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the outputs of a node's lowering. If it is composite, compute it part by part."""
+    """Compute a node in JAX from its lowering, and return its outputs. A composite lowering is
+    computed part by part.
+    """
     lowering = node.lowering
     assert lowering is not None
     if isinstance(lowering, Composite):

@@ -29,7 +29,9 @@ def mixed(on: bool) -> Iterator[None]:
 
 
 def factors(*arrays: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the factors of a product as it multiplies them, and the arguments of the product."""
+    """Prepare the operands of a matrix product. In mixed precision, cast float32 operands to
+    bfloat16, and return the arguments that make the product accumulate in float32.
+    """
     if not _MIXED.get() or len(arrays) < 2 or any(a.dtype != jnp.float32 for a in arrays):
         return arrays, {}
     how = {"precision": lax.Precision.DEFAULT, "preferred_element_type": jnp.float32}

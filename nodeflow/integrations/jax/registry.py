@@ -95,7 +95,9 @@ def lowers(*kinds: type[Lowering]) -> Callable[[AnyRule], AnyRule]:
 
 
 def rule_of_lowering(lowering: Lowering) -> Rule | None:
-    """Return the rule for a lowering's kind, as a function of all inputs."""
+    """Return the JAX rule for a kind of lowering, as a function that accepts all inputs of the op.
+    Return None if there is no rule.
+    """
     rule = BOOK.of_lowering(lowering)
     if rule is None or (count := _TAKEN.get(rule)) is None:
         return rule

@@ -81,9 +81,9 @@ def tasks_share_all_work(facts: Facts) -> Iterator[Broken]:
 
 
 def reductions_accumulate_into_initialised_storage(facts: Facts) -> Iterator[Broken]:
-    """Check that storages are fully initialised before a launch adds to them.
+    """Check that memory has a defined value before a kernel launch adds to it.
 
-    Either the launch itself clears the region, or an earlier launch has written all of it.
+    Either the launch itself clears the region, or earlier launches have written all of it.
     """
     for event in facts.events:
         for region in event.writes:
@@ -122,7 +122,7 @@ def data_dependent_writes_are_bounded(facts: Facts) -> Iterator[Broken]:
 
 
 def iterations_follow_each_other(facts: Facts) -> Iterator[Broken]:
-    """Check that each iteration reads carried values where the previous iteration wrote them.
+    """Check that each loop iteration reads carried values where the previous iteration wrote them.
 
     The first iteration reads the initial values. No iteration overwrites a value that it still
     reads, or writes outside its storages.
@@ -132,10 +132,10 @@ def iterations_follow_each_other(facts: Facts) -> Iterator[Broken]:
 
 
 def tasks_go_on_with_their_own_rows(facts: Facts) -> Iterator[Broken]:
-    """Check loops whose tasks run through all iterations without waiting for each other.
+    """Check the loops whose tasks run through all iterations without a barrier between iterations.
 
-    The body must be one chain that cannot fail, and a task must read only those carried rows
-    that it made itself.
+    The body must be one chain that cannot fail, and a task may read only those carried rows that it
+    has written itself.
     """
     for event, loop in _loops(facts):
         for text in _meetings(loop, loop.apart.rows) if loop.apart is not None else ():
@@ -154,7 +154,7 @@ def _loops(facts: Facts) -> Iterator[tuple[Event, LoopPlan]]:
 
 
 def _meetings(loop: LoopPlan, rows: int) -> Iterator[str]:
-    """Yield the reasons why the tasks of a loop's body must wait for each other."""
+    """Yield the reasons why the tasks of a loop need a barrier after each iteration, in words."""
     inner = facts_of_plan(loop.plan)
     if len({(event.time, event.chain) for event in inner.events}) != 1:
         yield "its body is more than one chain"

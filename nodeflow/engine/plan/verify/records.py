@@ -85,7 +85,7 @@ class Event:
 
     @property
     def is_loop(self) -> bool:
-        """Whether this event stands for all iterations of a loop."""
+        """Whether this event of the plan is a loop with all of its iterations."""
         return self.launch is None and self.group is not None and not self.group.is_fallback
 
 

@@ -77,7 +77,9 @@ def aliases_lead_to_memory(facts: Facts) -> Iterator[Broken]:
 
 
 def values_have_memory(facts: Facts) -> Iterator[Broken]:
-    """Check that all values that are read, written or pointed to have enough memory."""
+    """Check that each value that is read or written has memory, and that each pointer lies inside
+    the memory of its value.
+    """
     allocations = facts.allocations or {}
     for storage in {*facts.readers, *facts.writers, *facts.ends}:
         place = allocations.get(storage)
@@ -177,9 +179,9 @@ def inputs_are_not_overwritten(facts: Facts) -> Iterator[Broken]:
 
 
 def old_values_are_read_before_updates(facts: Facts) -> Iterator[Broken]:
-    """Check that all reads of a variable's old value end before a new value overwrites it.
+    """Check that all reads of a variable's old value end before the new value overwrites it.
 
-    A kernel may do both if it reads each element at the place where it writes.
+    One kernel may do both if it reads each element at the position where it writes.
     """
     updates = [(s, home) for s, home in facts.inplace.items()]
     updates += [(home, home) for home in facts.homes]

@@ -31,8 +31,8 @@ def one_by_one(call: Call) -> State:
 
 @follows_op("bitcast")
 def read_again(call: Call) -> State:
-    """Return at which axis the result of a bitcast holds the rows of the batch. A bitcast splits or
-    merges numbers along the last axis.
+    """Return the axis along which the result of a bitcast holds the rows of the batch. A bitcast
+    splits or merges numbers along the last axis.
     """
     rows, (x,), (out,) = call.rows(0), call.types, call.outs
     if x.shape != out.shape:
@@ -73,9 +73,10 @@ def positions(call: Call) -> State:
     "log_uniform_candidate_sampler", "uniform_candidate_sampler", "fixed_unigram_candidate_sampler"
 )
 def sampled(call: Call) -> Sequence[State]:
-    """Return the states of a sampler. Candidates are drawn for the whole batch.
+    """Return how the outputs of a candidate sampler depend on the rows of the batch. Candidates are
+    drawn for the whole batch.
 
-    Each row has its own expected counts of its targets.
+    The expected counts of the true classes have the rows of the first input.
     """
     return [SAME, call.states[0], SAME]
 

@@ -25,7 +25,7 @@ def gathered(call: Call) -> State:
 
 @follows(ScatterAdd)
 def added(call: Call) -> State:
-    """Return at which axis the result of a scatter-add holds the rows of the batch. If the
+    """Return the axis along which the result of a scatter-add holds the rows of the batch. If the
     scattered axis is the axis of the rows, return the state of a reduction over the rows.
     """
     axis, (x, indices) = call.lowering.axis, (call.rows(0), call.rows(1))
@@ -72,8 +72,10 @@ def gathered_parts(call: Call) -> State:
 
 @follows_op("scatter_nd_like")
 def added_like(call: Call) -> State:
-    """Return the place of the batch's rows in the result of a scatter whose third input gives only
-    the shape.
+    """Return the axis along which the result of a scatter-add holds the rows of the batch. The
+    third input only gives the shape of the result.
+
+    If the indices are the rows, return the state of a sum over the rows.
     """
     x, indices, like = call.rows(0), call.rows(1), call.rows(2)
     rows = _first_axis(call, 0, 1)
@@ -140,7 +142,7 @@ def added_parts(call: Call) -> State:
 
 @follows_op("searchsorted")
 def places(call: Call) -> State:
-    """Return the place of the batch's rows in the result of a search, for which sorted sequences
-    and searched values have the same rows.
+    """Return the axis along which the result of a sorted search holds the rows of the batch. The
+    sorted sequences and the searched values must have the same rows.
     """
     return leading(call, 1, "searches among the rows")

@@ -14,8 +14,8 @@ CONVOLUTIONS = (
 
 
 def pictures(call: Call) -> Rows:
-    """Return at which axis the result of an image op holds the rows of the batch: the first, where
-    each row is one picture.
+    """Return the axis along which the result of an image op holds the rows of the batch: the first,
+    where each row is one picture.
 
     Raises:
         MixesRows: the rows are along another axis than the first.

@@ -106,8 +106,8 @@ def _lead(call: Call, narrow: Sequence[int]) -> Rows:
 
 
 def _of_ranks(outs: Sequence[TensorType], inner: Sequence[int]) -> list[TensorType]:
-    """Return the types of outputs with their last axes removed, as many as ``inner`` says for each
-    output.
+    """Return the output types without their last axes. ``inner`` contains the number of axes to
+    remove from each output.
     """
     return [t.with_shape(t.shape[: t.rank - n]) for t, n in zip(outs, inner, strict=True)]
 

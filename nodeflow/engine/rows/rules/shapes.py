@@ -40,8 +40,7 @@ def repeated(call: Call) -> State:
 
 
 def in_shape(rows: Rows, old: TensorType, new: TensorType, number: int) -> Rows:
-    """Return at which axis, and at which position within that axis, a reshaped array holds the rows
-    of the batch.
+    """Return the axis, and the position within it, of the rows of the batch in a reshaped array.
 
     Raises:
         MixesRows: no axis of the new shape contains the rows.
@@ -149,10 +148,8 @@ def joined(call: Call) -> State:
 
 
 def _one_after_the_other(call: Call) -> State:
-    """Return the place of the rows after several batches are concatenated along the axis of their
-    rows.
-
-    Each row has an element of each batch.
+    """Return the axis and position of the rows after several batches are concatenated along the
+    axis of their rows. The result has the rows of each batch in turn.
     """
     found = [state for state in call.states if isinstance(state, Rows)]
     if len(found) < len(call.states):
@@ -177,8 +174,10 @@ def on_diagonals(call: Call) -> State:
 
 @follows_op("diag_part", "place_diagonal")
 def diagonals(call: Call) -> State:
-    """Return the rows of matrices whose diagonals are set: of the first input, or of the second
-    of two.
+    """Return the axis along which matrices with replaced diagonals hold the rows of the batch.
+
+    With one input, its elements become the diagonals. With two, the diagonals are set in the
+    matrices of the second input.
     """
     rows, matrix = call.rows(0), call.types[-1]
     if rows is None:

@@ -135,7 +135,9 @@ def _classes(
 
 
 def _kept(chosen: object, truth: np.ndarray, answer: np.ndarray) -> np.ndarray:
-    """Return a mask of the rows that pass the filter."""
+    """Return a mask of the rows to show: only wrong predictions, only one pair of true and
+    predicted class, or all rows.
+    """
     if chosen == WRONG:
         return truth != answer
     parts = str(chosen or "").split(",")

@@ -64,7 +64,8 @@ class RegionData:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> RegionData:
-    """Return the regions of a tensor.
+    """Return the regions of the input plane in which a tensor predicts each class, or its values
+    there.
 
     Raises:
         ViewProblem: it does not depend on exactly one placeholder, of two columns.
@@ -96,7 +97,9 @@ def compute(source: ViewSource, spec: ViewSpec) -> RegionData:
 
 
 def grid(extent: tuple[float, float, float, float]) -> np.ndarray:
-    """Return the centres of the grid's cells, float64 (GRID * GRID, 2), from the bottom left."""
+    """Return the centres of the cells of a square grid over a rectangle, float64 (GRID * GRID, 2),
+    row by row from the bottom left.
+    """
     left, right, bottom, top = extent
     along = (np.arange(GRID) + 0.5) / GRID
     x, y = np.meshgrid(left + (right - left) * along, bottom + (top - bottom) * along)

@@ -68,7 +68,7 @@ class Writing:
         return len(self._parts) >= self.generator.length
 
     def go_on(self, source: ViewSource) -> None:
-        """Write for a short time, with the present values of the variables."""
+        """Generate text for a short time, with the current values of the variables."""
         self.source.read = lambda node: source.read(source.task.graph.node(node.name))
         end = time.perf_counter() + SECONDS
         while not self.is_done:

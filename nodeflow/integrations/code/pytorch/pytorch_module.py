@@ -173,8 +173,8 @@ def rows(split: str) -> dict[str, Tensor]:
 
 
 def _calls(program: Program, measure: list[str]) -> tuple[str, str]:
-    """Return two argument lists as code: of a call of the model, and of a call of `measure` after
-    its first argument.
+    """Return argument lists as source code: for a call of the model, and for the rest of a call of
+    `measure` after the predictions.
     """
     given = ", ".join(f'batch["{program.placeholder(n)}"]' for n in program.inputs)
     signature = " ".join(measure[: next(n for n, line in enumerate(measure) if "->" in line) + 1])

@@ -82,7 +82,9 @@ class SharedSteps(JaxSteps):
         return watched()
 
     def _given_to_all(self, array: Any) -> Any:
-        """Return an array of this process as a global array that every device has in full."""
+        """Return a local array as a global JAX array that is replicated on every device of all
+        processes.
+        """
         jax = jax_package()
         copies = [jax.device_put(array, device) for device in jax.local_devices()]
         return jax.make_array_from_single_device_arrays(array.shape, self.peers.spread(), copies)

@@ -98,7 +98,9 @@ class NodeflowError(Exception):
         return self.text("python")
 
     def text(self, surface: Surface) -> str:
-        """Return place, message and hint, in the terms of a surface."""
+        """Return the error's location, message and hint as text, with the terms of a surface such
+        as the window or the command line.
+        """
         return full_text(self.where, self.message, self.hint, surface)
 
     def __reduce__(self) -> tuple:

@@ -117,7 +117,9 @@ class PartsExecutor:
         self._callers = frozenset(ends_of(schedule))
 
     def _note_tiers(self, *tiers: RanTier | None) -> None:
-        """Record the tiers in which the parts of a run ran."""
+        """Set the tier of the whole run, given the tiers of its parts: compiled if any part ran
+        compiled, else reference.
+        """
         self.tier = "compiled" if "compiled" in tiers else "reference"
 
     @property
@@ -178,7 +180,7 @@ class PartsExecutor:
     ) -> RanTier | None:
         """Compute a part of the schedule and add its results to ``values``.
 
-        Return the tier, reference or compiled, in which it ran; None if the part has no steps.
+        Return the tier of the part, reference or compiled; None if the part has no steps.
         """
         if not part.schedule.steps:
             return None

@@ -22,7 +22,8 @@ def peak_of(
     drops: Sequence[Sequence[int]] | None = None,
     inside: Sequence[int] | None = None,
 ) -> tuple[int, Node | None]:
-    """Return the peak bytes of outputs, and the node that needs most.
+    """Return the peak memory in bytes that the outputs of all steps need by reference, and the node
+    with the most memory at that moment.
 
     Args:
         drops: for each step, the slots that no later step uses, if known.

@@ -41,7 +41,8 @@ class PreparedRuns:
     def schedule(
         self, targets: tuple[Target, ...], fed: Collection[Tensor]
     ) -> tuple[Schedule, PhaseRule]:
-        """Return the schedule of a run, and the rule that chooses its phase: training or inference.
+        """Return the schedule of a run, and the rule that decides whether the run is training or
+        inference.
 
         Both are cached.
         """
@@ -53,7 +54,7 @@ class PreparedRuns:
         return found
 
     def reads(self, schedule: Schedule) -> ReadVariables:
-        """Return the variables that a schedule reads, with their current values.
+        """Return an object with the variables that a schedule reads and their current values.
 
         Raises:
             NotInitialized: a variable has no value.
@@ -71,7 +72,9 @@ class PreparedRuns:
     def executor(
         self, schedule: Schedule, given: Mapping[int, np.ndarray], phase: Phase = INFERENCE
     ) -> AnyExecutor:
-        """Return the executor of a schedule for arrays of these shapes."""
+        """Return the executor of a schedule for inputs with the given shapes; make one if none is
+        cached.
+        """
         updating = bool(phase.training)
         fed = [given[slot].shape for slot in schedule.feeds.values()]
         key = (id(schedule), updating, self._reads[id(schedule)].shapes, *fed)
@@ -124,9 +127,9 @@ class PreparedRuns:
 
 
 def _label(schedule: Schedule, given: Mapping[int, np.ndarray]) -> str:
-    """Return the label of a run in a record of tiers.
+    """Return a hash that identifies a run in a record of tiers.
 
-    It consists of fetches, updates and shapes.
+    It is computed from the fetches, the updated variables and the shapes of the inputs.
     """
     wanted = [None if s is None else schedule.slots[s].name for s in schedule.fetches]
     shapes = sorted((schedule.slots[slot].name, a.shape) for slot, a in given.items())

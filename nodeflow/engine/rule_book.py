@@ -29,11 +29,11 @@ class RuleBook(Generic[R]):
         self._of_lowerings: dict[type[Lowering], R] = {}
 
     def for_ops(self, *ids: str) -> Callable[[Some], Some]:
-        """Return a decorator that registers the rule of these ops."""
+        """Return a decorator that registers a function as the rule for the ops with these ids."""
         return lambda rule: _registered(self._of_ops, ids, rule)
 
     def for_lowerings(self, *kinds: type[Lowering]) -> Callable[[Some], Some]:
-        """Return a decorator that registers the rule of these kinds of lowering."""
+        """Return a decorator that registers a function as the rule for these kinds of lowering."""
         return lambda rule: _registered(self._of_lowerings, kinds, rule)
 
     def of_op(self, op_id: str) -> R | None:

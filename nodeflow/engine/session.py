@@ -366,8 +366,8 @@ class Session(NotebookDisplay, SessionState):
     def _answer(
         self, known: KnownRun, arrays: Sequence[np.ndarray], training: bool | None = None
     ) -> Any:
-        """Compute the fetches of a prepared run. If only fed values changed since the last time,
-        repeat the bound run.
+        """Run a prepared run with new feeds and return the fetches. If only fed values changed
+        since the last run, use the faster path with bound arguments.
         """
         shapes = known.shapes
         bound = known.current if training is None else None
@@ -512,7 +512,8 @@ class Session(NotebookDisplay, SessionState):
             return stepper
 
     def look(self, stepper: Stepper, tensors: Sequence[Tensor]) -> StepValues:
-        """Prepare to read tensors in the steps of a stepper of this session.
+        """Return an object that computes tensors in the next steps of a training, given by its
+        stepper.
 
         Raises:
             MissingFeed: a placeholder that the step itself does not need has no value.
@@ -541,7 +542,7 @@ class Session(NotebookDisplay, SessionState):
         names: Iterable[str | Tensor | Node] | None = None,
         feed_dict: Mapping[Any, Any] | None = None,
     ) -> None:
-        """Give variables their initial values: all of the graph, or the named ones.
+        """Initialize variables: all variables of the graph, or the named ones.
 
         The same seed gives the same values, whatever ran before. If all variables are initialized,
         optimizers count their steps from 0 again.

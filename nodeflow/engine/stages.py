@@ -48,10 +48,10 @@ def make_executor(
     label: str = "",
     held: int = 0,
 ) -> AnyExecutor:
-    """Return an executor of a schedule: of another backend, or one that runs it in stages, in
-    blocks or as a whole.
+    """Return an executor for a schedule. Another backend may provide it; otherwise it runs the
+    schedule in stages, in blocks of rows, or as a whole.
 
-    Stages are used if the types leave sizes open, blocks if there are many rows.
+    Stages are used if some sizes are known only at run time, blocks if there are many rows.
 
     Args:
         label: its name in a record of tiers.
@@ -170,7 +170,9 @@ class StagedExecutor(PartsExecutor):
         )
 
     def explain(self, explain_part: ExplainPart) -> str:
-        """Return the plan of each stage as text, as far as its sizes are known by now."""
+        """Return a text that explains the plan of each stage, as far as the sizes are known by
+        now.
+        """
         names = ", ".join(step.node.name for step in self.turns)
         texts = [
             _explained(self._first, explain_part),
@@ -207,7 +209,7 @@ class StagedExecutor(PartsExecutor):
 
 
 def explain_run(executor: AnyExecutor, without: frozenset[str], *, updating: bool) -> str:
-    """Return the plan that an executor runs, or the plans of its parts, as text."""
+    """Return a text that explains the plan of an executor, or the plans of its parts."""
     from nodeflow.engine.inspect.explain import explain
     from nodeflow.engine.plan.plan import make_plan
 

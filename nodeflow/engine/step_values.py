@@ -44,14 +44,16 @@ class StepValues:
         self._executors: dict[Tier, AnyExecutor] = {}
 
     def is_ready(self, tier: Tier) -> bool:
-        """Return whether nothing has to be compiled. If not, start compiling in the background."""
+        """Return whether the values can be computed in the given tier without waiting for the
+        compiler. If not, start compiling in the background.
+        """
         executor = self._executor(tier)
         return tier == "reference" or not isinstance(executor, Executor) or executor.is_ready()
 
     def values(
         self, tier: Tier, wanted: Collection[Tensor] | None = None
     ) -> dict[Tensor, np.ndarray]:
-        """Return copies of the values that tensors have in the stepper's next step.
+        """Compute the next training step without making it. Return copies of the values of tensors.
 
         Args:
             tier: the tier of the step.

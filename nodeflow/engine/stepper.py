@@ -133,15 +133,15 @@ class Stepper:
 
     @property
     def steps_left(self) -> int | None:
-        """Return the number of whole batches left in this epoch; None without columns, because
-        then epochs have no end.
+        """Return the number of whole batches left in this epoch. Return None without data columns,
+        because then epochs have no end.
         """
         if not self.columns:
             return None
         return len(self._order) // self.batch_size - (self.step - self._first)
 
     def run(self, count: int) -> tuple[int, np.ndarray]:
-        """Run up to ``count`` steps in chunks.
+        """Run up to ``count`` training steps.
 
         Fewer steps run at the end of the epoch, after `stop`, or when the session's ``interrupted``
         ends a wait for the compiler.
@@ -241,7 +241,7 @@ class Stepper:
         return Needs(most, None if node is None else node.name)
 
     def needs(self) -> Needs:
-        """Plan a step and return the memory it needs, without making it."""
+        """Plan a training step and return the memory that it needs, without running it."""
         with self._context.exclusive():
             if self._blocked is None and self._wanted != "reference":
                 steps = self._compilation.planned()
@@ -277,7 +277,8 @@ class Stepper:
     def look(
         self, tensors: Sequence[Tensor], schedule: Schedule, given: Mapping[int, np.ndarray]
     ) -> StepValues:
-        """Return an object that computes tensors in the next step; see `Session.look`.
+        """Return an object that computes tensors in the next training step, as `Session.look`
+        describes.
 
         Args:
             schedule: schedule of the targets and the tensors.
@@ -296,7 +297,9 @@ class Stepper:
         )
 
     def _fixed_in(self, schedule: Schedule) -> dict[int, np.ndarray]:
-        """Return the feeds of all steps that a schedule reads, by slot."""
+        """Return the feeds that stay the same in all training steps, by slot, as far as a schedule
+        reads them.
+        """
         return {s: self.fixed[t] for t, s in schedule.feeds.items() if t in self.fixed}
 
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
@@ -353,7 +356,9 @@ class Stepper:
         return "auto"  # separate steps follow the record by their own label
 
     def is_ready(self) -> bool:
-        """Return whether the next step need not wait for the compiler. Start compiling."""
+        """Return whether the next step can run without waiting for the compiler. If not, start or
+        continue compiling in the background.
+        """
         if self._wanted == "reference":
             return True
         with self._context.exclusive():
@@ -402,8 +407,8 @@ class Stepper:
         return scalars
 
     def _staged(self, count: int) -> tuple[int, np.ndarray, int]:
-        """Return row numbers for the next steps: the step that they begin with, the numbers, and
-        the number of steps for which their rows are in memory.
+        """Return the row numbers for the next steps: the first step that they are for, the row
+        numbers in order, and the number of steps whose rows are already in memory.
         """
         if self._staging is None:
             return self._first, self._order, count
@@ -453,10 +458,10 @@ class Stepper:
     def _given_to(
         self, schedule: Schedule, given: Mapping[int, np.ndarray]
     ) -> tuple[dict[int, np.ndarray], StreamOf]:
-        """Return the inputs of a schedule in the current step, by slot, and the random streams of
-        its nodes.
+        """Return the inputs of a schedule for the current training step, by slot, and the random
+        streams of its nodes.
 
-        Inputs are the batch, other feeds and variables.
+        The inputs are the rows of the batch, the other feeds, and the values of variables.
         """
         if self._context.tiers is not None:
             self._context.tiers.step = self.step

@@ -33,7 +33,9 @@ from nodeflow.ops.math import cumsum
 
 
 def table() -> dict[str, object]:
-    """Return the numbers by topic, for the vector width of this processor."""
+    """Return all constants on which the order of additions in sums and products depends, by topic,
+    for this processor's vector width. Equal tables mean bit-identical sums.
+    """
     floats, panels, blocked = ("float32", "float64"), matmul_panels, matmul_blocked
     tile = [product_tile_shape(dtype, panels.ROWS, panels.COLUMNS) for dtype in floats]
     return {
@@ -85,5 +87,7 @@ def table() -> dict[str, object]:
 
 @cache
 def sum_orders() -> str:
-    """Return the digest of the table of numbers that determine the order of sums."""
+    """Return a hash of all constants on which the order of additions in sums and products depends.
+    Machines with equal hashes compute bit-identical sums.
+    """
     return blake2b(repr(table()).encode(), digest_size=6).hexdigest()

@@ -206,7 +206,9 @@ def _uniform(words: tuple[np.ndarray, np.ndarray], dtype: str) -> np.ndarray:
 
 
 def _open(words: tuple[np.ndarray, np.ndarray], dtype: str) -> np.ndarray:
-    """Return float64 strictly between 0 and 1: midpoints of intervals of 2**-32 or 2**-52."""
+    """Return uniform float64 random numbers strictly between 0 and 1: the midpoints of intervals of
+    length 2**-32, or 2**-52 for float64.
+    """
     first, second = words
     if dtype != "float64":
         return (first.astype(np.float64) + 0.5) * 2.0**-32

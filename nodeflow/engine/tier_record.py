@@ -44,8 +44,10 @@ class TierRecord:
     def decide(
         self, label: str, poll: Callable[[], C | None], complete: Callable[[], C | None]
     ) -> C | None:
-        """Return the compiled code for this step; None to run by reference. Within a step, all
-        calls agree.
+        """Return the compiled code if this step should run compiled, or None if it should run by
+        the reference. Follow the record of earlier decisions, and extend it.
+
+        All calls within one step return the same.
 
         Args:
             poll: returns the code if it is ready, without waiting.
@@ -65,8 +67,8 @@ class TierRecord:
         return compiled
 
     def steps_by_reference(self, label: str) -> int | None:
-        """Return the number of steps before a recorded switch; None if no recorded switch lies
-        ahead.
+        """Return the number of steps that still run by the reference before the recorded switch to
+        compiled kernels. Return None if no switch lies ahead.
         """
         since = self.since.get(label)
         return since - self.step if since is not None and since > self.step else None

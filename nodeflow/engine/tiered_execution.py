@@ -164,7 +164,9 @@ class Executor:
             self._compilation.result.let_go(given)
 
     def is_ready(self) -> bool:
-        """Return whether the next compiled run need not wait for the compiler. Start compiling."""
+        """Return whether the next run can use compiled kernels without waiting for the compiler. If
+        not, start or continue compiling in the background.
+        """
         self._compilation.poll()
         return not self._compilation.is_pending
 
@@ -174,9 +176,10 @@ class Executor:
             self._compilation.result.stop()
 
     def commit(self, values: Values, variables: Variables) -> None:
-        """Store the variables that the last run assigned.
+        """Store in the variables the values that the last run assigned.
 
-        Arrays that kernels wrote are exchanged with the old ones; others are copied.
+        If kernels wrote a value into a separate array, exchange it with the variable's array; copy
+        other values.
         """
         if not self.schedule.writes:
             return
@@ -197,7 +200,9 @@ class Executor:
     # ---- getting compiled ---------------------------------------------------------------------
 
     def _ready(self, cancel: threading.Event | None) -> CompiledPlan | None:
-        """Return the compiled plan if it is wanted and ready, else None."""
+        """Return the compiled plan if the run should use compiled kernels, else None. Wait for the
+        compiler if the wanted tier requires it or waiting saves time.
+        """
         if self._wanted == "reference":
             return None
         tiers = self._context.tiers
@@ -234,7 +239,9 @@ class Executor:
         return gain(plan, ahead, self._seconds)
 
     def _reference(self) -> Interpreter:
-        """Return the reference tier. It recomputes values if the memory limit requires it."""
+        """Return an interpreter that runs the schedule by the reference. It recomputes values if
+        the memory limit requires it.
+        """
         schedule, types = self.schedule, self.types
         if self._left is not None:
             from nodeflow.engine.plan.within_limit import schedule_within

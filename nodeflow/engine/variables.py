@@ -47,7 +47,9 @@ class Variables(MutableMapping[str, np.ndarray]):
             self.put(node, as_array(node.outputs[0], value))
 
     def __delitem__(self, name: str) -> None:
-        """Forget the value, so that the variable is not initialised."""
+        """Delete the value of the variable with this name, so that the variable is not
+        initialized.
+        """
         with self._lock:
             node = self._node(name)
             self.read(node)
@@ -144,7 +146,7 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._arrays.update(arrays)
 
     def note_change(self) -> None:
-        """Note that a kernel has overwritten a value in place."""
+        """Record that a kernel has overwritten the value of a variable in place."""
         self.version += 1
 
     def ensure(self, node: Node, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -160,7 +162,9 @@ class Variables(MutableMapping[str, np.ndarray]):
     # ---- on a device --------------------------------------------------------------------------
 
     def placed(self, node: Node) -> Any:
-        """Return the value on a device; None if it is not there."""
+        """Return the array of a variable's value on an accelerator device. Return None if the value
+        is not on a device.
+        """
         return self._placed.get(node)
 
     def place(self, node: Node, array: Any) -> None:

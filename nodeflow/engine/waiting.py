@@ -11,5 +11,7 @@ class Interrupted(Exception):
 
 
 def never() -> bool:
-    """Return False, for a caller that waits until the compiler is done."""
+    """Return False. A caller that passes this function as its stop condition waits until the
+    compiler is done.
+    """
     return False

@@ -72,7 +72,9 @@ class Target(Protocol):
 def _document(
     task: Task, name: str, variables: Variables | None, fetches: Sequence[str]
 ) -> Written:
-    """Return code that builds the document again, with the files of variables that it names."""
+    """Return Python code that builds the document again with nodeflow, and the files of variables'
+    values that the code reads.
+    """
     document = task.document.root
     code = document_code(document, name)
 

@@ -144,7 +144,9 @@ class Verified:
 
     @property
     def first(self) -> Difference | None:
-        """The node where the first large difference arises, or None."""
+        """The first node that causes a large difference between the two programs; None if no node
+        does.
+        """
         return next((one for one in self.nodes if one.arises), None)
 
     @property

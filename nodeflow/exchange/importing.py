@@ -71,7 +71,7 @@ class Importer(Protocol):
 
 
 def importer_of(path: Path) -> Offer:
-    """Return the offer that reads files with this ending.
+    """Return the integration that can import files with this ending.
 
     Raises:
         FileProblem: no offer reads such files.
@@ -137,8 +137,8 @@ def beside(target: Path, suffix: str) -> Path:
 
 
 def _by_stream(document: Document, imported: Imported) -> tuple[dict[str, np.ndarray], bool]:
-    """Return initial values by the random streams of variables, and whether layers have other
-    values.
+    """Return the imported initial values of variables, by the names of their random streams. Also
+    return whether some imported values belong to variables inside layers.
     """
     found, inner = {}, False
     for tensor in build(document, partial=True).graph.variables:

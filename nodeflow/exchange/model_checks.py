@@ -90,7 +90,7 @@ def reads(path: Path) -> bool:
 
 
 def checks_of(path: Path) -> ModelChecks:
-    """Return the checks of models in files with this ending.
+    """Return the object that verifies and compares model files with this ending.
 
     Raises:
         FileProblem: no integration has any.

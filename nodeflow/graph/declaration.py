@@ -447,7 +447,9 @@ class NodeDeclaration:
 
     @cached_property
     def overriding(self) -> frozenset[str]:
-        """Optional in-ports that, while unconnected, are replaced by an attribute or a stand-in."""
+        """The optional input ports that take their value from an attribute, or from a stand-in
+        node, while they are unconnected.
+        """
         attrs = {attr.name for attr in self.attrs}
         optional = (p for p in self.inputs if p.optional and not p.variadic)
         return frozenset(p.name for p in optional if p.name in attrs or p.stand_in is not None)

@@ -148,8 +148,8 @@ class _Sweep:
 
 
 def _sources(node: Node) -> Sequence[Tensor]:
-    """Return the tensors that gradients flow back to: a node's inputs, or a macro node's
-    aliases.
+    """Return the tensors that gradients flow to from a node: its inputs. For a macro node, such as
+    a layer, return the inner tensors that its outputs are aliases of.
     """
     if _stands_for_others(node):
         return [t for t in node.alias if t is not None]

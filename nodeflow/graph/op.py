@@ -112,7 +112,8 @@ class Op(NodeDeclaration):
         raise NotImplementedError(self.id)
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        """Return the formula for the compiled tier (``nodeflow.ops.lowering``); None to use
+        """Return a description of the op, such as a formula, that its kernels are compiled from
+        (see ``nodeflow.ops.lowering``). Return None if the op has no kernel and always runs
         `reference`.
         """
         return None

@@ -18,7 +18,10 @@ from nodeflow.graph.types import is_half, numpy_dtype, type_of_array
 
 
 def evaluate(op: Op, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], **given: Any) -> Any:
-    """Return the result of ``op.reference`` for arrays and complete attributes.
+    """Compute an op by its reference implementation on arrays, with complete attributes. Return the
+    result.
+
+    If the op computes half floats in float32, convert the arrays before and round the result.
 
     Args:
         given: further arguments of some ops, such as ``stream``.

@@ -46,7 +46,8 @@ _FLAT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def measure(of: str, tensor: Tensor, value: np.ndarray) -> Measured | None:
-    """Return the measure of a tensor's value, or the reason why it has none.
+    """Return a single number that measures a tensor's value, such as its fraction of zeros, or the
+    reason why it has none.
 
     Return None if ``of`` is not one of the measures `OF_VALUES`.
     """

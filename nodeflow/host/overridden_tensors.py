@@ -32,7 +32,9 @@ class Overriding:
 
     @property
     def rows(self) -> Mapping[str, str]:
-        """The mapping: placeholder -> name of the rows that override its data."""
+        """A mapping from placeholders, by name, to the name of the rows that replace their data set
+        rows.
+        """
         return self.request.rows
 
     def find(self, tensor_of: Callable[[str], Tensor]) -> set[Node]:

@@ -49,8 +49,8 @@ class Pulse:
     # ---- the engine's end -------------------------------------------------------------------
 
     def beat(self) -> None:
-        """Start counting on a separate thread. It pauses while another thread holds Python's
-        lock.
+        """Start a thread that counts up in shared memory, as a sign of life for the window. It
+        pauses while another thread holds Python's lock (the GIL).
         """
         threading.Thread(target=self._count, name="nodeflow-pulse", daemon=True).start()
 

@@ -102,8 +102,8 @@ class RequestQueue:
         return request
 
     def _join_changes(self) -> None:
-        """Join adjacent changes if more than `MOST_CHANGES` follow the last request that must
-        stay.
+        """Merge adjacent queued document changes if more than `MOST_CHANGES` are waiting. Leave
+        requests up to the last request that must keep its position.
         """
         start = len(self._waiting)
         while start and not _stays(self._waiting[start - 1]):
@@ -132,7 +132,9 @@ def _stays(request: p.Request) -> bool:
 
 
 def _is_of_document(request: p.Request) -> bool:
-    """Return whether a request becomes obsolete when the whole document is loaded."""
+    """Return whether a queued request becomes obsolete when a new request replaces the whole
+    document.
+    """
     live = isinstance(request, p.Evaluate) and request.watch
     return live or isinstance(request, p.SyncChange)
 

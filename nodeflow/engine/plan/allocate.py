@@ -18,7 +18,10 @@ RESULT_BYTES = 1 << 16
 
 
 def allocate(draft: Draft, *, reuse: bool) -> None:
-    """Decide where every storage is placed, and the size of the arena.
+    """Decide for each storage whether it lies in the arena or in the memory of a feed, variable or
+    constant. The arena is the one block of memory for all intermediate values.
+
+    Also decide the offsets in the arena, and its size.
 
     Args:
         reuse: whether later values may reuse the memory of values that nothing reads any more.
@@ -53,7 +56,7 @@ def allocate(draft: Draft, *, reuse: bool) -> None:
 
 
 def may_replace(draft: Draft, group: Group, storage: int) -> bool:
-    """Return whether a group may write its result into the memory of a storage that it reads."""
+    """Return whether the kernel of a group may overwrite the memory of an input with its result."""
     if group.is_fallback or any(launch.rereads for launch in draft.launches[group]):
         return False
     return kernel_of(group).may_overwrite(draft.actions, group, storage)
@@ -74,7 +77,10 @@ def run_order(draft: Draft) -> list[list[list[Group]]]:
 
 
 def _direct(draft: Draft) -> dict[Node, int]:
-    """Return the variables whose new value a kernel writes into an array that nothing else uses."""
+    """Return a dict from variables to the storages of their new values, for those variables whose
+    new value a kernel can write into a separate array. After the run, that array becomes the
+    variable's.
+    """
     writes = draft.schedule.writes
     inplace = draft.updates.home if draft.updates else {}
     storages = [draft.actions.storage[s] for s in writes.values()]

@@ -54,20 +54,24 @@ def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
 
 
 def gathered_from(column: Column) -> np.ndarray:
-    """Return the array, of a column or of its mapped file, from which kernels gather rows."""
+    """Return the array that kernels gather the rows of a column from: the column's own array, or
+    the array of its memory-mapped file.
+    """
     mapped = mapped_of(column)
     return column.array if mapped is None else mapped.array
 
 
 def mapped_of(column: Column) -> MappedRows | None:
-    """Return the memory-mapped file of a column, from which kernels gather rows. Return None if the
-    column has none.
+    """Return the memory-mapped file that kernels gather the rows of a column from. Return None if
+    the column has no such file.
     """
     return column.mapped if isinstance(column, LazyColumn) else None
 
 
 def order_in(column: Column, order: np.ndarray) -> np.ndarray:
-    """Translate an order of a column's rows into row numbers of `gathered_from`."""
+    """Translate row numbers of a column into row numbers of the array that `gathered_from`
+    returns.
+    """
     return column.numbers[order] if isinstance(column, LazyColumn) else order
 
 

@@ -59,7 +59,8 @@ class Unit:
 
 
 def join_rows(actions: Actions, groups: list[Group], ends: set[int]) -> list[Group]:
-    """Return the groups, with the groups of each row pass joined into one.
+    """Join groups that work on the same rows into row passes: each becomes one kernel that computes
+    several formulas and reductions row by row. Return the new list of groups.
 
     Args:
         ends: storages that are fetched or kept.
@@ -168,8 +169,9 @@ class _Joiner:
     def _patterns(
         self, group: Group, rows: int, n: int, known: dict[int, Pattern]
     ) -> dict[int, Pattern] | None:
-        """Return how each storage that a cluster makes is broadcast over [rows, n]; None if one is
-        not.
+        """Return for each storage that a fused group computes how it is broadcast over an array of
+        shape [rows, n]. Return None if any storage fits no pattern, or if the group cannot join a
+        row pass.
 
         Args:
             known: patterns of storages that the pass makes earlier.
@@ -208,7 +210,9 @@ class _Joiner:
     # ---- recomputed values --------------------------------------------------------------------
 
     def _compute_again(self) -> None:
-        """Let row passes recompute cheap values instead of reading them from other row passes."""
+        """Let kernels of row passes recompute cheap values of other row passes instead of loading
+        them from memory.
+        """
         readers: dict[int, list[tuple[Unit, Group]]] = defaultdict(list)
         for unit in self.units:
             for group in unit.groups:
@@ -247,7 +251,8 @@ class _Joiner:
         return found.count(WHOLE) == 1 and actions.types[out].dtype in DTYPES
 
     def _may_repeat(self, maker: Unit, unit: Unit, group: Group, sources: Iterable[int]) -> bool:
-        """Return whether a group of another pass can recompute an action of ``maker``.
+        """Return whether a group in another row pass can recompute an action of ``maker``, the row
+        pass that computes it now.
 
         Args:
             sources: storages that the recomputed action reads.
@@ -279,7 +284,9 @@ class _Joiner:
         return read
 
     def _joined(self, unit: Unit, read: set[int]) -> Group:
-        """Return one group that computes all groups of a row pass."""
+        """Return one group that replaces all groups of a row pass, with one kernel that computes
+        them.
+        """
         parts = [(each.shape, [*unit.again.get(each, ()), *each.actions]) for each in unit.groups]
         lowering, inputs, outputs = row_formulas(self.actions, parts, unit.rows, unit.n, read)
         node = unit.groups[0].actions[0].node

@@ -54,8 +54,8 @@ class TaskChain:
     runs: int = 1
 
     def tiling(self) -> RowTiling | None:
-        """Return the tiling of the chain, or None if it is a single group that keeps its own
-        tiling.
+        """Return how the rows of the chain are divided into tasks. Return None if the chain is a
+        single group, which keeps its own division into tasks.
         """
         if len(self.groups) == 1 and self.runs == 1:
             return None
@@ -85,8 +85,8 @@ def find_chains(
     *,
     join: bool,
 ) -> list[TaskChain]:
-    """Join groups of kernels into chains, in which each task continues with its own rows from
-    kernel to kernel without a barrier. Give the chains levels; chains of one level can run in
+    """Join groups of kernels into chains. In a chain, each task continues with its own rows from
+    kernel to kernel without a barrier. Assign levels to the chains; chains of one level can run in
     parallel.
 
     The groups are given in an order that respects dependencies.
@@ -229,8 +229,7 @@ class _Finder:
         return chain
 
     def common(self, chain: TaskChain, group: Group, rows: frozenset[int]) -> frozenset[int]:
-        """Return the numbers of rows by which a group can be divided into the same tasks as a
-        chain.
+        """Return the row counts that divide a group into the same tasks as a chain.
 
         With such a division, each task reads only rows of the chain that the same task has
         computed.
@@ -278,7 +277,9 @@ class _Finder:
         )
 
     def _worth(self, chain: TaskChain, group: Group, rows: int, heights: set[int]) -> bool:
-        """Return whether a chain has enough tasks for a group that would join it."""
+        """Return whether a group that joins a chain would still have enough tasks to occupy the
+        threads, or too little work per task for that to matter.
+        """
         if not heights:
             return True
         tasks = -(-rows // next(iter(heights)))

@@ -69,7 +69,9 @@ class Draft:
 
     @property
     def actions(self) -> Actions:
-        """The actions. They exist once the schedule has been lowered."""
+        """The actions of this draft of a plan. Accessible only after the schedule has been lowered
+        to actions.
+        """
         assert self.lowered is not None
         return self.lowered
 
@@ -79,13 +81,14 @@ class Draft:
         return self.gathered is not None
 
     def note(self, rewrite: str, what: str) -> None:
-        """Record a description of a change that a rewrite made."""
+        """Record a description, in words, of a change that a rewrite made to the plan."""
         self.rewritten.setdefault(rewrite, []).append(what)
 
     def ungrouped(self) -> Draft:
-        """Return an independent copy whose actions are not grouped.
+        """Return an independent copy of this draft of a plan, from before its actions were grouped
+        into kernels.
 
-        Call this before this draft's actions are grouped.
+        Call this method before the grouping.
         """
         rewritten = {rewrite: [*notes] for rewrite, notes in self.rewritten.items()}
         return Draft(
@@ -145,7 +148,9 @@ class Draft:
 
     @cached_property
     def after(self) -> dict[Group, list[Group]]:
-        """Groups that must end before a group begins, besides those that it reads from."""
+        """A dict from each group to the groups that must end before it begins, besides those that
+        it reads from.
+        """
         found = self.updates.after(self.actions, self.groups) if self.updates else {}
         for group in self.groups:
             if waited := self.waits_for(group):
@@ -154,7 +159,7 @@ class Draft:
 
     def waits_for(self, group: Group) -> list[Group]:
         """Return the groups that must end before a group begins although it does not read from
-        them: those for which a recomputation is delayed, to save memory.
+        them. They exist because recomputations are delayed to save memory.
         """
         actions = self.actions
         if not actions.delayed:

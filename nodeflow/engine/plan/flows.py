@@ -35,7 +35,7 @@ Place = Pointer | IterationPointer
 
 
 def plan_flow(actions: Actions, action: Action, used: set[int], make_plan: PlanMaker) -> Action:
-    """Plan the bodies of a loop or branch.
+    """Plan the bodies of a while loop or a branch, so that they run as kernels.
 
     Args:
         used: storages that are read, fetched or kept.
@@ -62,7 +62,9 @@ class _FlowPlanner:
     # ---- loops and branches ---------------------------------------------------------------------
 
     def loop(self) -> Action | None:
-        """Return the planned loop, or None if an op inside has no kernel."""
+        """Plan a while loop. Return its action, or None if an op of its condition or body has no
+        kernel.
+        """
         lowering, inputs = self.outer.lowering, self.outer.inputs
         assert isinstance(lowering, While)
         count = lowering.carried
@@ -87,7 +89,7 @@ class _FlowPlanner:
         return self._action(planned, slots)
 
     def branch(self) -> Action | None:
-        """Return the planned branch, or None if an op inside has no kernel."""
+        """Plan a branch. Return its action, or None if an op of its bodies has no kernel."""
         lowering, (pred, *inputs) = self.outer.lowering, self.outer.inputs
         assert isinstance(lowering, Branch)
         types = [self.actions.types[s] for s in inputs]
@@ -143,7 +145,9 @@ class _FlowPlanner:
         places: Sequence[Place],
         targets: Sequence[Place],
     ) -> Inside:
-        """Return a planned body that reads from ``places`` and writes to ``targets``."""
+        """Return a planned body for use inside a loop or branch: its inputs are read from the
+        addresses ``places``, and its results are written to the addresses ``targets``.
+        """
         plan, feeds = planned
         inside = Inside(plan, self.offsets.take(plan.arena_size))
         inner = plan.actions
@@ -171,8 +175,8 @@ class _FlowPlanner:
         return Pointer(self.actions.storage[slot])
 
     def _ring(self, type_: TensorType) -> IterationPointer:
-        """Reserve two places in the workspace for a carried value, which is read from one of them
-        and written to the other in turn.
+        """Reserve two buffers in the workspace for a carried value. Iterations alternate between
+        them: one is read while the other is written. Return the alternating pointer.
         """
         size = (type_.size or 0) * numpy_dtype(type_.dtype).itemsize
         step = -(-size // ALIGNMENT) * ALIGNMENT

@@ -115,8 +115,8 @@ class _Grouper:
         return group
 
     def _waits_for(self, action: Action) -> Group | None:
-        """Return a group that must end before an action although the action does not read from
-        it, or None.
+        """Return the group that must end before an action although the action does not read from
+        it, because the action is a delayed recomputation. Return None if there is none.
         """
         return self.actions.awaited(action.outputs[0], self.made_by) if action.outputs else None
 
@@ -128,7 +128,9 @@ class _Grouper:
         return self._reads_whole(group, action)
 
     def _reads_whole(self, group: Group, action: Action) -> bool:
-        """Return whether every slot that an action reads from a cluster has the cluster's shape."""
+        """Return whether an action reads each value that a fused group computes in the group's own
+        shape, element by element.
+        """
         storage, types, views = self.actions.storage, self.actions.types, self.actions.views
         for slot in action.inputs:
             whole = slot not in views and types[slot].shape == group.shape
@@ -137,7 +139,9 @@ class _Grouper:
         return True
 
     def _may_absorb(self, group: Group, other: Group, action: Action) -> bool:
-        """Return whether ``group`` may absorb a cluster that only its new ``action`` reads."""
+        """Return whether ``group`` may absorb the fused group ``other``, whose results are read
+        only by the action that was added to ``group`` last.
+        """
         if other.read or other.alone or other.level > group.level:
             return False
         if other.shape != group.shape or other.flush != group.flush:

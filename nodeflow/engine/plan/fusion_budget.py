@@ -30,10 +30,11 @@ PASS_NS = 0.16
 
 
 def not_worth_fusing(launches: Iterable[KernelLaunch]) -> frozenset[int]:
-    """Return the output slots of ops whose clusters should not be fused.
+    """Return the output slots of the ops that should not be fused into clusters, to limit the
+    number of kernels to compile.
 
-    A plan with few kernels keeps all of them. Otherwise the kernels that save least time are
-    dropped. Loops have their own plans.
+    A plan with few kernels keeps all clusters. Otherwise the clusters that save least time are
+    given up. Loops have their own plans.
     """
     saved: dict[str, float] = defaultdict(float)
     slots: dict[str, set[int]] = defaultdict(set)

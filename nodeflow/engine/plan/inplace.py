@@ -91,7 +91,9 @@ def plan_updates(actions: Actions, groups: list[Group]) -> Updates:
 
 
 def tables_of_rows(actions: Actions) -> dict[Node, int]:
-    """Return the storage of the new value of each variable that changes only in some rows."""
+    """Return a dict from variable to the storage of its new value, for the variables that change
+    only in some rows.
+    """
     schedule = actions.schedule
     taken = Counter(actions.storage[s] for s in schedule.writes.values())
     made = {
@@ -108,11 +110,11 @@ def tables_of_rows(actions: Actions) -> dict[Node, int]:
 
 
 def plan_row_updates(actions: Actions, groups: list[Group]) -> Updates | None:
-    """Decide which tables a single run updates in place, because only some of their rows change.
+    """Decide which variables a run that is no training step updates in place: embedding tables that
+    change only in some rows.
 
-    Other variables get their new values in separate memory, so that a failing run changes
-    nothing. Groups that write rows of tables are moved to the end, when nothing can fail any
-    more.
+    Other variables get their new values in separate memory, so that a failing run changes nothing.
+    The groups that write rows into tables are moved to the end, when nothing can fail any more.
     """
     updates, last = Updates(), list[Group]()
     makers = {storage: group for group in groups for storage in group.outputs}
@@ -201,8 +203,8 @@ class _Decider:
         return self._required(storage, home) <= self.made_by[storage].level
 
     def _required(self, storage: int, home: int) -> int:
-        """Return the lowest level at which a group may overwrite the variable: after all readers of
-        the old value and all groups that can fail. Return a huge number if the group itself can
+        """Return the lowest level that allows a group to overwrite the variable: after all readers
+        of the old value and all groups that can fail. Return a huge number if the group itself can
         fail.
         """
         group = self.made_by[storage]

@@ -30,7 +30,7 @@ PlanMaker = Callable[..., Plan]
 def plan_loop(
     actions: Actions, action: Action, used: set[int], make_plan: PlanMaker
 ) -> list[Action]:
-    """Plan the body of a loop.
+    """Plan the body of a loop with a known number of iterations, so that it runs as kernels.
 
     Args:
         used: storages that are read, fetched or kept.
@@ -49,7 +49,9 @@ def plan_loop(
 
 
 def inputs_read(actions: Actions, action: Action) -> list[int]:
-    """Return the indices of the inputs that a loop reads, as initial values or in its body."""
+    """Return the indices of the inputs that a loop needs: initial values of carried values, and
+    inputs that its body reads.
+    """
     planner = _LoopPlanner(actions, action, {actions.storage[s] for s in action.outputs})
     schedule, types = planner.schedule()
     if not is_concrete(types):
@@ -85,7 +87,9 @@ class _LoopPlanner:
         self.scratch: dict[int, Pointer] = {}
 
     def schedule(self) -> tuple[Schedule, list[TensorType]]:
-        """Return one iteration as a schedule: all carried values and the results that are used."""
+        """Return a schedule for one iteration of the loop. It fetches all carried values and those
+        results that are used.
+        """
         graph = Graph()
         feeds = [graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in self.inner_types]
         with graph.name_scope(self.outer.node.name):  # the prefix of its ops in profiles and errors
@@ -108,7 +112,9 @@ class _LoopPlanner:
         return frozenset(s for s in self.feeds[: self.loop.carried] if s is not None)
 
     def packing(self, plan: Plan) -> list[Action]:
-        """Return the actions that pack matrix panels for the body, before the loop begins."""
+        """Return actions that rearrange constant matrix operands of the loop body into packed
+        panels, once before the loop begins.
+        """
         made = []
         self.panels: dict[int, int] = {}
         for (feed, transposed, type_), packed in plan.actions.packed.items():
@@ -161,9 +167,9 @@ class _LoopPlanner:
             sources[storage] = Pointer(self.actions.storage[slot])
 
     def _address_outputs(self, plan: Plan) -> None:
-        """Place the body's results at their targets.
+        """Determine where each result of the loop body is written.
 
-        A result that is also carried, or is only passed on, is copied there. Equal results
+        A result that is also carried, or is only passed on, is copied to its place. Equal results
         share one stacked output.
         """
         count = self.loop.carried
@@ -190,7 +196,9 @@ class _LoopPlanner:
                 planned.before.append((self.outer.inputs[index], Pointer(slot)))
 
     def _rename(self, slot: int, first: int) -> None:
-        """Make every slot in the memory of ``slot`` use the memory of ``first``."""
+        """Let every slot that shares the memory of ``slot`` share the memory of ``first``
+        instead.
+        """
         storage = self.actions.storage
         for other, old in enumerate(storage):
             if old == slot:
@@ -208,8 +216,8 @@ class _LoopPlanner:
         return self._slice(slot, type_.with_shape(type_.shape[1:]))
 
     def _slice(self, slot: int, type_: TensorType) -> IterationPointer:
-        """Return the address of the current iteration's slice of a sequence or of a stacked
-        result.
+        """Return a pointer that depends on the iteration number: to the slice of a sequence that an
+        iteration reads, or to the slice of a stacked result that it writes.
         """
         whole = self.actions.types[slot]
         size = _nbytes(type_)
@@ -217,8 +225,8 @@ class _LoopPlanner:
         return IterationPointer(base, -size if self.loop.reverse else size)
 
     def _start(self, whole: TensorType) -> int:
-        """Return the offset in bytes of the slice that the first iteration uses: 0, or that of the
-        last slice for a reversed loop.
+        """Return the offset in bytes of the slice that the first iteration uses: 0, or the offset
+        of the last slice if the loop is reversed.
         """
         return (
             _nbytes(whole.with_shape(whole.shape[1:])) * (self.iterations - 1) * self.loop.reverse

@@ -27,7 +27,8 @@ def build_actions(
     chosen: Mapping[int, Lowering] | None = None,
     repeats: Repeats = ONCE,
 ) -> Actions:
-    """Return the actions that compute a schedule; an action is work that a kernel exists for.
+    """Return the actions that compute a schedule. An action is a unit of work for one kernel; an op
+    becomes one or several actions.
 
     Args:
         types: the type of each slot (a value's number in the schedule), without unknown dimensions.
@@ -57,8 +58,8 @@ def build_actions(
 
 
 def _delay(actions: Actions, step: Step, made: Sequence[Action]) -> None:
-    """If a step is delayed until some slot is computed, delay the actions made from it in the
-    same way.
+    """If a step is delayed until another slot is computed, mark the actions made from the step as
+    delayed in the same way. Also mark them if the step is a recomputation.
     """
     trigger = actions.schedule.delayed.get(step.outputs[0])
     slots = [*step.outputs, *(slot for action in made for slot in action.outputs)]
@@ -88,7 +89,9 @@ def prune(actions: Actions) -> None:
 
 
 def _has_effect(actions: Actions, action: Action) -> bool:
-    """Return whether an action must run even if nothing reads its result."""
+    """Return whether an action must run even if nothing reads its result, because it has a side
+    effect or can fail.
+    """
     if action.lowering is None:
         empty = all(actions.types[s].size == 0 for s in action.outputs)
         return action.node.op.stateful or empty
@@ -96,9 +99,9 @@ def _has_effect(actions: Actions, action: Action) -> bool:
 
 
 def copy_fetched_variables(actions: Actions, variables: Iterable[Node]) -> None:
-    """Make fetches of variables that the run updates in place return copies.
+    """Make a run return copies of fetched variables that it updates in place.
 
-    Otherwise the update would overwrite a variable's memory before the fetched values are returned.
+    Otherwise the update would overwrite the fetched values before they are returned.
     """
     assigned = {actions.schedule.reads.get(v) for v in variables}
     for index, slot in enumerate(actions.fetches):

@@ -77,8 +77,8 @@ class MemoryPlanner:
                 self._allocate_chain((time, number), chain, inside)
 
     def _read(self, group: Group, use: tuple[int, int, int]) -> None:
-        """Record that a group reads its inputs, and which of these another group reads at the same
-        time.
+        """Record that a group reads its inputs. If another group reads an input at the same point
+        in time, mark the input as shared.
         """
         for storage in group.inputs:
             if self.last.get(storage, ())[:1] == use[:1]:
@@ -111,11 +111,11 @@ class MemoryPlanner:
     def _replaced(
         self, group: Group, use: tuple[int, int, int], storage: int, made: set[int]
     ) -> _Block | None:
-        """Return the memory of an input that the group reads for the last time, if its result may
-        overwrite it.
+        """Return the memory block of an input that the group may overwrite with its result, because
+        it reads the input for the last time. Return None if there is none.
 
-        No other group may read that input at this time, unless the chain itself made it: then
-        each task reads only its own rows.
+        No other group may read that input at the same time. If the chain itself computed the input,
+        each task reads only its own rows, so this is allowed.
 
         Args:
             made: storages that the chain has made so far.

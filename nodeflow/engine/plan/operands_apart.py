@@ -110,7 +110,9 @@ def rows_apart(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def _is_turn(actions: Actions, action: Action) -> bool:
-    """Return whether an action is a transposition that is neither delayed nor repeated."""
+    """Return whether an action is a transposition, and not part of a delayed or repeated
+    recomputation.
+    """
     if not isinstance(action.lowering, Permute):
         return False
     (out,) = action.outputs
@@ -150,7 +152,8 @@ def _reading(
     makers: Mapping[int, Action],
     passed: MutableMapping[int, Action],
 ) -> Action:
-    """Return an attention action that reads an operand from the array that it was moved from.
+    """Return a version of an attention action that reads an operand directly from the array that
+    slices and transpositions copied it from.
 
     Args:
         passed: receives the actions that moved the operand, by output, in order.
@@ -180,8 +183,8 @@ def _reading(
 
 
 def _writing(actions: Actions, action: Action, tiles: Tiles, turn: Action) -> Action | None:
-    """Return an attention action that writes its result in transposed order, or None if it
-    cannot.
+    """Return a version of an attention action that writes its result in the order of axes of the
+    transposition ``turn``. Return None if the elements of its rows would not be contiguous.
     """
     sizes = sizes_of(actions.types[action.outputs[0]])
     whole = Apart(action.outputs[0], tuple(sizes), strides_of(sizes), 0)
@@ -257,14 +260,18 @@ def _turned(actions: Actions, turn: Action) -> Block:
 
 
 def _is_stretch(actions: Actions, apart: Apart) -> bool:
-    """Return whether the elements of a row are contiguous, and few enough to be buffered."""
+    """Return whether the elements of each row of an attention operand are contiguous in memory, and
+    few enough to be buffered.
+    """
     size = numpy_dtype(actions.types[apart.slot].dtype).itemsize
     in_order = apart.sizes[-1] == 1 or apart.strides[-1] == 1
     return in_order and apart.sizes[-1] * size <= WIDE
 
 
 def _table(actions: Actions, action: Action, column: int, apart: Apart) -> int:
-    """Return a slot with the table of matrix offsets, in which one column is changed."""
+    """Return a slot with a changed copy of the attention's table of matrix offsets: one column gets
+    the offsets of the operand ``apart``.
+    """
     lead = sizes_of(actions.types[action.outputs[0]])[:-2]
     table = actions.value(action.inputs[-1]).copy()
     table[:, column] = starts(apart.sizes[:-2], apart.strides[:-2], apart.offset, lead)

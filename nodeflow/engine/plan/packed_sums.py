@@ -15,7 +15,8 @@ from nodeflow.ops.lowering import Elementwise
 
 
 def add_in_products(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Make packed products add the other operands of sums. Yield the names of the sums.
+    """Make matrix products with packed weights add the other operands of a sum to their result, so
+    that the sum needs no kernel. Yield the names of the sum nodes.
 
     Args:
         ends: storages that are fetched or kept.
@@ -78,7 +79,9 @@ Added = tuple[Sequence[int], tuple[bool, bool], Sequence[Action]]
 def _added(
     actions: Actions, slot: int, out: TensorType, makers: dict[int, Action], alone: set[int]
 ) -> Added | None:
-    """Return the operands that a product with a result of type ``out`` can add, or None.
+    """Return the operands that the kernel of a matrix product with a result of type ``out`` could
+    add to it: the value in ``slot``, or the two operands of the sum that computes it. Return None
+    if the types do not fit.
 
     Returns:
         The slots, whether they contain a matrix and a vector, and the sum that is no longer needed.

@@ -131,8 +131,8 @@ def rewrites_in_order() -> list[Rewrite]:
 def rewrite_schedule(
     schedule: Schedule, types: Sequence[TensorType], without: frozenset[str]
 ) -> tuple[Schedule, list[TensorType]]:
-    """Return the schedule and its types after the rewrites that act on schedules, for both
-    tiers.
+    """Apply those rewrites that change schedules. Return the new schedule and the types of its
+    slots, for compiled and reference runs alike.
     """
     given = list(types)
     for each in REWRITES.values():
@@ -270,7 +270,9 @@ _NEUTRAL = {"x * y": (1, (1, 0)), "x / y": (1, (1,)), "x - y": (0, (1,)), "x + y
 
 
 def _simplified(actions: Actions, action: Action, same: Mapping[int, int]) -> int | None:
-    """Return an input that equals the action's result, or None."""
+    """Return the slot of an input that equals the action's result, as x in ``x * 1``. Return None
+    if there is none.
+    """
     if not isinstance(action.lowering, Elementwise) or len(action.inputs) != 2:
         return None
     neutral = _NEUTRAL.get(action.lowering.expression)
@@ -382,8 +384,8 @@ def transpositions(draft: Draft) -> None:
     """transpose(f(transpose(x))) = f(x), if the transpositions cancel and f is elementwise
 
     Networks with channels first transpose images before and after each convolution and pooling,
-    because those kernels have the channels last. The formulas in between are computed in the
-    kernels' order instead.
+    because the kernels of these ops have the channels last. With this rewrite, elementwise ops
+    between two such kernels also have the channels last.
     """
     for name in undo_transpositions(draft.actions, draft.apart):
         draft.note("transpositions", f"{name} stays in the order of its kernel")
@@ -415,10 +417,10 @@ def sink(draft: Draft) -> None:
 def add_in_products(draft: Draft) -> None:
     """(x + b) + y W = one pass
 
-    A matrix product that is an operand of a sum also adds the other operands, while its results
-    are in registers, so that the sum needs no pass over memory of its own. In a loop, this applies
-    to products whose weights are packed. Outside of loops it applies to large products, unless the
-    sum belongs to a fused elementwise kernel.
+    If a matrix product is an operand of a sum, its kernel also adds the other operands while the
+    results are in registers. The sum then needs no pass over memory. In a loop, this applies to
+    products whose weights are packed. Outside of loops it applies to large products, unless the sum
+    belongs to a fused elementwise kernel.
     """
     ends = draft.fetched | draft.written
     for add in (packed_sums.add_in_products, product_sums.add_in_panels):
@@ -498,9 +500,10 @@ def fuse(draft: Draft) -> None:
 def rowwise(draft: Draft) -> None:
     """mean(x), mean((x - mean)^2), (x - mean) / deviation = one pass over rows
 
-    Formulas of rows and the sums along them are one kernel: a few rows go through all of them while
-    they are in the first cache. If a second such kernel needs a value that takes a few instructions
-    from one array, it recomputes the value instead of loading it.
+    Elementwise ops and reductions along rows are joined into one kernel, which computes all of them
+    for a few rows at a time while these are in the first-level cache. If another such kernel needs
+    a value that takes a few instructions from one array, it recomputes the value instead of loading
+    it.
     """
     before = set(draft.groups)
     draft.groups = join_rows(draft.actions, draft.groups, draft.fetched | draft.written)
@@ -511,9 +514,9 @@ def rowwise(draft: Draft) -> None:
 
 @rewrite("pieces", exact=True, after=("group",), aliases=("views",))
 def write_pieces(draft: Draft) -> None:
-    """concat(f(x), g(x)) = f and g, each writing to its place in the whole
+    """concat(f(x), g(x)) = f and g, each writing directly into the concatenation
 
-    Pieces that one kernel makes are not copied.
+    Pieces that are all computed by one kernel are not copied.
     """
     draft.groups = views.write_pieces(draft.actions, draft.groups)
 

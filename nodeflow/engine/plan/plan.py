@@ -47,7 +47,7 @@ def make_plan(
     updating: bool = False,
     repeats: Repeats = ONCE,
 ) -> Plan:
-    """Plan one run of a schedule whose types are all concrete.
+    """Plan one run of a schedule. All types have known sizes.
 
     Args:
         without: ids or aliases of disabled rewrites.
@@ -66,7 +66,7 @@ def make_step_plan(
     gathered: Sequence[int],
     without: Collection[str] = (),
 ) -> Plan | None:
-    """Plan many consecutive training steps, with variables updated in place.
+    """Plan a loop of many training steps, with variables updated in place.
 
     Args:
         gathered: slots of feeds that a first level fills, so that they are in the arena.
@@ -168,7 +168,9 @@ def lower(draft: Draft) -> None:
 
 
 def copy_fetched(draft: Draft) -> None:
-    """In a training step, make fetches of the updated variables return copies."""
+    """In a training step, make fetches of updated variables return copies, because the update
+    overwrites the variables in place.
+    """
     if draft.is_step:
         copy_fetched_variables(draft.actions, draft.schedule.writes)
 
@@ -267,7 +269,9 @@ def chains(draft: Draft) -> None:
 
 
 def place(draft: Draft) -> None:
-    """Give each storage separate memory, unless a rewrite has placed the storages."""
+    """Give each storage its own memory in the arena, unless a rewrite has already decided where all
+    storages lie.
+    """
     if draft.arena_size is None:
         allocate(draft, reuse=False)
 

@@ -52,7 +52,9 @@ def add_in_panels(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def _is_formula(actions: Actions, reader: Action | None, storage: int) -> bool:
-    """Return whether a reader is a formula over all elements, which can compute the sum itself."""
+    """Return whether an action is an elementwise formula over all elements of a storage. Its kernel
+    can then compute the sum itself.
+    """
     if reader is None or not isinstance(reader.lowering, Elementwise):
         return False
     return actions.types[reader.outputs[0]].shape == actions.types[storage].shape
@@ -61,8 +63,8 @@ def _is_formula(actions: Actions, reader: Action | None, storage: int) -> bool:
 def _summed(
     actions: Actions, action: Action, makers: dict[int, Action], alone: set[int]
 ) -> tuple[Action, list[Action]] | None:
-    """Return a matrix product that also computes a sum of which it is an operand, and the actions
-    that it replaces. Return None if no operand is such a product.
+    """Return a matrix product that also adds the other operands of a sum, and the actions that it
+    replaces. Return None if no operand of the sum is such a product.
     """
     out = actions.types[action.outputs[0]]
     if any(s in actions.delayed or s in actions.repeated for s in action.outputs):

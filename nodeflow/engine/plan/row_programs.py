@@ -55,8 +55,8 @@ class _Program:
     def _live(
         self, parts: Sequence[Part]
     ) -> Iterator[tuple[Shape | None, list[Action], list[int]]]:
-        """Yield the parts of a row program, last to first, each without unused actions and with the
-        slots that later parts or the end need.
+        """Yield the parts of a row program from last to first. From each part, omit the actions
+        whose results are unused. Include the slots that later parts or readers outside need.
         """
         storage, wanted = self.actions.storage, set(self.read)
         for shape, together in reversed(parts):

@@ -22,7 +22,8 @@ CHEAP = frozenset({"x + y", "x - y", "x * y"})
 
 
 def sink_into_loops(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Make loops compute sequences that nothing else reads. Yield the names of the moved nodes.
+    """Move cheap elementwise ops on a loop's sequences into the loop, if nothing else reads their
+    results. Yield the names of the moved nodes.
 
     Args:
         ends: storages that are fetched or kept.
@@ -60,7 +61,8 @@ def _read(actions: Actions, action: Action) -> Sequence[int]:
 
 
 def _sunk(actions: Actions, action: Action, index: int, maker: Action) -> Action | None:
-    """Return a loop that computes the slices of a sequence by the formula of ``maker``.
+    """Return a version of a loop that itself computes each slice of a sequence, by the elementwise
+    formula of the action ``maker``.
 
     Return None if that is not possible, or if the loop would then read more memory.
     """

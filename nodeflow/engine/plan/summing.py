@@ -59,9 +59,10 @@ class _Kernel:
 
 
 def sum_formulas(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Make sums compute the values that they reduce, so that these are not read from memory.
+    """Make kernels of reductions compute the values that they reduce, so that these are not written
+    to memory and read again.
 
-    Sums here include the maxima and minima of long rows.
+    The reductions are sums, and the maxima and minima of long rows.
 
     Args:
         ends: storages that are fetched or kept.
@@ -105,7 +106,9 @@ def _has_columns(stage: Stage) -> bool:
 
 
 def _takes_long(action: Action) -> bool:
-    """Return whether a formula takes more than a few instructions."""
+    """Return whether an action is an elementwise formula with a function call, such as exp, which
+    takes longer than arithmetic.
+    """
     return isinstance(action.lowering, Elementwise) and calls_of(action.lowering.expression) > 0
 
 
@@ -155,7 +158,8 @@ class _Finder:
     # ---- which values a sum can compute -------------------------------------------------------
 
     def _patterns(self, action: Action, stage: Stage) -> list[Pattern] | None:
-        """Return which axes each input of a formula has; None if a sum cannot compute the formula.
+        """Return for each input of an elementwise formula the axes along which it is not broadcast.
+        Return None if the kernel of a reduction cannot compute the formula.
 
         The axes are [n, inner] for sums of columns, and [outer, n] for sums of long rows.
         """
@@ -276,8 +280,8 @@ class _Finder:
     # ---- kernels ------------------------------------------------------------------------------
 
     def _collect(self, storage: int, kernel: _Kernel, depth: int = 1) -> None:
-        """Add the formula that makes a storage, and the formulas that it reads from, to a
-        kernel.
+        """Add to a reduction kernel the formula that computes a storage, and recursively the
+        formulas that this one reads, as far as the kernel should compute them itself.
         """
         if storage in kernel.formulas:
             return
@@ -305,9 +309,11 @@ class _Finder:
         )
 
     def _cuts_formulas(self, kernel: _Kernel) -> bool:
-        """Return whether formulas of long rows read values that only other formulas make and read.
+        """Return whether a reduction kernel for long rows separates formulas that would otherwise
+        be fused with each other.
 
-        If they were fused with those formulas, they would write the same amount of memory.
+        The kernel then saves nothing, because the fused formulas would write the same amount of
+        memory.
         """
         inside = {id(action) for action in kernel.formulas.values()}
         return kernel.stage.inner == 1 and any(
@@ -347,8 +353,8 @@ class _Finder:
         return True
 
     def _replace(self, kernels: list[_Kernel]) -> None:
-        """Replace reductions by new actions, each of which computes all reductions of one kernel. A
-        new action takes the position of its first reduction.
+        """Replace reductions by new actions. Each new action computes all reductions of one kernel,
+        and takes the position of the first of them.
         """
         actions = self.actions
         new: dict[int, Action] = {}
@@ -378,7 +384,9 @@ class _Finder:
             self.actions.joined[first] = [*formulas, *kernel.sums]
 
     def _cluster(self, kernel: _Kernel) -> Cluster:
-        """Return the formulas of a kernel as a cluster, whose outputs are the summed values."""
+        """Return the elementwise formulas of a reduction kernel as one cluster. Its outputs are the
+        values to reduce.
+        """
         types, storage = self.actions.types, self.storage
         outside = {source: index for index, source in enumerate(kernel.inputs)}
         nodes, inside = cluster_nodes(

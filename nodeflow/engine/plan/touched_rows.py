@@ -55,8 +55,8 @@ def update_touched_rows(actions: Actions) -> Iterator[str]:
 
 
 def _is_source(actions: Actions, action: Action) -> bool:
-    """Return whether an action adds rows to zeros in the shape of a table, so that an update
-    can start there.
+    """Return whether an action is a scatter-add into zeros that touches few rows, as the gradient
+    of an embedding lookup. The sparse update of a table starts at such an action.
     """
     lowering = action.lowering
     if not isinstance(lowering, ScatterAdd) or lowering.axis or lowering.kind != "sum":
@@ -108,7 +108,8 @@ class _Search:
         self.done: set[int] = set()
 
     def update_from(self, first: Action) -> _Update | None:
-        """Return the table update that starts at a source.
+        """Return the sparse update of a table that starts at the scatter-add ``first``. It contains
+        the formulas to compute only for the looked-up rows.
 
         Return None if there is none, or if all rows must be computed.
         """
@@ -152,8 +153,8 @@ class _Search:
         return sorted(found.values(), key=lambda each: self.position[id(each)])
 
     def _sources_of(self, reader: Action) -> Iterator[Action]:
-        """Yield the actions, among those that an action reads from, with which the update of some
-        rows of a table starts.
+        """Yield the actions that an action reads from, as far as the sparse update of a table can
+        start at them.
         """
         for slot in reader.inputs:
             maker = self.maker.get(self.actions.storage[slot])
@@ -223,7 +224,7 @@ Known = Kind | Same
 
 
 def _leaves_others(actions: Actions, update: _Update) -> bool:
-    """Return whether an update leaves all rows of its variables unchanged that no lookup named."""
+    """Return whether an update provably keeps all rows of its variables that no lookup named."""
     storage, reads = actions.storage, actions.schedule.reads
     kinds: dict[int, Known] = {storage[a.outputs[0]]: Kind.ZERO for a in update.sources}
     kinds.update(dict.fromkeys(update.marks, Kind.FALSE))
@@ -273,10 +274,10 @@ def _parsed(expression: str) -> ast.expr:
 
 
 def _evaluate(tree: ast.expr, named: Mapping[str, Known]) -> Known:
-    """Return the kind of value that a formula has in the rows that no lookup named, such as zero or
-    positive.
+    """Return a property of a formula's value, such as zero or positive, that holds in all table
+    rows that no lookup named.
 
-    It is OTHER unless the formula has one of a few safe forms.
+    Return OTHER unless the formula has one of a few safe forms.
     """
     if isinstance(tree, ast.Name):
         return named.get(tree.id, Kind.OTHER)
@@ -308,8 +309,8 @@ def _evaluate(tree: ast.expr, named: Mapping[str, Known]) -> Known:
 
 
 def _sum(left: Known, right: Known) -> Known:
-    """Return what is known about the sign or value of a sum ``x + y``, from the same facts about
-    its operands.
+    """Return a property of a sum ``x + y``, such as zero or positive, given such properties of its
+    operands.
 
     ``x + 0`` equals x if x is not -0, and a sum of squares never is.
     """

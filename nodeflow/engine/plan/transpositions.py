@@ -47,8 +47,8 @@ class Region:
 
 
 def undo_transpositions(actions: Actions, apart: frozenset[int]) -> list[str]:
-    """Transpose back those regions for which this saves transpositions. Return the names of
-    removed transpositions.
+    """Compute elementwise ops between transpositions in the order of axes before the
+    transpositions, where this saves transpositions. Return the names of the removed transpositions.
 
     Args:
         apart: output slots of actions that are not fused with others.
@@ -96,9 +96,10 @@ def _plain(actions: Actions) -> set[int]:
 
 
 def _joined(actions: Actions, action: Action, found: dict[int, Region]) -> Region | None:
-    """Merge the regions of a formula's inputs.
+    """Merge the regions of an elementwise formula's inputs into one. A region is a set of values
+    connected by elementwise ops that come from the same transposition.
 
-    Return the merged region; None if no input is in a region.
+    Return None if no input is in a region, or if the transpositions differ.
     """
     shape = actions.types[action.outputs[0]].shape
     whole = [s for s in action.inputs if actions.types[s].shape == shape]
@@ -152,7 +153,9 @@ def _weigh(actions: Actions, found: dict[int, Region]) -> None:
 
 
 def _undoes(actions: Actions, action: Action, region: Region) -> bool:
-    """Return whether an action is the inverse transposition of a region's values."""
+    """Return whether an action transposes values of a region back to the order of axes before the
+    region's transposition.
+    """
     if not isinstance(action.lowering, Permute) or action.lowering.axes != region.back:
         return False
     (out,) = action.outputs
@@ -168,7 +171,9 @@ def _readers(actions: Actions) -> dict[int, list[Action]]:
 
 
 def _ends(actions: Actions) -> set[int]:
-    """Return the storages that are fetched or assigned to variables."""
+    """Return the storages whose values outlive the run: those that are fetched or assigned to
+    variables.
+    """
     ends = {actions.storage[s] for s in actions.fetches if s is not None}
     return ends | {actions.storage[s] for s in actions.schedule.writes.values()}
 
@@ -211,9 +216,8 @@ class _Turned:
         return list(dict.fromkeys(action.node.name for action in self.seeds.values()))
 
     def _undone(self, action: Action) -> bool:
-        """If an action undoes a region's transposition, make its result an alias.
-
-        Return whether it does.
+        """If an action is the inverse transposition of a region's values, make its result an alias
+        of the untransposed value. Return whether it is.
         """
         slot = action.inputs[0] if action.inputs else -1
         region = self.regions.get(slot)

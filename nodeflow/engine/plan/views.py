@@ -60,7 +60,9 @@ def read_slices(actions: Actions) -> None:
 
 
 def _slice_of(action: Action) -> Block | None:
-    """Return the block that a copy takes from its input, if its last axis is contiguous."""
+    """If an action copies a slice of its input into a whole new array, return the copied block.
+    Return None for any other action, or if rows of the slice are not contiguous.
+    """
     copy = action.lowering
     if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) != 1:
         return None
@@ -74,8 +76,8 @@ def _slice_of(action: Action) -> Block | None:
 
 
 def _read_by_formula(actions: Actions, action: Action, block: Block) -> Action:
-    """Return a formula that copies a slice which must be stored, so that it can be fused with
-    its readers.
+    """Replace the copy of an array slice by an elementwise formula that reads the slice as a view,
+    so that it can be fused with other elementwise ops.
     """
     source, (slot,) = action.inputs[0], action.outputs
     part = actions.new_slot(actions.types[slot])
@@ -94,9 +96,9 @@ def _is_formula(actions: Actions, reader: Action, slot: int, source: int) -> boo
 
 
 def write_pieces(actions: Actions, groups: list[Group]) -> list[Group]:
-    """Make clusters write results into concatenated arrays.
+    """Make fused kernels write their results directly into concatenated arrays.
 
-    Return the groups without these concatenations.
+    Return the groups without the concatenations that are thereby superfluous.
     """
     made_by = {storage: g for g in groups for storage in g.outputs}
     kept = []

@@ -83,9 +83,10 @@ class RowFlow:
 
 
 def analyse(schedule: Schedule, types: Sequence[TensorType], batches: Mapping[int, int]) -> RowFlow:
-    """Find the values of a schedule that hold the rows of the fed batches, and on which axis.
+    """Find the values in a schedule that hold the rows of the fed batches, and along which axis
+    they hold them.
 
-    A run can be divided into blocks of rows where the result says so.
+    The result says where a run can be divided into blocks of rows.
 
     Args:
         types: types of all slots, specialised for the batches (`Schedule.specialise`).
@@ -103,8 +104,8 @@ def analyse(schedule: Schedule, types: Sequence[TensorType], batches: Mapping[in
 
 
 def merged(one: State, other: State) -> State:
-    """Return the state of a value that may come from either of two computations, such as the
-    branches of a condition.
+    """Return how a value depends on the rows of the batch if it may come from either of two
+    computations, such as the branches of a condition.
 
     Raises:
         MixesRows: in the two places, the value has rows along different axes.
@@ -217,7 +218,8 @@ class Walk:
         )
 
     def _by_rule(self, step: Step, ins: Sequence[State], record: Record) -> Sequence[State]:
-        """Return the states of the outputs of a step with rows among its inputs.
+        """Return how the outputs of a step depend on the rows of the batch, if an input of the step
+        holds such rows. Use the rule of the op or of its lowering.
 
         Raises:
             MixesRows: the step mixes rows.
@@ -259,9 +261,10 @@ def _lowered(call: Call, lowering: Lowering | None) -> Sequence[State]:
 
 
 def _composed(call: Call, whole: Composite) -> Sequence[State]:
-    """Return the states of a composite's outputs, part by part.
+    """Return how the outputs of a composite lowering depend on the rows of the batch, by applying
+    the rules to its parts one after the other.
 
-    A reduction is final if at most a change of shape follows it.
+    A reduction over the rows is final if at most a change of shape follows it.
 
     Raises:
         MixesRows: a part mixes rows.

@@ -54,7 +54,7 @@ class Call:
     record: Record
 
     def rows(self, index: int) -> Rows | None:
-        """Return the axis and position at which an input holds the rows of the batch, or None if it
+        """Return the axis and position of the batch's rows in an input. Return None if the input
         does not hold them.
         """
         state = self.states[index] if index < len(self.states) else None

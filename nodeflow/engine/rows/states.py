@@ -46,7 +46,9 @@ class Rows:
         return self.outer == 1
 
     def size(self, number: int) -> int:
-        """Return the size of the axis for a number of rows."""
+        """Return the size of the axis that holds the rows of the batch, if the batch has ``number``
+        rows.
+        """
         return self.outer * number * self.inner
 
     def at(self, axis: int) -> Rows:
@@ -100,7 +102,7 @@ class MixesRows(Exception):
 
 
 def strongest(states: Iterable[State]) -> Whole:
-    """Return how a value without rows of the batch depends on the number of rows: the strongest of
-    the dependences of its inputs.
+    """Return how much of the batch a value depends on that does not hold its rows: the strongest
+    dependence among its inputs, from none over the number of rows to all rows.
     """
     return max((s for s in states if isinstance(s, Whole)), default=SAME)

@@ -44,7 +44,9 @@ class Swapped:
         self._last = self._older = (None, 0)
 
     def address(self, array: np.ndarray) -> int:
-        """Return an array's address, which is cached while the array is one of the last two."""
+        """Return the memory address of an array. The addresses of the last two arrays are cached,
+        because two arrays of a variable alternate.
+        """
         if self._older[0] is array:
             self._last, self._older = self._older, self._last
         elif self._last[0] is not array:

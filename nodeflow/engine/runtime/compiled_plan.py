@@ -126,7 +126,7 @@ class CompiledPlan:
         self._place(storage, array, address_of(array))
 
     def _place(self, storage: int, array: np.ndarray, address: int) -> None:
-        """Bind a storage to an array, like `_set`, but with a known address."""
+        """Bind a storage to an array whose memory address is already known."""
         self._arrays[storage] = array
         if self._bound.get(storage) != address:
             self._bound[storage] = address
@@ -157,7 +157,9 @@ class CompiledPlan:
                 self._set(slot, plain(array))
 
     def let_go(self, given: Iterable[int]) -> None:
-        """Release the arrays that a run was given. The next run must pass them again."""
+        """Release the arrays that were given to a run, so that their memory can be freed. The next
+        run must pass them again.
+        """
         kept = {*self._fed, *self._swapped, *self.plan.home.values()}
         for slot in given:
             if slot not in kept:
@@ -183,7 +185,9 @@ class CompiledPlan:
         return type_.shape, numpy_dtype(type_.dtype), size_of([type_])  # type: ignore[return-value]
 
     def _place_arena(self) -> None:
-        """Bind all storages in the arena again, if it has moved since the last run."""
+        """If the arena, the block of memory for intermediate values, has moved since the last run,
+        bind all storages in it again.
+        """
         if self._generation == self.arena.generation:
             return  # it never gets smaller
         self.plan.reserve(self.arena)
@@ -237,8 +241,8 @@ class CompiledPlan:
         self._sets.note(self.shadows)
 
     def _placed(self, shadows: Mapping[Node, np.ndarray]) -> Placed:
-        """Return the changes to the plan's tables that make kernels write the next values of
-        variables into these arrays.
+        """Return the addresses to write into the plan's launch tables so that kernels write the
+        next values of variables into these arrays.
         """
         arrays = {self.plan.direct[variable]: array for variable, array in shadows.items()}
         addresses = [(storage, address_of(array)) for storage, array in arrays.items()]
@@ -259,7 +263,9 @@ class CompiledPlan:
         return Placed(arrays, words)
 
     def array(self, slot: int) -> np.ndarray:
-        """Return a view of a slot's values, valid until the next run."""
+        """Return the value of a slot as an array without copying. It is valid until the next
+        run.
+        """
         return _shaped(self._arrays[self.actions.storage[slot]], self.actions.types[slot].shape)
 
     def _stays(self, storage: int) -> bool:
@@ -296,10 +302,10 @@ class CompiledPlan:
         profiler: ProgramTimer | None = None,
         bound: Callable[[], Mapping[int, np.ndarray]] | None = None,
     ) -> dict[int, np.ndarray]:
-        """Run the plan like `Interpreter.run`.
+        """Run the plan, like `Interpreter.run`, and return the values by slot.
 
-        The result does not contain values of variables that kernels write in place. The next
-        run overwrites the returned arrays, except those in ``results``.
+        The result does not contain values of variables that kernels write in place. The next run
+        overwrites the returned arrays, except those in ``results``.
 
         Args:
             bound: returns those arrays that an earlier run was given and that are not passed again.
@@ -377,7 +383,7 @@ class CompiledPlan:
     def _refuse(
         self, outcome: Outcome, given: Mapping[int, np.ndarray], stream_of: StreamOf
     ) -> None:
-        """Raise the error that ended a run early, if one did."""
+        """If the run failed, raise its error. If it was stopped early, raise Cancelled."""
         if outcome.failure is not None:
             self.explain_failure(outcome, given, stream_of)
         if outcome.stopped:

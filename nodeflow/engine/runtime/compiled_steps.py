@@ -49,7 +49,9 @@ def plan_steps(
     batch_size: int,
     without: frozenset[str] = frozenset(),
 ) -> StepPlan | None:
-    """Plan the training loop. Return None if an op has no kernel."""
+    """Plan a loop of training steps on batches of data columns. Return None if an op has no
+    kernel.
+    """
     used = {t: c for t, c in columns.items() if t in schedule.feeds}
     plan = make_step_plan(schedule, types, [schedule.feeds[t] for t in used], without)
     if plan is None:
@@ -102,7 +104,9 @@ class CompiledSteps:
         self._team = context.team()
 
     def _bind_memory(self) -> None:
-        """Bind the arena if it has moved, and the variables, whose arrays change at each run."""
+        """Write the current memory addresses into the launch table: of the arena if it has moved,
+        and of the variables, whose arrays may change between runs.
+        """
         arena = self.context.arena
         self.plan.reserve(arena)
         if self._generation != arena.generation:

@@ -44,8 +44,9 @@ class DoubleBuffers:
     def again(
         self, arrays: Sequence[np.ndarray | None], place: Callable[[Arrays], Placed]
     ) -> tuple[Arrays, Placed] | None:
-        """If a run passes exactly the arrays of the older set, return this set, which becomes the
-        newest. Otherwise return None.
+        """Of two sets of arrays for variables, check whether a run passes exactly the older one. If
+        it does, make this set the newest and return it with its prepared addresses. Otherwise
+        return None.
         """
         values = self._older[1]
         if len(values) != len(arrays) or not all(map(is_, arrays, values)):
@@ -63,5 +64,7 @@ class DoubleBuffers:
         return before, placed
 
     def note(self, arrays: Arrays) -> None:
-        """Add another set, which becomes the newest. All sets have the same order of variables."""
+        """Add a set of arrays, one for each variable, as the newest. The newest set before becomes
+        the older one.
+        """
         self._older, self._newest = self._newest, (arrays, [*arrays.values()], None)

@@ -141,7 +141,8 @@ class ProgramBuilder:
         self._open = _Level()
 
     def begin_loop(self, counter: int, iterations: int, *, apart: bool = False) -> None:
-        """Begin a loop, which repeats the levels up to `end_loop`.
+        """Begin a loop in the program. It repeats the levels that are added until `end_loop` is
+        called.
 
         Args:
             counter: address of an int64 with the iteration number, which kernels read.
@@ -237,7 +238,9 @@ class Program:
 
     @property
     def step_address(self) -> int:
-        """Address of the int64 that holds the current step's number, for args of kernels."""
+        """The memory address of the int64 that holds the number of the current step. Kernels can
+        get it as an argument.
+        """
         return self._word(abi.STEP)
 
     # -- for other threads ----------------------------------------------------------------------
@@ -253,7 +256,9 @@ class Program:
     # -- for the profiler -----------------------------------------------------------------------
 
     def entry(self, launch: int) -> tuple[int, int, int]:
-        """Return the launch's kernel address, the address of its args, and its number of tasks."""
+        """Return the kernel address, the address of the arguments, and the number of tasks of a
+        launch in the program.
+        """
         address, args, tasks = self._launches[self._position[launch], :3]
         return int(address), int(args), int(tasks)
 
@@ -287,8 +292,8 @@ class Program:
         return self.address + 8 * slot
 
     def _take_failure(self) -> Failure | None:
-        """Return the first failed launch in table order, whichever thread failed first, and
-        reset it.
+        """Return the first failed launch in the order of the launch table, which does not depend on
+        the speed of threads. Reset all failures.
         """
         self.block[abi.FAILED] = 0
         starts = self._offsets[:-1]
@@ -301,9 +306,10 @@ class Program:
         return Failure(launch, int(codes[launch]))
 
     def _loop_apart(self, begin: _Level, first: _Level, body: _Level) -> np.ndarray:
-        """Return the words of a loop whose tasks run through all iterations independently.
+        """Return the int64 words that describe a loop whose tasks run through all iterations
+        without waiting for each other.
 
-        They include the tasks' copies of the args; see `abi`.
+        They include each task's copy of the kernel arguments; see `abi`.
         """
         assert begin.loop is not None
         [opening], [launch] = first.launches, body.launches
@@ -326,7 +332,9 @@ class Program:
         return words
 
     def _lay_out(self) -> None:
-        """Build the table of segments from levels. Neighbouring serial levels share a segment."""
+        """Build the table of segments that the dispatch loop executes from the levels of launches.
+        Neighbouring levels that run on one thread share a segment.
+        """
         segments: list[list[int]] = []
         loops: list[int] = []
         self._shares = []
@@ -384,10 +392,11 @@ class Program:
 
     @staticmethod
     def _close_loop(segments: list[list[int]], begin: int) -> None:
-        """Set the jumps at the beginning and at the end of a loop.
+        """Set the jump targets of the two segments that begin and end a loop in the program's
+        table.
 
-        If the loop has no iterations, its beginning jumps to its end. Its end jumps back to the
-        beginning. Execution continues one segment after the target.
+        If the loop has no iterations, the begin segment jumps to the end segment. The end segment
+        jumps back to the begin segment. Execution continues one segment after the target.
         """
         segments[begin][4] = len(segments)
         segments.append([abi.END_LOOP, 0, 0, 0, begin, *segments[begin][5:7], 0])
@@ -417,5 +426,7 @@ class Ring:
         self.values = np.zeros((size, max(columns, 1)), np.float64)
 
     def rows(self, first_step: int, count: int) -> np.ndarray:
-        """Return a copy of the rows of steps first_step to first_step + count - 1, oldest first."""
+        """Return a copy of the recorded scalars of ``count`` steps from ``first_step`` on, one row
+        for each step, oldest first.
+        """
         return self.values[(first_step + np.arange(count)) % len(self.values)]

@@ -22,7 +22,8 @@ class ProgramTimer(Protocol):
         execution: int,
         loops: Sequence[np.ndarray] = (),
     ) -> bool:
-        """Run a program level by level. Return False if a kernel reported a failure.
+        """Run a program level by level to measure its launches. Return False if a kernel reported a
+        failure.
 
         Args:
             loops: the iteration number of each loop, in the program's order, which this method

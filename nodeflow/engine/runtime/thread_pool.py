@@ -111,7 +111,9 @@ class Team:
         weakref.finalize(self, _dismiss, self._helpers).atexit = False
 
     def _reset(self) -> None:
-        """Remove all threads: at the start, and after a fork in the child."""
+        """Reset the thread pool to no threads. Used at the start, and in the child process after a
+        fork.
+        """
         self._helpers.clear()
         self._control = zeros_on_a_line(abi.TICKETS + abi.TICKET_SLOTS * self.n)
         self._words = self._control.data  # numpy takes three times as long for one word
@@ -191,7 +193,9 @@ class Team:
                 helper.wake()
 
     def _entry(self, tid: int, n: int) -> Callable[[], None]:
-        """Return the dispatch loop as a call without arguments, with separate scratch memory."""
+        """Return a function without arguments that runs the dispatch loop on one thread, with its
+        own scratch memory.
+        """
         key = (tid << 32) + n
         if key not in self._entries:
             self._entries[key] = _entry_call(self._control, tid, n)
@@ -259,7 +263,9 @@ class _Dispatcher:
 
 @lru_cache(maxsize=1)
 def _dispatcher() -> _Dispatcher:
-    """Return the dispatcher. Only the run that is admitted uses it."""
+    """Return the process-wide dispatcher. Only the run that is admitted at the moment may use
+    it.
+    """
     return _Dispatcher()
 
 
@@ -277,7 +283,8 @@ def _yield_address() -> int:
 
 @lru_cache(maxsize=1)
 def _linux_functions() -> list[int]:
-    """Return the addresses of the functions of `busy_cores`, in the order of the control block.
+    """Return the addresses of the C functions that threads need to find busy processor cores, in
+    the order of the control block.
 
     They are zero on systems other than Linux, whose schedulers were not measured.
     """

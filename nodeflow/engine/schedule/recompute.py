@@ -114,7 +114,7 @@ class _Walk:
                 self.kept.update(self.root[s] for s in step.outputs)
 
     def _only_updates(self) -> set[int]:
-        """Return the slots that only lead to new values of variables."""
+        """Return the slots whose values are used only to compute new values of variables."""
         fetched = {s for s in self.schedule.fetches if s is not None}
         elsewhere = set(fetched)
         found: set[int] = set()
@@ -221,9 +221,9 @@ class _Walk:
             self._drop(best)
 
     def _worth(self, root: int, index: int) -> float:
-        """Return the benefit of dropping a value.
+        """Return how much is gained by freeing a value now and recomputing it later.
 
-        It is high if the value is unused for long, large, and quick to recompute.
+        The gain is high if the value is unused for long, large, and quick to recompute.
         """
         step = self.maker[root]
         later = self._next_use(root, index)

@@ -229,7 +229,7 @@ class _Builder:
         return slot
 
     def _slot(self, tensor: Tensor, before: int) -> int:
-        """Return the slot in which a node finds the value of ``tensor``. If the node runs after
+        """Return the slot with the value of ``tensor`` that a node reads. If the node runs after
         some of the assigns to a variable, given as the bits ``before``, this is the newly assigned
         value.
         """

@@ -171,8 +171,11 @@ class _Stabiliser:
         return (p, g, axis) if fits else None
 
     def _sigmoid_gradient(self, step: Step) -> bool:
-        """Replace g * p * q by r * p * q + h * q + k * p, where g = r + h / p + k / q and q = 1
-        - p.
+        """Replace the gradient of a logarithm of a sigmoid p by a form that does not divide by p or
+        q, where q = 1 - p.
+
+        g * p * q becomes r * p * q + h * q + k * p, where g = r + h / p + k / q. Return whether the
+        step had this form.
         """
         product, q = step.inputs
         (is_rest, p), inner = self._probability(q), self._made(product, "multiply")
@@ -240,7 +243,7 @@ class _Stabiliser:
         return slot
 
     def _name(self, p: int) -> str:
-        """Return the name of the input of the softmax or sigmoid with the slot ``p``."""
+        """Return the name of the input of the softmax or sigmoid that computes slot ``p``."""
         return self.slots[self.maker[p].inputs[0]].name
 
     # ---- new steps ----------------------------------------------------------------------------
@@ -248,7 +251,7 @@ class _Stabiliser:
     def _apply(
         self, old: Step, op_id: str, inputs: Sequence[int], out: int | None = None, **attrs: object
     ) -> int:
-        """Append a step that applies an op, as a part of the stable computation that replaces the
+        """Append a step that applies an op, as part of the numerically stable replacement for the
         step ``old``.
 
         Return the slot of its result, which is ``out`` if given.

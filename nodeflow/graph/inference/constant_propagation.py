@@ -90,7 +90,9 @@ def _is_small(type_: TensorType) -> bool:
 
 
 def _known(result: np.ndarray, unknown: np.ndarray) -> tuple[int | None, ...] | None:
-    """Return the elements of a result, None for unknown ones; None if no element is known."""
+    """Return the elements of a result as a tuple, with None for each unknown element. Return None
+    if no element is known.
+    """
     if unknown.size and unknown.all():
         return None
     return tuple(

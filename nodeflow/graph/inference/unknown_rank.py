@@ -68,8 +68,8 @@ def _infer_with(
     attrs: Mapping[str, Any],
     ranks: Mapping[int, int],
 ) -> tuple[TensorType, ...]:
-    """Return the output types if the inputs of unknown rank have these ranks and all sizes
-    ``size``.
+    """Return the output types of an op if its inputs of unknown rank have the given ranks, with
+    ``size`` as each of their dimensions.
     """
     tried = list(types)
     for index, rank in ranks.items():
@@ -87,7 +87,9 @@ def _ranks(count: int) -> Iterator[tuple[int, ...]]:
 
 
 def _common(types: Sequence[TensorType]) -> TensorType:
-    """Return the type that all these types of one dtype satisfy."""
+    """Return the most specific type that includes all given types, which have the same dtype.
+    Dimensions that differ between them are unknown.
+    """
     shapes = {t.shape for t in types}
     return types[0] if len(shapes) == 1 else types[0].with_shape(_common_shape(shapes))
 

@@ -25,7 +25,8 @@ class VariableMethods:
         """Add one application of an op to the tensor's graph."""
 
     def _variable(self, wanted: str) -> Any:
-        """Return the node of this variable; `wanted` describes the call for the error.
+        """Return the node of this variable. ``wanted`` describes the attempted call for the error
+        message.
 
         Raises:
             GraphError: the tensor is the output of another op.

@@ -97,7 +97,7 @@ class Evaluator(VariableAccess):
         self._start_session()
 
     def use_budget(self, budget: Budget | None) -> None:
-        """Set the limits of time and memory for the live value of a node."""
+        """Limit the time and the memory that the computation of a node's live value may take."""
         self._budget = budget
         self._start_session()
 
@@ -106,8 +106,8 @@ class Evaluator(VariableAccess):
         self._forget(self._data.choose(choice, self.task))
 
     def override(self, request: Override) -> None:
-        """Replace computed values by these from now on, and recompute the nodes that depend on
-        them.
+        """Override computed values by the values in the request from now on, and recompute the
+        nodes that depend on them.
         """
         other_rows = self.overriding.rows.keys() != request.rows.keys()
         self.overriding.request = request
@@ -117,7 +117,9 @@ class Evaluator(VariableAccess):
         self._find_overridden(self._tensor)
 
     def _find_overridden(self, tensor_of: Callable[[str], Tensor]) -> None:
-        """Find the tensors of the current graph that are overridden."""
+        """Find the tensors of the current graph that the user has overridden, and forget the values
+        that change thereby.
+        """
         if not self.overriding and not self.overriding.tensors:
             return
         changed = self.overriding.find(tensor_of)
@@ -284,8 +286,8 @@ class Evaluator(VariableAccess):
             self._forget([node for node in self._run.outcomes if node.op.random])
 
     def _moving(self) -> set[Node]:
-        """Return the nodes whose values change from step to step although the batch stays the
-        same.
+        """Return the nodes whose values change from step to step although the batch stays the same:
+        those that depend on variables or random numbers.
         """
         if self._moved is None:
             self.settle()
@@ -366,7 +368,9 @@ class Evaluator(VariableAccess):
         return result
 
     def _open_for_run(self) -> None:
-        """Open the data sets that were too large to be read for a preview."""
+        """Allow reading the data sets that were too large to be read for a preview. Forget the
+        nodes that failed for that reason, so that they are computed again.
+        """
         task = self.task
         task.preview_bytes = None
         failures = self._run.failures.items()
@@ -456,7 +460,7 @@ class Evaluator(VariableAccess):
         return found
 
     def value(self, name: str, step: int | None = None) -> TensorValue:
-        """Return the full value of a tensor, with request number 0.
+        """Compute a tensor and return its full value as a message, with request number 0.
 
         If an assign has to run for it, the variables are restored afterwards.
 
@@ -593,12 +597,14 @@ class Evaluator(VariableAccess):
         return unfed | failed
 
     def _without(self, tensors: list[Tensor], excluded: set[Node]) -> list[Tensor]:
-        """Return the tensors that do not depend on excluded nodes."""
+        """Return those of the tensors that do not depend on any excluded node."""
         blocked = descendants(excluded, self._live.users)
         return [t for t in tensors if t.node not in blocked]
 
     def _failed_node(self, error: NodeflowError, result: Evaluation) -> Node | None:
-        """Record an error at its node and return the node; None if the error names no node."""
+        """Record an error at the node that it names, and return the node. Return None if the graph
+        has no such node.
+        """
         if error.node is None or error.node not in self.task.graph:
             result.values[error.node or ""] = Preview("error", text=error.text("window"))
             return None

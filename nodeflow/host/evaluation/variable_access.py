@@ -81,7 +81,9 @@ class VariableAccess:
         return Learned(values, ids, slots)
 
     def load(self, saved: Saved) -> Match:
-        """Set variables to saved values, and keep values for nodes that cannot run now."""
+        """Load saved values into variables. Remember the values of variables that the graph lacks
+        now, because their nodes cannot run.
+        """
         fitting = self.match(saved)
         for name, there in fitting.found.items():
             self.session.variables[name] = saved.arrays[there]
@@ -136,5 +138,5 @@ class VariableAccess:
             self._variables.settle(self._nodes())
 
     def _nodes(self) -> dict[str, NodeRecord]:
-        """Return the nodes of all graphs of the document, by id."""
+        """Return a dict from id to node for all graphs of the document, including subgraphs."""
         return {i: node for graph in graphs(self._document) for i, node in graph.nodes.items()}

@@ -40,7 +40,9 @@ class _Kept:
     is_fresh: bool = True
 
     def fits(self, node: Node, declared: Any) -> bool:
-        """Return whether the value fits a variable with this declaration."""
+        """Return whether the kept value can be given to a variable node with this declaration: same
+        dtype, shape and initial value, as far as known.
+        """
         if self.declared is not None:
             return self.declared == declared
         kind = node.outputs[0].type
@@ -138,8 +140,8 @@ class KeptValues:
 
 
 def _nodes_of(known: VariableId) -> set[str]:
-    """Return the ids of the nodes that a variable belongs to: its own node, a layer or an
-    optimizer.
+    """Return the ids of the document nodes that a variable belongs to: its own node, or the layer
+    or optimizer that creates it.
     """
     return {part for part in known.id.split(":") if _NODE_ID.fullmatch(part)}
 

@@ -27,7 +27,9 @@ class LongTasks:
         self.stop_predicting = threading.Event()
 
     def cancel(self, request: p.Request) -> bool:
-        """Cancel a task if the request asks for that. Return whether it does."""
+        """If the request asks to cancel a long task, such as a download, cancel that task. Return
+        whether it does.
+        """
         if isinstance(request, p.CancelDownload):
             self.download.cancel()
         elif isinstance(request, p.CancelPredictions):

@@ -24,7 +24,9 @@ class ShownRows:
     called: str = SKETCH
 
     def __str__(self) -> str:
-        """Return ``test rows 1–100``, ``training row 7`` or ``sketch pad``. Rows count from 1."""
+        """Return a text for the shown rows, such as ``test rows 1–100``, ``training row 7`` or
+        ``sketch pad``. Rows count from 1.
+        """
         if not self.split:
             return self.called
         split = SPLIT_WORDS.get(self.split, self.split)

@@ -71,7 +71,7 @@ class ProbeClient:
         self._post(lambda: answered(*self._load(folder)))
 
     def use(self, folder: str, skip: Mapping[str, str]) -> None:
-        """Use this folder from now on, without the files in ``skip``."""
+        """Load user-defined ops from this folder from now on, without the files in ``skip``."""
         self._post(lambda: self._use(folder, dict(skip)))
 
     def ask(self, request: r.Infer | r.Derive, answered: Callable[[r.Answer], None]) -> None:

@@ -70,8 +70,8 @@ class Rewinder:
         return self._past
 
     def live(self, step: int) -> tuple[Past, Task] | None:
-        """Return the section of the training history in which a step was made, and the document of
-        that section. Sections are separated by the user's edits.
+        """Return the section of the training history that contains a step, and the document of that
+        section. Sections are separated by the user's edits.
 
         Return None if the step is not available.
         """

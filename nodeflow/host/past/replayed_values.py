@@ -71,7 +71,9 @@ class Replayed:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """The notices for the user that the step may differ from the original one."""
+        """The notices that tell the user why the replayed step may differ from the original
+        step.
+        """
         differs = self.replay.differs_from
         approximate = () if self.replay.session.is_exact else (APPROXIMATE,)
         if self.says is not None:
@@ -81,7 +83,9 @@ class Replayed:
         return (f"The loss differs from the recorded one from step {differs} on.", *approximate)
 
     def previews(self, names: Iterable[str] | None, measured: str = "") -> dict[str, p.Preview]:
-        """Return previews of the named tensors that the step has. None stands for all names."""
+        """Return previews of the named tensors, as far as the replayed step computed them. ``None``
+        as the names stands for all tensors.
+        """
         named = named_tensors(self.task, names)
         known = set(self.replay.everything)
         wanted = {name: tensor for name, tensor in named.items() if tensor in known}
@@ -169,7 +173,9 @@ class Replayed:
 
 
 def named_tensors(task: Task, names: Iterable[str] | None) -> dict[str, Tensor]:
-    """Return the tensors of the names that exist; None means all tensors that the user sees."""
+    """Return the existing tensors with the given names, by name. If the names are None, return all
+    tensors that the user sees.
+    """
     built, found = task.build, dict[str, Tensor]()
     if names is None:
         for node in built.graph.nodes:

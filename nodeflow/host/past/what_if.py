@@ -84,9 +84,10 @@ class WhatIf:
         return {tensor: found[tensor] for tensor in wanted if tensor in found}
 
     def _read_by_reached(self) -> set[Node]:
-        """Return the unreached nodes that reached nodes read.
+        """Return the nodes outside of an override's consequences that the affected nodes read.
 
-        For a stabilised pattern, also return the inputs of the whole pattern.
+        If a node belongs to a numerically stabilised pattern, also return the inputs of the whole
+        pattern.
         """
         found: set[Node] = set()
         waiting = [source for node in self.reached for source in _sources(node)]

@@ -38,7 +38,8 @@ class Preparation:
         self._is_busy = False
 
     def begin(self, make_task: Callable[[], Task]) -> None:
-        """Prepare a training soon.
+        """Start to prepare the training of a document in another thread, for example to compile its
+        kernels.
 
         Args:
             make_task: builds the document; called in another thread.

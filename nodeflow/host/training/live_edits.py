@@ -143,7 +143,7 @@ class LiveEdits:
         self._say(p.EditState())
 
     def taken(self, variant: BuiltVariant, document: Document) -> None:
-        """Compare later edits with a variant that the training has taken."""
+        """Compare later edits with this version of the training, because it is now in effect."""
         if variant.before is not self.current.task.document:
             variant.what = described(self.current.task.document, variant.task.document)
         self.current = variant
@@ -199,7 +199,8 @@ class LiveEdits:
         return newer or self._is_abandoned or self._closed
 
     def _prepare(self, document: Document) -> p.EditState:
-        """Build the variant of a document, and offer it once its kernels are compiled.
+        """Build the training from an edited document, and offer it to the running training once its
+        kernels are compiled.
 
         Raises:
             NodeflowError: the document cannot be trained.

@@ -37,8 +37,8 @@ def keeping_of(request: p.Train) -> Keeping:
 
 
 def by_reference(task: Task, session: Session) -> Run:
-    """Return a function that computes tensors of a training by the reference tier, as for
-    inference.
+    """Return a function that computes tensors by the reference implementation, with the variables
+    of a training, in the inference phase.
     """
     read = session.variables.__getitem__
     source = ViewSource(

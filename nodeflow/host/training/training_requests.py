@@ -216,7 +216,9 @@ class TrainingRequests:
         return {} if self._training.session is None else self._training.session.variables
 
     def _take_edit(self, variant: Variant) -> None:
-        """Continue the training with an edit, from the next step on."""
+        """Continue the running training with an edited version of its document, from the next step
+        on.
+        """
         assert isinstance(variant, BuiltVariant) and self._training.edits is not None
         self._training.edits.taken(variant, self._mirror.document)
         self._outputs.runs.take(variant)
@@ -240,7 +242,7 @@ class TrainingRequests:
         self._send(event)
 
     def _set_pace(self) -> None:
-        """Set the training's speed to the speed that the document asks for, if it is limited."""
+        """Set the speed limit of the running training to the one in the document, if any."""
         speed = self._mirror.document.training.get("speed")
         if self._training.control is not None:
             self._training.control.speed = speed
@@ -356,6 +358,8 @@ class TrainingRequests:
         self._pass_edits_on()
 
     def _pass_edits_on(self, change: Change | None = None) -> None:
-        """Pass the document to the training, if edits are to reach the training."""
+        """Pass the edited document to the running training, if the user has chosen that edits take
+        effect during a training.
+        """
         if self._settings.follows and self._training.edits is not None:
             self._training.edits.follow(self._mirror.document, change)

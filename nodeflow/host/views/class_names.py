@@ -31,7 +31,8 @@ class Labels:
 
 
 def class_labels(dataset: DataSplits, without: Collection[str] = ()) -> Labels | None:
-    """Return the first column that contains classes, or None.
+    """Return the first data set column that contains class labels, with the names of the classes.
+    Return None if there is none.
 
     Args:
         without: columns that are inputs.

@@ -26,7 +26,8 @@ class SourceCache:
         read: Read,
         trained: Mapping[str, np.ndarray] | None,
     ) -> ViewSource:
-        """Return the cached source of values for views, or a new one if ``of`` is another object.
+        """Return the object that computes tensor values for views. It is cached as long as ``of``,
+        the identity of the values' origin, stays the same.
 
         Args:
             read: returns the value of a variable.

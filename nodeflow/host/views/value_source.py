@@ -72,8 +72,8 @@ class ViewSource:
         self._memo: dict[Hashable, Any] = {}
 
     def for_task(self, task: Task) -> ViewSource:
-        """Return a source for another build of the document, whose variables have the same
-        values.
+        """Return a source of values for views that evaluates another build of the same document
+        with the same variable values.
         """
 
         def here(node: Node) -> Node:
@@ -172,7 +172,8 @@ class ViewSource:
     def run(
         self, tensors: Sequence[Tensor], feeds: Mapping[Tensor, np.ndarray] | None = None
     ) -> list[np.ndarray]:
-        """Return the values of tensors. Do not write to the arrays.
+        """Compute tensors with the variables and data of this source, and return their values. Do
+        not write to the arrays.
 
         Args:
             feeds: values of tensors, converted to the dtypes of the tensors.

@@ -42,8 +42,8 @@ def pinned_views(graph: Document) -> dict[str, ViewSpec]:
 
 
 def stored(graph: Document, option: str, value: Any, scope: str = "") -> Json:
-    """Return an option as the document stores it, with ids of nodes; None if there is no such
-    node.
+    """Translate an option of a view to the form that the document stores, with ids in place of node
+    names. Return None if there is no such node.
     """
     if option != "x" or value == ROW or not isinstance(value, str):
         return value

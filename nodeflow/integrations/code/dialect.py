@@ -170,8 +170,8 @@ class Dialect:
         )
 
     def reads(self, node: Node) -> Iterable[Tensor]:
-        """Return the tensors that an op's expression reads: its inputs, and the variables of a
-        layer.
+        """Return the tensors that the code for a node reads: its inputs, and the variables of a
+        layer that is written as an expression.
         """
         if node.op.id in self.modules:
             return node.inputs

@@ -59,16 +59,16 @@ class Walk:
                 self._lack(assign)
 
     def _check_order(self, node: Node) -> None:
-        """Report as missing the assigns that must run before a node, because an expression cannot
-        wait for them.
+        """Report the assigns that must run before a node as missing in the generated code, because
+        an expression cannot wait for them.
         """
         for before in node.control_inputs:
             if before.op.id == "assign":
                 self._lack(before)
 
     def _stand_in(self, tensor: Tensor) -> Tensor:
-        """Return the tensor to write instead of the given one: the same, or for an output of a
-        macro node the tensor inside.
+        """Return the tensor whose code stands for the given tensor. For the output of a macro node
+        it is the tensor inside; otherwise it is the same tensor.
         """
         first = tensor
         while True:
@@ -93,7 +93,7 @@ class Walk:
         return self._written[node]
 
     def _lack(self, node: Node) -> None:
-        """Record a node for which no code can be written, under the name that the user sees."""
+        """Record a node that cannot be written as code, under the name that the user sees."""
         op = node.op.id
         names = self.missing.setdefault(op, [])
         name = node.name if node.derived_from is None else node.derived_from

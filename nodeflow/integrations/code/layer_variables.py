@@ -7,7 +7,8 @@ from nodeflow.ops.composed import resolve
 
 
 def layer_variables(layer: Node) -> dict[str, Node]:
-    """Return a macro node's variables by their short names, in its reading order.
+    """Return the variables that a macro node, such as a layer, reads: a dict from short name to
+    variable node, in reading order.
 
     A layer may read variables that it shares with another layer.
     """
@@ -35,5 +36,5 @@ def _inside(layer: Node) -> list[Node]:
 
 
 def _is_outside(variable: Node, layer: Node) -> bool:
-    """Return whether a variable is wired to the layer, and not made by it."""
+    """Return whether a variable is an input of a layer, instead of a part of it."""
     return any(resolve(t).node is variable for t in layer.inputs)

@@ -13,7 +13,8 @@ FILES = {"WEIGHTS": ".safetensors", "DATA": "_data.npz", "BATCHES": "_batches.np
 def head(
     program: Program, what: str, third_party: Iterable[str], code: str, last: Iterable[str] = ()
 ) -> str:
-    """Return the lines above the first function.
+    """Return the source text at the top of a generated module: the docstring, imports, and names of
+    files.
 
     Args:
         what: the form of the graph, for the docstring, such as ``numpy functions``.

@@ -58,7 +58,9 @@ class Optimizer:
 
 
 def problems_of(training: Training) -> list[str]:
-    """Describe the parts of a training's optimizers that no other library has."""
+    """Return sentences about those settings of a training's optimizers that cannot be written as
+    code for other libraries.
+    """
     nodes = dict.fromkeys(phase.optimizer for phase in training.phases)
     return [text for node in nodes for text in _problems(node, bool(training.schedule))]
 

@@ -73,7 +73,8 @@ class Splitting:
         return found
 
     def parts(self, measured: Collection[Tensor]) -> Parts:
-        """Separate the nodes that predict from the nodes that measure.
+        """Divide the nodes of a graph into those that compute predictions and those that compute
+        the loss and metrics from predictions and labels.
 
         Args:
             measured: the loss and the metrics of a training.

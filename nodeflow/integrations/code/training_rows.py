@@ -58,8 +58,8 @@ def batches(training: Training) -> np.ndarray:
 
 
 def rows_of(training: Training, placeholders: Mapping[Node, str]) -> dict[str, np.ndarray]:
-    """Return the rows of each split, by split and name of the placeholder in the code, such as
-    ``train/x``.
+    """Return all rows of the data that feed a training. The keys are the split and the
+    placeholder's name in the code, such as ``train/x``.
     """
     found: dict[str, np.ndarray] = {}
     for tensor, binding in used_bindings(training, placeholders).items():
@@ -79,7 +79,9 @@ def _steps_bindings(training: Training) -> dict[Tensor, Binding]:
 
 
 def _bytes(tensor: Tensor, binding: Binding) -> int:
-    """Return the size in bytes of the rows in all splits, counting unknown sizes as 1."""
+    """Return the size in bytes of all rows of a data column, over all splits. Unknown dimensions
+    count as 1.
+    """
     item = math.prod(size or 1 for size in tensor.shape[1:]) * numpy_dtype(tensor.dtype).itemsize
     splits = (binding.dataset.split(split) for split in binding.dataset.splits)
     return item * sum(len(columns[binding.column]) for columns in splits)

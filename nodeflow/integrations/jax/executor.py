@@ -112,7 +112,8 @@ class JaxExecutor:
         """Do nothing, because a run on JAX cannot be stopped and ends by itself."""
 
     def compile_now(self) -> NoReturn:
-        """Refuse, because a schedule on JAX has no plan of kernels.
+        """Raise NotOnJax, because JAX compiles the run itself, so that there is no plan of
+        nodeflow's kernels.
 
         Raises:
             NotOnJax: always.

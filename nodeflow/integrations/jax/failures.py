@@ -42,7 +42,8 @@ class Failures:
         return jnp.stack(self.flags) if self.flags else jnp.zeros(0, bool)
 
     def adopt(self, inner: Failures, flags: Any) -> None:
-        """Add the flags of a loop or branch.
+        """Add the failure flags that were collected inside a loop or branch to the flags of the
+        run.
 
         Args:
             inner: the failures collected inside.

@@ -34,7 +34,7 @@ def evaluate_formula(
     out_dtype: str,
     check: Check = lambda name, args: None,
 ) -> Any:
-    """Return the value of a formula for arrays that broadcast.
+    """Evaluate an elementwise formula on JAX arrays that broadcast, and return the result.
 
     Args:
         dtype: the dtype of literals and attributes.

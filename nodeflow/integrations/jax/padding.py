@@ -64,8 +64,8 @@ class Padding:
         return values[found[0]] if found else None
 
     def _counted(self, step: Step, maker: Mapping[int, Step]) -> int | None:
-        """If a step is the range over a loop's iterations, return the maximum of that loop,
-        else None.
+        """If a step is the range over the iterations that a loop made, return the maximum number of
+        iterations of that loop. Return None for any other step.
         """
         if step.node.op.id != "range" or self.types[step.outputs[0]].is_static:
             return None

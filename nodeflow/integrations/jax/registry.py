@@ -64,25 +64,25 @@ class Lowered:
     failures: Failures | None = field(default=None, compare=False)
 
     def fail_where(self, condition: Any, text: str) -> None:
-        """Make the run fail if a traced bool, or an element of a bool array, is true. The RunError
-        names the node.
+        """Make the run fail if a traced bool, or any element of a traced bool array, is true. The
+        RunError names the node.
 
-        The rule continues with arbitrary values, because a failed run stores nothing. ``text``
-        is the error of the op's reference, except for parts that depend on values.
+        The traced computation continues with arbitrary values, because a failed run stores nothing.
+        ``text`` is the error message of the op's reference, without parts that depend on values.
         """
         if self.failures is not None:
             self.failures.add(condition, self.name, text)
 
     def refuse(self, why: str, hint: str | None = None) -> NotOnJax:
-        """Return the error that a rule raises if it cannot compute this application."""
+        """Return the error to raise if JAX cannot compute this node."""
         return NotOnJax(why, node=self.name, hint=hint or OWN_ENGINE)
 
 
 def lowers(*kinds: type[Lowering]) -> Callable[[AnyRule], AnyRule]:
-    """Return a decorator that registers a rule for these kinds of lowering.
+    """Return a decorator that registers a function as the JAX rule for these kinds of lowering.
 
-    Some inputs of ops only carry a shape, or a value that is known before the run; they come
-    after the inputs that the lowering reads. A rule gets as many inputs as it has parameters.
+    The rule gets as many inputs of the op as it has parameters. Later inputs of an op only carry a
+    shape, or a value that is known before the run.
     """
 
     def register(rule: AnyRule) -> AnyRule:

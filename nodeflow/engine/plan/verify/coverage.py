@@ -33,7 +33,9 @@ def launches_cover_outputs_once(facts: Facts) -> Iterator[Broken]:
 
 
 def _uncovered(regions: Sequence[Region], size: int) -> str:
-    """Describe how regions fail to cover ``size`` elements exactly once; return "" if they do."""
+    """Return why the written regions do not cover an array of ``size`` elements exactly once.
+    Return "" if they do.
+    """
     blocks = [(r.offset, r.sizes, r.strides) if r.sizes is not None else (0, (size,), (1,))
               for r in regions]  # fmt: skip
     blocks = [b for b in blocks if 0 not in b[1]]

@@ -69,8 +69,8 @@ def _event(actions: Actions, group: Group, time: int, chain: int, position: int)
 
 
 def facts_of_plan(plan: Plan, gathered: Iterable[int] = ()) -> Facts:
-    """Return the facts that the rules check, for a finished plan: kernel launches, loops and
-    reference calls, in order.
+    """Return the reads and writes of a finished plan, for the verifier of plans: kernel launches,
+    loops and reference calls, in order.
     """
     actions = plan.actions
     facts = Facts(
@@ -145,8 +145,8 @@ def _launch_event(plan: Plan, launch: KernelLaunch, time: int, chain: int, posit
 
 
 def _regions(plan: Plan, group: Group | None, pointed: Iterable[int]) -> tuple[Region, ...]:
-    """Return the memory regions that a launch writes, if its kernel declares none: those outputs of
-    its group to which it has pointers.
+    """Return the memory regions that a launch writes if its kernel declares none: the outputs of
+    its group that it has pointers to.
 
     A new value that is written over a variable has no separate pointer if the kernel also reads the
     variable.
@@ -194,7 +194,9 @@ def _loop_event(plan: Plan, level: LoopLevel, time: int) -> Event:
 
 
 def loop_writes(loop: LoopPlan) -> list[tuple[int, IterationPointer]]:
-    """Return the storages that an iteration writes outside the body's memory, with addresses."""
+    """Return the storages that a loop iteration writes outside its own workspace, each with its
+    address, which depends on the iteration number.
+    """
     inner = loop.plan.actions
     given = {*inner.schedule.feeds.values(), *inner.constants}
     found = [
@@ -218,7 +220,7 @@ def loop_reads(loop: LoopPlan) -> list[tuple[int, IterationPointer]]:
 
 
 def address(where: IterationPointer, iteration: int, iterations: int) -> Pointer:
-    """Return the address that an argument has in one iteration."""
+    """Return the address that a pointer with a stride per iteration has in a given iteration."""
     if iteration == iterations - 1 and where.last is not None:
         return where.last
     if iteration == 0 and where.first is not None:

@@ -131,7 +131,9 @@ class Facts:
         return found
 
     def of_order(self) -> tuple[object, ...]:
-        """Return a copy of all facts that the rules about the order of reads and writes use."""
+        """Return a copy of all facts that the checks for the order of reads and writes use, so that
+        a later comparison shows if they must be repeated.
+        """
         actions = self.actions
         events = [(e.time, e.chain, e.position, e.reads, e.writes) for e in self.events]
         slots = [*actions.storage], [*actions.types], {*actions.sliced}
@@ -146,7 +148,7 @@ class Facts:
         return self.size(storage) * numpy_dtype(self.actions.types[storage].dtype).itemsize
 
     def name(self, storage: int) -> str:
-        """Return a name for the value in a storage, for messages."""
+        """Return a name for the value in a storage, for error messages."""
         slots = self.actions.schedule.slots
         if storage < len(slots):
             return slots[storage].name

@@ -37,7 +37,9 @@ def values_are_written_before_they_are_read(facts: Facts) -> Iterator[Broken]:
 
 
 def levels_respect_dependencies(facts: Facts) -> Iterator[Broken]:
-    """Check that events of one time do not read each other's results, except along a chain."""
+    """Check that kernels that may run at the same time do not read each other's results. Kernels of
+    one chain may.
+    """
     for storage, events in facts.readers.items():
         for event in events:
             for writer in facts.writers.get(storage, ()):
@@ -47,9 +49,10 @@ def levels_respect_dependencies(facts: Facts) -> Iterator[Broken]:
 
 
 def aliases_lead_to_memory(facts: Facts) -> Iterator[Broken]:
-    """Check that slots which share memory name the owner of the memory, and fit into it.
+    """Check the slots that share the memory of another slot: the other must have memory of its own,
+    and theirs must lie inside it.
 
-    They must have as many bytes as the owner, or be a view whose elements all lie inside.
+    They must have as many bytes, or be a view whose elements all lie inside.
     """
     actions = facts.actions
     for slot, storage in enumerate(actions.storage):
@@ -96,11 +99,11 @@ def values_have_memory(facts: Facts) -> Iterator[Broken]:
 
 
 def lifetimes_do_not_overlap(facts: Facts) -> Iterator[Broken]:
-    """Check that values which share bytes of the arena are not used at the same time.
+    """Check that values that share bytes of memory have disjoint lifetimes.
 
-    All uses of one value must end before the other is first written. Values with the same rows
-    may also follow each other task by task, and a formula may replace its input element by
-    element.
+    All uses of one value must end before the other is first written. There are two exceptions:
+    values with the same rows may follow each other task by task, and a formula may replace its
+    input element by element.
     """
     occupied: list[tuple[int, int, _Life]] = []
     for life in sorted(_lives(facts), key=lambda life: life.key):
@@ -155,7 +158,8 @@ def _lives(facts: Facts) -> Iterator[_Life]:
 
 
 def inputs_are_not_overwritten(facts: Facts) -> Iterator[Broken]:
-    """Check that nothing writes to feeds, constants, or variables that are not updated.
+    """Check that nothing writes to the memory of feeds and constants, or of variables that the run
+    does not update.
 
     A reference call must not write to its inputs either.
     """
@@ -200,7 +204,9 @@ def old_values_are_read_before_updates(facts: Facts) -> Iterator[Broken]:
 
 
 def _replaces(facts: Facts, event: Event, storage: int) -> bool:
-    """Return whether a kernel that reads a storage may write over it."""
+    """Return whether a kernel may write its result over an input, because it reads each element of
+    the input at the position where it writes.
+    """
     launch = event.launch
     if storage not in event.reads or launch is None or launch.rereads:
         return False
@@ -246,9 +252,10 @@ def updates_follow_what_can_fail(facts: Facts) -> Iterator[Broken]:
 
 
 def chained_tasks_keep_to_their_rows(facts: Facts) -> Iterator[Broken]:
-    """Check that the kernels of a chain have the same tasks with the same rows.
+    """Check that all kernels of a chain have equal tasks with equal rows.
 
-    A task may read only its own rows of the values that the chain makes.
+    Of the values that the chain computes, a task may read only the rows that the same task has
+    written.
     """
     chains: dict[tuple[int, int], list[Event]] = {}
     for event, _ in facts.launches():
@@ -270,7 +277,7 @@ def chained_tasks_keep_to_their_rows(facts: Facts) -> Iterator[Broken]:
 
 
 def keeps_rows(facts: Facts, event: Event, storage: int, tasks: int) -> bool:
-    """Return whether a kernel reads a storage by the same rows into which its tasks are divided."""
+    """Return whether each task of a kernel reads only its own rows of a storage."""
     group, actions = event.group, facts.actions
     if group is None or tasks == 1:
         return True
@@ -289,10 +296,10 @@ def keeps_rows(facts: Facts, event: Event, storage: int, tasks: int) -> bool:
 
 
 def _product_keeps_rows(facts: Facts, action: Action, storage: int) -> bool:
-    """Return whether a product reads a storage only by rows: as its first operand, or as an
-    operand that it adds.
+    """Return whether each task of a matrix product reads only its own rows of a storage. That is
+    the case for the first operand, and for operands that are added to the product.
 
-    For other kernels that are not clusters, return True.
+    Return True for kernels that are no product.
     """
     inputs = [facts.actions.storage[s] for s in action.inputs]
     if not isinstance(action.lowering, (Product, PackedProduct)):

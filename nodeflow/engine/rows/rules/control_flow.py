@@ -30,7 +30,8 @@ class _Inside:
         self.joins: list[JoinKind] = []
 
     def states(self, given: Sequence[State]) -> list[State]:
-        """Return the states of the body's outputs.
+        """Return how the outputs of a loop or branch body depend on the rows of the batch, given
+        the same for its inputs.
 
         Raises:
             MixesRows: a node inside mixes rows.

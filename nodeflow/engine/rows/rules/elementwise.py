@@ -88,8 +88,11 @@ def checked(call: Call) -> State:
 
 @follows_op("random_uniform_like")
 def drawn_like(call: Call) -> State:
-    """Return the rows of the input, because each element is drawn by its number among all
-    elements.
+    """Return the state of the input, which says where it holds the rows of the batch, for a random
+    op with an output of the same shape.
+
+    Each element is drawn by its number among all elements, so a block of rows draws the same
+    numbers.
     """
     return call.states[0]
 

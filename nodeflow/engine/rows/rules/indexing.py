@@ -90,8 +90,8 @@ def added_like(call: Call) -> State:
 
 
 def _first_axis(call: Call, *inputs: int) -> Rows | None:
-    """Return the place of the batch's rows if all inputs have them along one common batch axis;
-    else None.
+    """Return the axis that holds the rows of the batch, if it is the same batch axis in all given
+    inputs that have the rows. Otherwise return None.
     """
     found = {rows for index in inputs if (rows := call.rows(index)) is not None}
     if len(found) != 1 or next(iter(found)).axis >= call.attrs["batch_dims"]:
@@ -104,8 +104,8 @@ def _first_axis(call: Call, *inputs: int) -> Rows | None:
 
 @follows_op("put_along_axis")
 def put(call: Call) -> State:
-    """Return the place of the batch's rows if an op replaces elements of each row only by elements
-    of the same row.
+    """Return the axis along which the result of an element replacement holds the rows of the batch.
+    Each row may only be changed by updates from the same row.
 
     Indices or updates that broadcast along the rows are refused.
     """

@@ -15,10 +15,11 @@ from nodeflow.ops.lowering import Attend, AttendGradient, Matmul
 
 @follows(Matmul)
 def product(call: Call) -> State:
-    """Return the state of a product.
+    """Return the state of a matrix product, which says how the result depends on the rows of the
+    batch.
 
-    Its rows are rows of the left matrix, columns of the right matrix, a batch axis of both, or
-    summed over.
+    The rows of the batch may be rows of the left matrix, columns of the right matrix, or a common
+    batch axis. If they lie along the axis that is summed over, the result is a sum over the rows.
     """
     out = call.outs[0]
     kept: list[Rows] = []
@@ -54,9 +55,10 @@ def product(call: Call) -> State:
 
 @follows_op("einsum")
 def named_axes(call: Call) -> State:
-    """Return the state of an einsum.
+    """Return the state of an einsum's result.
 
-    The rows are the axis of one letter, which is kept or summed over.
+    The rows of the batch are the axis of one letter. If the result lacks this letter, its state is
+    a sum over the rows.
     """
     inputs, out = parse(call.attrs["equation"], [t.rank for t in call.types])
     found = {(inputs[i][r.axis], r.at(0)) for i in range(len(inputs)) if (r := call.rows(i))}
@@ -73,7 +75,9 @@ def named_axes(call: Call) -> State:
 
 @follows(Attend)
 def attention(call: Call) -> Sequence[State]:
-    """Return the place of the batch's rows among the broadcast batch axes of queries and keys."""
+    """Return for each output of an attention the axis that holds the rows of the batch: a batch
+    axis of queries and keys.
+    """
     lead = _lead(call, ())
     return [lead.at(lead.axis + out.rank) for out in _of_ranks(call.outs, (2, 1))]
 
@@ -90,7 +94,9 @@ def attention_gradient(call: Call) -> Sequence[State]:
 
 
 def _lead(call: Call, narrow: Sequence[int]) -> Rows:
-    """Return the place of the rows among the batch axes, counted from the last one, which is -1."""
+    """Return the axis that holds the rows of the batch among the batch axes of an attention, as a
+    negative number: -1 is the last batch axis.
+    """
     found: set[Rows] = set()
     for index, type_ in enumerate(call.types):
         if (rows := call.rows(index)) is not None:

@@ -70,7 +70,7 @@ def permuted(call: Call) -> State:
 
 @follows_op("split", "part_of_concat", "place_slice")
 def part(call: Call) -> Sequence[State]:
-    """Return the place of the batch's rows in each output of a slice or split that cuts only
+    """Return the axis and position of the rows in each output of a slice or split that cuts only
     between whole batches.
 
     The axis may contain one batch, or several batches one after the other.
@@ -113,8 +113,8 @@ def sliced(call: Call) -> Sequence[State]:
 
 
 def _taken(call: Call) -> Taken | None:
-    """Return which rows of the batch a slice op selects, and the attributes with which it keeps all
-    rows.
+    """Return the rows of the batch that a slice op selects, and attributes for the same op without
+    this selection.
 
     Return None if the selection is known only at run time, or if other elements share the axis of
     the rows.
@@ -174,10 +174,9 @@ def on_diagonals(call: Call) -> State:
 
 @follows_op("diag_part", "place_diagonal")
 def diagonals(call: Call) -> State:
-    """Return the axis along which matrices with replaced diagonals hold the rows of the batch.
-
-    With one input, its elements become the diagonals. With two, the diagonals are set in the
-    matrices of the second input.
+    """Return the axis along which the result of an op on diagonals of matrices holds the rows of
+    the batch. With one input, the op reads the diagonals of the matrices. With two, it writes the
+    first input on the diagonals of the second.
     """
     rows, matrix = call.rows(0), call.types[-1]
     if rows is None:

@@ -84,12 +84,14 @@ class Course:
     is_reopened: bool = False
 
     def begin(self) -> None:
-        """Mark that a training continues, so that samples beyond its first step are dropped."""
+        """Record that an earlier training continues. The next sample then replaces all samples of
+        the same or later steps.
+        """
         self.is_reopened = True
 
     def add(self, step: int, sample: Sample) -> None:
-        """Insert a sample at its step, which may be an earlier one, unless another sample is too
-        near.
+        """Insert a sample at its position in the order of steps, unless it is too close to another
+        sample. If there are too many samples, thin them out.
         """
         parts = (self.steps, self.quantiles, self.ratios, self.not_finite)
         at = int(np.searchsorted(self.steps, step))
@@ -120,7 +122,8 @@ class Sample:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> DistributionData:
-    """Return the distributions of a tensor. Option ``of``: ``value``, ``gradient`` or ``update``.
+    """Compute the histograms of a tensor over the training steps. Option ``of``: ``value``,
+    ``gradient`` or ``update``.
 
     Raises:
         ViewProblem: it has no numbers, or a training computes no gradient or update of it.

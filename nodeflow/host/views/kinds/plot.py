@@ -139,7 +139,7 @@ def _over_index(source: ViewSource, tensor: Tensor, x: str | None, style: str | 
 
 
 def _course(source: ViewSource, tensor: Tensor, value: np.ndarray, style: str | None) -> PlotData:
-    """Return the plot of a single number over the steps of the training so far."""
+    """Return the data to plot a tensor of one element over the training steps so far."""
     course = source.courses.setdefault(tensor.name, [])
     is_new = source.step is not None and (not course or course[-1][0] < source.step)
     if source.step is not None and is_new and not source.is_what_if([tensor]):
@@ -242,7 +242,9 @@ class _Part:
 
 
 def _axes(source: ViewSource, tensor: Tensor, bindings: dict[Tensor, Binding]) -> list[_Axis]:
-    """Return the possible x axes: columns of the placeholders that the same data set feeds."""
+    """Return the possible x axes of a plot: the columns of placeholders that are fed by the same
+    data set as the plotted tensor.
+    """
     datasets = [b.dataset for b in bindings.values()]
     found = []
     for placeholder, binding in source.bound().items():
@@ -261,7 +263,9 @@ def _option(tensor: Tensor, column: int, size: int) -> str:
 
 
 def _named(source: ViewSource, option: str | None) -> _Axis | None:
-    """Return the x axis for an option that names any tensor; None if there is no such tensor."""
+    """Return the x axis that an option describes as ``NAME`` or ``NAME[COLUMN]`` of a tensor.
+    Return None if there is no such tensor.
+    """
     if not option or option == ROW:
         return None
     name, _, column = option.partition("[")
@@ -278,7 +282,9 @@ def _guess(
     axes: Sequence[_Axis],
     labels: Tensor | None,
 ) -> _Axis | None:
-    """Return the default x axis; None to plot over the row number."""
+    """Guess the tensor for the x axis of a plot, if the user has chosen none. Return None to plot
+    over the row number.
+    """
     inputs = [a for a in axes if a.tensor in bindings]
     features = [a for a in axes if _is_input(source.bound()[a.tensor])]
     if tensor.node.op.id == "placeholder":
@@ -429,7 +435,7 @@ def _curve(
 
 
 def _value_series(tensor: Tensor, parts: Sequence[_Part], style: str, apart: bool) -> list[Series]:
-    """Return the series of the plotted tensor.
+    """Return the data series that draw a tensor in a plot.
 
     Args:
         parts: the rows, by split.

@@ -42,7 +42,9 @@ Placing = Callable[[np.ndarray], np.ndarray]
 
 
 def methods() -> dict[str, str]:
-    """Return the label of each method that places rows: PCA, then the methods of integrations."""
+    """Return the methods that project rows of numbers to points in the plane, with their labels:
+    PCA, and the methods of installed integrations.
+    """
     return {PCA: "PCA", **{each.name: each.label for each in offers("projection")}}
 
 
@@ -89,7 +91,8 @@ class ProjectionData:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> ProjectionData:
-    """Return the points of a tensor; without a name, of the likeliest tensor.
+    """Project the rows of a tensor to points, and return the points. If no tensor is named, choose
+    the most likely tensor.
 
     Options: ``split``, ``method`` (one of `methods`), ``metric`` (``euclidean`` or ``cosine``).
 

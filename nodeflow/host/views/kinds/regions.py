@@ -64,8 +64,8 @@ class RegionData:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> RegionData:
-    """Return the regions of the input plane in which a tensor predicts each class, or its values
-    there.
+    """Return a map of a tensor over the plane of two inputs: the predicted class at each point, or
+    the tensor's values.
 
     Raises:
         ViewProblem: it does not depend on exactly one placeholder, of two columns.

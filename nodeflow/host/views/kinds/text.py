@@ -114,7 +114,9 @@ def _is_over(writing: Writing, source: ViewSource) -> bool:
 
 
 def _weights(source: ViewSource, tensor: Any) -> tuple[int, ...]:
-    """Return a checksum of each variable outside a training; an empty result in a training."""
+    """Return a checksum of each variable that a tensor depends on, to notice changed weights.
+    Return an empty tuple during a training.
+    """
     if source.step is not None:
         return ()
     nodes = [n for n in ancestors([tensor.node]) if n.op.id == "variable"]

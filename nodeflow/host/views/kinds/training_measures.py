@@ -43,7 +43,8 @@ class MeasuredTensors:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> MeasuredTensors:
-    """Return the measure of every visible tensor. Option ``of``: ``gradient`` or ``update``.
+    """Compute a measure of the gradient or the update of every visible tensor. Option ``of``:
+    ``gradient`` or ``update``.
 
     Raises:
         ViewProblem: the graph has no optimizer.

@@ -33,7 +33,7 @@ def weights(program: Program) -> dict[str, np.ndarray]:
 
 
 def text(program: Program) -> str:
-    """Return the text of the module, with its training loop.
+    """Return the source text of a JAX module with the model and its training loop.
 
     Raises:
         NotInCode: JAX programs have no counterpart of the optimizer.
@@ -144,7 +144,9 @@ def initial() -> tuple[dict[str, Array], dict[str, Array]]:
         return "\n".join([head, f'    """{doc}"""', *lines])
 
     def _call(self, name: str, written: str, out: str) -> str:
-        """Write the call of a function in training, with the rows of a batch."""
+        """Return the code of a call, in the training loop, of the generated function ``name``. Its
+        arguments include the rows of a batch.
+        """
         signature = written[: written.index("->")]
         given = needs(signature, "params", "state") + [out] * bool(out)
         placeholders = [

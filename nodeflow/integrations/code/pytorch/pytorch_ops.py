@@ -127,7 +127,7 @@ def _range(call: Call) -> str | None:
 
 
 def _tuple(values: Iterable[object]) -> str:
-    """Return sizes or axes as the code of an argument."""
+    """Return the code of a tuple of sizes or axes, for an argument of a call."""
     return f"({', '.join(map(str, values))})"
 
 

@@ -39,9 +39,8 @@ def divided(call: Call) -> str | None:
 
 
 def chosen(module: str) -> Expression:
-    """Return a function that writes the code of `where`: a Python condition for the training flag,
-    otherwise
-    elementwise selection.
+    """Return a function that writes the code of a `where` op: a Python conditional expression if
+    the condition is the training flag, otherwise an elementwise selection.
     """
 
     def write(call: Call) -> str:
@@ -190,7 +189,9 @@ def quoted(text: str) -> str:
 
 
 def ends_of(parts: Sequence[int]) -> list[int]:
-    """Return the end index of each part except the last."""
+    """Return the end index of each part of a split axis except the last, given the sizes of the
+    parts.
+    """
     return [sum(parts[: n + 1]) for n in range(len(parts) - 1)]
 
 

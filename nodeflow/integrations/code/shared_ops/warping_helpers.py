@@ -124,7 +124,9 @@ def held(place: tf.Tensor, size: int, mode: str) -> tf.Tensor:
 
 
 def projective_transform(call: Call) -> str | None:
-    """Write the call of the helper, which takes float pictures and eight numbers for each."""
+    """Return the code of a projective image transform as a call of a helper function, which takes
+    float images and eight numbers for each. Return None if the node does not fit the helper.
+    """
     attrs, (x, transforms) = call.attrs, call.types
     plain = x.is_float and len(x.shape) == 4 and len(transforms.shape) == 2
     if not plain or x.dtype != transforms.dtype or attrs["size"] is not None:

@@ -79,8 +79,9 @@ class SharedProgram(Program):
     # ---- rows that other things come before -----------------------------------------------------
 
     def _scattered(self, slot: int) -> Rows | None:
-        """Return how the rows of a value are divided, if they are stored in the order of the
-        devices and not in the order of the batch. Return None for any other value.
+        """Return how the rows of a value lie along its axis if each device stores its own rows
+        contiguously, so that they are not in the order of the batch. Return None for any other
+        value.
         """
         state = self._flow.states[slot]
         return state if isinstance(state, Rows) and not state.plain else None
@@ -124,7 +125,7 @@ class SharedProgram(Program):
 
     def _reordered(self, value: Any, rows: Rows, *, by_device: bool) -> Any:
         """Reorder the rows of a value that several processes share: from batch order so that each
-        device's rows are contiguous, or back.
+        device's rows are contiguous, or back without ``by_device``.
         """
         jnp, devices = jax_package().numpy, self._peers.devices
         shape, axis = value.shape, rows.axis

@@ -107,8 +107,8 @@ class _Tiles:
         return jnp.pad(x, pads) if self.fill else x
 
     def each(self, step: Any, start: Any) -> Any:
-        """Scan over the tiles. Return the last carried value, and the results of all tiles
-        along a new first axis.
+        """Apply ``step`` to each tile of the keys in turn, as `lax.scan`. Return the last carried
+        value, and the results of all tiles stacked along a new first axis.
         """
         if self.tiles == 1:
             carried, made = step(start, 0)

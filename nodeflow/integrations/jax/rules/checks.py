@@ -11,7 +11,9 @@ from nodeflow.integrations.jax.registry import Lowered, computes
 
 @computes("assert_true")
 def assert_true(node: Lowered, condition: Any, *data: Any) -> Any:
-    """Return the condition. The error cannot show the data, because they are on the device."""
+    """Make the run fail if the condition is false, and return the condition. The error cannot show
+    the data, because they are on the device.
+    """
     message = node.attrs["message"]
     node.fail_where(~condition, f"assertion failed: {message}" if message else "assertion failed")
     return condition
@@ -27,9 +29,8 @@ def check_numerics(node: Lowered, x: Any) -> Any:
 
 @computes("case_check")
 def case_check(node: Lowered, *conditions: Any) -> Any:
-    """Return the first condition.
-
-    The run fails unless as many conditions hold as `case` requires.
+    """Make the run fail unless as many conditions are true as the op `case` requires. Return the
+    first condition.
     """
     count = sum(c.astype(jnp.int32) for c in conditions)
     if node.attrs["exclusive"]:

@@ -63,7 +63,9 @@ def scan(node: Lowered, *arrays: Any) -> tuple[Any, ...]:
 
 
 def _nothing(carried: Sequence[Any], shapes: Any, count: int) -> tuple[list[Any], Any]:
-    """Return the output of a step beyond the true length of the sequences."""
+    """Return the outputs of a loop iteration beyond the true length of a padded sequence: unchanged
+    carried values, zeros, and no failure.
+    """
     made, failed = shapes
     zeros = [jnp.zeros(s.shape, s.dtype) for s in made[count:]]
     return [*carried, *zeros], jnp.zeros(failed.shape, bool)
@@ -141,7 +143,7 @@ def _run(
     number: Any,
     inside: Failures,
 ) -> list[Any]:
-    """Run the body of a loop or branch.
+    """Trace the body of a loop or branch in JAX, and return its outputs.
 
     Its failures are collected in a separate `Failures`, because the body may be traced several
     times.

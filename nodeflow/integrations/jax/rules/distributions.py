@@ -106,7 +106,9 @@ def _drawn_until_enough_differ(node: Lowered, count: int, wanted: int) -> tuple[
 
 
 def _classes(node: Lowered, even: Any) -> Any:
-    """Return classes for uniform numbers in (0, 1), like the ops' `choose`."""
+    """Map uniform random numbers in (0, 1) to class numbers with the distribution of a candidate
+    sampler, like the op's `choose`.
+    """
     count, op = node.attrs["range_max"], node.op
     if isinstance(op, FixedUnigramCandidateSampler):
         ends = np.cumsum(_probabilities(node))

@@ -20,7 +20,9 @@ from nodeflow.integrations.jax.registry import Lowered, computes
     "summary/merge",
 )
 def nothing(node: Lowered, *arrays: Any) -> tuple[()]:
-    """Return no values, because the session carries out these ops."""
+    """Return no outputs for an op with side effects, such as an assign, because the session
+    performs it.
+    """
     return ()
 
 

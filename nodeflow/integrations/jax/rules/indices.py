@@ -31,8 +31,8 @@ def checked(node: Lowered, indices: Any, size: int, from_end: bool = True) -> An
 
 
 def empty(node: Lowered) -> Any | None:
-    """If the output has no elements, return it, because nothing can be read from an empty
-    input; else None.
+    """Return an array without elements if the op's output has none. Otherwise return None, and the
+    caller computes the output.
     """
     (out,) = node.outputs
     return jnp.zeros(shape_of(node), numpy_dtype(out.dtype)) if out.size == 0 else None
@@ -59,7 +59,9 @@ def gather(node: Lowered, x: Any, indices: Any) -> Any:
 
 @lowers(ScatterAdd)
 def scatter(node: Lowered, x: Any, indices: Any) -> Any:
-    """Combine slices at the positions given by indices, by sum, minimum or maximum."""
+    """Scatter the slices of ``x`` to the given indices along an axis. Combine slices with equal
+    indices by sum, minimum or maximum.
+    """
     lowering, shape = node.lowering, shape_of(node)
     assert isinstance(lowering, ScatterAdd)
     places = checked(node, indices, shape[lowering.axis], lowering.from_end)

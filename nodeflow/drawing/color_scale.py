@@ -42,7 +42,9 @@ class HeatScale:
 
     @classmethod
     def of_array(cls, array: np.ndarray) -> HeatScale:
-        """Return a scale for a tensor. A few outliers may lie beyond its ends."""
+        """Return a color scale for the values of an array. It may leave out a few outliers, and
+        then says that it is clipped.
+        """
         limits = color_limits(array)
         if limits is None:
             return cls.of(None, None)
@@ -52,7 +54,7 @@ class HeatScale:
 
     @classmethod
     def of_arrays(cls, arrays: list[np.ndarray]) -> HeatScale:
-        """Return a scale for all finite values of several arrays."""
+        """Return a color scale from the smallest to the largest finite value of several arrays."""
         finite = [a[np.isfinite(a)] for a in arrays if a.size]
         finite = [f for f in finite if f.size]
         if not finite:

@@ -111,8 +111,8 @@ def draw_graph(
 def _draw_wires(
     document: Document, cards: Mapping[str, CardData], places: Mapping[str, Rect]
 ) -> tuple[tuple[DrawnWire, ...], dict[str, float], Rect | None]:
-    """Return the wires, how far each frame's title moves to the right, and the area of the
-    wires.
+    """Draw all wires. Return them, how far each frame's title moves to the right to avoid wires,
+    and the bounding box of the wires.
     """
     found = [w for i in document.nodes for w in document.incoming.at(i) if w.source in cards]
     if not found:
@@ -152,7 +152,7 @@ def _draw_wires(
 def _draw_arcs(
     document: Document, cards: Mapping[str, CardData], places: Mapping[str, Rect]
 ) -> tuple[tuple[Path, ...], list[Rect]]:
-    """Return the arcs between nodes with the same weights, and the areas of the arcs."""
+    """Return the arcs that connect nodes with shared weights, and their bounding boxes."""
     pairs = share_arcs.sharing_pairs(document)
     if not pairs:
         return (), []
@@ -196,7 +196,7 @@ def _curve(end: np.ndarray, lane: np.ndarray) -> str:
 
 
 def _stubs(end: np.ndarray, pen: Pen) -> tuple[Shape, ...]:
-    """Return both ends of a hidden wire, with a bar where they are cut."""
+    """Draw the two short ends that remain visible of a hidden wire, each with a bar at the cut."""
     parts = []
     for index, (x0, y0, x1, y1) in enumerate(wire_shape.stubs(end, wire_shape.STUB).tolist()):
         tip = x1 if index == 0 else x0
@@ -205,7 +205,7 @@ def _stubs(end: np.ndarray, pen: Pen) -> tuple[Shape, ...]:
 
 
 def _draw_frame(frame: FrameRecord, shift: float) -> list[Shape]:
-    """Draw a frame; ``shift`` moves its title to the right."""
+    """Draw a frame around nodes with its title and note. ``shift`` moves the title to the right."""
     sheet, rect, role = Shapes(), Rect(*frame.rect), frame_titles.frame_role(frame.color)
     ground, edge = Ink(mixed("canvas", role, FRAME_TINT)), Ink(mixed("canvas", role, 0.35))
     sheet.add(Box(rect, ground, Pen(edge, 1.25), FRAME_RADIUS))

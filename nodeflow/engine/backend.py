@@ -55,7 +55,8 @@ class BackendExecutor(Protocol):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Any:
-        """Return the values by slot, as arrays of the backend.
+        """Run the program with the given input values by slot. Return the values of all slots, as
+        arrays of the backend.
 
         Raises:
             RunError: an op failed; the error names the node.
@@ -271,7 +272,9 @@ def check_mixed(backend: str) -> None:
 def supported(
     backend: str, *, tier: Tier = "auto", threads: int | None = None, memory: int | None = None
 ) -> dict[str, Any]:
-    """Return options of a session without those that another backend manages itself."""
+    """Return the session options that the backend accepts. Only the numba backend accepts a tier, a
+    number of threads and a memory limit; other backends manage these themselves.
+    """
     if backend == NUMBA:
         return {"backend": backend, "tier": tier, "threads": threads, "memory": memory}
     return {"backend": backend}

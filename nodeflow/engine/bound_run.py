@@ -80,8 +80,8 @@ class BoundRun:
         self._rest = {feeds[tensor]: given[feeds[tensor]] for tensor in unfed}
 
     def holds(self) -> bool:
-        """Return whether the run can be repeated: only values of feeds and variables have
-        changed.
+        """Return whether the cached run can be repeated as it is, because nothing but the values of
+        feeds and variables has changed.
         """
         if self._context.tiers is not None:
             return False

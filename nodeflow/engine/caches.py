@@ -71,8 +71,9 @@ def caches() -> Caches:
 
 
 def smallest(found: Iterable[Found]) -> Caches:
-    """Return the smallest first-level and second-level cache of a core, and the largest
-    third-level cache.
+    """Return the cache sizes of this machine in bytes: the smallest first-level and second-level
+    cache of a core, and the largest third-level cache. Also return the smallest size of a cache
+    line. Ignore implausible sizes.
     """
     levels: dict[int, list[Found]] = {1: [], 2: [], 3: []}
     for each in found:

@@ -119,7 +119,9 @@ class Column:
         return Column(self.array[start:stop], self.dtype, self.scale, self.depth)
 
     def take(self, indices: Any) -> Column:
-        """Return the rows ``indices`` as a new column, still stored compactly."""
+        """Return the rows ``indices`` as a new column. The values stay in their stored form, such
+        as uint8 with a scale.
+        """
         stored = np.take(self.array, np.asarray(indices, dtype=np.int64), axis=0)
         return Column(stored, self.dtype, self.scale, self.depth)
 

@@ -155,7 +155,10 @@ class MappedRows:
         return taken.astype(numpy_dtype(self.dtype), copy=False)
 
     def _copied(self, which: np.ndarray) -> np.ndarray:
-        """Copy rows, a few at a time, because the system maps up to 2 MB around each row."""
+        """Copy rows of a memory-mapped file into a new array, a few at a time, and release their
+        pages after each piece. The system maps up to 2 MB around each row, so all at once might
+        fill the memory.
+        """
         taken = np.empty((len(which), *self.array.shape[1:]), self.array.dtype)
         for start in range(0, len(which), TAKEN_AT_ONCE):
             part = slice(start, start + TAKEN_AT_ONCE)

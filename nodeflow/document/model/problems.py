@@ -50,7 +50,7 @@ class Problem:
 
     @classmethod
     def of(cls, error: NodeflowError, node: str, severity: str = "error") -> Problem:
-        """Return the problem that describes an error of a node."""
+        """Convert an error that a node raised into a problem to show in the document."""
         return cls(node, error.port, error.message, error.hint, severity, type(error).__name__)
 
     @classmethod

@@ -210,9 +210,10 @@ class Choices:
         return "" if label.distinct > 1 else f"{label.name} is the same in all rows."
 
     def options(self) -> dict[str, Any]:
-        """Return the attributes of the dataset node, besides its source.
+        """Return the attributes of the new dataset node, except its source.
 
-        Types and categories are read later from the whole file, which the survey may not have seen.
+        They leave out types and categories that are read later from the whole file, because the
+        survey at the start may have read only a part of it.
         """
         found = dict(self.survey.guess.options)
         if self.task == DATA and self.survey.as_stored is not None:
@@ -248,7 +249,9 @@ class Choices:
         return self._known(found)
 
     def _known(self, found: dict[str, Any]) -> dict[str, Any]:
-        """Return the options that the source has, and that have a value."""
+        """Return those of the found options that the data source supports and that are not
+        empty.
+        """
         return {n: v for n, v in found.items() if n in self.known and v not in (None, "")}
 
     def _ordered(self, names: Iterable[str]) -> tuple[str, ...]:

@@ -66,9 +66,9 @@ def testing(material: Material) -> str:
 def training(
     drawing: Drawing, material: Material, sizing: Sizing, metrics: tuple[str, ...]
 ) -> None:
-    """Add the last group of nodes to a starter graph: the optimizer Adam.
+    """Add the training part of a starter graph: the optimizer Adam, and the training settings.
 
-    Also write the training settings, with the metrics to measure after each epoch, and on test rows
+    The settings measure the metrics after each epoch, and, if the data allow it, on the test rows
     after the last epoch.
     """
     drawing.group("Training", "training")

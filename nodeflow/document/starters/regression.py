@@ -18,8 +18,9 @@ def has_numbers(material: Material) -> bool:
 
 
 def network(material: Material, title: str, note: str) -> Document:
-    """Return a graph with scaled inputs, hidden layers, and ``prediction`` in units of the
-    labels."""
+    """Return a starter graph for regression: scaled inputs, hidden layers, and a ``prediction`` in
+    units of the labels.
+    """
     drawing = Drawing()
     inputs, labels = inputs_of(material), labels_of(material)
     width, outputs = material.width(inputs) or 1, material.width(labels) or 1

@@ -36,13 +36,17 @@ def batch_size(rows: int) -> int:
 
 
 def epochs(rows: int, steps: int, most: int = 200, least: int = 5) -> int:
-    """Return the number of epochs with about ``steps`` steps in total."""
+    """Return the number of epochs that amounts to about ``steps`` training steps in total, between
+    ``least`` and ``most``.
+    """
     per_epoch = max(1, rows // batch_size(rows))
     return max(least, min(most, round(steps / per_epoch)))
 
 
 def for_table(rows: int, inputs: int, steps: int = 3000) -> Sizing:
-    """Return a small network for a small table; more rows allow more units."""
+    """Choose hidden layers, batch size, epochs, learning rate and patience of a dense network by
+    the size of its table. More rows allow more units.
+    """
     if rows < 500:
         hidden = (16,)
     elif rows < 5000:

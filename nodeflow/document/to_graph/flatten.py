@@ -195,7 +195,9 @@ def _places(doc: Document) -> Iterator[Place]:
 
 
 def stays(place: Place, record: NodeRecord) -> bool:
-    """Return whether a node is not replaced, so that the flat document contains it as well."""
+    """Return whether a node also occurs in the flat document. It does not if it is a subgraph
+    instance or the input or output node of a subgraph.
+    """
     return record.id not in place.inner and not (place.outer and record.op in BORDER)
 
 
@@ -356,7 +358,9 @@ def _free_control(flat: Document, target: str) -> str:
 
 
 def _all_nodes(place: Place) -> Iterable[str]:
-    """Yield the ids of all op nodes inside an instance, including nested instances."""
+    """Yield the ids, in the flat document, of all op nodes inside a subgraph instance, including
+    nested instances.
+    """
     waiting = [place]
     for inner in waiting:
         waiting += inner.inner.values()
@@ -421,7 +425,9 @@ def _has(graph: Document, op_id: str, port: str) -> bool:
 
 
 def note_instance(flat: Flat, place: Place) -> None:
-    """Record in ``flat`` which nodes compute the outputs of an instance."""
+    """Record in ``flat`` which node and port of the flat document computes each output of a
+    subgraph instance.
+    """
     if place.outer is None or place.instance is None:
         return
     found: dict[str, tuple[str, str] | None] = {}

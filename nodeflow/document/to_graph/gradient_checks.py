@@ -159,7 +159,9 @@ class GradientChecks:
         return piece_between([*xs, *own], ys)
 
     def _along(self, node: Node) -> Piece | None:
-        """Return the piece of graph that an optimizer or a gradients node differentiates."""
+        """Return the subgraph between the variables and the loss that an optimizer differentiates,
+        or between the xs and ys of a gradients node. Return None if there is none.
+        """
         if isinstance(node.op, Gradients):
             return piece_between(node.inputs[1:], node.inputs[:1])
         wanted = node.attrs.get("variables")

@@ -14,11 +14,14 @@ from nodeflow.document.to_graph.flatten import flatten
 
 
 def inlined(doc: Document, node_id: str) -> tuple[Document, str]:
-    """Return a document without dots and bypassed nodes upstream of a node, and the node's id.
+    """Return a document in which no bypassed nodes and reroute dots lie upstream of a node, and the
+    node's id in it.
 
     If there are none, return the document itself, else a copy of the upstream part. A node that
     only forwards a value is replaced by the source of the value, and a subgraph by its content. A
-    layer that shares weights is a node of another op, wired to their owner.
+    layer that shares weights becomes a node of another op, wired to the layer that owns the
+    weights.
+
     Raise NoSuchNode if there is no such node.
     """
     record = doc.node(node_id)
@@ -44,7 +47,9 @@ def _without_passing(doc: Document, node_id: str) -> tuple[Document, str]:
 
 
 def _opened(doc: Document, record: NodeRecord) -> tuple[Document, str]:
-    """Return the part upstream of a node with subgraphs replaced by their content."""
+    """Return the document upstream of a node, with subgraphs replaced by their content, and the
+    node's id in it.
+    """
     flat = flatten(doc)
     if flat.document is doc:
         return doc, record.id

@@ -56,8 +56,8 @@ def wires_into(build: Build, record: NodeRecord) -> dict[str, Wire]:
 
 
 def skip_behind(build: Build, record: NodeRecord) -> bool:
-    """Skip a node if one of its sources is skipped or has no value; return whether it is
-    skipped.
+    """Mark a node as skipped if one of its sources is skipped or a required source has no value.
+    Return whether the node is skipped.
     """
     wired = wires_into(build, record)
     sources = [wire.source for port, wire in wired.items() if port != FEED]
@@ -167,7 +167,11 @@ def skip(build: Build, record: NodeRecord, error: NodeflowError) -> None:
 
 
 def behind_dots(doc: Document, ids: Iterable[str]) -> set[str]:
-    """Return the nodes behind reroute dots, where a dataset's column arrives without a tensor."""
+    """Return the nodes that the given reroute dots (nodes that only forward a wire) lead to, also
+    through further dots.
+
+    The dots carry a column of a dataset for which the graph has no tensor.
+    """
     found: set[str] = set()
     stack = [i for i in ids if doc.nodes[i].op == REROUTE]
     while stack:

@@ -27,8 +27,8 @@ VARIABLE = "variable"
 
 
 def weights_place(place: Place) -> Place:
-    """Return the place that has the weights used in a place: the same place if it does not
-    share.
+    """Return the place (subgraph instance) whose weights are used in the given place. This is the
+    given place unless the instance shares the weights of another one.
     """
     if place.outer is None or place.instance is None:
         return place
@@ -92,9 +92,10 @@ def takes_wire(place: Place, record: NodeRecord, port: str) -> bool:
 
 
 def variable_name(place: Place, name: str) -> str | None:
-    """Return the full name of the variable that a name in a place refers to; None if there is none.
+    """Return the full name of the variable that ``name`` means inside a place (the document or a
+    subgraph instance); None if there is no such variable.
 
-    It may be a variable of an owner.
+    If a layer on the way shares its weights, the variable belongs to the layer that owns them.
     """
     found = find_variable(place.graph, name)
     if found is None:

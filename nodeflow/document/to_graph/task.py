@@ -184,7 +184,9 @@ class Task:
             raise error.at(record.name) from None
 
     def _key(self, record: NodeRecord) -> tuple:
-        """Return the key of a data set by its source as written, its options and the folder."""
+        """Return the cache key of the data set that a dataset node reads: its source as written,
+        its options, and the base folder.
+        """
         return (source_of(record.attrs), *self._how(record), self.base_dir)
 
     def _place_key(self, record: NodeRecord) -> tuple:
@@ -224,8 +226,8 @@ class Task:
         return Binding(dataset, column)
 
     def needs_data(self, targets: Iterable[Node]) -> bool:
-        """Return whether the targets need a placeholder that a data set feeds, without opening
-        data sets.
+        """Return whether computing the targets needs data: they depend on a placeholder that a data
+        set feeds. Do not open any data set.
         """
         bound = (n for n in ancestors(targets) if n.name in self.build.bindings)
         return any(node.outputs[0] not in self._feeds for node in bound)
@@ -266,14 +268,14 @@ class Task:
         return values
 
     def image_shape(self, tensor: Tensor, axis: int = -1) -> tuple[int, int] | None:
-        """Return (height, width) if a tensor's rows have as many values as the data's pictures,
-        else None.
+        """Return (height, width) if an axis of the tensor is as long as a picture in the data set
+        has values; else None.
 
-        So an autoencoder's reconstructions, and the weights of its last layer, are shown as
-        pictures.
+        This finds tensors to show as pictures, such as an autoencoder's reconstructions and the
+        weights of its first and last layer.
 
         Args:
-            axis: 0 for the columns of a matrix, such as the weights of a first layer.
+            axis: the axis to compare. Axis 0 counts only for matrices.
         """
         if not tensor.type.ndims or (axis == 0 and tensor.type.ndims != 2):
             return None
@@ -325,7 +327,9 @@ class Task:
 
     @property
     def chooses_metrics(self) -> bool:
-        """Return whether the document chooses metrics; otherwise its metric nodes are measured."""
+        """Whether the document chooses which metrics to measure. If it does not, all its metric
+        nodes are measured.
+        """
         return self.build.source.training.get("metrics") is not None
 
     def training(

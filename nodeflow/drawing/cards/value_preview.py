@@ -306,7 +306,9 @@ def _draw_facts(
     y: float,
     preview: Any,
 ) -> None:
-    """Draw shape, range and mean as two columns, the first baseline at ``y``."""
+    """Draw shape, range and mean of a value as rows of name and number, the first baseline at
+    ``y``.
+    """
     style = sheet.legible(texts.CAPTION)
     column = 36 * style[0] / texts.CAPTION[0]
     room = rect.right - x - 8 - column

@@ -53,8 +53,8 @@ class Slots:
         self.contents: list[list[str]] = []
 
     def drawn(self, steps: Sequence[Sequence[Shape]]) -> str:
-        """Return one drawing for all steps. It shows the last step; the parts that change are
-        slots.
+        """Return the text of one SVG drawing that can show every step. It begins with the last
+        step. Shapes that differ between steps become slots, which the page fills.
         """
         texts = [[self._writer.shape(shape) for shape in shapes] for shapes in steps]
         if len({len(shapes) for shapes in texts}) > 1:

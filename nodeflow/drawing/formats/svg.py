@@ -63,7 +63,9 @@ class SvgWriter:
         self.defs: dict[str, str] = {}
 
     def graph(self, drawing: Drawing) -> str:
-        """Return the parts of a graph, back to front, one on each line."""
+        """Return the SVG elements of a graph, one on each line, from back to front: frames, wires,
+        arcs, nodes.
+        """
         lines = [self.frame(frame) for frame in drawing.frames]
         lines += [self.wire(wire) for wire in drawing.wires]
         lines += [self.shape(arc) for arc in drawing.arcs]

@@ -37,10 +37,10 @@ def note_style(scale: float) -> texts.Style:
 
 
 def obstacles(frames: Iterable[FrameRecord], cards: np.ndarray) -> np.ndarray:
-    """Return areas that wires should avoid, (k, 4): left, top, right, bottom.
+    """Return the rectangles of titles and notes of frames, which wires should avoid: (k, 4) left,
+    top, right, bottom.
 
-    They are titles, and notes down to the first card in their frame. ``cards``: (m, 4) in the same
-    form.
+    A note's rectangle ends at the first card in its frame. ``cards``: (m, 4) in the same form.
     """
     found = []
     for frame in frames:

@@ -44,7 +44,9 @@ class Chart:
         return points
 
     def to_data(self, at: Point) -> tuple[float, float] | None:
-        """Return the data coordinates of a sheet position, or None outside the area."""
+        """Convert a position on the drawing to data coordinates. Return None outside the
+        plot area.
+        """
         if not self.area.contains(at):
             return None
         left, right, bottom, top = self.extent

@@ -112,7 +112,7 @@ def _number(data: DistributionData, value: float) -> str:
 
 
 def choices(data: DistributionData) -> tuple[Choice, ...]:
-    """Return the choice of the quantity to show: values, gradients or updates."""
+    """Return the menu of a histogram view: whether it shows values, gradients or updates."""
     return (Choice("of", "Of", tuple((of, TITLES[of]) for of in data.choices), data.of),)
 
 

@@ -29,7 +29,9 @@ def point_color(index: int) -> Ink:
 
 
 def region_table(palette: Palette, count: int) -> np.ndarray:
-    """Return the background colors of classes by certainty, uint8 (count, SHADES, 3)."""
+    """Return the background colors of class regions, uint8 (count, SHADES, 3). The second axis is
+    the certainty of the class.
+    """
     return _region_table(palette.classes, palette.raised, count)
 
 

@@ -101,7 +101,9 @@ def draw_words(sheet: Sheet, chart: Chart, data: ProjectionData) -> None:
 
 
 def _covers(box: Rect, points: np.ndarray, taken: list[Rect]) -> bool:
-    """Return whether a box covers a point or a taken box."""
+    """Return whether a label's box covers one of the points or overlaps a box that is taken
+    already.
+    """
     x, y = points[:, 0], points[:, 1]
     if ((x > box.left - 3) & (x < box.right + 3) & (y > box.top) & (y < box.bottom)).any():
         return True
@@ -168,7 +170,11 @@ def choices(data: ProjectionData) -> tuple[Choice, ...]:
 
 
 def at(data: ProjectionData, rect: Rect, point: Point) -> str:
-    """Return the point at a position and its nearest rows, in words."""
+    """Describe the projected point under the mouse in words, with its two nearest rows and their
+    distances.
+
+    Return "" if there is no point at that position.
+    """
     index = index_at(chart_of(rect, data), data, point)
     if index is None:
         return ""

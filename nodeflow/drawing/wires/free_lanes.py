@@ -27,10 +27,11 @@ SAMPLES = 32
 
 
 def find(ends: np.ndarray, sources: np.ndarray, cards: np.ndarray) -> np.ndarray:
-    """Return the heights of lanes, (n,); NaN for wires that need no lane.
+    """Find lanes, the heights of horizontal stretches on which wires pass around cards. Return (n,)
+    heights, NaN for wires that need no lane.
 
     Args:
-        ends: (n, 4) in scene units.
+        ends: (n, 4) start and end of each wire in scene units.
         sources: (n,) equal numbers for wires that may share a lane, such as wires from one output.
         cards: (m, 4) left, top, right, bottom.
     """

@@ -93,7 +93,9 @@ class Cut:
 
     @property
     def own_grid(self) -> Grid:
-        """The attribute ``grid``, for callers that know that it is not None."""
+        """The division of the rows into cells. Only for callers that know that ``grid`` is not
+        None.
+        """
         assert self.grid is not None
         return self.grid
 
@@ -338,9 +340,10 @@ class _Cutter:
             self.level[slot] = level
 
     def _follow_from_sizes(self, step: Step) -> bool:
-        """Record the values of a step if they can be computed from types.
+        """If a step's outputs depend only on static types, such as the size of an axis, record
+        their values as constants.
 
-        Return whether they can.
+        Return whether that is so.
         """
         arrays = [self.types[s].array for s in step.outputs]
         found = [array for array in arrays if array is not None]
@@ -365,8 +368,8 @@ class _Cutter:
         return node.op.id in DRAWS and together
 
     def _ending(self, index: int, step: Step) -> Ending | None:
-        """Return how the results of cells are combined, or None if the step needs all rows at
-        once.
+        """Return how a step combines the partial results of cells (blocks of rows) into its result,
+        or None if the step needs all rows at once.
         """
         taken = self.flow.taken.get(index)
         if taken is not None and step.inputs[0] in self.in_cells:

@@ -284,8 +284,8 @@ class BlockedExecutor(PartsExecutor):
 
 
 def _ends(stage: Stage) -> str:
-    """Describe which values a pass over the rows keeps, and which values it reduces to sums or
-    other totals.
+    """Return, in parentheses, which results a pass over the rows keeps, and which it reduces to
+    sums or other totals.
     """
     assert stage.rows is not None
     slots, words = stage.rows.schedule.slots, []

@@ -44,21 +44,23 @@ class Grid:
         return (self.height, last) if last else (self.height,)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Yield the first row of each cell, and the row after its last."""
+        """Yield (start, end) of the rows of each cell."""
         for start in range(0, self.number, self.height):
             yield start, min(start + self.height, self.number)
 
 
 def grid_for(number: int, row_bytes: float, joined: int) -> Grid | None:
-    """Return the grid for rows with this many bytes of intermediate values each; None for a single
-    cell.
+    """Divide rows into cells of equal height that fit into the cache; return None if one cell
+    suffices.
 
     The height of cells is a power of two, so that small changes of a graph do not change it.
 
     Args:
-        joined: bytes of the results of batch reductions to which each cell adds. The cell's
-            rows may take as many bytes: fewer would save little memory, and large gradients
-            would be summed too often.
+        number: the number of rows.
+        row_bytes: bytes of intermediate values per row.
+        joined: bytes of the results of batch reductions to which each cell adds. The cell's rows
+            may take as many bytes: fewer would save little memory, and large gradients would be
+            summed too often.
     """
     if number < 2 or not row_bytes:
         return None

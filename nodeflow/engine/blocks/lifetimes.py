@@ -69,7 +69,9 @@ def _held(cut: Cut, live: Mapping[int, int], held: int) -> Held:
 
 
 def _read(stage: Stage) -> Iterable[int]:
-    """Yield the slots that a stage of a run in blocks needs."""
+    """Yield the slots (numbers of values) that a stage reads when a program runs in blocks
+    of rows.
+    """
     for step in stage.sizes:
         yield from step.inputs
     if stage.once is not None:

@@ -220,7 +220,7 @@ class RowPass:
         return replace(self.schedule, steps=steps)
 
     def types_for(self, height: int) -> list[TensorType]:
-        """Return the types of the pass's slots for this many rows.
+        """Return the types of all intermediate values if the pass computes ``height`` rows at once.
 
         Raises:
             DoesNotFit: a step has another shape than expected.

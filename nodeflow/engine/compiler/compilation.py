@@ -58,7 +58,9 @@ class Compiler(Protocol):
         ...
 
     def submit(self, sources: Sequence[str]) -> Job:
-        """Start to compile those sources that the cache lacks, in another process."""
+        """Compile the kernel sources that the cache lacks in another process. Return the job at
+        once, before they are compiled.
+        """
         ...
 
     def compile_all(self, sources: Sequence[str], interrupted: Callable[[], bool] = never) -> bool:

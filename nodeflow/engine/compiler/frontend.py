@@ -136,7 +136,9 @@ class Translator:
         return self._builder.block.is_terminated
 
     def _block(self, body: Sequence[ast.stmt]) -> None:
-        """Emit statements. Variables that are first assigned in them are unknown afterwards."""
+        """Compile the statements of a block. Afterwards, forget the variables that are first
+        assigned in it.
+        """
         outer = dict(self._scope.bound)
         for item in body:
             if self._ended:
@@ -507,7 +509,9 @@ class Translator:
         return Value(kind, self._builder.load(place))
 
     def _function_of(self, helper: Helper, values: Sequence[Value]) -> tuple[Any, Any]:
-        """Return a function that writes a helper's result, and the type of the result."""
+        """Compile a helper function to a separate LLVM function. Return that function, which stores
+        the result at the address of its first argument, and the result's type.
+        """
         kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, *(v.llvm.type for v in values)])
         module = self._builder.module
         name = module.get_unique_name(f"nodeflow.{helper.item.name}")
@@ -573,9 +577,10 @@ class _Group(ir.MDValue):
 
 
 def _wishes(item: ast.For) -> tuple[list[str], list[ast.expr]]:
-    """Return the optimizations that a loop asks for, and the arguments of its range without them.
+    """Return the optimizations that a loop requests, and the arguments of its range without these
+    requests.
 
-    A loop asks for them in the form ``for NAME in range(independent(interleaved(END)))``.
+    A loop requests them in the form ``for NAME in range(independent(interleaved(END)))``.
     """
     wishes: list[str] = []
     arguments = item.iter.args if isinstance(item.iter, ast.Call) else []

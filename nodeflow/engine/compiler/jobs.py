@@ -39,7 +39,9 @@ class Jobs:
         self._running: set[str] = set()
 
     def add(self, number: int, sources: Sequence[str]) -> list[Answer]:
-        """Add a job. Return the answers of jobs that are done, as is a job without sources."""
+        """Queue the sources of a compile job. Return an immediate answer if there are none,
+        otherwise an empty list.
+        """
         if not sources:
             return [Answer(number, None, 0)]
         self._jobs[number] = _Job(sources)

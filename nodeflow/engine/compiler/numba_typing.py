@@ -122,7 +122,9 @@ class Meaning:
         return [Value(kind, part) for kind, part in zip(kinds, parts, strict=True)]
 
     def call(self, function: Any, arguments: Sequence[Value]) -> Value:
-        """Return the result of a function or operator for these arguments, as numba computes it."""
+        """Emit a call of a function or operator with numba's semantics and conversions. Return its
+        result.
+        """
         if function in (min, max) and len(arguments) > 1 and all(a.type == INT for a in arguments):
             return reduce(partial(self._choose, _CHOICES[function]), arguments)
         kind, signature = self._signature(function, arguments)

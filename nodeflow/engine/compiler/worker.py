@@ -112,8 +112,8 @@ class _Child:
         self.file.flush()
 
     def taken(self) -> tuple[str, bool, str] | None:
-        """Return the source that it has compiled and the result of `_compile`; None if the
-        process has ended.
+        """Read one answer of the child process. Return the source that the child has compiled and
+        the result of `_compile`, or None if the child has ended.
         """
         line, source, self.source = self.file.readline(), self.source, None
         return (source, *json.loads(line)) if line and source is not None else None

@@ -116,9 +116,10 @@ _LARGE = _d(708.0)
 
 @always_inlined
 def near_exp_f64(x):
-    """Return e**x with the bits of `exp_f64`, for x that is not large.
+    """Return e**x with the bits of `exp_f64`, but only for moderate x, whose result neither
+    overflows nor is denormal.
 
-    The exponent is added to that of e^r.
+    The power of two is added to the exponent bits, which is why larger x give wrong results.
     """
     shifted = fma(x, _LOG2E, _MAGIC)
     e = _exp_of_rest(_rest(shifted - _MAGIC, x))

@@ -148,7 +148,9 @@ def prefetch(typingctx, address):
 
 
 def _make_view(context, builder, array_type, address, n):
-    """Return the record of numba's array of ``n`` elements, assembled in registers."""
+    """Build numba's array struct for ``n`` contiguous elements at an address, as an LLVM value in
+    registers.
+    """
     model = context.data_model_manager[array_type]
     size = I64(as_dtype(array_type.dtype).itemsize)
     record = ir.Constant(context.get_value_type(array_type), None)
@@ -209,10 +211,11 @@ def local_array(typingctx, n, dtype):
 
 @intrinsic
 def local_memory(typingctx, size):
-    """Return the address of ``size`` uninitialised bytes, a multiple of 64.
+    """Reserve ``size`` uninitialised bytes on the stack, and return their address, which is a
+    multiple of 64.
 
-    They are on the stack of the *enclosing compiled function*. ``size`` is a literal. Only the
-    kernel itself may use this.
+    The memory lives until the *enclosing compiled function* returns. ``size`` is a literal. Only a
+    kernel itself may use this, no function that it calls.
     """
     if not isinstance(size, types.IntegerLiteral):
         raise TypingError("local_memory: the size must be a literal")

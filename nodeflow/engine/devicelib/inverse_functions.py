@@ -93,7 +93,9 @@ def _unary(wide, function):
 
 
 def _binary(wide, function):
-    """Return the same as `_unary`, for functions of two arguments."""
+    """Return the float32 and the float64 version of a function of two arguments. The float32
+    version computes ``wide`` in float64 and rounds.
+    """
 
     def single(x, y):
         return np.float32(wide(np.float64(x), np.float64(y)))
@@ -143,10 +145,10 @@ def _atan2(x, y):
 
 @always_inlined
 def _asin_to_half(size):
-    """Return the arc sine of a size up to 1/2.
+    """Return asin(size) for a size up to 1/2, by a polynomial.
 
-    For a larger size, return the arc sine of sqrt((1 - size) / 2), which is half of the angle
-    that is missing to a quarter turn.
+    For a larger size, return asin(sqrt((1 - size) / 2)). The caller gets asin(size) as pi/2 minus
+    twice that.
     """
     z = select(size > _HALF, (_ONE - size) * _HALF, size * size)
     s = select(size > _HALF, sqrt(z), size)
@@ -340,9 +342,7 @@ def exp2(x):
 
 @register_jitable
 def _cube_root(x):
-    """Return the cube root: a power, which is off by some units of the last place, and one step
-    of Newton's method.
-    """
+    """Return the cube root. One step of Newton's method corrects the last bits of a power."""
     size = fabs(x)
     root = math.pow(size, 1.0 / 3.0)
     better = root - (root * root * root - size) / (3.0 * root * root)

@@ -178,7 +178,9 @@ def near_floor_divide(x, y):
 
 @floats(_near_modulo, _near_modulo, inlined=True)
 def near_modulo(x, y):
-    """Return the same bits as `modulo`, for floats that are not far apart."""
+    """Return x modulo y with the same bits as `modulo`, for floats whose magnitudes are not far
+    apart. This version needs fewer steps.
+    """
     compiled_only()
 
 

@@ -47,7 +47,9 @@ def floats(single, double, inlined=False):
 
 
 def numbers(floating, integer):
-    """Return a decorator that overloads a stub for floats, and for integers of any width."""
+    """Return a decorator that gives a stub function its implementations: ``floating`` for floats,
+    ``integer`` for integers of any width.
+    """
 
     def implementation_for(x):
         if isinstance(x, types.Float):

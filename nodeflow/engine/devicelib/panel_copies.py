@@ -58,7 +58,7 @@ def filled_row(typingctx, count, dtype, source, target, wide):
 
 @intrinsic
 def turned_block(typingctx, lanes, dtype, source, source_step, target, target_step):
-    """Write the columns of a square of ``lanes`` x ``lanes`` floats as rows.
+    """Transpose a square of ``lanes`` x ``lanes`` floats in memory.
 
     Args:
         lanes: a literal, the elements of a vector.

@@ -154,7 +154,9 @@ def distance(tail):
 
 @_helper
 def plain_distance(tail):
-    """Return `distance` of a tail that is neither denormal nor 0, in fewer steps."""
+    """Return sqrt(-log(tail)) like `distance`, in fewer steps. ``tail`` must be neither denormal
+    nor 0.
+    """
     return sqrt(-plain_log_f64(tail))
 
 

@@ -47,19 +47,22 @@ def gathered_tile(
     typingctx, positions, vectors, lanes, dtype, masked, narrow, apart, spans,
     x, step, panel, panel_row, rows, nrows, columns, ncolumns, out, out_step, width, first, end,
 ):  # fmt: skip
-    """Write, for each position, the sum over the runs of a window of numbers times rows of a panel.
+    """Compute a tile of a convolution. For each position, multiply the numbers in its window with
+    rows of a panel of weights, and write the sum.
+
+    The window is a list of runs, which are contiguous numbers in a row of the picture.
 
     Args:
         positions, vectors, lanes, masked, narrow, apart: literals. If ``masked`` is 1, only
-            ``width`` elements of each result are written; if ``narrow`` is also 1, only as many
-            of each row of the panel are read. If ``apart`` is 1, each element of a row has its
-            own number.
+            ``width`` elements of each result are written; if ``narrow`` is also 1, only as many of
+            each row of the panel are read. If ``apart`` is 1, each element of a row has its own
+            number.
         spans: literal: bit set of the spans of positions that runs name (`span_of`).
-        x: address of the first position's picture; the next position's picture is ``step``
-            bytes further.
+        x: address of the first position's picture; the next position's picture is ``step`` bytes
+            further.
         panel: address of rows of vectors * lanes weights, ``panel_row`` bytes from row to row.
-        rows, columns: addresses of (bytes to add to x, rows of the panel to skip) for each of
-            the ``nrows`` rows of the window, and of (bytes, rows, length, span) for each of the
+        rows, columns: addresses of (bytes to add to x, rows of the panel to skip) for each of the
+            ``nrows`` rows of the window, and of (bytes, rows, length, span) for each of the
             ``ncolumns`` runs in a row.
         out: address of the first position's results; ``out_step`` bytes to the next.
         first, end: the positions whose results are written.
@@ -119,7 +122,7 @@ def gathered_tile(
 
 
 def span_of(number: int, positions: int) -> tuple[int, int]:
-    """Return the first position of a numbered span of a tile, and the position after its last.
+    """Return the range of positions in a tile, as (first, end), that a span number stands for.
 
     Number 0 is the whole tile. A number n < positions leaves out the first n positions; a larger
     one keeps the first n - positions + 1.
@@ -371,8 +374,8 @@ def _panel_product(
 def function_of(
     module: ir.Module, name: str, scalar: ir.Type, words: int, flags: int
 ) -> tuple[Any, Any]:
-    """Return an internal function of int64 arguments followed by booleans, and a builder for its
-    body.
+    """Declare an internal LLVM function of int64 arguments followed by booleans. Return it, and a
+    builder for its body.
 
     The builder is None if the module already has the function.
     """

@@ -127,7 +127,9 @@ def _everywhere(vector, number):
 
 
 def _combined(builder, base, n, parts, combine, identity, unordered):
-    """Return four vectors of 16 partial results, combined with ``n`` further elements."""
+    """Emit code that combines ``n`` further array elements with four vectors of 16 partial results.
+    Return the four new vectors.
+    """
     vector, word = parts[0].type, n.type
     size = 4 if isinstance(vector.element, ir.FloatType) else 8
 

@@ -81,7 +81,8 @@ class Checked:
     along: bool = False
 
     def __str__(self) -> str:
-        """
+        """Return the result of the gradient check of one node in words.
+
         >>> str(Checked("bad", "wrong", 0.5, "float64", "x", (3,), 2.4, 4.8, 26))
         'bad: wrong by 50 %: with respect to x[3] the numeric gradient is 2.4, the symbolic 4.8'
         """

@@ -58,7 +58,9 @@ def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> lis
 
 
 def _rewritten(plan: Plan) -> list[str]:
-    """Return a list of the changes of each rewrite, and of the buffers."""
+    """Return text lines that list what each rewrite of the plan changed, and the offset of each
+    buffer in memory.
+    """
     actions = plan.actions
     done = {name: list(what) for name, what in actions.rewritten.items()}
     groups = {r.group for p in plan.phases for r in all_launches(p.levels) if r.group}

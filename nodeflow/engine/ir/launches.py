@@ -193,7 +193,9 @@ class RowTiling:
         return max(1, -(-self.rows // self.height))
 
     def units_per_task(self, units: int) -> int:
-        """Return the units of work per task. Every row has the same number of units."""
+        """Return the units of work of one task, which computes ``height`` rows. Every row has the
+        same number of units.
+        """
         return units // max(self.rows, 1) * self.height
 
 

@@ -78,7 +78,7 @@ class Cluster:
 
 
 def elementwise_source(cluster: Cluster, *, comments: bool = False) -> str:
-    """Return the kernel text of a cluster.
+    """Return the source of one kernel that computes a cluster, several fused elementwise nodes.
 
     ``comments``: whether a comment at each statement names its node.
     """
@@ -328,8 +328,8 @@ class _Writer:
         return [*lines, "    position += size", *self._next("    ")]
 
     def _next(self, indent: str) -> list[str]:
-        """Return statements that advance indices after a stretch: to the next row, or within
-        the row if the stretch was only a part of it.
+        """Return kernel statements that advance the indices after a stretch, which is a row or a
+        part of it. At the end of a row they go to the next row.
         """
         rank = self.cluster.rank
         lines = ["column += size"]
@@ -369,8 +369,9 @@ class _Writer:
         return lines
 
     def _strided(self) -> list[str]:
-        """Return the names of the strides of all inputs and outputs that are part of a larger
-        array."""
+        """Return the names of the kernel's stride variables, for all inputs and outputs that are
+        parts of a larger array.
+        """
         stores = (n for n, output in enumerate(self.cluster.outputs) if output.strided)
         return [*(f"s{k}" for k in self.cluster.strided), *(f"t{n}" for n in stores)]
 
@@ -496,19 +497,19 @@ def collapse(
     input_shapes: Sequence[Sequence[int]],
     strides: Sequence[Strides | None] | None = None,
 ) -> tuple[list[int], list[Pattern], list[Strides | None]]:
-    """Return the iteration space with as few axes as possible, and which of the axes each array
-    has.
+    """Merge the axes of an iteration space as far as possible. Also return which of the merged axes
+    each array extends over; it is broadcast along the others.
 
-    Neighbouring axes are merged if every array has both of them or neither. Axes of size 1 are
+    Neighbouring axes are merged if every array extends over both or neither. Axes of size 1 are
     removed.
 
     Args:
-        strides: for each array that is part of a larger one, the stride of each axis. It is 1
-            for the last axis, which is longer than 1.
+        strides: for each array that is part of a larger one, the stride of each axis. It is 1 for
+            the last axis, which is longer than 1.
 
     Returns:
-        Sizes (at least one axis); for each array, which of the axes it has; for each array, its
-        strides along all axes but the last, or None if it is contiguous.
+        Sizes (at least one axis); for each array, which of the axes it extends over; for each
+            array, its strides along all axes but the last, or None if it is contiguous.
     """
     rank = len(shape)
     padded = [(1,) * (rank - len(s)) + tuple(s) for s in input_shapes]

@@ -115,12 +115,14 @@ class GatherProducts(Lowering):
 
     @property
     def single(self) -> bool:
-        """Whether all positions of a tile lie in the same image."""
+        """Whether all output positions that a tile of the convolution computes lie in the same
+        image.
+        """
         return self.steps[0] == 1
 
     @property
     def uneven(self) -> bool:
-        """Whether the last tiles have one image fewer than ``tile`` has positions."""
+        """Whether the last tiles compute one image fewer than the other tiles."""
         return not self.single and self.steps[0] < self.tile.positions
 
 
@@ -288,10 +290,10 @@ def gather(
 
 
 def _pictures_of_a_tile(n: int, most: int) -> int:
-    """Return the number of images of a tile.
+    """Return the number of images that a tile computes together, at most ``most``.
 
-    If too few images are left for the last tile, it begins earlier and computes some images
-    again. If that would be a large part of all images, tiles have fewer images.
+    If too few images are left for the last tile, it begins earlier and computes some images again.
+    If that would be a large part of all images, tiles have fewer images.
     """
 
     def computed(positions: int) -> int:
@@ -392,10 +394,11 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Return True for the image, because a result needs only its own image and all filters.
+        """Return whether rows of the result need only the same rows (images) of this operand. This
+        is so for the images, but not for the filters.
 
-        Return False for a single image that is more work than a task: it waits until other
-        threads can share it.
+        For a single image whose work exceeds a task, return False, so that several threads can
+        share it.
         """
         if operand != 0 or not lowering.single:
             return operand == 0

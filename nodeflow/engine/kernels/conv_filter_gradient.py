@@ -111,11 +111,13 @@ def outer(gradient: FilterGradient, picture: TensorType, filter_: TensorType) ->
 
 
 def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> list[int]:
-    """Return a table of where the elements of the window lie inside the image.
+    """Return a table of integers for the kernel of a convolution's filter gradient: where each
+    element of the window lies inside the image.
 
-    For each row of the window: bytes to add in image and gradient, and how many windows have
-    the row inside. Then for each stretch of a row: both bytes, how many windows, its first
-    weight, whether it is the whole row of the window, and whether its weights occur here first.
+    For each row of the window: byte offsets into image and gradient, and the number of vertical
+    window positions that have the row inside the image. Then for each stretch (run of elements) of
+    a row: both byte offsets, the number of horizontal positions, its first weight, whether it is
+    the whole row of the window, and whether its weights occur here first.
     """
     _, height, width, channels = sizes_of(picture)
     _, down, across, filters = sizes_of(g)
@@ -207,17 +209,17 @@ def _cut(depth: int, most: int) -> Cut:
 def outer_source(
     dtype: str, tile: TileShape, channels: Cut, row: Cut, ragged: bool, lines: int
 ) -> str:
-    """Return the kernel text of the filter's gradient.
+    """Return the kernel source of a convolution's gradient with respect to its filter.
 
     A unit of work is a part of the window's rows, a panel of filters, and a block of images.
 
-    Kernel arguments: image, gradient, table, images, blocks, length of a block, rows of the
-    window, stretches, groups; panels, filters and channels per group; numbers in a row of the
-    window; bytes of an image and of a gradient, of a step of the window down and across, of a
-    row and a position of the gradient; filters, parts.
+    Kernel arguments: image, gradient, table (`outer_table`), images, blocks, images per block, rows
+    of the window, stretches, groups; panels, filters and channels per group; numbers in a row of
+    the window; bytes of an image and of a gradient; bytes of a step of the window down and across;
+    bytes of a row and a position of the gradient; filters, parts.
 
     Args:
-        channels, row: tiles of the channels, and of a whole row of the window.
+        channels, row: how the channels, and a whole row of the window, are cut into tiles.
     """
     size = numpy_dtype(dtype).itemsize
     width = tile.columns
@@ -273,8 +275,8 @@ def kernel(args, task, ntasks):
 
 @cache
 def depthwise_source(dtype: str) -> str:
-    """Return the kernel text of a depthwise filter's gradient. Kernel arguments: as for
-    `outer_source`.
+    """Return the kernel source of a depthwise convolution's gradient with respect to its filter.
+    Kernel arguments: as for `outer_source`.
 
     A unit of work is one row of the window, some channels, and a block of images.
     """

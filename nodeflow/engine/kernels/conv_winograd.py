@@ -117,12 +117,13 @@ class Bands:
 
 
 def bands_of(down: int, across: int, most: int, most_rows: int) -> Bands:
-    """Return the division into units of at most ``most`` squares and ``most_rows`` rows of squares.
+    """Divide the 2 × 2 squares of a convolution's result into units of work, each of at most
+    ``most`` squares and ``most_rows`` rows of squares.
 
     A row with more squares is divided into pieces.
 
     Args:
-        down, across: rows and columns of results.
+        down, across: rows and columns of the result.
     """
     down, across = -(-down // 2), -(-across // 2)
     rows = max(1, min(most // across, most_rows))
@@ -144,8 +145,8 @@ def panel_vectors(filters: int) -> tuple[int, int]:
 
 
 def columns_at_once(panel: int) -> int:
-    """Return the number of columns of results, whole panels, whose products are kept between
-    the transforms.
+    """Return how many result columns the Winograd kernel computes between two transforms: a
+    multiple of ``panel``, at least one panel.
     """
     return max(1, GROUP // panel) * panel
 
@@ -349,8 +350,8 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
 
 
 def most_squares(taps: int, terms: int, wanted: int) -> int:
-    """Return how many squares of ``terms`` channels, with their products, fit on the stack, at
-    most ``wanted``.
+    """Return how many Winograd squares of ``terms`` channels, with their products, fit into a
+    kernel's stack memory; at most ``wanted``.
     """
     return min(wanted, ROOM // (4 * (taps + 1) ** 2 * (terms + GROUP)))
 

@@ -70,7 +70,9 @@ def add_transformed_gradient(
     inputs: tuple[int, ...],
     outputs: tuple[int, ...],
 ) -> None:
-    """Add a gradient with respect to filters for which `conv_winograd.is_transformed` is true."""
+    """Add the actions that compute a convolution's gradient with respect to its filters by the
+    Winograd transform. Only for convolutions that `conv_winograd.is_transformed` accepts.
+    """
     picture, g = (actions.types[slot] for slot in inputs)
     filter_ = actions.types[outputs[0]]
     n, height, width, _ = sizes_of(picture)

@@ -195,17 +195,18 @@ def _filled(block: Block, fill: Any, dtype: str, total: int) -> KernelCall:
 def copy_source(
     rank: int, size: int, step: int | None, fill: tuple[str, Any] | None = None, narrow: int = 0
 ) -> str:
-    """Return the kernel text that copies a rectangle of elements.
+    """Return the source of a kernel that copies a strided block of elements between two arrays.
 
     Kernel arguments: sizes, source strides, target strides, source, target. With ``fill`` also the
     whole output, its number of elements, and the number of its slices along the first axis that can
     be filled separately.
 
     Args:
+        rank: number of axes.
         size: bytes per element.
         step: distance in the source between neighbours of a target row (`_step`).
         fill: dtype and value that the whole output gets before the copy.
-        narrow: elements of a row that is copied without a loop, which would take longer; 0: a loop.
+        narrow: elements per row, if rows are so short that they are copied without a loop; else 0.
     """
     name = integer_of_size(size)
     outer = range(rank - 1)
@@ -264,7 +265,9 @@ def copy_source(
 
 
 def _axes(rank: int) -> list[str]:
-    """Return statements that read the size and both strides of each axis."""
+    """Return kernel statements that read, for each axis, its size and its strides in the source and
+    the target.
+    """
     lines = []
     for a in range(rank):
         slots = ", ".join(f"slot(args, {a + k * rank})" for k in range(3))

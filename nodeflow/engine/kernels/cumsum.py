@@ -69,9 +69,10 @@ def _start(kind: str, dtype: str, exclusive: bool) -> str:
 
 @cache
 def running_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
-    """Return the kernel text for inner axes. A unit of work is a tile of 64 columns.
+    """Return the source of a kernel that accumulates, such as a cumulative sum, along an axis that
+    is not the last. A unit of work is a tile of 64 columns.
 
-    Kernel arguments: outer, n, inner, x, out, both (outer, n, inner).
+    Kernel arguments: outer, n, inner, x, out, where x and out have the shape (outer, n, inner).
 
     float32 is accumulated in float64, as in the reference, so both give the same bits.
     """

@@ -155,8 +155,9 @@ class ElementwiseKernel(Kernel[Elementwise]):
 
 
 def _described(work: GroupToLaunch) -> tuple[str, bool, Sequence[int], float, Sequence[Arg]]:
-    """Return the facts that a launch of a group needs: the kernel text, whether it rereads inputs,
-    the sizes, the estimated nanoseconds, and the remaining arguments.
+    """Return what the kernel launch of a group of elementwise actions needs: the kernel source,
+    whether the kernel rereads inputs, the sizes, the estimated nanoseconds, and the remaining
+    arguments.
     """
     group, views = work.group, work.actions.views
     action = group.actions[0]
@@ -356,7 +357,9 @@ def _collapsed(
 
 
 def copy_launch(actions: Actions, source: int, target: int) -> KernelLaunch:
-    """Return a launch that copies the values of one storage into another."""
+    """Return a kernel launch that copies all values of the storage ``source`` to the storage
+    ``target``.
+    """
     dtype = actions.types[source].dtype
     node = _cluster_node("x", ("x",), _NOTHING, ((False, 0),), (dtype,), dtype)
     cluster = Cluster(1, ((dtype, (True,)),), (node,), (Output(0),))

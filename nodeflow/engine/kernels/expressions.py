@@ -191,6 +191,7 @@ class _Renderer:
         return f"{name}({', '.join(args)})"
 
     def _narrow(self, text: str) -> str:
-        """Return integer arithmetic that wraps at every step, as in numpy; floats keep their
-        dtype."""
+        """Wrap an integer expression in a conversion to its dtype, so that it overflows at every
+        step, as in numpy. Return a float expression unchanged.
+        """
         return text if self.dtype in FLOATS else f"{numpy_name(self.dtype)}{text}"

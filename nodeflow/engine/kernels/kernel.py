@@ -46,7 +46,9 @@ class LoweringRule(Generic[L]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """Add the actions that compute ``outputs``. By default this is a single action."""
+        """Add the actions (steps of a program) that compute the node's outputs. By default this is
+        a single action.
+        """
         actions.add(Action(node, lowering, inputs, outputs))
 
     def checks_elements(self, lowering: L) -> bool:
@@ -85,7 +87,9 @@ class GroupToLaunch:
 
     @property
     def action(self) -> Action:
-        """The first action. Only clusters of elementwise actions have more."""
+        """The first action of the group. Only groups of fused elementwise actions have more than
+        one.
+        """
         return self.group.actions[0]
 
     @property

@@ -86,7 +86,7 @@ class LoopKernel(Kernel[LoopPlan]):
 
 
 def _part(actions: Actions, source: int, target: Pointer) -> Region:
-    """Return the region, from ``target`` on, that a copy of a slot's values fills."""
+    """Return the region of memory that a copy of a slot's values to ``target`` overwrites."""
     size = numpy_dtype(actions.types[target.storage].dtype).itemsize
     count = actions.types[source].size or 0
     return Region(target.storage, target.offset // size, (count,), (1,))
@@ -146,8 +146,8 @@ class Mover:
         return launch
 
     def advance(self, number: Arg, iterations: int) -> KernelLaunch:
-        """Return the launch that begins an iteration: it writes the new addresses into the
-        arguments of all other launches.
+        """Return the launch that begins each iteration of a loop. It writes the addresses that
+        change with the iteration number into the arguments of the other launches.
 
         Args:
             number: address of the iteration number.

@@ -194,9 +194,10 @@ def _turned(actions: Actions, vector: int) -> int:
 def _vector_first(
     actions: Actions, matmul: Matmul, inputs: tuple[int, ...], outputs: tuple[int, ...]
 ) -> tuple[Matmul, tuple[int, ...], tuple[int, ...]]:
-    """Return an equivalent product whose vector operand comes first and is not transposed.
+    """Return an equivalent product in which a vector is the first operand and not transposed.
 
-    A matrix that is stored transposed times a vector becomes the vector times the stored matrix.
+    The product of a transposed matrix and a vector becomes the product of the vector and the matrix
+    as stored.
     """
     x, y = inputs
     m, n = actions.types[outputs[0]].shape[-2:]
@@ -354,9 +355,11 @@ class ProductKernel(Kernel[Product]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Return True for the first operand and for added matrices, whose rows are the result's.
+        """Return whether rows of the product need only the same rows of this operand. This is so
+        for the first operand and for added matrices.
 
-        A transposed first operand is read whole, as the second operand always is.
+        It is not so for the second operand and for a transposed first operand, which each row reads
+        whole.
         """
         if operand >= 2:
             return lowering.added[operand - 2] == MATRIX
@@ -374,7 +377,9 @@ def _panels(lowering: Product, m: int, n: int, k: int, dtype: str) -> Panels | N
 def product_types(
     actions: Actions, action: Action, lowering: Product
 ) -> tuple[TensorType, TensorType, TensorType]:
-    """Return the types of both operands and the result, as they are multiplied."""
+    """Return the types of both operands and the result of a matrix product, with the rows of
+    several matrices joined.
+    """
     slots = (*action.inputs[:2], *action.outputs)
     return as_rows([actions.types[slot] for slot in slots], lowering.transpose_x)
 

@@ -69,7 +69,9 @@ def dots_source(dtype: str, m: int, n: int) -> str:
 
 
 def _heights() -> tuple[int, ...]:
-    """Return the heights of the tiles into which several rows are cut."""
+    """Return the numbers of rows that tiles of a product have, the largest first. Several rows are
+    cut into such tiles.
+    """
     return (4, 2, 1) if vector_registers()[1] >= 32 else (2, 1)
 
 
@@ -127,7 +129,9 @@ def _rows_source(dtype: str, columns: int, heights: tuple[int, ...]) -> str:
 
 
 def _kernel(dtype: str, text: str) -> str:
-    """Return a complete kernel text with this body, which may use the matrices a, b and c."""
+    """Return the complete kernel source of a product with the given body. The body may use the
+    addresses a, b and c of both operands and the result.
+    """
     return f"""import numpy as np
 from nodeflow.engine.devicelib.dot_tiles import dot_tile
 from nodeflow.engine.devicelib.intrinsics import slot

@@ -84,7 +84,8 @@ def few_args(
 
 
 def few_source(dtype: str, rows: int) -> str:
-    """Return the kernel text of a product of this many rows, which takes `few_args`.
+    """Return the source of the kernel for a matrix product with few rows. The kernel takes the
+    arguments of `few_args`.
 
     All products of three or more rows share one kernel, so a batch of another size compiles
     nothing.

@@ -10,7 +10,7 @@ from nodeflow.graph.types import numpy_dtype
 
 @cache
 def matmul_source(dtype: str, transpose_x: bool, transpose_y: bool) -> str:
-    """Return the kernel text of a product of two integer matrices, whose sums wrap.
+    """Return the source of a kernel that multiplies two integer matrices. Sums wrap on overflow.
 
     Kernel arguments: 0, which is unused; x, y, out, m, n, k. A unit of work is a row of the output.
     """

@@ -155,8 +155,8 @@ def _pack_source(size: int, width: int) -> str:
 
 @cache
 def _turned_source(size: int, width: int) -> str:
-    """Return the kernel text that packs a transposed matrix by tiles, as `copies.transpose_source`
-    does.
+    """Return the kernel source that packs a transposed matrix into panels. It copies in small
+    tiles, which suit the cache.
     """
     name, tall = integer_of_size(size), blocks().turned
     body = f"""        tile = local_array({tall * width}, {name})

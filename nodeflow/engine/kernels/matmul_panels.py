@@ -97,7 +97,9 @@ class Panels:
         return max(1, -(-m // self.height) * -(-n // self.width))
 
     def lowest(self, m: int) -> int:
-        """Return the rows of the lowest tile of a task, as its text gives them."""
+        """Return the number of rows of the lowest tile in a task, which the kernel source depends
+        on.
+        """
         return lowest_tile((m - 1) % self.height + 1)
 
 
@@ -265,8 +267,8 @@ _IN_BLOCKS = """y = slot(args, 2) + SIZE * COLUMNS * ((n + COLUMNS - 1) // COLUM
 
 
 def _where_it_is(transpose_b: bool) -> tuple[str, str, str]:
-    """Return three pieces of kernel text: one copies columns of the second operand, one begins a
-    task, and one begins a panel.
+    """Return three pieces of kernel source: one copies a panel of the second operand (a block of
+    columns), one begins a task, and one begins a panel.
     """
     copy = "turned" if transpose_b else "copied"
     begin = f"""b_term, b_column = {"SIZE, SIZE * ldb" if transpose_b else "SIZE * ldb, SIZE"}

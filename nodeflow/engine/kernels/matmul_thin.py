@@ -52,7 +52,9 @@ def _shape(dtype: str) -> TileShape:
 
 
 def _panels(n: int, dtype: str) -> tuple[int, int]:
-    """Return the number of panels of the second operand, and of vectors of the last panel."""
+    """Return how many panels (blocks of columns) the second operand of a product has, and how many
+    vectors wide the last one is.
+    """
     shape = _shape(dtype)
     vectors = -(-n // shape.lanes)
     panels = -(-vectors // shape.vectors)
@@ -77,7 +79,8 @@ def thin_args(shape: tuple[int, int, int], transpose_a: bool, terms: int) -> lis
 
 @cache
 def thin_source(dtype: str, transpose_a: bool, n: int) -> str:
-    """Return the kernel text of one part of a product's sum. A part is one task.
+    """Return the source of a kernel that computes k terms of an (m, n) product with a long sum.
+    Each such part of the sum is one task.
 
     Kernel arguments: 0, which is unused; a, b, c, m, n, k, elements from row to row of a as stored.
 

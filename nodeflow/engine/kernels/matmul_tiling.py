@@ -77,7 +77,7 @@ class Tiling:
     depth: int
 
     def tasks(self, m: int, n: int) -> int:
-        """Return the number of tasks of an (m, n) result, at least 1."""
+        """Return how many tiles, each one task, cover a result of shape (m, n); at least 1."""
         return max(1, -(-m // self.height) * -(-n // self.width))
 
 
@@ -172,8 +172,8 @@ def _short(m: int, n: int, k: int) -> Tiling:
 
 
 def _packed(m: int, n: int, k: int) -> Tiling:
-    """Return tiles made by halving the longer side, so that the smaller operand is the one
-    packed twice.
+    """Divide an (m, n) result into tiles by halving the longer side repeatedly. Then the operand
+    that several tiles pack again is the smaller one.
     """
     rows = columns = 1
     for work in _WORTH:
@@ -189,7 +189,9 @@ def _packed(m: int, n: int, k: int) -> Tiling:
 
 
 def _blocked(m: int, n: int, k: int) -> Tiling:
-    """Return tasks of rows, in blocks whose operands stay in the first two caches."""
+    """Divide an (m, n) product into tasks of whole rows, and each task into blocks whose operands
+    stay in the first two caches.
+    """
     if m >= n and k <= 128 and _BLOCK // (n * k) >= _VECTOR:
         rows = _even(m, min(_BLOCK // (n * k), 128), 4)
         return Tiling(rows, n, rows, n, k)

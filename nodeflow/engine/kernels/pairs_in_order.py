@@ -28,9 +28,10 @@ class PairsInOrderKernel(CallKernel[PairsInOrder]):
 
 @cache
 def pairs_source(dtype: str) -> str:
-    """Return the kernel text of the fraction of pairs in order. Ties count half.
+    """Return the kernel source of the AUC: the fraction of (positive, negative) pairs whose scores
+    are ordered correctly. Tied pairs count half.
 
-    Kernel arguments: n, labels, scores, order, out (float32).
+    Kernel arguments: n, labels, scores, the order that sorts the scores, out (float32).
     """
     name = numpy_name(dtype)
     return kernel_text(

@@ -317,7 +317,9 @@ class _Writer:
         ]
 
     def _each(self, views: Sequence[str], body: Sequence[str]) -> list[str]:
-        """Return a loop over the window's elements, and inside it over the channels."""
+        """Return kernel source of three nested loops: over the rows and columns of the pooling
+        window, and over the channels with ``body`` inside.
+        """
         return [
             "for i in range(i1 - i0):",
             "    for j in range(j1 - j0):",

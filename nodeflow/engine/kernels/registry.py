@@ -24,9 +24,10 @@ _RULES: dict[type[Lowering], LoweringRule[Any]] = {}
 
 
 def handles(lowering: type[Lowering]) -> Callable[[type[Rule]], type[Rule]]:
-    """Return a class decorator.
+    """Return a class decorator that registers an instance of the class as the handler of a kind of
+    lowering.
 
-    It makes the one instance of the class handle this kind of lowering.
+    Raise ValueError if the kind has a handler already.
     """
 
     def register(rule: type[Rule]) -> type[Rule]:

@@ -196,10 +196,10 @@ class _Writer:
         return "\n".join(lines)
 
     def _lasting(self) -> list[str]:
-        """Return the source lines of the kernel that it runs once, before the loop over rows.
+        """Return the kernel statements that run once, before the loop over rows.
 
-        They load values that are the same for all rows, and reserve memory for values that stay in
-        the cache.
+        They load values that are the same for all rows, and reserve memory for intermediate values
+        of one row.
         """
         lines = []
         for k, value in enumerate(self.values):

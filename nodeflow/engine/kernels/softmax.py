@@ -43,8 +43,9 @@ class ColumnSoftmax(Lowering):
 
 
 def row_softmax(types: Sequence[TensorType], step: Step) -> RowSoftmax | ColumnSoftmax | None:
-    """Return the single pass that computes a step's softmax, if its rows are short enough, else
-    None."""
+    """Return the lowering that computes a softmax step in a single pass, if the softmax axis is
+    short enough; else None.
+    """
     node = step.node
     if node.op.id not in ("softmax", "log_softmax"):
         return None
@@ -159,11 +160,12 @@ def softmax_source(dtype: str, log: bool) -> str:
 
 @cache
 def column_softmax_source(dtype: str, log: bool) -> str:
-    """Return the kernel text of column softmax. A unit of work is a tile of columns.
+    """Return the source of a kernel that computes softmax along an axis that is not the last. A
+    unit of work is a tile of columns.
 
     Kernel arguments: outer, n, inner, source, target, columns of a tile (at most WIDEST).
 
-    Columns are added up in the order of ``reductions.columns_source``: 128 rows at a time.
+    The sums of columns are in the order of ``reductions.columns_source``: 128 rows at a time.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     functions = "exp_to_one, log" if log else "exp_to_one"

@@ -203,10 +203,11 @@ _NAN_FIRST = """\
 
 
 def _floats_source(dtype: str, descending: bool) -> str:
-    """Return `values_source` of floats by numpy. Descending, they are sorted with the other sign.
+    """Return the source of a kernel that sorts floats with numpy's vectorized sort. To sort in
+    descending order, it flips the signs before and after.
 
-    Zeros of one sign are counted before the sort, because vector minima and maxima mix up both
-    zeros.
+    The kernel counts the zeros of each sign before the sort, because the vector minima and maxima
+    in the sort mix up -0 and 0.
     """
     size, key, name = numpy_dtype(dtype).itemsize, f"np.{integer_of(dtype)}", f"np.{dtype}"
     highest, infinity, nan = _patterns(size)
@@ -391,13 +392,13 @@ def kernel(args, task, ntasks):
 
 @cache
 def merge_source(dtype: str, descending: bool) -> str:
-    """Return the kernel text that merges two sorted pieces.
+    """Return the source of a kernel that merges two sorted pieces of an array.
 
     Kernel arguments: n, elements of the first piece, x and out.
 
-    The beginning of a stretch of the result in both pieces is found by halving (Odeh and
-    others, Merge Path, 2012). From there on, a part only counts its own elements, because all
-    elements behind its end come later in the order.
+    Parts of the result are merged independently. The kernel finds the beginning of a part in both
+    pieces by bisection (Odeh and others, Merge Path, 2012). From there on, a part only counts its
+    own elements, because all elements behind its end come later in the order.
     """
     size, key = numpy_dtype(dtype).itemsize, f"np.{integer_of(dtype)}"
     highest, signed = _patterns(size)[0], dtype not in UNSIGNED_INTEGERS
@@ -410,7 +411,8 @@ def merge_source(dtype: str, descending: bool) -> str:
         return [f"{name} = {element}", *([turned] if dtype in FLOATS else [])]
 
     def step(k: int) -> list[str]:
-        """Return lines for one element of part k.
+        """Return the kernel lines that merge one element into the part of the result with number
+        ``k``.
 
         They use addresses, because indices would need too many registers.
         """

@@ -66,8 +66,8 @@ def changed_numbers(before: NodeRecord, after: NodeRecord) -> set[str]:
 def number_constants(
     derived: Iterable[Node], owner: str, names: set[str]
 ) -> Iterator[tuple[Node, str]]:
-    """Yield the constants that hold an optimizer's numbers, one per dtype, with the number's
-    name.
+    """Yield (constant node, name) for the constants among the derived nodes that hold an
+    optimizer's numbers, such as its learning rate. Each number has one constant per dtype.
     """
     scope = f"{owner}/"
     for node in derived:

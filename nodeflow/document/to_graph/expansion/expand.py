@@ -139,7 +139,8 @@ def derive(
     base_dir: str | os.PathLike | None = None,
     analysis: Analysis | None = None,
 ) -> UnplacedExpansion:
-    """Return the derived nodes of a macro node without a layout, which takes less time.
+    """Return the nodes that a macro node, such as a layer or an optimizer, adds to the graph. They
+    get no positions, which saves the time for a layout.
 
     Arguments and errors are the same as for `expansion`.
     """
@@ -228,7 +229,9 @@ def _sharing(graph: Document, record: NodeRecord) -> list[NodeRecord]:
 def _derived(
     doc: Document, node_id: str, base_dir: str | os.PathLike | None, analysis: Analysis | None
 ) -> tuple[Node, list[Node], Build]:
-    """Return the macro node in the graph, its derived nodes (sources first), and the build."""
+    """Build the graph and return a macro node (layer, optimizer or gradients) in it, the nodes that
+    it derived, sources first, and the build.
+    """
     found = at_path(doc, node_id)
     graph, record = found or (doc, doc.node(node_id))
     if not can_expand(graph, record.id):
@@ -242,7 +245,11 @@ def _derived(
 
 
 def _nodes_of(built: Build, path: str) -> tuple[Node, list[Node]]:
-    """Return the graph's macro node for a path of ids, and the nodes that it derived."""
+    """Return the graph node that a macro node (layer, optimizer or gradients) became, and the nodes
+    that it derived.
+
+    Raise DocumentError if the node takes no part in a run.
+    """
     built.require([path])
     if path not in built.nodes:
         name = built.document.nodes[path].name
@@ -320,7 +327,9 @@ def _wires(
     sources: dict[Tensor, Source],
     owner: str | None = None,
 ) -> list[Wire]:
-    """Return the wires into a derived node, except from the layer whose weights it shares."""
+    """Return the wires into a node that a macro node derived. If the node shares the weights of an
+    ``owner``, leave out the wire of its first input.
+    """
     wires = [
         Wire(*sources[tensor], node_id, node.op.input_name(index))
         for index, tensor in enumerate(node.inputs)
@@ -580,8 +589,8 @@ def _replace_outputs(
 
 
 def _instead(steps: list[str], old: str, new: str | None) -> list[str] | None:
-    """Return a path of ids in which `new` replaces the removed node `old`; None if `new` is
-    None.
+    """Return a path of node ids. If its last step is the removed node `old`, replace that by `new`,
+    or return None if `new` is None.
     """
     if steps[-1] != old:
         return steps

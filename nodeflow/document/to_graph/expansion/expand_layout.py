@@ -28,10 +28,11 @@ LAYER_COLOR = "neural network"
 
 
 def scopes(derived: Mapping[str, str], owner: str) -> dict[str, list[str]]:
-    """Return the blocks of derived nodes (id -> name): scope -> ids.
+    """Group derived nodes by the scope of their names. Return scope -> ids of the nodes, to lay out
+    each group as a block.
 
-    A node directly in `gradients` starts a gradient or adds gradients of several ops, so it is a
-    block by itself.
+    ``derived`` maps ids to names. A node directly in the scope `gradients` starts a gradient or
+    adds gradients of several ops, so it is a block by itself.
     """
     found: dict[str, list[str]] = defaultdict(list)
     for node_id, name in derived.items():
@@ -44,8 +45,9 @@ def scopes(derived: Mapping[str, str], owner: str) -> dict[str, list[str]]:
 def arrange(
     doc: Document, derived: Mapping[str, str], analysis: Analysis, owner: str, others: Iterable[str]
 ) -> dict[str, Position]:
-    """Lay out the derived nodes in a block for each scope, with `others` between the blocks. Return
-    the positions.
+    """Lay out derived nodes as one block for each scope, and the nodes `others` between the blocks.
+
+    Return the positions by node id.
     """
     blocks = scopes(derived, owner)
     blocks.update({f"{node_id}:": [node_id] for node_id in others})

@@ -97,7 +97,9 @@ class LiveBuild(LiveNodes):
 
     @property
     def users(self) -> Mapping[Node, Iterable[Node]]:
-        """Node of the graph -> the nodes that read it, wait for it or stand for it."""
+        """For each node of the graph, the nodes that depend on it: they read its outputs, wait for
+        it, or were derived in its place.
+        """
         return self._graph.users
 
     def nodes(self) -> Iterable[Node]:
@@ -162,7 +164,9 @@ class LiveBuild(LiveNodes):
                 raise BuildAnew
 
     def _may_clash(self, name: str) -> bool:
-        """Return whether a name lies in a scope that contains names of derived nodes."""
+        """Return whether a name could clash with names of derived nodes, because it lies in the
+        scope of a macro node or of gradients.
+        """
         if name.startswith(GRADIENTS):
             return True
         end = name.find("/")
@@ -283,7 +287,9 @@ class LiveBuild(LiveNodes):
         return was != now
 
     def _known(self, node_id: str) -> tuple:
-        """Return the properties of a node that its consumers depend on."""
+        """Return the properties of a node that its consumers depend on, such as its tensors and
+        their types. Consumers are built again when one of these changes.
+        """
         build = self.build
         state = build.muted.get(node_id, _RUNS), build.skipped.get(node_id, _RUNS)
         outputs = [(p, build.tensors[node_id, p]) for p in build.ports.get(node_id, ())]
@@ -364,7 +370,9 @@ class LiveBuild(LiveNodes):
         self._in_order = True
 
     def _arrange(self, order: list[str]) -> None:
-        """Go through the document's nodes in order, and derive stale nodes again."""
+        """Put the nodes of the graph into document order, and build stale nodes and those that they
+        derive again.
+        """
         doc, nodes = self.build.document, self._graph.nodes
         old = {i: self._segments[i] for i in self.stale if i in self._segments}
         for node_id in old:
@@ -406,9 +414,10 @@ class LiveBuild(LiveNodes):
         return types != [t.type for t in old.node.outputs]
 
     def _put_back(self, record: NodeRecord, old: Segment | None) -> None:
-        """Add a macro node to the graph again without derived nodes, until the next `settle`.
+        """Add a stale macro node to the graph, but none of the nodes that it derives; `settle`
+        derives those later.
 
-        If it was not in the graph before, it waits for `settle`.
+        A node that was not in the graph before is only noted, and `settle` adds it.
         """
         if old is None:
             self._awaiting.add(record.id)

@@ -197,7 +197,8 @@ def _is_alike(before: NodeRecord, after: NodeRecord) -> bool:
 def _ends(
     place: f.Place, target: str, port: str, noted: set[f.Place]
 ) -> Iterator[tuple[f.Place, str, str]]:
-    """Yield the in-ports, of nodes of the flat document, that an in-port leads to.
+    """Yield the input ports in the flat document that an input port leads to, through subgraph
+    instances.
 
     Add the instances on the way to `noted`, because the sources of their outputs may have changed.
     """

@@ -174,7 +174,9 @@ class LiveNodes:
             self._patch.changed.update((*derived, node))
 
     def _derive_again(self, record: NodeRecord, old: Segment) -> None:
-        """Derive a macro node's nodes again. The macro node itself stays the same object."""
+        """Rebuild the nodes that a macro node (a layer or optimizer) derives. If its outputs
+        correspond to the old ones, the macro node itself stays the same object.
+        """
         self._take_out(record.id)
         self._add(record)
         new = self._segments.get(record.id)

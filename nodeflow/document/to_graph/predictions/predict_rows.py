@@ -64,7 +64,9 @@ class Predicted:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """True for each column that holds numbers; the column of the class holds names."""
+        """For each column of the prediction table, True if it holds numbers. The first column holds
+        names if the network predicts classes.
+        """
         return (not self.classes, *(True for _ in self.names[1:]))
 
     @property
@@ -198,7 +200,9 @@ class Predictions:
         return None
 
     def _feeds(self) -> Iterator[tuple[np.ndarray, dict[Tensor, np.ndarray]]]:
-        """Yield the numbers of the readable rows of each batch, and all feeds."""
+        """Yield each batch to predict: the numbers of its readable rows, and the feeds of all
+        placeholders.
+        """
         columns = {t: b.dataset.split("all")[b.column] for t, b in self.bindings.items()}
         size = min(EVALUATION_BATCH, rows_in_memory(columns.values()))
         given = self.task.feeds(list(self.fetches.values()), "all", rows=1)
@@ -212,8 +216,10 @@ class Predictions:
     def _gathered(
         self, columns: Mapping[Tensor, Column], which: np.ndarray
     ) -> tuple[np.ndarray, dict[Tensor, np.ndarray]]:
-        """Return the readable rows and their values; add the errors of unreadable rows to
-        ``damage``.
+        """Read rows of all columns. Return the numbers of the readable rows, and their values by
+        placeholder.
+
+        Record the errors of unreadable rows in ``damage``.
         """
         try:
             return which, {t: c.rows(which) for t, c in columns.items()}

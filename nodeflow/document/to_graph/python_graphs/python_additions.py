@@ -132,8 +132,8 @@ class _Adder:
         self.new_id = t.new_id
 
     def define(self, wanted: str) -> Defined:
-        """Add the definition of a loop's or branch's body, with a free variant of the wanted
-        name.
+        """Add a subgraph definition for the body of a loop or branch. Name it as wanted, with a
+        suffix if the name is taken.
         """
         name = FreeNames().fresh(wanted, self._doc.subgraphs)
         self._t.edit("subgraph", name, {})

@@ -94,7 +94,8 @@ class Ink:
 
 
 def mixed(first: str, second: str, part: float) -> str:
-    """Return the role of a mixture of two roles: ``part`` 0 gives the first, 1 the second.
+    """Return the name of a color mixed from two colors of the theme: ``part`` 0 gives the first, 1
+    the second.
 
     The first is a field of `Palette`.
     """

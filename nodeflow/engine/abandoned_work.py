@@ -80,7 +80,8 @@ class Attempt:
 
 
 def overdue(attempt: Attempt, seconds: float) -> Any:
-    """Wait for work, and abandon it as soon as a piece takes longer than ``seconds``.
+    """Wait for work in another thread, and abandon it as soon as one of its pieces takes longer
+    than ``seconds``.
 
     Returns:
         The piece that takes too long; None when the work has ended.

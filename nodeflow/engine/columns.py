@@ -175,7 +175,9 @@ class LazyColumn(Column):
 
     @property
     def nbytes(self) -> int:
-        """The number of bytes that the row numbers take in memory."""
+        """The bytes that this column takes in memory. It stores only row numbers; the values stay
+        in the file.
+        """
         return self.numbers.nbytes
 
     def stored(self, which: Any) -> np.ndarray:

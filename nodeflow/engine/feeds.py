@@ -157,8 +157,8 @@ _PLAIN = {float: _FROM_FLOAT, int: (*_FROM_FLOAT, "int32", "int64")}
 
 
 def _is_plain(value: Any, dtype: str) -> bool:
-    """Return whether converting a number to this dtype gives the same as converting an array of
-    the number.
+    """Return whether a Python number can be converted directly to this dtype, with the same result
+    as by way of an array.
     """
     return dtype in _PLAIN.get(type(value), ()) and -(2**31) < value < 2**31
 

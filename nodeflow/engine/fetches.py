@@ -89,7 +89,9 @@ def _mapping(like: Mapping[Any, Any], values: list[Any]) -> Mapping[Any, Any]:
 
 
 def _sequence(like: list[Any] | tuple[Any, ...], values: list[Any]) -> Any:
-    """Return the values in a list, tuple or named tuple."""
+    """Return the values as a sequence of the same type as ``like``: a list, tuple or named
+    tuple.
+    """
     if isinstance(like, list):
         return values
     return type(like)(*values) if hasattr(like, "_fields") else tuple(values)

@@ -380,8 +380,8 @@ PATTERN = frozenset(
 
 
 def _may_be_stabilised(node: Node) -> bool:
-    """Return whether a node may be part of a pattern such as the logarithm of a softmax or
-    sigmoid.
+    """Return whether a node may end a pattern that is computed in a numerically stable way, such as
+    the logarithm of a softmax or sigmoid.
     """
     made = resolve_alias(node.inputs[-1]).node
     while made.op.id == "identity":

@@ -28,7 +28,7 @@ class Elements(Protocol):
         ...
 
     def begin(self, state: Any, values: Mapping[Tensor, np.ndarray]) -> Iterator[Sequence[Any]]:
-        """Yield the components of each element.
+        """Begin a pass over an input stream: yield the components of each of its elements.
 
         Args:
             state: the result of the method `state`.

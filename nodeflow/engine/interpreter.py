@@ -140,7 +140,9 @@ def call_reference(
 
 
 def call_quietly(node: Node, inputs: Sequence[Any], stream_of: StreamOf) -> tuple[np.ndarray, ...]:
-    """Run like `call_reference`, for a caller that has already turned off numpy's warnings."""
+    """Run a node's reference implementation, like `call_reference`, in a caller that has already
+    turned off numpy's warnings.
+    """
     op = node.op
     activity.note(node)
     try:

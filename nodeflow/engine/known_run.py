@@ -84,7 +84,8 @@ class KnownRun:
         self.comes_again = True
 
     def arrays(self, values: Sequence[Any]) -> Sequence[np.ndarray]:
-        """Return the fed values as arrays of the right types, one for each fed tensor.
+        """Convert the fed values to arrays of the right dtypes, one for each fed tensor. This is
+        fast if they have the same dtypes and shapes as in the previous run.
 
         Raises:
             FeedError: a value does not fit its tensor.

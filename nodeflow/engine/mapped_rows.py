@@ -95,9 +95,9 @@ class FileMap:
             self._pages.madvise(advice, start, end - start)
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """Yield all rows in pieces.
+        """Yield consecutive pieces of a memory-mapped file that together contain all rows.
 
-        Each piece is valid until the next one, when its pages are released.
+        Use a piece before you take the next one: then its pages are released.
         """
         count = max(1, GIVEN_BACK * len(self.array) // self.array.nbytes)
         for start in range(0, len(self.array), count):

@@ -66,7 +66,9 @@ class Problem:
         return cls(node, None, _short(text), hint, kind=type(error).__name__)
 
     def as_error(self) -> NodeflowError:
-        """Return the problem as an exception, to raise when the node is needed."""
+        """Return the problem as an exception of the class that it came from, to raise when the node
+        is needed.
+        """
         cause = _error_classes().get(self.kind, NodeflowError)
         error = cause.__new__(cause)
         NodeflowError.__init__(

@@ -111,7 +111,9 @@ class Wire(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The input port at the wire's end: its key in `Document.wires`."""
+        """The node and input port at which the wire ends. An input port takes one wire, so this is
+        the key of the wire in `Document.wires`.
+        """
         return (self.target, self.target_port)
 
     def to_text(self) -> str:
@@ -147,7 +149,7 @@ class FrameRecord:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> FrameRecord:
-        """Return the record of an object that `to_json` made, without checks."""
+        """Convert a JSON object that `to_json` made to a frame record. Do not check it."""
         known = ("id", "title", "note", "color", "rect")
         extra = {key: value for key, value in data.items() if key not in known}
         x, y, width, height = data["rect"]
@@ -313,8 +315,8 @@ class Change:
 
     @cached_property
     def scopes(self) -> set[str]:
-        """The names of the changed graphs: names of definitions, and "" for the document's own
-        graph.
+        """The names of the graphs that the edits change: names of subgraph definitions, and "" for
+        the document's own graph.
         """
         return {
             e.table.partition("@")[2] for e in self.edits if "@" in e.table or e.table in SCOPED

@@ -30,11 +30,11 @@ class Snapshots(Generic[T]):
         return iter(self._snapshots.values())
 
     def follow(self, change: Change, take: Callable[[], T]) -> T | None:
-        """Store a snapshot of the content before a change; return the snapshot of the content after
-        it.
+        """If the change is an undo or redo to a state with a stored snapshot, return that snapshot,
+        else None. Before a large change, store a snapshot of the content, so that undo is fast.
 
-        Return None if there is no such snapshot. Call this before the subscriber follows the
-        change, because `take()` makes a snapshot of the content before the change.
+        Call this before the subscriber applies the change, because `take()` must return the content
+        before the change.
         """
         before, self._state = self._state, change.state
         # another document made the change: undo does not return to the content before

@@ -84,8 +84,8 @@ class GraphTables(ABC):
 
     @abstractmethod
     def graph(self, scope: str) -> GraphTables:
-        """Return the definition with this name, made if needed; for "", return the file's own
-        graph.
+        """Return the graph with this name: a subgraph definition, made if needed, or the file's own
+        graph for "".
         """
 
     @property

@@ -64,15 +64,18 @@ class Material:
     @property
     def measured_split(self) -> str:
         """The split on which metrics are measured after each epoch: the validation split, else the
-        first other split with rows.
+        test split, else the training split.
 
-        Choices by these metrics would make the test rows look better than new rows.
+        The test split comes second, because choices by the measured metrics would make its rows
+        look better than new rows.
         """
         return next(s for s in ("validation", "test", "train") if s in self.splits)
 
     @property
     def measured_rows(self) -> str:
-        """The rows on which metrics are measured after each epoch: ``validation rows``."""
+        """The name of the rows on which metrics are measured after each epoch, such as ``validation
+        rows`` or ``training rows``.
+        """
         return f"{self.measured_split.replace('train', 'training')} rows"
 
     @property

@@ -116,8 +116,8 @@ class Build:
         self.tensors[node_id, port] = tensor
 
     def forget(self, record: NodeRecord) -> None:
-        """Remove a record's node of the graph, its tensors, and the problems that building
-        found.
+        """Forget how a document's node was built: its graph node, its tensors, and the problems
+        found while building it.
         """
         self.nodes.pop(record.id, None)
         self.found.pop(record.id, None)
@@ -136,7 +136,9 @@ class Build:
     # ---- nodes that cannot run ---------------------------------------------------------------
 
     def why_skipped(self, node_id: str) -> list[Problem]:
-        """Return the errors that stop a node: its own errors, or else errors upstream."""
+        """Return the problems for which a node is skipped: the errors recorded for it, else its own
+        errors, else the first errors found upstream.
+        """
         found = self.skipped[node_id]
         if found is not None:
             return found

@@ -216,7 +216,9 @@ def _add_nodes(flat: Flat, place: Place) -> None:
 
 
 def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
-    """Return a node's record in the flat document. A loop or branch becomes a node of its op."""
+    """Return the record of a node as it appears in the flat document, where subgraphs are replaced
+    by their content. A loop or branch, which is drawn as a subgraph, becomes a node of its op.
+    """
     if is_flow(record):
         record = _as_op(flat, place, record)
     record = without_own_weights(place, _in_scope(place, record))
@@ -264,7 +266,9 @@ def _op_end(end: _End) -> _End:
 
 
 def _op_input(place: Place, target: str, port: str) -> str:
-    """Return the name of an in-port; for a loop or branch, the port name of its op."""
+    """Translate the name of an input port to the flat document. At a loop or branch, which is drawn
+    as a subgraph, it becomes the port name of the op; otherwise it stays the same.
+    """
     record = place.graph.nodes[target]
     inside = definition_of(place.graph, record) if is_flow(record) else None
     return port if inside is None else roles(inside, record).in_port(port)
@@ -324,9 +328,9 @@ def flat_wire(place: Place, wire: Wire) -> Wire | None:
 
 
 def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | None = None) -> None:
-    """Make a node wait for the source of a control wire.
+    """Make a node of the flat document wait for the source of a control wire.
 
-    If the source is an instance, the node waits for the last nodes inside.
+    If the source is a subgraph instance, the node waits for the last nodes inside.
 
     Args:
         target: id of the node in the flat document.

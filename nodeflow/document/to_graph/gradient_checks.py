@@ -46,7 +46,9 @@ class GradientChecks:
         self._loss = _loss(task)
 
     def names(self) -> list[str]:
-        """Return the names of all nodes of the document's own graph that can be checked."""
+        """Return the names of all nodes of the document's own graph whose gradients can be
+        checked.
+        """
         found = []
         for record in self._task.document.nodes.values():
             piece = None
@@ -59,9 +61,9 @@ class GradientChecks:
         return found
 
     def piece(self, name: str) -> Piece | None:
-        """Return the piece of graph to check for a node.
+        """Return the part of the graph whose gradients a check of this node compares.
 
-        Return None if no float in the piece depends on another float.
+        Return None if no float in that part depends on another float.
 
         Raises:
             NodeflowError: there is no such node, or it cannot run.
@@ -140,7 +142,9 @@ class GradientChecks:
         return fixed[0] if fixed else ROWS
 
     def _inside(self, name: str) -> Piece | None:
-        """Return the piece of graph of a subgraph's instance, from its inputs to its outputs."""
+        """Return the part of the graph that a subgraph instance became, from its inputs to its
+        outputs, to check its gradients.
+        """
         build, scope = self._task.build, f"{name}/"
         ports = build.instances[name].values()
         ys = [build.tensors[port] for port in ports if port is not None and port in build.tensors]

@@ -32,7 +32,9 @@ def inlined(doc: Document, node_id: str) -> tuple[Document, str]:
 
 
 def _without_passing(doc: Document, node_id: str) -> tuple[Document, str]:
-    """Return the part upstream of a node without dots and bypassed nodes; instances stay."""
+    """Return a copy of the document upstream of a node, without reroute dots and bypassed nodes,
+    and the node's id in it. Subgraph instances stay.
+    """
     wanted = upstream(doc, [node_id])
     passing = {i for i in wanted if doc.nodes[i].op == REROUTE or mode_of(doc.nodes[i]) == BYPASSED}
     if not passing:
@@ -71,8 +73,8 @@ def _part(doc: Document, ids: set[str], wires: list[Wire]) -> Document:
 
 
 def _start(part: Document, analysis: Analysis, passing: set[str], wire: Wire) -> Wire | None:
-    """Return the first wire that carries the value, from the node that computes it; None without
-    one.
+    """Replace the source of a wire by the node that computes its value, looking back through
+    bypassed nodes and dots. Return None if there is no such node.
     """
     seen: set[str] = set()
     while wire.source in passing:

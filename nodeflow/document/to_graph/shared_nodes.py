@@ -82,9 +82,11 @@ def owner_wire(place: Place, record: NodeRecord) -> Wire | None:
 
 
 def takes_wire(place: Place, record: NodeRecord, port: str) -> bool:
-    """Return whether a wire of the document ends at a node of the flat document as well.
+    """Return whether a wire of the document also exists in the flat document, where subgraphs are
+    replaced by their content.
 
-    A variable of an instance that shares takes none, because its owner has the initial value.
+    The initial value of a variable whose layer shares weights has no wire there, because the owner
+    of the weights has it.
     """
     if record.op == VARIABLE:
         return owner_at(place, record) is None

@@ -434,7 +434,9 @@ class Task:
         return [node.outputs[0] for _, node in self._in_steps(losses, is_plotted) if node.outputs]
 
     def _bounded(self, losses: Sequence[Tensor]) -> tuple[Bounded, ...]:
-        """Return the outputs of nodes with bounds, if a training step has their data."""
+        """Return the tensors that a training step should check against bounds: outputs of nodes for
+        which the document sets bounds. Leave out those that need other data than a step has.
+        """
         found = [(r, t) for r, node in self._in_steps(losses, is_bounded) for t in node.outputs]
         for path, _, record in walk(self.document) if self.document.subgraphs else ():
             if record.op == SUBGRAPH and is_bounded(record):
@@ -463,7 +465,9 @@ class Task:
         self, settings: TrainingSettings, loss: Tensor | None, metrics: tuple[Metric, ...]
     ) -> Monitor:
         """Return the value that early stopping watches: the chosen node, or the loss on validation
-        rows. A schedule has no loss to watch."""
+        rows. Return an empty monitor without early stopping, and for a schedule of several
+        optimizers, which has no single loss.
+        """
         if settings.patience is None:
             return Monitor()
         if settings.monitor is not None:
@@ -485,8 +489,8 @@ class Task:
         return Monitor(metric, goal)
 
     def _schedule(self, settings: TrainingSettings) -> list[Phase]:
-        """Return the phases of the settings' schedule, with their nodes; empty for one
-        optimizer.
+        """Return the phases of a training that alternates between optimizers, with their nodes.
+        Return an empty list if the settings use a single optimizer.
         """
         phases = []
         for phase in settings.schedule:

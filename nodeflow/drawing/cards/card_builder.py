@@ -129,7 +129,9 @@ class CardBuilder:
         self.views.update(values)
 
     def _value(self, node_id: str) -> tuple[Any, int]:
-        """Return the value that a node shows, a view or a preview, with its serial number."""
+        """Return the value that a node's card shows (a view such as a plot if the node has one,
+        else a preview) and its serial number.
+        """
         record = self.document.nodes.get(node_id)
         view = view_of(record) if record is not None and record.extra else None
         if view is None:

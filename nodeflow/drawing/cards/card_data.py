@@ -101,7 +101,9 @@ class CardData:
 
     @cached_property
     def key(self) -> tuple:
-        """The content of the card, with a serial number in place of the value."""
+        """Everything that a card shows, to compare cards. The value, which may be large, is
+        represented by a serial number.
+        """
         return (
             self.title,
             self.subtitle,
@@ -170,8 +172,8 @@ class CardData:
         return texts.wrap(self.problem, texts.CAPTION, self.width - 42, 3)
 
     def legible_problem(self, style: texts.Style) -> tuple[str, ...]:
-        """Return the problem as lines of text, as many as fit; the style may be larger than
-        usual.
+        """Return the card's problem as lines of text in a style that may be larger than usual, as
+        many lines as the card has space for.
         """
         lines = self.problem_lines
         return texts.wrap(self.problem, style, self.width - 42, len(lines)) if lines else ()

@@ -155,7 +155,7 @@ def draw_far(sheet: Sheet, area: Rect, preview: Any) -> None:
 
 
 def _is_number(preview: Any) -> bool:
-    """Return whether a value is a single number, possibly as the only element of a table."""
+    """Return whether a preview shows a single number: a scalar, or a table with one element."""
     kind = getattr(preview, "kind", None)
     return kind == "scalar" or (kind == "table" and preview.array.size == 1)
 
@@ -208,7 +208,9 @@ def beside(
 
 
 def fitting(number: str, room: float, scale: float = 1.0) -> tuple[str, texts.Style]:
-    """Return a number and a style that shows it completely, because a cut number misleads."""
+    """Return a number's text and the largest style in which it fits into ``room``. A cut number
+    would mislead, so it is cut only if no style fits.
+    """
     known = (texts.VALUE, texts.SMALL_VALUE, texts.TABLE)
     styles = [texts.legible(style, scale) for style in known]
     style = next((style for style in styles if texts.width(number, style) <= room), styles[-1])

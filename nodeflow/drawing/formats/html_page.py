@@ -87,7 +87,7 @@ def page_file(
     analysis: Analysis | None = None,
     recording: Recording | None = None,
 ) -> str:
-    """Return the page of a document.
+    """Return a document as a complete HTML page.
 
     Args:
         title: the name of the graph in the title of the page.
@@ -308,7 +308,9 @@ class _PageWriter(SvgWriter):
         return self.slots.drawn(card_shapes(cards)) if cards else self.shapes(node.shapes)
 
     def _far(self, node: DrawnNode) -> str:
-        """Return a card for small scales: its color, and its name as large as it fits."""
+        """Return a node's card as it appears when the page is zoomed out: only its color, and its
+        name as large as it fits.
+        """
         sheet, card = Shapes(), node.card
         ground = Ink(mixed("raised", f"category:{card.category}", 0.2))
         sheet.add(Box(Rect(0, 0, card.width, card.height), ground, radius=RADIUS))

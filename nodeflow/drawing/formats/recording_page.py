@@ -124,7 +124,9 @@ def recorded_facts(cards: Cards) -> dict[str, list[dict[str, Any]]]:
 
 
 def recording_section(recording: Recording, slots: Slots, writer: SvgWriter) -> str:
-    """Return the main view, the curves and the controls of a recording."""
+    """Return the HTML section of a recorded run: its title and notices, the controls, the main view
+    and the curves.
+    """
     parts = [f"<h2>{plain(recording.title)}</h2>"]
     parts += [f"<p class=muted>{plain(notice)}</p>" for notice in recording.notices]
     if recording.steps:
@@ -210,7 +212,9 @@ class _Curves:
         return [round(area.left, 1), round(area.right, 1), extent[0], extent[1]]
 
     def figure(self, writer: SvgWriter, index: int) -> str:
-        """Return the picture of the chart; the script moves its line to the shown step."""
+        """Return the HTML figure of one chart of a recording. It contains a line that the page's
+        script moves to the shown step.
+        """
         sheet, area = Shapes(), self.chart.area
         draw_axes(sheet, self.chart, ("step", ""), titled=False)
         x = area.left
@@ -265,7 +269,9 @@ def _charts(recording: Recording) -> list[_Curves]:
 
 
 def _drawn(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """Return at most `MOST_POINTS` steps and finite values of a curve: the means of equal parts."""
+    """Return steps and finite values of a curve. If there are more than `MOST_POINTS`, average over
+    equal parts of the curve.
+    """
     keep = np.isfinite(curve.values)
     steps, values = curve.step[keep].astype(float), curve.values[keep]
     if len(values) <= MOST_POINTS:

@@ -115,7 +115,7 @@ class SvgWriter:
         return "".join(f' {name}="{value}"' for name, value in places.items())
 
     def looks(self, style: Style) -> str:
-        """Return the attributes of an element that give its appearance."""
+        """Return the SVG attributes for a style, such as fill, stroke and font."""
         return self.attributes(style)
 
     def picture(self, shape: Picture) -> str:

@@ -22,7 +22,7 @@ NUMBERS = 96.0
 
 
 def _rows(rect: Rect, data: ClassAccuracyData) -> tuple[float, float]:
-    """Return the top and the height of the first class's row."""
+    """Return the top of the first class's row in the chart, and the height of a row."""
     top = rect.top + LINE + 4
     each = (rect.bottom - top) / max(len(data.names), 1)
     return top, min(each, HIGHEST + GAP)
@@ -76,7 +76,9 @@ def choices(data: ClassAccuracyData) -> tuple[Choice, ...]:
 
 
 def at(data: ClassAccuracyData, rect: Rect, point: Point) -> str:
-    """Return the numbers of the class at a point, in words."""
+    """Describe the class under the mouse in words: how many of its rows are right, and how many of
+    the answers that name it.
+    """
     top, each = _rows(rect, data)
     index = math.floor((point.y - top) / each) if each else -1
     if not 0 <= index < len(data.names):

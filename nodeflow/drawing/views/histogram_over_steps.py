@@ -117,7 +117,9 @@ def choices(data: DistributionData) -> tuple[Choice, ...]:
 
 
 def at(data: DistributionData, rect: Rect, point: Point) -> str:
-    """Return the step at a point in words, with the median and the middle 80 % of its elements."""
+    """Describe the training step under the mouse in words, with the median and the middle 80 % of
+    the values at that step.
+    """
     found = _chart(None, rect, data, rect.height >= TITLED).to_data(point)
     if found is None:
         return ""

@@ -24,7 +24,9 @@ def class_color(index: int) -> Ink:
 
 
 def point_color(index: int) -> Ink:
-    """Return the colour of a class's points, darker or lighter than the class's background."""
+    """Return the color of the points of a class: the class color mixed with the text color, to
+    stand out from the class's background.
+    """
     return Ink(mixed("ink", f"class:{index % COLORS}", 1 - 0.28))
 
 

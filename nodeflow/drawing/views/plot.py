@@ -179,7 +179,7 @@ def words(data: PlotData) -> str:
 
 
 def choices(data: PlotData) -> tuple[Choice, ...]:
-    """Return the choices of the tensor on the x axis and of the style."""
+    """Return the two menus of a plot: the tensor on the x axis, and the drawing style."""
     return (
         Choice("x", "Over", data.choices, data.x),
         Choice("style", "Drawn as", STYLES, data.style),

@@ -75,7 +75,9 @@ def draw_rates(
 
 
 def _draw_names(sheet: Sheet, rect: Rect, chart: Chart, data: ThresholdData) -> None:
-    """List the classes with their areas beside the chart, or above it if there is little space."""
+    """Draw the legend of a chart of rates: the classes with the areas under their curves, beside
+    the chart or, if there is little space, above it.
+    """
     left = chart.area.right + 14
     if rect.right - left < BESIDE or sheet.is_small:
         entries = [(curve.name, class_color(i), "line") for i, curve in enumerate(data.curves)]

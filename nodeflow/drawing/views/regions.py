@@ -53,7 +53,9 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
 
 
 def draw(sheet: Sheet, rect: Rect, data: RegionData) -> None:
-    """Draw the regions, or one heat map for each unit."""
+    """Draw the regions in which a network decides for each class, with the data points. Several
+    outputs that are not classes get one heat map each.
+    """
     if data.classes is None and data.values is not None and len(data.values) > 1:
         _draw_maps(sheet, rect, data)
         return

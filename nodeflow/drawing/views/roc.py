@@ -18,7 +18,7 @@ def draw(sheet: Sheet, rect: Rect, data: ThresholdData) -> None:
 
 
 def words(data: ThresholdData) -> str:
-    """Return a summary: ``area under the curve 0.99 on average; …``."""
+    """Summarize the ROC curves in words: ``area under the curve 0.99 on average; …``."""
     return rate_words(data, "area under the curve")
 
 

@@ -87,10 +87,9 @@ def _best(end: np.ndarray, cards: np.ndarray, own: list[float], least: float) ->
 def _gaps(
     cards: np.ndarray, left: float, right: float, ends: tuple[float, float], own: list[float]
 ) -> Iterable[tuple[float, float]]:
-    """Yield heights at which a horizontal line from ``left`` to ``right`` meets no card, with a
-    bonus.
+    """Yield (height, bonus) of horizontal lines from ``left`` to ``right`` that cross no card.
 
-    The bonus grows with the width of the gap; it is highest for lanes in ``own``.
+    The bonus grows with the width of the gap between cards; it is highest for heights in ``own``.
     """
     passed = (cards[:, 0] < right + CLEAR) & (cards[:, 2] > left - CLEAR)
     tops, bottoms = cards[passed, 1] - CLEAR, cards[passed, 3] + CLEAR

@@ -32,10 +32,11 @@ def sharing_pairs(document: Document) -> list[tuple[str, str]]:
 
 
 def arcs(corners: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """Return (n, 4, 2) control points of cubic curves, the first at the node that shares.
+    """Return the curves between pairs of nodes that share weights: (n, 4, 2) control points of
+    cubic curves, each beginning at the sharer.
 
-    An arc connects the top edges of cards that stand beside each other, and the left edges of
-    cards below each other.
+    An arc connects the top edges of cards that stand beside each other, and the left edges of cards
+    below each other.
 
     Args:
         corners: (n, 2, 2) top left corners of sharer and owner.

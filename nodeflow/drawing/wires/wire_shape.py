@@ -27,8 +27,10 @@ def dash_of(dtype: str, is_feed: bool) -> tuple[float, float] | None:
 
 
 def bend(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Return the sideways distance of each curve's control points; both ``ends`` and the result are
-    scene units times ``scale``."""
+    """Return how far to the side the control points of each wire's curve lie from its ends.
+
+    Both ``ends`` and the result are scene units times ``scale``.
+    """
     dx, dy = ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]
     level = np.minimum(MIN_BEND * scale + np.abs(dy) * 0.25, 90.0 * scale)
     back = np.minimum(60.0 * scale + np.abs(dx) * 0.3, 220.0 * scale)

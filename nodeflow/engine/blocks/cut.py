@@ -221,8 +221,8 @@ def _apart(
 
 
 def wanted(schedule: Schedule, steps: Sequence[Step], ends: Sequence[int]) -> AbstractSet[int]:
-    """Return the slots that must survive after some steps: the slots in ``ends``, and the inputs of
-    all other steps.
+    """Return the slots whose values are still needed after some steps have run: the slots in
+    ``ends``, and the inputs of all other steps of the schedule.
     """
     inside = set(map(id, steps))
     others = (step for step in schedule.steps if id(step) not in inside)
@@ -378,8 +378,8 @@ class _Cutter:
         return Ending(step, kind) if kind else None
 
     def _join(self, index: int, step: Step) -> str:
-        """Return the kind of batch reduction that cells can compute for a step; "" if there is
-        none.
+        """Return the reduction (such as "sum") by which a step's results over blocks of rows can be
+        combined; "" if the step is not such a batch reduction.
         """
         joins = self.flow.joins.get(index, ())
         if len(joins) != 1 or not joins[0].final or len(step.outputs) != 1:
@@ -397,7 +397,11 @@ class _Cutter:
         return (type_.size or 0) * numpy_dtype(type_.dtype).itemsize / self.flow.number
 
     def _needs_sizes(self, index: int, step: Step) -> bool:
-        """Return whether a step reads only the shapes of its inputs with rows, or of all inputs."""
+        """Return whether a step needs only the sizes of its inputs, not their values, so that it
+        runs before any rows are computed.
+
+        This concerns its inputs with batch rows, or all inputs if none has batch rows.
+        """
         if index in self.flow.joins or not step.inputs:
             return False
         if not any(map(self._has_rows, step.inputs)):

@@ -37,12 +37,12 @@ def in_blocks(
     label: str = "",
     held: int = 0,
 ) -> BlockedExecutor | None:
-    """Return an executor that runs a schedule of known sizes in blocks; None if it should run as a
-    whole.
+    """Return an executor that runs a schedule in blocks of rows, to save memory; None if it should
+    run as a whole. All sizes are known.
 
-    Without a memory limit, training steps run as a whole, and so do other runs up to
-    `WHOLE_BYTES`. With any limit, steps are divided if their rows take more than two cells,
-    other runs if they take more than one.
+    Without a memory limit, training steps run as a whole, and so do other runs up to `WHOLE_BYTES`.
+    With any limit, steps are divided if their rows take more than two cells (blocks that fit into
+    the cache), other runs if they take more than one.
     """
     limit = context.memory
     is_step = any(node.attrs["update"] for node in schedule.assigns)
@@ -148,9 +148,10 @@ class BlockedExecutor(PartsExecutor):
         """Do nothing, because the parts of this executor keep no inputs after a run."""
 
     def _shape_of(self, slot: int, values: Mapping[int, np.ndarray]) -> np.ndarray:
-        """Return an array with the shape of a slot, for steps that read only the shape. Return the
-        value itself if it is computed and has no rows of the batch. Otherwise return a stand-in
-        that takes no memory.
+        """Return an array with the shape of a slot, for steps that read only the shape.
+
+        If the slot has a value without batch rows, return that. Otherwise return zeros that are
+        broadcast to the shape and take no memory.
         """
         if slot in values and not isinstance(self.cut.own_flow.states[slot], Rows):
             return values[slot]
@@ -212,7 +213,7 @@ class BlockedExecutor(PartsExecutor):
         return tiers
 
     def _total(self, target: Target) -> Total:
-        """Return the accumulator for the results of cells.
+        """Return the accumulator that collects or adds up a value from all cells (blocks of rows).
 
         Raises:
             RunError: there is not enough memory for it; the error names the node.
@@ -257,7 +258,7 @@ class BlockedExecutor(PartsExecutor):
         )
 
     def explain(self, explain_part: ExplainPart) -> str:
-        """Return the plan as text, stage by stage, in the order of execution.
+        """Return the plan of execution as text, stage by stage.
 
         A stage computes some nodes once, for all rows, and others cell by cell: a cell is a block
         of rows.

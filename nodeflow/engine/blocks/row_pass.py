@@ -150,7 +150,9 @@ class RowPass:
         return {index: found[index] for index in sorted(found)}
 
     def _input(self, step: Step, place: int) -> int:
-        """Return the slot in the pass for an input of a step."""
+        """Return the slot that holds a step's input while a block of rows is computed. Register the
+        input if it comes from outside the block.
+        """
         slot = step.inputs[place]
         state = self._whole.flow.states[slot]
         if slot in self._own:
@@ -182,7 +184,9 @@ class RowPass:
 
     @cached_property
     def row_peak(self) -> int:
-        """The peak bytes of values with rows, summed over all rows."""
+        """The peak bytes of the intermediate values that have batch rows, if all rows were computed
+        at once.
+        """
         number, types = self._whole.flow.number, self._whole.flow.only_rows(self._whole.types)
         for slot in self._taken:
             types[slot] = self._cell_type(slot, number)
@@ -241,7 +245,9 @@ class RowPass:
         return types
 
     def sizes_for(self, types: Sequence[TensorType]) -> dict[int, np.ndarray]:
-        """Return those inputs of a cell that are computed from its sizes, by slot in the pass."""
+        """Return the inputs of a block of rows that depend only on array sizes, such as the number
+        of rows, as slot -> value.
+        """
         arrays = {g.number: types[g.number].array for g in self.given if g.sizes}
         return {number: array for number, array in arrays.items() if array is not None}
 
@@ -298,7 +304,9 @@ def gives_sizes(step: Step, place: int) -> bool:
 
 
 def _with_attrs(node: Node, attrs: Mapping[str, Any]) -> Node:
-    """Return the node with other attributes, for use in a schedule."""
+    """Return a copy of the node with other attributes, for use in a schedule. It is not added to
+    the graph.
+    """
     (other := copy(node)).attrs = MappingProxyType(dict(attrs))
     return other
 

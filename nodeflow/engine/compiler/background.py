@@ -226,7 +226,7 @@ def _compile_here(job: Job) -> None:
 
 
 def _load(sources: Sequence[str]) -> KernelFailure | None:
-    """Load kernels in this thread, so that no run waits for them.
+    """Load kernels from their sources into memory in this thread, so that no run waits for them.
 
     Return the first failure, or None.
     """

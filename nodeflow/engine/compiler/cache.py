@@ -165,7 +165,7 @@ def compile_count() -> int:
 
 
 def note_compiled(count: int) -> None:
-    """Add to the count the kernels that the compiling process has compiled."""
+    """Count kernels that another process has compiled, in the statistics of the cache."""
     with _lock:
         _counts["compiled"] += count
 
@@ -232,7 +232,9 @@ def processor() -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> bytes:
-    """Return a digest of the compilers, the processor and the engine's helper modules."""
+    """Return a digest of everything besides its source that a compiled kernel depends on: the
+    versions of the compilers, the processor and the engine's helper modules.
+    """
     from importlib.metadata import version
 
     features = ",".join(sorted(target.features()))
@@ -378,7 +380,9 @@ def _touch(path: Path) -> None:
 
 
 def prune(folder: Path, limit: int = LIMIT_BYTES) -> None:
-    """Delete the least recently used entries until the folder holds at most ``limit`` bytes."""
+    """Delete the least recently used files of a cache folder until it holds at most ``limit``
+    bytes.
+    """
     entries = []
     with contextlib.suppress(OSError), os.scandir(folder) as files:
         for file in files:

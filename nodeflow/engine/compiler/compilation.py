@@ -215,7 +215,9 @@ class Compilation(Generic[P, C]):
         return self.poll()
 
     def planned(self) -> P | None:
-        """Return the plan; make it if necessary. Return None if nothing can be compiled."""
+        """Return the plan of the kernels, made at the first call. Return None if nothing can be
+        compiled.
+        """
         if self.plan is None:
             self.plan = self._make_plan()
             if self.plan is None:
@@ -223,7 +225,9 @@ class Compilation(Generic[P, C]):
         return self.plan
 
     def cancel(self) -> None:
-        """Take no further step and report nothing. A plan that is already compiled stays usable."""
+        """Stop compiling in the background, and report nothing more. A plan that is already
+        compiled stays usable.
+        """
         with self._lock:
             if self.state in (State.IDLE, State.COMPILING, State.COMPILED):
                 self.state, self._job = State.CANCELLED, None
@@ -248,7 +252,9 @@ class Compilation(Generic[P, C]):
         job.on_done(self._finished)
 
     def _finished(self, job: Job) -> None:
-        """Note that the job is done. This runs in the thread that reads the worker's answers."""
+        """Record that a compile job is done, and report its failure if it failed. This runs in the
+        thread that reads the worker's answers.
+        """
         with self._lock:
             if job is not self._job or self.state is not State.COMPILING:
                 return
@@ -278,8 +284,8 @@ class Compilation(Generic[P, C]):
 
 
 def failure_of(error: Exception) -> CompileFailure:
-    """Return a report about a kernel that cannot be compiled or loaded, with all nodes that it
-    computes.
+    """Return the report of a kernel that cannot be compiled or loaded. It names all nodes that the
+    kernel computes.
     """
     nodes: tuple[str, ...] = ()
     if isinstance(error, KernelError):

@@ -165,9 +165,9 @@ def _subtarget() -> tuple[Any, Any]:
 
 
 def _optimized(module: Any, library: Any, machine: Any) -> Any:
-    """Return the LLVM module with all functions that it calls, after LLVM's optimization.
+    """Link the LLVM module with all functions that it calls, and return it optimized by LLVM.
 
-    numba would first run passes for reference counts, and would place the code in memory.
+    numba's own way would first run passes for reference counts, and would place the code in memory.
     """
     import llvmlite.binding as llvm
 

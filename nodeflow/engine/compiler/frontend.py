@@ -301,7 +301,11 @@ class Translator:
         return self._builder.select(up, below, above)
 
     def _range(self, item: ast.For) -> tuple[str, tuple[Value, Value, Value]]:
-        """Return the variable of ``for NAME in range(...)``, with start, stop and step."""
+        """Return the variable's name of a loop ``for NAME in range(...)``, with start, stop and
+        step as compiled values.
+
+        Raise Untranslatable for any other loop.
+        """
         call, target = item.iter, item.target
         name = (
             call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
@@ -465,7 +469,7 @@ class Translator:
     def _takes(self, helper: Helper, kinds: tuple[Any, ...]) -> bool:
         """Return whether a helper can be translated for these types.
 
-        This is tried once, in a separate module.
+        It is tried once in a throwaway module, and the answer is cached.
         """
         key = helper.item, kinds
         if key not in _taken:
@@ -475,7 +479,9 @@ class Translator:
         return _taken[key]
 
     def tries(self, helper: Helper, kinds: Sequence[Any]) -> bool:
-        """Translate a helper in a separate module. Return whether that works."""
+        """Try to translate a helper function for some argument types, in a throwaway module. Return
+        whether that works.
+        """
         values = [self._meaning.target.get_value_type(kind) for kind in kinds]
         function = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), values), "trial")
         self._meaning.builder = ir.IRBuilder(function.append_basic_block())
@@ -486,7 +492,7 @@ class Translator:
         return True
 
     def _inside(self, helper: Helper, kinds: Sequence[Any]) -> _Scope:
-        """Return a new scope for the body of a helper function.
+        """Return a new scope of variables for translating the body of a helper function.
 
         Args:
             kinds: the types of the arguments that the helper is called with.
@@ -495,8 +501,8 @@ class Translator:
         return _Scope(prefix, helper.names, {}, Counter())
 
     def _call_helper(self, helper: Helper, arguments: Sequence[Value]) -> Value:
-        """Return the result of calling a helper as a separate function, in the form that numba
-        would give it.
+        """Emit a call of a helper that is compiled as a separate LLVM function. Return its result
+        as numba represents it.
         """
         values = [self._meaning.computed(a) for a in arguments]
         key = helper.item, tuple(v.type for v in values)
@@ -552,7 +558,7 @@ class Translator:
 
 @lru_cache(maxsize=512)
 def _assigned(item: ast.FunctionDef) -> Counter[str]:
-    """Return how often the text of a function assigns each variable.
+    """Return how many statements in the source of a function assign each variable.
 
     An argument counts as assigned once.
     """

@@ -48,7 +48,9 @@ class Jobs:
         return []
 
     def next(self) -> str | None:
-        """Return a source to compile now, or None if all are compiled or being compiled."""
+        """Take the next kernel source to compile. Return None if all are compiled or being
+        compiled.
+        """
         for job in reversed(self._jobs.values()):
             while job.todo:
                 source = job.todo.pop()

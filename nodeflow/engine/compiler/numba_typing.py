@@ -95,7 +95,11 @@ class Meaning:
         return _kinds[known]
 
     def attribute(self, whole: Value, name: str) -> Value:
-        """Return an attribute of a value, such as the shape of an array."""
+        """Emit code that reads an attribute of a compiled value, such as the shape of an array.
+        Return the attribute.
+
+        Raise Untranslatable if numba does not know it.
+        """
         if name == "size" and _is_vector(whole.type):
             return Value(INT, self._field(whole, "nitems"))
         kind = self._typing.resolve_getattr(whole.type, name)
@@ -203,7 +207,9 @@ class Meaning:
 
     @contextmanager
     def _marked(self) -> Iterator[None]:
-        """Mark those instructions emitted inside this context that load or store array elements."""
+        """Return a context manager. On exit, it marks the array loads and stores emitted inside it
+        as independent of other iterations of the loop.
+        """
         instructions = self.builder.block.instructions
         first = len(instructions)
         yield

@@ -188,7 +188,9 @@ def signing_key() -> bytes:
 
 
 def _key_in(path: Path) -> bytes | None:
-    """Return the key, or None if there is none. An incomplete or exposed key is deleted."""
+    """Read a secret key from its file. Return None if there is no file, or if the key is incomplete
+    or others can read it; then delete the file.
+    """
     try:
         key = read_own(path, secret=True)
         if len(key) == _KEY_BYTES:

@@ -285,7 +285,8 @@ def bit_xor(typingctx, a, b):
 
 @intrinsic
 def divide_integers(typingctx, a, b):
-    """Return quotient and remainder of a / b toward zero, wrapping; both are 0 if b is 0.
+    """Return quotient and remainder of a / b for integers, rounded toward zero. Overflow wraps;
+    both are 0 if b is 0.
 
     On x86, a division by zero, or of the lowest integer by -1, would end the process.
     """

@@ -194,8 +194,8 @@ def small_products() -> bool:
 
 
 def tiling_pays() -> bool:
-    """Return whether dividing products among the team saves time: only if BLAS stays on the
-    calling thread. Other libraries (Accelerate, MKL) use all cores themselves.
+    """Return whether a large matrix product should be divided among nodeflow's own threads. This
+    pays only if BLAS stays on the calling thread; Accelerate and MKL use all cores themselves.
     """
     return _thread_functions() is not None
 

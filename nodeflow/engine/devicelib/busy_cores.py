@@ -105,10 +105,10 @@ def turn_is_over(control, mine):
 
 @_helper
 def give_core_away(control, mine):
-    """Yield the core to another process, if one waits for it.
+    """Yield this thread's core to another process, and set the time until the next yield.
 
-    If one waited, this thread works a little longer before the next yield. If none waited, it works
-    without a limit.
+    If another process was waiting, this thread works a little longer before the next yield. If none
+    was, it works without a limit.
     """
     turn, before = slot(mine, TURN), slot(mine, LAST)
     call_void(slot(control, YIELD))
@@ -120,10 +120,11 @@ def give_core_away(control, mine):
 
 @_helper
 def note_long_wait(control, mine, missed):
-    """Forget since when this thread has had its core, because the thread has waited for long.
+    """After a long wait, reset the time since when this thread has been running on its core.
 
-    If the dispatcher is ``missed`` within a run, it has been preempted as well. Then it is best if
-    both yield their cores at the same time, so helpers no longer yield between tasks.
+    If the dispatcher is ``missed`` within a run, another process has taken its core as well. Then
+    it is best if both threads yield their cores at the same time, so helpers no longer yield
+    between tasks.
     """
     set_slot(mine, LAST, 0)
     if missed and slot(control, CLOCK) != 0:

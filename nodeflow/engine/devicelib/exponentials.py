@@ -127,7 +127,9 @@ def _near_exp_f32(x):
 
 @floats(_near_exp_f32, near_exp_f64, inlined=True)
 def near_exp(x):
-    """Return e**x, with the bits of `exp`, for x that is not large."""
+    """Return e**x, with the bits of `exp`, for moderate x. For an x that `is_large`, the result is
+    wrong.
+    """
     compiled_only()
 
 
@@ -146,9 +148,10 @@ _RAISED, _LOWERED = _f(1.5 * 2**23 + 127 + 64), _f(2.0**-64)
 
 @always_inlined
 def _exp_to_one_f32(x):
-    """Return e**x with the bits of `_exp_f32`, for x not above 0.
+    """Return e**x with the bits of `_exp_f32`. x must not be above 0.
 
-    The power of two is one factor, which is 2^64 too large until the end.
+    The power of two is applied as one factor. It is 2^64 too large, to avoid denormals, until the
+    last multiplication.
     """
     x = select(x < _EXP_LOWEST, _EXP_LOWEST, x)
     shifted = fma(x, _LOG2E, _RAISED)
@@ -160,7 +163,7 @@ def _exp_to_one_f32(x):
 
 @floats(_exp_to_one_f32, exp_to_one_f64, inlined=True)
 def exp_to_one(x):
-    """Return e**x for x that is not above 0, with the bits of `exp`."""
+    """Return e**x with the bits of `exp`. x must not be above 0."""
     compiled_only()
 
 

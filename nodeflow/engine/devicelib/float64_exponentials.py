@@ -61,7 +61,9 @@ _WHOLE_EXP = (_ONE, *_EXP)  # (e^r - 1) / r
 
 @always_inlined
 def _power(shifted):
-    """Return 2**n for the whole number n that was added to `_MAGIC`, n in -1022 .. 1023."""
+    """Return 2**n for a whole number n in -1022 .. 1023. The argument is the float n + `_MAGIC`,
+    whose low bits are n.
+    """
     return bits_f64(shift_left(wrap_add(f64_bits(shifted), _BIAS), _52))
 
 
@@ -151,7 +153,9 @@ def scaled_exp_f64(x, magic):
 
 @always_inlined
 def exp_to_one_f64(x):
-    """Return e**x with the bits of `exp_f64`, for x not above 0. This takes one factor less."""
+    """Return e**x with the bits of `exp_f64`. x must not be above 0, which saves one
+    multiplication.
+    """
     return scaled_exp_f64(select(x < _LOWEST, _LOWEST, x), D_RAISED) * D_LOWERED
 
 
@@ -253,7 +257,9 @@ def logarithm_or_end(x, y):
 
 @always_inlined
 def _log_of(x, bias):
-    """Return the logarithm of a positive normal number x, whose exponent is biased by ``bias``."""
+    """Return log(x) for a positive normal float64 x. ``bias`` is the exponent bias to subtract,
+    which is larger if x was scaled up.
+    """
     k, f = power_and_rest(x, bias)
     s = f / (_TWO + f)
     z = s * s

@@ -283,7 +283,7 @@ _LOG10_OF_2 = _d(math.log10(2))
 
 @always_inlined
 def _log2(x):
-    """Return log2 of a float32, computed in float64, where no float32 is denormal."""
+    """Return log2 of a float32, computed in float64, in which no float32 is denormal."""
     k, f = power_and_rest(x, EXPONENT_OF_1)
     return logarithm_or_end(x, fma(f, split_poly(f, f * f, _LOG2), k))
 

@@ -172,7 +172,9 @@ def _near_modulo(x, y):
 
 @floats(_near_floor_divide, _near_floor_divide, inlined=True)
 def near_floor_divide(x, y):
-    """Return the same bits as `floor_divide`, for floats that are not far apart."""
+    """Return x // y with the same bits as `floor_divide`, for floats whose magnitudes are not far
+    apart. This version needs fewer steps.
+    """
     compiled_only()
 
 

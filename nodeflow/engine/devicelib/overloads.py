@@ -18,7 +18,8 @@ def compiled_only():
 
 
 def overloaded(implementation_for, inlined=False):
-    """Return a decorator that overloads a stub of one or two arguments of one type.
+    """Return a decorator that gives compiled code an implementation of a stub function. The stub
+    takes one or two arguments of one type.
 
     ``implementation_for`` returns the implementation for a type, or None.
     """

@@ -116,8 +116,8 @@ def turned_block(typingctx, lanes, dtype, source, source_step, target, target_st
 
 @intrinsic
 def fetched_line(typingctx, address):
-    """Start to load the cache line around ``address``, which may be any address, into the
-    second-level cache.
+    """Prefetch the cache line that contains ``address`` into the second-level cache. The address
+    may be invalid.
     """
 
     def codegen(context, builder, sig, args):

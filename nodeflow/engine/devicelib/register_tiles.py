@@ -135,16 +135,17 @@ def outer_tile(
     typingctx, positions, vectors, lanes, dtype, masked, lines,
     x, x_row, x_column, g, g_row, g_column, nrows, ncolumns, out, out_step, width, fresh, later,
 ):  # fmt: skip
-    """Sum, over a rectangle of places, the products of numbers of one picture and a vector of
-    another.
+    """Compute a tile of a convolution's filter gradient: for each position of a rectangle, compute
+    the outer product of image numbers and gradient elements. Sum over the positions.
 
     Args:
-        positions, vectors, lanes, masked: literals. If ``masked`` is 1, only ``width`` elements
-            of each row of g and out are touched.
+        positions, vectors, lanes, masked: literals. If ``masked`` is 1, only ``width`` elements of
+            each row of g and out are touched.
         lines: literal: cache lines that are prefetched for each row of the rectangle.
-        x: address of ``positions`` neighbouring numbers at the first place. The numbers of the
-            next place down and across are ``x_row`` and ``x_column`` bytes further.
-        g: the same for vectors * lanes elements.
+        x: address of ``positions`` neighbouring numbers of the image at the rectangle's first
+            position. The numbers of the next position down and across are ``x_row`` and
+            ``x_column`` bytes further.
+        g: the same for vectors * lanes elements of the gradient.
         nrows, ncolumns: sizes of the rectangle.
         out: address of the results, a row for each number, ``out_step`` bytes from row to row.
         fresh: true to begin at zero, false to begin with the values in out.

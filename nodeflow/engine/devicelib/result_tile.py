@@ -61,7 +61,9 @@ class Tile:
         return cgutils.get_or_insert_function(self.builder.module, kind, name)
 
     def mask(self, width: Any) -> None:
-        """Restrict all further access to the first ``width`` elements of each row in memory."""
+        """Restrict all further loads and stores of the tile to the first ``width`` elements of each
+        row.
+        """
         places = ir.VectorType(I64, self.lanes)
         wide = splat(self.builder, width, places)
         self.masks = []
@@ -98,20 +100,21 @@ class Tile:
         span: tuple[int, int] | None = None,
         folded: bool = False,
     ) -> None:
-        """Add, for each position, a number times vectors of a row.
+        """Add, for each position p of the tile, a number times a row of vectors.
 
-        This computes accumulator[p][v] += number at ``numbers(p)`` * vector v, for all p, or
-        for the p of a span. ``apart``: whether each element of the row has its own number; they
-        are contiguous.
+        This computes accumulator[p][v] += number at ``numbers(p)`` * vector v, for all p, or for
+        those in ``span``.
 
         Args:
+            numbers: returns the address of the number of a position.
+            row: address of the vectors.
+            apart: whether each element of the row has its own number; they are contiguous.
             folded: whether, with AVX-512, the multiplications of every other position read the
-                number from memory themselves, if the addresses are literals apart. (With an
-                index in each instruction nothing is gained.) A term of 14 positions and two
-                vectors then has 37 instructions instead of 44, for 28 multiplications that take
-                14 cycles. Processors whose cores are shared by two threads issue some 3
-                instructions a cycle for each. If all positions did so, reading would take
-                longer than multiplying.
+                number from memory themselves, if the addresses are literals apart. (With an index
+                in each instruction nothing is gained.) A term of 14 positions and two vectors then
+                has 37 instructions instead of 44, for 28 multiplications that take 14 cycles.
+                Processors whose cores are shared by two threads issue some 3 instructions a cycle
+                for each. If all positions did so, reading would take longer than multiplying.
         """
         builder = self.builder
         masks, self.masks = self.masks, self.masks if masked else None
@@ -150,9 +153,8 @@ class Tile:
         self.builder.store(made, place)
 
     def _row(self, address: Any, step: Any, p: int, last: Any | None) -> Any:
-        """Return the address of row ``p``.
-
-        If ``last`` is given, rows after it have the address of row ``last``.
+        """Return the address of matrix row ``p``, or of row ``last`` if that is given and ``p`` is
+        larger. So tiles that reach beyond the end read valid memory.
         """
         number = ir.Constant(I64, p)
         if last is not None:
@@ -234,7 +236,9 @@ class Tile:
     def add_rows(
         self, address: Any | None, step: Any, each: Any | None, last: Any | None = None
     ) -> None:
-        """Add to the results the rows of a matrix, the same row to each, or the sum of both."""
+        """Add rows of a matrix to the tile's results: row p of the matrix at ``address`` to result
+        row p, the row at ``each`` to every result row, or both.
+        """
         builder = self.builder
         for p, places in enumerate(self.accumulators):
             for v, place in enumerate(places):

@@ -20,8 +20,9 @@ _EIGHT = range(8)
 def add_eight(typingctx, source, target, total, exclusive, reverse):
     """Write ``total`` plus the running sums of the eight float32 at ``source`` to ``target``.
 
-    Return the new total (float64). ``exclusive`` and ``reverse`` are literals: whether sums
-    leave out their own element, and whether they begin at the last one.
+    Return the new total (float64). ``exclusive`` and ``reverse`` are literals. ``exclusive``:
+    whether each sum leaves out its own element. ``reverse``: whether the sums run from the last
+    element to the first.
     """
     if not all(isinstance(t, types.BooleanLiteral) for t in (exclusive, reverse)):
         raise TypingError("add_eight: exclusive and reverse must be literals")
@@ -35,7 +36,9 @@ def add_eight(typingctx, source, target, total, exclusive, reverse):
             return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, 8), list(lanes)))
 
         def moved(value, by):
-            """Return a vector with each lane's value moved by ``by`` lanes."""
+            """Return a vector shifted by ``by`` lanes; the first lanes become -0.0, which changes
+            no sum.
+            """
             return chosen(value, nothing, (k - by if k >= by else 8 for k in _EIGHT))
 
         pointer = numbers.as_pointer()

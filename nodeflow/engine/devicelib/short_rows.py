@@ -64,7 +64,8 @@ def min_rows(typingctx, n, dtype, source, target, rows):
 
 @intrinsic
 def argmax_rows(typingctx, n, dtype, source, target, rows):
-    """Write the index (int64) of each row's first maximum, or of its first NaN.
+    """For each row, write the index (int64) of its maximum: the first one, or the first NaN if
+    there is any.
 
     Arguments: as for `sum_rows`.
     """
@@ -83,7 +84,8 @@ def argmin_rows(typingctx, n, dtype, source, target, rows):
 def _rows(
     n: Any, dtype: Any, reduced: Callable[[Any, Sequence[Any]], Any]
 ) -> tuple[Any, Callable[..., Any]]:
-    """Return the signature and the code of a reduction.
+    """Return numba's signature, and a function that emits the code, of an intrinsic that reduces
+    several short rows of ``n`` elements.
 
     Args:
         reduced: combines the columns of some rows into one, or the numbers of a single row.

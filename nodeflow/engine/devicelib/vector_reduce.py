@@ -111,7 +111,9 @@ def _more(dtype, combine, identity):
 
 
 def _all(dtype, combine):
-    """Return the signature and the code that combine all partial results."""
+    """Return the signature and the code generator of an intrinsic that reduces all partial results,
+    stored at an address, to one number.
+    """
     scalar_type, scalar = _scalar(dtype)
 
     def codegen(context, builder, sig, args):

@@ -63,7 +63,9 @@ class _Memory:
         return cgutils.for_range(self.builder, self.builder.sdiv(depth, _number(self.bytes)))
 
     def load_all(self, side: int, first: Any, step: Any) -> Vectors:
-        """Return a square of vectors that are ``step`` bytes apart."""
+        """Load a ``side`` x ``side`` matrix of vectors from memory. Neighbouring vectors are
+        ``step`` bytes apart, row after row.
+        """
         return [
             [self.load(self._at(first, step, i * side + j)) for j in range(side)]
             for i in range(side)
@@ -133,9 +135,9 @@ class _Window:
             self._rows.append((builder.add(picture, builder.mul(row, row_step)), inside))
 
     def column(self, number: Any, along: Any, outside: Any) -> list[Any]:
-        """Return the addresses of a column, counted from the first, plus ``along`` bytes.
+        """Return the addresses of one column of the window, plus ``along`` bytes.
 
-        For places outside the picture, the address is ``outside``.
+        For positions outside the image, the address is ``outside``. Column 0 is the leftmost.
         """
         builder = self._builder
         column = builder.add(self._left, number)
@@ -251,7 +253,8 @@ def result_tiles(
     picture, row_step, top, height, step, left, width, count, depth,
     products, tile_step, matrix_step,
 ):  # fmt: skip
-    """Write the 2 x 2 results of matrices of products, side by side for each row.
+    """Transform the products of a Winograd convolution into 2 x 2 squares of results, and write the
+    squares of a row side by side.
 
     Args:
         taps, lanes: literals.

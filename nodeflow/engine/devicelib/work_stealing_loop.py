@@ -177,10 +177,11 @@ def ticket_of(control, tid):
 
 @_helper
 def take_tasks(control, tid, n):
-    """Take tasks until none is left, first this thread's own, and report how many were finished.
+    """Run tasks of the current level until none is left, first those of this thread, then those of
+    other threads. Report how many were finished.
 
-    Return this thread's own ticket in its empty state. As long as it does not change, there is
-    nothing to take.
+    Return this thread's ticket (a word that offers tasks) in its empty state. As long as the ticket
+    does not change, there is nothing to do.
     """
     own = LEAVE
     for offset in range(n):
@@ -217,7 +218,9 @@ def take_tasks(control, tid, n):
 
 @_helper
 def wait_a_little(control, spins):
-    """Spin; after SPINS rounds, yield the core in each round. Return the next count of rounds."""
+    """Wait for a moment in a polling loop: spin, or yield the core if more than SPINS rounds have
+    passed. Return the number of rounds.
+    """
     if spins > slot(control, SPINS):
         call_void(slot(control, YIELD))
         return spins

@@ -40,7 +40,9 @@ def explain(plan: Plan) -> str:
 
 
 def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> list[str]:
-    """Return a list of each level with its kernels as text. Levels of a loop are indented."""
+    """Describe the levels of a plan with their kernels as lines of text. Levels inside a loop are
+    indented.
+    """
     lines = []
     for number, level in enumerate(levels):
         if isinstance(level, LoopLevel):

@@ -172,7 +172,8 @@ class Profiler:
         task: int,
         thread: int,
     ) -> bool:
-        """Run one task of a launch and of its chained followers. Return False at a failure.
+        """Run and time one task of a launch, then the same task of the launches chained to it.
+        Return False at a failure.
 
         Args:
             place: the number of the level, and within it the number of the launch's first task.

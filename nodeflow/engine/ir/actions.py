@@ -134,7 +134,9 @@ class Actions:
         return Actions(self.schedule, **{**kept, "rewritten": rewritten})
 
     def value(self, slot: int) -> np.ndarray:
-        """Return the constant in a slot, in the slot's own shape."""
+        """Return the constant value of a slot in the slot's own shape. Slots of other shapes may
+        share the stored array.
+        """
         return self.constants[self.storage[slot]].reshape(self.types[slot].shape)  # type: ignore[arg-type]
 
     def awaited(self, slot: int, made_by: Mapping[int, M]) -> M | None:

@@ -224,7 +224,7 @@ def limited_tasks(work: float, units: int) -> int:
 
 
 def even_tiling(units: int, work: float) -> RowTiling:
-    """Return a tiling with equally long tasks.
+    """Divide units of work into tasks of equal length.
 
     Tasks may be up to a quarter longer if four threads can then have equally many of them.
     """
@@ -234,5 +234,5 @@ def even_tiling(units: int, work: float) -> RowTiling:
 
 
 def shared_evenly(tasks: int) -> bool:
-    """Return whether the tasks divide evenly among two threads, and among four."""
+    """Return whether so many tasks are shared almost evenly by two threads, and by four."""
     return all(-(-tasks // threads) * threads <= tasks * UNEVEN for threads in (2, 4))

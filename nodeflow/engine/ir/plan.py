@@ -253,5 +253,5 @@ class BranchPlan(FlowPlan, Lowering):
 
 
 def is_concrete(types: Sequence[TensorType]) -> bool:
-    """Return whether every shape is known, as a plan requires."""
+    """Return whether the shapes of all types are fully known, as a plan requires."""
     return all(t.is_static for t in types)

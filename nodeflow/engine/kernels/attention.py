@@ -414,11 +414,12 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
 
 @cache
 def gradient_source(dtype: str, mask: str | None, causal: bool) -> str:
-    """Return the kernel text of the gradients. A unit of work is an index of the leading axes.
+    """Return the source of a kernel for the gradients of attention. A unit of work is an index of
+    the leading axes.
 
-    Kernel arguments: those of `attention_source` up to value; then normalizer, delta, gradient
-    of the result, the mask if there is one, the table, the gradients of query, key and value,
-    and the elements from row to row of these gradients.
+    Kernel arguments: those of `attention_source` up to value; then normalizer, delta, gradient of
+    the result, the mask if there is one, the table, the gradients of query, key and value, and the
+    elements from row to row of these gradients.
     """
     after = 21 if mask is not None else 20
     skip = "top + rows + offset <= left" if causal and mask is None else "False"

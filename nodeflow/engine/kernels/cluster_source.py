@@ -94,10 +94,11 @@ def rereads(cluster: Cluster) -> bool:
 
 
 def formulas(cluster: Cluster) -> tuple[list[str], set[str]]:
-    """Return the statements for element number ``i``, and the functions that they call.
+    """Return the statements that compute element number ``i`` of a cluster (fused elementwise
+    nodes), and the names of the functions that they call.
 
-    Inputs that have the last axis are arrays ``x0``, ``x1`` and so on; others are numbers
-    ``a0``. Results go into arrays ``y0``, ``y1``.
+    Inputs that have the last axis are arrays ``x0``, ``x1`` and so on; others are numbers ``a0``.
+    Results go into arrays ``y0``, ``y1``.
     """
     writer = _Writer(cluster, comments=False)
     return writer._statements(), writer.functions
@@ -343,8 +344,9 @@ class _Writer:
         return [indent + line for line in lines]
 
     def _views(self, flat: str, inputs: bool = True) -> list[str]:
-        """Return statements for the current stretch: an array for each input and output, or a
-        scalar for an input that broadcasts along the innermost axis.
+        """Return kernel statements that make the variables of the current stretch (a part of a
+        row): an array for each input and output, or a scalar for an input that broadcasts along the
+        innermost axis.
         """
         lines = []
         for k, (dtype, pattern) in enumerate(self.cluster.inputs if inputs else ()):
@@ -382,7 +384,9 @@ class _Writer:
         return " + ".join([*terms, *(["column"] if pattern[last] else [])]) or "0"
 
     def _offset(self, pattern: Pattern) -> str:
-        """Return the index of the stretch's first element in an array that lacks some axes."""
+        """Return an index expression for the kernel: where the current stretch (a part of a row)
+        begins in an array that is broadcast along the axes missing in ``pattern``.
+        """
         terms = []
         for axis, present in enumerate(pattern):
             if not present:

@@ -102,8 +102,9 @@ def sums_source(cluster: Cluster) -> str:
         stretches.append(f"y{j} = view1(s{j}, size, {name})")
 
     def added(count: int) -> list[str]:
-        """Return statements that add ``count`` rows in order; each partial sum is read and written
-        once."""
+        """Return kernel statements that add ``count`` rows to the sums of the columns in order.
+        They read and write each sum only once.
+        """
         lines = []
         for j, dtype in enumerate(dtypes):
             size, name, text = numpy_dtype(dtype).itemsize, numpy_name(dtype), f"part{j}[c]"

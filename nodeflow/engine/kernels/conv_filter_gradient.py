@@ -197,7 +197,9 @@ class OuterProductsKernel(CallKernel[OuterProducts]):
 
 
 def _cut(depth: int, most: int) -> Cut:
-    """Divide ``depth`` numbers into as few tiles as possible, of about the same size."""
+    """Divide ``depth`` numbers into as few tiles as possible, each at most ``most`` long and of
+    about the same length. Return pairs of (number of tiles, length).
+    """
     tiles = -(-depth // most)
     if tiles == 0:
         return ()

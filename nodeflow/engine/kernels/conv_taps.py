@@ -156,9 +156,10 @@ class Stretch:
 
 
 def stretches(across: int, step: int, most: int) -> list[Stretch]:
-    """Divide a row of results into as few tiles as possible, of about the same length.
+    """Divide a row of convolution results into as few tiles as possible, of about the same length.
 
-    A tile has at most ``most`` positions, which are ``step`` apart.
+    A tile has at most ``most`` positions. Neighbouring positions of a tile are ``step`` columns
+    apart.
     """
     made = []
     for phase in range(min(step, across)):
@@ -170,10 +171,10 @@ def stretches(across: int, step: int, most: int) -> list[Stretch]:
 
 
 def span_number(first: int, end: int, positions: int) -> int | None:
-    """Return the number by which kernels refer to a span of a tile's positions, or None if the span
-    has no number.
+    """Return the number that kernels use for a range of positions in a tile, from ``first`` to
+    ``end``. Return None if the range has no number, because it omits positions at both ends.
 
-    0 is all positions. Then come the spans that begin later, then those that end earlier.
+    0 is all positions. Then come the ranges that begin later, then those that end earlier.
     """
     if end == positions:
         return first

@@ -109,7 +109,9 @@ class Bands:
 
     @property
     def lowest(self) -> int:
-        """Number of rows of the lowest tile that the squares of a unit are divided into."""
+        """Number of rows of the lowest tile. Each unit of work divides its squares into tiles,
+        whose rows are squares.
+        """
         lengths = [{n // cuts, -(-n // cuts)} for n, cuts in (
             (self.down, self.bands), (self.across, self.pieces))]  # fmt: skip
         return min(rows * columns // -(-rows * columns // TALL)
@@ -131,10 +133,11 @@ def bands_of(down: int, across: int, most: int, most_rows: int) -> Bands:
 
 
 def panel_vectors(filters: int) -> tuple[int, int]:
-    """Return the number of vectors of a panel of filters, and their lanes.
+    """Return (number of vectors in a panel of filters, lanes of a vector) for this processor. A
+    panel is a block of filters that a kernel computes together.
 
-    With 32 registers there are four vectors, or three or two if that leaves fewer columns of
-    the last panel empty. With fewer registers there are two.
+    With 32 registers there are four vectors, or three or two if that leaves fewer columns of the
+    last panel empty. With fewer registers there are two.
     """
     size, registers = vector_registers()
     lanes = size // 4
@@ -280,8 +283,8 @@ def add_transformed(
     inputs: tuple[int, ...],
     outputs: tuple[int, ...],
 ) -> None:
-    """Add a convolution, or its gradient with respect to the picture, for which
-    `is_transformed` is true.
+    """Add the actions that compute a convolution, or its gradient with respect to the image, by the
+    Winograd transform. Only for convolutions that `is_transformed` accepts.
     """
     source, filter_ = (actions.types[slot] for slot in inputs)
     result = actions.types[outputs[0]]

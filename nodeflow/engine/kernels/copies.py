@@ -303,8 +303,8 @@ def _row(last: int, size: int, name: str, step: int | None, narrow: int, indent:
 
 
 def _offsets(axes: Sequence[int]) -> list[str]:
-    """Return statements that split the number ``rest`` into indices along some axes, and add
-    their offsets.
+    """Return kernel statements that split the flat index ``rest`` into one index per axis. They add
+    the byte offsets of these indices to the source and target addresses.
     """
     lines = []
     for a in reversed(axes):

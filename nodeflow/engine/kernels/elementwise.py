@@ -230,9 +230,10 @@ def _formula(
 
 
 def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
-    """Return the launch of a cluster with the tasks of its chain.
+    """Return a kernel launch divided into the tasks of a chain, whose launches must all be divided
+    by the same rows.
 
-    The launch was made with the cluster's own tasks.
+    The given launch has its own division.
     """
     assert launch.split is not None
     total = launch.split.units
@@ -324,10 +325,11 @@ def cluster_nodes(
     storage: Sequence[int],
     number: Callable[[int], int],
 ) -> tuple[list[ClusterNode], dict[int, int]]:
-    """Return the nodes of consecutive formulas, and by storage the node that computes it.
+    """Convert consecutive elementwise actions to the nodes of one fused cluster. Return the nodes,
+    and the index of the node that computes each storage.
 
     Args:
-        number: returns the cluster input for a slot that none of the formulas computes.
+        number: returns the cluster input for a slot that none of the actions computes.
     """
     nodes: list[ClusterNode] = []
     made: dict[int, int] = {}
@@ -404,8 +406,8 @@ def _cluster_node(
     dtypes: tuple[str, ...],
     dtype: str,
 ) -> ClusterNode:
-    """Return a node for these arguments, shared so that plans of large graphs contain no equal
-    copies.
+    """Return a node of a fused cluster for these arguments. Equal arguments give the same object,
+    so that plans of large graphs contain no copies.
     """
     lowering = Elementwise(expression, names, attrs)
     return ClusterNode(lowering, tuple(Operand(*o) for o in operands), dtypes, dtype)

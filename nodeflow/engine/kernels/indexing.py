@@ -56,11 +56,12 @@ class GatherKernel(CallKernel[Gather]):
 
 @cache
 def gather_source(size: int, index: str, wraps: bool, alone: bool) -> str:
-    """Return the kernel text of gather.
+    """Return the source of a gather kernel, which copies the elements with given indices along an
+    axis.
 
     Kernel arguments: outer, n, inner, number of indices, x (outer, n, inner), indices, out.
 
-    ``alone``: whether inner is 1. The text then has no loop over inner.
+    ``alone``: whether inner is 1. The source then has no loop over inner.
     """
     name = integer_of_size(size)
     at = numpy_dtype(index).itemsize
@@ -131,7 +132,9 @@ def _combining(dtype: str, kind: str) -> tuple[str, str, str]:
 
 
 def _scatter_text(used: str, lines: Sequence[str]) -> str:
-    """Return a kernel with the arguments of gather and these lines as its body."""
+    """Return the source of a kernel that takes the same arguments as the gather kernel. Its body
+    consists of the given lines.
+    """
     begin = [
         "import numpy as np",
         "from nodeflow.engine.devicelib.intrinsics import independent, load, prefetch",

@@ -52,10 +52,11 @@ class LoweringRule(Generic[L]):
         actions.add(Action(node, lowering, inputs, outputs))
 
     def checks_elements(self, lowering: L) -> bool:
-        """Return whether the op fails for some elements, such as an index out of range.
+        """Return whether the op must inspect its elements because it fails for some of them, such
+        as an index out of range.
 
         Such an op runs even if nothing reads its result. If its output is empty, its reference
-        runs, because no task of a kernel would look at the inputs.
+        implementation runs, because no task of a kernel would look at the inputs.
         """
         return False
 
@@ -80,8 +81,8 @@ class GroupToLaunch:
 
     @property
     def task_rows(self) -> int:
-        """Number of leading rows per task in the chain that contains the group; 0 outside a
-        chain.
+        """Number of leading rows per task, if the group is in a chain (groups whose tasks run one
+        after the other without a barrier). 0 outside a chain.
         """
         return 0 if self.tiling is None else self.tiling.height
 
@@ -153,14 +154,15 @@ class Kernel(LoweringRule[L]):
     # ---- how it may be cut ------------------------------------------------------------------
 
     def leading_rows(self, actions: Actions, group: Group, lowering: L) -> frozenset[int]:
-        """Return the numbers of leading rows by which the result can be divided; empty if it
-        cannot.
+        """Return into how many leading rows (groups of elements along the first axes) the result
+        can be divided. Each number in the set is possible; the empty set means that it cannot be
+        divided.
         """
         return frozenset()
 
     def task_height(self, actions: Actions, action: Action, lowering: L) -> int | None:
-        """Return the rows per task if the kernel determines them; None if any number is
-        possible.
+        """Return the number of leading rows of the result that a task computes, if the kernel fixes
+        it; None if any number is possible.
         """
         return None
 
@@ -196,8 +198,8 @@ FEW_PICTURES = 8
 
 
 def picture_bands(shape: Sequence[int | None]) -> frozenset[int]:
-    """Return the numbers of equal bands into which a few pictures (pictures, lines, ...) can be
-    divided.
+    """For an output of a few pictures, return the numbers of leading rows (pictures times bands of
+    lines) that it can be divided into. Return an empty set for other shapes.
     """
     if len(shape) != 4 or not 0 < (shape[0] or 0) < FEW_PICTURES:
         return frozenset()
@@ -211,7 +213,9 @@ def sizes_of(type_: TensorType) -> list[int]:
 
 
 def around(shape: Sequence[int], axis: int) -> tuple[int, int, int]:
-    """Return a shape as three axes: all before ``axis``, ``axis`` itself, and all after it."""
+    """Return a shape reduced to three axes: the product of the sizes before ``axis``, the size of
+    ``axis``, and the product of those after it.
+    """
     return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
 
 

@@ -184,7 +184,9 @@ def _as_vectors(actions: Actions, matmul: Matmul, inputs: tuple[int, ...]) -> It
 
 
 def _turned(actions: Actions, vector: int) -> int:
-    """Return a slot with the same memory as a row if the vector is a column, or the reverse."""
+    """Return a new slot that shares the memory of a vector. It is a row if the vector is a column,
+    and a column if it is a row.
+    """
     *batch, rows, columns = actions.types[vector].shape
     turned = actions.new_slot(actions.types[vector].with_shape((*batch, columns, rows)))
     actions.share_storage(turned, vector)
@@ -397,9 +399,10 @@ def may_add(actions: Actions, action: Action) -> bool:
 
 
 def _together(types: Sequence[TensorType]) -> tuple[int, tuple[bool, bool]]:
-    """Return how many products one launch makes, and which operands have a matrix for each.
+    """Return how many products of a batched matmul one kernel launch computes, and for each operand
+    whether it has its own matrix for every product.
 
-    If an operand has matrices for only some products of the batch, a launch makes one product.
+    If an operand has matrices for only some products of the batch, a launch computes one product.
     """
     *operands, out = ([d or 0 for d in t.shape[:-2]] for t in types)
     padded = [[1] * (len(out) - len(each)) + each for each in operands]

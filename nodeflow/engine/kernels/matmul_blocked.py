@@ -120,7 +120,7 @@ def _tiles(tiles: int, most: int) -> int:
 
 
 def _most_rows(dtype: str) -> int:
-    """Return the maximum number of rows that are copied at a time."""
+    """Return how many rows of an operand are copied at a time, at most."""
     return TASK_BYTES // (_most_terms(dtype) * numpy_dtype(dtype).itemsize)
 
 

@@ -59,7 +59,8 @@ def dots_args(shape: tuple[int, int, int], dtype: str, work: float) -> tuple[lis
 
 
 def dots_source(dtype: str, m: int, n: int) -> str:
-    """Return the kernel text for an m x n product, which takes `dots_args`.
+    """Return the source of a kernel for an m x n product that is computed as dot products. The
+    kernel takes the arguments of `dots_args`.
 
     All products of two or more rows share one kernel, so a batch of another size compiles nothing.
     """

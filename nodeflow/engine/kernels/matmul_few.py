@@ -142,7 +142,7 @@ def kernel(args, task, ntasks):
 
 @cache
 def _tiles_source(dtype: str, tile: TileShape) -> str:
-    """Return the kernel text of a product of two or more rows.
+    """Return the source of a kernel for a matrix product with two or more rows, but few.
 
     Kernel arguments: 0, which is unused; a, b (terms, n), c (m, n); n, terms, bytes from row to row
     and from term to term of a, columns of a strip, terms of a piece, m.

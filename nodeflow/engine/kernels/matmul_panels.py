@@ -120,7 +120,8 @@ def _most_terms(dtype: str, direct: bool = False) -> int:
 
 
 def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -> Panels | None:
-    """Return the cut of an (m, k) x (k, n) product, or None if BLAS computes it.
+    """Return how an (m, k) x (k, n) product is cut into tasks and panels, or None if BLAS computes
+    it.
 
     The cut depends only on the shape, on how the second operand is stored, and on the processor.
     BLAS for AVX-512 makes no copies for small products of float32, unless the second operand is

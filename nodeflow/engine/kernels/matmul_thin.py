@@ -31,11 +31,12 @@ FEWEST = 48
 
 
 def parts_of_sum(m: int, n: int, k: int, dtype: str, transpose_b: bool) -> int:
-    """Return into how many parts the sum of an (m, k) x (k, n) product is divided.
+    """Return into how many parts the sum of an (m, k) x (k, n) product is divided. Each part is a
+    task.
 
-    It is a power of two, or 1 if this module does not compute the product. It depends on the
-    shape, on the width of vectors and on how the second operand is stored: transposing it would
-    take as long as is gained.
+    It is a power of two, or 1 if this module does not compute the product. It depends on the shape,
+    on the width of vectors and on how the second operand is stored: transposing it would take as
+    long as is gained.
     """
     if transpose_b or dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return 1
@@ -62,8 +63,8 @@ def _panels(n: int, dtype: str) -> tuple[int, int]:
 
 
 def _most_terms(n: int, dtype: str) -> int:
-    """Return the maximum number of terms of a piece of the second operand that stays in the
-    first-level cache.
+    """Return how many terms (rows of the second operand) are copied at a time, so that they stay in
+    the first-level cache.
     """
     shape = _shape(dtype)
     row = _panels(n, dtype)[0] * shape.columns * numpy_dtype(dtype).itemsize

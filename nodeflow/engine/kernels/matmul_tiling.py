@@ -89,23 +89,24 @@ def product_ns(m: int, n: int, k: int, dtype: str) -> float:
 
 
 def few_are_halved(n: int, k: int) -> bool:
-    """Return whether a product of few rows is the sum of two halves of the terms.
+    """Return whether a matrix product of few rows is computed as the sum of two products, each with
+    half of the terms.
 
-    Such a product is one pass over the second operand, which a training step updates by rows.
-    With halves of the terms, a thread reads rows that its own core has in its cache. With
-    halves of the columns, it would read half of them from the other core's cache. The result
-    does not depend on the number of rows, so that a row gets the same bits in any batch that
-    BLAS does not compute.
+    Such a product is one pass over the second operand, which a training step updates by rows. With
+    halves of the terms, a thread reads rows that its own core has in its cache. With halves of the
+    columns, it would read half of them from the other core's cache. The result does not depend on
+    the number of rows, so that a row gets the same bits in any batch that BLAS does not compute.
     """
     return k >= HALVED_TERMS and k * n >= HALVED_ELEMENTS
 
 
 def is_halved(m: int, n: int, k: int, dtype: str, *, unpacked: bool) -> bool:
-    """Return whether a product is computed as two halves of the terms, which are then added.
+    """Return whether a matrix product is computed as the sum of two products, each with half of the
+    terms, so that two threads can share it.
 
-    Halves of the sum write the result twice. Halves of the rows or columns read one operand
-    twice, which costs nothing with enough rows and a second operand that stays in cache;
-    consumers that go row by row then need no barrier.
+    Halves of the sum write the result twice. Halves of the rows or columns read one operand twice,
+    which costs nothing with enough rows and a second operand that stays in cache; consumers that go
+    row by row then need no barrier.
 
     Args:
         unpacked: whether BLAS for AVX-512 reads the operands without copying them.
@@ -152,7 +153,7 @@ def plan_tiles(
 
 
 def _narrow(m: int, n: int, k: int, dtype: str, unpacked: bool) -> Tiling:
-    """Return tasks of rows, for a product of few columns, whose second operand is small."""
+    """Divide a product of few columns, whose second operand is small, into tasks of whole rows."""
     depth = _even(k, 512, 1) if unpacked else k
     quick = max(1, int(_TASK_NS / product_ns(_ROWS, n, k, dtype)))
     tall = quick > 1 and m > 8 * _ROWS

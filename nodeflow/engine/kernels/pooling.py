@@ -73,8 +73,8 @@ class PoolKernel(CallKernel[Pool]):
         return [KernelCall(source, args, n * max(strips, 1), work)]
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Pool) -> frozenset[int]:
-        """Return the number of pictures, and the numbers of bands of lines for which no window
-        is in two bands.
+        """Return into how many parts the pooling can be divided: the number of pictures, and finer
+        divisions into bands of lines if no window overlaps two bands.
         """
         action = group.actions[0]
         slot = action.outputs[0] if lowering.kind in SPREADS else action.inputs[0]
@@ -106,7 +106,8 @@ def pool_source(
     border: bool = False,
     dilated: bool = False,
 ) -> str:
-    """Return the kernel text of a kind of pooling.
+    """Return the source of a pooling kernel. ``kind`` is a mean, a maximum, or the gradient of one
+    of them.
 
     Kernel arguments: images, height, width, channels, rows and columns of windows, height and width
     of a window, strides, border above and on the left, strips of an image, strips of a task; inputs
@@ -115,8 +116,8 @@ def pool_source(
 
     Args:
         window: size of a window that is unrolled where it lies inside the image.
-        tiled: whether each element of the image is in exactly one window, so that adjoints need not
-            add.
+        tiled: whether each element of the image is in exactly one window, so that gradients need
+            not add.
         border: whether a mean counts the zeros of the border.
         dilated: whether elements of a window are not neighbours.
     """
@@ -226,8 +227,9 @@ class _Writer:
         ]
 
     def _steps(self, more: int) -> list[str]:
-        """Return statements for the rows, columns and places of a dilated window inside the
-        image."""
+        """Return kernel statements that find out which elements of a dilated pooling window lie
+        inside the image: rows i0 to i1, columns j0 to j1, and their number.
+        """
         return [
             f"end, edge = slot(args, {more}), slot(args, {more + 1})",
             f"down_by, right_by = slot(args, {more + 2}), slot(args, {more + 3})",
@@ -301,7 +303,9 @@ class _Writer:
     # ---- any window ---------------------------------------------------------------------------
 
     def _any_window(self) -> list[str]:
-        """Return statements for any window: a few channels at a time, element by element."""
+        """Return kernel statements that pool a window of any size and position, a few channels at a
+        time and element by element.
+        """
         inner = {
             "max": [*self._find_largest(), *self._copy_largest()],
             "put": [*self._find_largest(), *self._at_largest()],

@@ -134,11 +134,11 @@ from 1/2."""
 
 
 def _block() -> int:
-    """Return how many numbers are drawn together, a multiple of 32.
+    """Return how many random numbers a kernel draws at a time, a multiple of 32.
 
-    A vectorised loop handles as many elements at a time as fit its widest type, so random words
-    are made in a separate loop. Normals far from the centre are collected for a separate
-    formula, in whole vectors.
+    A vectorised loop handles as many elements at a time as fit its widest type, so random words are
+    made in a separate loop. Normals far from the centre are collected for a separate formula, in
+    whole vectors.
     """
     return blocks().numbers // 2
 

@@ -139,7 +139,7 @@ class ReduceRule(LoweringRule[Reduce]):
         actions.add(Action(node, stages[-1], (source,), (target,)))
 
     def checks_elements(self, lowering: Reduce) -> bool:
-        """Return True for a search, which fails in an axis without elements."""
+        """Return True for argmax and argmin, which fail if the reduced axis has no elements."""
         return _is_search(lowering.kind)
 
 
@@ -290,7 +290,8 @@ def is_short(rows: int, n: int, dtype: str) -> bool:
 
 
 def short_source(kind: str, dtype: str, n: int, mean: bool) -> str:
-    """Return the kernel text that reduces rows of ``n`` elements in one piece each.
+    """Return the source of a kernel that reduces short rows of ``n`` elements, each row at once
+    instead of in pieces.
 
     Arguments: as for `rows_source`.
     """
@@ -372,14 +373,14 @@ def _products_source(dtype: str) -> str:
 
 
 def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
-    """Return the kernel text that reduces the middle axis of [outer, n, inner] in ``blocks``
-    pieces.
+    """Return the source of a kernel that reduces the middle axis of [outer, n, inner]. The axis is
+    divided into ``blocks`` blocks, each with its own result.
 
     Kernel arguments: outer, n, inner, blocks, length of a block, source, target (outer, blocks,
     inner), columns of a tile (at most `WIDEST`); for a mean, the divisor.
 
     A unit of work is a tile of columns of one block. Every 128 rows its partial results are added
-    to the total, except for a product, which has one order.
+    to the total, except for a product, whose factors are multiplied strictly in order.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start = identity(kind, dtype)
@@ -449,11 +450,11 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
 
 
 def search_source(kind: str, dtype: str, *, rows: bool) -> str:
-    """Return the kernel text that finds an extreme along the middle axis of [outer, n, inner].
+    """Return the source of a kernel that finds a maximum or minimum along the middle axis of
+    [outer, n, inner]. The result is its first index, as int64. NaN counts as the extreme.
 
-    Kernel arguments: outer, n, inner, source, target (outer, inner). The result is the first index,
-    as int64. NaN counts as the extreme. With ``rows``, inner is 1. Both forms are loops without
-    branches, which vectorise.
+    Kernel arguments: outer, n, inner, source, target (outer, inner). With ``rows``, inner is 1.
+    Both forms are loops without branches, which vectorise.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     body = _search_rows(kind, dtype) if rows else _search_columns(kind, dtype)

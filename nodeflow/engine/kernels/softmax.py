@@ -103,11 +103,11 @@ class ColumnSoftmaxKernel(Kernel[ColumnSoftmax]):
 
 @cache
 def softmax_source(dtype: str, log: bool) -> str:
-    """Return the kernel text of row softmax.
+    """Return the source of a kernel that computes softmax along the last axis.
 
     Kernel arguments: rows, n, source, target, both (rows, n), rows of a task.
 
-    Exponentials of several rows are taken in one loop, because rows may be shorter than a vector.
+    One loop computes the exponentials of several rows, because a row may be shorter than a vector.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     if log:

@@ -59,7 +59,9 @@ class LargestKernel(CallKernel[Largest]):
 
 
 def _before(descending: bool, dtype: str, a: str, b: str) -> str:
-    """Return the condition for a to come before b. Equal elements keep their order."""
+    """Return a kernel condition, true if a must come before b in a stable sort. It is false for
+    equal elements, and NaN comes last in ascending order.
+    """
     sign = ">" if descending else "<"
     if dtype not in FLOATS:
         return f"{a} {sign} {b}"

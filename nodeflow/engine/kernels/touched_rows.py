@@ -183,10 +183,10 @@ class PutRowsKernel(Kernel[PutRows]):
 
 @cache
 def put_source(size: int, inplace: bool) -> str:
-    """Return the kernel text that writes rows into a table.
+    """Return the source of a kernel that overwrites named rows of a table.
 
-    Kernel arguments: rows of the table, elements of a row, number of named rows, out, rows,
-    first, values; unless ``inplace``, also the table before the change.
+    Kernel arguments: rows of the table, elements of a row, number of named rows, out, rows, first,
+    values; unless ``inplace``, also the table before the change.
     """
     name = integer_of_size(size)
     head = """import numpy as np

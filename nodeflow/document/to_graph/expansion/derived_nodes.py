@@ -29,7 +29,9 @@ class Segment:
 
 
 def derives_late(record: NodeRecord) -> bool:
-    """Return whether a node derives nodes from all nodes upstream: optimizers and gradients do."""
+    """Return whether the nodes that a node derives depend on everything upstream of it. This is so
+    for optimizers and gradients, but not for layers.
+    """
     if record.op not in REGISTRY:
         return False
     op = REGISTRY.lookup(record.op)
@@ -84,7 +86,8 @@ def number_constants(
 def inside_owner(
     build: Build, segments: Mapping[str, Segment], record: NodeRecord
 ) -> tuple[Node, ...]:
-    """Return the derived nodes of the layers whose variables a node uses.
+    """Return the nodes derived by the layers that a node refers to, such as the owner of shared
+    weights.
 
     If one of them changes, the node has to be derived again.
     """

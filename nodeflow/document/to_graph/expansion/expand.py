@@ -468,11 +468,12 @@ def _check_reach(
 
 
 def _to_unpack(doc: Document, here: str, there: str) -> str | None:
-    """Return the instance that has to be unpacked so that a node is in the same graph, or None.
+    """Return the name of a subgraph instance to unpack, because a node lies in another graph than
+    the one that uses it. Return None if both are in the same graph.
 
     Args:
-        here: path of the graph.
-        there: path of the node.
+        here: path of a node in the first graph.
+        there: path of the other node.
     """
     own, other = here.split("/")[:-1], there.split("/")[:-1]
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(own, other)))

@@ -219,7 +219,9 @@ class LiveBuild(LiveNodes):
         return True
 
     def _update_all(self, waiting: set[str]) -> None:
-        """Update these nodes, then the nodes downstream that their changes affect."""
+        """Bring the graph up to date for these changed nodes of the document, then for the nodes
+        downstream that they affect.
+        """
         while waiting:
             order, looping = topological(self.build.document, waiting)
             order = [*looping, *(i for i in order if i not in looping)]
@@ -298,8 +300,8 @@ class LiveBuild(LiveNodes):
         return (*state, node_id in self._awaiting, build.nodes.get(node_id), types, inside)
 
     def _is_muted(self, node_id: str) -> bool:
-        """Return whether a muted node stops a node. A node that waits for a bypassed optimizer
-        runs.
+        """Return whether a node does not run because a node upstream is muted. A node that only
+        waits for a bypassed optimizer runs.
         """
         return self.build.muted.get(node_id, _RUNS) is None
 
@@ -393,7 +395,9 @@ class LiveBuild(LiveNodes):
                     nodes.append(node)
 
     def _derive(self, record: NodeRecord, old: Segment | None) -> bool:
-        """Derive a macro node's nodes; return whether its consumers have to be updated."""
+        """Build the nodes that a macro node (an optimizer or gradients) derives from the nodes
+        upstream. Return whether its consumers have to be updated.
+        """
         awaited, mark = record.id in self._awaiting, len(self._graph.nodes)
         self._awaiting.discard(record.id)
         self.build.skipped.pop(record.id, None)

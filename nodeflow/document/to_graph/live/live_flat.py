@@ -57,7 +57,9 @@ class LiveFlat:
         )
 
     def follow(self, change: Change) -> Change | None:
-        """Apply a change to the flat document and return the flat change; None to flatten again."""
+        """Apply a change of the document to the flat document, where subgraphs are replaced by
+        their content. Return the change of the flat document; None if it must be flattened anew.
+        """
         if self.flat.document is self._source:
             return None if any(map(_makes_instances, change.edits)) else change
         if any(map(_shares, change.edits)) or (self._sharing and not _keeps_nodes(change)):

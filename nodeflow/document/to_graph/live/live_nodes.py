@@ -99,8 +99,8 @@ class LiveNodes:
         return stream_of(old) != stream_of(record) or not same(old.attrs, record.attrs)
 
     def _set_numbers(self, record: NodeRecord, segment: Segment) -> bool:
-        """Change the constants that hold an optimizer's numbers; return whether that is the
-        whole change.
+        """If only numbers of an optimizer changed, such as its learning rate, set the constants
+        that hold them. Return whether the node is then up to date, so that it need not be rebuilt.
         """
         if not self._differs(record, segment):
             return True
@@ -125,7 +125,9 @@ class LiveNodes:
         self._patch.changed.add(node)
 
     def _change(self, record: NodeRecord, segment: Segment) -> None:
-        """Change a node in place; replace it if its number of outputs changed."""
+        """Apply a changed record to its graph node in place. Replace the node by a new one if the
+        number of its outputs changed.
+        """
         node, op, old = segment.node, segment.node.op, segment.record
         sources, waits = sources_of(self.build, record)
         inputs = tuple(t for t in sources if t is not None)
@@ -240,7 +242,9 @@ class LiveNodes:
                 raise BuildAnew
 
     def _touch(self, record: NodeRecord) -> None:
-        """Mark optimizers and gradients that depend on a changed node as stale."""
+        """Mark the optimizers and gradients nodes that depend on a changed node as stale, so that
+        their derived nodes are built again.
+        """
         has_variable = record.op == "variable" or bool(variables_of(record))
         for macro, before in self._before.items():
             owner = self.build.document.nodes.get(macro)

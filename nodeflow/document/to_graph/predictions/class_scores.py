@@ -19,7 +19,9 @@ SCORED = frozenset(("softmax", "log_softmax", "argmax", "sigmoid"))
 
 
 def made_by(tensor: Tensor) -> str:
-    """Return the op that determines the meaning of a value, looking through layers and reshapes."""
+    """Return the name of the op that determines the meaning of a tensor. Ops that pass the value
+    on, such as reshapes, are skipped, and a layer stands for its last op.
+    """
     while True:
         node = tensor.node
         if node.alias:

@@ -194,7 +194,7 @@ class Predictions:
             yield Batch(found, dict(zip(self.fetches, values, strict=True)))
 
     def needs(self, session: Session) -> Needs | None:
-        """Return the memory that computing a batch takes; None if no row can be read."""
+        """Return the memory that predicting one batch takes; None if no row can be read."""
         for _, feeds in self._feeds():
             return session.needs(list(self.fetches.values()), feeds)
         return None

@@ -144,10 +144,11 @@ class _Adder:
 
 
 def leaving(doc: Document, path: str, port: str) -> End:
-    """Return the output in the file's own graph that has the value of an inner node's output.
+    """Return an output in the file's own graph that has the same value as an output of a node
+    inside nested subgraph instances.
 
-    It is the output of the instance that contains the node at this path of ids, added if there is
-    none; for a node of the file's own graph, its own output.
+    It is an output of the outermost instance on the path, added if there is none. For a node of the
+    file's own graph, it is the node's own output.
     """
     *steps, node_id = path.split("/")
     graphs = [doc]
@@ -166,7 +167,9 @@ def leaving(doc: Document, path: str, port: str) -> End:
 
 
 def _place(doc: Document, ids: list[str]) -> None:
-    """Place nodes, one group of connected nodes after the other; no other node moves."""
+    """Set the positions of new nodes, one group of connected nodes after the other, in free space.
+    No other node moves.
+    """
     analysis = Analysis(doc)
     sizes = {i: node_size(doc, record, analysis) for i, record in doc.nodes.items()}
     taken: list[Rect] = [frame.rect for frame in doc.frames.values()]

@@ -76,7 +76,9 @@ def load(
 
 
 def graph_of(document: Document) -> Graph:
-    """Return the graph of a document with the document's training task; raise as `load` does."""
+    """Return the graph of a document, with the task that its training settings describe. Raise the
+    errors of `load`.
+    """
     PLUGINS.load_once()
     built = build(document, partial=True)
     refuse_broken(built)

@@ -1,10 +1,10 @@
 """Count what a newcomer sees at first: ``python tests/ui/first_sight.py WHAT [FILE]``.
 
 WHAT is ``empty``, ``example`` (with a .flow file) or ``data`` (with a table, from which the window
-makes the suggested graph). The panels below are open.
+makes the suggested graph).
 
 Counted are the visible tabs, buttons, fields and entries of the menu bar's menus; the parts of one
-field (such as the arrows of a number) count once.
+field (such as the arrows of a number, or its slider on the stage) count once.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from PySide6.QtWidgets import (
     QTabBar,
     QWidget,
 )
+
+from nodeflow.ui.stage.control_row import ControlRow
 
 FIELDS = (
     *(QLineEdit, QPlainTextEdit, QComboBox, QAbstractSpinBox, QCheckBox, QRadioButton),
@@ -76,6 +78,7 @@ def fields(window: QWidget) -> list[str]:
         if isinstance(each, FIELDS)
         and not isinstance(each, QScrollBar)
         and not isinstance(each.parent(), COMPOUND)
+        and not (isinstance(each, QAbstractSlider) and isinstance(each.parent(), ControlRow))
     ]
 
 
@@ -145,9 +148,6 @@ def main() -> None:
     window.link.start()
     wait(1000)
     _open(window, what, rest, until)
-    wait(1000)
-    if not window.docking.docks["viewer"].isVisible():
-        window.actions_.trigger("panel_bottom")
     wait(1000)
     found = first_sight(window)
     for kind, things in found.items():

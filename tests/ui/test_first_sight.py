@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from first_sight import buttons, entries, fields, tabs
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QToolButton
+from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton
 
 from nodeflow.document.edit import commands
 from nodeflow.resources import example
 from nodeflow.ui.actions.menus import MOST_ENTRIES
 
-IN_SIGHT = {"empty": 14, "mnist_layers": 24}
+IN_SIGHT = {"empty": 9, "mnist_layers": 18}
 """Most tabs, buttons and fields; before they were counted, there were 33 and 52."""
 
 
@@ -24,7 +24,7 @@ def test_few_things_are_in_sight(window, qtbot, what):
     qtbot.waitUntil(lambda: window.docking.docks["viewer"].is_front)
     window.actions_.refresh_now()
     things = [*tabs(window), *buttons(window), *fields(window)]
-    assert 8 < len(things) <= IN_SIGHT[what], things
+    assert 5 < len(things) <= IN_SIGHT[what], things
 
 
 def test_the_menus_have_few_entries(window):
@@ -63,6 +63,34 @@ def test_a_hidden_panel_has_a_button(window, qtbot):
         qtbot.waitUntil(lambda name=name: button(window, name) is None)
         assert window.docking.docks[panel].isVisible()
     assert button(window, "panel_bottom").isVisible()
+
+
+def test_a_metric_can_be_removed_while_the_user_is_at_it(window, qtbot):
+    window.files.open_path(example("mnist_layers"))
+    page = window.panels["inspector"].outside.page
+    (node,) = (c for c in page.findChildren(QComboBox) if c.accessibleName() == "Node to measure")
+    (remove,) = (b for b in page.findChildren(QToolButton) if b.accessibleName() == "Remove")
+    assert not remove.isVisible()
+    place = node.geometry()
+    node.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(remove.isVisible)
+    assert node.geometry() == place
+    for _ in range(2):
+        qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
+    assert window.focusWidget() is remove
+    window.canvas.setFocus()
+    qtbot.waitUntil(lambda: not remove.isVisible())
+
+
+def test_a_panel_can_be_hidden_while_the_user_is_at_it(window, qtbot):
+    window.files.open_path(example("expression"))
+    dock = window.docking.docks["palette"]
+    (cross,) = (b for b in dock.findChildren(QToolButton) if b.accessibleName() == "Hide Ops")
+    assert not cross.isVisible()
+    dock.findChild(QLineEdit).setFocus()
+    qtbot.waitUntil(cross.isVisible)
+    qtbot.mouseClick(cross, Qt.MouseButton.LeftButton)
+    assert not dock.isVisible()
 
 
 def test_nothing_runs_in_an_empty_graph(window, qtbot):

@@ -354,10 +354,7 @@ def test_the_bar_says_where_the_training_is_if_there_is_room(spirals, engine, qt
 @pytest.mark.parametrize(
     ("name", "labels"),
     [
-        (
-            "mnist_layers",
-            ["Learning rate", "Units of hidden", "Activation of hidden", "Batch size"],
-        ),
+        ("mnist_layers", ["Learning rate", "Units of hidden", "Activation of hidden"]),
         ("gan", ["Learning rate of train_judge", "Learning rate of train_generator"]),
         ("vae", ["point", "Learning rate"]),
     ],

@@ -14,9 +14,10 @@ from nodeflow.drawing.views.view import Choice, ViewDrawing
 from nodeflow.host.views.kinds.class_accuracy import ClassAccuracyData
 from nodeflow.number_text import count
 
-HIGHEST = 22.0
-"""Maximum height of a bar in pixels."""
-GAP = 6.0
+HIGHEST = 48.0
+"""Maximum height of the row of a class in pixels."""
+GAP = 0.22
+"""The space between two bars as a share of a row."""
 NUMBERS = 96.0
 """Width of the numbers beside the bars."""
 
@@ -25,7 +26,7 @@ def _rows(rect: Rect, data: ClassAccuracyData) -> tuple[float, float]:
     """Return the top of the first class's row in the chart, and the height of a row."""
     top = rect.top + LINE + 4
     each = (rect.bottom - top) / max(len(data.names), 1)
-    return top, min(each, HIGHEST + GAP)
+    return top, min(each, HIGHEST)
 
 
 def draw(sheet: Sheet, rect: Rect, data: ClassAccuracyData) -> None:
@@ -39,7 +40,7 @@ def draw(sheet: Sheet, rect: Rect, data: ClassAccuracyData) -> None:
     wide, numbers = (0.0, 0.0) if sheet.is_small else (wide, NUMBERS)
     left = rect.left + 6 + wide
     room = max(rect.right - 6 - numbers - left, 1.0)
-    bar = max(each - (2 if is_low else GAP), 1.0)
+    bar = max(each - (2 if is_low else each * GAP), 1.0)
     color, line = class_color(0), class_color(1)
     for index, (share, precision) in enumerate(zip(data.accuracy, data.precision, strict=True)):
         y = top + index * each

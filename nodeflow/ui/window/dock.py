@@ -11,6 +11,7 @@ from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import label
 from nodeflow.ui.core.widgets.panel_visibility import InFront
+from nodeflow.ui.core.widgets.shown_on_hover import ShownOnHover
 from nodeflow.ui.window.panel_pages import PanelPage, PanelPages
 
 NO_FOCUS = Qt.FocusPolicy.NoFocus
@@ -21,7 +22,10 @@ area.
 
 
 class DockTitle(QFrame):
-    """The title line of a panel, with a button that hides the panel."""
+    """The title line of a panel, with a button that hides the panel.
+
+    The button is shown while the user is at the panel.
+    """
 
     def __init__(self, title: str, dock: QDockWidget, themes: ThemeManager) -> None:
         super().__init__(dock)
@@ -35,6 +39,7 @@ class DockTitle(QFrame):
         layout.addWidget(label(title, "strong"))
         layout.addStretch(1)
         layout.addWidget(self._cross)
+        ShownOnHover(self._cross, dock)
         themes.follow(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:

@@ -32,6 +32,7 @@ from nodeflow.train.settings import TRAINING, in_section
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets.common_widgets import button, clear, label
+from nodeflow.ui.core.widgets.shown_on_hover import ShownOnHover
 from nodeflow.ui.inspector.editors.attribute_row import AttrRow
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 from nodeflow.ui.inspector.editors.node_choice import NodeCombo
@@ -179,7 +180,9 @@ class TrainingSection(Section):
         layout = QHBoxLayout(result)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(text, 1)
-        layout.addWidget(self._remove_button(index))
+        remove = self._remove_button(index)
+        layout.addWidget(remove)
+        ShownOnHover(remove, result)
         return result
 
     def _remove_button(self, index: int) -> QToolButton:
@@ -217,7 +220,9 @@ class TrainingSection(Section):
         layout.setSpacing(SPACE[1])
         layout.addWidget(node, 1)
         layout.addWidget(split, 1)
-        layout.addWidget(self._remove_button(index))
+        remove = self._remove_button(index)
+        layout.addWidget(remove)
+        ShownOnHover(remove, result)
         return result
 
     def _metric_list(self) -> list[dict[str, Any]]:

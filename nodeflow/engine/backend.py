@@ -100,7 +100,8 @@ class BackendSteps(Protocol):
     steps_done: int
 
     def run(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
-        """Make up to ``count`` steps and store the variables.
+        """Make up to ``count`` training steps, beginning with number ``first_step``, and store the
+        variables.
 
         Args:
             order: the order of rows in the epoch that began with the step ``epoch_first``.

@@ -91,7 +91,10 @@ class BoundRun:
         return self._context.variables.version == self._version or self._look_up()
 
     def _look_up(self) -> bool:
-        """Look up variables that may have changed. Return False if the shape of one differs."""
+        """Read the current arrays of the variables, if any variable has changed since the last
+        look. Return False if a variable has another shape or no value, so that the cached run is
+        invalid.
+        """
         variables, reads = self._context.variables, self._reads
         if variables.version != reads.version:
             try:

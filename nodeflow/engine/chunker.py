@@ -36,7 +36,9 @@ class Chunker:
         return min(self.size, limit)
 
     def end(self, steps: int) -> None:
-        """Note that a chunk of this many steps has ended, to adapt the size of the next one."""
+        """Record that a chunk of ``steps`` steps has ended. Adapt the size of the next chunk so
+        that it takes about `SECONDS`.
+        """
         elapsed = max(self._clock() - self._started, 1e-6)
         fitting = round(steps * SECONDS / elapsed)
         self.size = max(1, min(fitting, GROWTH * self.size, LARGEST))

@@ -56,9 +56,10 @@ def check_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Tenso
 
 
 def _taken_apart(key: Any, value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield keys and values one by one.
+    """Yield pairs of tensor and value from a feed, taking tuples apart. A tuple of tensors, such as
+    an LSTM's state, takes a tuple of values.
 
-    A tuple of tensors, such as an LSTM's state, takes a tuple of values.
+    Raise FeedError if the tuples differ in length.
     """
     if not isinstance(key, tuple):
         yield key, value

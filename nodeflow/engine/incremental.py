@@ -154,7 +154,9 @@ class IncrementalRun:
         return True
 
     def _give_up(self, node: Node, attempt: Attempt) -> None:
-        """Abandon a node that takes too long, and continue without it."""
+        """Stop waiting for a node that exceeds the time budget. Store a failure as its result, and
+        continue without it.
+        """
         assert self.budget is not None
         self._slow[node.name] = self._cost_key(node), attempt
         self._store(node, Failure(_too_slow(node, self.budget)))
@@ -277,7 +279,9 @@ class IncrementalRun:
         return bool(overrides and node.outputs) and all(t in overrides for t in node.outputs)
 
     def _overridden(self, node: Node) -> Values | _Blocked:
-        """Return the values of a node's outputs, replaced by overrides where there are any."""
+        """Return the values of a node's outputs. Overrides replace computed values; if all outputs
+        are overridden, the node does not run.
+        """
         given = [self.overrides.get(tensor) for tensor in node.outputs]
         if any(array is None for array in given) or not given:
             computed = self._values(node)

@@ -24,7 +24,9 @@ class Elements(Protocol):
 
     @property
     def captured(self) -> tuple[Tensor, ...]:
-        """The tensors of the graph whose values the elements need in order to begin."""
+        """The tensors of the graph that an input stream needs in order to begin. Their values are
+        passed to `begin`.
+        """
         ...
 
     def begin(self, state: Any, values: Mapping[Tensor, np.ndarray]) -> Iterator[Sequence[Any]]:
@@ -37,7 +39,9 @@ class Elements(Protocol):
         ...
 
     def state(self) -> Any:
-        """Return a state that a session keeps for these elements when they begin again."""
+        """Return a new state of an input stream, which the session keeps when the stream begins
+        again.
+        """
         ...
 
 
@@ -144,8 +148,8 @@ class InputStreams:
     taken: dict[Next, Sequence[Any]] = field(default_factory=dict)
 
     def begin_run(self, nodes: Iterable[Node], run: Run) -> None:
-        """Forget the elements of the last run, and restart the streams whose initializers run
-        now.
+        """Prepare the input streams for a new run: forget the elements taken in the last run, and
+        restart the streams whose initializers are among ``nodes``.
         """
         self.taken.clear()
         if not self.graph.streams:

@@ -105,7 +105,9 @@ class FileMap:
             self.give_back()
 
     def give_back(self) -> None:
-        """Release the pages; later reads come from the system's cache or the disk."""
+        """Release the memory pages of the mapped file. Later reads come from the system's cache or
+        the disk.
+        """
         self._advise("MADV_DONTNEED")
 
     def _advise(self, name: str) -> None:

@@ -324,14 +324,18 @@ class Change:
 
     @cached_property
     def text(self) -> str:
-        """The change as one line of JSON, for a mirror and a journal."""
+        """The change as one line of JSON. Other processes that mirror the document and the journal
+        file use it.
+        """
         edits = ", ".join([edit.to_text() for edit in self.edits])
         label = compact_json(self.label)
         return f'{{"edits": [{edits}], "label": {label}, "revision": {self.revision}}}'
 
     @classmethod
     def from_text(cls, text: str) -> Change:
-        """Return the change from its `text`; raise ValueError, KeyError or TypeError."""
+        """Parse a change from its `text`. Raise ValueError, KeyError or TypeError if the text is
+        malformed.
+        """
         data = json.loads(text)
         edits = tuple(Edit.from_json(edit) for edit in data["edits"])
         return cls(data["label"], edits, data["revision"])

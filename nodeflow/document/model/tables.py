@@ -98,7 +98,9 @@ class GraphTables(ABC):
         self._shared.next_id = number
 
     def table_name(self, kind: str) -> str:
-        """Return the name that edits use for a table of this graph: `node`, or `node@NAME`."""
+        """Return the full name that edits use for a kind of table, such as `node`. Inside a
+        subgraph definition it is `node@NAME`.
+        """
         if not self.scope:
             return kind
         return f"{kind}@{self.scope}" if kind in SCOPED else kind

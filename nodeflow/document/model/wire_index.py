@@ -33,7 +33,7 @@ class WireIndex:
         return node_id in self._kept
 
     def add(self, node_id: str, wire: Wire) -> None:
-        """Add a wire, which must not be in the index yet."""
+        """Add a wire to the wires of a node. The index must not contain it yet."""
         found = self._kept.get(node_id)
         if found is None:
             self._kept[node_id] = wire

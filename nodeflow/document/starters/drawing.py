@@ -57,8 +57,8 @@ class Drawing:
         return name
 
     def become(self, definition: str) -> str:
-        """Move the nodes of the last group into a subgraph with one instance; return the
-        instance's name.
+        """Move the nodes of the last group of the drawing into a new subgraph, of which the drawing
+        contains one instance. Return the instance's name.
         """
         color, ids = self.groups.popitem()[1]
         commands.move(self.doc, layout(self.doc, ids, analysis=Analysis(self.doc)))

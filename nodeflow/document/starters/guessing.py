@@ -10,8 +10,8 @@ from nodeflow.errors import DataError
 
 
 def starters_for(survey: Survey) -> tuple[str, ...] | None:
-    """Return the starters that can use surveyed arrays; None for other data, which `Choices` can
-    judge by the columns alone.
+    """Return the ids of the starter graphs that suit arrays found in a data source. Return None for
+    other kinds of data, which `Choices` can judge by the columns alone.
     """
     if survey.kind != "arrays":
         return None

@@ -62,8 +62,8 @@ def op_record(flat: Any, doc: Document, record: NodeRecord) -> tuple[NodeRecord,
 
 
 def _text(doc: Document, inputs: Sequence[str], outputs: Sequence[str]) -> str:
-    """Return the body of a loop or branch as text in the format of `scan_body`, from the definition
-    without subgraphs that a user drew.
+    """Convert the body of a loop or branch, which the user drew as a subgraph, to text in the
+    format of `scan_body`. The body contains no further subgraphs.
     """
     analysis = Analysis(doc)
     nodes: list[Any] = []

@@ -59,9 +59,7 @@ def build(
 
 
 def fill(result: Build, *, only: Collection[str] | None = None, partial: bool = True) -> None:
-    """Add the nodes of a build's document to its empty graph; arguments are the same as for
-    `build`.
-    """
+    """Build the nodes of a document into its empty graph. The arguments are those of `build`."""
     doc = result.document
     result.graph.seed = seed_of(result.source.root.extra)
     folder = document_folder(result.source.root, result.analysis.base_dir)

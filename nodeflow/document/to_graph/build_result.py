@@ -79,7 +79,9 @@ class Build:
         return self.flat.instances
 
     def instance_outputs(self) -> dict[str, Tensor]:
-        """Return the outputs of subgraphs, under the names of the instances."""
+        """Return the output tensors of all subgraph instances as name -> tensor. The first output
+        has the instance's name, the others NAME:1, NAME:2 and so on.
+        """
         found: dict[str, Tensor] = {}
         for name, ports in self.instances.items():
             for index, source in enumerate(ports.values()):
@@ -220,7 +222,9 @@ class Build:
         return f"{written}{colon}{port}" if self._has(written) else name
 
     def _has(self, node_name: str) -> bool:
-        """Return whether a node or an instance has this name."""
+        """Return whether the document or the graph has a node of this name, or a subgraph
+        instance.
+        """
         known = self.document.node_named(node_name) is not None or node_name in self.graph
         return known or node_name in self.instances
 

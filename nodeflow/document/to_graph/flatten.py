@@ -275,7 +275,10 @@ def _op_input(place: Place, target: str, port: str) -> str:
 
 
 def _in_scope(place: Place, record: NodeRecord) -> NodeRecord:
-    """Return a node whose attributes name variables by their full names in the flat document."""
+    """Return the record of a node with full variable names in its attributes. Inside a subgraph
+    instance, attributes name variables relative to the instance; the flat document needs full
+    names.
+    """
     names = variable_names(record)
     if names is None:
         return record
@@ -317,7 +320,9 @@ def _add_wires(flat: Document, place: Place) -> None:
 
 
 def flat_wire(place: Place, wire: Wire) -> Wire | None:
-    """Return a wire with the ends that it has in the flat document; None if it brings no value."""
+    """Return the wire of the flat document that a wire inside a subgraph instance becomes. Return
+    None if no node computes its value, or if it is not needed there.
+    """
     if not takes_wire(place, place.graph.nodes[wire.target], wire.target_port):
         return None
     start = _start(_End(place, wire.source, wire.source_port))

@@ -49,9 +49,10 @@ def copied(task: Task) -> Task:
 
 
 def generator_in(task: Task, run: Run, name: str | None = None, **options: Any) -> Generator:
-    """Return a generator whose values ``run`` computes; raise the same errors as `generator`.
+    """Return a generator of sequences that computes with the session ``run``. Raise the same errors
+    as `generator`.
 
-    Nodes are added to the graph of the task.
+    It adds nodes to the graph of the task.
     """
     nodes = [node for node in task.graph.nodes if node.op.id == GENERATE]
     found = {node.name: node.outputs[0] for node in nodes}

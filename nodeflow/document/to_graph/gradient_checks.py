@@ -122,8 +122,8 @@ class GradientChecks:
     # ---- inside -------------------------------------------------------------------------------
 
     def _is_along(self, name: str) -> bool:
-        """Return whether a node's check covers a whole path, from variables or placeholders to
-        the loss.
+        """Return whether the gradient check of a node covers all paths from the variables or
+        placeholders to the loss, because the node is one of these or an optimizer.
         """
         if name not in self._task.graph:
             return False

@@ -95,7 +95,9 @@ def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor | None], l
 
 
 def _waited_for(node: Node) -> Node:
-    """Return the node that a consumer waits for, looking through transparent nodes."""
+    """Return the node that really computes the value, if a consumer is to wait for ``node``. A
+    transparent node only forwards another node's value.
+    """
     alias = node.alias[0] if node.op.transparent and node.alias else None
     return node if alias is None else alias.node
 

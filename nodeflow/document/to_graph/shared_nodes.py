@@ -38,9 +38,10 @@ def weights_place(place: Place) -> Place:
 
 
 def owner_at(place: Place, record: NodeRecord) -> tuple[Place, NodeRecord] | None:
-    """Return the layer or variable whose weights a node uses, and its place.
+    """Return the layer or variable that owns the weights of a node, and the place (subgraph
+    instance) of the owner.
 
-    Return None if the node does not share, or has a problem.
+    Return None if the node uses its own weights, or if sharing fails.
     """
     if record.op == VARIABLE:
         owner: NodeRecord | None = record

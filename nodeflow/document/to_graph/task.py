@@ -430,7 +430,9 @@ class Task:
         return tuple(tensor for node in nodes if node is not None for tensor in node.outputs)
 
     def _plotted(self, losses: Sequence[Tensor]) -> list[Tensor]:
-        """Return the outputs of plotted nodes, if a training step has their data."""
+        """Return the tensors to plot during training: outputs of nodes that are marked for a plot
+        and that can be computed from a training step's data.
+        """
         return [node.outputs[0] for _, node in self._in_steps(losses, is_plotted) if node.outputs]
 
     def _bounded(self, losses: Sequence[Tensor]) -> tuple[Bounded, ...]:
@@ -448,8 +450,8 @@ class Task:
     def _in_steps(
         self, losses: Sequence[Tensor], wanted: Callable[[NodeRecord], bool]
     ) -> list[tuple[NodeRecord, Node]]:
-        """Return the records that `wanted` accepts, each with its node of the graph, if a training
-        step feeds all placeholders that the node depends on.
+        """Return the nodes whose records `wanted` accepts and that can be computed in a training
+        step, which feeds all placeholders they depend on. Return (record, graph node) pairs.
         """
         records = self.build.document.nodes.values()
         nodes = [(r, self.build.nodes.get(r.id)) for r in records if wanted(r)]

@@ -32,7 +32,9 @@ class VariableId(NamedTuple):
 
 
 def variable_ids(built: Build) -> dict[str, VariableId]:
-    """Return the identity of every variable in a built graph, by the variable's name."""
+    """Return the identity of each variable in a built graph, by its name. Identities survive
+    renaming, so trained values find their variable again.
+    """
     own = {node: path for path, node in built.nodes.items()}
     found: dict[str, VariableId] = {}
     for tensor in built.graph.variables:

@@ -154,7 +154,9 @@ class CardData:
 
     @property
     def fold_top(self) -> float:
-        """The top of the strip that folds and unfolds ports."""
+        """The y coordinate at which the strip begins that folds and unfolds a card's ports, below
+        the rows of ports.
+        """
         return HEADER + ROW * self.rows
 
     @property

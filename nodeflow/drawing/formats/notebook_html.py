@@ -36,8 +36,8 @@ def html_of(shown: object) -> str | None:
 
 
 def graph_html(graph: Graph) -> str:
-    """Return the drawing of a graph; if it is large or no file can hold it, return a table of
-    its ops.
+    """Return a graph as HTML for a notebook: an SVG drawing. If the graph is too large to draw, or
+    cannot be written as a document, return a table of its ops.
     """
     try:
         document = from_graph(graph) if len(graph.nodes) <= MOST_NODES else None

@@ -34,7 +34,8 @@ Report = Callable[[int, int], None]
 
 @singledispatch
 def answer(request: Request, report: Report) -> Answer:
-    """Return the answer to a request.
+    """Answer a request about a recorded run, in the process that makes pages. One implementation is
+    registered for each type of request.
 
     Raises:
         NodeflowError: the run is gone or damaged, or a step fails.

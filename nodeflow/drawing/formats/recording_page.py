@@ -74,7 +74,9 @@ class Slots:
         return f"<g id=slot{len(self.contents) - 1}>{contents[-1]}</g>"
 
     def templates(self, steps: int) -> str:
-        """Return the contents of all slots as one inert element for each step."""
+        """Return the changing parts of the page as HTML: one `<template>` for each step, which
+        contains the shapes of all slots in that step. The page shows a step by copying them.
+        """
         return "".join(
             f"<template id=step{step}><svg>"
             + "".join(f"<g data-slot={i}>{c[step]}</g>" for i, c in enumerate(self.contents))
@@ -90,7 +92,8 @@ def recorded_cards(
     steps: Sequence[RecordedStep],
     prefix: str,
 ) -> Cards:
-    """Return the cards of a graph in each step, with the same size as in the drawing.
+    """Return, for each node of a recorded graph, its card at each step. All cards of a node have
+    the same size as in the drawing.
 
     Args:
         prefix: the prefix of the names of the graph's nodes in the recording.

@@ -201,7 +201,9 @@ def box(rect: Rect) -> Style:
 
 
 def rect_of(rect: Rect) -> str:
-    """Return the start of the SVG element for a rectangle."""
+    """Return the start of an SVG `<rect` element with position and size; further attributes can
+    follow.
+    """
     return "<rect" + "".join(f' {name}="{value}"' for name, value in box(rect).items())
 
 

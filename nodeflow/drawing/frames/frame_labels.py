@@ -61,8 +61,8 @@ def frame_labels(
 
 
 def _free_places(frame: FrameRecord, taken: np.ndarray, scale: float) -> Iterator[FrameLabel]:
-    """Yield possible labels that cover no card, the best first: whole titles, large text, top
-    left.
+    """Yield possible labels of a frame in areas that no card covers, the best first: whole titles
+    before shortened ones, then large text, then the top left.
     """
     room = frame.rect[2] * scale - 2 * PAD
     for whole in (True, False):

@@ -32,8 +32,8 @@ class Chart:
     extent: Extent
 
     def to_sheet(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the sheet positions (n, 2) of data, limited to two sizes of the area beyond its
-        edges.
+        """Convert data to positions on the drawing, (n, 2). Positions far outside the plot are
+        clipped to twice its size beyond its edges.
         """
         left, right, bottom, top = self.extent
         across = (np.asarray(x, np.float64) - left) / (right - left)

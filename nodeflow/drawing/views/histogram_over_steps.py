@@ -28,7 +28,9 @@ AXES = {VALUE: "value", GRADIENT: "gradient", UPDATE: "log10 of |update| / |weig
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Return the reason why a node has no distribution (a single number), or ""."""
+    """Return the reason why a histogram of a node's values makes no sense (it is a single number),
+    or "".
+    """
     first = next(iter((analysis.out_types(node_id) or {}).values()), None)
     if first is not None and first.shape == ():
         return "A single number has no distribution. Use a plot instead."
@@ -36,7 +38,9 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
 
 
 def draw(sheet: Sheet, rect: Rect, data: DistributionData) -> None:
-    """Draw the heat map, the median and the lines of the 10th and 90th percentiles."""
+    """Draw how the distribution of a tensor changes over training steps: a heat map of the
+    histograms, with lines for the median and the 10th and 90th percentiles.
+    """
     titled = rect.height >= TITLED
     chart = _chart(sheet, rect, data, titled)
     sheet.image(chart.area, partial(_image, data, chart))

@@ -103,7 +103,7 @@ def _draw_bars(
 
 
 def _bar_step(x: np.ndarray) -> float:
-    """Return the spacing of the bars: the median gap between x values."""
+    """Return the spacing of a bar chart's bars, the median gap between x values."""
     gaps = np.diff(np.unique(x[np.isfinite(x)]))
     return float(np.median(gaps)) if len(gaps) else 1.0
 

@@ -109,7 +109,9 @@ def rate_words(data: ThresholdData, what: str) -> str:
 
 
 def rate_at(data: ThresholdData, rect: Rect, point: Point, axes: tuple[str, str]) -> str:
-    """Return the name of the nearest curve and its coordinates there."""
+    """Describe the point under the mouse in words: the name of the nearest curve and the curve's
+    coordinates there. Return "" if no curve is near.
+    """
     chart = make_chart(rect, EXTENT, square=True, titled=rect.height >= TITLED)
     found = chart.to_data(point)
     if found is None:
@@ -132,5 +134,7 @@ def _away(chart: Chart, curve: ClassCurve, point: Point) -> float:
 
 
 def split_choice(split: str, splits: Sequence[str]) -> tuple[Choice, ...]:
-    """Return the choice of the split whose rows are shown."""
+    """Return the menu of a chart: which split of the data set (such as training or test) it
+    shows.
+    """
     return (Choice("split", "Rows", tuple((s, SPLITS[s]) for s in splits), split),)

@@ -32,9 +32,8 @@ TITLED = 230.0
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Return the reason why a node has no regions, or "".
-
-    A node with regions depends on a placeholder with two columns.
+    """Return the reason why a node's decision regions cannot be drawn, or "". They can if the node
+    depends on a placeholder with two columns and is not a single number.
     """
     types = analysis.out_types(node_id) or {}
     first = next(iter(types.values()), None)
@@ -95,7 +94,9 @@ def _draw_maps(sheet: Sheet, rect: Rect, data: RegionData) -> None:
 
 
 def _ground(data: RegionData, palette: Palette, unit: int = 0) -> np.ndarray:
-    """Return the colors of the grid's cells, (rows, columns, 3), the topmost row first."""
+    """Return the color of each grid cell, (rows, columns, 3) uint8, for a picture of classes or
+    values. The topmost row comes first.
+    """
     if data.classes is None:
         assert data.values is not None
         scaled = np.nan_to_num(data.values[unit] / (_limit(data.values) or 1.0))

@@ -110,7 +110,9 @@ _END = (np.inf, np.inf)
 
 
 def _within(low: float, high: float, wish: float) -> float:
-    """Return a height in a gap: its middle, or in a wide gap a height near ``wish``."""
+    """Choose a height between ``low`` and ``high`` for a wire: the middle, or in a wide gap a
+    height near ``wish``.
+    """
     if high - low <= 4 * BESIDE:
         return (low + high) / 2
     return min(max(wish, low + BESIDE), high - BESIDE)

@@ -26,7 +26,9 @@ def is_backward(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
 
 
 def lanes(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Return the heights of lanes, (n,), without a search for gaps."""
+    """Return the heights (n,) of the horizontal parts of wires that go around, computed from the
+    wires' ends alone. Cards are not considered.
+    """
     y0, y1 = ends[:, 1], ends[:, 3]
     apart = np.abs(y1 - y0) >= APART * scale
     return np.where(apart, (y0 + y1) / 2, np.minimum(y0, y1) - ABOVE * scale)

@@ -124,7 +124,9 @@ def smooth(
     scale: float = 1.0,
     lane: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return segments fine enough for the eye and for dashes, in view pixels; for a few curves."""
+    """Divide wires into line segments so short that curves and dashes look smooth, in view pixels.
+    For a few curves only, because there are up to 400 segments per wire.
+    """
     longest = float(np.abs(ends[:, 2:] - ends[:, :2]).sum(axis=1).max()) * 1.3
     fine = longest / (2.0 if dash else 8.0)
     return segments(ends, int(np.clip(fine, 24, 400)), dash, scale, lane)

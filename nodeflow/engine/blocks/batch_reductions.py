@@ -121,9 +121,8 @@ def rows_of(array: np.ndarray, rows: Rows, number: int, start: int, stop: int) -
 
 
 def _apart(array: np.ndarray, rows: Rows, number: int) -> np.ndarray:
-    """Return a view of the array with the axis of the rows split into three axes.
-
-    The second one is the rows.
+    """Return a view of an array in which the axis that contains the batch rows is split into three:
+    (outer, rows, inner).
     """
     before, after = array.shape[: rows.axis], array.shape[rows.axis + 1 :]
     return array.reshape(*before, rows.outer, number, rows.inner, *after)

@@ -87,7 +87,9 @@ class Cut:
 
     @property
     def own_flow(self) -> RowFlow:
-        """The attribute ``flow``, for callers that know that it is not None."""
+        """How the batch rows flow through the schedule. Only for callers that know that ``flow`` is
+        not None.
+        """
         assert self.flow is not None
         return self.flow
 
@@ -101,7 +103,9 @@ class Cut:
 
     @property
     def widest(self) -> Grid:
-        """The grid with the most cells, including the grids of nested cuts."""
+        """The division of rows with the most cells (blocks of rows), among this cut and the cuts
+        nested in it.
+        """
         inner = [stage.inner.widest for stage in self.stages if stage.inner is not None]
         own = [] if self.grid is None else [self.grid]
         return max([*own, *inner], key=lambda grid: grid.cells)
@@ -236,7 +240,9 @@ def _along(
     peak: int,
     limit: int | None,
 ) -> Cut | None:
-    """Divide a schedule into stages along the rows of one batch size, as `cut` describes."""
+    """Divide a schedule into stages that compute blocks of batch rows, as `cut` describes. Return
+    None if one block would contain all rows.
+    """
     once: set[int] = set()
     while len(once) <= MOST_MISFITS:
         cutter = _Cutter(schedule, types, flow, once)
@@ -264,10 +270,11 @@ def _along(
 
 
 def _spare(stages: Sequence[Stage], grid: Grid, limit: int | None) -> int:
-    """Return the bytes available for keeping values that would otherwise be recomputed.
+    """Return how many bytes of memory are left for intermediate values that later passes would
+    otherwise recompute.
 
-    A cell may take twice the memory of the reference tier. Values that passes must keep are in
-    memory all the time.
+    This is the limit, less the values that passes must keep, and less the memory of a cell (a block
+    of rows), which may take twice as much as in the reference tier.
 
     Raises:
         DoesNotFit: on the rows of a cell, a step has another shape than expected.

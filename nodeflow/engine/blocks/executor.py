@@ -145,7 +145,9 @@ class BlockedExecutor(PartsExecutor):
         return values
 
     def let_go(self, given: Iterable[int]) -> None:
-        """Do nothing, because the parts of this executor keep no inputs after a run."""
+        """Release the given inputs. This executor has nothing to do, because its parts keep no
+        inputs after a run.
+        """
 
     def _shape_of(self, slot: int, values: Mapping[int, np.ndarray]) -> np.ndarray:
         """Return an array with the shape of a slot, for steps that read only the shape.

@@ -316,8 +316,8 @@ def _load_with_symbols(compiled: ObjectCode, name: str, key: str) -> Kernel:
 
 
 def _read(path: Path) -> ObjectCode | None:
-    """Return the object in a cache file; None if it is missing, damaged, or possibly another
-    user's.
+    """Read a compiled kernel from a cache file. Return None if the file is missing, damaged, or
+    possibly another user's.
     """
     try:
         return _open(path)

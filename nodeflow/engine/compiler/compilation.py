@@ -182,14 +182,12 @@ class Compilation(Generic[P, C]):
     def waited_if_it_pays(
         self, gain: Callable[[P], float], interrupted: Callable[[], bool]
     ) -> C | None:
-        """Return the result of `waited` if waiting saves time (see `pays`), else None.
-
-        This calls ``gain`` twice at most: for the estimate, and again with the time of the
-        first run.
+        """Wait for the compilation if that saves time in total (see `pays`), and return its result
+        as `waited` does. Return None if it does not, and always from the third call on.
 
         Args:
-            gain: returns the seconds that a plan saves in all future runs, as far as is known
-                by now.
+            gain: returns the seconds that a plan saves in all future runs, as far as is known by
+                now.
 
         Raises:
             Interrupted: as for `waited`.

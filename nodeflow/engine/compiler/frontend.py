@@ -91,7 +91,8 @@ class Translator:
         self._helpers: dict[Any, tuple[Any, Any]] = {}
 
     def function(self, name: str, module: ir.Module) -> None:
-        """Add a function of int64 arguments without a result, in numba's calling convention.
+        """Translate a Python function of int64 arguments to LLVM and add it to the module, in
+        numba's calling convention. The function returns nothing.
 
         Raises:
             Untranslatable: see the module.

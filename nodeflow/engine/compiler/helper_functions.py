@@ -37,7 +37,9 @@ class Helper:
 
 
 def helper_for(function: Any, types: Sequence[Any]) -> Helper | None:
-    """Return the text of a function for arguments of these types; None if numba must compile it."""
+    """Return the Python source of a helper function for arguments of these types, which our front
+    end translates. Return None if numba must compile the function.
+    """
     inlined = getattr(function, "is_inlined", False)
     if isinstance(function, Dispatcher):
         function = function.py_func

@@ -233,7 +233,10 @@ class Meaning:
         return self.builder.gep(data, [self.builder.select(negative, wrapped, place)])
 
     def _field(self, whole: Value, name: str) -> Any:
-        """Return a field of an array's record. If the value stored there is known, return that."""
+        """Return a field of numba's array struct, such as the data pointer. If an earlier
+        instruction has just stored the field in the struct, return the stored value instead of
+        extracting it.
+        """
         position = self.target.data_model_manager[whole.type].get_field_position(name)
         record = whole.llvm
         while isinstance(record, InsertValue):

@@ -207,7 +207,9 @@ def _key_in(path: Path) -> bytes | None:
 
 
 def _make_key(path: Path) -> None:
-    """Write a new key to a path, unless another process has just done so."""
+    """Write a new secret key to a path. Keep the key of another process that has written one in the
+    meantime.
+    """
     handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)  # of mode 0600
     try:
         with opened(handle) as file:

@@ -169,7 +169,9 @@ class _Forked:
                     return
 
     def _read(self) -> bool:
-        """Read jobs from the input. Return False at its end."""
+        """Read compile jobs from standard input, and answer those that need no work. Return False
+        at its end.
+        """
         data = os.read(0, 1 << 16)
         *lines, self._input = (self._input + data).split(b"\n")
         for line in lines:

@@ -46,15 +46,16 @@ def blocked_product(
     typingctx, positions, vectors, lanes, dtype, masked, row, term, tile, ahead, at_once,
     first, second, rows, a, b, terms, out, out_row, width, p, q, fresh, final,
 ):  # fmt: skip
-    """Compute all tiles, one below the other, for one panel of the second operand.
+    """Multiply all rows of a matrix with one panel (a block of columns of the second operand), tile
+    by tile downwards.
 
-    A result continues from the value in memory, from the first term to the last.
+    Each result adds up its terms in order, beginning with the value in memory.
 
     Args:
         positions, vectors, lanes, masked: literals: rows of a tile; columns of the panel. If
             ``masked`` is 1, only ``width`` columns of the results are read and written.
-        row, term, tile: literals: bytes from row to row, from term to term and from tile to
-            tile of a, which has all rows of the last tile.
+        row, term, tile: literals: bytes from row to row, from term to term and from tile to tile of
+            a, which has all rows of the last tile.
         ahead, at_once: literals: lines of the next panel to prefetch for each ``at_once`` terms.
         first, second: literals: kinds of the operands that are added to the results in turn:
             `MATRIX`, `ROW`, or 0 for nothing.

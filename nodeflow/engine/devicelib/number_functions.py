@@ -230,7 +230,8 @@ def sign_bit(x):
 
 
 def _cast(target, convert, from_float=None):
-    """Return a decorator that overloads a stub by conversions to ``target``.
+    """Return a decorator that gives compiled code the conversions of numbers and bools to
+    ``target`` as implementations of a stub function.
 
     Each conversion must be on a separate line, because `helper_functions` finds its text by the
     line.

@@ -40,7 +40,8 @@ def overloaded(implementation_for, inlined=False):
 
 
 def floats(single, double, inlined=False):
-    """Return a decorator that overloads a stub by its float32 and float64 implementations.
+    """Return a decorator that gives compiled code two implementations of a stub function, one for
+    float32 and one for float64.
 
     ``inlined``: whether they are inlined into their callers, regardless of their length.
     """

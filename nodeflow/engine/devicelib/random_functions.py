@@ -162,6 +162,8 @@ def plain_distance(tail):
 
 @_helper
 def integer_in(first, second, span):
-    """Return an int64 from 0 to span - 1 (uint64 span, at most 2**32) from two words."""
+    """Return a random int64 from 0 to span - 1, made from two random 32-bit words. ``span`` is a
+    uint64, at most 2**32.
+    """
     carried = shift_right(np.uint64(second) * span, _U32)
     return np.int64(shift_right(np.uint64(first) * span + carried, _U32))

@@ -332,7 +332,9 @@ def _panel_product(
     lowest: int,
     added: Sequence[int],
 ) -> ir.Function:
-    """Return the function for a product of some columns. A module has only one."""
+    """Return an LLVM function that multiplies all rows with one panel (a block of columns). A
+    module contains it only once.
+    """
     kinds = "".join(map(str, added))
     name = f"panel.{vectors}.{lanes}.{lowest}.{kinds}{'.masked' if masked else ''}"
     function, builder = function_of(module, name, scalar, 12, 2)

@@ -204,7 +204,9 @@ class Tile:
                 add(builder.add(done, loop.index))
 
     def begin(self, fresh: Any, address: Any, step: Any, last: Any | None = None) -> None:
-        """Set the accumulators to zero if ``fresh`` is true, else to the values at ``address``."""
+        """Emit code that initialises the accumulators of a tile: zero if ``fresh`` is true at run
+        time, else the values at ``address``.
+        """
         with self.builder.if_else(fresh) as (new, old):
             with new:
                 self.clear()
@@ -250,7 +252,9 @@ class Tile:
                 builder.store(builder.fadd(added, builder.load(place)), place)
 
     def store_rows(self, address: Any, step: Any, span: tuple[Any, Any] | None = None) -> None:
-        """Write the results of all positions, or of the positions of a span."""
+        """Emit code that writes the tile's results to memory: for all positions, or only for those
+        in ``span``.
+        """
         builder = self.builder
         for p, places in enumerate(self.accumulators):
             row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))

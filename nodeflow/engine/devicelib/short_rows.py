@@ -140,10 +140,10 @@ def _rows(
 
 
 def _halved(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, Any], Any]) -> Any:
-    """Combine columns into one, in the order in which `vector_reduce` combines lanes.
+    """Reduce a list of vectors to one, in the order in which `vector_reduce` combines lanes.
 
-    Each round combines the first half of the columns with the second half, until one column is
-    left. A column without a partner stays as it is.
+    Each round combines the first half of the list with the second half, until one vector is left. A
+    vector without a partner stays as it is.
     """
     total, width = list(columns), LANES
     while width > 1:

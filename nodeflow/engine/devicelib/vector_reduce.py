@@ -90,8 +90,8 @@ def _lanes(dtype, combine, identity):
 
 
 def _more(dtype, combine, identity):
-    """Return the signature and the code that combine ``n`` elements at an address with partial
-    results.
+    """Return the signature and the code generator of an intrinsic that combines ``n`` further
+    elements at an address with partial results.
     """
     _, scalar = _scalar(dtype)
 

@@ -224,7 +224,8 @@ def gradient_tiles(
     typingctx, taps, lanes, dtype,
     picture, row_step, top, height, step, left, width, count, depth, out, tile_step, matrix_step,
 ):  # fmt: skip
-    """Transform squares of 2 x 2 places of a result's gradient, which lie side by side.
+    """Transform the gradient of a Winograd convolution's result, in squares of 2 x 2 positions that
+    lie side by side.
 
     Arguments: as for `square_tiles`.
     """
@@ -290,11 +291,13 @@ def result_tiles(
 
 @intrinsic
 def filter_tiles(typingctx, taps, lanes, dtype, filters, step, depth, out, matrix_step):
-    """Transform filters side by side.
+    """Transform the filters of a Winograd convolution. Several filters, which lie side by side in
+    memory, are computed at once.
 
     Args:
         taps, lanes: literals.
-        filters: address of the first place of the window, ``step`` bytes to the next place.
+        filters: address of the first weights of the filters, ``step`` bytes to the next position of
+            the window.
         depth: bytes of the filters, a multiple of a vector.
         out: address of the first matrix, ``matrix_step`` bytes from matrix to matrix.
     """

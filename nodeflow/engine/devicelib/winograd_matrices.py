@@ -41,7 +41,9 @@ class Matrices:
 
 @cache
 def matrices(outputs: int, taps: int) -> Matrices:
-    """Return the matrices for ``outputs`` neighbouring sums of ``taps`` products each."""
+    """Return the Winograd transformation matrices that compute ``outputs`` neighbouring results of
+    a convolution with ``taps`` weights.
+    """
     count = outputs + taps - 1
     points = [Fraction(p) for p in POINTS[count]]
     signal, filters = [], []

@@ -127,8 +127,9 @@ def run_iterations(program, launch, task):
 
 @_helper
 def run_task(program, launch, task):
-    """Run one task of a launch and of the launches that follow it, in all iterations if it is a
-    loop."""
+    """Run one task of a launch, and the same task of the launches chained to it. If the launch
+    starts a loop, run all iterations.
+    """
     if slot(launch, BODY_OF) != 0:
         run_iterations(program, launch, task)
     else:
@@ -286,7 +287,9 @@ def run_parallel(control, program, index, segment, n):
 
 @_helper
 def run_step(control, program, n):
-    """Go through the segments once. Return whether the step was completed."""
+    """Run one step of a program: go through its segments once. Return False if a kernel failed or
+    the run was stopped.
+    """
     segments, count = slot(program, SEGMENTS), slot(program, NSEGMENTS)
     index = 0
     while index < count:
@@ -324,7 +327,9 @@ def set_blas_threads(program, count):
 
 @_helper
 def all_present(control, n):
-    """Announce a program, so that no thread leaves. Return whether all threads are present."""
+    """Announce the start of a program to the worker threads, so that none of them leaves. Return
+    whether all threads are present.
+    """
     present = True
     for tid in range(1, n):
         # There is no task yet. A thread that comes before the first tasks must wait and not leave.

@@ -294,7 +294,9 @@ class _Check:
 
 
 def _beside(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a nearby point: elements move by different amounts, and no sign changes."""
+    """Return a random point near the given point, to check a gradient at two points. Elements move
+    by different amounts, and no sign changes.
+    """
     wide = point.astype(np.float64)
     typical = float(np.sqrt(np.mean(np.square(wide[np.isfinite(wide)])))) if wide.size else 0.0
     far = BESIDE * (typical or 1.0)

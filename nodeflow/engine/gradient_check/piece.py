@@ -32,7 +32,8 @@ class Piece:
 
 
 def piece_between(xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Piece | None:
-    """Return the piece from ``xs`` to ``ys``; None if no y depends on an x through floats.
+    """Return the part of the graph between ``xs`` and ``ys``; None if no y depends on an x through
+    floats.
 
     Paths through integers, booleans and `stop_gradient` do not count, as for gradients.
     """

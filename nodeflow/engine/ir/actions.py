@@ -41,11 +41,13 @@ class View:
     strides: tuple[int, ...]
 
     def keeps_rows(self, shape: Sequence[int | None], whole: int, rows: int) -> bool:
-        """Return whether each leading row of the view lies in the same row of the whole array.
+        """Return whether each row of this strided view lies within the same row of the whole array,
+        so that both can be divided by rows.
 
         Args:
             shape: shape of the view.
             whole: elements of the whole array.
+            rows: rows of the whole array.
         """
         inside = zip(shape[1:], self.strides[1:], strict=True)
         last = self.offset + sum(((d or 1) - 1) * s for d, s in inside)
@@ -124,7 +126,9 @@ class Actions:
         self.constants[slot] = np.ascontiguousarray(value).reshape(value.shape)
 
     def replace(self, same: Mapping[int, int]) -> None:
-        """Make slots that use some storages (keys) use equal storages (values)."""
+        """Let slots share memory: every slot that uses a storage in the keys now uses the storage
+        in the value, which has equal contents.
+        """
         if same:
             self.storage[:] = [same.get(storage, storage) for storage in self.storage]
 

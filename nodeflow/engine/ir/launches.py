@@ -177,7 +177,9 @@ class KernelLaunch:
     rereads: bool = True
 
     def chain(self) -> tuple[KernelLaunch, ...]:
-        """Return the launch itself and the launches that follow it."""
+        """Return this launch and the launches chained to it, in order. Each task runs all
+        of them.
+        """
         return self, *self.then
 
 

@@ -324,12 +324,12 @@ def _masked(indent: str, mask: str | None, causal: bool, at: int) -> str:
 
 @cache
 def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
-    """Return the kernel text of attention. A unit of work is a row of tiles.
+    """Return the source of a kernel that computes attention. A unit of work is a row of tiles.
 
-    Kernel arguments: 0, which is unused; leading indices, queries, keys, features of query and
-    key, features of values; elements of the mask from query to query and from key to key; keys
-    before the first query's own; scale; elements from row to row of query, key, value and
-    result; query, key, value, the mask if there is one, the table, result, normalizer.
+    Kernel arguments: 0, which is unused; leading indices, queries, keys, features of query and key,
+    features of values; elements of the mask from query to query and from key to key; keys before
+    the first query's own; scale; elements from row to row of query, key, value and result; query,
+    key, value, the mask if there is one, the table, result, normalizer.
     """
     after = 18 if mask is not None else 17
     last = "min(n, top + rows + offset)" if causal and mask is None else "n"

@@ -159,7 +159,9 @@ class _Writer:
     # ---- the arithmetic -----------------------------------------------------------------------
 
     def _statements(self) -> list[str]:
-        """Return loads, one statement per node, and stores, without indentation."""
+        """Return the body of the kernel's innermost loop, without indentation: loads, one statement
+        per node, and stores.
+        """
         lines = []
         for k, (_, pattern) in enumerate(self.cluster.inputs):
             if pattern[-1]:
@@ -428,9 +430,10 @@ class _Writer:
 
 @cache
 def _rendered(lowering: Elementwise, in_dtypes: tuple[str, ...], dtype: str) -> Rendered:
-    """Return a formula with ``{0}`` for its first operand, and so on.
+    """Return the source text of an elementwise formula with ``{0}`` for its first operand, ``{1}``
+    for the second, and so on. The result is cached.
 
-    Callers must not change the result.
+    Callers must not change it.
     """
     places = {name: f"{{{place}}}" for place, name in enumerate(lowering.names)}
     return render(lowering.expression, places, lowering.attrs, in_dtypes, dtype)

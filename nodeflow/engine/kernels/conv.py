@@ -364,11 +364,12 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
     def leading_rows(
         self, actions: Actions, group: Group, lowering: GatherProducts
     ) -> frozenset[int]:
-        """Return the number of images; empty if tiles take long and cannot be shared evenly among
-        threads.
+        """Return into how many leading rows the convolution may be divided: the number of images,
+        and for a few images also bands of lines.
 
-        A chain has one task per tile. Measured with AVX2 and 64 images, which are 11 tiles: two
-        threads take 1.09 of the time.
+        Return an empty set if tiles take long and threads cannot share them evenly, because a chain
+        has one task per tile. Measured with AVX2 and 64 images, which are 11 tiles: two threads
+        would take 1.09 of the time.
         """
         action = group.actions[0]
         shape = actions.types[action.outputs[0]].shape
@@ -419,18 +420,17 @@ def gathered_source(
     depthwise: bool,
     spans: int,
 ) -> str:
-    """Return the kernel text of a convolution.
+    """Return the source of a kernel that computes a convolution by gathering elements of the image.
 
-    A unit of work is a panel of results of one row of a few images. For ``single`` images, the
-    panels of a row follow each other, otherwise the rows of a panel. If tiles are ``uneven``,
-    the first ones have one image more than the others.
+    A unit of work is a panel (block of filters) of the results in one row of a few images. For
+    ``single`` images, the panels of a row follow each other, otherwise the rows of a panel. If
+    tiles are ``uneven``, the first ones have one image more than the others.
 
-    Kernel arguments: image, filters; of the table row taps, starts, tiles, runs, number of
-    tiles; images, groups of images, images from group to group; channel groups, panels per
-    group, results per group; rows of a result; bytes of an image, of a result, of a row of a
-    result, of a group's channels; bytes of the filters from group to group, panel to panel and
-    row to row of a panel; bytes between a tile's positions in image and result; units of a
-    task; result.
+    Kernel arguments: image, filters; of the table row taps, starts, tiles, runs, number of tiles;
+    images, groups of images, images from group to group; channel groups, panels per group, results
+    per group; rows of a result; bytes of an image, of a result, of a row of a result, of a group's
+    channels; bytes of the filters from group to group, panel to panel and row to row of a panel;
+    bytes between a tile's positions in image and result; units of a task; result.
     """
     size = numpy_dtype(dtype).itemsize
     width = tile.columns

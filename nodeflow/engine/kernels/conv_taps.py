@@ -34,10 +34,10 @@ def forward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
 
 
 def backward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
-    """Return, for each of ``size`` elements, the windows (of ``count``) that read it.
+    """Return, for each of ``size`` elements of an image axis, the convolution windows that contain
+    it, as (window, element of the window) pairs. There are ``count`` windows.
 
-    Each window comes with the element of the window that reads. These elements are numbered
-    from the last to the first, so that both numbers ascend.
+    The elements of a window are numbered from the last to the first, so that both numbers ascend.
     """
     before = axis.pads(size)[0]
     taps = []

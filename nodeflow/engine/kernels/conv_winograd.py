@@ -346,8 +346,9 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Return True for whole pictures, because results need only their own picture and all
-        filters. The results of a band also need neighbouring bands.
+        """Return whether rows of the result need only the same rows of this operand. This is so for
+        whole images, but not for bands of an image, which also need neighbouring bands, and not for
+        the filters.
         """
         return operand == 0 and rows == actions.types[group.actions[0].outputs[0]].shape[0]
 

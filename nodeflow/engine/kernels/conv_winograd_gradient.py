@@ -128,11 +128,12 @@ class TransformedSumsKernel(CallKernel[TransformedSums]):
 
 @cache
 def _sums_source(taps: int, vectors: int, lanes: int, some: int, most: int, last: int) -> str:
-    """Return the kernel text of the sums.
+    """Return the source of the kernel that sums the products of transformed images and gradients
+    for a Winograd filter gradient.
 
-    Kernel arguments: pictures, gradients, sums; number of pictures, rows, columns and channels
-    of a picture; rows, columns and filters of a gradient; zeros before the first row and
-    column; rows and columns of squares at a time; blocks, rows of a block, channels of a unit.
+    Kernel arguments: pictures, gradients, sums; number of pictures, rows, columns and channels of a
+    picture; rows, columns and filters of a gradient; zeros before the first row and column; rows
+    and columns of squares at a time; blocks, rows of a block, channels of a unit.
 
     Args:
         some: channels of a unit.
@@ -232,7 +233,8 @@ class GradientOfSumsKernel(CallKernel[GradientOfSums]):
 
 @cache
 def _gradient_source(taps: int, lanes: int) -> str:
-    """Return the kernel text of the transform.
+    """Return the source of a kernel that transforms the summed products of a Winograd convolution
+    to the gradient with respect to its filters.
 
     Kernel arguments: sums, gradients, elements of a matrix.
     """

@@ -92,7 +92,9 @@ class CopyKernel(CallKernel[Copy]):
 
 
 def _rows_of(copy: Copy, dtype: str) -> int:
-    """Return the number of short rows that have a piece in every block, or 0 if there are none."""
+    """Return the number of target rows if every block of the copy writes a short piece of each of
+    them, as when columns are joined; else 0.
+    """
     found: set[tuple[int, int]] = set()
     for block in copy.blocks:
         sizes, sources, targets = _merge(block)
@@ -107,8 +109,8 @@ def _rows_of(copy: Copy, dtype: str) -> int:
 
 
 def permutation(permute: Permute, source: TensorType) -> Block:
-    """Return the copy of a whole array with permuted axes, as a block with strides of source and
-    target.
+    """Return the copy that permutes the axes of an array, described by the sizes of the result and
+    its strides in source and target.
     """
     shape, strides = sizes_of(source), strides_of(source.shape)
     sizes = tuple(shape[a] for a in permute.axes)
@@ -175,8 +177,8 @@ def _read_along(sizes: list[int], sources: list[int], targets: list[int]) -> int
 
 
 def _filled(block: Block, fill: Any, dtype: str, total: int) -> KernelCall:
-    """Return a call that fills the output and then copies, in one task because the copy must come
-    second.
+    """Return a kernel call that fills the whole output and then copies a block into it. This is one
+    task, because the copy must come second.
 
     If slices along the first axis make up the whole output, each slice is a task.
     """

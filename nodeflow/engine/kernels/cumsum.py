@@ -118,7 +118,9 @@ def rows_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
     wide = "np.float64" if dtype == "float32" else name
 
     def sums(count: int) -> list[str]:
-        """Return statements for the running results of ``count`` rows from ``row`` on."""
+        """Return kernel statements that compute cumulative results along ``count`` rows at once,
+        beginning at ``row``.
+        """
         each = range(count)
         add = [f"t{r} = {wide}({_COMBINE[kind].format(f't{r}', f'{wide}(k{r})')})" for r in each]
         store = [f"y{r}[at] = {name}(t{r})" for r in each]

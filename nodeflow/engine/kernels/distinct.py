@@ -36,10 +36,11 @@ class DistinctKernel(CallKernel[Distinct]):
 
 @cache
 def distinct_source(dtype: str, fill: str) -> str:
-    """Return the kernel text of distinct elements.
+    """Return the source of a kernel that finds the distinct elements of an array, given the order
+    that sorts it.
 
-    Kernel arguments: n, room, x, order; values (room), index of each element among them (n),
-    number of values.
+    Kernel arguments: n, room, x, order; values (room), index of each element among them (n), number
+    of values.
     """
     name = numpy_name(dtype)
     same = "value == last" + (" or (value != value and last != last)" if dtype in FLOATS else "")

@@ -70,7 +70,12 @@ class ElementwiseKernel(Kernel[Elementwise]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """Add the formula without inputs that it does not name, such as the input of ones_like."""
+        """Add an elementwise action for the node. An input that the formula does not name, such as
+        the input of ones_like, is dropped.
+
+        If the formula only returns its input, the output shares the input's memory. A formula
+        without inputs becomes a constant.
+        """
         out = actions.types[outputs[0]]
         if (lowering.expression,) == lowering.names and out == actions.types[inputs[0]]:
             actions.share_storage(outputs[0], inputs[0])
@@ -170,8 +175,8 @@ def _described(work: GroupToLaunch) -> tuple[str, bool, Sequence[int], float, Se
 def _described_alone(
     work: GroupToLaunch, action: Action
 ) -> tuple[str, bool, Sequence[int], float, Sequence[Arg]]:
-    """Return the facts that a launch of a group with a single formula needs, cached because large
-    graphs have many equal formulas.
+    """Return what the kernel launch of a single elementwise action needs. The kernel source is
+    cached, because large graphs have many equal formulas.
     """
     types, storage, lowering = work.actions.types, work.actions.storage, action.lowering
     assert isinstance(lowering, Elementwise) and work.group.shape is not None
@@ -257,7 +262,9 @@ def _space(group: Group) -> list[int]:
 
 
 def _filled(lowering: Elementwise, type_: TensorType) -> np.ndarray:
-    """Return an array filled with the value of a formula without inputs."""
+    """Evaluate a formula without inputs. Return an array of the type's shape filled with
+    its value.
+    """
     value = eval(lowering.expression, {"__builtins__": {}}, dict(lowering.attrs))
     return np.full(type_.shape, value, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
 

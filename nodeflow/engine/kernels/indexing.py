@@ -161,7 +161,9 @@ def _filled(address: str, count: str, name: str, start: str) -> list[str]:
 def _for_each_index(
     index: str, wraps: bool, body: Sequence[str], otherwise: str = "else"
 ) -> list[str]:
-    """Return lines that process the indices in order. An index outside the axis is a failure."""
+    """Return a kernel loop that runs ``body`` for each index in order. An index outside the axis
+    makes the kernel fail.
+    """
     return [
         "for k in range(count):",
         f"    place = np.int64(load(indices + {numpy_dtype(index).itemsize} * k, np.{index}))",
@@ -175,7 +177,8 @@ def _for_each_index(
 
 @cache
 def scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
-    """Return the kernel text of scatter. Kernel arguments: as for `gather_source`.
+    """Return the source of a scatter kernel, which combines rows into a target at given indices.
+    Kernel arguments: as for `gather_source`.
 
     A unit of work is a tile of `COLUMNS`; indices are processed in order.
     """

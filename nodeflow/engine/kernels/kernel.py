@@ -261,7 +261,11 @@ class CallKernel(Kernel[L]):
     """A kind of kernel whose launches depend only on types."""
 
     def calls(self, lowering: L, types: Sequence[TensorType]) -> list[KernelCall]:
-        """Return the kernel calls. ``types``: types of all inputs, then of all outputs."""
+        """Return the calls of kernels that compute an op with this lowering.
+
+        Args:
+            types: types of all inputs, then of all outputs.
+        """
         raise NotImplementedError
 
     def launches(self, work: GroupToLaunch, lowering: L) -> list[KernelLaunch]:

@@ -60,7 +60,8 @@ class LongRowsKernel(CallKernel[LongRows]):
 
 @cache
 def long_rows_source(kind: str, cluster: Cluster, mean: bool) -> str:
-    """Return the kernel text of reductions. A unit of work is a block of a row.
+    """Return the source of a kernel that reduces long rows, whose elements are computed on the fly
+    from the inputs. A unit of work is a block of a row.
 
     Kernel arguments: rows, n, blocks, length of a block, blocks of a task; inputs; a result for
     each reduction; for a mean, the divisor.

@@ -177,9 +177,11 @@ class Mover:
     def _launch(
         self, launch: KernelLaunch, instead: Mapping[int, Pointer | IterationPointer]
     ) -> KernelLaunch:
-        """Return the launch with addresses in the outer plan's memory.
+        """Return a launch of the loop body with addresses in the memory of the outer plan. The loop
+        body has a plan of its own.
 
-        Addresses that change with the iteration are left to the first launch of the iteration.
+        An address that changes with the iteration becomes 0. The first launch of each iteration
+        writes it.
 
         Args:
             instead: addresses to use for some arguments, by argument number.

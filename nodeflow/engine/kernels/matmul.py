@@ -214,7 +214,9 @@ def _vector_first(
 
 
 def _blocks(m: int, n: int, k: int, dtype: str, transpose_y: bool) -> Blocks | None:
-    """Return the blocks for the second operand if it is copied once for all tasks, else None."""
+    """Return how the second operand of a product is cut into blocks, if it is copied once for all
+    tasks; else None.
+    """
     if is_blocked(m, n, k, dtype):
         depth, width = plan_blocked(m, n, k, dtype).depth, tall_tile_shape(dtype).columns
         return Blocks(transpose_y, n, depth, width)
@@ -320,8 +322,8 @@ class ProductKernel(Kernel[Product]):
         return launches
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Product) -> frozenset[int]:
-        """Return the number of rows of the result, if tasks may be divided by rows because tiles
-        are as wide as the result.
+        """Return the number of rows of the product if tasks may be divided by rows, which requires
+        tiles as wide as the result; else an empty set.
         """
         action = group.actions[0]
         if self.task_height(actions, action, lowering) is None:
@@ -468,6 +470,8 @@ def product_args(
 def part_offsets(
     shape: tuple[int, int, int], transpose_a: bool, transpose_b: bool, first: int
 ) -> tuple[int, int]:
-    """Return the numbers of elements before the term ``first`` in a and in b."""
+    """Return how many elements lie in a and in b before the data of term ``first``, to compute
+    their addresses.
+    """
     m, n, _ = shape
     return first * (m if transpose_a else 1), first * (1 if transpose_b else n)

@@ -88,7 +88,9 @@ def is_blocked(m: int, n: int, k: int, dtype: str) -> bool:
 
 
 def may_copy(n: int, k: int, dtype: str) -> bool:
-    """Return whether a second operand of k terms and n columns is copied as a whole."""
+    """Return whether a second operand of k terms and n columns is small enough to be copied as a
+    whole.
+    """
     return n * k * numpy_dtype(dtype).itemsize <= MOST
 
 
@@ -125,7 +127,9 @@ def _most_rows(dtype: str) -> int:
 
 
 def _most_terms(dtype: str) -> int:
-    """Return the maximum number of terms of a panel that stays in a near cache."""
+    """Return how many terms (rows) a panel of the second operand has at most, so that it stays in
+    the cache.
+    """
     shape = tall_tile_shape(dtype)
     row = shape.columns * numpy_dtype(dtype).itemsize
     return max(AT_ONCE, blocks().panel // row // AT_ONCE * AT_ONCE)
@@ -148,7 +152,9 @@ class Blocks(Lowering):
     width: int
 
     def type_of(self, y: TensorType) -> TensorType:
-        """Return the type of the copy of a matrix in blocks."""
+        """Return the type of the array that holds a copy of the matrix ``y``, with its columns
+        rounded up to whole panels.
+        """
         terms = y.shape[-1 if self.transposed else -2]
         return y.with_shape((terms, -(-self.columns // self.width) * self.width))
 
@@ -222,8 +228,9 @@ PIECE = {4 * shape.lanes}
 
 
 def blocked_args(shape: tuple[int, int, int], dtype: str) -> tuple[list[int], int]:
-    """Return the arguments of a `blocked_source` kernel, without addresses, and the number of
-    tasks."""
+    """Return the arguments of a `blocked_source` kernel, with 0 in place of the addresses, and the
+    number of tasks.
+    """
     m, n, _ = shape
     cut = plan_blocked(*shape, dtype)
     return [0, 0, 0, 0, *shape, cut.height, cut.width, cut.depth], cut.tasks(m, n)

@@ -78,7 +78,7 @@ def _heights() -> tuple[int, ...]:
 
 @cache
 def _column_source(dtype: str) -> str:
-    """Return the kernel text of a product with a single column.
+    """Return the source of a kernel that multiplies a matrix with a single column.
 
     Kernel arguments: 0, which is unused; a (m, terms), b (terms), c (m); m, rows of a task, terms.
     """

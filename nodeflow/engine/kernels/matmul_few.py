@@ -46,10 +46,11 @@ where BLAS does not copy: a layer takes 0.64 to 0.86 of the time of BLAS.
 
 
 def is_few(m: int, n: int, dtype: str, transpose_y: bool) -> bool:
-    """Return whether an (m, n) product has so few rows that this module computes it.
+    """Return whether this module computes an (m, n) product, because it has few rows.
 
-    It is not if the second operand is narrow or transposed, or if BLAS does not copy. A single
-    row is multiplied here from one vector of columns on, as in a layer of ten classes.
+    It does not if the second operand is narrow or transposed, or if BLAS multiplies small products
+    without copying them. A single row is multiplied here from one vector of columns on, as in a
+    layer of ten classes.
     """
     if dtype not in FLOATS or dtype in HALVES or transpose_y:
         return False
@@ -59,7 +60,7 @@ def is_few(m: int, n: int, dtype: str, transpose_y: bool) -> bool:
 
 
 def columns_of(dtype: str) -> int:
-    """Return the number of columns of a unit of work."""
+    """Return how many columns of the product a unit of work computes."""
     return VECTORS * vector_registers()[0] // numpy_dtype(dtype).itemsize
 
 

@@ -82,7 +82,8 @@ def add_packed(
     inputs: tuple[int, ...],
     outputs: tuple[int, ...],
 ) -> None:
-    """Add the product of two matrices. The second one is packed elsewhere.
+    """Add an action that multiplies two matrices. It reads the second one in packed form, from a
+    slot that is packed only once for all products.
 
     Args:
         layout: for each operand, whether it is stored transposed.
@@ -135,7 +136,8 @@ def kernel(args, task, ntasks):
 
 @cache
 def _pack_source(size: int, width: int) -> str:
-    """Return the kernel text that packs a matrix.
+    """Return the source of a kernel that packs a matrix: it copies each panel (a block of columns)
+    to contiguous memory.
 
     Kernel arguments: source, target, terms, columns.
     """
@@ -237,7 +239,8 @@ class PackedProductKernel(Kernel[PackedProduct]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Return True for the first operand and an added matrix, whose rows are the result's.
+        """Return whether rows of the product need only the same rows of this operand. This is so
+        for the first operand and for an added matrix.
 
         A transposed first operand, the second operand and an added vector are read whole.
         """

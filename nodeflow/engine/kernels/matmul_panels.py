@@ -113,7 +113,12 @@ def panel_columns(dtype: str) -> int:
 
 
 def _most_terms(dtype: str, direct: bool = False) -> int:
-    """Return the maximum number of terms of a panel. A narrow last panel is always copied."""
+    """Return how many terms (rows) a panel of the second operand has at most, so that it stays in
+    the cache.
+
+    ``direct``: whether panels are read where they are instead of copied; a narrow last panel is
+    always copied.
+    """
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
     fitting = blocks().panel // (shape.columns * size)
     return min(fitting, blocks().rows_in_place * (1 if direct else 2))
@@ -293,7 +298,8 @@ def panels_source(
     added: tuple[int, ...] = (),
     shared: bool = False,
 ) -> str:
-    """Return the kernel text of a product by panels.
+    """Return the source of a kernel that multiplies matrices by panels (blocks of columns of the
+    second operand).
 
     Kernel arguments: 0, which is unused; a, b, c, m, n, k, elements from row to row of a and of b
     as stored; height, width and depth of `Panels`, and whether they are direct; addresses of the

@@ -72,8 +72,9 @@ def _most_terms(n: int, dtype: str) -> int:
 
 
 def thin_args(shape: tuple[int, int, int], transpose_a: bool, terms: int) -> list[int]:
-    """Return the arguments of a `thin_source` kernel that adds up ``terms`` terms, without
-    addresses."""
+    """Return the arguments of a `thin_source` kernel that computes ``terms`` terms of a product,
+    with 0 in place of the addresses.
+    """
     m, n, k = shape
     return [0, 0, 0, 0, m, n, terms, m if transpose_a else k]
 

@@ -85,7 +85,7 @@ class PoolKernel(CallKernel[Pool]):
 
 
 def _is_tiled(lowering: Pool, picture: TensorType) -> bool:
-    """Return whether each element of the picture is in exactly one window."""
+    """Return whether the pooling windows tile the image: each element is in exactly one window."""
     rows, columns = lowering.windows.height, lowering.windows.width
     _, height, width, _ = sizes_of(picture)
     down, across = (count or 0 for count in lowering.windows.counts(height, width))

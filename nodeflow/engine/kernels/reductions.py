@@ -156,7 +156,12 @@ def _add_stage(actions: Actions, node: Node, stage: Stage, source: int) -> int:
 
 
 def _stages(kind: str, runs: list[tuple[bool, int]]) -> Iterator[Stage]:
-    """Yield the stages that reduce all runs of reduced axes, the last run first."""
+    """Yield the stages of a reduction. Each stage reduces one run of neighbouring axes, or a part
+    of it; the last run comes first.
+
+    Args:
+        runs: (whether it is reduced, size) of each run of axes.
+    """
     runs = list(runs)
     while any(reduced for reduced, _ in runs):
         at = max(i for i, (reduced, _) in enumerate(runs) if reduced)
@@ -333,7 +338,8 @@ def short_rows(
 
 
 def _products_source(dtype: str) -> str:
-    """Return the kernel text of products of rows. Kernel arguments: as for `rows_source`.
+    """Return the source of a kernel that multiplies the elements of each row. Kernel arguments: as
+    for `rows_source`.
 
     The order of a product is fixed and each multiplication waits for the one before, so several
     pieces are computed side by side.
@@ -537,7 +543,8 @@ def _search_rows(kind: str, dtype: str) -> list[str]:
 
 
 def _search_columns(kind: str, dtype: str) -> list[str]:
-    """Return lines that search a tile of columns, some rows at a time.
+    """Return kernel lines that find the maximum or minimum of each column in a tile, some rows at a
+    time.
 
     If too few rows are left, the last row is repeated, which does not change the result.
     """

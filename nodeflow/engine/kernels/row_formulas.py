@@ -255,9 +255,11 @@ class _Writer:
         return ["for r in range(count):", *(f"    {line}" for line in lines)] if apart else lines
 
     def _at(self, number: int, apart: bool) -> str:
-        """Return the source text of a value's address: at the first current row, or at row ``r``.
+        """Return a kernel expression for the address of a value: in the first of the current rows,
+        or in row ``r``.
 
         Args:
+            number: which value.
             apart: whether the kernel goes through the rows one by one; ``r`` is then its loop
                 variable.
         """

@@ -406,7 +406,9 @@ def merge_source(dtype: str, descending: bool) -> str:
     end, before = (smallest, ">") if descending else (largest, "<")
 
     def keyed(name: str, element: str) -> list[str]:
-        """Return lines that turn an element into an integer of the same order, or back."""
+        """Return kernel lines that load an element as a sort key, an integer of the same order. For
+        a float the same lines also turn a key back into the float's bits.
+        """
         turned = f"{name} = bit_xor({name}, bit_and(shift_right({name}, BITS), HIGHEST))"
         return [f"{name} = {element}", *([turned] if dtype in FLOATS else [])]
 

@@ -127,7 +127,7 @@ def largest_source(dtype: str, descending: bool) -> str:
 
 @cache
 def order_source(dtype: str, descending: bool) -> str:
-    """Return the kernel text that sorts by merging.
+    """Return the source of a kernel that computes the indices that sort each row, by merge sort.
 
     Kernel arguments: rows, n, x, indices, and as many int64 of working memory.
     """

@@ -47,10 +47,11 @@ class FirstOccurrencesKernel(CallKernel[FirstOccurrences]):
 
 @cache
 def first_source(dtypes: tuple[str, ...], from_end: tuple[bool, ...]) -> str:
-    """Return the kernel text that finds the first occurrences of row numbers.
+    """Return the source of a kernel that finds the distinct row numbers in several inputs and the
+    first occurrence of each.
 
-    Kernel arguments: rows of the table, size of the working memory, number of row numbers in
-    each input, the inputs; rows, first, first of each input, working memory.
+    Kernel arguments: rows of the table, size of the working memory, number of row numbers in each
+    input, the inputs; rows, first, first of each input, working memory.
     """
     parts = len(dtypes)
     outs = 2 + 2 * parts
@@ -116,7 +117,7 @@ class MarkRowsKernel(CallKernel[MarkRows]):
 
 @cache
 def mark_source(dtypes: tuple[str, ...]) -> str:
-    """Return the kernel text that marks rows.
+    """Return the source of a kernel that marks which rows of a table occur in lists of row numbers.
 
     Kernel arguments: rows, number of row numbers in each input, the inputs, out (rows).
     """

@@ -100,6 +100,8 @@ def inside_owner(
 
 
 def shared_inside(segment: Segment | None) -> tuple[Node, ...]:
-    """Return the derived nodes that other nodes may use: a layer's variables."""
+    """Return the derived nodes that nodes elsewhere may use: all nodes that a layer derived,
+    because other layers may share its variables. Return an empty tuple for other nodes.
+    """
     is_layer = segment is not None and segment.node.op.category == "Layers"
     return segment.derived if segment is not None and is_layer else ()

@@ -259,7 +259,10 @@ def _nodes_of(built: Build, path: str) -> tuple[Node, list[Node]]:
 
 
 def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, dict[Node, str]]:
-    """Return the document of derived nodes without a layout, and the ids of the nodes in it."""
+    """Return a document of the nodes that a macro node derived, without a layout, and the id of
+    each node in it. The document also contains the macro node and the nodes that derived nodes
+    read.
+    """
     inner = Expansion(macro.name, is_optimizer(macro.op.id))
     inner.use_file_of(doc)
     ids: dict[Node, str] = {}
@@ -484,9 +487,10 @@ def _to_unpack(doc: Document, here: str, there: str) -> str | None:
 def _check_instances(
     doc: Document, graph: Document, node_id: str, macro: Node, derived: list[Node], built: Build
 ) -> bool:
-    """Return whether a definition has several instances.
+    """Return whether the subgraph definition that contains the macro node has several instances.
 
-    All of them get the copies, so raise DocumentError unless each derives the same nodes.
+    Its nodes are about to be replaced by copies in all instances, so raise DocumentError unless the
+    macro node derives the same nodes in each.
     """
     last = node_id.rpartition("/")[2]
     others = {i: node for i, node in built.nodes.items() if i.rpartition("/")[2] == last}
@@ -529,12 +533,14 @@ def _outline(derived: list[Node], sources: dict[Tensor, Source]) -> list:
 
 
 def _names(path: str, node_id: str) -> bool:
-    """Return whether a path of ids leads to this node."""
+    """Return whether a path of ids ends in this node id."""
     return path.rpartition("/")[2] == node_id
 
 
 def _with_loss(doc: Document, phase: dict[str, Json], node_id: str) -> dict[str, Json]:
-    """Return a phase of a schedule that names its loss, if its optimizer is this node."""
+    """If a phase of the training schedule uses this optimizer and names no loss, return the phase
+    with the loss that the optimizer minimizes. Return any other phase unchanged.
+    """
     if not _names(phase["optimizer"], node_id) or phase.get("loss") is not None:
         return phase
     loss = minimized_by(doc, phase["optimizer"])
@@ -548,7 +554,9 @@ def _become_group(
     macro: Node,
     sources: dict[Tensor, Source],
 ) -> None:
-    """Turn the optimizer's record into a group that runs the copied assigns."""
+    """Turn the optimizer's node into a group node that runs the copies of its assigns. Training
+    settings that name the optimizer now also name its loss.
+    """
     settings = training_settings(doc)
     if any(_names(phase["optimizer"], node_id) for phase in settings.schedule):
         phases = [_with_loss(doc, phase, node_id) for phase in settings.schedule]
@@ -607,7 +615,9 @@ def _place(
     new: dict[Node, str],
     known: Mapping[str, Position],
 ) -> None:
-    """Lay out the copies, and the group, in a free area, with a frame around each scope."""
+    """Move the copies of derived nodes, and the group that replaces an optimizer, to a free area of
+    the document. Arrange them with a frame around each scope.
+    """
     inner, ids = _read(flat, macro, derived)
     group = [] if macro.outputs else [macro]
     frames = _lay_out(

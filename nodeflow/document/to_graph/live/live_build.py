@@ -103,7 +103,9 @@ class LiveBuild(LiveNodes):
         return self._graph.users
 
     def nodes(self) -> Iterable[Node]:
-        """Return the graph's nodes that stand for nodes of the document, in no particular order."""
+        """Return the graph nodes that nodes of the document became, in no particular order. Derived
+        nodes are not included.
+        """
         return (segment.node for segment in self._segments.values())
 
     @property
@@ -113,7 +115,9 @@ class LiveBuild(LiveNodes):
 
     @property
     def awaits(self) -> bool:
-        """True if new nodes are still missing in the graph, until `settle`."""
+        """Whether macro nodes were added to the document but not yet to the graph. `settle` adds
+        them.
+        """
         return bool(self._awaiting)
 
     def pending(self) -> set[Node]:
@@ -198,9 +202,10 @@ class LiveBuild(LiveNodes):
             self._in_order = False  # a node that can run now comes after its consumers
 
     def _set_value(self, before: NodeRecord, after: NodeRecord, checked: _Checked) -> bool:
-        """Give a node new attributes that do not affect its types.
+        """Set new attributes of a graph node in place, if the edit changes nothing but attributes
+        that do not affect its types.
 
-        Return whether the edit changes nothing else.
+        Return whether this was so.
         """
         segment = self._segments.get(after.id)
         if segment is None or segment.node.op.macro or after.op == "placeholder":
@@ -336,10 +341,10 @@ class LiveBuild(LiveNodes):
         return self._patch
 
     def put_in_order(self) -> None:
-        """Sort nodes after their sources where edits have changed the order, without deriving
-        nodes.
+        """Sort the graph's nodes so that each follows its sources, if edits have changed the order.
+        Do not build derived nodes.
 
-        For callers that cannot wait until the graph is settled.
+        For callers that cannot wait until `settle` brings the graph up to date.
         """
         if not self._in_order:
             self._graph.arrange(after_sources(self._graph.nodes))

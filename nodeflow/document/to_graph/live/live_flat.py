@@ -112,8 +112,8 @@ class LiveFlat:
         return edits
 
     def _is_simple(self, edit: Edit, places: list[f.Place]) -> bool:
-        """Return whether an edit of a node leaves all instances, their ports and other nodes'
-        names unchanged.
+        """Return whether an edit of a node affects only that node in the flat document. It does not
+        if it changes instances, their ports or the names of other nodes.
         """
         before, after = edit.before, edit.after
         ops = {record.op for record in (before, after) if record is not None}

@@ -88,8 +88,8 @@ class LiveGraph(Graph):
             self._taken.pop(node.name, None)
 
     def give_up(self, mark: int, name: str) -> None:
-        """Drop the nodes after the first `mark` nodes, which were added in a failed attempt to
-        add `name`.
+        """Undo a failed attempt to add the node `name`: drop all nodes added since the graph had
+        `mark` nodes.
         """
         self.discard_since(mark, keep=())
         self._taken.pop(name, None)
@@ -120,7 +120,9 @@ class LiveGraph(Graph):
         self._link(node)
 
     def become(self, node: Node, new: Node) -> None:
-        """Give a macro node the state of `new`, which was added last, and remove `new`."""
+        """Replace a node's inputs, attributes and types by those of `new`, which was added last,
+        and remove `new`. So a rebuilt macro node stays the same object.
+        """
         assert self.nodes[-1] is new
         self.nodes.pop()
         self._unlink(new)

@@ -27,7 +27,9 @@ class SurfaceText(str):
     window: str
 
     def __new__(cls, python: str, *, cli: str | None = None, window: str) -> SurfaceText:
-        """Create a text. Without ``cli``, the command line shows the text of the window."""
+        """Create a message text with different wordings for Python, command line and window.
+        Without ``cli``, the command line shows the window's wording.
+        """
         text = super().__new__(cls, python)
         text.cli, text.window = window if cli is None else cli, window
         return text

@@ -128,7 +128,8 @@ class PartsExecutor:
         return Interpreter(self.schedule, self.types, self._context.executions)
 
     def compile_now(self) -> CompiledPlan:
-        """Refuse, because there is no plan of the whole schedule.
+        """Raise a RunError, because this schedule is planned in parts, and no plan covers all of
+        it.
 
         Raises:
             RunError: always; the error says why.
@@ -136,7 +137,7 @@ class PartsExecutor:
         self.refuse_plan()
 
     def refuse_plan(self) -> NoReturn:
-        """Raise a RunError that says why there is no plan of the whole schedule."""
+        """Raise a RunError with the reason why no plan covers the whole schedule."""
         raise NotImplementedError
 
     def results(self, values: Values, lent: Collection[int] = ()) -> list[Any]:
@@ -166,7 +167,7 @@ class PartsExecutor:
             variables.put(variable, value)
 
     def stop(self) -> None:
-        """Make a running compiled run in another thread end soon."""
+        """Make a compiled run that is in progress in another thread end soon."""
         if self._running is not None:
             self._running.stop()
 

@@ -47,7 +47,9 @@ def peak_of(
 
 
 def drops_of(schedule: Schedule) -> list[list[int]]:
-    """Return, for each step, the slots that no later step uses."""
+    """Return for each step the slots that can be freed after it, because no later step uses
+    them.
+    """
     drops: list[list[int]] = [[] for _ in schedule.steps]
     for slot, last in enumerate(schedule.last_uses()):
         if 0 <= last < len(drops):

@@ -35,14 +35,14 @@ class Phase:
 
     @property
     def is_step(self) -> bool:
-        """Whether this is a training step, which draws the random numbers of the optimizer's
-        step.
+        """Whether this is a training step of an optimizer. It then draws the random numbers that
+        belong to the optimizer's step.
         """
         return bool(self.training and self.optimizers)
 
     def feed(self, flag: Tensor) -> np.ndarray | None:
-        """Return the value to feed to a training flag, a tensor that says whether the run trains,
-        if the user does not feed it.
+        """Return the value of a training flag for this run, if the user does not feed the flag. A
+        training flag is a tensor that tells layers whether the run trains.
 
         Return None if the tensor keeps its sample value.
         """

@@ -99,10 +99,11 @@ class PreparedRuns:
         given: Mapping[int, np.ndarray],
         phase: Phase,
     ) -> BoundRun | None:
-        """Return a run that can repeat the last run of an executor, or None.
+        """Return an object that repeats the last run of an executor quickly with new feeds. Return
+        None if that is impossible.
 
-        None means that the run also initialises variables, that a feed or argument determined
-        its phase, or that it was not compiled as a whole.
+        It is impossible if the run also initialises variables, if a feed or argument determined
+        whether it is a training step, or if it was not compiled as a whole.
         """
         schedule = known.schedule
         if (

@@ -323,7 +323,9 @@ class Session(NotebookDisplay, SessionState):
         return self._context.stream_of("run", self.runs - 1)
 
     def _finish(self, executor: AnyExecutor, values: Values, phase: Phase) -> list[Any]:
-        """Store the assigned values of a run and count its steps. Return the fetched values."""
+        """Store the values that a run assigned to variables, and count its optimizer steps. Return
+        the fetched values.
+        """
         results = executor.results(values)
         executor.commit(values, self.variables)
         self._count_step(phase)
@@ -336,8 +338,8 @@ class Session(NotebookDisplay, SessionState):
     def _prepare(
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None, training: bool | None
     ) -> tuple[AnyExecutor, dict[int, np.ndarray], Phase, Callable[[list[Any]], Any]]:
-        """Return the executor of the fetches, its inputs, the phase, and the function that packs
-        the results.
+        """Look up or create everything that a run needs: its executor, inputs, phase, and a
+        function that arranges the results like the fetches.
 
         The caller holds the lock.
         """
@@ -394,7 +396,8 @@ class Session(NotebookDisplay, SessionState):
     def _prepare_known(
         self, known: KnownRun, arrays: Sequence[np.ndarray], training: bool | None
     ) -> tuple[AnyExecutor, dict[int, np.ndarray], Phase]:
-        """Return the executor of a known run, its inputs, and its phase.
+        """Return everything that a known run needs: its executor, inputs and phase. Initialize
+        variables first if the run contains an initializer.
 
         The caller holds the lock.
         """
@@ -412,7 +415,7 @@ class Session(NotebookDisplay, SessionState):
     def _given(
         self, schedule: Schedule, feeds: Mapping[Tensor, np.ndarray], phase: Phase = INFERENCE
     ) -> dict[int, np.ndarray]:
-        """Return the arrays that a run starts from, by slot: feeds, samples of placeholders, and
+        """Return the inputs of a run by slot: feeds, sample values of placeholders, and values of
         variables.
         """
         given = {slot: self._feed(tensor, feeds, phase) for tensor, slot in schedule.feeds.items()}

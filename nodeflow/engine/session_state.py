@@ -82,7 +82,8 @@ class SessionState:
 
     @contextmanager
     def expecting(self, runs: int | None) -> Iterator[None]:
-        """Announce how many similar runs follow, including the next one.
+        """Announce, for the duration of this block, how many similar runs will follow, including
+        the next one.
 
         The tier ``auto`` then waits for the compiler if that saves time, and does not start
         compiling for a last run.
@@ -95,9 +96,10 @@ class SessionState:
 
     @property
     def interrupted(self) -> Callable[[], bool]:
-        """Returns whether to stop waiting for the compiler; called while a run or step waits.
+        """The function that tells whether to stop waiting for the compiler. It is called while a
+        run or step waits.
 
-        A run then raises Cancelled, and a stepper makes no further step.
+        If it returns True, a run raises Cancelled, and a stepper makes no further step.
         """
         return self._context.interrupted
 
@@ -107,8 +109,8 @@ class SessionState:
 
     @property
     def peers(self) -> Sharing | None:
-        """The processes that share the rows of training steps; None if this process trains
-        alone.
+        """An object for the processes that share the rows of training steps; None if this process
+        trains alone.
         """
         return self._context.peers
 
@@ -118,7 +120,9 @@ class SessionState:
 
     @property
     def is_exact(self) -> bool:
-        """Whether repeated steps give identical bits, as they always do in nodeflow's engine."""
+        """Whether the backend gives bit-identical results when steps are repeated. nodeflow's own
+        engine always does.
+        """
         other = other_backend(self.backend)
         return other is None or other.is_exact()
 

@@ -186,9 +186,9 @@ class StagedExecutor(PartsExecutor):
         return "\n\n".join(texts)
 
     def _rest(self, values: Mapping[int, np.ndarray]) -> tuple[Part, AnyExecutor]:
-        """Return the part of the schedule that runs after the sizes are known, and its executor.
+        """Return the part of the schedule that runs after all sizes are known, and its executor.
 
-        The sizes are those of ``values``, the results of the earlier steps. Executors are cached by
+        The sizes come from ``values``, the results of the earlier steps. Executors are cached by
         these sizes.
         """
         found = [slot for step in self.turns for slot in step.outputs]

@@ -209,7 +209,9 @@ class Stepper:
             return profiler.trace()
 
     def _timed(self, count: int) -> dict[str, Any]:
-        """Time whole steps, for a backend that does not show its kernels."""
+        """Measure the time of whole training steps, for a backend that does not give the times of
+        kernels. Return the trace.
+        """
         seconds = 0.0
         for number in (1, count):
             if self.steps_left == 0:
@@ -372,7 +374,7 @@ class Stepper:
                 self._compilation.begin()
 
     def stop(self) -> None:
-        """Make a `run` in another thread return after its current step."""
+        """Make a call of `run` in another thread return after the current training step."""
         self._stop = True
         if self._compilation.result is not None:
             self._compilation.result.stop()

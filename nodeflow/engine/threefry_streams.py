@@ -40,13 +40,17 @@ _BLOCK = 1 << 15  # elements drawn at a time, so that they stay in cache
 
 
 def stream_key(seed: int, name: str, purpose: str = "") -> tuple[int, int]:
-    """Return the two 32-bit words of the key of stream ``name`` in a run with ``seed``."""
+    """Return the key of the random number stream ``name`` in a run with ``seed``, as two 32-bit
+    words.
+    """
     digest = hashlib.sha256(f"{seed}/{purpose}/{name}".encode()).digest()
     return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little")
 
 
 def inverse_normal(p: np.ndarray) -> np.ndarray:
-    """Return x with P(standard normal < x) = p, for float64 p in (0, 1); AS 241."""
+    """Return the quantiles of the standard normal distribution for float64 probabilities p in (0,
+    1), by algorithm AS 241.
+    """
     q = p - 0.5
     central = np.abs(q) <= 0.425
     x = q * _ratio(CENTRE, np.where(central, 0.180625 - q * q, 0.0))
@@ -87,9 +91,9 @@ class Stream:
         self._rows: tuple[int, int] | None = None
 
     def of_rows(self, start: int, rows: int) -> Stream:
-        """Return the stream for a block of ``rows`` rows, which begins at row number ``start``.
+        """Return a stream that draws random numbers for ``rows`` rows from row ``start`` on.
 
-        It draws the numbers that these rows have among all rows.
+        They are the same numbers that a draw for the whole batch gives to these rows.
         """
         part = copy(self)
         part._rows = start, rows
@@ -161,7 +165,9 @@ class Stream:
     def integers(
         self, shape: Sequence[int], low: int, high: int, dtype: str = "int32"
     ) -> np.ndarray:
-        """Return integers from ``low`` to ``high`` - 1, at most 2**32 different ones."""
+        """Return random integers from ``low`` to ``high`` - 1. The range may have at most 2**32
+        integers.
+        """
         span = high - low
         if not 0 < span <= 1 << 32:
             raise ValueError(f"expected between 1 and 2**32 integers, got {low} to {high}")

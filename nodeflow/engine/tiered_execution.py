@@ -136,9 +136,8 @@ class Executor:
         return self._compilation.result if self.tier == "compiled" else None
 
     def needs(self) -> Needs:
-        """Return the memory that a run needs in the requested tier.
-
-        For a compiled run, this makes the plan.
+        """Return the peak memory that a run needs in the requested tier. For a compiled run, this
+        makes the plan.
         """
         plan = None if self._wanted == "reference" else self._compilation.planned()
         most, node = self.interpreter.peak() if plan is None else plan.needs()
@@ -171,7 +170,7 @@ class Executor:
         return not self._compilation.is_pending
 
     def stop(self) -> None:
-        """Make a running compiled run in another thread end soon."""
+        """Make a compiled run that is in progress in another thread end soon."""
         if self._compilation.result is not None:
             self._compilation.result.stop()
 

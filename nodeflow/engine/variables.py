@@ -178,7 +178,8 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._placed[node] = array
 
     def like(self, node: Node) -> Any:
-        """Return an object with the value's shape and dtype, without fetching the value.
+        """Return an object with the shape and dtype of a variable's value: the value itself,
+        without copying it from an accelerator device.
 
         Raises:
             NotInitialized: the variable has no value.

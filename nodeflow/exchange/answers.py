@@ -11,8 +11,8 @@ SHARES = ("softmax", "sigmoid")
 
 
 def last_probabilities(nodes: Iterable[Node]) -> list[Node]:
-    """Return the last node that computes probabilities without labels, as a list; empty without
-    one.
+    """Return a list with the last node that computes probabilities without labels; an empty list if
+    there is none.
 
     Values that a hand-made loss computes from it, such as a clipped logarithm, are not predictions.
     """

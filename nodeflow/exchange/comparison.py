@@ -235,8 +235,8 @@ def _by_themselves(
 
 
 def _alone(task: Task, session: Session, peer: Peer, tensor: Tensor, values: Fed) -> float | None:
-    """Return the largest difference between nodeflow and the other program if both compute one node
-    from equal inputs. Return None if that is impossible.
+    """Compute one node in nodeflow and in the other program from equal inputs. Return the largest
+    difference, or None if that is impossible.
     """
     node = tensor.node
     if node.op.random or node.op.macro or not node.inputs:
@@ -290,7 +290,9 @@ def _without(tensors: Sequence[Tensor], error: Lacks, left_out: dict[str, str]) 
 
 
 def _owner(graph: Graph, name: str) -> Node | None:
-    """Return the node with a name, or the node that contains it."""
+    """Return the node with a name. If it does not exist, return the layer or other node that
+    contains it, according to the name's prefixes.
+    """
     while name and name not in graph:
         name = name.rpartition("/")[0]
     return graph.node(name) if name else None

@@ -116,7 +116,7 @@ def _offer_for(path: Path) -> Offer:
 
 
 def _converted(name: str, value: Any, kind: str) -> Any:
-    """Return the value of an option in the type of its kind; text is parsed.
+    """Convert the value of an option to the Python type that its kind requires. A text is parsed.
 
     Raises:
         ArgumentProblem: it is no such value.

@@ -7,7 +7,7 @@ from nodeflow.manifests import offer
 
 
 def peer(name: str) -> Peer:
-    """Return the program with this name, which follows ``--against``.
+    """Return the program that the option ``--against`` names, for comparing values with nodeflow's.
 
     Raises:
         NotOffered: no integration offers this name.

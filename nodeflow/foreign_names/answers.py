@@ -131,9 +131,9 @@ def _spaced(name: str) -> list[str]:
 
 
 def exists_in(module: Any) -> Callable[[str], bool]:
-    """Return a function that tells whether a module has a dotted name.
+    """Return a function that tells whether a dotted name, such as ``nn.relu``, exists in a module.
 
-    It looks at what ``dir`` lists, and imports no further modules.
+    It looks only at names that ``dir`` lists, and imports no further modules.
     """
     listed = cache(lambda found: frozenset(dir(found)))
 

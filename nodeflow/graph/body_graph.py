@@ -75,7 +75,9 @@ class BodyGraph(Graph):
         return super().as_tensor(value, dtype)
 
     def _awaited(self, values: list[Tensor]) -> Tensor | None:
-        """Return the last value that a node added now would wait for; None if there is none."""
+        """Return the last of the values that a new node in this block would depend on through
+        control inputs. Return None if there is none.
+        """
         before = ancestors(node for scope in self._controls for node in scope)
         return next((value for value in reversed(values) if value.node in before), None)
 

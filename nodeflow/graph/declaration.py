@@ -53,8 +53,8 @@ class StandIn:
     type_with: Callable[[Mapping[str, Any]], TensorType | None] | None = None
 
     def type_for(self, attrs: Mapping[str, Any]) -> TensorType | None:
-        """Return the type of the replacement for a node with these attributes; None if it has
-        none.
+        """Return the type of the node that replaces an unconnected input, for a node with these
+        attributes. Return None if it has none.
         """
         return self.type if self.type_with is None else self.type_with(attrs)
 
@@ -145,7 +145,7 @@ class Attr:
         return self.default is REQUIRED
 
     def check(self, value: Any) -> Any:
-        """Return the value in canonical form.
+        """Check a value for this attribute, and return it in the form that nodes store.
 
         Raises:
             AttributeProblem: wrong kind or out of range; the error names the expected kind.
@@ -333,7 +333,9 @@ _EXPECTED = {
 
 @lru_cache(maxsize=2048)
 def _as_words(short_id: str) -> str:
-    """Return an id as words, for `NodeDeclaration.title`. Cached, since lists of ops use it."""
+    """Return an op's id as words for display, such as ``Reduce sum``. Cached, since lists of ops
+    use it.
+    """
     words = [_SPELLED.get(word, word) for word in short_id.split("_")]
     return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 

@@ -85,7 +85,9 @@ class GraphDevices:
     _device = ""
 
     def device_note(self) -> str:
-        """Return a message if nodes should be computed elsewhere, else an empty string."""
+        """Return a message that the engine ignores the devices of some nodes, because it computes
+        on the CPU. Return "" if no node has another device.
+        """
         own = [n for n in self.nodes if n.device and n.derived_from is None]
         count = sum(is_elsewhere(node.device) for node in own)
         nodes = counted(count, "node")

@@ -164,7 +164,9 @@ def _stands_for_others(node: Node) -> bool:
 
 
 def _same_dim(shape: Shape, full: Shape, others: Sequence[Shape], axis: int) -> bool:
-    """Return whether broadcasting provably kept the dimension at ``axis`` of ``shape``."""
+    """Return whether the dimension at ``axis`` is certainly the same before and after broadcasting
+    ``shape`` to ``full``.
+    """
     if shape[axis] is not None:
         return shape[axis] == full[axis]
     return all(len(other) < -axis or other[axis] == 1 for other in others)

@@ -73,7 +73,9 @@ class Op(NodeDeclaration):
     """Attributes of a macro op whose values a training may change between two steps."""
 
     def constants(self, attrs: Mapping[str, Any]) -> Mapping[str, tuple[str, float]]:
-        """Return the constants derived for `run_time` attributes: name -> (attribute, value)."""
+        """Return constants for the attributes that may change between runs (`run_time`): a dict
+        from the constant's name to (attribute, value).
+        """
         values = {name: attrs.get(name) for name in self.run_time}
         return {name: (name, float(v)) for name, v in values.items() if v is not None}
 
@@ -92,11 +94,13 @@ class Op(NodeDeclaration):
         """
 
     def gradient(self, node: Node, *grads: Any) -> Sequence[Tensor | None]:
-        """Return gradients for each input, from gradients of each output, as graph tensors.
+        """Add the nodes of the op's gradient to the graph: return the gradient of each input, given
+        the gradient of each output.
 
-        An op with several outputs gets None for outputs that the result does not depend on. If the
-        op broadcasts, the results have the output's shape, and the sweep sums them. None means that
-        no gradient flows. By default the op has no gradient.
+        An op with several outputs gets None for outputs that the result does not depend on. None in
+        the result means that no gradient flows to that input; by default, this is so for all
+        inputs. If the op broadcasts, the gradients may have the output's shape, because the caller
+        sums them to the input's shape.
         """
         return [None] * len(node.inputs)
 
@@ -119,7 +123,9 @@ class Op(NodeDeclaration):
         return None
 
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
-        """Derive the nodes of a macro op. It is called inside the name scope of the node."""
+        """Add the nodes that a macro op, such as a layer, consists of to the graph. This method is
+        called inside the name scope of the macro node.
+        """
         raise NotImplementedError(self.id)
 
     def samples(self) -> Iterable[Sample]:

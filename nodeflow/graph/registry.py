@@ -33,7 +33,7 @@ class Registry:
         return self._ops
 
     def register(self, op: Op) -> Op:
-        """Add an op.
+        """Add an op to the registry.
 
         Raises:
             ValueError: the id is in use (a programming error in an op module).

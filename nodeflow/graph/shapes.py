@@ -45,7 +45,9 @@ class TensorShape(tuple[Dim, ...]):
 
     @property
     def dims(self) -> list[Dim] | None:
-        """The sizes as a list; None if the rank is unknown."""
+        """The dimensions as a list, with None for an unknown size. The property is None if the rank
+        is unknown.
+        """
         return list(self)
 
     def as_list(self) -> list[Dim]:

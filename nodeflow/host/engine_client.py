@@ -127,7 +127,7 @@ class EngineClient:
             process.wait(KILL_SECONDS)
 
     def kill(self) -> None:
-        """Kill the process and its child processes. A ``Died`` message follows."""
+        """Kill the engine process and its child processes. A ``Died`` message follows."""
         if self._process is None:
             return
         if os.name == "posix":

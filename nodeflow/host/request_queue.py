@@ -127,7 +127,9 @@ def _kind(request: p.Request) -> Hashable:
 
 
 def _stays(request: p.Request) -> bool:
-    """Return whether the user made the request, so that it must keep its place."""
+    """Return whether a request was made by the user explicitly, so that it must keep its place in
+    the queue.
+    """
     return _kind(request) is None and not isinstance(request, (p.SyncChange, p.SyncDocument))
 
 

@@ -133,7 +133,9 @@ def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> 
 
 
 def _imported(functions: set[str]) -> str:
-    """Return the line that imports functions of `devicelib.half_floats`; "" if there are none."""
+    """Return an import statement for the named functions of `devicelib.half_floats`; "" if no
+    function is named.
+    """
     names = ", ".join(sorted(functions))
     return names and f"\nfrom nodeflow.engine.devicelib.half_floats import {names}"
 

@@ -54,7 +54,7 @@ def serialize_branches(
 
 
 def _depth_first(chains: Sequence[TaskChain], large: dict[TaskChain, int]) -> None:
-    """Assign a separate level to each large chain. When several large chains are ready, the one
+    """Assign a separate level to each large chain. When several large chains are ready, the chain
     that became ready last comes first, as in a depth-first search.
     """
     users: dict[TaskChain, list[TaskChain]] = defaultdict(list)

@@ -271,8 +271,8 @@ class _Joiner:
     # ---- the groups that are made -------------------------------------------------------------
 
     def _read_outside(self) -> set[int]:
-        """Return the storages that must exist in memory: those that are fetched, kept after the
-        run, or read by another unit than the one that computes them.
+        """Return the storages that must exist in memory: a storage that is fetched, kept after the
+        run, or read by another unit than its own.
         """
         storage, read = self.actions.storage, set(self.ends)
         for unit in self.units:

@@ -33,7 +33,8 @@ _MOVES = (Alias, Gather, Loop, Permute, Pick, TakeAlong)
 def lower_half_floats(
     node: Node, types: Sequence[TensorType], outs: Sequence[TensorType]
 ) -> Lowering | None:
-    """Return the lowering of a node with half-float inputs or outputs; None to run it by
+    """Return a lowering that computes a node with half-float inputs or outputs in float32. If the
+    node only moves elements, return its plain lowering. Return None if the node has to run by
     reference.
     """
     found = node.op.lower(types, outs, **node.attrs)

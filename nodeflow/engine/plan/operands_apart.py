@@ -66,8 +66,9 @@ class Apart:
 
 
 def rows_apart(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Make attention read and write rows in place. Yield the names of the nodes that moved the
-    rows before.
+    """Make attention kernels read their operands from, and write their results to, arrays in
+    another order of axes, so that no transpositions are needed. Yield the names of the nodes that
+    transposed before.
 
     Args:
         ends: storages that are fetched or kept.

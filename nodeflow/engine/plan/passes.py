@@ -560,8 +560,8 @@ def serialize(draft: Draft) -> None:
 
 @rewrite("reuse", exact=True, after=("serialize",))
 def reuse(draft: Draft) -> None:
-    """Later results reuse the memory of an intermediate result that nothing reads any more
+    """A later result reuses the memory of an intermediate result that nothing reads any more
 
-    The last formula that reads a result may write over it.
+    The last elementwise formula that reads a result may overwrite it.
     """
     allocate(draft, reuse=True)

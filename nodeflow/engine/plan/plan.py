@@ -207,7 +207,9 @@ def plan_loops(draft: Draft) -> None:
 
 
 def group(draft: Draft) -> None:
-    """Make a group of each action, unless a rewrite has grouped the actions."""
+    """Put each action into a group of its own, unless a rewrite has already grouped the actions. A
+    group becomes one kernel.
+    """
     if not draft.groups:
         draft.groups = group_actions(draft.actions, fuse=False)
 

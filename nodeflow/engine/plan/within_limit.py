@@ -52,7 +52,9 @@ def plan_within(
 
 
 def _stored(plan: Plan) -> set[int]:
-    """Return the slots of the schedule whose values are in memory, not only in a kernel."""
+    """Return the slots of the schedule whose values the plan stores in memory; other values exist
+    only inside a kernel.
+    """
     storage = plan.actions.storage
     return {slot for slot in range(len(plan.schedule.slots)) if storage[slot] in plan.allocations}
 

@@ -200,7 +200,7 @@ class CompiledPlan:
                 self._set(storage, np.ndarray(type_.shape, dtype, memory, allocation.offset))  # type: ignore[arg-type]
 
     def _replace_shadow(self, variable: Node, array: np.ndarray) -> None:
-        """Use an array as memory for a variable's next value."""
+        """Use the given array as the memory that kernels write a variable's next value to."""
         storage = self.plan.direct[variable]
         self.shadows[variable] = self._arrays[storage] = array
         self._bind(storage, address_of(array))
@@ -275,7 +275,9 @@ class CompiledPlan:
         return self._layout(storage)[2] <= STAYS
 
     def take(self, values: Mapping[int, np.ndarray], lent: Collection[int] = ()) -> list[Any]:
-        """Return the result of each fetch of the last run, like `Executor.results`."""
+        """Return the result of each fetch of the last run, with copies where the arrays will be
+        overwritten, like `Executor.results`.
+        """
         taken = []
         for slot, own in self._takes:
             value = None if slot is None else values[slot]
@@ -445,7 +447,7 @@ class CompiledPlan:
     def explain_failure(
         self, outcome: Outcome, given: Mapping[int, np.ndarray], stream_of: StreamOf
     ) -> None:
-        """Repeat the run by reference, which finds out where and why a kernel failed.
+        """Repeat a failed run by the reference, to raise an error that names the op and the reason.
 
         Raises:
             RunError: always.

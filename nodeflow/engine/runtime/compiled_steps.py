@@ -180,7 +180,9 @@ class CompiledSteps:
             file.check()
 
     def _orders_of(self, order: np.ndarray) -> list[np.ndarray]:
-        """Return the row numbers for gathering each column. Columns of one split share an array."""
+        """Return for each data column the row numbers to gather, in the order of the epoch. Columns
+        of one split share an array.
+        """
         shared: dict[int, np.ndarray] = {}
         orders = []
         for column in self.steps.columns.values():
@@ -195,9 +197,8 @@ class CompiledSteps:
         self._program.stop()
 
     def _explain(self, step: int, epoch_first: int, order: np.ndarray, failure: object) -> None:
-        """Repeat the failed step by reference, which finds out where and why it failed.
-
-        Always raises RunError.
+        """Repeat a failed training step by the reference, to raise an error that names the op and
+        the reason.
         """
         schedule = self.plan.schedule
         start = (step - epoch_first) * self.steps.batch_size

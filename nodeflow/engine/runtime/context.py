@@ -183,7 +183,7 @@ class Streams:
 
     @property
     def seeds(self) -> tuple[int, int | None, str]:
-        """Everything that affects the random keys of nodes, apart from the nodes' own
+        """All settings that determine the random keys of nodes, apart from the nodes' own
         attributes.
         """
         return self.seed, self.shared, self.purpose
@@ -195,7 +195,9 @@ class Streams:
 
 
 def _own_seed(node: Node) -> int | None:
-    """Return the seed that a node, or a variable's initializer, sets for itself."""
+    """Return the seed that a random node has as an attribute, or that the initializer of a variable
+    has; None without one.
+    """
     own = node.attrs.get("seed")
     initializer = node.attrs.get("initializer")
     if own is None and initializer is not None:

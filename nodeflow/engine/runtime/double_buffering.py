@@ -54,7 +54,9 @@ class DoubleBuffers:
         return self.turn(place)
 
     def turn(self, place: Callable[[Arrays], Placed]) -> tuple[Arrays, Placed]:
-        """Return the older set of arrays, which becomes the newest."""
+        """Switch between the two sets of arrays for variables: return the older one and make it the
+        newest. Also return its prepared addresses.
+        """
         older = self._older
         before, values, placed = older
         if placed is None:

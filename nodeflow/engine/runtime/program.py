@@ -263,15 +263,17 @@ class Program:
         return int(address), int(args), int(tasks)
 
     def note_failure(self) -> None:
-        """Record the failure of a kernel that was called from outside the dispatch loop, for
-        `outcome`.
+        """Record that a kernel failed which was called from outside the dispatch loop. A later call
+        of `outcome` returns the failure.
         """
         self._block[abi.FAILED] = 1
 
     # -- for the team ---------------------------------------------------------------------------
 
     def prepare(self, first_step: int, count: int, threads: int = 1) -> None:
-        """Set the counters for a run, and divide each level among this number of threads."""
+        """Prepare the program for a run: set its step counters, and divide each level of launches
+        among this number of threads.
+        """
         if threads != self.threads:
             self.threads = threads
             self._lay_out()

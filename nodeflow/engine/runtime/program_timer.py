@@ -32,5 +32,5 @@ class ProgramTimer(Protocol):
         ...
 
     def reference(self, group: Group, call: Callable[[], None]) -> None:
-        """Run a group of nodes by reference, and time it."""
+        """Run the nodes of a group by reference through ``call``, and measure the time."""
         ...

@@ -70,8 +70,8 @@ class Staging:
             self._blocks = [self._read(0, 0)]
 
     def ready(self, step: int, count: int) -> tuple[np.ndarray, int]:
-        """Return the rows for a step of the epoch, and for later steps as far as they are in
-        memory.
+        """Return the row numbers for a step of the epoch, and for later steps as far as their rows
+        are already in memory.
 
         Returns:
             Row numbers in `columns`, int64, and the number of steps, at most ``count``.

@@ -231,7 +231,9 @@ class _Dispatcher:
         threading.Thread(target=self._live, name="nodeflow-dispatcher", daemon=True).start()
 
     def run(self, dispatch: Callable[[], None], program: Program) -> None:
-        """Dispatch in this thread and wait. An interrupt stops the program and is raised."""
+        """Run the dispatch loop on another thread, and wait for its end in this thread. If an
+        interrupt such as Ctrl-C arrives, stop the program, then raise the interrupt.
+        """
         finished = threading.Lock()
         finished.acquire()
         self._work = dispatch, finished

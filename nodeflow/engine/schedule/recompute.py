@@ -36,7 +36,9 @@ MOST_STEPS = 3
 
 
 def is_slow(node: Node) -> bool:
-    """Return whether an op takes much longer than writing its result."""
+    """Return whether an op, such as a matrix product, takes much longer to compute than writing its
+    result.
+    """
     return any(part in node.op.id for part in PRODUCTS)
 
 

@@ -65,7 +65,7 @@ class Schedule:
 
     @cached_property
     def assigns(self) -> tuple[Node, ...]:
-        """The nodes that assign to variables; cached because every run needs them."""
+        """The assign nodes of the schedule. They are cached because every run needs them."""
         return tuple(step.node for step in self.steps if is_assign(step.node))
 
     def last_uses(self) -> list[int]:

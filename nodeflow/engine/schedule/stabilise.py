@@ -89,9 +89,8 @@ class _Stabiliser:
         return False
 
     def _unused(self, loose: list[int]) -> set[tuple[int, ...]]:
-        """Return the outputs of steps that no step reads any more.
-
-        The slots ``loose`` have lost a reader.
+        """Return the outputs of steps that have become unused, because the slots ``loose`` have
+        lost a reader. Include steps that become unused in turn.
         """
         uses = Counter(s for step in self.steps for s in step.inputs)
         uses.update(s for s in (*self.given.fetches, *self.given.writes.values()) if s is not None)
@@ -228,7 +227,9 @@ class _Stabiliser:
         return step if step is not None and step.node.op.id in ops else None
 
     def _probability(self, slot: int) -> tuple[bool, int]:
-        """Return (True, p) if the slot is 1 - p, else (False, p), looking through identities."""
+        """Match a slot with the form 1 - p. Return (True, p) if it has this form, else (False, p)
+        with p as the slot itself. Identity ops are looked through.
+        """
         slot = self._original(slot)
         step = self._made(slot, "subtract")
         one = step and self._made(step.inputs[0], "constant")

@@ -30,7 +30,8 @@ def interruptible(event: threading.Event | None) -> Iterator[None]:
 
 
 def check_interrupt() -> None:
-    """Raise an error if the run is to stop; ops call this between two pieces of work.
+    """Raise Cancelled if the user has stopped the run. Ops that take long call this function
+    between two pieces of work.
 
     Raises:
         Cancelled: the user stopped the run.

@@ -86,7 +86,9 @@ class VariableMethods:
             return _initial_value(node)
 
     def initialized_value(self) -> Self:
-        """Return `initial_value`, for use as the initial value of another variable."""
+        """Return the initial value of the variable, for use as the initial value of another
+        variable.
+        """
         return self.initial_value
 
     @property

@@ -29,7 +29,7 @@ class ChosenData:
         self._of_data: dict[Node, bool] = {}
 
     def choose(self, request: ShowData, task: Task) -> list[Node]:
-        """Choose other rows, and return the placeholders that they feed."""
+        """Choose the data rows that placeholders are fed with, and return the placeholders."""
         self.request = request
         self._of_data.clear()
         return self.bound(task)
@@ -52,7 +52,7 @@ class ChosenData:
         return as_array(tensor, feeds[tensor]) if tensor in feeds else sample_of(tensor)
 
     def feeds(self, task: Task, targets: Iterable[Tensor | Node]) -> dict[Tensor, Any]:
-        """Return the chosen rows of data as feeds for a run, by placeholder.
+        """Return the feeds for a run from the chosen rows of data, by placeholder.
 
         Placeholders that have a sample value of their own are left out.
 
@@ -69,9 +69,9 @@ class ChosenData:
         return bool(rows) and node.name not in rows and node.name in task.build.bindings
 
     def shown(self, task: Task) -> ShownData | None:
-        """Return the data that node values are computed from.
+        """Return a description of the data rows that node values are computed from.
 
-        Return None if no data set feeds a placeholder and no placeholder was given rows.
+        Return None if no data set feeds a placeholder and the user gave no rows for a placeholder.
         """
         own = self.own_rows
         columns, found = {}, None

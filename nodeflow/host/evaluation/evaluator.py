@@ -127,7 +127,9 @@ class Evaluator(VariableAccess):
         self._forget(changed)
 
     def measure_as(self, of: str) -> None:
-        """Add a measure of this kind (`color_measures`) to previews from now on; "" for none."""
+        """Add a measure of each tensor, such as its fraction of zeros, to previews from now on (see
+        `color_measures`); "" for none.
+        """
         if of != self.measured_as:
             self.measured_as = of
             self._shown.clear()
@@ -146,11 +148,13 @@ class Evaluator(VariableAccess):
 
     @property
     def is_settled(self) -> bool:
-        """True if the nodes derived from optimizers and gradients nodes are up to date."""
+        """Whether the nodes that are derived from optimizer and gradients nodes are up to date."""
         return self._live.is_settled
 
     def settle(self, interrupted: Callable[[], bool] | None = None) -> None:
-        """Update the derived nodes. If it is interrupted, the next call starts over."""
+        """Update the outdated derived nodes, such as gradient nodes. If the update is interrupted,
+        the next call starts over.
+        """
         self._take(self._live.settle(interrupted))
         if self._live.is_settled:
             self._settle_kept()
@@ -264,7 +268,7 @@ class Evaluator(VariableAccess):
         return self._data.feed(self.task, node)
 
     def _missing(self, unfed: Iterable[Node]) -> tuple[str, ...]:
-        """Return the names of these placeholders that need a feed."""
+        """Return the names of the given placeholders that still need a value from the user."""
         left_out = self._data.leaves_out
         return tuple(sorted(node.name for node in unfed if not left_out(self.task, node)))
 
@@ -279,7 +283,9 @@ class Evaluator(VariableAccess):
         return self.session.stream_of("run", self._execution)(node)
 
     def _draw_for(self, step: int | None) -> None:
-        """Draw random numbers as in this training step; None draws the same numbers each time."""
+        """Use the random numbers of this training step for random nodes from now on. None stands
+        for step 0.
+        """
         execution = step or 0
         if execution != self._execution:
             self._execution = execution
@@ -299,7 +305,7 @@ class Evaluator(VariableAccess):
     # ---- previews -----------------------------------------------------------------------------
 
     def visible(self) -> list[Tensor]:
-        """Return every tensor of the nodes that the user sees."""
+        """Return all tensors that the user can see, as outputs of nodes in the document."""
         return _existing(tensor for node in self._live.nodes() for tensor in node.outputs)
 
     def previews(
@@ -379,7 +385,9 @@ class Evaluator(VariableAccess):
             self._forget(refused)
 
     def _named(self, names: Iterable[str] | None) -> dict[str, Tensor]:
-        """Return tensors by the names under which they are shown."""
+        """Return tensors by the names that the user sees. If the names are None, return all visible
+        tensors.
+        """
         if names is None:
             named = {tensor.name: tensor for tensor in self.visible()}
             named.update(self.task.build.instance_outputs())
@@ -431,7 +439,7 @@ class Evaluator(VariableAccess):
         return replace(made, is_what_if=True) if is_what_if else made
 
     def _of(self, tensor: Tensor, rows: ShownRows | None) -> ShownRows | None:
-        """Return the rows that a tensor's value depends on; None if it depends on no rows."""
+        """Return ``rows`` if the value of a tensor depends on rows of data, else None."""
         return rows if rows and self._data.is_of_data(self.task, tensor.node) else None
 
     def _look_inside(self, result: Evaluation) -> None:
@@ -495,7 +503,9 @@ class Evaluator(VariableAccess):
         )
 
     def _run_for(self, tensor: Tensor) -> np.ndarray:
-        """Compute a value that needs an assign to run. Restore the variables afterwards."""
+        """Compute a tensor that requires an assign to run first. Restore the variables
+        afterwards.
+        """
         self.settle()
         before = dict(self.session.variables.items())
         try:
@@ -512,7 +522,7 @@ class Evaluator(VariableAccess):
         return self.version, self.session.variables.version, self.task, self.overriding.version
 
     def view_source(self, trained: Mapping[str, np.ndarray] | None = None) -> ViewSource:
-        """Return the source from which views compute their data.
+        """Return the object that computes tensor values for views, such as plots.
 
         Args:
             trained: values of variables in a training, used where names and shapes match.
@@ -586,7 +596,9 @@ class Evaluator(VariableAccess):
         return result
 
     def _unready(self, wanted: Iterable[Tensor], result: Evaluation) -> set[Node]:
-        """Record and return the placeholders that have no feed, or whose data set fails."""
+        """Return the placeholders that have no value because they are not fed or their data set
+        fails. Record them in the result.
+        """
         needed = ancestors(tensor.node for tensor in wanted)
         self._compute([n for n in needed if n.op.id == "placeholder"], Evaluation())
         unfed = needed & self._run.unfed
@@ -597,7 +609,7 @@ class Evaluator(VariableAccess):
         return unfed | failed
 
     def _without(self, tensors: list[Tensor], excluded: set[Node]) -> list[Tensor]:
-        """Return those of the tensors that do not depend on any excluded node."""
+        """Return the tensors that do not depend on any excluded node."""
         blocked = descendants(excluded, self._live.users)
         return [t for t in tensors if t.node not in blocked]
 

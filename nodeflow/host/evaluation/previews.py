@@ -100,7 +100,7 @@ def make_preview(
 
 
 def no_value(node: Node, error: NodeflowError) -> Preview:
-    """Return the preview of a node that has no value because of an error."""
+    """Return a preview with the error text for a node that has no value because of an error."""
     if isinstance(error, OverBudget):
         return Preview("deferred", text=error.message)
     text = error.text("window") if node.op.id == "placeholder" else error.message

@@ -98,7 +98,9 @@ class VariableAccess:
         return match(saved, self.variables(), self.ids(), self.slots())
 
     def checked(self, request: CheckWeights, saved: Saved) -> WeightsChecked:
-        """Return the answer that compares a weights file with the variables."""
+        """Compare the tensors of a weights file with the variables of the graph. Return the message
+        with the result.
+        """
         variables, slots = self.variables(), self.slots()
         fitting = self.match(saved)
         tensors = {n: kind for n, kind in kinds(saved.arrays).items() if n not in saved.slots}

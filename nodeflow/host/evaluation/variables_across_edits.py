@@ -81,7 +81,9 @@ class KeptValues:
             self._kept[known] = _Kept(name, None, value, is_fresh=False)
 
     def of_nodes(self, ids: Collection[str]) -> dict[VariableId, tuple[str, np.ndarray]]:
-        """Return the names and values of kept variables that belong to these nodes."""
+        """Return the kept values of variables that belong to these document nodes only, with their
+        names, by variable id.
+        """
         return {
             known: (kept.name, kept.value)
             for known, kept in self._kept.items()
@@ -225,7 +227,7 @@ class HeldVariables:
             self._unread[node] = error
 
     def initialise_large(self) -> list[Node]:
-        """Set the variables that were skipped because of their size, and return them."""
+        """Initialize the variables that were skipped because of their size, and return them."""
         left = [n for n, error in self._unread.items() if isinstance(error, OverBudget)]
         for node in left:
             del self._unread[node]
@@ -246,8 +248,8 @@ class HeldVariables:
         return self._session.variables.read(node)
 
     def assigned(self, outcomes: Mapping[Node, object]) -> list[Node]:
-        """Return the variables assigned since the last call whose values differ from
-        ``outcomes``.
+        """Return the variables that a run has assigned since the last call, so that their displayed
+        values in ``outcomes`` are outdated.
         """
         variables = self._session.variables
         if variables.version == self._seen_version:
@@ -269,7 +271,9 @@ def declaration(node: Node) -> Any:
 
 
 def _drawn_from(node: Node) -> tuple[str, str, str]:
-    """Return everything, besides the inputs, that determines a node's value."""
+    """Return a key of everything that determines a node's value besides its inputs: op, attributes,
+    and the stream of a random node.
+    """
     return node.op.id, repr(dict(node.attrs)), node.stream if node.op.random else ""
 
 

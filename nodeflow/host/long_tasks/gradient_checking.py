@@ -87,5 +87,7 @@ class GradientChecking:
 
 
 def _reads_files(data: DataSplits) -> bool:
-    """Return whether rows are read from files, which only one thread at a time can do."""
+    """Return whether rows of the data are read from files. If they are, only one thread may read at
+    a time.
+    """
     return any(column.lazy for split in data.splits.values() for column in split.values())

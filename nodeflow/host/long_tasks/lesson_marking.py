@@ -100,7 +100,9 @@ class LessonMarking:
         return p.LessonMarked(request.request, result, dict(self._answers))
 
     def _marker_for(self, request: p.MarkLesson, allowed: tuple[str, ...]) -> Marker:
-        """Return the marker of a lesson's file. It is kept, with the solution's values."""
+        """Return the object that marks answers to a lesson. It is cached together with the values
+        of the lesson's solution.
+        """
         wanted = replace(request, request=0, checks=None)
         if self._marker is None or wanted != self._known:
             if self._marker is not None:

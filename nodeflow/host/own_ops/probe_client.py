@@ -75,7 +75,9 @@ class ProbeClient:
         self._post(lambda: self._use(folder, dict(skip)))
 
     def ask(self, request: r.Infer | r.Derive, answered: Callable[[r.Answer], None]) -> None:
-        """Ask about an op. ``answered`` is called on the prober's thread."""
+        """Ask the process with the user's ops to infer types or derive nodes for an op.
+        ``answered`` is called with the answer on another thread.
+        """
         self._post(lambda: answered(self._ask(request)))
 
     def infer(

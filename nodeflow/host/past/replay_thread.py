@@ -98,7 +98,7 @@ class Rewinder:
             self._send(p.PastSteps(past.snapshots.steps[0] + 1 if past.snapshots else 0))
 
     def forget(self) -> None:
-        """Drop the training, so that its steps can no longer be shown."""
+        """Forget the current training and its history, so that its steps can no longer be shown."""
         with self._changed:
             known, self._past = self._past, None
             self._tasks.clear()
@@ -118,8 +118,8 @@ class Rewinder:
             self._changed.notify()
 
     def ask(self, request: Asked) -> None:
-        """Queue a request for values of the shown step; it replaces an older request of the same
-        kind.
+        """Queue a request for values of the training step that is shown. It replaces an older
+        request of the same kind.
         """
         with self._changed:
             key = f"fetch {request.name}" if isinstance(request, p.FetchTensor) else "previews"
@@ -251,8 +251,10 @@ class Rewinder:
         self._on_shown(step)
 
     def _of(self, run: str, number: int, step: int) -> tuple[Past | None, Task | None, Any]:
-        """Return the recorded training to replay for a step, its document, and a function that
-        returns notices.
+        """Return the training history that contains a step, the document of that time, and a
+        function that returns notices for the user.
+
+        If ``run`` is empty, this is the current training, else a recorded run.
         """
         if not run:
             past, task = self.live(step) or (None, None)

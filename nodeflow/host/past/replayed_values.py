@@ -110,8 +110,8 @@ class Replayed:
         return what_if.values(wanted), what_if
 
     def _how(self, tensor: Tensor, what_if: WhatIf | None) -> dict[str, Any]:
-        """Return further fields of a tensor's preview: its tier, and whether an override affects
-        it.
+        """Return fields for the preview of a tensor in a replayed step: the tier that computed it,
+        and whether the user's override affects it.
         """
         follows = what_if is not None and tensor.node in what_if.reached
         tier = "reference" if follows else self.replay.session.tier
@@ -168,7 +168,7 @@ class Replayed:
         )
 
     def variables(self) -> Mapping[str, np.ndarray]:
-        """Return the variables from before the step's updates, by name."""
+        """Return the values that variables have before the replayed step's updates, by name."""
         return dict(self.replay.session.variables.items())
 
 

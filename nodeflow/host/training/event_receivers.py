@@ -25,7 +25,9 @@ class TrainingOutputs:
         self.files = WatchedTraining(send)
 
     def end(self) -> None:
-        """Close files and run, however the training ended, and send waiting events."""
+        """Close the files and the recorded run at the end of a training, however it ended. Send the
+        events that still wait.
+        """
         self.files.end()
         self.runs.end()
         self.progress.flush()

@@ -104,7 +104,9 @@ class LiveEdits:
     # ---- the engine's thread ------------------------------------------------------------------
 
     def follow(self, document: Document, change: Change | None = None) -> None:
-        """Take the current document. ``change`` is its last change, if known."""
+        """Take over the edited document for the running training: pass on changed numbers at once,
+        and schedule other edits. ``change`` is the last change, if known.
+        """
         with self._changed:
             self._numbers.follow(document)
             if change is not None and not concerns_training(change):
@@ -134,7 +136,9 @@ class LiveEdits:
             self._changed.notify()
 
     def let_be(self) -> None:
-        """Stop following edits, and drop the edits that the training has not taken."""
+        """Stop passing edits to the running training, and drop the edits that are not in effect
+        yet.
+        """
         with self._changed:
             self._due = self._wanted = None
             self._is_abandoned = True

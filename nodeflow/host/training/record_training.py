@@ -40,7 +40,9 @@ class KeptRuns:
         request: Train,
         keeping: Keeping,
     ) -> Iterator[Event]:
-        """Return the events of a training; also record them, unless runs are switched off."""
+        """Return the events of a training unchanged. Also record them as a run on disk, unless the
+        user has switched off recording.
+        """
         folder = runs_folder()
         if folder is None:
             return events

@@ -33,7 +33,9 @@ class WatchedTraining:
         request: p.Train,
         variables: Callable[[], Mapping[str, np.ndarray]],
     ) -> Iterator[Event]:
-        """Return the events of a training, and write them to the files that the request names."""
+        """Return the events of a training unchanged. Also write them to the files that the request
+        asks for.
+        """
         self._events = []
         for kind, folder in request.files:
             try:

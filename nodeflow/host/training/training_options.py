@@ -19,7 +19,7 @@ KEPT = 2
 
 
 def lower_priority() -> None:
-    """Lower the priority of this process below the window's, once."""
+    """Lower the priority of this process, if not done yet, so that the window has precedence."""
     if hasattr(os, "nice") and os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))
 

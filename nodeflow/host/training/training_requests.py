@@ -305,7 +305,9 @@ class TrainingRequests:
         )
 
     def _task(self) -> Task:
-        """Return the current document, built for a run that later edits do not change."""
+        """Return an independent copy of the current document, built as a training task, so that
+        later edits do not change it.
+        """
         document = copied(self._mirror.document)
         return Task(
             document, base_dir=self._mirror.folder, opened=self._mirror.opened, for_edits=True

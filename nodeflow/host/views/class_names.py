@@ -74,6 +74,8 @@ def classes_of(rows: np.ndarray) -> np.ndarray:
 
 
 def feature_title(binding: Binding | None, index: int, otherwise: str) -> str:
-    """Return the name of a feature in the data, or ``otherwise`` if it has none."""
+    """Return the title of a feature, one number of a data column, from the data set. Return
+    ``otherwise`` if it has none.
+    """
     names = () if binding is None else binding.dataset.feature_names.get(binding.column, ())
     return names[index] if index < len(names) else otherwise

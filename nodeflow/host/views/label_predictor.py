@@ -62,7 +62,7 @@ def candidates(source: ViewSource) -> list[Answers]:
 
 
 def chosen_split(answers: Answers, wanted: object) -> tuple[str, tuple[str, ...]]:
-    """Return the split to show, and all splits with rows."""
+    """Return the data split to show, and a tuple of all splits that have rows."""
     splits = tuple(s for s in SPLITS if answers.dataset.size(s))
     return (wanted if isinstance(wanted, str) and wanted in splits else splits[0]), splits
 
@@ -164,9 +164,8 @@ def _elements(shape: Shape) -> float:
 
 
 def shares_of(source: ViewSource, tensor: Tensor, values: np.ndarray, count: int) -> np.ndarray:
-    """Return probabilities, float64 (n, classes), from predictions of any form.
-
-    Predictions are probabilities, scores or class numbers.
+    """Return class probabilities, float64 (n, classes), from a tensor's predictions, which may be
+    probabilities, scores or class numbers.
     """
     if values.shape[1] == 1 and made_by(tensor) == "argmax":
         numbers = np.nan_to_num(values[:, 0], nan=0.0).astype(np.int64)

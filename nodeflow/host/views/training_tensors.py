@@ -19,5 +19,7 @@ def gradient_of(source: ViewSource, tensor: Tensor) -> Tensor | None:
 
 
 def next_value_of(source: ViewSource, tensor: Tensor) -> Tensor | None:
-    """Return the value that the next training step would assign to a variable, or None."""
+    """Return the tensor with the value that the next training step would assign to a variable.
+    Return None if no step assigns it.
+    """
     return source.memo(("next value", tensor), lambda: next_value(source.task.graph, tensor))

@@ -92,7 +92,9 @@ class ViewSource:
     # ---- overridden values ----------------------------------------------------------------------
 
     def shown(self, placeholder: Node) -> np.ndarray | None:
-        """Return the value of a placeholder in the previews, or None."""
+        """Return the value that a placeholder has in the previews of nodes. An overriding value has
+        precedence. Return None if there is no value.
+        """
         (tensor,) = placeholder.outputs
         overridden = self._overridden().get(tensor)
         return self._shown(placeholder) if overridden is None else as_array(tensor, overridden)
@@ -131,7 +133,9 @@ class ViewSource:
     # ---- data -----------------------------------------------------------------------------------
 
     def bindings(self, tensors: Iterable[Tensor]) -> dict[Tensor, Binding]:
-        """Return the placeholders that data feed and tensors depend on, in the graph's order."""
+        """Return the placeholders that the tensors depend on and that data sets feed, with the
+        column that feeds each, in the graph's order.
+        """
         chosen = tuple(tensors)
 
         def find() -> dict[Tensor, Binding]:
@@ -141,7 +145,9 @@ class ViewSource:
         return self.memo(("bindings", chosen), find)
 
     def bound(self) -> dict[Tensor, Binding]:
-        """Return every placeholder that data feed, in the graph's order."""
+        """Return the placeholders that data sets feed, with the column that feeds each, in the
+        graph's order.
+        """
         graph = self.task.graph
         names = [name for name in self.task.build.bindings if name in graph]
         return self.bindings(graph.tensor(name) for name in names)
@@ -162,7 +168,9 @@ class ViewSource:
         return [split for split in ("train", "validation", "test") if dataset.size(split)]
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return a value that depends only on graph and data, computed once."""
+        """Return the cached value for a key. At the first call, compute it; it must depend only on
+        the graph and the data.
+        """
         if key not in self._memo:
             self._memo[key] = make()
         return self._memo[key]

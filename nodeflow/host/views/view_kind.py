@@ -46,7 +46,7 @@ class ViewKind:
 
 @lru_cache(maxsize=1)
 def discover_kinds() -> Mapping[str, ViewKind]:
-    """Return the `KIND` of each module in `kinds`, by id.
+    """Return all kinds of views by id. Each module in the package `kinds` declares one as `KIND`.
 
     Raises:
         ValueError: two kinds have one id.

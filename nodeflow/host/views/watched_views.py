@@ -63,7 +63,9 @@ class WatchedViews:
         self._courses: dict[Hashable, Any] = {}
 
     def expect(self, request: WatchViews) -> None:
-        """Record that a request has arrived. Another thread may call this."""
+        """Record the number of the newest request to watch views. Another thread may call this
+        method.
+        """
         self._newest = request.request
 
     def is_newest(self, request: WatchViews) -> bool:
@@ -103,7 +105,7 @@ class WatchedViews:
 
     @property
     def waits(self) -> bool:
-        """True if a view has to be computed, now or after its minimum interval."""
+        """Whether a view waits to be computed, now or after its minimum interval."""
         return any(watched.is_stale for watched in self._watched)
 
     def _next(self) -> _Watched | None:
@@ -142,7 +144,9 @@ class WatchedViews:
             watched.due = 0.0
 
     def end(self) -> None:
-        """Compute the views that grow, such as texts, with the values that a training learned."""
+        """At the end of a training, mark the views that grow over time, such as generated text, to
+        be computed with the trained values.
+        """
         for watched in self._watched:
             watched.is_stale = watched.is_stale or watched.grows
 

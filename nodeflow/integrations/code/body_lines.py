@@ -40,7 +40,9 @@ class Writer:
     variable: Callable[[str, Node], str] = lambda name, node: name
 
     def value(self, tensor: Tensor) -> str:
-        """Return the expression of a tensor that is fed, learned or already computed."""
+        """Return the code of an expression for a tensor: its variable name, or an access to a
+        model's variable.
+        """
         source = self.program.source(tensor)
         name = self.program.code[source]
         return self.variable(name, source.node) if source.node.op.id == "variable" else name
@@ -93,10 +95,11 @@ class Writer:
         )
 
     def _is_inlined(self, node: Node, nodes: Iterable[Node]) -> bool:
-        """Return whether a constant is written as a number inside the expressions that read it.
+        """Return whether a constant can be written as a plain number in all expressions that read
+        it.
 
-        This requires that each expression combines it with a tensor, which determines the dtype
-        of the result.
+        This requires that each expression combines it with a tensor, which determines the dtype of
+        the result.
         """
         if node.op.id != "constant" or node.outputs[0].shape != ():
             return False
@@ -124,7 +127,7 @@ def _assignment(node: Node, targets: Sequence[str], expression: str, depth: int)
 
 
 def needs(text: str, *names: str) -> list[str]:
-    """Return the given names that occur in a text, in their order."""
+    """Return the given names that occur as words in a text, in the given order."""
     used = set(WORD.findall(text))
     return [name for name in names if name in used]
 

@@ -225,9 +225,11 @@ def pair(sizes: Sequence[int]) -> tuple[int, ...]:
 
 
 def channels_first_pads(call: Call, filters: bool) -> tuple[tuple[int, int], ...] | None:
-    """Return the pads of channels-first images, as in ONNX models.
+    """Return the explicit padding of the height and width of channels-first images, as in ONNX
+    models.
 
-    Return None for other layouts of images or filters, or if the pads depend on the size.
+    Return None for other layouts of images or filters, or if the padding depends on the size of the
+    image.
 
     Args:
         filters: whether the op has filters, whose first axis is the outputs.

@@ -65,7 +65,9 @@ class Functions:
         return "\n".join([*function("predict", given, kind), *(_indent(lines))])
 
     def measure(self) -> str:
-        """Write `measure`, which computes the loss and metrics of predictions."""
+        """Return the code of a function `measure`, which computes the loss and the metrics from
+        predictions.
+        """
         program = self.program
         results = [(key, self.writer.value(t)) for key, t in program.measured.items()]
         body = self.writer.body(program.measuring, [value for _, value in results])

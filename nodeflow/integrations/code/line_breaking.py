@@ -9,7 +9,7 @@ OPENING, CLOSING = "([{", ")]}"
 
 
 def broken(left: str, expression: str, width: int) -> list[str]:
-    """Return the lines of an assignment, none longer than ``width`` if possible."""
+    """Break an assignment statement into lines of code, none longer than ``width`` if possible."""
     line = f"{left} = {expression}"
     if len(line) <= width:
         return [line]

@@ -48,12 +48,14 @@ class Optimizer:
 
     @property
     def loss(self) -> str:
-        """The key of the loss that it lowers, if several optimizers take turns."""
+        """The key of the loss that this optimizer minimizes, in code with several optimizers that
+        take turns.
+        """
         return loss_name(self.name)
 
     @property
     def ident(self) -> str:
-        """The optimizer's name as a part of a Python name."""
+        """The optimizer's name, changed so that it can be a part of a Python name."""
         return re.sub(r"\W", "_", self.name, flags=re.ASCII)
 
 
@@ -88,7 +90,9 @@ def optimizer_of(training: Training) -> Optimizer:
 
 
 def optimizers_of(training: Training) -> list[Optimizer]:
-    """Return the optimizers that take turns, each once. `problems_of` must find nothing."""
+    """Return the optimizers that take turns in a training, each once. `problems_of` must have
+    returned no problems.
+    """
     found = []
     for node in dict.fromkeys(phase.optimizer for phase in training.schedule):
         changed = sorted(assigned_variables(node), key=lambda variable: variable.index)

@@ -55,7 +55,7 @@ class Splitting:
     dialect: Dialect
 
     def read(self, node: Node) -> list[Tensor]:
-        """Return the tensors that the code of a node reads."""
+        """Return the tensors that the generated code of a node reads."""
         return [self.source(t) for t in self.dialect.reads(node)]
 
     def sources(self, node: Node) -> list[Node]:
@@ -136,7 +136,9 @@ class Splitting:
         return {p for p in placeholders if p not in meets} if has_variables else set()
 
     def _compares(self, node: Node, depends: dict[Node, frozenset[Node]]) -> bool:
-        """Return whether a node compares a prediction with a placeholder."""
+        """Return whether a node is a comparison of a prediction with a placeholder, such as
+        labels.
+        """
         if node.op.id not in COMPARING:
             return False
         fed = [n.op.id == "placeholder" for n in self.sources(node)]
@@ -151,10 +153,11 @@ class Splitting:
         return found
 
     def _answer(self, tensor: Tensor, direct: set[Tensor], first: set[Tensor]) -> Tensor:
-        """Return the prediction from which a tensor that a loss or metric reads was computed.
+        """Return the prediction that a tensor was computed from, where a loss or metric reads the
+        tensor.
 
-        Follow `BEYOND` ops back to probabilities or to the input of a loss op. Return the
-        tensor itself if there are none.
+        Follow ops such as logarithms and clipping (`BEYOND`) back to probabilities or to the input
+        of a loss op. Return the tensor itself if none are reached.
         """
         if tensor in direct:
             return tensor

@@ -89,7 +89,9 @@ class Program:
 
     @cached_property
     def draws(self) -> dict[Node, int]:
-        """The number of each random node's draws. Nodes with the same seed share a number."""
+        """A dict from random node to the number that selects its random key in the generated code.
+        Nodes with the same seed share a number.
+        """
         found: dict[object, int] = {}
         numbers = {}
         for node in dict.fromkeys((*self.predicting, *self.measuring)):
@@ -99,8 +101,8 @@ class Program:
         return numbers
 
     def source(self, tensor: Tensor) -> Tensor:
-        """Return the tensor that generated code computes instead of the given one: often the same,
-        but for an output of a macro node the tensor inside.
+        """Return the tensor that stands for the given tensor in generated code. For an output of a
+        macro node it may be a tensor inside; otherwise it is the given tensor.
         """
         return self.stands.get(tensor, tensor)
 
@@ -160,7 +162,9 @@ def _measured(training: Training) -> dict[str, Tensor]:
 
 
 def _ends(task: Task, training: Training | None, measured: Mapping[str, Tensor]) -> list[Tensor]:
-    """Return the tensors that no node reads, except losses, metrics and inputs of the optimizer."""
+    """Return the tensors that generated code should return as predictions: those that no node
+    reads, without losses, metrics and inputs of optimizers.
+    """
     found = [t for t in map(task.build.fetch, task.default_fetches()) if isinstance(t, Tensor)]
     phases = () if training is None else training.phases
     steering = {tensor.node for phase in phases for tensor in phase.optimizer.inputs}

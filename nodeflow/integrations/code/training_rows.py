@@ -70,7 +70,7 @@ def rows_of(training: Training, placeholders: Mapping[Node, str]) -> dict[str, n
 
 
 def used_bindings(training: Training, placeholders: Collection[Node]) -> dict[Tensor, Binding]:
-    """Return the columns of the data set that feed some placeholders."""
+    """Return the data set columns that feed the given placeholders in a training."""
     return {t: b for t, b in training.bindings.items() if t.node in placeholders}
 
 

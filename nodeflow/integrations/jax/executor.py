@@ -128,9 +128,9 @@ class JaxExecutor:
             return function.text(tuple(self._placed(given).values()))
 
     def _placed(self, given: Mapping[int, Any]) -> Arrays:
-        """Return the inputs, with the variables on the device.
+        """Return the inputs of a run with the values of variables as arrays on the device.
 
-        Variables that are sent there stay there.
+        A value that has to be sent is kept there for later runs.
         """
         arrays = dict(given)
         for variable, slot in self.schedule.reads.items():
@@ -200,7 +200,9 @@ class _Function:
 
 
 def placed(variables: Variables, variable: Node) -> Any:
-    """Return a variable's value as a JAX array. It is sent to the device only once."""
+    """Return a variable's value as a JAX array on the device. It is sent to the device only at the
+    first call.
+    """
     array = variables.placed(variable)
     if array is None:
         jax = jax_package()

@@ -28,7 +28,7 @@ class Failures:
         self.flags: list[Any] = []
 
     def add(self, condition: Any, name: str, text: str) -> None:
-        """Add a flag: the node fails if an element of ``condition`` is true."""
+        """Add a failure flag for a node: the run fails if an element of ``condition`` is true."""
         self.places.append((name, text))
         self.flags.append(jnp.any(jnp.asarray(condition)))
 

@@ -78,7 +78,9 @@ class Padding:
         return limit
 
     def _specialise(self, step: Step) -> None:
-        """Infer the output types of a step, and record which outputs are padded sequences."""
+        """Infer the output types of a step if they are not fully known, and record which of the
+        outputs are padded sequences.
+        """
         node = step.node
         inputs = [self.types[s] for s in step.inputs]
         if any(not self.types[s].is_static for s in step.outputs):

@@ -65,7 +65,9 @@ class Program:
     def compute(
         self, step: Step, values: Mapping[int, Any], stream_of: StreamOf, failures: Failures
     ) -> Sequence[Any]:
-        """Return the outputs of a step, given the values computed so far."""
+        """Compute a step of the schedule in JAX from the values computed so far, and return its
+        outputs.
+        """
         node = step.node
         return apply_node(
             node,

@@ -33,7 +33,7 @@ class Rows(Protocol):
     def piece(
         self, order: np.ndarray, at: int, count: int
     ) -> tuple[tuple[Any, ...], Any, int, int]:
-        """Return the rows for up to ``count`` steps, from step ``at`` of an epoch.
+        """Return the stored rows for up to ``count`` training steps, from step ``at`` of an epoch.
 
         Args:
             order: the numbers of all rows in the order of the epoch.
@@ -111,7 +111,9 @@ class _SentRows:
 
 
 def batch_of(columns: Columns, stored: Sequence[Any], which: Any) -> dict[int, Any]:
-    """Return the rows with numbers ``which`` as traced arrays by slot, like `Column.rows`."""
+    """Gather the rows with numbers ``which`` from the stored columns. Return the traced arrays by
+    slot, converted to the form that placeholders take.
+    """
     jnp = jax_package().numpy
     return {
         slot: decoded(column, jnp.take(array, which, axis=0, mode="clip"))

@@ -99,7 +99,9 @@ def _given(actions: Actions) -> set[int]:
 
 
 def _ends(actions: Actions) -> set[int]:
-    """Return the storages whose values are read after everything has run."""
+    """Return the storages whose values are read after all kernels have run: fetched values and new
+    values of variables.
+    """
     ends = (*actions.fetches, *actions.schedule.writes.values())
     return {actions.storage[s] for s in ends if s is not None}
 

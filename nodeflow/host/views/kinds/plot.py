@@ -341,7 +341,9 @@ def _after(source: ViewSource, tensor: Tensor) -> set:
 
 
 def _has_one_input(source: ViewSource, tensor: Tensor, chosen: _Axis) -> bool:
-    """Return whether a tensor depends only on the chosen column, so that its plot is a curve."""
+    """Return whether a tensor depends on no other input than the chosen data column, so that it can
+    be plotted as a curve over this column.
+    """
     needed = {p for p in source.placeholders(tensor) if p.node.attrs.get("sample") is None}
     return needed <= {chosen.tensor} and _size(chosen.tensor) == 1 and chosen.tensor.type.is_float
 
@@ -405,7 +407,7 @@ def _class_names(bindings: dict[Tensor, Binding]) -> tuple[str, ...]:
 
 
 def _data_series(name: str, parts: Sequence[_Part]) -> list[Series]:
-    """Return the labels as one series of points per split, to be drawn beneath a prediction."""
+    """Return series of points, one per data split, with the labels to draw beneath a prediction."""
     return [
         Series(name, "scatter", _role(part), part.x, part.labels, None, part.split)
         for part in parts

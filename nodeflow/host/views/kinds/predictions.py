@@ -181,7 +181,9 @@ def _names(found: list[Answers]) -> tuple[str, ...]:
 
 
 def _page(ranked: np.ndarray, spec: ViewSpec) -> tuple[int, np.ndarray]:
-    """Return the number of the page to show, and its rows."""
+    """Return the number of the page to show, limited to existing pages, and the row numbers on that
+    page.
+    """
     last = max(0, (len(ranked) - 1) // PAGE)
     page = min(max(0, int(spec.option("page", 0) or 0)), last)
     return page, ranked[page * PAGE : (page + 1) * PAGE].astype(np.int64)

@@ -214,7 +214,9 @@ def _of_matrix(source: ViewSource, tensor: Tensor) -> tuple[np.ndarray, _Shown]:
 
 
 def _words(source: ViewSource, count: int) -> tuple[str, ...]:
-    """Return words for the rows of a matrix, if the data have as many class names as rows."""
+    """Return class names as labels for the rows of a matrix, if the data have as many classes as
+    the matrix has rows. Otherwise return an empty tuple.
+    """
     for binding in source.bound().values():
         for names in binding.dataset.classes.values():
             if len(names) == count:
@@ -267,7 +269,7 @@ def principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _placed(source: ViewSource, rows: np.ndarray, method: str) -> np.ndarray:
-    """Return the points that an integration's method computes for rows."""
+    """Project rows of numbers to points by the method of an integration. Return the points."""
     try:
         wanted = offer("projection", method, [PCA])
         wanted.integration.check_software()

@@ -109,7 +109,8 @@ def grid(extent: tuple[float, float, float, float]) -> np.ndarray:
 def answers(
     source: ViewSource, tensor: Tensor, rows: np.ndarray, known: int = 0
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return the class of each row (n, k) of a tensor's value, and its certainty from 0 to 1.
+    """Return the predicted class of each row of a tensor's value, (n, k), and the certainty from 0
+    to 1.
 
     Args:
         known: number of classes of the data; 0 if there are none.

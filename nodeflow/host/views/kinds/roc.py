@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> ThresholdData:
-    """Return the curves of a predicting tensor. Option: ``split``.
+    """Return the ROC curves of a tensor that predicts classes. Option: ``split``, the part of the
+    data.
 
     Raises:
         ViewProblem: the tensor does not predict classes of known rows, or gives no probabilities.

@@ -120,7 +120,7 @@ def judged(source: ViewSource, spec: ViewSpec) -> Judged:
 
 
 def curves(source: ViewSource, spec: ViewSpec, kind: str) -> ThresholdData:
-    """Return the curves of a kind: ``roc`` or ``precision_recall``.
+    """Return the curves of a classifier's threshold: of kind ``roc`` or ``precision_recall``.
 
     Raises:
         ViewProblem: see `judged`, or the tensor gives no probabilities.
@@ -153,8 +153,8 @@ def curves(source: ViewSource, spec: ViewSpec, kind: str) -> ThresholdData:
 
 
 def counts(scores: np.ndarray, is_class: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many rows of the class, and other rows, have at least each score, highest score
-    first.
+    """Return for each distinct score, from the highest to the lowest, how many rows of the class
+    and how many other rows have at least this score.
     """
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]

@@ -113,7 +113,9 @@ def _derive(source: ViewSource) -> Derived:
 
 
 def _behind(graph: Graph, error: GradientError) -> set[Node]:
-    """Return the nodes whose gradients would pass through the op that an error names."""
+    """Return all nodes before the op that an error names as having no gradient. Gradients would
+    reach them only through this op.
+    """
     if error.node is None or error.node not in graph:
         return set()
     return ancestors([tensor.node for tensor in graph.node(error.node).inputs])

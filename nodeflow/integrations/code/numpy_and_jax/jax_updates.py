@@ -55,7 +55,9 @@ DOCS = {
 
 
 def update(optimizer: Optimizer, suffix: str = "") -> str:
-    """Return the function that makes a step, called ``updated`` and a suffix."""
+    """Return the code of the function that makes an optimizer step. Its name is ``updated`` and a
+    suffix.
+    """
     rule = "nesterov" if optimizer.numbers.get("nesterov") else optimizer.op
     text = HEAD.format(doc=DOCS[optimizer.op], suffix=suffix)
     if optimizer.clip_value is not None:

@@ -236,7 +236,9 @@ def _in_turns(program: Program, measure: list[str]) -> str:
 
 
 def _in_its_turn(optimizer: Optimizer, lines: Iterable[str]) -> list[str]:
-    """Return lines that only the steps of one optimizer run."""
+    """Return lines of code in an ``if`` statement, so that only the training steps of one optimizer
+    run them.
+    """
     found = [f"    {line}" for line in lines]
     return [f'if name == "{optimizer.name}":', *found] if found else []
 

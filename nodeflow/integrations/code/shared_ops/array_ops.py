@@ -34,7 +34,9 @@ ARCS = "sin cos tan sinh cosh tanh".split()
 
 
 def divided(call: Call) -> str | None:
-    """Write a division of floats. Integer division differs between the libraries."""
+    """Return the code of a division of floats. Return None for integers, because their division
+    differs between the libraries.
+    """
     return f"{call.args[0]} / {call.args[1]}" if call.dtype.startswith("float") else None
 
 
@@ -83,7 +85,9 @@ def _part(begin: int | None, end: int | None, stride: int) -> str:
 
 
 def sliced(call: Call) -> str | None:
-    """Write a `slice` op, given by first indices and sizes."""
+    """Return the code of a `slice` op with constant first indices and sizes. Return None if they
+    are known only at run time.
+    """
     begins, sizes = call.known("begin"), call.known("size")
     if begins is None or sizes is None or None in begins or None in sizes:
         return None
@@ -94,7 +98,7 @@ def sliced(call: Call) -> str | None:
 
 
 def indexed_part(call: Call, computed: str) -> str | None:
-    """Write a `slice` op, even if the first indices are known only at run time.
+    """Return the code of a `slice` op whose first indices may be known only at run time.
 
     Args:
         computed: a template for that case, with the inputs and ``{sizes}``.
@@ -153,8 +157,8 @@ def moved(drawn: str, attrs: Mapping[str, Any]) -> str:
 
 
 def alike(module: str) -> dict[str, Expression]:
-    """Return the functions that write the code of ops, for ops that numpy, JAX and PyTorch
-    write alike.
+    """Return functions that write the code of ops, by op id, for ops that numpy, JAX and PyTorch
+    express alike.
     """
     arc = "a" if module == "torch" else "arc"
     return {

@@ -7,7 +7,9 @@ from nodeflow.integrations.code.shared_ops.array_ops import moved, sizes_text
 
 
 def torch_dtype(name: str) -> str:
-    """Return the argument for a dtype; empty for PyTorch's default dtype."""
+    """Return the code of a ``dtype`` argument for PyTorch. Return "" for float32, which is
+    PyTorch's default.
+    """
     return "" if name == "float32" else f", dtype=torch.{name}"
 
 

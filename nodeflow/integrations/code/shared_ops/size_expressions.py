@@ -44,10 +44,10 @@ def size_texts(tensor: Tensor, size: Callable[[Tensor, int], str]) -> list[str] 
 
 
 def _moved(tensor: Tensor, size: Callable[[Tensor, int], str]) -> list[str] | None:
-    """Return the expression of each element of a tensor whose op only rearranges the elements of
-    its input.
+    """Return the code of each element of a tensor whose op only rearranges the elements of its
+    input. Return None if that is impossible.
 
-    It is run on their indices to find the order.
+    The op's reference is run on the element numbers to find the order.
     """
     source = tensor.node.inputs[0]
     texts = size_texts(source, size)

@@ -105,7 +105,8 @@ def place_of_this_process() -> Place | None:
 
 
 def asked_for(arguments: argparse.Namespace) -> list[Place]:
-    """Return the processes to start; none if the command itself trains alone.
+    """Read from the command line how many processes to start, and where. Return an empty list if
+    the command trains without further processes.
 
     Raises:
         ArgumentProblem: an option is missing, or contradicts another.

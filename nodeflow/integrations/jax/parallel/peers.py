@@ -220,6 +220,8 @@ LOST = ("Gloo", "UNAVAILABLE", "DEADLINE_EXCEEDED", "heartbeat")
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, without the place in JAX's sources."""
+    """Return the first line of an error message from JAX, without its status code and source
+    location.
+    """
     line = str(error).strip().partition("\n")[0]
     return re.sub(r"^[A-Z_]+: |\[\S+\.cc:\d+\] ", "", line)[:200]

@@ -44,7 +44,9 @@ class SharedProgram(Program):
     def compute(
         self, step: Step, values: Mapping[int, Any], stream_of: StreamOf, failures: Failures
     ) -> Sequence[Any]:
-        """Return the outputs of a step, each with its sharding."""
+        """Compute a step for values that are sharded among several devices. Return its outputs,
+        each with its sharding.
+        """
         slots = (*step.inputs, *step.outputs)
         if all(self._scattered(slot) is None for slot in slots):
             made = super().compute(step, values, stream_of, failures)

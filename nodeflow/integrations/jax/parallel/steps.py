@@ -149,7 +149,8 @@ def shared_flow(
     columns: Mapping[Tensor, Column],
     peers: Peers,
 ) -> RowFlow:
-    """Return the analysis of rows for a step whose batches are shared among processes.
+    """Analyse how a training step treats the rows of its batches, for processes that share the
+    batches.
 
     Raises:
         MixedRows: the step takes no batch, or a node combines different rows. The error names the

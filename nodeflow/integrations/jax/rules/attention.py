@@ -54,7 +54,9 @@ def attend_gradient(
     g: Any,
     mask: Any = None,
 ) -> tuple[Any, ...]:
-    """Return the gradients with respect to queries, keys and values, with all leading axes."""
+    """Return the gradients of attention with respect to queries, keys and values, for arrays with
+    any leading batch axes.
+    """
     lowering, count, dtype = node.lowering, key.shape[-2], query.dtype
     assert isinstance(lowering, AttendGradient)
     shapes = [shape_of(node, i) for i in range(3)]

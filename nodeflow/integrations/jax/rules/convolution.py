@@ -200,8 +200,8 @@ class _Call:
 
 
 def _channels_last(layout: str) -> tuple[int, ...]:
-    """Return the permutation of a layout's axes to (rows, space, channels), or for filters to
-    (space, channels, filters).
+    """Return the permutation that moves a layout's axes to channels-last order: (rows, space,
+    channels) for images, (space, channels, filters) for filters.
     """
     space = [layout.index(axis) for axis in layout if axis in "DHW"]
     if "O" in layout:

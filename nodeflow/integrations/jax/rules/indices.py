@@ -112,7 +112,9 @@ def take_along(node: Lowered, x: Any, indices: Any) -> Any:
 
 @lowers(AddAlong)
 def add_along(node: Lowered, x: Any, indices: Any) -> Any:
-    """Sum elements within their rows, at the positions given by indices."""
+    """Return an array of zeros with the elements of ``x`` added at the given indices along one
+    axis.
+    """
     lowering, shape = node.lowering, shape_of(node)
     assert isinstance(lowering, AddAlong)
     places = checked(node, indices, shape[lowering.axis])

@@ -32,7 +32,9 @@ class HeatScale:
 
     @classmethod
     def of(cls, minimum: float | None, maximum: float | None) -> HeatScale:
-        """Return a scale for values between these, or the scale 0 to 1 if both are None."""
+        """Return the color scale for values between a minimum and a maximum. It is symmetric about
+        0 if the minimum is negative, and goes from 0 to 1 if either is None.
+        """
         if minimum is None or maximum is None:
             return cls(0.0, 1.0)
         if minimum < 0:

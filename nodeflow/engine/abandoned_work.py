@@ -71,7 +71,9 @@ class Attempt:
             raise_in(self._thread, TooSlow)
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most this many seconds. Return whether the work has ended, or raise its error."""
+        """Wait at most ``seconds`` for work in another thread. Return whether it has ended, and
+        raise its error if it failed.
+        """
         if not self._ended.wait(max(0.0, seconds)):
             return False
         if self._error is not None:

@@ -78,7 +78,9 @@ class BackendExecutor(Protocol):
         ...
 
     def needs(self) -> NoReturn:
-        """Raise a RunError, because only the backend knows its memory."""
+        """Raise a RunError instead of returning the memory needs, because only the backend knows
+        them.
+        """
         ...
 
     def compile_now(self) -> NoReturn:

@@ -59,26 +59,27 @@ class Blocks:
 
 
 def blocks_of(sizes: Caches, *, zen: bool, avx512: bool) -> Blocks:
-    """Return the block sizes for these caches.
+    """Return the block sizes of matrix kernels (such as the bytes of a panel, a block of the second
+    operand) for a processor with these cache sizes.
 
-    Sizes follow the largest power of two in the first-level cache, which is the same for 48 KB
-    and 32 KB. A panel is larger on Sapphire Rapids, because reading results again for every 64
-    terms costs 3 % with AVX-512.
+    Sizes follow the largest power of two in the first-level cache, which is the same for 48 KB and
+    32 KB. A panel is larger on Sapphire Rapids, because reading results again for every 64 terms
+    costs 3 % with AVX-512.
 
     Args:
         zen: whether AMD makes the processor. On AMD's Zen 5 with 1 MB of second-level cache per
             core, an operand of 2 MB may stay in place. On Intel's Sapphire Rapids with 2 MB,
-            reading an operand of 1 MB in place takes 1.03 to 1.2 times as long as copying it,
-            and so does one of 128 KB that comes from the third-level cache. If an operand of
-            128 KB is in a nearer cache, copying takes up to 1.04 times as long, so smaller
-            operands are read in place.
-        avx512: whether vectors have 512 bits. Products with AVX2 vectors have no time for a
-            term that is not in the first-level cache. On Zen 4, whose first-level cache has 32
-            KB and 8 ways, copying takes 0.7 to 0.93 of the time of reading in place for 64 rows
-            or more, and 1.02 to 1.1 for 32 or fewer. With AVX-512 on the same processor,
-            copying takes 1.03 to 1.05, because there is time to fetch panels from the
-            second-level cache. Panels of 64 KB, for which results are read again less often,
-            take 0.82 to 0.95 of the time of panels of 16 KB.
+            reading an operand of 1 MB in place takes 1.03 to 1.2 times as long as copying it, and
+            so does one of 128 KB that comes from the third-level cache. If an operand of 128 KB is
+            in a nearer cache, copying takes up to 1.04 times as long, so smaller operands are read
+            in place.
+        avx512: whether vectors have 512 bits. Products with AVX2 vectors have no time for a term
+            that is not in the first-level cache. On Zen 4, whose first-level cache has 32 KB and 8
+            ways, copying takes 0.7 to 0.93 of the time of reading in place for 64 rows or more, and
+            1.02 to 1.1 for 32 or fewer. With AVX-512 on the same processor, copying takes 1.03 to
+            1.05, because there is time to fetch panels from the second-level cache. Panels of 64
+            KB, for which results are read again less often, take 0.82 to 0.95 of the time of panels
+            of 16 KB.
     """
     first = 1 << (sizes.first.bit_length() - 1)
     scarce = not avx512 and sizes.first <= 32 << 10

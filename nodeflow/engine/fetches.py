@@ -22,7 +22,8 @@ def flatten_fetches(
 
     Args:
         fetches: a name, Tensor or Node, or nested lists, tuples and dicts of them.
-        ask: returns the answer to a query to the session among them.
+        ask: returns the answer to a `Query`, an item that asks the session for something else than
+            a value.
 
     Returns:
         The targets in order, and ``pack(values)``, which returns the values in the same structure.
@@ -45,7 +46,9 @@ class _Answer:
 
 
 def _flatten(graph: Graph, item: Any, targets: list[Target], ask: Callable[[Query], Any]) -> Any:
-    """Return the structure with each target replaced by its position."""
+    """Append the targets in a nested structure of fetches to ``targets``. Return the structure with
+    each target replaced by its position there.
+    """
     if not isinstance(item, (Tensor, Node)):  # the most frequent kinds first
         if isinstance(item, (list, tuple)):
             return _sequence(item, [_flatten(graph, value, targets, ask) for value in item])

@@ -399,7 +399,8 @@ def _may_be_stabilised(node: Node) -> bool:
 
 
 def _region(node: Node, overrides: Collection[Tensor]) -> Schedule:
-    """Return a schedule of the node and of the predecessors that the rewrite inspects.
+    """Return a small schedule that computes a node together with its predecessors, as far as they
+    may form a numerically stable pattern with it.
 
     All other inputs, and every overridden tensor, are fed.
     """

@@ -104,7 +104,9 @@ class KnownRun:
         return arrays
 
     def feeds(self, arrays: Iterable[np.ndarray]) -> dict[Tensor, np.ndarray]:
-        """Return the arrays by the tensors that the fed tensors are aliases of."""
+        """Return a feed dict of these arrays. Its keys are the tensors that the fed tensors stand
+        for, because a fed tensor may be an alias.
+        """
         return dict(zip(self.inner, arrays, strict=True))
 
     def keep(self, shapes: Shapes, run: BoundRun | None) -> None:

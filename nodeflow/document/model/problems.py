@@ -42,8 +42,8 @@ class Problem:
         return self.text("python")
 
     def text(self, surface: Surface) -> str:
-        """Return place, message and hint in one text, in the words of a surface such as the
-        window.
+        """Return the whole problem as one text: where it is, the message, and the hint in the terms
+        of a surface (Python, command line or window).
         """
         where = f"{self.node}:{self.port}" if self.port and self.node else self.node
         return full_text(where or self.file, self.message, self.hint, surface)

@@ -29,7 +29,8 @@ from nodeflow.ops import REGISTRY
 
 
 def op_record(flat: Any, doc: Document, record: NodeRecord) -> tuple[NodeRecord, Roles]:
-    """Return a loop or branch as a node of its op, and the roles of its ports.
+    """Convert a loop or branch, which is drawn as a subgraph, to a node of its op. Return the
+    node's record, and the roles of the subgraph's ports.
 
     Args:
         flat: a function that flattens a definition.
@@ -122,7 +123,9 @@ class _Source:
         return wire.source, wire.source_port
 
     def of(self, wire: Any) -> tuple[int, int]:
-        """Return the origin of a wire's value as a reference in the text."""
+        """Return a reference to the value of a wire for the text of a loop body: (-1, number) for
+        an input, or (node's number, output).
+        """
         node, port = self.end(wire)
         if node == self.border:
             if port not in self.inputs:

@@ -97,7 +97,9 @@ class Build:
 
     @property
     def optimizers(self) -> list[Node]:
-        """The nodes to train with: one, those of a schedule, or none."""
+        """The graph nodes of the optimizers that the training settings name: one optimizer, those
+        of a schedule, or none.
+        """
         settings = self.settings
         ids = [settings.optimizer, *(phase["optimizer"] for phase in settings.schedule)]
         found = (self.nodes.get(chosen) for chosen in dict.fromkeys(ids) if chosen is not None)

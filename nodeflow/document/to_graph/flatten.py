@@ -255,8 +255,8 @@ def _as_op(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
 
 
 def _op_end(end: _End) -> _End:
-    """Return an output; for a loop or branch, with the port name of its op instead of its
-    instance's.
+    """Translate an output to the flat document. At a loop or branch, which is drawn as a subgraph,
+    its port becomes the port of the op; other outputs stay the same.
     """
     record = end.place.graph.nodes[end.node]
     inside = definition_of(end.place.graph, record) if is_flow(record) else None

@@ -156,7 +156,9 @@ class GradientChecks:
     def _with_own_variables(
         self, name: str, xs: Iterable[Tensor], ys: Sequence[Tensor]
     ) -> Piece | None:
-        """Return a piece of graph whose inputs include the variables in its name scope."""
+        """Return the part of the graph between ``xs`` and ``ys``. The xs also include the variables
+        whose names lie in the scope ``name``.
+        """
         scope = f"{name}/"
         nodes = self._task.graph.nodes
         own = [n.outputs[0] for n in nodes if n.op.id == "variable" and n.name.startswith(scope)]

@@ -20,8 +20,8 @@ from nodeflow.ops import REGISTRY
 
 
 def place(build: Build, record: NodeRecord) -> None:
-    """Add a node to the graph. A node that computes nothing forwards its inputs; a dataset adds
-    no node.
+    """Build the graph node of a document node. A bypassed node or dot only forwards its inputs, and
+    a dataset adds no graph node.
     """
     passes = build.analysis.passes(record.id)
     if passes is not None:

@@ -71,7 +71,9 @@ def without_own_weights(place: Place, record: NodeRecord) -> NodeRecord:
 
 
 def owner_wire(place: Place, record: NodeRecord) -> Wire | None:
-    """Return the flat wire from the owner of a node's weights; None if the node does not share."""
+    """Return a wire of the flat document from the layer that owns a node's weights to the node.
+    Return None if the node uses its own weights.
+    """
     found = owner_at(place, record)
     if found is None:
         return None

@@ -195,7 +195,8 @@ class CardBuilder:
         )
 
     def _sides(self, record: NodeRecord) -> _Sides:
-        """Return the ports, texts and category of a node's card, which equal nodes share.
+        """Return the parts of a node's card that do not depend on its name and value: ports, texts
+        and category.
 
         Many nodes of a large graph have equal parts, so the parts are cached by op, attributes,
         wired ports and types.
@@ -350,7 +351,9 @@ class CardBuilder:
 
 
 def _slider(document: Document, record: NodeRecord) -> float | None:
-    """Return the position of the slider of a node's number, from 0 to 1, or None without one."""
+    """Return where the slider on a node's card stands, from 0 to 1. Return None if the node has no
+    slider or no value.
+    """
     ends = slider_of(record)
     found = value_of(document, record.id) if ends is not None else None
     if ends is None or found is None:

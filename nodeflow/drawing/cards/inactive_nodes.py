@@ -17,7 +17,9 @@ class InactiveNodes:
         self.ids: set[str] = self._find()
 
     def follow(self, change: Change) -> set[str]:
-        """Apply a change, and return the nodes that became inactive or active."""
+        """Apply a change of the document. Return the ids of the nodes that became inactive or
+        active, because a node upstream was muted or is no longer muted.
+        """
         for edit in change.of("node"):
             self._muted.discard(edit.key)
             if edit.after is not None and mode_of(edit.after) == MUTED:

@@ -200,7 +200,9 @@ def _draw_scalar(sheet: Sheet, rect: Rect, preview: Any) -> None:
 def beside(
     number: str, words: str, room: float, scale: float = 1.0
 ) -> tuple[str, texts.Style, str]:
-    """Return a number, its style, and the words to its right, or no words if there is no room."""
+    """Return a number's text, its style, and the words to draw at its right. The words are "" if
+    the number would not fit beside them.
+    """
     caption = texts.legible(texts.CAPTION, scale)
     left = room - texts.width(words, caption) - 6 if words else room
     shown, style = fitting(number, left, scale)

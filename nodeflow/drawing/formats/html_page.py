@@ -323,7 +323,7 @@ class _PageWriter(SvgWriter):
 
 
 def _chosen(count: int, most: int) -> np.ndarray:
-    """Return the indices of the picture's rows that a smaller picture keeps."""
+    """Return evenly spaced indices of at most ``most`` of ``count`` rows, to shrink a picture."""
     shown = min(count, most)
     return ((np.arange(shown) + 0.5) * count / shown).astype(np.intp)
 

@@ -72,7 +72,9 @@ def _chart(sheet: Sheet | None, rect: Rect, data: DistributionData, titled: bool
 
 
 def _image(data: DistributionData, chart: Chart, palette: Palette) -> np.ndarray:
-    """Return colors (bins, columns, 3). Each column shows the last sample at or before its step."""
+    """Return the heat map of histograms over training steps as colors (bins, columns, 3). Each
+    column shows the last recorded step at or before its position.
+    """
     columns = int(min(MOST_COLUMNS, max(2, chart.area.width)))
     left, right = chart.extent[:2]
     at = left + (np.arange(columns) + 0.5) / columns * (right - left)

@@ -12,7 +12,7 @@ TITLES = ("recall", "precision")
 
 
 def draw(sheet: Sheet, rect: Rect, data: ThresholdData) -> None:
-    """Draw all curves.
+    """Draw the precision-recall curves of all classes.
 
     With one class, also draw the precision of random predictions: the class's fraction of the rows.
     """

@@ -33,9 +33,8 @@ Ends = tuple[tuple[float, float], tuple[float, float]]
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Return the reason why a node has no such view, or "".
-
-    A node with such a view outputs class probabilities or scores.
+    """Return the reason why a node's values cannot be drawn as ROC or precision-recall curves, or
+    "". They can if the node outputs class probabilities or scores.
     """
     record = document.nodes[node_id]
     first = next(iter((analysis.out_types(node_id) or {}).values()), None)

@@ -65,7 +65,9 @@ def _wrapped(text: str, room: float) -> list[str]:
 
 
 def words(data: TextData) -> str:
-    """Return the end of the text, and how much of the text is written."""
+    """Summarize a text that a network generates: how many of its tokens are written, and the last
+    200 characters of prompt and text.
+    """
     text = " ".join((data.prompt + data.written).split())
     state = f"{data.count} of {data.length} tokens: " if data.continues else ""
     return f"{state}{text[-200:]}"

@@ -40,7 +40,7 @@ def no_choices(_: Any) -> tuple[Choice, ...]:
 
 
 def nothing_there(_: Any, __: Rect, ___: Point) -> str:
-    """Return no description; the default for views that describe no points."""
+    """Return "", the description under the mouse for views that describe no points."""
     return ""
 
 
@@ -101,7 +101,8 @@ class ShownView:
 
 @lru_cache(maxsize=1)
 def discover_views() -> Mapping[str, ViewDrawing]:
-    """Return the `VIEW` of each module in this package by id, in the order of their tabs.
+    """Return the drawing code of all views by id, in the order of their tabs. Each module in this
+    package declares one as `VIEW`.
 
     Raises:
         ValueError: two views have the same id.

@@ -43,9 +43,10 @@ def takes_detour(
 
 
 def routes(ends: np.ndarray, scale: float = 1.0, lane: np.ndarray | None = None) -> np.ndarray:
-    """Return (n, 4 * CORNER + 2, 2) points of the detours, with round corners.
+    """Return the paths of wires that make a detour, (n, 4 * CORNER + 2, 2) points with round
+    corners.
 
-    ``lane`` has the heights of lanes, NaN for wires without a search.
+    ``lane``: height of each wire's horizontal part, NaN for the default height.
     """
     usual, reach = lanes(ends, scale), REACH * scale
     lane = usual if lane is None else np.where(np.isnan(lane), usual, lane)

@@ -173,7 +173,8 @@ def batches_of(
 def _cut_inside(
     found: Cut, rows: AbstractSet[int], least: int, limit: int | None, deep: int
 ) -> None:
-    """Divide the steps that run once along the rows among their inputs, as nested cuts.
+    """Divide the parts of a schedule that would compute all rows at once further, as nested cuts
+    along other axes with rows.
 
     Args:
         rows: slots that may have rows.
@@ -193,7 +194,8 @@ def _cut_inside(
 def _apart(
     schedule: Schedule, types: Sequence[TensorType], flow: RowFlow
 ) -> tuple[Cut, AbstractSet[int]] | None:
-    """Divide a schedule after the steps that first mix rows, together with all their ancestors.
+    """Divide a schedule in two, before and after the point where batch rows are mixed. The first
+    part has the steps that first mix rows, with all their ancestors.
 
     The remaining steps may have rows of another kind.
 

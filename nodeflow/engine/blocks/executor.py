@@ -119,9 +119,9 @@ class BlockedExecutor(PartsExecutor):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Values:
-        """Compute the schedule, like `Executor.run`.
+        """Compute the schedule, like `Executor.run`, in blocks of rows.
 
-        The caller owns the arrays, except its own inputs.
+        The caller owns the returned arrays, except those that it passed as inputs.
         """
         limit, held = self._context.memory, self._most_held
         if limit is not None and held.bytes > limit:

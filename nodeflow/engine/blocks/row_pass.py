@@ -134,7 +134,9 @@ class RowPass:
         self.schedule.fetches = [target.number for target in self.targets]
 
     def _steps(self, wanted: Sequence[int], last: Sequence[Step]) -> dict[int, Step]:
-        """Return the steps of the pass, by index in the whole schedule and in its order."""
+        """Return the steps that a pass over the rows must run to compute ``wanted``, by their index
+        in the whole schedule and in its order.
+        """
         maker, states = self._whole.maker, self._whole.flow.states
         order = {id(step): index for index, step in enumerate(self._whole.schedule.steps)}
         found: dict[int, Step] = {}
@@ -299,7 +301,9 @@ def inside_with_rows(
 
 
 def gives_sizes(step: Step, place: int) -> bool:
-    """Return whether an input replaces an attribute whose value must match the rows of a cell."""
+    """Return whether an input of a step replaces an attribute, such as a shape, whose value must be
+    adjusted to the number of rows in a block.
+    """
     return place >= len(_data(step))
 
 

@@ -250,7 +250,9 @@ def _environment() -> bytes:
 
 
 def helper_files() -> list[Path]:
-    """Return the source files whose text is part of every key."""
+    """Return the source files that kernels use. A kernel's cache key contains their text, so a
+    change of them invalidates the cache.
+    """
     engine = Path(__file__).parents[1]
     return [engine / name for name in _HELPERS]
 
@@ -326,7 +328,7 @@ def _read(path: Path) -> ObjectCode | None:
 
 
 def _open(path: Path) -> ObjectCode:
-    """Return the object in a cache file.
+    """Read a compiled kernel's object code from a cache file.
 
     Raises:
         Untrusted: another user may have written it, or it is damaged.

@@ -264,7 +264,9 @@ class Compilation(Generic[P, C]):
         self._report(self._failure(job.failure.source, job.failure.message))
 
     def _switch(self) -> None:
-        """Load the compiled kernels. If they cannot be loaded, the reference tier continues."""
+        """Load the compiled kernels and switch to them. If they cannot be loaded, report the
+        failure, and let runs stay on the reference tier (numpy).
+        """
         assert self.plan is not None
         try:
             self._enter(self._load(self.plan))

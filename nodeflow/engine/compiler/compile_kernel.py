@@ -118,7 +118,8 @@ def _translated(source: str, function: Callable) -> _Built | None:
 
 
 def translate_source(source: str, function: Callable) -> tuple[Any, Any, dict[str, str]]:
-    """Return the kernel as an LLVM module before any optimization.
+    """Translate a kernel's source with our own front end to an LLVM module, which is not optimized
+    yet.
 
     Raises:
         Untranslatable: see `frontend`.

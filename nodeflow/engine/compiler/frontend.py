@@ -288,9 +288,10 @@ class Translator:
         return node
 
     def _goes_on(self, counter: Any, end: Any, by: Any, step: int | None) -> Any:
-        """Return whether a range has not reached its end.
+        """Emit the condition of a ``for`` loop over a range: whether ``counter`` has not reached
+        ``end``.
 
-        It counts by ``by``, whose value is ``step`` if known.
+        ``by`` is the step at run time; ``step`` is its value if it is known at compile time.
         """
         below = self._builder.icmp_signed("<", counter, end)
         if step is not None and step > 0:

@@ -131,7 +131,9 @@ class _Child:
 
 
 def _answer_all(connection: socket.socket) -> None:
-    """Compile the sources that arrive and answer each. This is the work of a forked process."""
+    """Compile each kernel source that arrives on a connection, and answer with the result. This is
+    the main loop of a forked process.
+    """
     with connection.makefile("rw", encoding="utf-8") as file:
         for line in file:
             file.write(json.dumps(_compile(json.loads(line))) + "\n")

@@ -81,7 +81,9 @@ LEAVE = -(1 << 62)
 
 
 def float_slot(value: float, dtype: str) -> int:
-    """Return a scalar as an int64 slot: the bits of a float32 or float64."""
+    """Return a number as an int64 kernel argument that contains the bits of a float32 or
+    float64.
+    """
     if dtype == "float32":
         return struct.unpack("<i", struct.pack("<f", value))[0]
     return struct.unpack("<q", struct.pack("<d", value))[0]

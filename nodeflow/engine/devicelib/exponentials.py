@@ -114,9 +114,10 @@ _LARGE = _f(87.0)
 
 @always_inlined
 def _near_exp_f32(x):
-    """Return e**x with the bits of `_exp_f32`, for x that is not large.
+    """Return e**x with the bits of `_exp_f32`, but only for moderate x, whose result neither
+    overflows nor is denormal.
 
-    The power of two is added to the exponent.
+    The power of two is added to the exponent bits, which is why larger x give wrong results.
     """
     shifted = fma(x, _LOG2E, _MAGIC)
     whole = shifted - _MAGIC

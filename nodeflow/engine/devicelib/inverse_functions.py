@@ -356,7 +356,9 @@ _TINY, _TWO24, _MINUS8 = _f(2.0**-126), _f(2.0**24), _d(2.0**-8)
 
 @always_inlined
 def _closer(root, x):
-    """Return a root after a step of Halley's method, with three times as many correct digits."""
+    """Improve an approximate cube root of x by one step of Halley's method. This triples the number
+    of correct digits.
+    """
     cube = root * root * root
     return root * (cube + (x + x)) / ((cube + cube) + x)
 

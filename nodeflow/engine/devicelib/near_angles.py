@@ -114,13 +114,17 @@ def _near_cos_f64(x):
 
 @floats(_near_sin_f32, _near_sin_f64, inlined=True)
 def near_sin(x):
-    """Return the sine of x in radians, for x that is not far."""
+    """Return the sine of x in radians, for moderate x. For an x that `is_far` from 0, the result is
+    wrong.
+    """
     compiled_only()
 
 
 @floats(_near_cos_f32, _near_cos_f64, inlined=True)
 def near_cos(x):
-    """Return the cosine of x in radians, for x that is not far."""
+    """Return the cosine of x in radians, for moderate x. For an x that `is_far` from 0, the result
+    is wrong.
+    """
     compiled_only()
 
 

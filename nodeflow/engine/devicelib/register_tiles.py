@@ -259,19 +259,19 @@ def panel_product(
     typingctx, vectors, lanes, dtype, masked, lowest, first, second,
     rows, a, a_row, a_term, b, b_term, terms, out, out_row, width, p, q, fresh, final,
 ):  # fmt: skip
-    """Write a product like `tiled_product`, with only as many columns as a tile has.
+    """Multiply all rows of a matrix with one panel, a block of columns as wide as a tile. The
+    arguments are those of `tiled_product`, and these:
 
-    If ``masked`` is 1, only ``width`` columns are written. All are read, because masks for
-    reading would need registers that results use.
+    If ``masked`` is 1, only ``width`` columns are written. All are read, because masks for reading
+    would need registers that results use.
 
     Args:
         lowest: literal: rows of the lowest tile into which ``rows`` are divided
-            (`tile_heights.lowest_tile`). Each height has its own code, which takes long to
-            compile.
+            (`tile_heights.lowest_tile`). Each height has its own code, which takes long to compile.
         first, second: literals: kinds of the operands that are added in turn to the results in
             registers: `MATRIX`, `ROW`, or 0 for nothing.
-        p, q: addresses of these operands' numbers for the first column. Only ``width`` columns
-            are read, and rows of a matrix are as far apart as rows of out.
+        p, q: addresses of these operands' numbers for the first column. Only ``width`` columns are
+            read, and rows of a matrix are as far apart as rows of out.
         final: true if these are the last terms; only then the operands are added.
     """
     wide, per_vector, ragged, low, *added = shape_of(vectors, lanes, masked, lowest, first, second)

@@ -171,7 +171,8 @@ class Tile:
     def add_terms(
         self, a: Any, a_row: Any, a_term: Any, b: Any, b_term: Any, terms: Any, full: bool = False
     ) -> None:
-        """Add ``terms`` products of a number of each row of a and a row of b.
+        """Emit a loop over ``terms`` terms. Each term adds to result row p the product of a number
+        of row p of a and a row of b.
 
         ``full``: whether rows of b are read whole even if results are masked.
         """

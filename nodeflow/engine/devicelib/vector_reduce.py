@@ -177,9 +177,10 @@ def _all_of(builder, lanes, combine):
 
 
 def _load_some(builder, pointer, count, others):
-    """Return the first ``count`` elements of a vector, followed by elements of ``others``.
+    """Emit a masked load: a vector whose first ``count`` elements come from memory at ``pointer``
+    and whose other elements come from ``others``.
 
-    Elements after the first ``count`` are not read.
+    The memory after the first ``count`` elements is not read.
     """
     vector, index = others.type, ir.IntType(32)
     width = "f32" if isinstance(vector.element, ir.FloatType) else "f64"

@@ -59,10 +59,10 @@ def product_tile_shape(dtype: str, rows: int, columns: int) -> TileShape:
 
 @cache
 def tall_tile_shape(dtype: str) -> TileShape:
-    """Return the tile of a large product.
+    """Return the shape of the tiles in which large products are computed.
 
     Its panels of two vectors are so narrow that many terms of a panel stay in the first-level
-    cache. It has as many positions as fit into the other registers.
+    cache. It has as many rows as fit into the other registers.
     """
     size, registers = vector_registers()
     positions = MOST_POSITIONS if registers >= 32 else 6
@@ -86,9 +86,10 @@ def tile_shape(dtype: str, columns: int) -> TileShape:
 
 
 def positions_of_one_picture(tile: TileShape) -> int:
-    """Return the maximum number of neighbouring positions whose results stay in registers.
+    """Return how many neighbouring positions of one image a convolution kernel can compute at once,
+    with all results in registers.
 
-    A row of weights and one number also stay there. More positions mean fewer reads of weights,
-    which no other picture shares.
+    Registers also hold a row of weights and one number of the image. More positions mean fewer
+    reads of the weights, which a single image cannot share with other images.
     """
     return min(MOST_POSITIONS, (vector_registers()[1] - tile.vectors - 1) // tile.vectors)

@@ -85,7 +85,7 @@ class _Memory:
         return [self._sum(row, values) for row in matrix]
 
     def _sum(self, factors: Sequence[Any], values: Sequence[Any]) -> Any:
-        """Return the code of a sum of products.
+        """Emit code that adds up products of constant factors and values. Return the sum.
 
         If a factor is 1, begin with its product, because it needs no multiplication.
         """
@@ -103,7 +103,9 @@ class _Memory:
         return total
 
     def on_both_sides(self, matrix: Matrix, values: Vectors) -> Vectors:
-        """Return a matrix times the columns of a square, and then times its rows."""
+        """Emit code for a Winograd transform of a square of vectors: matrix @ square @ matrix.T.
+        Return the rows of the result.
+        """
         columns = [self.times(matrix, column) for column in _turned(values)]
         return [self.times(matrix, row) for row in _turned(columns)]
 
@@ -152,10 +154,11 @@ class _Window:
 def _intrinsic(
     name: str, literals: Sequence[Any], words: int, body: Callable[..., None]
 ) -> tuple[Any, Any]:
-    """Return the signature and the code of an intrinsic of three literals and ``words`` integers.
+    """Return the signature and the code generator of an intrinsic whose arguments are three
+    literals (taps, lanes, a dtype) and ``words`` integers.
 
-    The literals are taps, lanes and a dtype. The intrinsic calls a function whose body
-    ``body(taps, memory, *words)`` writes; a module has only one.
+    The intrinsic calls an LLVM function, which ``body(taps, memory, *words)`` emits. A module
+    contains that function only once.
     """
     taps, lanes, dtype = literals
     (side, count), scalar = shape_of(taps, lanes), scalar_of(dtype)

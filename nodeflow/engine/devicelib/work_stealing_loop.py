@@ -266,9 +266,10 @@ def follow(control, tid, n):
 
 @_helper
 def run_parallel(control, program, index, segment, n):
-    """Publish a segment, take part, and wait until all its tasks are finished.
+    """Offer the tasks of a segment to all threads, take part in the work, and wait until all tasks
+    are finished.
 
-    Return whether to continue.
+    Return False if a kernel failed or the run was stopped.
     """
     total, shares = slot(segment, 3), slot(segment, 7)
     atomic_store(control + 8 * FINISHED, 0)
@@ -341,7 +342,8 @@ def all_present(control, n):
 
 @_helper
 def dispatch(control, n):
-    """Run steps until COUNT are done, a failure, or a stop. Then let the other threads leave.
+    """Run steps of a program until the wanted number is done, a kernel fails, or a stop is
+    requested. Then let the other threads leave.
 
     If a kernel calls BLAS, BLAS is limited to one thread meanwhile.
     """

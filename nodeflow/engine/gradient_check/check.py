@@ -121,7 +121,8 @@ def check(
     cancelled: Callable[[], bool] = lambda: False,
     seconds: float = SECONDS,
 ) -> Checked:
-    """Check the gradients of a piece at some values.
+    """Compare the symbolic gradients of a part of the graph with numeric ones, at some values of
+    its inputs. Take about ``seconds`` at most.
 
     Args:
         name: name of the checked node; it also seeds the random choices.
@@ -166,7 +167,9 @@ class _Check:
                 return
 
     def _directions(self, index: int, slope: np.ndarray) -> Sequence[tuple[int | None, np.ndarray]]:
-        """Return the variations: the index of an element or None for all, and the direction."""
+        """Return the directions in which to vary an x for numeric gradients: pairs of (index of the
+        only element that changes, or None for all; change of each element).
+        """
         point = self.copy.points[index]
         wide = point.astype(np.float64)
         finite = wide[np.isfinite(wide)]
@@ -227,8 +230,8 @@ class _Check:
     def _error(
         self, points: Sequence[np.ndarray], index: int, direction: np.ndarray, slope: np.ndarray
     ) -> tuple[float, float, float] | None:
-        """Return the relative error along a direction, and both slopes; None if they are not
-        finite.
+        """Return (relative error, numeric slope, symbolic slope) for a change of one x along a
+        direction; None if no slope is finite.
         """
         with np.errstate(all="ignore"):
             symbolic = float(np.sum(slope.astype(np.float64) * direction))

@@ -110,7 +110,8 @@ class Copy:
 def copied(
     piece: Piece, values: Mapping[Tensor, np.ndarray], make: Callable[[], np.random.Generator]
 ) -> tuple[Copy, str]:
-    """Return a copy and the dtype of its computation: float64 if its ops accept that.
+    """Return a copy of a part of the graph, to check its gradients, and the dtype in which the copy
+    computes: float64 if all ops accept that.
 
     Raises:
         NodeflowError: an op on the way has no gradient, or fails.

@@ -83,9 +83,8 @@ def _rewritten(plan: Plan) -> list[str]:
 
 
 def _slot_name(plan: Plan, storage: int) -> str:
-    """Return the name of the tensor in a slot.
-
-    Slots after the schedule's slots are parts of an op.
+    """Return the name of a storage for people: that of its tensor, or "part of" the node for memory
+    that an op uses internally.
     """
     slots = plan.schedule.slots
     if storage < len(slots):
@@ -119,8 +118,8 @@ def _named_sources(plan: Plan) -> dict[str, str]:
 
 
 def _needed(plan: Plan) -> set[int]:
-    """Return the storages that are read outside the group that makes them, or at the end of the
-    run.
+    """Return the storages (arrays) that are read outside the group of actions that computes them,
+    or at the end of the run.
     """
     storage, schedule = plan.actions.storage, plan.schedule
     needed = {storage[s] for s in (*plan.actions.fetches, *schedule.writes.values())
@@ -134,7 +133,9 @@ def _needed(plan: Plan) -> set[int]:
 
 
 def _named_source(plan: Plan, launch: KernelLaunch, needed: set[int]) -> str:
-    """Return the kernel's text, with the names of nodes if possible."""
+    """Return the source of a launch's kernel, to show it to people. The kernels of groups have the
+    names of their nodes as comments.
+    """
     group = launch.group
     if group is None or group.moved is not None:  # kernels of loop bodies get their names there
         return launch.source

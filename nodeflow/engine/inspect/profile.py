@@ -91,7 +91,9 @@ class Profiler:
         loops: Iterator[np.ndarray],
         pool: ThreadPoolExecutor,
     ) -> bool:
-        """Run levels whose first launch is ``number``. Return False at a failure."""
+        """Run and time levels of a program, whose launches are counted from ``number``. Repeat the
+        levels inside loops. Return False at a failure.
+        """
         for level in levels:
             if isinstance(level, LoopLevel):
                 word, inner = next(loops), [next(loops) for _ in range(count_loops(level.levels))]

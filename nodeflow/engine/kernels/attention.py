@@ -134,7 +134,8 @@ def _mask_strides(shape: Sequence[int], m: int, n: int) -> tuple[int, int]:
 def starts(
     sizes: Sequence[int], strides: Sequence[int], offset: int, lead: Sequence[int]
 ) -> np.ndarray:
-    """Return the number of the matrix's first element at each index of the leading axes, as int64.
+    """Return where each matrix of a batched operand begins, as the number (int64) of its first
+    element. There is one for each index of the leading axes ``lead``.
 
     Args:
         sizes, strides: leading axes of the operand. Axes of size 1, and missing axes, are

@@ -43,5 +43,7 @@ def dispatch_loop_source() -> str:
 
 
 def base_sources() -> list[str]:
-    """Return the texts of the dispatch loop and the recorder."""
+    """Return the sources of the kernels that every compiled run needs: the dispatch loop, and the
+    recorder of scalars.
+    """
     return [dispatch_loop_source(), RECORD]

@@ -59,7 +59,7 @@ class NumberRowsKernel(CallKernel[NumberRows]):
 
 @cache
 def number_source(index: str, axes: int) -> str:
-    """Return the kernel text that computes row numbers.
+    """Return the source of a kernel that converts indices along several axes to flat row numbers.
 
     Kernel arguments: number of named rows, sizes of the axes, indices (rows, axes), out (rows),
     named rows per batch.

@@ -64,7 +64,8 @@ class ColumnSumsKernel(CallKernel[ColumnSums]):
 
 @cache
 def sums_source(cluster: Cluster) -> str:
-    """Return the kernel text for sums of formulas. A unit of work is a block of rows.
+    """Return the source of a kernel that computes elementwise formulas and sums them along the
+    rows. A unit of work is a block of rows.
 
     Kernel arguments: n, inner, blocks, rows of a block, rows of a stretch; inputs; a result for
     each sum.

@@ -201,10 +201,11 @@ class PackFiltersKernel(CallKernel[PackFilters]):
 
 @cache
 def pack_source(dtype: str, width: int) -> str:
-    """Return the kernel text that packs filters.
+    """Return the source of a kernel that packs the filters of a convolution: it copies each panel
+    (a block of filters) to contiguous memory.
 
-    Kernel arguments: groups, panels per group, taps, depth, results per group; elements from
-    group to group, tap to tap, channel to channel and result to result; filters, panels.
+    Kernel arguments: groups, panels per group, taps, depth, results per group; elements from group
+    to group, tap to tap, channel to channel and result to result; filters, panels.
     """
     size = numpy_dtype(dtype).itemsize
     return f"""import numpy as np
@@ -240,7 +241,9 @@ def kernel(args, task, ntasks):
 def gather(
     convolve: Convolve, source: TensorType, filter_: TensorType, result: TensorType
 ) -> tuple[PackFilters, GatherProducts, TapTable]:
-    """Return the packing of filters, the products, and the table of taps that they read."""
+    """Describe a convolution as three parts: the packing of its filters, the products of gathered
+    image elements with them, and the table of the elements to gather.
+    """
     kw, channels, filters = sizes_of(filter_)[1:]
     n, height, width, total = sizes_of(source)
     _, down, across, made = sizes_of(result)

@@ -95,7 +95,10 @@ class FilterGradientRule(LoweringRule[FilterGradient]):
 
 
 def outer(gradient: FilterGradient, picture: TensorType, filter_: TensorType) -> OuterProducts:
-    """Return the products for images divided into blocks by shapes alone."""
+    """Choose how to compute a convolution's filter gradient from outer products, with the images
+    divided into blocks. The division depends only on the shapes, so results have the same bits with
+    any number of threads.
+    """
     kh, kw, channels, filters = sizes_of(filter_)
     n = picture.shape[0] or 0
     most = max(1, min(8, PARTIAL_SIZE // max(kh * kw * channels * filters, 1)))
@@ -329,7 +332,8 @@ def kernel(args, task, ntasks):
 
 
 def _tiles_of(cut: Cut, shape: str, size: int, lines: int) -> str:
-    """Return the calls for all numbers of a position.
+    """Return kernel statements that compute the outer products of all numbers at a position,
+    divided into tiles.
 
     Each row prefetches ``lines`` cache lines of the next image.
     """

@@ -23,7 +23,9 @@ weights.
 
 
 def forward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
-    """Return the taps of each of ``count`` windows along an axis of ``size`` elements."""
+    """Return the taps of each of ``count`` convolution windows along an axis of ``size`` elements:
+    pairs of (element of the axis, element of the window). Elements outside the axis are left out.
+    """
     before = axis.pads(size)[0]
     taps = []
     for window in range(count):
@@ -98,18 +100,20 @@ def tap_table(
     itemsize: int,
     result: int,
 ) -> TapTable:
-    """Return the taps in the layout for `conv.gathered_source`.
+    """Return a table of the image elements that each convolution window reads (its taps), in the
+    layout for `conv.gathered_source`.
 
     Args:
+        rows: taps of each row of results.
         tiles: tiles of a row of results, in the order of work.
         depth: numbers that each tap multiplies.
         result: bytes from one column of results to the next.
 
     Returns:
-        A table of four parts: (bytes, rows of the panel) of all rows' taps; for each row, where
-        its taps begin and end; for each tile, (bytes into the row of results, first position
-        with a result, end of those positions, first run, number of runs); the runs (bytes, rows
-        of the panel, length, span).
+        A table of four parts: (bytes, rows of the panel) of all rows' taps; for each row, where its
+            taps begin and end; for each tile, (bytes into the row of results, first position with a
+            result, end of those positions, first run, number of runs); the runs (bytes, rows of the
+            panel, length, span).
     """
     taps = [
         (s * row_strides.source * itemsize, k * row_strides.weights) for r in rows for s, k in r
@@ -129,8 +133,8 @@ def tap_table(
 def _runs(
     taps: Sequence[tuple[int, int, int]], strides: Strides, depth: int
 ) -> list[tuple[int, int, int, int]]:
-    """Join neighbouring taps that have the same span into runs. Return (element, row of the panel,
-    length, span) of each run.
+    """Join taps (elements of a convolution window) that lie side by side and are read by the same
+    span of positions into runs. Return (element, row of the panel, length, span) of each run.
     """
     runs: list[tuple[int, int, int, int]] = []
     for place, k, span in taps:
@@ -217,14 +221,15 @@ def single_picture_tiles(
 def _spans(
     columns: Sequence[Sequence[Tap]], stretch: Stretch, shift: int
 ) -> list[tuple[int, int, int, int]]:
-    """Return the span of results of a stretch that read each element of the window.
+    """Return, for each element of a convolution window, which results of a stretch (a row of
+    neighbouring results) read it inside the image.
 
-    From one result to the next, the position moves by ``shift``. So the results that have an
+    From one result to the next, the image position moves by ``shift``. So the results that have an
     element of the window inside the image are neighbours.
 
     Returns:
-        (the position that the first result reads or would read, element of the window, first
-        result that reads it, end of the results that do).
+        (the image position that the first result reads or would read, element of the window, first
+            result that reads it, end of the results that do).
     """
     seen: dict[int, tuple[int, int, int]] = {}
     for n in range(stretch.count):

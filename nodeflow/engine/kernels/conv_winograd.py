@@ -216,10 +216,10 @@ class TransformFiltersKernel(CallKernel[TransformFilters]):
 
 @cache
 def _filters_source(taps: int, panel: int, lanes: int, gathered: bool) -> str:
-    """Return the kernel text that transforms filters.
+    """Return the source of a kernel that transforms the filters of a Winograd convolution.
 
-    Kernel arguments: filters, matrices, terms, columns; elements from position to position of
-    the window, from term to term and from column to column.
+    Kernel arguments: filters, matrices, terms, columns; elements from position to position of the
+    window, from term to term and from column to column.
 
     Args:
         gathered: whether columns are not contiguous; each is then read by itself.
@@ -325,8 +325,8 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
     def leading_rows(
         self, actions: Actions, group: Group, lowering: TransformedProducts
     ) -> frozenset[int]:
-        """Return the number of pictures, or of bands in a few pictures, if all bands are whole
-        lines of the same height.
+        """Return into how many leading rows the convolution may be divided: the number of images,
+        or for a few images the number of bands of lines, if all bands have the same height.
         """
         action = group.actions[0]
         source, result = (actions.types[s] for s in (action.inputs[0], *action.outputs))
@@ -375,11 +375,12 @@ def _bands(taps: int, source: TensorType, result: TensorType) -> Bands:
 def _products_source(
     taps: int, vectors: int, lanes: int, most: int, terms: int, lowest: int
 ) -> str:
-    """Return the kernel text of the products.
+    """Return the source of the kernel that multiplies transformed image squares and transformed
+    filters of a Winograd convolution, and transforms the results back.
 
-    Kernel arguments: pictures, transformed filters, results; number of pictures, rows, columns
-    and terms of a picture; rows, columns and filters of a result; zeros before the first row
-    and column; bands of a picture, pieces of a band; units of a task.
+    Kernel arguments: pictures, transformed filters, results; number of pictures, rows, columns and
+    terms of a picture; rows, columns and filters of a result; zeros before the first row and
+    column; bands of a picture, pieces of a band; units of a task.
 
     Args:
         most: squares of a unit.

@@ -110,7 +110,8 @@ def kernel(args, task, ntasks):
 
 @cache
 def rows_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
-    """Return the kernel text for contiguous rows. A unit of work is eight rows.
+    """Return the source of a kernel that accumulates, such as a cumulative sum, along contiguous
+    rows. A unit of work is eight rows.
 
     Kernel arguments: outer, n, x, out, both (outer, n). Accumulates like `running_source`.
     """

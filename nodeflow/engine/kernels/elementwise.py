@@ -96,7 +96,7 @@ class ElementwiseKernel(Kernel[Elementwise]):
         actions.add(Action(node, lowering, inputs, outputs))
 
     def launches(self, work: GroupToLaunch, lowering: Elementwise) -> list[KernelLaunch]:
-        """Return a single launch for all formulas of the group."""
+        """Return the single kernel launch that computes all fused formulas of a group."""
         if work.alone and work.tiling is not None:
             return [_cut(work.alone[0], work.tiling, work.task_rows)]
         source, again, sizes, estimate, pointers = _described(work)
@@ -146,8 +146,8 @@ class ElementwiseKernel(Kernel[Elementwise]):
         return padded[:leading] == tuple(space[:leading])
 
     def may_overwrite(self, actions: Actions, group: Group, storage: int) -> bool:
-        """Return whether the whole array is read, and each element only once, just before it is
-        written.
+        """Return whether the kernel may write its result into the memory of an input. This is so if
+        the kernel reads the whole input, each element once and just before it writes there.
         """
         slots = {
             slot
@@ -219,8 +219,8 @@ def _formula(
     flush: bool,
     inplace: int | None,
 ) -> tuple[str, bool, list[int], float]:
-    """Return the facts that a launch of one formula needs: the kernel text, whether it rereads
-    inputs, the sizes and the estimated nanoseconds.
+    """Return what the kernel launch of a single formula needs, except addresses: the kernel source,
+    whether the kernel rereads inputs, the sizes, and the estimated nanoseconds.
 
     Args:
         inputs: dtype and shape of each input.
@@ -251,7 +251,9 @@ def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
 
 @lru_cache(maxsize=4096)
 def _leading_rows(shape: Shape) -> frozenset[int]:
-    """Return the numbers of leading rows by which an iteration space can be divided."""
+    """Return into how many leading rows (elements along the first axes) an elementwise kernel of
+    this shape may be divided.
+    """
     return leading_products(shape) | picture_bands(shape)
 
 
@@ -275,7 +277,8 @@ def _filled(lowering: Elementwise, type_: TensorType) -> np.ndarray:
 def describe_cluster(
     work: GroupToLaunch, *, labels: bool = False
 ) -> tuple[Cluster, list[int], list[Arg]]:
-    """Return the cluster of a group, its sizes, and the arguments after the sizes.
+    """Describe a group of elementwise actions as one fused kernel. Return the cluster (its
+    formulas), the sizes of its axes, and the remaining kernel arguments.
 
     Args:
         labels: whether each node of the cluster is labelled with the name of its graph node.
@@ -426,10 +429,12 @@ def cluster_node(
     dtypes: tuple[str, ...],
     dtype: str,
 ) -> ClusterNode:
-    """Return the node of a formula in a cluster.
+    """Return the node that stands for an elementwise formula in a cluster (formulas fused into one
+    kernel).
 
     Args:
-        operands: for each, whether it is an earlier node, and its number among nodes or inputs.
+        operands: for each operand, whether it is an earlier node of the cluster, and its number
+            among the nodes or inputs.
         dtypes: dtypes of the operands.
         dtype: dtype of the result.
     """

@@ -49,8 +49,9 @@ def numpy_name(dtype: str) -> str:
 
 
 def converted(text: str, source: str, target: str) -> tuple[str, set[str]]:
-    """Return an element converted to another dtype, and the functions of `devicelib` that this
-    uses."""
+    """Return a kernel expression that converts an element to another dtype, and the names of the
+    `devicelib` functions that it calls.
+    """
     used = set()
     if source != target and source in HALVES:
         text, source = f"from_{source}({text})", "float32"
@@ -62,8 +63,8 @@ def converted(text: str, source: str, target: str) -> tuple[str, set[str]]:
 
 
 def kernel_text(intrinsics: str, body: str, arithmetic: str = "") -> str:
-    """Return a kernel text that imports intrinsics, and possibly a function of
-    `devicelib.arithmetic`.
+    """Return the complete source of a kernel with the given body. It imports the named intrinsics,
+    and possibly a function of `devicelib.arithmetic`.
     """
     lines = ["import numpy as np"]
     if arithmetic:

@@ -104,7 +104,9 @@ class WhileKernel(FlowKernel[WhilePlan]):
     label = "loop"
 
     def following_levels(self, work: GroupToLaunch, lowering: WhilePlan) -> list[Level]:
-        """Return the loop as one iteration of an outer loop."""
+        """Return the levels of a while loop whose number of iterations depends on data. The levels
+        of its test and body form a loop, and kernels decide when it ends.
+        """
         test, body = lowering.parts
         whole, inner = object(), object()
         limit = NO_LIMIT if lowering.limit is None else lowering.limit

@@ -247,10 +247,11 @@ def single_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str
 
 @cache
 def sparse_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
-    """Return the kernel text of scatter for few indices, where writing initial values is most of
-    the work.
+    """Return the source of a scatter kernel for few indices, where most of the work is to write the
+    initial values.
 
-    A unit of work is a contiguous part of the rows, and looks at all indices.
+    A unit of work is a contiguous part of the rows. It looks at all indices and takes those in its
+    part.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start, combined, used = _combining(dtype, kind)
@@ -305,7 +306,7 @@ class PickKernel(CallKernel[Pick]):
 
 @cache
 def pick_source(size: int, index: str) -> str:
-    """Return the kernel text of pick.
+    """Return the source of a kernel that picks one element of each row, given its index.
 
     Kernel arguments: rows, n, x (rows, n), indices, out (rows).
     """

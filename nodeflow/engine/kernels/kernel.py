@@ -294,8 +294,9 @@ def _launch(work: GroupToLaunch, call: KernelCall) -> KernelLaunch:
 
 
 def _shares(call: KernelCall, tiling: RowTiling | None) -> tuple[int, int]:
-    """Return how a call's units of work are divided: the number of tasks, and the units per task. A
-    call in a chain has the tasks of the chain.
+    """Return how the units of work of a kernel call are divided: the number of tasks, and the units
+    per task. A call in a chain (kernels whose tasks run one after the other) has the tasks of the
+    chain.
     """
     if tiling is None:
         tiling = even_tiling(call.units, call.work)

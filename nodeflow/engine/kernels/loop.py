@@ -74,7 +74,9 @@ class LoopKernel(Kernel[LoopPlan]):
         return copies
 
     def following_levels(self, work: GroupToLaunch, lowering: LoopPlan) -> list[Level]:
-        """Return the loop as one level, or nothing if it has no iterations."""
+        """Return the loop as a single level of the program, which repeats the levels of its body.
+        Return nothing if it has no iterations.
+        """
         if not lowering.iterations:
             return []
         levels, apart = _levels(lowering), lowering.apart is not None

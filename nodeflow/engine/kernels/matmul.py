@@ -371,7 +371,9 @@ class ProductKernel(Kernel[Product]):
 
 
 def _panels(lowering: Product, m: int, n: int, k: int, dtype: str) -> Panels | None:
-    """Return the panels of a product, or of half a product; None if it has none."""
+    """Return how a product, or each half of it if its terms are halved, is cut into panels (blocks
+    of columns). Return None if it is computed in another way.
+    """
     if lowering.depth < k:
         transposed = lowering.transpose_x or lowering.transpose_y
         return plan_half(m, n, lowering.depth, dtype, transposed)
@@ -414,7 +416,8 @@ def _together(types: Sequence[TensorType]) -> tuple[int, tuple[bool, bool]]:
 
 
 def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:
-    """Return the number of elements before the matrix at a batch index.
+    """Return how many elements lie before a matrix in a batched operand, given the matrix's index
+    in the batch.
 
     Axes of size 1, and missing axes, are broadcast.
     """

@@ -112,7 +112,9 @@ def plan_blocked(m: int, n: int, k: int, dtype: str) -> Blocked:
 
 
 def _tiles(tiles: int, most: int) -> int:
-    """Return the number of tiles per task that gives the busier of two threads the fewest tiles."""
+    """Return how many tiles to put in a task, between half of ``most`` and ``most``, so that the
+    busier of two threads gets as few tiles as possible.
+    """
 
     def longest(count: int) -> int:
         whole, rest = divmod(tiles, count)

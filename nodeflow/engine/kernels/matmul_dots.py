@@ -24,10 +24,10 @@ independent sums that additions do not wait for each other."""
 
 
 def is_dots(m: int, n: int, k: int, dtype: str, transpose_x: bool, transpose_y: bool) -> bool:
-    """Return whether an (m, k) x (k, n) product is computed as scalar products of rows, as this
-    module does.
+    """Return whether this module computes an (m, k) x (k, n) product, as dot products of contiguous
+    rows. It does if the second operand is stored transposed and there are few rows.
 
-    A single column is stored like a row.
+    A single column is contiguous as well.
     """
     if dtype not in FLOATS or dtype in HALVES or transpose_x or k < 2 * _lanes(dtype):
         return False
@@ -100,8 +100,8 @@ def _column_source(dtype: str) -> str:
 
 @cache
 def _rows_source(dtype: str, columns: int, heights: tuple[int, ...]) -> str:
-    """Return the kernel text of a product of few rows with a transposed matrix. A unit of work is
-    some rows of b.
+    """Return the source of a kernel for a product of few rows with a transposed matrix b. A unit of
+    work is some rows of b.
 
     Kernel arguments: 0, which is unused; a (m, terms), b (n, terms), c (m, n); m, n, terms.
     """

@@ -66,8 +66,9 @@ class PackedProduct(Lowering):
 
 
 def may_pack(actions: Actions, inputs: tuple[int, ...], m: int) -> bool:
-    """Return whether a product of m rows packs its second operand, which must last over many
-    runs."""
+    """Return whether a product of m rows should pack its second operand. This pays only if the
+    packed copy can be reused in many runs.
+    """
     x, y = (actions.types[s] for s in inputs)
     if x.dtype not in FLOATS or x.dtype in HALVES or x.rank != 2 or y.rank != 2:
         return False

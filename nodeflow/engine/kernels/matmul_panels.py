@@ -207,7 +207,7 @@ def panels_args(
     panels: Panels,
     terms: int | None = None,
 ) -> list[int]:
-    """Return the arguments of a `panels_source` kernel, without addresses.
+    """Return the arguments of a `panels_source` kernel, with 0 in place of the addresses.
 
     ``terms``: how many of the k terms to sum; None for all.
     """
@@ -261,8 +261,8 @@ def gathered(near, source, step, terms, rows):
 
 
 def last_vectors(n: int, dtype: str) -> int:
-    """Return the number of vectors of a last panel if ``n`` columns do not fill it; 0 if they
-    do.
+    """Return how many vectors wide the last panel (block of columns) is, if ``n`` columns do not
+    fill it; 0 if they do.
     """
     shape = _shape(dtype)
     return -(-(n % shape.columns) // shape.lanes)

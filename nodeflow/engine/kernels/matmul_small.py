@@ -61,13 +61,14 @@ def small_args(
 
 @cache
 def small_source(dtype: str, n: int, transposed: bool) -> str:
-    """Return the kernel text of small products.
+    """Return the source of a kernel for many small matrix products, each of which fits into the
+    cache.
 
     Kernel arguments: 0, which is unused; a, b, c, m, k, bytes from row to row and from term to term
     of a, number of products, bytes from matrix to matrix of a and of b.
 
-    A result is added up from the first term to the last. The text does not contain the rows, so
-    that another batch size compiles nothing.
+    A result is added up from the first term to the last. The source does not contain the number of
+    rows, so that another batch size compiles nothing.
 
     Args:
         n: number of columns.

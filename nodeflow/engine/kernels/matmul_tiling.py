@@ -82,8 +82,9 @@ class Tiling:
 
 
 def product_ns(m: int, n: int, k: int, dtype: str) -> float:
-    """Return the estimated nanoseconds on one core: arithmetic, and reading or writing each
-    element."""
+    """Estimate the nanoseconds that an (m, k) x (k, n) product takes on one core: arithmetic, and
+    reading or writing each element.
+    """
     wide = 1 if dtype == "float32" else 2
     return wide * (m * n * k / 55 + (m * k + k * n + m * n) * 0.06)
 
@@ -212,7 +213,7 @@ def task_rows(m: int) -> int:
 
 
 def _columns(m: int, n: int, k: int) -> Tiling:
-    """Return tasks of columns, for products with more columns than rows."""
+    """Divide a product with more columns than rows into tasks of whole columns."""
     rows = _even(m, 2 * _ROWS, 2)
     return Tiling(rows, 64, rows, 64, _even(k, _DEPTH, 1))
 

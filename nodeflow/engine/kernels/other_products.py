@@ -31,7 +31,8 @@ class OtherProductsKernel(CallKernel[OtherProducts]):
 
 @cache
 def others_source(dtype: str, along: bool) -> str:
-    """Return the kernel text of these products.
+    """Return the source of a kernel that computes, for each element of a row, the product of all
+    other elements. With ``along``, it computes the derivative of that along a direction.
 
     Kernel arguments: rows, n, x, with ``along`` the direction, out, and with ``along`` working
     memory.

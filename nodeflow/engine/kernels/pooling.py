@@ -213,8 +213,9 @@ class _Writer:
         return [" " * by + line for line in lines]
 
     def _clear(self) -> list[str]:
-        """Return statements that clear the strip's own rows, from its first window to the next
-        strip's."""
+        """Return kernel statements that set a part of a pooling gradient to zero: the rows that
+        belong to a strip, from its first window to the next strip's.
+        """
         return [
             "        begin = np.int64(0) if strip == 0 else first * sh - top",
             "        end = height if strip == strips - 1 else last * sh - top",

@@ -55,8 +55,8 @@ _COMBINE = {
 
 
 def tile_of(outer: int, inner: int) -> int:
-    """Return the number of columns of a tile: large, if that leaves enough tiles for all
-    threads.
+    """Return how many columns a kernel that reduces a middle axis processes at a time: many, if
+    that leaves enough tiles for all threads, else few.
     """
     return WIDEST if outer * inner > 32 * WIDEST else COLUMN_TILE
 

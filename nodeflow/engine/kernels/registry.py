@@ -54,7 +54,9 @@ def rule_of(lowering: Lowering) -> LoweringRule[Any]:
 
 
 def kernel_of(group: Group) -> Kernel[Any]:
-    """Return the kernel of a group that is not run by its reference."""
+    """Return the kernel object that compiles a group of actions. The group must not run as a call
+    of its reference implementation.
+    """
     lowering = group.actions[0].lowering
     assert lowering is not None
     kernel = _RULES.get(type(lowering)) or rule_of(lowering)

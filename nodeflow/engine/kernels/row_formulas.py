@@ -138,7 +138,9 @@ class RowFormulasKernel(Kernel[RowFormulas]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Return False for a value that is the same for all rows: all tasks read it."""
+        """Return whether rows of the result need only the same rows of this operand. A value that
+        is the same for all rows is read by all tasks, so the answer is False.
+        """
         return all(v.pattern[0] for v in lowering.program.values if v.argument == operand)
 
 

@@ -36,7 +36,7 @@ class SearchSortedKernel(CallKernel[SearchSorted]):
 
 @cache
 def search_source(dtype: str, out: str, side: str) -> str:
-    """Return the kernel text of the search for positions in sorted rows.
+    """Return the source of a kernel for searchsorted: it finds where values belong in sorted rows.
 
     Kernel arguments: rows, n, m, ordered (rows, n), values and places (rows, m).
     """

@@ -92,7 +92,8 @@ class SortValuesRule(LoweringRule[SortValues]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """Add the sort, and the merge of halves.
+        """Add the action that sorts. A single long row is sorted in two halves, and a second action
+        merges them.
 
         The sort by digits needs working memory, which is an additional output.
         """

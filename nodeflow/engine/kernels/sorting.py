@@ -75,7 +75,8 @@ COMPARED = 64
 
 @cache
 def largest_source(dtype: str, descending: bool) -> str:
-    """Return the kernel text that finds the largest elements.
+    """Return the source of a kernel that finds the indices of the k largest elements of each row
+    (the smallest, unless ``descending``).
 
     Kernel arguments: rows, n, k (at most `FEW_LARGEST`), x, indices (rows, k).
     """

@@ -39,8 +39,8 @@ def derives_late(record: NodeRecord) -> bool:
 
 
 def only_values(before: NodeRecord | None, after: NodeRecord | None) -> bool:
-    """Return whether an edit changes at most a node's attributes: op, name, stream and mode are
-    equal.
+    """Return whether an edit changes nothing but a node's attributes: op, name, stream and mode are
+    the same before and after.
     """
     if before is None or after is None:
         return False

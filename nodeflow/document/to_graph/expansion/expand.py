@@ -394,10 +394,11 @@ def _name_inside(name: str, scope: str, shared: bool) -> str:
 
 
 def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> dict[Tensor, Source]:
-    """Return the port of a graph that provides each tensor, including tensors behind macro nodes.
+    """Return, for each tensor, the node and port in a graph of the document that provide it. A
+    macro node also provides the tensors that it forwards.
 
-    For a graph inside an instance, `path` is the path of the instance. Values from outside come
-    from the border node of its inputs.
+    For a graph inside a subgraph instance, `path` is the path of the instance. Values from outside
+    come from the subgraph's input node.
     """
     sources: dict[Tensor, Source] = {}
     found = [

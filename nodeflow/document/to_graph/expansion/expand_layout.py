@@ -131,7 +131,9 @@ def _extent(doc: Document, places: Mapping[str, Position], analysis: Analysis) -
 def _links(
     doc: Document, inside: Mapping[str, Mapping[str, Position]], analysis: Analysis
 ) -> list[tuple[str, float, str, float]]:
-    """Return the wires between blocks; each end is a distance below the top of its block."""
+    """Return the wires between blocks as (source block, height, target block, height). Each height
+    is a distance below the top of its block.
+    """
     block = {i: key for key, members in inside.items() for i in members}
     links = []
     for node_id in sorted(block, key=natural_key):

@@ -162,7 +162,9 @@ class LiveGraph(Graph):
 
 
 def sources(node: Node) -> set[Node]:
-    """Return the nodes that a node reads, waits for, or stands for."""
+    """Return the nodes that a node depends on: it reads their outputs, waits for them, or forwards
+    their values.
+    """
     found = {tensor.node for tensor in node.inputs}
     found.update(node.control_inputs)
     found.update(tensor.node for tensor in node.alias if tensor is not None)

@@ -62,7 +62,9 @@ class LiveNodes:
     """Each such node -> the nodes that it depends on."""
 
     def _place(self, record: NodeRecord) -> None:
-        """Add a runnable node to the graph, or update its existing node."""
+        """Add the graph node for a document node that can run, or update its existing graph node. A
+        new optimizer or gradients node waits for `settle`.
+        """
         op = REGISTRY.lookup(record.op)
         segment = self._segments.get(record.id)
         if segment is not None and segment.node.op is not op:
@@ -82,10 +84,11 @@ class LiveNodes:
             self._derive_again(record, segment)
 
     def _differs(self, record: NodeRecord, segment: Segment) -> bool:
-        """Return whether a macro node has changed so that it may derive other nodes.
+        """Return whether a macro node (layer, optimizer or gradients) must be rebuilt, because its
+        inputs, attributes or weights differ from those that it was built with.
 
         Args:
-            segment: the nodes that it derived so far.
+            segment: the graph node, the nodes that it derived, and what they were built from.
         """
         sources, controls = sources_of(self.build, record)
         stand_ins = dict(enumerate(segment.node.inputs))

@@ -55,7 +55,9 @@ class Predicted:
 
     @property
     def names(self) -> Cells:
-        """The names of the columns: a class and a number for each class, or only numbers."""
+        """The names of the columns of the prediction table. With classes, these are the predicted
+        class and a score for each class; otherwise only numbers.
+        """
         if self.classes and self.tensor.type.ndims == 2:
             scored = self.classes[1:] if self._is_one_number else self.classes
             return (self.name, *(f"{self.name} {part}" for part in scored))
@@ -153,7 +155,9 @@ class Predictions:
         ]
 
     def _likely(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield the last tensors that depend on the features of a row and not on its labels."""
+        """Yield (name, tensor) of likely predictions: tensors that depend on features and not on
+        labels, and that no such node reads.
+        """
         nodes = [n for n in self.task.graph.nodes if n.derived_from is None and n.outputs]
         # whether it depends on features; None if it depends on labels
         sees: dict[Node, bool | None] = {}

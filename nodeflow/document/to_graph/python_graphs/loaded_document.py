@@ -41,7 +41,9 @@ class Origin:
 
 
 def keep_origin(built: Build) -> Graph:
-    """Return the graph of a build, and attach its document to it."""
+    """Attach a document to the graph that was built from it, so that saving the graph keeps the
+    document. Return the graph.
+    """
     graph, records = built.graph, built.document.nodes
     # a dot or bypassed node shares the graph's node of the value that it passes on
     own = {node: i for i, node in built.nodes.items() if records[i].name == node.name}

@@ -111,7 +111,9 @@ def _keep_shapes(doc: Document, origin: Origin) -> None:
 
 
 def _keep_collections(doc: Document, origin: Origin, kept: Mapping[Node, Kept]) -> None:
-    """Write changed memberships in collections into the records of the file's nodes."""
+    """Update the records of the file's nodes whose membership in graph collections, such as the
+    trainable variables, has changed.
+    """
     for node, path in origin.paths.items():
         now, before = kept.get(node, {}), origin.kept.get(node, {})
         found = at_path(doc, path) if now != before else None

@@ -117,8 +117,8 @@ class PartsExecutor:
         self._callers = frozenset(ends_of(schedule))
 
     def _note_tiers(self, *tiers: RanTier | None) -> None:
-        """Set the tier of the whole run, given the tiers of its parts: compiled if any part ran
-        compiled, else reference.
+        """Set the tier of the whole run from the tiers of its parts: ``compiled`` if any part ran
+        compiled kernels, else ``reference``.
         """
         self.tier = "compiled" if "compiled" in tiers else "reference"
 

@@ -22,8 +22,8 @@ def peak_of(
     drops: Sequence[Sequence[int]] | None = None,
     inside: Sequence[int] | None = None,
 ) -> tuple[int, Node | None]:
-    """Return the peak memory in bytes that the outputs of all steps need by reference, and the node
-    with the most memory at that moment.
+    """Return the peak memory in bytes of all outputs when steps run one after the other by their
+    reference implementations. Also return the node that needs most memory.
 
     Args:
         drops: for each step, the slots that no later step uses, if known.

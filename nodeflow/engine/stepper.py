@@ -346,8 +346,8 @@ class Stepper:
         return order_of_step(self.schedule, [g.names for g in groups if g is not None])
 
     def tier_of_next(self) -> Tier:
-        """Return the tier, reference or compiled, of the next step if a record of tiers determines
-        it; otherwise return the wanted tier, such as ``auto``.
+        """Return the tier of the next step: ``reference`` or ``compiled`` if a record of earlier
+        decisions determines it, otherwise the requested tier, such as ``auto``.
         """
         tiers = self._context.tiers
         if self._wanted != "auto" or tiers is None:
@@ -421,8 +421,8 @@ class Stepper:
         return self.step, order, count
 
     def _step_by_executor(self) -> np.ndarray:
-        """Run one training step with an executor: by the reference, or by kernels with reference
-        calls between them. This is used while the loop of steps is not compiled as a whole.
+        """Run one training step outside of the compiled loop of steps: with the ops' reference
+        implementations, or with kernels where ops have them. Return the recorded scalars.
         """
         if self._executor is None:
             # A separate step is worth compiling only if the loop as a whole cannot be compiled.

@@ -67,8 +67,8 @@ class TierRecord:
         return compiled
 
     def steps_by_reference(self, label: str) -> int | None:
-        """Return the number of steps that still run by the reference before the recorded switch to
-        compiled kernels. Return None if no switch lies ahead.
+        """Return the number of steps that still run by the ops' reference implementations, before
+        the recorded switch to compiled kernels. Return None if no switch lies ahead.
         """
         since = self.since.get(label)
         return since - self.step if since is not None and since > self.step else None

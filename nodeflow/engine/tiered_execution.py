@@ -238,8 +238,8 @@ class Executor:
         return gain(plan, ahead, self._seconds)
 
     def _reference(self) -> Interpreter:
-        """Return an interpreter that runs the schedule by the reference. It recomputes values if
-        the memory limit requires it.
+        """Return an interpreter that runs the schedule with the ops' reference implementations. It
+        recomputes values if the memory limit requires it.
         """
         schedule, types = self.schedule, self.types
         if self._left is not None:

@@ -66,7 +66,8 @@ def run_order(draft: Draft) -> list[list[list[Group]]]:
     """Return the execution order as nested lists: for each point in time the chains that may run in
     parallel, and for each chain its groups in order.
 
-    A group without a kernel runs by the reference alone, in graph order.
+    A group without a kernel runs alone, by calls of the ops' reference implementations, in graph
+    order.
     """
     times: dict[tuple[int, bool, int], list[list[Group]]] = defaultdict(list)
     for chain in draft.chains:

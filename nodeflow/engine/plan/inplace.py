@@ -138,8 +138,8 @@ def plan_row_updates(actions: Actions, groups: list[Group]) -> Updates | None:
 
 
 def _is_alone(storage: int, home: int, taken: Counter[int]) -> bool:
-    """Return whether the new value goes to this variable only, and the variable's old value is not
-    the new value of another variable.
+    """Return whether a variable's memory can be overwritten by its new value: no other variable
+    gets the new value, and none gets this variable's old value.
 
     Args:
         taken: how many variables get each storage as their new value.

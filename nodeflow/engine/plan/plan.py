@@ -261,8 +261,8 @@ def _find_phases(draft: Draft) -> None:
 
 
 def chains(draft: Draft) -> None:
-    """Put each group into a chain of its own, unless a rewrite has already joined the groups into
-    chains.
+    """Put each group into a chain of its own, unless a rewrite has already joined the groups. In a
+    chain of several groups, tasks continue from kernel to kernel without a barrier.
     """
     if not draft.chains:
         draft.chains = find_chains(

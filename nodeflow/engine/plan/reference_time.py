@@ -18,7 +18,7 @@ Outside of loops, large products hide that overhead.
 
 def gain(plan: Plan, runs: int, seconds: float) -> float:
     """Return the estimated seconds that compiled kernels save over ``runs`` runs, compared with the
-    reference.
+    ops' reference implementations.
 
     Args:
         seconds: duration of a run by reference; 0 if none was measured.
@@ -28,8 +28,8 @@ def gain(plan: Plan, runs: int, seconds: float) -> float:
 
 
 def _by_reference(levels: Sequence[Level], least: float) -> float:
-    """Return the estimated nanoseconds that launches would take by the reference. ``least`` is the
-    lowest ratio to the time of the kernel that is assumed for a launch.
+    """Return the estimated nanoseconds that some launches would take if the ops' reference
+    implementations ran instead. ``least`` is the smallest slowdown to assume for a launch.
     """
     total = 0.0
     for level in levels:

@@ -153,8 +153,8 @@ class _Search:
         return sorted(found.values(), key=lambda each: self.position[id(each)])
 
     def _sources_of(self, reader: Action) -> Iterator[Action]:
-        """Yield the actions that an action reads from, as far as the sparse update of a table can
-        start at them.
+        """Yield the actions where the sparse update of a table can start, among those that compute
+        an action's inputs.
         """
         for slot in reader.inputs:
             maker = self.maker.get(self.actions.storage[slot])
@@ -184,8 +184,8 @@ class _Search:
                     waiting.append(maker)
 
     def _marks(self, formulas: Mapping[int, Action], sources: Mapping[int, Action]) -> set[int]:
-        """Return the storages of bool vectors that mark the rows of a table named by its lookups,
-        as far as the formulas read such vectors.
+        """Return the bool vectors that mark the looked-up rows of a table, as storages, as far as
+        the formulas read such vectors.
         """
         storage = self.actions.storage
         named = {storage[each.inputs[1]] for each in sources.values()}

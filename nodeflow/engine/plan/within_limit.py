@@ -62,8 +62,8 @@ def _stored(plan: Plan) -> set[int]:
 def schedule_within(
     limit: int | None, schedule: Schedule, types: Sequence[TensorType]
 ) -> tuple[Schedule, Sequence[TensorType]]:
-    """Return a schedule that runs by the reference within a memory limit. If the given schedule
-    exceeds it, return a version that recomputes values and needs less memory.
+    """Return a schedule that the reference interpreter can run within a memory limit. If the given
+    schedule exceeds the limit, return a version that recomputes values and needs less memory.
     """
     found, least = (schedule, types), peak_of(schedule, types)[0]
     if limit is None or least <= limit:

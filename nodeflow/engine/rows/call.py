@@ -61,15 +61,15 @@ class Call:
         return state if isinstance(state, Rows) else None
 
     def join(self, kind: JoinKind) -> State:
-        """Record that an op reduces over the rows of the batch. Return the state that marks its
-        result as such a reduction.
+        """Record that an op reduces over the rows of the batch. Return the state JOINED, which
+        marks the result as such a reduction.
         """
         self.record.joins.append(kind)
         return JOINED
 
     def without_rows(self) -> State:
-        """Return the state of a result that may depend on the number of rows in the batch, but not
-        on the values of the rows.
+        """Return how a result depends on the batch if it may use the number of rows, but not their
+        values.
         """
         return max(COUNTED, strongest(self.states))
 

@@ -102,7 +102,7 @@ class MixesRows(Exception):
 
 
 def strongest(states: Iterable[State]) -> Whole:
-    """Return how much of the batch a value depends on that does not hold its rows: the strongest
-    dependence among its inputs, from none over the number of rows to all rows.
+    """Return how strongly a value that does not hold the rows of the batch depends on the batch:
+    the strongest dependence among its inputs.
     """
     return max((s for s in states if isinstance(s, Whole)), default=SAME)

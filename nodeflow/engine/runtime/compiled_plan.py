@@ -110,8 +110,9 @@ class CompiledPlan:
         self.given_by: object = None
 
     def _only_table(self) -> Table | None:
-        """Return the plan's only launch table. Return None if there are several tables, or if
-        variables are not updated by exchanging two arrays each.
+        """Return the plan's launch table if there is only one. Return None if there are several, if
+        the table takes long and must be interruptible, or if some variable is not updated by
+        alternating between two arrays.
         """
         if len(self._tables) != 1 or self._inplace or self._work > INTERRUPTIBLE_NS:
             return None
@@ -447,7 +448,8 @@ class CompiledPlan:
     def explain_failure(
         self, outcome: Outcome, given: Mapping[int, np.ndarray], stream_of: StreamOf
     ) -> None:
-        """Repeat a failed run by the reference, to raise an error that names the op and the reason.
+        """Run a failed run again with the ops' reference implementations, to raise an error that
+        names the op and the reason.
 
         Raises:
             RunError: always.

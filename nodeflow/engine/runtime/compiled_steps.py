@@ -197,8 +197,8 @@ class CompiledSteps:
         self._program.stop()
 
     def _explain(self, step: int, epoch_first: int, order: np.ndarray, failure: object) -> None:
-        """Repeat a failed training step by the reference, to raise an error that names the op and
-        the reason.
+        """Run a failed training step again with the ops' reference implementations, to raise an
+        error that names the op and the reason.
         """
         schedule = self.plan.schedule
         start = (step - epoch_first) * self.steps.batch_size

@@ -32,5 +32,7 @@ class ProgramTimer(Protocol):
         ...
 
     def reference(self, group: Group, call: Callable[[], None]) -> None:
-        """Run the nodes of a group by reference through ``call``, and measure the time."""
+        """Run the nodes of a group through ``call``, by their reference implementations, and
+        measure the time.
+        """
         ...

@@ -250,8 +250,8 @@ class Evaluator(VariableAccess):
             self._variables.initialise(nodes, self.ids())
 
     def _initialise_large(self) -> None:
-        """Initialize the variables that were skipped because they exceed the memory budget, now
-        that live values read them.
+        """Initialize the variables that were skipped because they exceed the memory budget, so that
+        live values can read them.
         """
         self._forget(self._variables.initialise_large())
 

@@ -84,10 +84,11 @@ class WhatIf:
         return {tensor: found[tensor] for tensor in wanted if tensor in found}
 
     def _read_by_reached(self) -> set[Node]:
-        """Return the nodes outside of an override's consequences that the affected nodes read.
+        """Return the nodes that are not affected by an override themselves, but that affected nodes
+        read.
 
-        If a node belongs to a numerically stabilised pattern, also return the inputs of the whole
-        pattern.
+        If such a node belongs to a numerically stabilised pattern, also return the inputs of the
+        whole pattern.
         """
         found: set[Node] = set()
         waiting = [source for node in self.reached for source in _sources(node)]
@@ -100,8 +101,8 @@ class WhatIf:
         return found
 
     def _fed(self, placeholder: Node) -> np.ndarray | None:
-        """Return the sample value of a placeholder. Return None for a placeholder of a data set
-        that has no value, because the user replaced the rows of another one.
+        """Return the sample value of a placeholder. Return None if the user gave rows for other
+        placeholders, and this placeholder of a data set therefore has no value.
         """
         return None if placeholder in self._unfed else sample_of(placeholder.outputs[0])
 

@@ -115,8 +115,8 @@ class LiveEdits:
             self._control.prepare(True)
 
     def tick(self, document: Document) -> None:
-        """Start to prepare the training for edits if the user has made none for a while. The engine
-        calls this whenever it is idle.
+        """If the user has made no edit for a while, start to prepare the edited document for the
+        running training. The engine calls this whenever it is idle.
         """
         if self._due is None:
             with self._changed:

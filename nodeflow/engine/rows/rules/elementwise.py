@@ -88,8 +88,8 @@ def checked(call: Call) -> State:
 
 @follows_op("random_uniform_like")
 def drawn_like(call: Call) -> State:
-    """Return the state of the input, which says where it holds the rows of the batch, for a random
-    op with an output of the same shape.
+    """Return the axis along which a random op's result holds the rows of the batch. It is the axis
+    of the input, because the result has the input's shape.
 
     Each element is drawn by its number among all elements, so a block of rows draws the same
     numbers.

@@ -49,8 +49,8 @@ def convolved(call: Call) -> State:
 @follows(FilterGradient)
 @follows_op("conv2d_filter_gradient", "conv3d_filter_gradient")
 def filters(call: Call) -> State:
-    """Return the state of the gradient of a convolution filter, which marks it as a sum over the
-    pictures of the batch.
+    """Return the state of the gradient of a convolution filter: it is a sum over the pictures of
+    the batch.
     """
     if len(call.types) > 2 and call.rows(2) is not None:
         raise MixesRows("uses the rows as filters")

@@ -15,11 +15,10 @@ from nodeflow.ops.lowering import Attend, AttendGradient, Matmul
 
 @follows(Matmul)
 def product(call: Call) -> State:
-    """Return the state of a matrix product, which says how the result depends on the rows of the
-    batch.
+    """Return how the result of a matrix product depends on the rows of the batch.
 
-    The rows of the batch may be rows of the left matrix, columns of the right matrix, or a common
-    batch axis. If they lie along the axis that is summed over, the result is a sum over the rows.
+    The rows may be rows of the left matrix, columns of the right matrix, or a common batch axis. If
+    they lie along the axis that is summed over, the result is a sum over the rows.
     """
     out = call.outs[0]
     kept: list[Rows] = []
@@ -55,10 +54,9 @@ def product(call: Call) -> State:
 
 @follows_op("einsum")
 def named_axes(call: Call) -> State:
-    """Return the state of an einsum's result.
+    """Return how the result of an einsum depends on the rows of the batch.
 
-    The rows of the batch are the axis of one letter. If the result lacks this letter, its state is
-    a sum over the rows.
+    The rows are the axis of one letter. If the result lacks this letter, it is a sum over the rows.
     """
     inputs, out = parse(call.attrs["equation"], [t.rank for t in call.types])
     found = {(inputs[i][r.axis], r.at(0)) for i in range(len(inputs)) if (r := call.rows(i))}

@@ -19,5 +19,5 @@ def brief(text: str, most: int = LONGEST) -> str:
 
 
 def plain(message: str) -> str:
-    """Return a message without backticks, which mark names in a terminal; shorten a long one."""
+    """Return an error message without backticks, shortened if it is long."""
     return brief(message.replace("`", ""))

@@ -166,7 +166,7 @@ class Shapes(Sheet):
 
 
 def polyline(points: np.ndarray) -> str:
-    """Return the path of a line through points (n, 2)."""
+    """Return SVG path data for a line through points (n, 2)."""
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points.tolist())
 
 

@@ -145,7 +145,7 @@ class Backend(Protocol):
     def executor(
         self, schedule: Schedule, types: Sequence[TensorType], context: RunContext
     ) -> BackendExecutor:
-        """Return an executor of a schedule whose slots have these types."""
+        """Return an executor that runs a schedule. ``types`` has the tensor type of each slot."""
         ...
 
     def steps(
@@ -300,13 +300,13 @@ class LoadedSteps:
         self._make = make
 
     def begin(self) -> None:
-        """Do nothing, because the compiled code exists only in the session that uses it."""
+        """Do nothing: this backend's compiled code cannot be prepared before a session uses it."""
 
     def planned(self) -> None:
         """Return None, because there is no plan of kernels."""
 
     def waited_if_it_pays(self, *how: object) -> None:
-        """Return None, because there are no kernels to wait for."""
+        """Return None: this backend compiles no kernels, so there is nothing to wait for."""
 
     def poll(self) -> BackendSteps:
         """Return the loop, which is always ready."""

@@ -104,9 +104,10 @@ def _found() -> Iterator[Found]:
 
 
 def from_folders(folder: Path) -> Iterator[Found]:
-    """Yield the caches of the first and the last core.
+    """Yield the data caches of the first and of the last core, from Linux's folder of processors.
 
-    Cores of one kind have neighbouring numbers, so these two cover both kinds.
+    If a processor has two kinds of cores, the cores of one kind have consecutive numbers, so both
+    kinds are found.
     """
     numbers = sorted(int(path.name[3:]) for path in folder.glob("cpu[0-9]*"))
     for number in {*numbers[:1], *numbers[-1:]}:

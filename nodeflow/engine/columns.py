@@ -168,8 +168,9 @@ class LazyColumn(Column):
 
     @property
     def mapped(self) -> MappedRows | None:
-        """The mapped file from which kernels may gather rows by ``numbers``; None if there is
-        none.
+        """The memory-mapped file from which kernels can gather this column's rows themselves.
+
+        None if the column needs another way of reading.
         """
         return self.read if isinstance(self.read, MappedRows) and self.read.is_direct else None
 
@@ -205,7 +206,7 @@ def mapped_column(
     scale: float | None = None,
     columns: tuple[int, int] | None = None,
 ) -> LazyColumn:
-    """Return all rows of a mapped array as a column, with elements converted to ``dtype``.
+    """Return all rows of a memory-mapped array as a column, converted to ``dtype`` at each read.
 
     Args:
         dtype: narrower dtypes round, like numpy's ``astype``.

@@ -137,7 +137,10 @@ def as_array(tensor: Tensor, value: Any) -> np.ndarray:
 
 
 def fitted(name: str, kind: TensorType, value: Any) -> np.ndarray:
-    """Convert and check a value, like `as_array`, for a type and the name of a node."""
+    """Convert a fed value to an array of a tensor type, and check its shape.
+
+    ``name`` is the node's name, for error messages.
+    """
     dtype = numpy_dtype(kind.dtype)
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype == dtype:
         array = np.asarray(value)

@@ -162,7 +162,7 @@ class InputStreams:
     def value(
         self, tensor: Tensor, run: Run, feeds: Mapping[Tensor, np.ndarray]
     ) -> np.ndarray | None:
-        """Return the value that a placeholder takes from its stream in this run, or None.
+        """Return the element that a placeholder takes from its input pipeline in this run, or None.
 
         Raises:
             OutOfRangeError: there is no further element.
@@ -208,7 +208,9 @@ class InputStreams:
         self.open[stream] = elements.begin(self.states[elements], values)
 
     def close(self, stream: Stream) -> None:
-        """Release the resources of a stream, such as threads that prefetch."""
+        """Close an input pipeline's iteration, and release its resources, such as prefetching
+        threads.
+        """
         ended = self.open.pop(stream, None)
         close = getattr(ended, "close", None)
         if close is not None:

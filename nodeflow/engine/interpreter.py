@@ -78,7 +78,10 @@ class Interpreter:
         return values
 
     def _require_memory(self) -> None:
-        """Refuse a run that needs more memory than is free, before the system kills the process."""
+        """Raise RunError if a run needs more memory than is free.
+
+        Otherwise the system might kill the process.
+        """
         needed, node = self.peak()
         try:
             require(needed)
@@ -95,7 +98,9 @@ class Interpreter:
         return self._peak
 
     def run_step(self, step: Step, values: list[np.ndarray | None], stream_of: StreamOf) -> None:
-        """Run one step, reading its inputs from ``values`` and adding its outputs there."""
+        """Compute one step of the schedule: read its inputs from ``values``, and store its outputs
+        there.
+        """
         self.executions[step.node.name] += 1
         inputs = [values[s] for s in step.inputs]
         if is_assign(step.node):
@@ -134,7 +139,10 @@ def check_values(node: Node, values: Sequence[np.ndarray], types: Sequence[Tenso
 def call_reference(
     node: Node, inputs: Sequence[Any], stream_of: StreamOf
 ) -> tuple[np.ndarray, ...]:
-    """Run a node's reference on arrays. Failures become RunError with the node's name."""
+    """Compute a node's outputs from arrays with its numpy reference implementation.
+
+    A failure becomes a RunError that names the node.
+    """
     with np.errstate(all="ignore"):
         return call_quietly(node, inputs, stream_of)
 

@@ -78,7 +78,7 @@ class Problem:
 
 
 def _place(error: Exception) -> str:
-    """Return the file and line of the code that raised an error."""
+    """Return where an error was raised, as its file name and line number."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -49,7 +49,7 @@ class NodeRecord:
     extra: dict[str, Json] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
-        """Return the JSON object of this node in a file."""
+        """Return the node as a JSON object, as it is written to a file."""
         x, y = self.pos
         return {
             **self.extra,
@@ -61,7 +61,11 @@ class NodeRecord:
         }
 
     def to_text(self) -> str:
-        """Return `compact_json(self.to_json())`, five times as fast; saving calls it per node."""
+        """Return `compact_json(self.to_json())`, the record as one line of JSON, but five times as
+        fast.
+
+        Saving a file calls this for every node.
+        """
         if self.extra:
             return compact_json(self.to_json())
         attrs = compact_json(self.attrs) if self.attrs else "{}"
@@ -133,7 +137,7 @@ class FrameRecord:
     extra: dict[str, Json] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
-        """Return the JSON object of this frame in a file."""
+        """Return the frame as a JSON object, as it is written to a file."""
         return {
             **self.extra,
             "id": self.id,
@@ -212,7 +216,7 @@ def key_text(key: Any) -> str:
 
 
 def to_text(value: Any) -> str:
-    """Return a record, or another value of a table, as one line of JSON."""
+    """Return a value of a document's table, such as a node record, as one line of JSON."""
     if value is None:
         return "null"
     if isinstance(value, (NodeRecord, Wire, FrameRecord)):
@@ -269,8 +273,9 @@ class Change:
 
     @cached_property
     def only_moves(self) -> bool:
-        """True if only positions, frames, notes and pins changed, so that no value can have
-        changed."""
+        """Whether only positions, frames, notes and pins changed, which leaves all values
+        unchanged.
+        """
         return all(
             kind in ("frame", "stage", "lesson")
             or (kind == "node" and _moved_only(e.before, e.after))
@@ -280,7 +285,9 @@ class Change:
 
     @property
     def flags_nodes(self) -> bool:
-        """True if a field of a node other than its attributes changed, such as its breakpoint."""
+        """Whether the change sets a node's field other than its attributes, such as a
+        breakpoint.
+        """
         return any(
             kind_of(e.table) == "node"
             and e.before is not None
@@ -290,10 +297,11 @@ class Change:
         )
 
     def within(self, scope: str) -> Change:
-        """Return the part of the change in one graph: the document's own ("") or a definition's.
+        """Return the edits in one graph as a change: "" for the document's own, or a definition's
+        name.
 
-        Its edits name tables without the scope. They include edits of the tables that all graphs
-        share, such as training and subgraphs.
+        Table names are returned without the graph's name. For "", the result has also the edits of
+        tables that all graphs share, such as training and subgraphs.
         """
         if not scope and not self._reaches_inside:
             return self
@@ -351,7 +359,7 @@ def _moved_only(before: NodeRecord | None, after: NodeRecord | None) -> bool:
 
 
 def merge_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
-    """Merge the edits to one per table and key; drop edits that change nothing."""
+    """Merge several edits of the same table and key into one; drop edits that change nothing."""
     merged: dict[tuple[str, Any], Edit] = {}
     for edit in edits:
         at = (edit.table, edit.key)

@@ -132,7 +132,7 @@ class GraphTables(ABC):
         return self.ids_by_name.keys()
 
     def wires_into(self, node_id: str) -> list[Wire]:
-        """Return the wires that end at a node, including feeds."""
+        """Return the wires that end at a node, including wires that feed it from a dataset."""
         return list(self.incoming.at(node_id))
 
     def wires_out_of(self, node_id: str) -> list[Wire]:
@@ -158,10 +158,10 @@ class GraphTables(ABC):
         graph.write(kind, edit)
 
     def write(self, table: str, edit: Edit) -> None:
-        """Set or remove a record in a table of this graph, such as its nodes or wires.
+        """Apply an edit to a table of this graph, such as its nodes or wires, and update the
+        indexes.
 
-        The edit names the record and its new value; None removes it. The indexes that are derived
-        from the tables follow.
+        The edit names the record and its new value; None removes the record.
         """
         name, key, _, after = edit
         rows = self.tables[table]

@@ -105,7 +105,7 @@ class Transaction:
         self._restore_names()
 
     def _restore_names(self) -> None:
-        """Map each name that two nodes had during the transaction to the node that has it now."""
+        """Let ``ids_by_name`` lead to the current owner of each name that two nodes had at once."""
         for graph, holder, _ in self._clashes:
             if holder in graph.nodes:
                 graph.ids_by_name[graph.nodes[holder].name] = holder

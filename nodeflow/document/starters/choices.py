@@ -143,7 +143,10 @@ class Choices:
             self.labels = self._ordered({*self.labels} - {name})
 
     def use_as_label(self, name: str, used: bool) -> None:
-        """Make a column the label instead of an input; the previous label becomes an input."""
+        """Make a column the only label, or with ``used`` false no label.
+
+        The previous label becomes an input again, and the task is adapted to the new label.
+        """
         before = self.labels
         if used:
             self.labels = (name,)

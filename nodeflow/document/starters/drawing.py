@@ -38,7 +38,7 @@ class Drawing:
         self.groups: dict[str, tuple[str, list[str]]] = {}
 
     def group(self, title: str, color: str) -> None:
-        """Start a frame with this title for the nodes added from now on."""
+        """Begin a frame with a title and a colour. Nodes that are added later belong to it."""
         self.groups[title] = (color, [])
 
     def add(self, op: str, name: str, *inputs: str, **attrs: Any) -> str:

@@ -57,7 +57,9 @@ class Material:
 
     @property
     def name(self) -> str:
-        """The name for the dataset node, made from the title: ``iris`` for ``My data/iris.csv``."""
+        """A valid node name for the data set, made from its title: ``iris`` for ``My
+        data/iris.csv``.
+        """
         stem = re.sub(r"\W+", "_", self.title.rpartition(".")[0] or self.title).strip("_").lower()
         return stem if re.match(r"[A-Za-z_]", stem) else "data"
 

@@ -30,7 +30,9 @@ def labels_of(material: Material) -> str:
 
 
 def is_series(material: Material) -> bool:
-    """Return whether the inputs are windows of rows: (n, window, columns)."""
+    """Return whether the data are a series: each input is a window of rows, (n, window,
+    columns).
+    """
     inputs = inputs_of(material)
     return bool(inputs) and len(material.columns[inputs].shape) == 3
 

@@ -112,7 +112,12 @@ class _Source:
         self.border = _border(doc, INPUTS)
 
     def end(self, wire: Any) -> tuple[str, str]:
-        """Return the node and port where the value of a wire originates."""
+        """Return (node, port) where the value of a wire is computed, beyond dots and bypassed
+        nodes.
+
+        Raises:
+            MissingInput: no value comes through.
+        """
         seen = set()
         while (routes := self.analysis.passes(wire.source)) is not None:
             before = self.doc.wires.get((wire.source, routes.get(wire.source_port, "")))

@@ -92,7 +92,13 @@ def _raise_first(result: Build, partial: bool) -> None:
 
 
 def _named(flat: Flat, only: Collection[str]) -> set[str]:
-    """Return the ids of the nodes with these ids or names, including nodes inside instances."""
+    """Return the ids of the nodes that ``only`` lists by id or name.
+
+    For a subgraph instance, return the ids of all nodes inside it.
+
+    Raises:
+        UnknownName: there is no such node.
+    """
     doc, ids = flat.document, set()
     for key in only:
         if key in flat.instances or key in flat.instance_names:

@@ -68,7 +68,7 @@ class Build:
 
     @property
     def document(self) -> Document:
-        """The document without subgraphs, which the ids of this build refer to."""
+        """The document after its subgraphs were expanded. The ids of this build refer to it."""
         return self.flat.document
 
     @property
@@ -154,7 +154,9 @@ class Build:
         return []
 
     def why_muted(self, node_id: str) -> Problem:
-        """Return a note that names the muted node that stops a node from running."""
+        """Return a note about a node that does not run because of a muted node, which the note
+        names.
+        """
         found = self.muted[node_id]
         if found is not None:
             return found
@@ -181,8 +183,9 @@ class Build:
     # ---- names --------------------------------------------------------------------------------
 
     def fetch(self, name: str) -> Tensor | Node:
-        """Return the tensor or node of a fetch: `add`, `split:1`, `split:PORT`, or a node without
-        outputs.
+        """Return the tensor or node that a fetch's name means.
+
+        A name is `add`, `split:1`, `split:PORT`, or the name of a node without outputs.
 
         Raises:
             UnknownName: nothing has this name; the hint lists similar names.

@@ -141,10 +141,10 @@ def flatten(doc: Document) -> Flat:
 
 
 def flat_training(flat: Flat, doc: Document) -> dict[str, Json]:
-    """Return the training settings for the flat document, which has no instances of subgraphs.
+    """Return the training settings for the flattened document, in which subgraph instances are
+    expanded.
 
-    Where a setting names an instance, it then names the node that computes the first output of
-    the instance.
+    A setting that names an instance then names the node that computes the instance's first output.
     """
 
     def node(key: Json) -> Json:
@@ -401,10 +401,11 @@ def _last_nodes(place: Place) -> list[str]:
 
 
 def _start(end: _End | None) -> _End | None:
-    """Return the output where a value originates, traced both into and out of instances.
+    """Follow wires back from a port, into and out of subgraph instances, to the op that computes
+    it.
 
-    Return None if no value arrives. The result is an instance only for its port `done`, which
-    stands for its last nodes.
+    Return that op's output, or None if no value arrives. The result may also be port `done` of an
+    instance, which stands for the instance's last nodes.
     """
     seen = set()
     while end is not None:

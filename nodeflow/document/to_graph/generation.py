@@ -38,7 +38,7 @@ def generator(task: Task, session: Session, name: str | None = None, **options: 
 
 
 def copied(task: Task) -> Task:
-    """Return the task with a separate graph, to which nodes may be added."""
+    """Return a copy of a task with its own graph, to which nodes may be added."""
     return Task(
         task.document,
         data_dir=task.data_dir,

@@ -60,10 +60,12 @@ def _read(path: Path, changed: int, size: int) -> Mapping[str, np.ndarray]:
 
 
 def stored_path(document: Document, folder: DocumentFolder) -> Path | None:
-    """Return the file of initial values that a document names, or None; the file may be missing.
+    """Return the path of the file of initial values that a document names, or None without a name.
+
+    The file may be missing.
 
     Raises:
-        OutsideData: the name leads out of the document's folder.
+        OutsideData: the path leads out of the document's folder.
     """
     written = initial_values(document)
     if not written:

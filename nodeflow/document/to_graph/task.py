@@ -122,7 +122,7 @@ class Task:
     # ---- names --------------------------------------------------------------------------------
 
     def tensor(self, name: str) -> Tensor:
-        """Return the tensor with this name.
+        """Return the tensor of the built graph that has this name.
 
         Raises:
             UnknownName: there is none; the hint lists similar names.
@@ -190,11 +190,10 @@ class Task:
         return (source_of(record.attrs), *self._how(record), self.base_dir)
 
     def _place_key(self, record: NodeRecord) -> tuple:
-        """Return the key of a data set by its absolute path: one file under two paths is one data
-        set.
+        """Return a hashable key for a data set: its absolute path and options.
 
-        Folders keep their written path, because links in them may lead to places that only one of
-        two documents may read.
+        So one file under two paths is one data set. Folders keep their written path, because links
+        in them may lead to places that only one of two documents may read.
         """
         with contextlib.suppress(NodeflowError, OSError):  # opening it raises the error
             kind, path = parse_source(source_of(record.attrs))
@@ -208,8 +207,12 @@ class Task:
         return (options, str(self.data_dir), self.whole)
 
     def binding(self, placeholder: Tensor) -> Binding | None:
-        """Return the column that feeds a placeholder; None if no column does, or a given feed
-        overrides it.
+        """Return the dataset column that feeds a placeholder.
+
+        Return None if no column does, or if a feed overrides it.
+
+        Raises:
+            DataError: the data set has no such column.
         """
         bound = self.build.bindings.get(placeholder.node.name)
         if bound is None or placeholder in self._feeds:
@@ -322,7 +325,7 @@ class Task:
 
     @property
     def sets_batch_size(self) -> bool:
-        """True if the document sets the number of rows per step."""
+        """Whether the document sets the batch size of training."""
         return self.build.source.training.get("batch_size") is not None
 
     @property
@@ -424,7 +427,7 @@ class Task:
         return weights_path(self.document, self.base_dir)
 
     def _breakpoints(self) -> tuple[Tensor, ...]:
-        """Return the outputs of nodes with a breakpoint, except nodes that cannot run."""
+        """Return the outputs of all nodes that have a breakpoint and can run."""
         records = self.build.document.nodes.values()
         nodes = [self.build.nodes.get(r.id) for r in records if has_breakpoint(r)]
         return tuple(tensor for node in nodes if node is not None for tensor in node.outputs)

@@ -246,8 +246,9 @@ class CardBuilder:
         return f"Iteration {number} of 0–{count - 1}" if number < count - 1 else ""
 
     def _sharing(self, record: NodeRecord, sides: _Sides) -> str:
-        """Return the subtitle of a card; for a node that shares weights, name the owner of the
-        weights.
+        """Return the subtitle of a card.
+
+        For a node that shares weights, it names the node that owns them.
         """
         if not share_of(record):
             return sides.subtitle

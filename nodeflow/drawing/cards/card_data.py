@@ -132,8 +132,9 @@ class CardData:
         return rest and self.value_height == other.value_height
 
     def showing(self, value: Any, serial: int, status: str) -> CardData:
-        """Return a copy of the card with another value or state; fast, because thousands change
-        at once.
+        """Return a copy of the card's data with another value and status.
+
+        It avoids the constructor, because thousands of cards may change at once.
         """
         other = object.__new__(CardData)
         other.__dict__.update(self.__dict__, value=value, value_serial=serial, status=status)
@@ -193,7 +194,7 @@ class CardData:
 
     @property
     def tallest(self) -> float:
-        """The height of the card with the highest possible value."""
+        """The card's height if its value is shown as high as possible."""
         room = max(self.value_height, TENSOR if self.value is None else 0.0)
         return self.height - self.value_height + (room if self.value_height else 0.0)
 

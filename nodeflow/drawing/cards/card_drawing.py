@@ -165,7 +165,10 @@ def _draw_fold(sheet: Shapes, card: CardData) -> None:
 
 
 def _draw_passes(sheet: Shapes, card: CardData) -> None:
-    """Draw the paths of values through a bypassed card, below the names of its ports."""
+    """Draw, on the card of a bypassed node, curves from inputs to the outputs that forward them.
+
+    The curves are below the names of the ports.
+    """
     down = 10.0 if card.form == card_data.CARD_FORM else 0.0
     for into, out in card.passes:
         y0, y1 = card.port_y(into, "in"), card.port_y(out, "out")
@@ -208,8 +211,9 @@ def _draw_dot(sheet: Shapes, card: CardData) -> None:
 def _port_shape(
     port: PortData, x: float, y: float, radius: float, fill: Ink, pen: Pen | None
 ) -> Shape:
-    """Return the outline of a port; its form shows the kind of its dtype, in addition to its
-    color.
+    """Return the shape of a port at (x, y).
+
+    Floats are circles, integers squares and booleans diamonds; a control port is a triangle.
     """
     if port.dtype == "bool":
         reach = radius * 1.2

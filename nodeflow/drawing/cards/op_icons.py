@@ -188,7 +188,7 @@ def glyph_of(op: str, side: float, scale: float = 1.0) -> tuple[str, texts.Style
 
 
 def icon_of(op: str, category: str) -> str:
-    """Return the name of the bundled icon of an op without a glyph."""
+    """Return the name of the bundled icon of an op, for ops that have no glyph."""
     own = CATEGORY_ICONS.get(category.lower(), "box")
     is_loop = op == "subgraph" and category.lower() == "control flow"
     return own if is_loop else ICONS.get(op, own)

@@ -100,7 +100,7 @@ def _step(step: int) -> str:
 
 
 def draw(sheet: Sheet, rect: Rect, preview: Any | None) -> None:
-    """Draw a value into the value area of a card."""
+    """Draw a value, such as an image or a table, into the value area of a card."""
     kind = getattr(preview, "kind", None)
     drawer = _DRAWERS.get(kind or "", _draw_empty)
     drawer(sheet, rect, preview)
@@ -128,8 +128,9 @@ def far_area(
 
 
 def draw_far(sheet: Sheet, area: Rect, preview: Any) -> None:
-    """Draw a value so large that it can be read on a zoomed-out card: a number, or only
-    pictures.
+    """Draw a value on a zoomed-out card, so large that it can be read there.
+
+    A number is written large; of other values only pictures are drawn.
     """
     if preview.kind == "view":
         draw_shown(sheet.noted("", is_small=True), area, preview)
@@ -379,8 +380,8 @@ def _draw_grid(sheet: Sheet, area: Rect, preview: Any, most_rows: int = 0) -> No
 
 
 def grid_of(count: int, aspect: float, width: float, height: float) -> tuple[int, int, float]:
-    """Return the columns, the rows and the height of each of ``count`` pictures, as large as
-    they fit.
+    """Return (columns, rows, height of a picture) of the grid that shows ``count`` pictures
+    largest.
     """
     best = (1, 1, 0.0)
     for rows in range(1, max(1, count) + 1):

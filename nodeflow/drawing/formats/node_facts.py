@@ -23,8 +23,9 @@ Facts = dict[str, Any]
 
 
 def node_facts(document: Document, node: DrawnNode) -> Facts:
-    """Return the facts that a page shows about a node; texts are shortened, without control
-    characters.
+    """Return the facts about a node that an exported page shows.
+
+    Texts are shortened, and control characters removed.
 
     Args:
         document: the graph, or the inside of a subgraph, that holds the node.
@@ -47,7 +48,7 @@ def node_facts(document: Document, node: DrawnNode) -> Facts:
 
 
 def value_facts(preview: Any | None) -> Facts:
-    """Return the facts that a page shows about the value of a node."""
+    """Return a preview of a node's value as text and as figures, for an exported page."""
     return {"value": _said(value_preview.plain_text(preview)), "figures": _figures(preview)}
 
 

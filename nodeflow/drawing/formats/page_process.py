@@ -45,7 +45,7 @@ def answer(request: Request, report: Report) -> Answer:
 
 @answer.register
 def _estimate(request: EstimatePage, report: Report) -> PageEstimate:
-    """Estimate the size of a page by drawing the first and the last step, instead of all steps."""
+    """Estimate the size of an exported page by drawing only the first and the last step."""
     recording = _recorded(request.run, 2)
     count = 0
     if recording.steps:

@@ -77,7 +77,7 @@ def _free_places(frame: FrameRecord, taken: np.ndarray, scale: float) -> Iterato
 def _places(
     frame: FrameRecord, taken: np.ndarray, width: float, height: float, gap: float
 ) -> Iterator[Box]:
-    """Yield free rectangles for a label along the top of a frame, then along its bottom."""
+    """Yield free rectangles for a frame's label: along the frame's top, then along its bottom."""
     left, top, right, bottom = _grown(frame, 0.0)
     last = max(left, right - width)
     starts = [left, *sorted(x for x in (taken[:, 2] + gap).tolist() if left < x < last), last]

@@ -58,7 +58,7 @@ def obstacles(frames: Iterable[FrameRecord], cards: np.ndarray) -> np.ndarray:
 
 
 def shifts(frames: Iterable[FrameRecord], points: np.ndarray) -> dict[str, float]:
-    """Return how far titles move to the right, by frame, so that no wire runs through them.
+    """Return how far each frame's title must move to the right so that no wire runs through it.
 
     Args:
         points: (n, k, 2) points along the wires.

@@ -38,7 +38,10 @@ def region_table(palette: Palette, count: int) -> np.ndarray:
 
 
 def signed_table(palette: Palette) -> np.ndarray:
-    """Return colours for -1 to 1, (256, 3) uint8: blue, background at 0, orange."""
+    """Return colours for the values from -1 to 1, (256, 3) uint8.
+
+    Negative values are blue, zero is the background colour, and positive values are orange.
+    """
     return _signed_table(palette.classes[:2], palette.raised)
 
 

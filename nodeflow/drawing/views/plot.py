@@ -109,7 +109,7 @@ def _bar_step(x: np.ndarray) -> float:
 
 
 def extent_of(data: PlotData) -> Extent:
-    """Return the extent of the chart.
+    """Return the extent of the chart, (left, right, bottom, top) in data units.
 
     It includes all data, and predictions up to `REACH` times the data's height away.
     """

@@ -53,7 +53,7 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
 def draw_rates(
     sheet: Sheet, rect: Rect, data: ThresholdData, titles: tuple[str, str], chance: Ends | None
 ) -> None:
-    """Draw the curves of all classes, with their areas in the legend.
+    """Draw the curve of each class, such as its ROC curve, and a legend with the areas under them.
 
     Args:
         chance: the ends of the line for random predictions, if there is one.

@@ -21,7 +21,7 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
 
 
 def draw(sheet: Sheet, rect: Rect, data: TextData) -> None:
-    """Draw the lines of the text; if there are too many, only the last ones."""
+    """Draw the lines of a text view, or as many of the last ones as fit."""
     if sheet.is_small:
         return
     lines = text_lines(data, rect.width - 2 * PAD)

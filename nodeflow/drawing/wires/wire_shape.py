@@ -52,7 +52,7 @@ def bounds(ends: np.ndarray, lane: np.ndarray | None = None) -> np.ndarray:
 
 
 def drawn_box(ends: np.ndarray, lane: np.ndarray) -> np.ndarray:
-    """Return (4,) left, top, right, bottom of all drawn curves together."""
+    """Return the bounding box of all wires' curves as (left, top, right, bottom)."""
     back = wire_routing.takes_detour(ends, 1.0, lane)
     points = np.concatenate([
         _cubic_points(ends[~back], 32, 1.0).reshape(-1, 2),
@@ -145,7 +145,7 @@ def stubs(ends: np.ndarray, length: float) -> np.ndarray:
 
 
 def distance(ends: np.ndarray, x: float, y: float, lane: np.ndarray | None = None) -> np.ndarray:
-    """Return (n,) distances of a point from each curve, in scene units."""
+    """Return the distance of the point (x, y) from each wire's curve, as (n,) in scene units."""
     gap = _gap(_cubic_points(ends, 24, 1.0), x, y)
     back = wire_routing.takes_detour(ends, 1.0, lane)
     if back.any():

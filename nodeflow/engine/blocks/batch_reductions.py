@@ -15,7 +15,7 @@ class Total(Protocol):
     """The accumulator for the results of cells."""
 
     def add(self, part: np.ndarray, start: int, stop: int) -> None:
-        """Add the result for the rows ``start`` to ``stop``.
+        """Add the result of one block of rows, ``start`` to ``stop``, to the accumulator.
 
         The memory of ``part`` may be reused afterwards.
         """

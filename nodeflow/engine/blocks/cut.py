@@ -119,7 +119,9 @@ def cut(
     limit: int | None = None,
     deep: int = MOST_DEEP,
 ) -> Cut | None:
-    """Divide a schedule into stages. Return None if it has few rows or treats none separately.
+    """Divide a schedule into stages, some of which run block by block over the rows.
+
+    Return None if it has few rows, or no step that treats rows separately.
 
     Args:
         batches: groups of slots that may have rows along their first axes; all slots of a group
@@ -362,8 +364,9 @@ class _Cutter:
         return True
 
     def _treats_rows(self, step: Step) -> bool:
-        """Return whether each row of the outputs that are read depends only on the same row of
-        the inputs.
+        """Return whether a step treats rows separately.
+
+        Then row i of each output that other steps read depends only on row i of the inputs.
         """
         node, read = step.node, [slot for slot in step.outputs if slot in self.read]
         if not read or not all(map(self._has_rows, read)):
@@ -461,9 +464,10 @@ class _Cutter:
         return found
 
     def worth_keeping(self, stages: Sequence[Stage], spare: int) -> list[int]:
-        """Return slow values that later passes need again, as far as there is memory to keep them.
+        """Return slots of slow values that later passes over the rows need again and that fit in
+        ``spare``.
 
-        Values that most passes need, relative to their bytes, come first.
+        Slots that the most passes need, relative to their bytes, come first.
         """
         again: Counter[int] = Counter()
         for level, stage in enumerate(stages):

@@ -205,9 +205,9 @@ class RowPass:
         return size_of(self._whole.types[each.slot] for each in self.targets if each.join)
 
     def schedule_for(self, height: int) -> Schedule:
-        """Return the schedule for cells of ``height`` rows.
+        """Return the pass's schedule for cells of ``height`` rows.
 
-        Attributes of nodes that contain the number of rows, such as a shape, are adjusted.
+        An attribute that contains the number of rows, such as a shape, gets the cell's number.
         """
         if not self._counted:
             return self.schedule

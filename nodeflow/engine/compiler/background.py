@@ -105,7 +105,9 @@ class BackgroundCompiler:
         return all(cache.is_cached(s) for s in sources)
 
     def seconds(self, sources: Sequence[str]) -> float:
-        """Return an estimate of the seconds for compiling those sources that the cache lacks."""
+        """Estimate the seconds that compiling those kernel sources takes that are not in the
+        cache.
+        """
         missing = sum(not cache.is_cached(source) for source in dict.fromkeys(sources))
         begin = 0.0 if self.is_running else START_SECONDS
         return begin + missing * KERNEL_SECONDS if missing else 0.0
@@ -221,7 +223,7 @@ class BackgroundCompiler:
 
 
 def _compile_here(job: Job) -> None:
-    """Compile in this process and in memory, because there is no cache folder."""
+    """Compile a job's kernels in this process and load them, because there is no cache folder."""
     job.finish(_load(job.sources))
 
 

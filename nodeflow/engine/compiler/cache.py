@@ -171,7 +171,7 @@ def note_compiled(count: int) -> None:
 
 
 def statistics() -> dict[str, int]:
-    """Return how many kernels were ``compiled``, read from ``disk`` and found in ``memory`` so
+    """Return how many kernels were ``compiled``, loaded from ``disk``, or found in ``memory`` so
     far.
     """
     return dict(_counts)
@@ -271,10 +271,10 @@ def _refuse_other_imports(source: str) -> None:
 
 
 def cache_folder() -> Path | None:
-    """Return the folder of compiled kernels, created if necessary; None if no folder can be
-    trusted.
+    """Return the folder of the disk cache for kernels, created if necessary.
 
-    It must belong to this user alone, because its files are run as machine code.
+    It must belong to this user alone, because its files are run as machine code. Return None if no
+    folder can be trusted.
     """
     try:
         return _trusted_folder()
@@ -343,9 +343,9 @@ def _open(path: Path) -> ObjectCode:
 
 
 def _write(key: str, source: str, compiled: ObjectCode) -> None:
-    """Store a kernel in the cache.
+    """Store a compiled kernel in the cache folder.
 
-    If the folder cannot be written, only the next start takes longer.
+    If the folder cannot be written, do nothing: the next start then compiles again.
     """
     global _writes
     folder = cache_folder()

@@ -64,7 +64,7 @@ class Compiler(Protocol):
         ...
 
     def compile_all(self, sources: Sequence[str], interrupted: Callable[[], bool] = never) -> bool:
-        """Compile those sources that the cache lacks, and wait.
+        """Compile those kernel sources that are not in the cache, and wait.
 
         Return False if ``interrupted`` ended the wait.
         """
@@ -128,7 +128,7 @@ class Compilation(Generic[P, C]):
         return self.state in (State.IDLE, State.COMPILING, State.COMPILED)
 
     def poll(self) -> C | None:
-        """Return the compiled result; None as long as the reference tier has to run.
+        """Return the compiled result, or None while runs have to use the reference tier.
 
         The first call makes the plan, and starts the compilation if the cache lacks a kernel.
         """
@@ -199,7 +199,7 @@ class Compilation(Generic[P, C]):
         return self.waited(interrupted) if plan is not None and self.pays(gain(plan)) else None
 
     def waited(self, interrupted: Callable[[], bool]) -> C | None:
-        """Wait until the compiler is done, and return the result of `poll`.
+        """Wait until the kernels are compiled, and return the compiled result, as `poll` does.
 
         Raises:
             Interrupted: ``interrupted`` ended the wait. The compiler continues.

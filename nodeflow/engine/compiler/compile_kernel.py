@@ -242,10 +242,10 @@ def prepare_compiler() -> None:
 
 
 def load_compiler() -> None:
-    """Import the compiler and the functions that kernels call, before the first kernel comes.
+    """Import the compiler and the functions that kernels call, so that the first kernel is fast.
 
-    This is for a process that only compiles: afterwards, numba does not support numpy's matrix
-    products.
+    Only a compiling process may call this, because afterwards numba does not support numpy's matrix
+    products there.
     """
     import numba.np.linalg
 

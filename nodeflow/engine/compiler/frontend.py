@@ -347,9 +347,10 @@ class Translator:
     # ---- conditions ---------------------------------------------------------------------------
 
     def _branch(self, item: ast.expr, yes: Any, no: Any) -> None:
-        """Jump to ``yes`` or ``no`` depending on a test.
+        """Translate a condition to LLVM jumps: to block ``yes`` if it is true, else to block
+        ``no``.
 
-        Evaluate no more of the test than necessary.
+        As in Python, ``and`` and ``or`` evaluate no more operands than necessary.
         """
         if isinstance(item, ast.BoolOp):
             for part in item.values[:-1]:

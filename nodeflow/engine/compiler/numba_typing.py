@@ -147,8 +147,9 @@ class Meaning:
         return Value(types.unliteral(signature.return_type), result)
 
     def _choose(self, sign: str, one: Value, other: Value) -> Value:
-        """Return min or max of two integers by two instructions, where numba would call a
-        function.
+        """Return the minimum or maximum of two integers, as a comparison and a select instruction.
+
+        numba would call a function.
         """
         first, second = self.computed(one).llvm, self.computed(other).llvm
         second_wins = self.builder.icmp_signed(sign, second, first)
@@ -183,7 +184,7 @@ class Meaning:
         return _signatures[key]
 
     def element(self, whole: Value, index: Value, plain: bool) -> Value:
-        """Return an element of an array.
+        """Emit a load of an array's element and return it.
 
         Args:
             plain: whether the index is known not to be negative.

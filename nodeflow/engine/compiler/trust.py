@@ -89,7 +89,7 @@ def _others_write(status: os.stat_result) -> bool:
 
 @lru_cache(maxsize=8)
 def _group_of_one(group: int) -> bool:
-    """Return whether this user is the only member of a group.
+    """Return whether this user is the only member of a Unix group.
 
     Many systems make a group for each user.
     """

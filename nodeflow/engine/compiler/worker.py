@@ -125,7 +125,9 @@ class _Child:
         self.socket.close()
 
     def close(self) -> int:
-        """End the process. Return its exit status, negative for a signal."""
+        """Close the worker process and return its exit status; a negative status is a signal's
+        number.
+        """
         self.forget()
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 

@@ -139,7 +139,7 @@ def settled(typingctx, x):
 
 @intrinsic
 def select(typingctx, condition, a, b):
-    """Return a if ``condition`` holds, else b, without a branch (so that loops vectorise)."""
+    """Return a if ``condition`` holds, else b, by a select instruction, so that loops vectorise."""
     if a != b:
         raise TypingError(f"select: expected one type, got {a} and {b}")
 

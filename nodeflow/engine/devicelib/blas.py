@@ -70,8 +70,8 @@ def gemm_address(dtype: str) -> int:
 
 
 def is_called(args: np.ndarray) -> bool:
-    """Return whether kernels with these arguments call BLAS, that is, whether an argument is
-    its address.
+    """Return whether kernel arguments contain the address of a BLAS function, so that BLAS is
+    called.
     """
     if not gemm_address.cache_info().currsize:
         return False  # no kernel has asked for the address
@@ -201,7 +201,10 @@ def tiling_pays() -> bool:
 
 
 def blas_info() -> dict[str, str]:
-    """Return the facts about the BLAS of kernels that a bug report needs."""
+    """Return facts about the BLAS library of kernels, for bug reports.
+
+    They are the library, the processor core it is tuned for, and the threads.
+    """
     config = _openblas("get_config", ctypes.c_char_p)
     core = _openblas("get_corename", ctypes.c_char_p)
     functions = _thread_functions()

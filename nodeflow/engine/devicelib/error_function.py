@@ -55,8 +55,10 @@ _ERFC = (
 
 @register_jitable
 def _erfc_tail(t):
-    """Return erfc(t) for t >= 0: e^(-t^2), corrected for the rounding of t^2 in float32, times a
-    polynomial."""
+    """Return erfc(t) for t >= 0, as e^(-t^2) times a rational function.
+
+    e^(-t^2) is corrected for the rounding of t^2 in float32.
+    """
     square = t * t
     lost = fma(t, t, -square)
     t = select(t > _ERFC_END, _ERFC_END, t)

@@ -74,7 +74,7 @@ def _pow2(n):
 
 @register_jitable
 def _reduce_exp(x):
-    """Return n and e^r - 1, where x = n ln 2 + r and |r| <= ln(2) / 2."""
+    """Split x into n ln 2 + r with |r| <= ln(2) / 2. Return n and e^r - 1."""
     shifted = fma(x, _LOG2E, _MAGIC)
     n = wrap_sub(f32_bits(shifted), _MAGIC_BITS)
     whole = shifted - _MAGIC
@@ -89,7 +89,10 @@ _TWICE_BIASED = _f(1.5 * 2**23 + 2 * 127)
 
 
 def _exp_f32(x):
-    """Return e**x. The power of two is two factors, so that neither factor over- or underflows."""
+    """Return e**x for a float32.
+
+    The power of two is multiplied in as two factors, so that neither overflows or underflows.
+    """
     x = select(x < _EXP_LOWEST, _EXP_LOWEST, x)
     x = select(x > _EXP_HIGHEST, _EXP_HIGHEST, x)
     shifted = fma(x, _LOG2E, _TWICE_BIASED)
@@ -358,8 +361,9 @@ _LOG_TO_HALF = tuple(
 
 @register_jitable
 def _log1p_to_one(x):
-    """Return log(1 + x) for x from 0 to 1, computed from 1 + x, or from half of it if that is
-    nearer to 1.
+    """Return log(1 + x) for 0 <= x <= 1.
+
+    If x is above 1/2, compute log((1 + x) / 2) and add log(2), because (1 + x) / 2 is nearer to 1.
     """
     above = x > HALF
     f = select(above, (x - ONE) * HALF, x)

@@ -238,7 +238,8 @@ _LOG = tuple(
 def power_and_rest(x, bias):
     """Return k and f such that x = 2^k (1 + f), with f between sqrt(1/2) - 1 and sqrt(2) - 1.
 
-    x is positive and not denormal. Its exponent is biased by ``bias``.
+    x is positive and normal. ``bias``, the exponent field of the number 1, is subtracted from its
+    exponent field.
     """
     bits = wrap_add(_u(f64_bits(x)), _TO_ROOT)
     k = bits_f64(_i(bit_or(shift_right(bits, _U52), _WHOLE_BITS))) - _WHOLE - bias
@@ -247,8 +248,9 @@ def power_and_rest(x, bias):
 
 @always_inlined
 def logarithm_or_end(x, y):
-    """Return y, the logarithm of x, if x is positive and finite; else the logarithm of 0,
-    infinity or NaN.
+    """Handle the special cases of a logarithm: return y = log(x) if x is positive and finite.
+
+    Return -infinity for 0, and NaN for negative x; infinity and NaN stay as they are.
     """
     y = select(x < _INF, y, x)  # infinity and NaN are their own logarithms
     y = select(x == _ZERO, -_INF, y)
@@ -360,8 +362,10 @@ _ERFC = tuple(
 
 @always_inlined
 def _erfc_tail(t):
-    """Return erfc(t) for t >= 0: e^(-t^2), corrected for the rounding of t^2, times a
-    polynomial."""
+    """Return erfc(t) for t >= 0, as e^(-t^2) times a rational function.
+
+    e^(-t^2) is corrected for the rounding of t^2.
+    """
     t = select(t > _ERFC_END, _ERFC_END, t)
     square = t * t
     lost = fma(t, t, -square)
@@ -373,8 +377,9 @@ def _erfc_tail(t):
 
 @always_inlined
 def erfc_over_exp(t):
-    """Return erfc(t) / e^(-t^2) for t from 0 to 27.3, with one division where `_erfc_tail`
-    needs two.
+    """Return erfc(t) / e^(-t^2) for t from 0 to 27.3.
+
+    `_erfc_tail` needs two divisions; this needs one.
     """
     far, near = fma(_TWO, t, _ONE), t + _TWO
     both = _ONE / (far * near)

@@ -105,13 +105,12 @@ def store(typingctx, address, value):
 
 @njit
 def interleaved(n):
-    """Return ``n``, as the end of a loop that should compute several vectors at a time.
+    """Mark a loop whose iterations should be interleaved, several vectors at a time; return ``n``.
 
-    The steps of a long formula wait for each other most of the time. A processor looks ahead
-    for other work, but not beyond a whole formula of some twenty steps. If the steps of four
-    vectors are interleaved, it need not. With 16 registers this needs additional loads of
-    constants, which take little time. Only the front end (`compiler.frontend`) recognizes this
-    function.
+    Used as ``for i in range(interleaved(n))``. The steps of a long formula depend on each other,
+    and a processor does not look ahead far enough to overlap it with the next one. If four vectors
+    are computed together, their steps overlap. Only the front end (`compiler.frontend`) recognizes
+    this function.
     """
     return n
 
@@ -358,7 +357,12 @@ def call_for_core_mask(typingctx, address, size, mask):
 
 @intrinsic
 def read_clock(typingctx, address, clock):
-    """Return the nanoseconds of a clock, by a C function like ``clock_gettime``."""
+    """Return a clock's time in nanoseconds, read by a C function like ``clock_gettime``.
+
+    Args:
+        address: address of the function.
+        clock: the clock's number.
+    """
 
     def codegen(context, builder, sig, args):
         time = cgutils.alloca_once(builder, I64, size=I64(2))

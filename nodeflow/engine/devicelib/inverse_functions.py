@@ -79,8 +79,9 @@ _EXP2 = tuple(
 
 
 def _unary(wide, function):
-    """Return implementations for float32, which computes ``wide`` in float64, and for float64,
-    which calls C's ``function``.
+    """Return a float32 and a float64 version of a function.
+
+    The float32 version computes ``wide`` in float64. The float64 version calls C's ``function``.
     """
 
     def single(x):
@@ -190,7 +191,10 @@ def atan(x):
 
 @floats(*_binary(_atan2, math.atan2), inlined=True)
 def atan2(x, y):
-    """Return the angle whose sine is proportional to x and whose cosine is proportional to y."""
+    """Return the angle from the x axis of the point whose height is x and whose width is y.
+
+    This is atan2(x, y), from -pi to pi.
+    """
     compiled_only()
 
 
@@ -364,8 +368,10 @@ def _closer(root, x):
 
 
 def _cbrt_f32(x):
-    """Return the cube root. It starts with a third of the bits of x, which are roughly its
-    logarithm.
+    """Return the cube root of a float32.
+
+    The first estimate divides x's bits by 3, because they are roughly its logarithm. Two iterations
+    improve it.
     """
     size = fabs(x)
     tiny = size < _TINY

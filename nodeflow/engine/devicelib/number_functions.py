@@ -69,7 +69,7 @@ def _abs_float(x):
 
 @numbers(_abs_float, _abs_integer)
 def abs_(x):
-    """Return |x|; the lowest integer stays itself, as in numpy."""
+    """Return |x|. The lowest integer has no positive counterpart and stays, as in numpy."""
     compiled_only()
 
 
@@ -98,7 +98,7 @@ def _floor_divide_integer(x, y):
 
 @always_inlined
 def _floor_of_rest(x, y, rest):
-    """Return floor(x / y), given the remainder of the division."""
+    """Return floor(x / y), computed from ``rest``, the remainder of x / y."""
     quotient = (x - rest) / y
     quotient = select((rest != 0) & ((rest < 0) != (y < 0)), quotient - float_one(x), quotient)
     nearest = floor(quotient)
@@ -138,9 +138,9 @@ def _modulo_float(x, y):
 
 @numbers(_modulo_float, _modulo_integer)
 def modulo(x, y):
-    """Return x - y * floor_divide(x, y), with the sign of y.
+    """Return the floored remainder x - y * floor_divide(x, y), which has the sign of y.
 
-    For integers and y = 0, return 0, and kernels report it.
+    For integers and y = 0, return 0; kernels report the error.
     """
     compiled_only()
 
@@ -150,10 +150,10 @@ def modulo(x, y):
 
 @always_inlined
 def _near_rest(x, y):
-    """Return fmod(x, y) for x and y that are not far apart. A zero may have either sign.
+    """Return fmod(x, y) for x and y whose exponents are close. A zero may have either sign.
 
-    The rounded quotient may be the next whole number. In both cases the remainder is a multiple
-    of the weight of y's last bit and not larger than y, so that each step is exact.
+    The rounded quotient may be the next whole number. In both cases the remainder is a multiple of
+    the weight of y's last bit and not larger than y, so that each step is exact.
     """
     rest = fma(-trunc(x / y), y, x)
     rest = select((rest != 0) & ((rest < 0) != (x < 0)), rest + copysign(y, x), rest)

@@ -229,19 +229,19 @@ def tiled_product(
     typingctx, positions, vectors, lanes, dtype,
     rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh,
 ):  # fmt: skip
-    """Write a product of any size in tiles. A result sums all terms in order, whatever its tile.
+    """Multiply two matrices of any size, tile by tile. Each result is summed in order of its terms.
 
     Args:
-        positions, vectors, lanes: literals: maximum number of rows of a tile; its columns are
-            ``vectors`` times ``lanes``.
+        positions, vectors, lanes: literals: a tile has at most ``positions`` rows, and ``vectors``
+            times ``lanes`` columns.
         rows, columns: sizes of the result; rows are at least 1.
-        a: address of the first number. The next row's number is ``a_row`` bytes further, the
-            next term's ``a_term`` bytes.
-        b: address of the first of ``terms`` rows, ``b_term`` bytes to the next. The next tile's
-            columns are ``b_panel`` bytes further. In the last tile only existing columns are
+        a: address of the first operand. Rows are ``a_row`` bytes apart, terms (columns of the
+            operand) ``a_term`` bytes.
+        b: address of the second operand, which has ``terms`` rows, ``b_term`` bytes apart. The next
+            tile's columns are ``b_panel`` bytes further. In the last tile only existing columns are
             read.
-        out: address of the results, ``out_row`` bytes from row to row.
-        fresh: true to begin at zero, false to begin with the values in out.
+        out: address of the result, whose rows are ``out_row`` bytes apart.
+        fresh: true to begin the sums at zero, false to add to the values in out.
     """
     (tall, wide, per_vector), scalar = shape_of(positions, vectors, lanes), scalar_of(dtype)
 
@@ -289,7 +289,9 @@ def panel_product(
 def _tiled_product(
     module: ir.Module, scalar: ir.Type, positions: int, vectors: int, lanes: int
 ) -> ir.Function:
-    """Return the function for a product of any size. A module has only one."""
+    """Return the module's LLVM function for a matrix product of any size; build it at the first
+    call.
+    """
     function, builder = function_of(module, f"tiled.{positions}.{vectors}.{lanes}", scalar, 11, 1)
     if builder is None:
         return function

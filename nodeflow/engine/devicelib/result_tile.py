@@ -139,9 +139,10 @@ class Tile:
         self.builder.store(self.builder.call(self._fma, [x, y, self.builder.load(place)]), place)
 
     def _add_from_memory(self, place: Any, number: Any, vector: Any) -> None:
-        """Add a product by one AVX-512 instruction that reads the number from memory.
+        """Multiply and add a broadcast number to an accumulator with one AVX-512 instruction.
 
-        LLVM chooses it only for a number that is needed once.
+        The instruction reads the number from memory. LLVM chooses it only for a number that is
+        needed once.
         """
         suffix = "ps" if self.bytes == 4 else "pd"
         text = f"vfmadd231{suffix} $2{{1to{self.lanes}}}, $1, $0"
@@ -215,7 +216,10 @@ class Tile:
                 self.load_rows(address, step, last)
 
     def prefetch_rows(self, address: Any, step: Any) -> None:
-        """Prefetch the rows of a matrix that `add_rows` will read."""
+        """Prefetch the rows of a matrix that will be added to the tile, one row per position.
+
+        ``address``: first row. ``step``: bytes from row to row.
+        """
         builder = self.builder
         line = 64 // self.bytes
         for p in range(len(self.accumulators)):
@@ -288,7 +292,7 @@ class Tile:
 
 
 def prefetch_line(builder: Any, address: Any, cache: int) -> None:
-    """Prefetch a cache line into a level of the cache and into the further levels."""
+    """Prefetch a cache line into level ``cache`` of the cache, and into the levels beyond it."""
     kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
     fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     place = builder.inttoptr(address, I8.as_pointer())

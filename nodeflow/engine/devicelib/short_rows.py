@@ -74,9 +74,10 @@ def argmax_rows(typingctx, n, dtype, source, target, rows):
 
 @intrinsic
 def argmin_rows(typingctx, n, dtype, source, target, rows):
-    """Write the index (int64) of each row's first minimum, or of its first NaN.
+    """Write the index (int64) of each row's first minimum, or of its first NaN, to ``target``.
 
-    Arguments: as for `sum_rows`.
+    ``source``, ``target``, ``rows`` and ``n`` are as for `sum_rows`: ``rows`` rows of ``n``
+    elements.
     """
     return _rows(n, dtype, lambda builder, columns: _place(builder, columns, "<"))
 

@@ -30,7 +30,10 @@ def add(builder, a, b):
 
 
 def larger(builder, a, b):
-    """Return b if it is larger, else a, by one instruction. `_Unordered` handles NaN separately."""
+    """Emit code that returns the larger of a and b, by one instruction.
+
+    `_Unordered` handles NaN separately.
+    """
     return builder.select(builder.fcmp_ordered(">", b, a), b, a)
 
 

@@ -71,10 +71,11 @@ def tall_tile_shape(dtype: str) -> TileShape:
 
 @cache
 def tile_shape(dtype: str, columns: int) -> TileShape:
-    """Return the tile for results that have ``columns`` elements side by side.
+    """Return the register tile for a product whose results have ``columns`` columns.
 
-    Eight positions hide the latency of a fused multiply-add even with one vector. Two or three
-    vectors read each weight less often. One register is left for the number that is multiplied.
+    Eight positions (rows of the tile) hide the latency of a fused multiply-add even with one
+    vector. With two or three vectors, each weight is read less often. One register is left for the
+    multiplier.
     """
     size, registers = vector_registers()
     lanes = size // numpy_dtype(dtype).itemsize

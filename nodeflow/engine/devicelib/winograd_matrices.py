@@ -62,7 +62,7 @@ def matrices(outputs: int, taps: int) -> Matrices:
 
 
 def _with_roots(roots: list[Fraction]) -> list[Fraction]:
-    """Return the coefficients, beginning with the constant, of the polynomial with these roots."""
+    """Return the coefficients of the polynomial with these roots, the constant first."""
     made = [Fraction(1)]
     for root in roots:
         made = [

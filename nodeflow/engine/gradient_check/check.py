@@ -158,7 +158,13 @@ class _Check:
         self._beside: list[tuple[list[np.ndarray], list[np.ndarray | None]]] = []
 
     def compare(self, index: int, slope: np.ndarray, deadline: float) -> None:
-        """Compare the symbolic and the numeric gradient with respect to one x."""
+        """Compare the symbolic gradient with respect to x number ``index`` with the numeric one.
+
+        Several directions are tested, until the deadline.
+
+        Raises:
+            Cancelled: the check was stopped.
+        """
         for at, direction in self._directions(index, slope):
             if self.cancelled():
                 raise Cancelled("the check of gradients was stopped")
@@ -250,8 +256,9 @@ class _Check:
     def _numeric(
         self, points: Sequence[np.ndarray], index: int, move: np.ndarray, step: float
     ) -> tuple[float, float]:
-        """Return the slope of the weighted sum by central difference, and its maximum rounding
-        error.
+        """Return the numeric slope of the weighted sum, and a bound for its rounding error.
+
+        The slope is a central difference along ``move``.
         """
         point = points[index]
         above, below = (point + move).astype(point.dtype), (point - move).astype(point.dtype)

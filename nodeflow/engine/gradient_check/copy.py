@@ -69,8 +69,11 @@ class Copy:
         return [known[y] for y in self.ys]
 
     def slopes(self, points: Sequence[np.ndarray]) -> list[np.ndarray | None]:
-        """Return the gradient of the weighted sum of the ys by each x, or None where it is
-        missing."""
+        """Return the gradient of a weighted sum of the outputs with respect to each input, at a
+        point.
+
+        An entry is None where the graph has no gradient.
+        """
         known = self._run(self._slope_order, points)
         return [None if t is None else known[t] for t in self._slopes]
 

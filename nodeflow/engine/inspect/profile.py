@@ -214,8 +214,9 @@ class Profiler:
 
 @contextmanager
 def _helpers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Yield a pool of threads that are already running, so that the first level does not
-    measure their start.
+    """Start threads and yield them as a pool.
+
+    They already run, so that a measurement of the first level does not include their start.
     """
     with ThreadPoolExecutor(max(1, count)) as pool:
         started = threading.Barrier(count + 1)

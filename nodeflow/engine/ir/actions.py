@@ -118,7 +118,7 @@ class Actions:
         self.items.append(action)
 
     def share_storage(self, slot: int, other: int) -> None:
-        """Let a slot use the memory of another slot, whose values it equals."""
+        """Let a slot use the memory of another slot with equal values."""
         self.storage[slot] = self.storage[other]
 
     def set_constant(self, slot: int, value: np.ndarray) -> None:
@@ -162,7 +162,7 @@ class Actions:
         self.rewritten.setdefault(rewrite, []).append(what)
 
     def new_constant(self, value: np.ndarray) -> int:
-        """Return a new slot that holds a value known while planning."""
+        """Add a constant that is known while planning. Return its slot."""
         slot = self.new_slot(type_of_array(value))
         self.set_constant(slot, value)
         return slot

@@ -52,7 +52,7 @@ class Group:
 
     @property
     def is_fallback(self) -> bool:
-        """Whether the group has no kernel and runs as a call of the numpy reference."""
+        """Whether the group has no kernel, so that the numpy reference computes it."""
         return self.actions[0].lowering is None
 
     @property

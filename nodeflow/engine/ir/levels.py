@@ -43,7 +43,7 @@ Level = list[KernelLaunch] | LoopLevel
 
 
 def all_launches(levels: Sequence[Level]) -> Iterator[KernelLaunch]:
-    """Yield every launch once, including chained launches, in program order."""
+    """Yield each kernel launch of a program once, in order, including those in loops and chains."""
     for level in levels:
         if isinstance(level, LoopLevel):
             yield from all_launches(level.levels)

@@ -380,7 +380,12 @@ class _Writer:
         return [*(f"s{k}" for k in self.cluster.strided), *(f"t{n}" for n in stores)]
 
     def _strided_offset(self, name: str, pattern: Pattern) -> str:
-        """Return the index of the stretch's first element in an array with strides."""
+        """Return an expression for the index of a stretch's first element in a strided array.
+
+        Args:
+            name: the name of the array's strides.
+            pattern: for each axis, whether the array has it.
+        """
         last = len(pattern) - 1
         terms = [f"i{axis} * {name}_{axis}" for axis in range(last) if pattern[axis]]
         return " + ".join([*terms, *(["column"] if pattern[last] else [])]) or "0"

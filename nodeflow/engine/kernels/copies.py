@@ -157,10 +157,9 @@ def _copy(block: Block, dtype: str, source: int, target: int) -> KernelCall:
 
 
 def _step(sources: list[int], targets: list[int]) -> int | None:
-    """Return the distance in the source between two elements that are neighbours in a row of the
-    target: 1, or -1 if reversed.
+    """Return the source's stride along the target's contiguous last axis: 1, or -1 if reversed.
 
-    Return None if they are not neighbours in the source.
+    Return None if the last axis is not contiguous in both.
     """
     return sources[-1] if targets[-1] == 1 and abs(sources[-1]) == 1 else None
 

@@ -455,7 +455,10 @@ def cost(cluster: Cluster) -> float:
 
 @cache
 def calls_of(expression: str) -> int:
-    """Return the number of calls in a formula that take more than a few instructions."""
+    """Return how many function calls of a formula are expensive, such as exp.
+
+    Cheap ones, such as maximum, are not counted.
+    """
     cheap = {"maximum", "minimum", "where", "clip", "cast", "abs_", "sqrt", "sign", "fma"}
     return sum(
         isinstance(n, ast.Call) and getattr(n.func, "id", "") not in cheap

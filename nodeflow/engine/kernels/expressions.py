@@ -74,9 +74,9 @@ def kernel_text(intrinsics: str, body: str, arithmetic: str = "") -> str:
 
 
 def integer_of_size(size: int) -> str:
-    """Return the integer type with a size in bytes.
+    """Return the name of numpy's integer type with this size in bytes.
 
-    It stands for any element that is only moved.
+    A kernel that only moves elements uses it for any dtype.
     """
     return {1: "np.uint8", 2: "np.int16", 4: "np.int32", 8: "np.int64"}[size]
 

@@ -123,8 +123,10 @@ class WhileKernel(FlowKernel[WhilePlan]):
 
 
 def _ends(actions: Actions, lowering: WhilePlan) -> list[Level]:
-    """Return the levels that copy the final carried values of a while loop to their slots. The
-    number of iterations, known only at run time, determines the addresses to copy from.
+    """Return the launches after a while loop that copy the final loop variables to their slots.
+
+    The addresses to copy from depend on the number of iterations, which is known only at run time.
+    Launches of one level may run together.
     """
     mover, copies = Mover(lowering.workspace), []
     for slot, place in lowering.last:

@@ -141,11 +141,11 @@ class Kernel(LoweringRule[L]):
         return []
 
     def named_source(self, work: GroupToLaunch, launch: KernelLaunch) -> str:
-        """Return the text of a launch's kernel for people, with node names if possible."""
+        """Return a launch's kernel text for people to read, with node names in it if possible."""
         return launch.source
 
     def can_fail(self, actions: Actions, action: Action, lowering: L) -> bool:
-        """Return whether a launch may report a failure.
+        """Return whether a launch of this action may fail, as for an index out of range.
 
         If so, it runs before variables are overwritten.
         """
@@ -208,7 +208,7 @@ def picture_bands(shape: Sequence[int | None]) -> frozenset[int]:
 
 
 def sizes_of(type_: TensorType) -> list[int]:
-    """Return the shape of a type whose sizes are all known."""
+    """Return the sizes of a tensor type whose shape is fully known, as a list of integers."""
     return [d or 0 for d in type_.shape]
 
 

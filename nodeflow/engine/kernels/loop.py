@@ -138,10 +138,13 @@ class Mover:
         return [*moved, *([copies] if copies else [])]
 
     def add(self, launch: KernelLaunch, moving: Mapping[int, IterationPointer]) -> KernelLaunch:
-        """Register the arguments of a launch outside the loop bodies whose addresses change with
-        each iteration.
+        """Register a launch outside the loop bodies that needs new addresses in each iteration.
 
-        Return the launch.
+        Args:
+            moving: these addresses, by the number of the argument.
+
+        Returns:
+            The launch itself.
         """
         self.count += 1
         self.moving += [(ArgumentAddress(self.count, at), p) for at, p in moving.items()]

@@ -156,10 +156,10 @@ _OUTER = Elementwise("fma(x, y, 0)", ("x", "y"))
 def as_rows(
     types: Sequence[TensorType], transpose_x: bool
 ) -> tuple[TensorType, TensorType, TensorType]:
-    """Return the types of both operands and the result, with rows of several matrices joined.
+    """Return the types (x, y, out) of a product in which leading axes are merged into the rows.
 
-    If many matrices are multiplied with one, their rows follow each other in memory and are the
-    rows of one product.
+    This applies if many matrices are multiplied by a single one: their rows follow each other in
+    memory and are the rows of one product. Otherwise, return the types unchanged.
     """
     x, y, out = types
     if transpose_x or len(out.shape) == 2 or math.prod(d or 0 for d in y.shape[:-2]) != 1:
@@ -391,7 +391,10 @@ def product_types(
 
 
 def may_add(actions: Actions, action: Action) -> bool:
-    """Return whether an action is one product that can add one more operand to its results."""
+    """Return whether an action is a single matrix product to which one more matrix can be added.
+
+    The kernel then adds the operand to the product's results before it stores them.
+    """
     lowering = action.lowering
     if not isinstance(lowering, Product) or len(lowering.added) > 1:
         return False

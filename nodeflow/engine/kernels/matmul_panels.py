@@ -93,7 +93,7 @@ class Panels:
     shared: bool = False
 
     def tasks(self, m: int, n: int) -> int:
-        """Return the number of tasks of an (m, n) result, at least 1."""
+        """Return the number of tasks of a product with an (m, n) result, at least 1."""
         return max(1, -(-m // self.height) * -(-n // self.width))
 
     def lowest(self, m: int) -> int:

@@ -135,9 +135,9 @@ def plan_tiles(
 
     Args:
         transpose_a, transpose_b: whether an operand is stored transposed.
-        part: whether other products add up further terms. If there are more columns than rows,
-            tasks are then columns: each thread finds its own part of the second operand in its
-            cache.
+        part: whether the k terms are only a part of a longer sum. If there are more columns than
+            rows, tasks are then columns, so that each thread finds its columns of the second
+            operand in its cache.
     """
     m, n, k = max(m, 1), max(n, 1), max(k, 1)
     whole = Tiling(m, n, m, n, k)
@@ -219,7 +219,7 @@ def _columns(m: int, n: int, k: int) -> Tiling:
 
 
 def _even(length: int, most: int, multiple: int) -> int:
-    """Return the size of the equal pieces into which ``length`` is divided.
+    """Return the piece size if ``length`` is divided into as few equal pieces as possible.
 
     It is a multiple of ``multiple``, and at most ``most`` if possible.
     """

@@ -285,11 +285,11 @@ def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
 
 
 def is_short(rows: int, n: int, dtype: str) -> bool:
-    """Return whether several rows of n elements are reduced at once.
+    """Return whether rows of n elements are short enough to be reduced several at a time.
 
-    A single row is not, because a mean over a batch would then have a kernel for each small
-    batch size. For rows of 17 to 28 elements, sums would take 0.53 to 0.73 of the time with
-    AVX2, but 0.68 to 1.33 with AVX-512.
+    Return False for a single row: otherwise a mean over a batch would need a kernel for each small
+    batch size. With longer rows, of 17 to 28 elements, sums would take 0.53 to 0.73 of the time
+    with AVX2, but 0.68 to 1.33 with AVX-512.
     """
     return rows > 1 and dtype in ("float32", "float64") and 0 < n <= LANES
 

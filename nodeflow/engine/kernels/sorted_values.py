@@ -48,9 +48,10 @@ for the step before.
 
 
 def by_digits(dtype: str, n: int) -> bool:
-    """Return whether rows of n elements are sorted by digits, which gives the same bits as numpy.
+    """Return whether rows of n elements are sorted by digits (radix sort).
 
-    numpy has no vector sort for one byte, and for two bytes only on newer processors with AVX-512.
+    The result has the same bits as numpy's. numpy has no vector sort for one byte, and for two
+    bytes only on newer processors with AVX-512.
     """
     if not LONG <= n < 1 << 32:
         return False
@@ -263,9 +264,9 @@ def _patterns(size: int) -> tuple[int, int, int]:
 
 @cache
 def values_source(dtype: str, descending: bool, by_numpy: bool) -> str:
-    """Return the kernel text that sorts rows.
+    """Return the kernel text that sorts each row of an array.
 
-    Kernel arguments: rows, n, `sort_address`, x and out (rows, n).
+    Kernel arguments: rows, n, address of numpy's sort (`sort_address`), x and out (rows, n).
 
     Floats are sorted as integers: if the sign is set, the bits below it are inverted, and NaN is
     the largest number. So -0 comes before 0 on every processor.

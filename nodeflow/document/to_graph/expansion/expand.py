@@ -74,7 +74,9 @@ class Expansion(Document):
 
 
 def can_expand(doc: Document, node_id: str) -> bool:
-    """Return whether a node is a macro node: a layer, an optimizer or gradients."""
+    """Return whether a node is a layer, an optimizer or gradients, so that it derives other
+    nodes.
+    """
     record = doc.nodes.get(node_id)
     return record is not None and record.op in REGISTRY and REGISTRY.lookup(record.op).macro
 
@@ -125,7 +127,9 @@ class UnplacedExpansion:
     """The names of the derived nodes, by id."""
 
     def placed(self) -> Expansion:
-        """Return the document with its nodes at their positions, and a frame around each scope."""
+        """Lay out the derived nodes, put a frame around each name scope, and return the
+        document.
+        """
         for frame in _lay_out(self.inner, self.derived, self.inner.outer):
             key = f"f{self.inner.next_id}"
             self.inner.fill("frame", key, replace(frame, id=key))
@@ -212,10 +216,9 @@ def unpack(
 
 
 def _sharing(graph: Document, record: NodeRecord) -> list[NodeRecord]:
-    """Return the layers that use the same weights as a layer, which are unpacked together, owner
-    first.
+    """Return all layers that share weights with a layer, the owner of the weights first.
 
-    For any other node, return only the node.
+    They can only be unpacked together. For any other node, return a list of only this node.
     """
     owner = owner_of(graph, record) if can_share(record.op) else None
     if owner is None:
@@ -296,7 +299,8 @@ def _lay_out(
     others: Iterable[str],
     known: Mapping[str, Position] | None = None,
 ) -> list[FrameRecord]:
-    """Set the positions of derived and other nodes; return a frame for each name scope.
+    """Set the positions of all nodes in a document of derived nodes. Return a frame for each name
+    scope.
 
     Args:
         derived: names of the derived nodes, by id.
@@ -351,17 +355,19 @@ def _updates(macro: Node) -> list[Node]:
 
 
 def _along(macro: Node) -> list[Node]:
-    """Return the assigns that an optimizer runs but did not derive, such as averages and
-    counters.
+    """Return the assigns that run with each step of an optimizer but that it did not derive.
+
+    They are averages and counters, for example.
     """
     others = (node for node in macro.control_inputs if node.derived_from != macro.name)
     return [node for node in others if node.op.id == "assign" and node.attrs["each_step"]]
 
 
 def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -> list[Wire]:
-    """Return the wires that show which derived nodes provide a macro node's results.
+    """Return wires from derived nodes to the layer, optimizer or gradients node that derived them.
 
-    They come from the tensors that its outputs forward, or from the assigns that it runs.
+    They show where its results come from: the tensors that its outputs forward, or the assigns that
+    it runs.
     """
     wires = []
     for index, tensor in enumerate(macro.alias):

@@ -324,9 +324,10 @@ class LiveBuild(LiveNodes):
     # ---- derived nodes ------------------------------------------------------------------------
 
     def settle(self, interrupted: Callable[[], bool] | None = None) -> Patch:
-        """Put the graph into the order of a fresh build, and derive stale nodes again.
+        """Finish postponed work: derive stale nodes again, and order the graph like a fresh build.
 
-        When `interrupted` returns true, stop and leave the rest stale (see `is_settled`).
+        Return the patch with all changes. When `interrupted` returns true, stop and leave the rest
+        stale (see `is_settled`).
         """
         if self._in_order:
             return Patch()

@@ -199,7 +199,7 @@ class LiveNodes:
         self._segments[node_id] = Segment(node, derived, record, types, tuple(controls), inside)
 
     def _remove(self, record: NodeRecord) -> None:
-        """Remove a node that is no longer in the document."""
+        """Remove a node from the graph, because the document no longer has it."""
         self._take_out(record.id)
         self.build.forget(record)
         self.build.muted.pop(record.id, None)

@@ -36,8 +36,9 @@ def made_by(tensor: Tensor) -> str:
 
 
 def reads_scores(users: Users, tensor: Tensor) -> bool:
-    """Return whether a consumer treats a tensor as scores: a softmax, a sigmoid, a loss of
-    logits."""
+    """Return whether any consumer of a tensor expects class scores: softmax, sigmoid or a loss of
+    logits.
+    """
     return any(
         user.op.id in SCORED
         or bool(scores_taken(user.op.id, user.op.input_port(place).name, user.attrs))
@@ -57,8 +58,8 @@ def is_compared(users: Users, tensor: Tensor) -> bool:
 
 
 def _readers(users: Users, tensor: Tensor) -> Iterator[tuple[Node, int]]:
-    """Yield the readers of a value, also behind nodes that only copy it, with the index of the
-    input.
+    """Yield (node, input index) for each node that reads a tensor, also through ops that only copy
+    it.
     """
     waiting, seen = [tensor], {tensor}
     while waiting:

@@ -20,9 +20,7 @@ HINT = "Use data like the training data."
 
 
 def misfits(task: Task) -> Mapping[str, DataError]:
-    """Return an error, by node id, for each placeholder whose column of the dataset does not fit
-    it.
-    """
+    """Return the errors of placeholders that do not fit their column of the dataset, by node id."""
     document, found = task.build.document, {}
     for record in document.nodes.values():
         for wire in document.wires_out_of(record.id) if record.op == DATASET else ():

@@ -184,7 +184,7 @@ class Predictions:
         return None if bound.column in {"labels", *bound.dataset.classes} else True
 
     def batches(self, session: Session) -> Iterator[Batch]:
-        """Compute all rows, one batch after the other, and yield each batch.
+        """Compute the predictions for all rows of the data, and yield them batch by batch.
 
         Raises:
             RunError: the graph fails on these rows.
@@ -300,7 +300,9 @@ def _by_row(name: str, found: Tensor | Node) -> Tensor:
 
 
 def _says_class(tensor: Tensor, classes: tuple[str, ...]) -> bool:
-    """Return whether a tensor scores the classes, or chooses one of them."""
+    """Return whether a tensor is a classifier's output: scores of the classes, or an argmax of
+    scores.
+    """
     op = made_by(tensor)
     if not classes or op == "placeholder":
         return False

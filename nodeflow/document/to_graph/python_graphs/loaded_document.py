@@ -61,7 +61,10 @@ def _ends_of_scopes(name: str) -> list[int]:
 
 
 def origin_of(graph: Graph) -> Origin | None:
-    """Return the origin of a loaded graph; None for a graph made in Python."""
+    """Return the document that a graph was loaded from, as its `Origin`.
+
+    Return None for a graph made in Python.
+    """
     return graph.origin if isinstance(graph.origin, Origin) else None
 
 

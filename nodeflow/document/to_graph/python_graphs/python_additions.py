@@ -45,8 +45,7 @@ from nodeflow.graph.graph import Graph, Node
 
 
 def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> Document:
-    """Return the document that a graph was loaded from, with the nodes that were added to the
-    graph.
+    """Convert a graph back to the document that it was loaded from, with the nodes added since.
 
     If the only optimizer was added, the training settings use it. A data set that was bound to
     placeholders, and comes from a data source, becomes a dataset node.
@@ -189,7 +188,7 @@ def _place(doc: Document, ids: list[str]) -> None:
 def _corner(
     doc: Document, group: list[str], sizes: dict[str, tuple[float, float]], taken: list[Rect]
 ) -> tuple[float, float]:
-    """Return the top left corner for a group of nodes.
+    """Return the top left corner of the place where a group of new nodes is put.
 
     It is right of all nodes that the group reads, level with the last of them; below all other
     nodes if the group reads none.

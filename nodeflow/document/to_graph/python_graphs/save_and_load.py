@@ -56,7 +56,7 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
 def load(
     path: str | os.PathLike[str], *, allow_data: Iterable[str | os.PathLike[str]] = ()
 ) -> Graph:
-    """Return the graph of a ``.flow`` file; find its nodes with ``graph.tensor(name)``.
+    """Load a ``.flow`` file and return its graph; find its nodes with ``graph.tensor(name)``.
 
     User ops are loaded from the plugin folder, never from the file. The file keeps nodes that this
     version does not know; the graph lacks them and their dependents, and a warning names them.

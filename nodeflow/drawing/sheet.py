@@ -76,7 +76,9 @@ class Sheet(ABC):
 
     @abstractmethod
     def noted(self, note: str, is_small: bool = False) -> Sheet:
-        """Return a sheet on the same surface, with a note, or without text for a small drawing."""
+        """Return a drawing sheet that draws on the same surface as this one. Its views show the
+        text `note`, and a small sheet shows no text.
+        """
 
     def text(
         self, x: float, y: float, text: str, role: str = "ink_muted", align: str = "left"

@@ -61,8 +61,8 @@ class Attempt:
         return self._ended.is_set()
 
     def leave(self) -> None:
-        """Abandon the work. End the running piece if it checks for this, or is written in
-        Python.
+        """Abandon work that runs in another thread: ask it to stop, and after a short time raise
+        TooSlow in it. A piece of work ends only if it checks for this or is written in Python.
         """
         with self.lock:
             self.is_left = True

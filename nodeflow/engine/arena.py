@@ -55,7 +55,7 @@ class Arena:
 
     @property
     def address(self) -> int:
-        """The address of the first byte, on a cache line."""
+        """The address of the first byte of the memory block, at the start of a cache line."""
         return -(-self._buffer.ctypes.data // ALIGNMENT) * ALIGNMENT
 
     @property

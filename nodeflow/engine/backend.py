@@ -84,7 +84,9 @@ class BackendExecutor(Protocol):
         ...
 
     def compile_now(self) -> NoReturn:
-        """Raise a RunError, because another backend has no plan of nodeflow's kernels."""
+        """Raise a RunError instead of compiling, because other backends than numba do not compile
+        nodeflow's kernels.
+        """
         ...
 
     def text(self, given: Mapping[int, np.ndarray], stream_of: StreamOf) -> str:
@@ -315,7 +317,9 @@ class LoadedSteps:
         return steps
 
     def complete(self, interrupted: Callable[[], bool] = never) -> BackendSteps:
-        """Return the loop, which the backend compiles when it first runs."""
+        """Return the loop of training steps without waiting, because the backend compiles it when
+        it first runs.
+        """
         if self.result is None:
             self.result = self._make()
         return self.result

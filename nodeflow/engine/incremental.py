@@ -332,8 +332,8 @@ class IncrementalRun:
         return value
 
     def _stabilised(self, node: Node) -> np.ndarray:
-        """Return the value of a node that is part of a stabilised pattern, such as the
-        logarithm of a softmax.
+        """Compute a node that is part of a numerically stable pattern, such as the logarithm of a
+        softmax, together with the nodes before it in the pattern. Return its value.
         """
         schedule = _region(node, self.overrides)
         given = {slot: self._value(tensor) for tensor, slot in schedule.feeds.items()}

@@ -106,7 +106,11 @@ class GraphTables(ABC):
         return f"{kind}@{self.scope}" if kind in SCOPED else kind
 
     def home(self, table: str) -> tuple[GraphTables, str]:
-        """Return the graph that holds a table named by an edit, and the kind of the table."""
+        """Split the table name of an edit. Return the graph (the file's own, or a subgraph
+        definition) that has the table, and the kind of the table.
+
+        Raise DocumentError if the table is unknown.
+        """
         kind, at, scope = table.partition("@")
         if kind not in (SCOPED if at else self.tables) or bool(at) != bool(scope):
             raise DocumentError(f"a change names the unknown table {table!r}")

@@ -80,10 +80,11 @@ class Choices:
 
     @classmethod
     def guessed(cls, survey: Survey, fits: tuple[str, ...] | None = None) -> Choices:
-        """Return the choices that the survey guessed.
+        """Return the choices for a new graph that suit a survey of the data: starter, inputs,
+        labels and so on.
 
-        If the guessed starter cannot use the data, another one is chosen that can. The last is the
-        starter that makes only the data.
+        If the guessed starter cannot use the data, choose another one that can. The last resort is
+        the starter that makes only the data nodes.
         """
         guess = dict(survey.guess.options)
         names = tuple(c.name for c in survey.columns)
@@ -115,7 +116,9 @@ class Choices:
         return found
 
     def choose_task(self, task: str) -> None:
-        """Choose another starter, and the columns and the split that it needs."""
+        """Choose another starter graph. Change the input columns and the train/test split to those
+        that it needs.
+        """
         if task == SERIES:
             self.inputs = self._ordered(
                 n

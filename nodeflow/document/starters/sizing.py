@@ -24,7 +24,8 @@ class Sizing:
 
 
 def batch_size(rows: int) -> int:
-    """Return a power of two, about a tenth of the rows, so that an epoch has ten steps or more.
+    """Return the batch size for training with this number of rows: a power of two, about a tenth of
+    the rows, so that an epoch has ten steps or more.
 
     >>> batch_size(120), batch_size(1000), batch_size(100_000)
     (8, 64, 128)

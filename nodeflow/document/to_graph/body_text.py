@@ -95,7 +95,9 @@ def _text(doc: Document, inputs: Sequence[str], outputs: Sequence[str]) -> str:
 
 
 def _border(doc: Document, op: str) -> str:
-    """Return the id of a border node, found by a search, because flat definitions have no index."""
+    """Return the id of the input or output node of a subgraph definition, or "". It is found by a
+    search, because flat definitions have no index.
+    """
     return next((record.id for record in doc.nodes.values() if record.op == op), "")
 
 

@@ -130,8 +130,8 @@ class Build:
         self.forget_name(record.name)
 
     def forget_name(self, name: str) -> None:
-        """Remove the data binding and sample of the node with this name, and the tensors it
-        passes on.
+        """Forget what was built under a node's name: its data binding, its sample, and the tensors
+        that it passed on.
         """
         self.passed.pop(name, None)
         self.bindings.pop(name, None)

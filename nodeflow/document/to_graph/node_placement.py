@@ -31,7 +31,9 @@ def place(build: Build, record: NodeRecord) -> None:
 
 
 def pass_on(build: Build, record: NodeRecord, passes: Mapping[str, str]) -> None:
-    """Make the values wired into a dot or bypassed node available to its consumers."""
+    """Make the values wired into a reroute dot or bypassed node available as its outputs, so that
+    its consumers read them.
+    """
     wired = wires_into(build, record)
     if not passes:  # an optimizer has nothing to pass on, so it is only left out
         text = f"`{record.name}` is bypassed"
@@ -144,7 +146,9 @@ def add(build: Build, record: NodeRecord) -> None:
 
 
 def connect(build: Build, record: NodeRecord, node: Node) -> None:
-    """Record the graph's node for a document's node, and the feed of a placeholder."""
+    """Record in ``build`` which graph node a document node became, and its output tensors. For a
+    placeholder, also record the dataset column that feeds it.
+    """
     build.nodes[record.id] = node
     for index, tensor in enumerate(node.outputs):
         build.set_output(record.id, node.op.output_name(index), tensor)

@@ -56,9 +56,11 @@ def owner_at(place: Place, record: NodeRecord) -> tuple[Place, NodeRecord] | Non
 
 
 def without_own_weights(place: Place, record: NodeRecord) -> NodeRecord:
-    """Return a node's record for the flat document: a dot or a sharing layer if the node shares.
+    """Return the record that a node has in the flat document if it shares another node's weights. A
+    variable becomes a dot, which only forwards the owner's variable; a layer becomes a layer that
+    reads the owner's weights. Any other record stays the same.
 
-    Ids and names are still without the place's prefixes.
+    Ids and names are still without the prefixes of subgraph instances.
     """
     found = owner_at(place, record)
     if found is None:

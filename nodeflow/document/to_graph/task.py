@@ -556,7 +556,8 @@ def split_shown(dataset: DataSplits, wanted: str) -> str:
 
 
 def row_range(first: int, count: int, rows: int) -> tuple[int, int]:
-    """Return the first row and the row behind the last one, within ``rows``.
+    """Return the range (start, end) of ``count`` rows from ``first`` on, cut at the end of the
+    data. If it begins behind the end, return the last rows.
 
     >>> row_range(20, 10, 25), row_range(40, 10, 25)
     ((20, 25), (15, 25))

@@ -279,7 +279,9 @@ class CardBuilder:
         )
 
     def revalue(self, card: CardData, node_id: str) -> CardData:
-        """Return the card with the node's current value and state."""
+        """Update a card to the node's current value and state. Return the same object if neither
+        has changed.
+        """
         status, (value, serial) = self._status(node_id), self._value(node_id)
         if (node_id in self.overridden) != card.is_overridden:
             card = replace(card, is_overridden=not card.is_overridden)

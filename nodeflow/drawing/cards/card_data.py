@@ -207,7 +207,9 @@ class CardData:
 
 
 def row_y(index: int) -> float:
-    """Return the distance of the index-th port of either side from the card's top."""
+    """Return the y coordinate, from the card's top, of the port number ``index`` on the card's left
+    or right side.
+    """
     return HEADER + ROW * index + ROW / 2
 
 

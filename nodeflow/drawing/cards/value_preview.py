@@ -162,7 +162,7 @@ def _is_number(preview: Any) -> bool:
 
 
 def _shorter(preview: Any) -> tuple[str, ...]:
-    """Return the texts of a number with decreasing numbers of digits."""
+    """Return a number as text with 3, 2 and 1 digits, to choose the longest text that fits."""
     if preview.array is None:
         return (preview.text,)
     return tuple(number(preview.array.item(), digits) for digits in (3, 2, 1))
@@ -429,7 +429,9 @@ def facts(preview: Any, digits: int = 3) -> list[tuple[str, str]]:
 
 
 def _one_line(preview: Any, digits: int, most: int) -> str:
-    """Return range and mean in one line, with at most ``most`` figures."""
+    """Return the range and mean of a value as one line of text. ``most``: how many of these facts
+    to include.
+    """
     return "  ".join(f"{name} {value}" for name, value in facts(preview, digits)[1 : 1 + most])
 
 
@@ -462,7 +464,9 @@ def _draw_image(sheet: Sheet, rect: Rect, array: np.ndarray, preview: Any) -> No
 
 
 def _pixels(array: np.ndarray, preview: Any, palette: Palette) -> np.ndarray:
-    """Return the colors of a preview: those of an image, or a color scale for maps of values."""
+    """Return the pixel colors of a preview: those of an image itself, or a color scale applied to a
+    map of values.
+    """
     if preview.kind in ("heatmap", "maps"):
         limits = preview.limits or (preview.minimum, preview.maximum)
         return heat_pixels(array, HeatScale.of(*limits), palette)

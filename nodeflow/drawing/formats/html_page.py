@@ -177,7 +177,9 @@ def _scopes(
     views: Mapping[str, ViewValue],
     steps: Sequence[RecordedStep] = (),
 ) -> list[_Scope]:
-    """Draw the graph and the inside of each group, with a link from each group to its inside."""
+    """Draw the document and the inside of each subgraph instance. Return a drawing for each, in
+    which instances link to the drawings of their insides.
+    """
     scopes: list[_Scope] = []
     shared: dict[str, int] = {}
     waiting: list[tuple[Document, Analysis, str, int | None, Facts | None, str]] = [
@@ -217,7 +219,9 @@ def _data(scope: _Scope) -> Facts:
 
 
 def _world(writer: _PageWriter, index: int, scope: _Scope) -> str:
-    """Return the drawing of a scope; all scopes except the first are hidden."""
+    """Return the HTML element with the drawing of the document or of a subgraph. All except the
+    first are hidden.
+    """
     writer.scope, writer.cards = index, scope.cards
     area = scope.drawing.area
     size = f'width="{area.width:.0f}" height="{area.height:.0f}"'

@@ -210,7 +210,9 @@ class _Curves:
 
     @property
     def place(self) -> list[float]:
-        """The left and right edge of the chart in its picture, and the steps at these edges."""
+        """The x coordinates of a chart's left and right edge in its drawing, and the training steps
+        at these edges.
+        """
         area, extent = self.chart.area, self.chart.extent
         return [round(area.left, 1), round(area.right, 1), extent[0], extent[1]]
 
@@ -252,7 +254,9 @@ class _Curves:
 
 
 def _charts(recording: Recording) -> list[_Curves]:
-    """Return a chart of the loss, and one of the metrics."""
+    """Return the charts of a recorded training: one of the loss and one of the metrics, as far as
+    there are curves.
+    """
     groups = [
         [curve for curve in recording.curves if (curve.name == LOSS) is is_loss]
         for is_loss in (True, False)

@@ -151,7 +151,9 @@ def _color(data: PlotData, series: Series, values: list[Series]) -> Ink:
 
 
 def _entries(data: PlotData) -> list[tuple[str, Ink, str]]:
-    """Return the legend: the plotted values, then the classes, then the data."""
+    """Return the entries of a plot's legend as (text, color, mark): the plotted values, then the
+    classes, then the data.
+    """
     entries: list[tuple[str, Ink, str]] = []
     ink, values = Ink("ink_muted"), _values(data)
     for series in values:

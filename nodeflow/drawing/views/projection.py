@@ -85,7 +85,9 @@ def draw_points(
 
 
 def draw_words(sheet: Sheet, chart: Chart, data: ProjectionData) -> None:
-    """Draw the words of the rows beside their points, as many as find room."""
+    """Draw the words that rows of an embedding stand for beside their points, as many as find
+    space.
+    """
     points = chart.to_sheet(data.points[:, 0], data.points[:, 1])
     taken: list[Rect] = []
     for index, word in enumerate(data.labels):

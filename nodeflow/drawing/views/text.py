@@ -37,7 +37,9 @@ def draw(sheet: Sheet, rect: Rect, data: TextData) -> None:
 
 
 def text_lines(data: TextData, room: float) -> list[tuple[str, str]]:
-    """Return the lines that fit a width, each with the part of it that belongs to the prompt."""
+    """Break a generated text and its prompt into lines that fit a width. Return pairs of (line, the
+    beginning of the line that belongs to the prompt).
+    """
     left, found = len(data.prompt), []
     for paragraph in (data.prompt + data.written).split("\n"):
         for line in _wrapped(paragraph, room):

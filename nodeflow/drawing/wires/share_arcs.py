@@ -25,7 +25,9 @@ LEAST_BEND, MOST_BEND = 36.0, 140.0
 
 
 def sharing_pairs(document: Document) -> list[tuple[str, str]]:
-    """Return each node that shares weights with the owner of the weights, if it exists."""
+    """Return (node, owner) for each node that shares the weights of another node, if the owner
+    exists.
+    """
     nodes = document.nodes
     found = [(i, owner_of(document, nodes[i])) for i in document.sharers]
     return [(i, owner.id) for i, owner in found if owner is not None]

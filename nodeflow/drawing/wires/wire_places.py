@@ -42,7 +42,8 @@ def route(
     cards: np.ndarray,
     frames: Collection[FrameRecord],
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Return the lanes of wires, (n,), NaN for a plain curve, and how far frame titles move right.
+    """Route wires around cards. Return the height of each wire's horizontal part, (n,), NaN for a
+    plain curve, and how far to the right to move each frame's title.
 
     Args:
         ends: (n, 4) in scene units.

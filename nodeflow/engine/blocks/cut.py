@@ -159,9 +159,9 @@ def _peak(schedule: Schedule, types: Sequence[TensorType], flow: RowFlow) -> int
 def batches_of(
     schedule: Schedule, types: Sequence[TensorType], slots: Iterable[int]
 ) -> list[list[int]]:
-    """Group the slots by their number of rows, largest number first.
+    """Group slots by their number of rows. Return the groups, largest number of rows first.
 
-    If some slots accept any number of rows, only these are grouped.
+    If the first axis of some slots has no fixed size, group only these.
     """
     given = [slot for slot in slots if types[slot].ndims]
     kinds = {slot: schedule.slots[slot].type for slot in given}
@@ -436,7 +436,7 @@ class _Cutter:
     # ---- stages -------------------------------------------------------------------------------
 
     def stages(self, kept_too: Iterable[int] = ()) -> list[Stage]:
-        """Return all stages, in order.
+        """Build the stages into which the schedule is divided, in the order of execution.
 
         Args:
             kept_too: further slots whose rows are kept for later passes.

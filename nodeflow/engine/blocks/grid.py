@@ -39,7 +39,9 @@ class Grid:
 
     @property
     def heights(self) -> tuple[int, ...]:
-        """The numbers of rows that occur in cells: one or two different ones."""
+        """The different numbers of rows in cells (blocks of rows): the usual number, and that of
+        the last cell if it is smaller.
+        """
         last = self.number % self.height
         return (self.height, last) if last else (self.height,)
 

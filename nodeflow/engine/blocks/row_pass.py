@@ -266,8 +266,8 @@ class RowPass:
         return _cut(type_, state, height) if isinstance(state, Rows) else type_
 
     def _sizes(self, slot: int, height: int) -> TensorType:
-        """Return the type that a slot has in a cell of ``height`` rows, with its elements if they
-        are computed from sizes alone.
+        """Return the type that a slot has if a block of ``height`` rows is computed. If its
+        elements depend only on sizes, the type contains them.
 
         Raises:
             DoesNotFit: it cannot be computed from the sizes of a cell.

@@ -171,7 +171,9 @@ class BackgroundCompiler:
         reader.start()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        """Read the worker's answers and finish the jobs that they decide."""
+        """Read the answers of the compiling process until it ends. Mark the jobs that they answer
+        as done or failed.
+        """
         assert process.stdout is not None
         for line in process.stdout:
             number, failed, compiled = json.loads(line)

@@ -137,7 +137,7 @@ def is_cached(source: str) -> bool:
 
 
 def is_empty() -> bool:
-    """Return whether there is a folder for kernels and it is empty."""
+    """Return whether the kernel cache is empty. Return False if there is no usable cache folder."""
     folder = cache_folder()
     return folder is not None and next(folder.glob("*" + _SUFFIX), None) is None
 
@@ -226,7 +226,7 @@ def kernel_key(source: str) -> str:
 
 
 def processor() -> str:
-    """Return the kind of processor that kernels are compiled for."""
+    """Return the machine type and LLVM's name of the processor for which kernels are compiled."""
     return f"{platform.machine()} {target.name()}"
 
 

@@ -107,11 +107,12 @@ class Translator:
         convention.return_value(self._builder, self._meaning.target.get_dummy_value())
 
     def _body(self, item: ast.FunctionDef, arguments: Sequence[Value], where: _Scope) -> Value:
-        """Emit the body of a function with these arguments, and return its result.
+        """Emit code for the body of a Python function, inlined at the current position. Return the
+        function's result.
 
         Args:
-            where: the scope, with a prefix for names and the meanings of names in the
-                function's text.
+            where: the scope, with a prefix for names and the meanings of names in the function's
+                text.
         """
         outer, assigned = self._scope, _assigned(item)
         self._scope = _Scope(where.prefix, where.names, where.functions, assigned)

@@ -60,11 +60,12 @@ class Jobs:
         return None
 
     def done(self, source: str, compiled: bool, error: str = "") -> list[Answer]:
-        """Note that a source is in the cache or cannot be compiled. Return the answers of jobs
-        that are done now.
+        """Record that a source was compiled, was found in the cache, or failed. Return the answers
+        of the jobs that are finished by this.
 
         Args:
-            compiled: whether the cache lacked it.
+            compiled: whether the source was compiled because the cache lacked it.
+            error: why the source cannot be compiled; "" if it can.
         """
         self._running.discard(source)
         answers = []

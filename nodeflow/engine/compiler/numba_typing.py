@@ -161,7 +161,9 @@ class Meaning:
         return self.target.cast(self.builder, computed.llvm, computed.type, wanted)
 
     def _signature(self, function: Any, arguments: Sequence[Value]) -> tuple[Any, Any]:
-        """Return numba's type of the function, and the signature that it chooses."""
+        """Return numba's type of a function, and the signature (types of arguments and result) that
+        numba chooses for these arguments.
+        """
         kind = self._kind(function)
         given = tuple(a.type for a in arguments)
         signature = self._chosen(kind, given)

@@ -54,7 +54,9 @@ class Kernel:
     )  # owns the code; must live as long as the address
 
     def __call__(self, args: int | np.ndarray, task: int = 0, ntasks: int = 1) -> int:
-        """Run task ``task`` of ``ntasks``. ``args`` is an array of int64 slots, or its address."""
+        """Run the compiled kernel for one of its ``ntasks`` tasks, and return its status. ``args``
+        is an array of int64 kernel arguments, or its address.
+        """
         address = args if isinstance(args, int) else args.ctypes.data
         scratch = (ctypes.c_int64 * 2)()
         at = ctypes.addressof(scratch)

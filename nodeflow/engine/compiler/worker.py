@@ -183,7 +183,9 @@ class _Forked:
         return bool(data)
 
     def _give_out(self) -> None:
-        """Send sources to processes, until as many are busy as there are cores."""
+        """Give kernel sources to compiling child processes, and start further children, until there
+        are as many busy children as cores.
+        """
         idle = [child for child in self._children if child.source is None]
         while idle or len(self._children) < min(MOST, cores()):
             source = self._jobs.next()

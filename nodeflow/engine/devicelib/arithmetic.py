@@ -150,7 +150,8 @@ def select(typingctx, condition, a, b):
 
 
 def _saturating(target, x):
-    """Return the code of a conversion toward zero that saturates and turns NaN into 0.
+    """Return the signature and the code generator of an intrinsic that converts a float to an
+    integer. It rounds toward zero, saturates, and turns NaN into 0.
 
     LLVM cannot vectorise its own saturating conversion.
     """

@@ -62,10 +62,11 @@ def note_core(control):
 
 @_helper
 def leave_core(control):
-    """Move to another core if this is the dispatcher's, where a helper only takes time from the
-    dispatcher.
+    """Move this helper thread to another core if it shares a core with the dispatcher, the thread
+    that starts the tasks.
 
-    If another process is busy, the scheduler may leave both on one core for seconds.
+    If another process is busy, the scheduler may leave both on one core for seconds, and the helper
+    only takes time from the dispatcher.
     """
     if slot(control, FIND_CORE) == 0:
         return
@@ -84,11 +85,12 @@ def leave_core(control):
 
 @_helper
 def turn_is_over(control, mine):
-    """Record the end of a task. Return whether to yield the core before the system takes it.
+    """Record that this thread has finished a task. Return whether it should now yield its core,
+    before the system would take the core away.
 
-    If another process is busy, a thread is preempted every few milliseconds, mostly within a
-    task, and all other threads wait until that task continues. A thread that yields between two
-    tasks delays nobody. Each preemption shows how long the system lets a thread run.
+    If another process is busy, a thread is preempted every few milliseconds, mostly within a task,
+    and all other threads wait until that task continues. A thread that yields between two tasks
+    delays nobody. Each preemption shows how long the system lets a thread run.
     """
     if slot(control, CLOCK) == 0:
         return False

@@ -132,5 +132,7 @@ def gelu(x):
 
 @floats(_slope_f32, _slope_f64, inlined=True)
 def gelu_slope(x):
-    """Return the derivative of `gelu`: the probability, plus x times the density."""
+    """Return the derivative of `gelu` (x times Φ(x), the normal distribution function): Φ(x) plus x
+    times the normal density.
+    """
     compiled_only()

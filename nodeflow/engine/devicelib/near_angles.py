@@ -43,9 +43,11 @@ _SIN = tuple(map(_f, (-0.1666666, 0.008333069, -0.00019809774, 2.6060814e-06)))
 
 @always_inlined
 def _sine_f32(r, shifted):
-    """Return sin r, at most 1 even after rounding.
+    """Return sin(r), at most 1 even after rounding, with the sign for the period that the angle
+    came from.
 
-    The sign changes if the whole number that was added to ``shifted`` is odd.
+    ``shifted`` is a whole number of half turns plus a constant. If the number is odd, the sign
+    changes.
     """
     s = r * r
     y = fma(r * s, poly(s, _SIN), r)

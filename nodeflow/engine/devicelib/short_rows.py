@@ -157,9 +157,10 @@ def _halved(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, A
 
 
 def _extreme(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, Any], Any]) -> Any:
-    """Return the columns combined as by `_halved`, NaN if any is NaN.
+    """Emit code that reduces a list of vectors to their maximum or minimum. The result is NaN where
+    any of them is NaN.
 
-    One comparison tests two columns for NaN.
+    One comparison tests two vectors for NaN.
     """
     result = _halved(builder, columns, combine)
     found = builder.fcmp_unordered("uno", columns[0], columns[-1])
@@ -171,9 +172,10 @@ def _extreme(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, 
 
 
 def _place(builder: Any, columns: Sequence[Any], sign: str) -> Any:
-    """Return the index of the first column with the extreme.
+    """Emit code that returns the index of the first maximum or minimum in a list of vectors, for
+    each lane.
 
-    NaN counts as larger than any number.
+    NaN counts as the extreme; the first NaN wins.
     """
     many = isinstance(columns[0].type, ir.VectorType)
     kind = ir.VectorType(I64, TOGETHER) if many else I64

@@ -77,7 +77,9 @@ def _scalar(dtype):
 
 
 def _lanes(dtype, combine, identity):
-    """Return the signature and the code of a reduction of ``n`` elements at an address."""
+    """Return the signature and the code generator of an intrinsic that reduces ``n`` elements at an
+    address to one number.
+    """
     scalar_type, scalar = _scalar(dtype)
 
     def codegen(context, builder, sig, args):

@@ -180,12 +180,13 @@ def square_tiles(
     typingctx, taps, lanes, dtype,
     picture, row_step, top, height, step, left, width, count, depth, out, tile_step, matrix_step,
 ):  # fmt: skip
-    """Transform squares side by side, each two columns further than the one before.
+    """Transform squares of an image for a Winograd convolution. The squares lie side by side, each
+    two columns further right than the one before.
 
     Args:
         taps, lanes: literals.
         picture: address of the first row, ``row_step`` bytes to the next of ``height`` rows.
-        top, left: row and column of the first square. Places outside the picture are 0.
+        top, left: row and column of the first square. Positions outside the image are 0.
         step: bytes from column to column of ``width`` columns.
         count: number of squares.
         depth: bytes of the channels, a multiple of a vector.
@@ -318,7 +319,8 @@ def filter_tiles(typingctx, taps, lanes, dtype, filters, step, depth, out, matri
 
 @intrinsic
 def window_tiles(typingctx, taps, lanes, dtype, filters, step, depth, sums, matrix_step):
-    """Write the gradients of filters, side by side, from matrices of sums.
+    """Transform matrices of sums to the gradients of a Winograd convolution's filters, and write
+    them. Several filters, which lie side by side in memory, are computed at once.
 
     Arguments: as for `filter_tiles`.
     """

@@ -84,12 +84,13 @@ _helper = njit(nogil=True, error_model="numpy")
 
 @_helper
 def run_chain(program, launch, task, away):
-    """Run one task of a launch and of the launches that follow it. Return False at a failure.
+    """Run one task of a launch, then the same task of the launches chained to it. Return False at a
+    failure.
 
-    If a kernel raises an error, this counts as a failure that it reports.
+    If a kernel raises an error, its status says so like a failure that the kernel reports.
 
     Args:
-        away: offset in bytes from the args that the launches name to the args to use.
+        away: bytes to add to the address of each launch's arguments, to use a copy of them.
     """
     while launch != 0:
         address, args, ntasks = slot(launch, 0), slot(launch, 1), slot(launch, 2)

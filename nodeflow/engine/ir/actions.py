@@ -144,10 +144,11 @@ class Actions:
         return self.constants[self.storage[slot]].reshape(self.types[slot].shape)  # type: ignore[arg-type]
 
     def awaited(self, slot: int, made_by: Mapping[int, M]) -> M | None:
-        """Return the maker of the slot that an output waits for.
+        """Look up what must run before the delayed output in ``slot``: the entry in ``made_by`` for
+        the slot that the output waits for.
 
-        If nothing makes that slot, follow the slot that it waits for in turn. Return None at the
-        end.
+        If ``made_by`` has no entry for that slot, follow the slot that it waits for in turn. Return
+        None if there is none.
         """
         trigger = self.delayed.get(slot)
         while trigger is not None:

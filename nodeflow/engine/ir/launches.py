@@ -207,10 +207,12 @@ def tasks_of(work: float) -> int:
 
 
 def tasks_of_runs(work: float, runs: int) -> int:
-    """Return the number of tasks, a power of two, if tasks keep their share from run to run.
+    """Return the number of tasks, a power of two, for work that is repeated in many runs. Each
+    thread then finds its share of the data in its own cache.
 
     Args:
         work: nanoseconds of one run.
+        runs: how often the work is repeated.
     """
     return power_of_two(min(tasks_of(runs * work), max(1, int(work / RUN_NS))))
 

@@ -35,7 +35,9 @@ class LoopLevel:
 
     @property
     def estimate(self) -> int:
-        """The expected number of iterations if there is one, else the number of iterations."""
+        """The number of iterations to assume in estimates of time: the expected number if there is
+        one, else the maximum.
+        """
         return self.iterations if self.expected is None else self.expected
 
 
@@ -52,7 +54,9 @@ def all_launches(levels: Sequence[Level]) -> Iterator[KernelLaunch]:
 
 
 def work_of(levels: Sequence[Level]) -> float:
-    """Return the estimated nanoseconds on one core, including all iterations."""
+    """Return the estimated nanoseconds that all launches of these levels take on one core,
+    including all iterations of loops.
+    """
     return sum(
         level.estimate * work_of(level.levels)
         if isinstance(level, LoopLevel)

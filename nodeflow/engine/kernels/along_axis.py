@@ -56,13 +56,14 @@ class AddAlongKernel(CallKernel[AddAlong]):
 
 @cache
 def take_source(size: int, index: str, alone: bool) -> str:
-    """Return the kernel text that takes elements by index.
+    """Return the source of a kernel that takes elements at given indices along an axis, with one
+    index for each element of the result.
 
     Kernel arguments: outer, n, m, inner, x (outer, n, inner), indices and out (outer, m, inner).
 
     Args:
-        alone: whether inner is 1. The text then has no loop over inner, so that as many
-            elements as possible are fetched from memory at once.
+        alone: whether inner is 1. The source then has no loop over inner, so that as many elements
+            as possible are fetched from memory at once.
     """
     name, at = integer_of_size(size), numpy_dtype(index).itemsize
     return f"""import numpy as np
@@ -96,7 +97,8 @@ def kernel(args, task, ntasks):
 
 @cache
 def add_source(dtype: str, index: str) -> str:
-    """Return the kernel text that adds elements by index.
+    """Return the source of a kernel that adds elements at given indices along an axis of the
+    output, the gradient of taking elements.
 
     A unit of work is one row of the output; elements are added to it in the order of their indices.
 

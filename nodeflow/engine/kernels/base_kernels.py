@@ -36,7 +36,9 @@ RECORD_KINDS = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "bool": 4, "
 
 
 def dispatch_loop_source() -> str:
-    """Return the text of the dispatch loop, which is compiled and cached like a kernel."""
+    """Return the source of the dispatch loop, the function that starts all kernels of a run. It is
+    compiled and cached like a kernel.
+    """
     # The file is read as text, because importing the module would load numba.
     path = Path(__file__).parents[1] / "devicelib" / "work_stealing_loop.py"
     return path.read_text(encoding="utf-8")

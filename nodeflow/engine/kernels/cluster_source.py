@@ -245,11 +245,11 @@ class _Writer:
         )
 
     def _stretches(self) -> list[str]:
-        """Return loops over stretches of several rows, for which inputs of a single row are
-        repeated.
+        """Return kernel loops that process several short rows at once as one stretch. Inputs that
+        are a single row, the same for all rows, are repeated in memory.
 
-        A loop over a row of 32 elements alone would take less time than the code around it.
-        Inputs and outputs that are larger than the second-level cache are prefetched.
+        A loop over a row of 32 elements alone would take less time than the code around it. Inputs
+        and outputs that are larger than the second-level cache are prefetched.
         """
         lines = [
             "length = max(np.int64(1), d1)",

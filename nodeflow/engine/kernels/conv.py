@@ -324,11 +324,12 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
     by_reference = 30.0
 
     def launches(self, work: GroupToLaunch, lowering: GatherProducts) -> list[KernelLaunch]:
-        """Return the launch. If the group is not in a chain, tiles may have unequal sizes.
+        """Return the kernel launch of a convolution. If the group is not in a chain, some tiles may
+        have one image fewer than others.
 
         Only the tasks of a chain need tiles with the same number of images. Otherwise tiles may
-        differ by one image, so that nothing is computed twice. This takes 0.93 of the time for
-        32 images with AVX2.
+        differ by one image, so that nothing is computed twice. This takes 0.93 of the time for 32
+        images with AVX2.
         """
         step, tiles, *_ = lowering.steps
         pictures = work.types[0].shape[0] or 0

@@ -188,11 +188,12 @@ def span_number(first: int, end: int, positions: int) -> int | None:
 def single_picture_tiles(
     columns: Sequence[Sequence[Tap]], step: int, shift: int, positions: int
 ) -> list[Tile]:
-    """Return the tiles of a row of results of one image.
+    """Divide a row of convolution results of a single image into tiles, with the taps (elements of
+    the window) that each tile reads.
 
-    At the border of the image, only some positions of a tile have a tap. Each position sums in
-    the order of the window's elements, whatever its neighbours read. If only positions in the
-    middle would have a tap, the stretch is divided in two.
+    At the border of the image, a tap lies inside the image only for some positions of a tile. Each
+    position sums in the order of the window's elements, whatever its neighbours read. A stretch is
+    divided in two if a tap would be inside only for positions in the middle.
     """
     tiles = []
     waiting = stretches(len(columns), step, positions)[::-1]

@@ -78,7 +78,8 @@ class CopyKernel(CallKernel[Copy]):
         return [_filled(lowering.blocks[0], lowering.fill, types[0].dtype, total)]
 
     def launches(self, work: GroupToLaunch, lowering: Copy) -> list[KernelLaunch]:
-        """Return the launches. If rows are short, one task writes all pieces of a row.
+        """Return the kernel launches that copy the blocks of, for example, a concatenation. If rows
+        are short, chain the launches, so that one task writes all pieces of a row.
 
         Different threads that write to the same cache lines would wait for each other.
         """
@@ -365,9 +366,9 @@ def transpose_source(rank: int, size: int, along: int) -> str:
 
 
 def _tile(name: str, size: int, height: str, width: str, last: int, along: int) -> list[str]:
-    """Return statements that transpose one tile.
+    """Return kernel statements that copy one tile by transposing it in a small local array.
 
-    Its sides are literals, so that LLVM knows them.
+    The sides of the tile are literals, so that LLVM knows them.
     """
     lines = [
         f"for i in range({width}):",

@@ -56,10 +56,11 @@ _IMPORTS = {
 
 
 def _start(kind: str, dtype: str, exclusive: bool) -> str:
-    """Return the initial value, in the dtype of the accumulator.
+    """Return the initial value of a cumulative operation as source text, in the dtype of the
+    accumulator.
 
-    Exclusive sums start from 0. Other results start from the identity, so that a first element
-    of -0 stays -0.
+    Exclusive sums start from 0. Other results start from the identity, so that a first element of
+    -0 stays -0.
     """
     wide = "float64" if dtype == "float32" else dtype
     if kind == "sum" and exclusive:
@@ -164,7 +165,8 @@ def rows_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
 
 @cache
 def eights_source(exclusive: bool, reverse: bool) -> str:
-    """Return the kernel text of `sums_in_eights`. A unit of work is a row.
+    """Return the source of a kernel that computes cumulative sums of rows, eight elements at a
+    time. A unit of work is a row.
 
     Kernel arguments: outer, n, x, out, both float32 (outer, n).
     """

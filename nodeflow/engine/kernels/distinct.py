@@ -30,7 +30,9 @@ class DistinctKernel(CallKernel[Distinct]):
         return [KernelCall(source, args, 1, n * 4.0, writes=writes)]
 
     def checks_elements(self, lowering: Distinct) -> bool:
-        """Return True, because the kernel fails if there is not enough room."""
+        """Return True, because the kernel fails if there are more distinct elements than the output
+        has room for.
+        """
         return True
 
 

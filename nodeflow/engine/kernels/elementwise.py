@@ -115,7 +115,9 @@ class ElementwiseKernel(Kernel[Elementwise]):
         return elementwise_source(cluster, comments=True)
 
     def can_fail(self, actions: Actions, action: Action, lowering: Elementwise) -> bool:
-        """Return whether integers may be divided by zero or raised to a negative power."""
+        """Return whether the formula may fail at run time, because it can divide an integer by zero
+        or raise it to a negative power.
+        """
         if not action.inputs:
             return False
         dtype, text = actions.types[action.inputs[-1]].dtype, lowering.expression
@@ -136,7 +138,9 @@ class ElementwiseKernel(Kernel[Elementwise]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Return False for an operand that is broadcast along the rows: all tasks read it."""
+        """Return whether rows of the result need only the same rows of this operand. An operand
+        that is broadcast along the rows is read by all tasks, so the answer is False.
+        """
         shape = actions.types[slot].shape
         if shape == group.shape:
             return True
@@ -361,9 +365,10 @@ def cluster_nodes(
 def _collapsed(
     shape: tuple[int, ...], shapes: tuple[tuple, ...], strides: tuple[Any, ...]
 ) -> tuple[list[int], list[Pattern], list[Any]]:
-    """Return `collapse`, cached because many clusters have the same shapes.
+    """Call `collapse`, which merges axes, and cache its result, because many clusters have the same
+    shapes.
 
-    Callers must not change it.
+    Callers must not change the result.
     """
     return collapse(shape, shapes, strides)
 

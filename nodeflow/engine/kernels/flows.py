@@ -143,7 +143,9 @@ class BranchKernel(FlowKernel[BranchPlan]):
     label = "branch"
 
     def following_levels(self, work: GroupToLaunch, lowering: BranchPlan) -> list[Level]:
-        """Return the branch as one iteration of an outer loop."""
+        """Return the levels of a branch. Each case is a loop of at most one iteration, and a kernel
+        chooses the case that runs.
+        """
         keys = object(), object()
         choose = _launch(_CHOOSE, (lowering.chosen, *map(LoopAddress, keys)))
         mover = Mover(lowering.workspace)

@@ -223,9 +223,10 @@ def scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
 
 @cache
 def single_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
-    """Return the kernel text of scatter for slices of one element. A unit of work is all indices.
+    """Return the source of a scatter kernel for slices of one element, which has no inner loop:
+    such a loop would take longer than the addition.
 
-    A loop over one element would take longer than the addition.
+    A unit of work is all indices.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start, combined, used = _combining(dtype, kind)

@@ -137,7 +137,9 @@ class Kernel(LoweringRule[L]):
         raise NotImplementedError
 
     def following_levels(self, work: GroupToLaunch, lowering: L) -> list[Level]:
-        """Return the levels that run after the level of the launches."""
+        """Return further levels of the program, which run after the level that contains this
+        kernel's launches. By default there are none.
+        """
         return []
 
     def named_source(self, work: GroupToLaunch, launch: KernelLaunch) -> str:

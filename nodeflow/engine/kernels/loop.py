@@ -64,7 +64,9 @@ class LoopKernel(Kernel[LoopPlan]):
     label = "loop"
 
     def launches(self, work: GroupToLaunch, lowering: LoopPlan) -> list[KernelLaunch]:
-        """Return copies of the carried values into the first iteration."""
+        """Return kernel launches that copy the initial values of a loop's carried variables to
+        where the first iteration reads them.
+        """
         copies = []
         for source, target in lowering.before:
             copy = copy_launch(work.actions, source, source)
@@ -104,7 +106,9 @@ def _levels(planned: LoopPlan) -> list[Level]:
 
 
 def _one_chain(levels: Sequence[Level], tiling: RowTiling) -> Level:
-    """Return a chain followed by the copies. Each task copies its own rows."""
+    """Join the launches of a loop body into one chain, followed by the copies of carried values.
+    Each task copies its own rows.
+    """
     (head, *copies) = (launch for level in levels if isinstance(level, list) for launch in level)
     then = [*head.then]
     for copy in copies:
@@ -128,7 +132,9 @@ class Mover:
         self.count = 0
 
     def levels(self, inside: Inside) -> list[Level]:
-        """Return the levels of a body, and the copies at its end."""
+        """Return the levels of a loop body, with addresses for use inside the outer program. The
+        last level copies the carried values for the next iteration.
+        """
         self._inside = inside
         moved = [each for phase in inside.plan.phases for each in self._moved(phase.levels)]
         copies: list[KernelLaunch] = []
@@ -175,7 +181,9 @@ class Mover:
         return moved
 
     def _chain(self, head: KernelLaunch) -> KernelLaunch:
-        """Return a launch and its followers with addresses in the loop's memory."""
+        """Return a launch of a loop body, and the launches chained to it, with addresses in the
+        memory of the outer plan.
+        """
         first, *then = (self._launch(launch, {}) for launch in head.chain())
         return replace(first, then=tuple(then))
 

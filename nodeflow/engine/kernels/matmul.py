@@ -178,7 +178,9 @@ def extents(
 
 
 def _as_vectors(actions: Actions, matmul: Matmul, inputs: tuple[int, ...]) -> Iterator[int]:
-    """Yield slots of the operands' memory as columns (..., m, 1) and rows (..., 1, n)."""
+    """Yield slots that present both operands as an outer product: the first as columns (..., m, 1),
+    the second as rows (..., 1, n). They share the memory of the operands.
+    """
     for slot, transposed in zip(inputs, (matmul.transpose_x, matmul.transpose_y), strict=True):
         yield _turned(actions, slot) if transposed else slot
 
@@ -229,7 +231,9 @@ def _blocks(m: int, n: int, k: int, dtype: str, transpose_y: bool) -> Blocks | N
 
 
 def _parts(m: int, n: int, k: int, dtype: str, matmul: Matmul) -> list[tuple[int, int]]:
-    """Return the first term and the number of terms of each part of the sum."""
+    """Divide the sum over the k terms of a product into parts. Return (first term, number of terms)
+    of each part.
+    """
     if (parts := parts_of_sum(m, n, k, dtype, matmul.transpose_y)) > 1:
         return [(k * i // parts, k * (i + 1) // parts - k * i // parts) for i in range(parts)]
     turned, transposed = matmul.transpose_y, matmul.transpose_x or matmul.transpose_y

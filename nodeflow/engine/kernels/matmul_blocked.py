@@ -73,10 +73,10 @@ class Blocked:
 
 
 def is_blocked(m: int, n: int, k: int, dtype: str) -> bool:
-    """Return whether an (m, k) x (k, n) product is computed in blocks whose operands are copied, as
-    this module does.
+    """Return whether this module computes an (m, k) x (k, n) product, in blocks whose operands are
+    copied.
 
-    Only shape and vector width count.
+    This depends only on the shape and on the width of vectors.
     """
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return False
@@ -182,7 +182,8 @@ class BlocksKernel(CallKernel[Blocks]):
 
 @cache
 def _blocks_source(dtype: str, transposed: bool, width: int) -> str:
-    """Return the kernel text that copies a matrix into blocks.
+    """Return the source of a kernel that copies the second operand of a product into blocks, so
+    that the product reads contiguous memory.
 
     Kernel arguments: the matrix, the blocks, terms, columns, terms of a piece.
     """
@@ -265,7 +266,8 @@ tiles."""
 
 @cache
 def blocked_source(dtype: str, transpose_a: bool, tiles: int, added: tuple[int, ...] = ()) -> str:
-    """Return the kernel text of a large product.
+    """Return the source of a kernel for a large matrix product a @ b, whose second operand has been
+    copied into blocks.
 
     Kernel arguments: 0, which is unused; a, blocks of b, c, m, n, k; height, width and depth of
     `Blocked`; addresses of the added operands.
@@ -316,10 +318,11 @@ def kernel(args, task, ntasks):
 
 
 def _layout(shape: TileShape, size: int, most: int, transpose_a: bool) -> tuple[int, int, int]:
-    """Return the bytes from row to row, from term to term and from tile to tile of a task's rows.
+    """Return three distances in bytes in a copy of the first operand's rows: from row to row, from
+    term to term, and from tile to tile.
 
-    There are gaps between them, because otherwise they would evict each other from the
-    first-level cache.
+    There are gaps between rows, because otherwise they would evict each other from the first-level
+    cache.
     """
     if transpose_a:
         return size, size * shape.positions, size * shape.positions * most + 128

@@ -41,7 +41,7 @@ def _lanes(dtype: str) -> int:
 
 
 def column_height(m: int, k: int, dtype: str) -> int:
-    """Return the number of rows of a task of a product with a single column."""
+    """Return how many rows a task computes in a product with a single column."""
     return task_rows(m) if m < FEW else plan_tiles(m, 1, k, dtype).height
 
 

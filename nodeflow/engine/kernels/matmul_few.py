@@ -67,7 +67,8 @@ def columns_of(dtype: str) -> int:
 def few_args(
     shape: tuple[int, int, int], dtype: str, transpose_x: bool, terms: int, work: float
 ) -> tuple[list[int], int]:
-    """Return the arguments of a `few_source` kernel, without addresses, and the number of tasks.
+    """Return the arguments of a `few_source` kernel, with 0 in place of the addresses, and the
+    number of tasks.
 
     Args:
         terms: how many of the k terms to add up. If it is not all of them, one task has all
@@ -100,7 +101,9 @@ def few_source(dtype: str, rows: int) -> str:
 
 @cache
 def _row_source(dtype: str) -> str:
-    """Return the kernel text of a product of one row. Kernel arguments: as for `_tiles_source`."""
+    """Return the source of a kernel that multiplies a single row with a matrix. Kernel arguments:
+    as for `_tiles_source`.
+    """
     size, columns = numpy_dtype(dtype).itemsize, columns_of(dtype)
 
     def added(count: int) -> str:

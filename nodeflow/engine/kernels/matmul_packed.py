@@ -251,7 +251,7 @@ class PackedProductKernel(Kernel[PackedProduct]):
 
 
 def _height(m: int, work: float, runs: int) -> int:
-    """Return the rows of a task.
+    """Return the number of rows that a task of the product computes.
 
     The number of tasks is a power of two, so that cores share them evenly.
 

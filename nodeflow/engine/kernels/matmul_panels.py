@@ -169,7 +169,8 @@ def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -
 
 
 def plan_half(m: int, n: int, k: int, dtype: str, transposed: bool) -> Panels | None:
-    """Return the cut of half the terms of a product, which are k terms; None if it has no panels.
+    """Return how one half of a product is cut into panels (blocks of columns), if its terms are
+    divided in two halves of k terms. Return None if the product should not be halved in this way.
 
     Each task has one panel, so that two halves are the same work for two threads, whatever n. With
     AVX-512, columns that fill panels are not halved, because training steps would take 1.02 to 1.05

@@ -164,7 +164,7 @@ def _narrow(m: int, n: int, k: int, dtype: str, unpacked: bool) -> Tiling:
 
 
 def _short(m: int, n: int, k: int) -> Tiling:
-    """Return pieces of the sum, for a product of few rows.
+    """Divide a product of few rows into pieces of its sum, whose results are added.
 
     Each piece reads whole rows of the second operand.
     """

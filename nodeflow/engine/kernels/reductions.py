@@ -148,7 +148,7 @@ def _is_search(kind: str) -> bool:
 
 
 def _add_stage(actions: Actions, node: Node, stage: Stage, source: int) -> int:
-    """Add a stage that writes into a new slot, and return the slot."""
+    """Add one stage of a reduction as an action. Return the new slot into which it writes."""
     size = stage.outer * stage.blocks * stage.inner
     slot = actions.new_slot(TensorType(actions.types[source].dtype, (size,)))
     actions.add(Action(node, stage, (source,), (slot,)))
@@ -399,8 +399,9 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
     end = "last" if kind == "prod" else "min(first + 128, last)"
 
     def added(count: int) -> list[str]:
-        """Return lines that combine ``count`` rows in order; partial results are read and written
-        once."""
+        """Return kernel lines that combine ``count`` rows with the partial results of a reduction,
+        in order. They read and write each partial result only once.
+        """
         text = "part[c]"
         for k in range(count):
             text = _combined(kind, text, f"x{k}[c]", dtype)
@@ -491,7 +492,8 @@ def search_source(kind: str, dtype: str, *, rows: bool) -> str:
 
 
 def short_search_source(kind: str, dtype: str, n: int) -> str:
-    """Return the kernel text of the search for an extreme in rows of ``n`` elements.
+    """Return the source of a kernel that finds the index of the maximum or minimum in each short
+    row of ``n`` elements.
 
     Arguments: as for `search_source`.
     """
@@ -509,8 +511,8 @@ def kernel(args, task, ntasks):
 
 
 def _search_rows(kind: str, dtype: str) -> list[str]:
-    """Return lines that find the extreme of a row, and then its index while the row is still in
-    cache.
+    """Return kernel lines that find the maximum or minimum of a row, and then its index while the
+    row is still in the cache.
     """
     sign = ">" if kind == "argmax" else "<"
     found = "(x[i] == best) | (x[i] != x[i])" if dtype in FLOATS else "x[i] == best"

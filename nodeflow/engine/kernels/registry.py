@@ -40,7 +40,7 @@ def handles(lowering: type[Lowering]) -> Callable[[type[Rule]], type[Rule]]:
 
 
 def rule_of(lowering: Lowering) -> LoweringRule[Any]:
-    """Return the rule that handles a lowering.
+    """Return the rule that says how to compile actions with this lowering.
 
     Raises:
         TypeError: there is no rule, which is a bug of the op.
@@ -65,7 +65,9 @@ def kernel_of(group: Group) -> Kernel[Any]:
 
 
 def can_fail(actions: Actions, action: Action) -> bool:
-    """Return whether an action may report a failure. A reference always may."""
+    """Return whether an action may report a failure at run time. An action that runs as a call of
+    its reference implementation always may.
+    """
     if action.lowering is None:
         return True
     rule = rule_of(action.lowering)
@@ -73,7 +75,9 @@ def can_fail(actions: Actions, action: Action) -> bool:
 
 
 def label_of(launch: KernelLaunch) -> str:
-    """Return the name of a launch's kernel, or the label of a launch that belongs to no node."""
+    """Return the name under which a profile shows a launch: the name of its kernel, or the launch's
+    own label if it belongs to no group of nodes.
+    """
     return launch.label if launch.group is None else kernel_of(launch.group).label_of(launch.group)
 
 

@@ -257,7 +257,9 @@ def kernel(args, task, ntasks):
 
 
 def _patterns(size: int) -> tuple[int, int, int]:
-    """Return, for floats of ``size`` bytes, the bits below the sign, of infinity and of NaN."""
+    """Return three bit patterns of floats with ``size`` bytes: all bits except the sign, infinity,
+    and NaN.
+    """
     infinity = 0x7FF << 52 if size == 8 else 0xFF << 23
     return (1 << (8 * size - 1)) - 1, infinity, infinity | (1 << (51 if size == 8 else 22))
 

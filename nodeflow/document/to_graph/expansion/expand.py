@@ -69,7 +69,9 @@ class Expansion(Document):
         self.types: dict[str, dict[str, TensorType]] = {}
 
     def analyse(self) -> Analysis:
-        """Return an analysis of this document with the types from the graph."""
+        """Return an analysis of this document's types. Types that the document alone does not
+        determine are taken from the graph that it was derived from.
+        """
         return Analysis(self, known=self.types)
 
 
@@ -454,7 +456,9 @@ def _check_reach(
     built: Build,
     path: str,
 ) -> None:
-    """Raise DocumentError if a derived node reads a value that its graph does not provide."""
+    """Raise DocumentError if a derived node reads a value that is not available in the graph into
+    which it is to be copied, such as a value inside another subgraph instance.
+    """
     inside, ids = set(derived), {node: key for key, node in built.nodes.items()}
     read = [tensor for node in derived for tensor in node.inputs]
     read += [node.outputs[0] for node in _along(macro)]

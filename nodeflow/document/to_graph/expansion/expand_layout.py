@@ -88,7 +88,9 @@ def block_frames(
 
 
 def free_place(doc: Document, old: Iterable[str], places: Mapping[str, Position]) -> Position:
-    """Return the offset that moves `places` to the right of all existing nodes."""
+    """Return the offset (x, y) to add to `places` so that new nodes lie to the right of all
+    existing nodes and frames.
+    """
     areas = [(*doc.nodes[i].pos, MAX_WIDTH) for i in old]
     areas += [frame.rect[:3] for frame in doc.frames.values()]
     if not areas or not places:

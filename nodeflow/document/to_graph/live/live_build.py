@@ -439,9 +439,10 @@ class LiveBuild(LiveNodes):
         connect(self.build, record, old.node)
 
     def _check_flag_owner(self, order: list[str]) -> None:
-        """Raise BuildAnew if the first node that needs the training flag is not its owner.
+        """Raise BuildAnew if another node than before would create the training flag, the
+        placeholder that says whether a run trains.
 
-        In a fresh build that node makes the flag.
+        In a fresh build, the first node that needs the flag creates it.
         """
         for flag in self._graph.get_collection(FLAG):
             users = self._graph.users.get(flag.node)

@@ -147,7 +147,9 @@ class LiveFlat:
 
 
 def _bodies(document: Document) -> set[str]:
-    """Return the definitions of loops and branches, and all definitions used in them."""
+    """Return the names of the subgraph definitions that are bodies of loops or branches, and of all
+    definitions used in them.
+    """
     found: set[str] = set()
     for graph in graphs(document):
         for record in instances_in(graph):
@@ -167,7 +169,9 @@ def _makes_instances(edit: Edit) -> bool:
 
 
 def _shares(edit: Edit) -> bool:
-    """Return whether an edit changes with which node a node shares weights."""
+    """Return whether an edit makes a node share the weights of another owner than before, or begin
+    or stop to share.
+    """
     if kind_of(edit.table) != "node":
         return False
     before, after = (

@@ -134,7 +134,7 @@ class LiveGraph(Graph):
         self.put_back(node)
 
     def rename(self, node: Node, name: str, stream: str) -> None:
-        """Give a node another name, and the stream of its record."""
+        """Rename a graph node, and set its random stream."""
         del self._by_name[node.name]
         self._taken.pop(node.name, None)
         node.name, node.stream = name, stream

@@ -233,8 +233,8 @@ class LiveNodes:
         self._touch(segment.record)
 
     def _check_flag(self, gone: set[Node]) -> None:
-        """Raise BuildAnew if the nodes to be removed include the training flag and other nodes
-        use it.
+        """Raise BuildAnew if the training flag (the placeholder that says whether a run trains) is
+        about to be removed while other nodes use it.
         """
         for flag in self._graph.get_collection(FLAG):
             if flag.node not in gone:

@@ -230,7 +230,9 @@ _copies: dict[tuple[int, int, str], Path] = {}
 
 
 def _copy(path: Path, most: int | None) -> Path:
-    """Return a copy of the output of a pipe or device, made once: most can be read only once."""
+    """Copy the output of a pipe or device to a temporary file, and return its path. Repeated calls
+    return the same copy, because most such output can be read only once.
+    """
     status = os.stat(path)
     key = status.st_dev, status.st_ino, str(path)
     if key not in _copies:

@@ -27,7 +27,9 @@ the reference tier.)
 
 
 def give_back() -> bool:
-    """Return free pages to the system, in milliseconds. False if the system does so itself."""
+    """Return free memory pages of the C library to the operating system, which takes milliseconds.
+    Return False if that is not necessary on this system.
+    """
     trim = _trim()
     if trim is None:
         return False

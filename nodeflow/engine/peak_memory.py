@@ -82,7 +82,9 @@ def inside_of(node: Node, inputs: Sequence[TensorType]) -> int:
 
 @lru_cache(maxsize=1024)
 def _of_body(text: str, inputs: tuple[TensorType, ...]) -> int:
-    """Return the peak bytes of the body of a loop or branch."""
+    """Return the peak memory in bytes of one execution of the body of a loop or branch. Return 0 if
+    the body is invalid, because the run itself reports the error.
+    """
     graph = Graph()
     feeds = [add_input(graph, t) for t in inputs]
     try:

@@ -86,5 +86,7 @@ def optimizers_of(schedule: Schedule) -> tuple[str, ...]:
 
 
 def steps_before(counts: Mapping[str, int], optimizers: Iterable[str]) -> int:
-    """Return the number of steps before a run of these optimizers: the largest of their counts."""
+    """Return the number of steps that the given optimizers have made so far: the largest of their
+    counts.
+    """
     return max((counts.get(name, 0) for name in optimizers), default=0)

@@ -311,8 +311,8 @@ class Session(NotebookDisplay, SessionState):
             return executor.needs()
 
     def _streams(self, phase: Phase) -> Callable[[Node], Stream]:
-        """Return the function from nodes to random streams, for a training step or run that
-        begins now.
+        """Return a function that maps nodes to their random streams, for the training step or run
+        that begins now. Count the run.
         """
         if phase.is_step:
             step = steps_before(self._context.steps, phase.optimizers)
@@ -349,8 +349,8 @@ class Session(NotebookDisplay, SessionState):
     def _question(
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None
     ) -> tuple[KnownRun, Sequence[np.ndarray]]:
-        """Return the prepared run for these fetches and feeds, from the cache if possible, and the
-        fed arrays.
+        """Return the prepared run for these fetches and feeds, from the cache if possible. Also
+        return the arrays that are fed.
         """
         key = key_of(fetches, feed_dict)
         known = None if key is None else self._known.get(key)
@@ -571,7 +571,9 @@ class Session(NotebookDisplay, SessionState):
                 self.variables.put(variable, call_reference(variable, inputs, stream_of)[0])
 
     def _initial(self, tensor: Tensor, feed_dict: Mapping[Any, Any] | None) -> np.ndarray:
-        """Return the value of the tensor at a variable's ``initial`` port."""
+        """Compute the tensor that is connected to a variable's input ``initial``, and return its
+        value.
+        """
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
         schedule, _ = self._prepared.schedule((tensor,), feeds)
         given = self._given(schedule, feeds)

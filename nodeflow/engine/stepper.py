@@ -253,7 +253,9 @@ class Stepper:
             return (self._executor or self._make_executor(self._wanted)).needs()
 
     def _profiled_step(self, executor: AnyExecutor, profiler: Profiler) -> None:
-        """Make a timed step that runs in kernels, with ops by reference between them."""
+        """Run one training step as kernels, with reference calls for ops without a kernel, and
+        measure the times.
+        """
         given, stream_of = self._given_to(self.schedule, self._given)
         values = executor.compile_now().run(given, stream_of, profiler=profiler)
         executor.tier = "compiled"
@@ -386,7 +388,9 @@ class Stepper:
         return [s for s in self.schedule.fetches if s is not None]
 
     def _chunk(self, count: int) -> np.ndarray:
-        """Run up to ``count`` steps in one tier, at least one. Return their scalars."""
+        """Run up to ``count`` training steps, at least one, all compiled or all by reference.
+        Return the recorded scalars.
+        """
         tiers = self._context.tiers
         if tiers is not None:
             tiers.step = self.step
@@ -440,10 +444,11 @@ class Stepper:
         return row.reshape(1, len(self._scalars))
 
     def _in_blocks(self) -> BlockedExecutor | None:
-        """Return an executor that runs steps of many rows in blocks under a memory limit, or None.
+        """Return an executor that computes a training step in blocks of rows, to keep to the memory
+        limit. Return None if that is not needed or not possible.
 
-        The grid of blocks is the same for every limit, so that changing the limit does not
-        change bits.
+        The division into blocks is the same for every limit, so that another limit does not change
+        the bits of results.
         """
         if self._context.memory is None or not all(t.is_static for t in self._types):
             return None

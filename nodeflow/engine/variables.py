@@ -174,7 +174,7 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._arrays[node] = None
 
     def note_placed(self, node: Node, array: Any) -> None:
-        """Keep the copy of a value that was sent to a device."""
+        """Remember the copy of a variable's value that was sent to an accelerator device."""
         self._placed[node] = array
 
     def like(self, node: Node) -> Any:

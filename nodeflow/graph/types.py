@@ -397,10 +397,11 @@ def a_dtype(dtype: str) -> str:
 
 
 def first_changed(array: np.ndarray, cast: np.ndarray) -> Any:
-    """Return the first number of ``array`` that a cast changed, or None.
+    """Return the first number of ``array`` that differs after the cast to another dtype. Return
+    None if all are equal.
 
-    A number is unchanged if casting back returns it. Integers of one width always return, so there
-    the sign decides. NaN always counts as changed, and infinities do if cast to integers.
+    A number is unchanged if casting back gives the same number and the sign is the same. NaN always
+    counts as changed; infinities do if the cast is to integers.
     """
     with np.errstate(all="ignore"):
         changed = (cast.astype(array.dtype) != array) | ((cast < 0) != (array < 0))

@@ -139,7 +139,9 @@ class EngineClient:
     # ---- the writing thread ---------------------------------------------------------------------
 
     def _write(self, connection: Connection) -> None:
-        """Send waiting requests until the process has ended. The reading thread reports the end."""
+        """Send queued requests to the engine process until it has ended. Another thread, which
+        reads messages, reports the end.
+        """
         while not self._ended:
             with contextlib.suppress(queue.Empty):
                 request = self._requests.take()

@@ -118,8 +118,8 @@ class RequestQueue:
 
 
 def _kind(request: p.Request) -> Hashable:
-    """Return a key that a request shares with the requests it replaces; None if it replaces
-    none.
+    """Return a key that is equal for requests that replace each other, such as two requests for
+    live values. Return None if the request replaces no other.
     """
     if isinstance(request, p.Evaluate):
         return ("live values", request.follow) if request.watch else None

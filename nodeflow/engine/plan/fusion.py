@@ -154,7 +154,9 @@ class _Grouper:
         )
 
     def _absorb(self, group: Group, other: Group) -> None:
-        """Move all actions of ``other``, which depends on nothing in ``group``, into it."""
+        """Merge the group ``other`` into ``group``: its actions come first. They must not depend on
+        anything in ``group``.
+        """
         group.actions[:0] = other.actions
         group.inputs = {**other.inputs, **group.inputs}
         group.outputs |= other.outputs

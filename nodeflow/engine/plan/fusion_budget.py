@@ -33,8 +33,8 @@ def not_worth_fusing(launches: Iterable[KernelLaunch]) -> frozenset[int]:
     """Return the output slots of the ops that should not be fused into clusters, to limit the
     number of kernels to compile.
 
-    A plan with few kernels keeps all clusters. Otherwise the clusters that save least time are
-    given up. Loops have their own plans.
+    A plan with few kernels keeps all clusters. Otherwise the clusters that save least time are left
+    out. Loops have their own plans.
     """
     saved: dict[str, float] = defaultdict(float)
     slots: dict[str, set[int]] = defaultdict(set)

@@ -132,7 +132,9 @@ def _is_join(actions: Actions, action: Action) -> bool:
 
 
 def _moved(actions: Actions, action: Action) -> Block | None:
-    """Return the block that an action copies if the block fills its result; else None."""
+    """Return the block of elements that a copy or transposition moves, if it fills the whole
+    result. Return None for any other action.
+    """
     (out,), copy = action.outputs, action.lowering
     if out in actions.delayed or out in actions.repeated:
         return None

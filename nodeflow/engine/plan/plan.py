@@ -86,8 +86,8 @@ def _make(
     updating: bool = False,
     repeats: Repeats = ONCE,
 ) -> Plan | None:
-    """Return a plan with fused kernels. Do not fuse clusters of ops whose fused kernel would take
-    longer to compile than it saves.
+    """Return a plan with fused kernels. If there are very many different ones, leave those clusters
+    of ops unfused that save least time.
 
     For example, a thousand layers with different formulas need a thousand fused kernels, which take
     a minute to compile. Unfused they need a few dozen, since each op is a kernel that all layers
@@ -317,7 +317,9 @@ def _emit(draft: Draft, each: Group, tiling: RowTiling | None = None) -> list[Ke
 
 
 def _work(draft: Draft, each: Group, tiling: RowTiling | None = None) -> GroupToLaunch:
-    """Return a group to launch, in which new values of variables are written in place."""
+    """Return what is needed to make the kernel launch of a group: the group, its division into
+    tasks, and the new values of variables that it writes in place.
+    """
     inplace = draft.updates.inplace if draft.updates else {}
     over = {r: inplace[r] for r in each.outputs if inplace.get(r) in each.inputs} if inplace else {}
     alone = draft.launches.get(each, ()) if tiling is not None else ()

@@ -39,7 +39,7 @@ WORTH_IT = 2
 
 
 def update_touched_rows(actions: Actions) -> Iterator[str]:
-    """Rewrite all table updates.
+    """Rewrite all sparse updates of tables, so that they compute only the looked-up rows.
 
     Yields:
         A description of each rewritten update.

@@ -383,8 +383,9 @@ class Program:
         return total
 
     def _cut(self, work: list[float], tasks: np.ndarray) -> np.ndarray:
-        """Return each thread's first task such that threads get equal shares of work, and the
-        total number of tasks.
+        """Divide the tasks of all launches of a level among threads, so that each gets an equal
+        share of the estimated work. Return each thread's first task, and the total number of tasks
+        at the end.
         """
         each = np.repeat(np.array(work) / np.maximum(tasks, 1), tasks)
         middle = np.cumsum(each) - each / 2

@@ -63,7 +63,9 @@ class Staging:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="staging")
 
     def begin(self, order: np.ndarray) -> None:
-        """Begin an epoch: wait for reading in progress, then read the first block."""
+        """Begin an epoch with the rows in this order: drop blocks of earlier rows, and start to
+        read the first block.
+        """
         self._drop(self._blocks)
         self._order = order
         if self._batch_size <= len(order):

@@ -154,8 +154,8 @@ class _Walk:
         return new, self.types
 
     def _emit(self, step: Step, outputs: Sequence[int]) -> None:
-        """Append a step to the schedule that is being built. Its inputs are the current copies of
-        recomputed values.
+        """Append a step to the schedule that is being built. Its inputs are the slots that hold
+        these values now, which may be recomputed copies.
         """
         inputs = tuple(self.now[s] for s in step.inputs)
         self.steps.append(Step(step.node, inputs, tuple(outputs)))

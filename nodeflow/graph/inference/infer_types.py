@@ -118,7 +118,9 @@ _FAMILIES = (("any float", FLOATS), ("any integer", INTEGERS), ("any complex num
 
 
 def any_of(dtypes: Sequence[str]) -> str:
-    """Return dtypes in words; if there are more than four, by names of families of dtypes."""
+    """Return dtypes as an English list with "or". If there are more than four, use names of
+    families of dtypes, such as all integers.
+    """
     words = list(dtypes)
     if len(words) > 4:
         whole = [family for family in _FAMILIES if set(family[1]) <= set(words)]

@@ -31,7 +31,7 @@ class TensorOperators:
 
     @abstractmethod
     def _apply(self, op: str, *inputs: Any, **attrs: Any) -> Any:
-        """Add one application of an op to the tensor's graph."""
+        """Add a node that applies an op to inputs to the graph of this tensor."""
 
     def __add__(self, other: Any) -> Self:
         return self._apply("add", self, other)

@@ -22,7 +22,7 @@ class VariableMethods:
 
     @abstractmethod
     def _apply(self, op: str, *inputs: Any, **attrs: Any) -> Any:
-        """Add one application of an op to the tensor's graph."""
+        """Add a node that applies an op to inputs to the graph of this tensor."""
 
     def _variable(self, wanted: str) -> Any:
         """Return the node of this variable. ``wanted`` describes the attempted call for the error

@@ -39,7 +39,8 @@ class ChosenData:
         return [task.graph.node(name) for name in task.build.bindings if name in task.graph]
 
     def feed(self, task: Task, node: Node) -> np.ndarray | None:
-        """Return the value of a placeholder, or None if it has none.
+        """Return the value that a placeholder is fed with: chosen rows of data, or its sample
+        value. Return None if it has no value.
 
         Raises:
             FeedError: the sample does not fit.

@@ -191,7 +191,9 @@ class Evaluator(VariableAccess):
         self._begin()
 
     def _begin(self) -> None:
-        """Make a session for the current build, with the kept variables."""
+        """Create a session for the current build of the graph. Give variables the values that were
+        kept from the previous session.
+        """
         built = self._live.build
         self.version += 1
         self.seed = self._seed()
@@ -212,7 +214,9 @@ class Evaluator(VariableAccess):
         self._settle_kept()
 
     def _use_data_again(self) -> None:
-        """Open data sets again where needed, and update their rows and image shapes."""
+        """Open the data sets of the document again where they have changed, and forget all values
+        that depend on data.
+        """
         built = self._live.build
         self.task = Task(self._document, base_dir=self._base_dir, opened=self._opened, built=built)
         self.task.preview_bytes = self._budget and self._budget.read_bytes

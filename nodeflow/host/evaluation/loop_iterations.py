@@ -20,7 +20,8 @@ def iterations(
     inputs_of: Callable[[Node], Sequence[np.ndarray] | None],
     stream_of: Callable[[Node], Any],
 ) -> dict[str, Iteration]:
-    """Return the iterations to show, by the names of their loops and branches.
+    """Compute the iterations to show of loops, and the taken branches of conditions. Return them by
+    the name of the loop or branch node.
 
     Args:
         numbers: the iteration by the name of the loop, None for the last. A nested loop is shown in
@@ -39,7 +40,9 @@ def iterations(
 
 
 def shown_iteration(one: Iteration) -> ShownIteration:
-    """Return the number and count of an iteration, and the taken branch, for the window."""
+    """Convert an iteration to the message for the window: its number, the count of iterations, and
+    the branch that was taken.
+    """
     return ShownIteration(one.number, one.count, one.taken)
 
 

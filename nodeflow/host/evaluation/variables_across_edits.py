@@ -96,10 +96,10 @@ class KeptValues:
         ids: Mapping[Node, VariableId],
         declared: Mapping[Node, Any],
     ) -> dict[Node, np.ndarray]:
-        """Return the kept values of variables, and drop them here.
+        """Return the kept values for the given variables, and remove them from the kept values.
 
-        Match them by id, else by random stream (weights that an edit handed over), else by name,
-        and only if the value fits.
+        Match variables by id, else by random stream (weights that an edit handed over), else by
+        name, and only if the value fits.
         """
         found = {}
         for node in nodes:
@@ -264,7 +264,9 @@ class HeldVariables:
 
 
 def declaration(node: Node) -> Any:
-    """Return everything that determines the initial value of a variable."""
+    """Return a key of everything that determines a variable's initial value, including the nodes
+    that compute it.
+    """
     sources = sorted(_drawn_from(n) for n in ancestors([node]) if n is not node)
     initial = [_drawn_from(t.node) for t in node.inputs]
     return _drawn_from(node), node.outputs[0].type, initial, sources

@@ -121,7 +121,7 @@ def _checked(request: p.CheckLesson, lesson: Document, stop: Callable[[], bool])
 
 
 def _copied(document: Document, folder: DocumentFolder, name: str) -> Document:
-    """Return a copy of a document that may read the same files."""
+    """Return a copy of a document with the same permissions to read files."""
     copy = flow.loads(flow.dumps(document))
     copy.path = Path(folder.path) / name if folder.path else None
     copy.allowed = folder.allowed

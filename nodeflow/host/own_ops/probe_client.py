@@ -83,7 +83,7 @@ class ProbeClient:
     def infer(
         self, op: str, types: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> tuple[TensorType, ...]:
-        """Return the output types of an op. Waits for the answer.
+        """Infer the output types of a user's op in a separate process, and return them.
 
         Raises:
             NodeflowError: the op refuses the types, or ended its process.
@@ -161,7 +161,7 @@ class ProbeClient:
         return answer
 
     def _exchange(self, request: r.Request, seconds: float) -> r.Answer:
-        """Send one request and return its answer.
+        """Send a request to the process that runs the user's ops, and return its answer.
 
         Raises:
             Gone: the process ended or had to be killed.

@@ -123,8 +123,8 @@ def _main_view(specs: Mapping[str, ViewSpec]) -> str | None:
 
 
 def _staged_view(document: Document) -> ViewSpec | None:
-    """Return the view that a recorded page shows first: the main view of the document, or the last
-    pinned view that a page supports.
+    """Return the last pinned view of the document that a page can show. The view that was pinned
+    last is the main one. Return None if there is none.
     """
     for view in reversed(views_of(document)):
         name = scoped_name(document, view.node) if view.node else None

@@ -81,9 +81,10 @@ class Rewinder:
             return None if past is None or task is None else (past, task)
 
     def remember(self, past: Past, task: Task) -> None:
-        """Take another training whose steps can be shown, and stop showing the previous one.
+        """Make another training the one whose steps can be shown, and stop showing the previous
+        training.
 
-        If the training was only edited, its earlier steps stay available.
+        If the training is the same one after an edit, its earlier steps stay available.
         """
         is_edited = past.earlier is not None
         with self._changed:
@@ -185,7 +186,7 @@ class Rewinder:
         return None if at is None else max(0.0, at - time.monotonic())
 
     def _use(self, past: Past | None) -> None:
-        """Keep the replay of this training and close all others."""
+        """Use the replay of this training history, and close the replay of any other."""
         if self._replay is not None and self._replay.past is not past:
             self._replay.close()
             self._replay = None

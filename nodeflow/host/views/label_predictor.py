@@ -118,7 +118,9 @@ def _judge(
 
 
 def values_of(source: ViewSource, chosen: Answers, columns: Mapping[str, Column]) -> np.ndarray:
-    """Return the predictions for the first rows: float64 (n, k)."""
+    """Compute the predictions for the first rows of the data. Return them as float64 (n, k). The
+    number of rows is limited by the time that the computation takes.
+    """
     bound = {
         p: b.column
         for p, b in source.bindings([chosen.tensor]).items()

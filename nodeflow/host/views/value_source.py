@@ -107,8 +107,8 @@ class ViewSource:
         return {t: rows for t, rows in self.task.feeds(tensors).items() if t not in overridden}
 
     def is_what_if(self, tensors: Iterable[Tensor], feeds: Collection[Tensor] = ()) -> bool:
-        """Return whether tensors depend on an override, so that they are not values of the
-        training.
+        """Return whether any of the tensors depends on an override. Their values are then
+        hypothetical, not those of the training.
 
         Args:
             feeds: fed tensors, whose overrides do not count.

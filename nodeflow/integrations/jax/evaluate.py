@@ -193,7 +193,7 @@ def apply_body(
     owner: str,
     failures: Failures,
 ) -> tuple[list[Any], list[TensorType]]:
-    """Return the outputs of the body of a loop or branch, and their types, like
+    """Trace the body of a loop or branch in JAX. Return its outputs and their types, like
     `scan_body.run_body`.
 
     Args:

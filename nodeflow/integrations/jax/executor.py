@@ -213,6 +213,6 @@ def placed(variables: Variables, variable: Node) -> Any:
 
 
 def own_array(value: Any) -> Any:
-    """Return a copy as a numpy array, or as a scalar for rank 0."""
+    """Return a copy of a JAX array as a numpy array, or as a scalar for rank 0."""
     array = np.array(value, order="C", copy=True)
     return array[()] if array.ndim == 0 else array

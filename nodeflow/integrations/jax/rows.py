@@ -102,9 +102,7 @@ class _SentRows:
         return sent, self._order, 0, count
 
     def _block(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows in an array with the size of a block, so that all blocks have the same
-        shape.
-        """
+        """Pad rows with zeros to the size of a block, so that all blocks have the same shape."""
         block = np.zeros((len(self._order), *rows.shape[1:]), rows.dtype)
         block[: len(rows)] = rows
         return block

@@ -52,7 +52,8 @@ class ClassAccuracyData:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> ClassAccuracyData:
-    """Return the counts of a predicting tensor. Option: ``split``.
+    """Count for each class the true rows, the predicted rows, and the rows that are both, for a
+    tensor that predicts classes. Option: ``split``, the part of the data.
 
     Raises:
         ViewProblem: the tensor does not predict classes of known rows.

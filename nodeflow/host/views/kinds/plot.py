@@ -422,7 +422,9 @@ def _role(part: _Part) -> str:
 def _curve(
     source: ViewSource, tensor: Tensor, chosen: _Axis, parts: Sequence[_Part]
 ) -> tuple[Series, ...]:
-    """Return the value of a tensor at evenly spaced inputs over the range of the data."""
+    """Compute a tensor for evenly spaced inputs over the range of the data, and return the points
+    of its curve.
+    """
     every = np.concatenate([part.x for part in parts])
     every = every[np.isfinite(every)]
     low, high = (every.min(), every.max()) if every.size else (-1.0, 1.0)

@@ -139,7 +139,9 @@ def answers(
 
 
 def _plane(source: ViewSource, tensor: Tensor) -> Tensor:
-    """Return the placeholder of two columns that is the only input of a tensor."""
+    """Return the placeholder with two columns that a tensor depends on, if it depends on no other
+    placeholder.
+    """
     needed = [
         p for p in source.placeholders(tensor) if p.node.attrs.get("sample") is None or _is_plane(p)
     ]

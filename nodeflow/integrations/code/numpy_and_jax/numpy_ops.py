@@ -38,7 +38,8 @@ from nodeflow.integrations.code.shared_ops.warping_helpers import (
 
 
 def _table(module: str, library: str) -> dict[str, Expression]:
-    """Return the expressions of numpy or JAX.
+    """Return a dict from op id to the expression, or the function that writes the expression, for
+    numpy or JAX.
 
     Args:
         module: ``np`` or ``jnp``.

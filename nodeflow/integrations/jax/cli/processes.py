@@ -92,7 +92,8 @@ LAUNCHER: Launcher = JaxLauncher()
 
 
 def place_of_this_process() -> Place | None:
-    """Return the place of this process in a training.
+    """Return the index of this process among the processes that train together, with their number
+    and address.
 
     Return None in the process of the command that the user started.
     """
@@ -335,8 +336,8 @@ def _start(place: Place, words: Sequence[str], environment: Environment, shown: 
 
 
 def _stream(stream: TextIO) -> int:
-    """Return a target for the output of a child process: the file number of a stream, or a pipe if
-    the stream has none.
+    """Return the value to pass to `subprocess` as the output of a child process: the stream's file
+    number, or PIPE if it has none.
     """
     try:
         return stream.fileno()

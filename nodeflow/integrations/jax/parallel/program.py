@@ -112,7 +112,9 @@ class SharedProgram(Program):
         return step.node.op.lower(ins, outs, **step.node.attrs)
 
     def _reshaped(self, step: Step, value: Any) -> Any:
-        """Reshape each device's part of a value to its share of the new shape."""
+        """Reshape a sharded value: each device reshapes its own part to its share of the new shape,
+        without communication.
+        """
         old, new = (self._flow.states[s] for s in (step.inputs[0], step.outputs[0]))
         assert isinstance(old, Rows) and isinstance(new, Rows)
         shape = list(self.types[step.outputs[0]].shape)

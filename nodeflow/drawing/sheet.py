@@ -137,8 +137,9 @@ def legend(sheet: Sheet, rect: Rect, entries: Sequence[tuple[str, Ink, str]]) ->
 
 
 def fair_share(widths: Sequence[float], room: float) -> float:
-    """Return a limit for the width of names in a line; short names leave their unused width to
-    others.
+    """Return the maximum width of a name when several names share a line.
+
+    A name that is shorter leaves the rest of its share to the others.
     """
     for index, width in enumerate(sorted(widths)):
         share = room / (len(widths) - index)

@@ -159,7 +159,7 @@ class Backend(Protocol):
         context: RunContext,
         given: Mapping[int, np.ndarray],
     ) -> BackendSteps:
-        """Return a loop of training steps on batches of columns.
+        """Return a loop that runs training steps on batches of data columns.
 
         Several processes share the rows of each batch if the context has ``peers``.
 
@@ -253,9 +253,10 @@ def check_backend(
 
 
 def check_mixed(backend: str) -> None:
-    """Raise a RunError unless a backend can train with float32 weights and half-precision products.
+    """Raise a RunError unless a backend supports mixed precision in training.
 
-    The factors of a product are rounded to bfloat16, and summed in float32.
+    This means float32 weights, and products of factors that are rounded to bfloat16 and summed in
+    float32.
     """
     other = other_backend(backend)
     if other is not None:

@@ -137,5 +137,5 @@ class BoundRun:
         return results
 
     def _bound(self) -> Mapping[int, Any]:
-        """Return by slot the inputs of the run that are not fed, such as variables."""
+        """Return the values of all inputs that are not fed, such as variables, by slot."""
         return self._rest | self._reads.arrays

@@ -97,7 +97,7 @@ class IncrementalRun:
         self._trimmed: set[Node] = set()
 
     def forget(self, nodes: Iterable[Node]) -> set[Node]:
-        """Forget the values of nodes and of all their dependents. Return these nodes.
+        """Forget the values of some nodes and of all their dependents. Return all these nodes.
 
         Dependents of a node without a known value have none either, and are not visited.
         """
@@ -360,9 +360,9 @@ def _size(outcome: Outcome) -> int:
 
 
 def _needs(node: Node) -> list[Node]:
-    """Return the nodes that must have values before a node can be computed.
+    """Return the nodes whose values are needed to compute a node.
 
-    A variable needs none.
+    A variable needs no other values.
     """
     if node.op.id == "variable":
         return []

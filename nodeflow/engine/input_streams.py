@@ -83,7 +83,7 @@ class Chosen:
     components: Mapping[str, TensorType]
 
     def stream(self, feeds: Mapping[Tensor, np.ndarray]) -> Stream:
-        """Return the stream that these feeds choose.
+        """Return the input stream that a fed iterator handle chooses.
 
         Raises:
             FeedError: the handle is not fed.

@@ -110,8 +110,9 @@ class KnownRun:
         return dict(zip(self.inner, arrays, strict=True))
 
     def keep(self, shapes: Shapes, run: BoundRun | None) -> None:
-        """Keep a bound run for feeds of these shapes, to repeat it later. If there are too many,
-        drop the oldest.
+        """Cache a bound run, to repeat it when feeds have these shapes again.
+
+        If there are too many, drop the oldest.
         """
         if run is None:
             return

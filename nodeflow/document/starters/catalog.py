@@ -18,7 +18,7 @@ STARTERS: dict[str, Starter] = {starter.id: starter for starter in _found()}
 
 
 def fitting(material: Material) -> list[Starter]:
-    """Return the starters that can use this data, best first."""
+    """Return the starter graphs that can use this data, best first."""
     return [starter for starter in STARTERS.values() if not starter.misfit(material)]
 
 

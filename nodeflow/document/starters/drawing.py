@@ -91,7 +91,7 @@ class Drawing:
         )
 
     def view(self, name: str, kind: str, **options: Json) -> None:
-        """Show a view on a node instead of its value."""
+        """Let a node's card show a view, such as a plot, instead of the node's value."""
         set_view(self.doc, self.ids[name], {"kind": kind, **options})
 
     def stage(self, views: Sequence[tuple[str, str]], controls: Sequence[tuple[str, str]]) -> None:
@@ -106,7 +106,7 @@ class Drawing:
             pin_control(self.doc, PinnedControl(self.ids.get(node, node), attr))
 
     def arrange(self, rows: list[list[str]], note: str, title: str) -> None:
-        """Place the groups and the note in rows.
+        """Place the groups of a starter graph and its note in rows.
 
         Later rows begin with an item below the first group (`NOTE`, or nothing: `""`), and continue
         below the second group of the first row. Items after `>` are aligned with the end of the
@@ -150,7 +150,9 @@ class Drawing:
         return right + 2 * PAD, bottom + BAR + PAD
 
     def _place(self, title: str, x: float, y: float) -> None:
-        """Lay a group out with its frame's top left corner at (x, y)."""
+        """Place the nodes of a group so that the group's frame has its top left corner at (x,
+        y).
+        """
         color, ids = self.groups[title]
         commands.move(
             self.doc, layout(self.doc, ids, analysis=self.analysis, origin=(x + PAD, y + BAR))

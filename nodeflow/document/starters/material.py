@@ -82,11 +82,11 @@ class Material:
 
     @property
     def tests_at_end(self) -> bool:
-        """Whether the metrics are measured on the test split as well, once after the last epoch."""
+        """Whether the metrics are also measured on the test split, once after the last epoch."""
         return self.measured_split == "validation" and "test" in self.splits
 
     def width(self, column: str) -> int | None:
-        """Return how many numbers a row of a column has; None if unknown."""
+        """Return how many numbers a row of a data column has, or None if this is unknown."""
         sizes = self.columns[column].shape[1:]
         known = [size for size in sizes if size is not None]
         return int(np.prod(known)) if len(known) == len(sizes) else None

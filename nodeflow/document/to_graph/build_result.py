@@ -73,8 +73,9 @@ class Build:
 
     @property
     def instances(self) -> dict[str, dict[str, tuple[str, str] | None]]:
-        """The mapping: name of each replaced instance -> output port -> (id, port) of its value,
-        or None.
+        """For each subgraph instance that was expanded: its output ports, and the source of each.
+
+        A source is (node id, port), or None if the port has no value.
         """
         return self.flat.instances
 
@@ -212,8 +213,10 @@ class Build:
         return self.graph.tensor(name)
 
     def _own_name(self, name: str) -> str:
-        """Return the document's name for a tensor that a user gives another name, such as an
-        imported one.
+        """Translate a name that a user gives for a tensor to the name in the document.
+
+        They differ for a name from before an import, such as `layer-1` for `layer_1`. An unknown
+        name stays as it is.
         """
         node_name, colon, port = name.partition(":")
         if self._has(node_name):

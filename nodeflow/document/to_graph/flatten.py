@@ -120,8 +120,10 @@ def has_subgraphs(doc: Document) -> bool:
 
 
 def flatten(doc: Document) -> Flat:
-    """Return a document without instances: the document itself if it has none, and no layer
-    shares weights."""
+    """Return a document in which all subgraph instances are replaced by their content.
+
+    It is the document itself if it has no instances and no layer shares weights.
+    """
     if not has_subgraphs(doc) and not doc.sharers:
         return Flat(doc)
     flat = Flat(Document())
@@ -356,7 +358,10 @@ def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | No
 
 
 def _order_port(flat: Document, node: str, port: str) -> str:
-    """Return the output port of a node for a control wire: its first output, else `done`."""
+    """Return the output port from which a control wire can start.
+
+    In place of `done`, this is the first output of a node that has outputs.
+    """
     record = flat.nodes[node]
     op = None if record.op == DATASET else declaration(record, flat)
     return op.output_name(0) if port == DONE and op is not None and op.outputs else port

@@ -136,7 +136,10 @@ class GradientChecks:
         return dict(zip(needed, self._run(needed, feeds), strict=True))
 
     def _rows(self, tensors: Sequence[Tensor]) -> int | None:
-        """Return the number of rows to feed: the fixed size of a placeholder, else `ROWS`."""
+        """Return how many rows of data a gradient check feeds.
+
+        This is the fixed first size of a placeholder that data feed, else `ROWS`.
+        """
         bound = self._task.bindings([tensor.node for tensor in tensors])
         fixed = [t.shape[0] for t in bound if t.shape and t.shape[0] is not None]
         return fixed[0] if fixed else ROWS

@@ -163,8 +163,10 @@ def connect(build: Build, record: NodeRecord, node: Node) -> None:
 
 
 def skip(build: Build, record: NodeRecord, error: NodeflowError) -> None:
-    """Record a problem of a node that only building finds, such as a gradient that does not
-    exist."""
+    """Skip a node because of an error, and record the error as a problem of the node.
+
+    Some errors appear only when the graph is built, such as a gradient that does not exist.
+    """
     inner = error.where if error.node and error.node != record.name else ""
     text = f"{inner}: {error.message}" if inner else error.message
     problem = Problem(record.name, error.port, text, error.hint, kind=type(error).__name__)

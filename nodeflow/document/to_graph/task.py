@@ -134,8 +134,10 @@ class Task:
         return found
 
     def fetchable(self, name: str) -> Tensor | Node:
-        """Return a tensor, or a node without outputs (an optimizer, a group); raise as ``tensor``
-        does."""
+        """Return the tensor with a name, or the node if it has no outputs (an optimizer, a group).
+
+        Errors are the same as for ``tensor``.
+        """
         return self.build.fetch(name)
 
     def default_fetches(self) -> list[str]:
@@ -549,8 +551,9 @@ class Task:
 
 
 def split_shown(dataset: DataSplits, wanted: str) -> str:
-    """Return the wanted split; if it is `test` and the data set has none, return the first
-    split.
+    """Return ``wanted``, the name of a split such as `validation`.
+
+    If it is `test` and the data set has no test rows, return the data set's first split.
     """
     return wanted if wanted in dataset.splits or wanted != "test" else next(iter(dataset.splits))
 

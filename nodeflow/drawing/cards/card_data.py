@@ -124,7 +124,7 @@ class CardData:
         )
 
     def differs_in_value(self, other: CardData) -> bool:
-        """Return whether cards differ only in a value of the same kind and height."""
+        """Return whether two cards differ at most in a value, of the same kind and height."""
         if getattr(self.value, "kind", None) != getattr(other.value, "kind", None):
             return False
         mine, theirs = self.key, other.key

@@ -253,7 +253,8 @@ def _draw_signs(sheet: Shapes, card: CardData) -> None:
 
 
 def _inner(rect: Rect, bottom: bool = False, left: bool = False) -> str:
-    """Return the path of an area inside a card's border, rounded at the card's corners.
+    """Return the SVG path of an area that fits inside a card's border, with the card's round
+    corners.
 
     Args:
         bottom: whether the lower corners are corners of the card.

@@ -84,7 +84,9 @@ def _image(data: DistributionData, chart: Chart, palette: Palette) -> np.ndarray
 
 
 def _table(palette: Palette) -> np.ndarray:
-    """Return a color table, uint8 (SHADES, 3), from the background to the color of a series."""
+    """Return a table of shades from the background to the first series' colour, uint8
+    (SHADES, 3).
+    """
     ground, color = palette.raised, palette.hex(class_color(0).role)
     mixed = (mix_hex(ground, color, shade / (SHADES - 1) * 0.92) for shade in range(SHADES))
     return np.array([channels(color) for color in mixed], np.uint8)

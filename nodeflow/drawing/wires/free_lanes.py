@@ -68,9 +68,11 @@ def _hidden(points: np.ndarray, cards: np.ndarray) -> np.ndarray:
 
 
 def _best(end: np.ndarray, cards: np.ndarray, own: list[float], least: float) -> float | None:
-    """Return the lane with the lowest cost, by length and crossed cards.
+    """Return the best height for a wire's horizontal part, or None if none costs less than
+    ``least``.
 
-    Return None if none costs less than ``least``. Lanes of the same output, ``own``, get a bonus.
+    The cost grows with the wire's length and the cards it crosses. Heights in ``own``, used by
+    wires from the same output, get a bonus.
     """
     x0, y0, x1, y1 = end.tolist()
     right, left = x0 + REACH, x1 - REACH

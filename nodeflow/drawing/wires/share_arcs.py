@@ -61,5 +61,8 @@ def arcs(corners: np.ndarray, widths: np.ndarray) -> np.ndarray:
 
 
 def bounds(curves: np.ndarray) -> np.ndarray:
-    """Return (n, 4) left, top, right, bottom of the arcs, control points included."""
+    """Return the bounding boxes (n, 4) of arcs: left, top, right, bottom.
+
+    They include the control points.
+    """
     return np.concatenate([curves.min(axis=1) - DOT, curves.max(axis=1) + DOT], axis=1)

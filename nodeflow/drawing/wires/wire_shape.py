@@ -38,7 +38,10 @@ def bend(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
 
 
 def bounds(ends: np.ndarray, lane: np.ndarray | None = None) -> np.ndarray:
-    """Return (n, 4) left, top, right, bottom of the curves, control points included."""
+    """Return the bounding boxes (n, 4) of wires' curves: left, top, right, bottom.
+
+    They include the control points.
+    """
     reach = bend(ends)
     left = np.minimum(ends[:, 0], ends[:, 2] - reach)
     right = np.maximum(ends[:, 0] + reach, ends[:, 2])
@@ -137,7 +140,10 @@ STUB = 26.0
 
 
 def stubs(ends: np.ndarray, length: float) -> np.ndarray:
-    """Return (2n, 4) short lines at both ends of the wires, from the ports outwards."""
+    """Return short lines (2n, 4) at both ends of wires that are hidden in between.
+
+    The first n lines go out of the sources, the others go into the targets.
+    """
     out, into = ends.copy(), ends.copy()
     out[:, 2], out[:, 3] = ends[:, 0] + length, ends[:, 1]
     into[:, 0], into[:, 1] = ends[:, 2] - length, ends[:, 3]

@@ -168,10 +168,10 @@ class BlockedExecutor(PartsExecutor):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> set[RanTier | None]:
-        """Compute one pass over all rows of the batch, block by block, and add its results to
+        """Compute one pass over all rows of the batch, block by block. Add its results to
         ``values``.
 
-        Return the tiers of its cells.
+        Return the tiers (compiled kernels or numpy) that computed the blocks.
         """
         flow, grid = self.cut.own_flow, self.cut.own_grid
         totals = [self._total(target) for target in rows.targets]

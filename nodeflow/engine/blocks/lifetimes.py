@@ -39,7 +39,7 @@ class Lifetimes:
 
 
 def lifetimes_of(cut: Cut, held: int = 0) -> Lifetimes:
-    """Return the lifetimes of values in a schedule that was divided into stages.
+    """Return when values are in memory, for a schedule that was divided into stages.
 
     Args:
         held: further bytes that are in use all the time.

@@ -289,8 +289,9 @@ class RowPass:
 def inside_with_rows(
     steps: Iterable[Step], types: Sequence[TensorType], flow: RowFlow
 ) -> list[int]:
-    """Return the temporary bytes of each step (`peak.inside_of`); 0 for steps without rows
-    among their inputs.
+    """Return the bytes of temporary memory that each step needs to compute its results.
+
+    The number is 0 for a step without inputs that have rows of the batch.
     """
     return [
         inside_of(step.node, [types[s] for s in step.inputs])

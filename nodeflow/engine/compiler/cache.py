@@ -216,7 +216,7 @@ _retired: list[Kernel] = []  # programs may still contain their addresses
 
 
 def kernel_key(source: str) -> str:
-    """Return the SHA-256, in hex, of everything that affects the machine code of a source.
+    """Return a cache key for a kernel: the SHA-256, in hex, of all that affects its machine code.
 
     Raises:
         KernelError: the text imports a module that is not part of the key.

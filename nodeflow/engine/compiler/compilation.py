@@ -71,7 +71,9 @@ class Compiler(Protocol):
         ...
 
     def seconds(self, sources: Sequence[str]) -> float:
-        """Return an estimate of the seconds for compiling those sources that the cache lacks."""
+        """Estimate the seconds that compiling those kernel sources takes that are not in the
+        cache.
+        """
         ...
 
 
@@ -169,8 +171,8 @@ class Compilation(Generic[P, C]):
         return self.result
 
     def pays(self, gain: float) -> bool:
-        """Return whether waiting for the compiled plan takes less time than continuing by
-        reference.
+        """Return whether waiting for the compiled plan takes less time than running on by the
+        reference tier.
 
         Args:
             gain: seconds that the compiled plan saves in all future runs.

@@ -146,7 +146,9 @@ def translate_source(source: str, function: Callable) -> tuple[Any, Any, dict[st
 
 
 def _contexts() -> tuple[Any, Any]:
-    """Return numba's typing and target contexts, refreshed as a dispatcher of numba would do."""
+    """Return numba's typing context and target context for the processor, with new functions
+    registered.
+    """
     from numba.core.registry import cpu_target
 
     typing: Any = cpu_target.typing_context
@@ -158,7 +160,7 @@ def _contexts() -> tuple[Any, Any]:
 
 @cache
 def _subtarget() -> tuple[Any, Any]:
-    """Return numba's target context for kernels, and its flags. The process has one pair."""
+    """Return numba's target context for compiling kernels, with its flags. Both are made once."""
     from numba.core.compiler import _make_subtarget
 
     flags = _flags()

@@ -68,7 +68,7 @@ class Meaning:
         self._typing = typing
 
     def computed(self, value: Value) -> Value:
-        """Return the value in a register. A literal becomes a constant."""
+        """Return a value as an LLVM value. A literal of the kernel's text becomes a constant."""
         if value.llvm is not None:
             return value
         constant = self.target.get_constant_generic(self.builder, value.type, value.known)
@@ -176,7 +176,10 @@ class Meaning:
         return kind, signature
 
     def _chosen(self, kind: Any, given: tuple) -> Any:
-        """Return the signature that numba chooses for these types, or None if there is none."""
+        """Return the signature that numba chooses for a function and these argument types.
+
+        Return None if there is none.
+        """
         key = kind, given
         if key not in _signatures:
             try:

@@ -101,7 +101,7 @@ def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
 
 
 def rest_between_loads() -> None:
-    """From now on, return LLVM's memory (50 MB) to the system whenever no kernel is being
+    """Start a thread that returns LLVM's memory (50 MB) to the system whenever no kernel is being
     loaded.
     """
     threading.Thread(target=_rest, name="nodeflow-llvm-rests", daemon=True).start()

@@ -62,8 +62,9 @@ def main() -> None:
 
 
 def _compile(source: str) -> tuple[bool, str]:
-    """Compile a kernel. Return whether the cache lacked it, and the error if it cannot be
-    compiled.
+    """Compile a kernel into the cache.
+
+    Return whether the cache lacked it, and the error text ("" without an error).
     """
     from nodeflow.engine.compiler.cache import compile_to_cache
 

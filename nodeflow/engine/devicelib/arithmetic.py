@@ -368,7 +368,7 @@ def _horner(builder, x, terms):
 
 @intrinsic
 def split_poly(typingctx, x, square, coefficients):
-    """Return `poly`, with its even and its odd terms computed separately.
+    """Evaluate a polynomial like `poly`, but its even and its odd terms separately.
 
     This halves the number of dependent steps, for formulas in which a processor waits for each
     step.

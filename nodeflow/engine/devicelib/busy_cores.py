@@ -50,7 +50,7 @@ APART_NS = 20_000_000
 
 @_helper
 def note_core(control):
-    """Record the dispatcher's core.
+    """Record the number of the core on which the dispatcher thread runs.
 
     It is written only if it changed, because all threads read that cache line.
     """

@@ -141,10 +141,10 @@ down to denormals.
 
 @always_inlined
 def scaled_exp_f64(x, magic):
-    """Return e**x times a power of two.
+    """Return e**x times 2**k.
 
     Args:
-        magic: 1.5 * 2**52 + 1023 plus the exponent of that power.
+        magic: 1.5 * 2**52 + 1023 + k.
     """
     shifted = fma(x, _LOG2E, magic)
     e = _exp_of_rest(_rest(shifted - magic, x))

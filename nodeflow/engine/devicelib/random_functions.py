@@ -148,7 +148,11 @@ def remote_normal(distance, q):
 
 @_helper
 def distance(tail):
-    """Return sqrt(-log(tail)), the argument of the two outer formulas of AS 241."""
+    """Return sqrt(-log(tail)).
+
+    AS 241, an algorithm for normal quantiles, uses it as the argument of its formulas for the
+    tails.
+    """
     return sqrt(-log(tail))
 
 

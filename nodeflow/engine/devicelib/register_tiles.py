@@ -185,7 +185,7 @@ def packed_tile(
     typingctx, positions, vectors, lanes, dtype, masked, full, row,
     a, a_row, a_term, b, b_term, terms, out, out_row, width, more, each,
 ):  # fmt: skip
-    """Write a tile of a product, for rows of a and a panel, and add further operands to it.
+    """Compute a tile of a product of a and a panel of b, add further operands, and write it.
 
     Each row of results is the sum of the terms of a row of a times rows of b.
 
@@ -396,11 +396,12 @@ def function_of(
 def _cut_rows(
     builder: Any, rows: Any, heights: Sequence[int]
 ) -> Callable[[Callable[[int, Any], None]], None]:
-    """Divide rows into tiles of about the same height, one of the ascending ``heights``.
+    """Emit the division of rows into tiles of about the same height, one of the ascending
+    ``heights``.
 
-    Return a function that writes the loop over the tiles: it calls its argument with the height
-    of a tile and its first row. It may be called inside another loop; the divisions stay
-    outside that loop.
+    Return a function that emits the loop over the tiles: it calls its argument with the height of a
+    tile and its first row. It may be called inside another loop; the divisions stay outside that
+    loop.
     """
     most = ir.Constant(I64, heights[-1])
     tiles = builder.sdiv(builder.add(rows, ir.Constant(I64, heights[-1] - 1)), most)

@@ -272,9 +272,9 @@ class Tile:
                     self._store_row(row, places)
 
     def store_up_to(self, address: Any, step: Any, last: Any) -> None:
-        """Write the results of the positions up to ``last``.
+        """Write the results of the positions up to ``last`` to their rows in memory.
 
-        Positions after ``last`` write to the row of ``last`` before that position does. So no
+        Positions after ``last`` write to the row of ``last`` first, and are then overwritten. So no
         branch is needed for each position.
         """
         for p in reversed(range(len(self.accumulators))):

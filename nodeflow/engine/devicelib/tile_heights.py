@@ -5,10 +5,10 @@ TALL = 6
 
 
 def lowest_tile(rows: int) -> int:
-    """Return the number of rows of the lowest tile into which ``rows``, or more rows, may be
-    divided.
+    """Return the lowest tile height that is needed to divide ``rows``, or any more rows, into
+    tiles.
 
     Tiles of `TALL` rows and of one row less can fill every number of rows from (`TALL` - 1) *
-    (`TALL` - 2) on.
+    (`TALL` - 2) on. Fewer rows may need a tile of a single row.
     """
     return TALL - 1 if rows >= (TALL - 1) * (TALL - 2) else 1

@@ -77,11 +77,11 @@ def _funnel(high, low, shift):
 
 @register_jitable
 def _reduce_large(bits):
-    """Reduce a large float32 x, |x| >= 2**24, to a quadrant and a remainder in radians, exactly
-    (Payne and Hanek).
+    """Reduce a large float32 x, |x| >= 2**24, to a quadrant and a remainder in radians, exactly.
 
-    |x| is a whole number m times 2**e. The number of turns is m times 1/(2 pi), shifted left by e.
-        Its whole part, the bits that are shifted out, does not matter.
+    This is the method of Payne and Hanek: |x| is a whole number m times 2**e. The number of turns
+    is m times 1/(2 pi), shifted left by e. Its whole part, the bits that are shifted out, does not
+    matter.
     """
     m = np.uint64(bit_or(bit_and(bits, _WHOLE), _HIDDEN))
     e = wrap_sub(np.uint64(bit_and(shift_right(bits, I23), _I255)), _U150)

@@ -57,8 +57,9 @@ class _Unordered:
         self.builder.store(self.builder.or_(self.builder.load(self.seen), found), self.seen)
 
     def applied(self, result):
-        """Return NaN in place of a result, or in place of all elements of a vector, if any NaN
-        was seen.
+        """Emit code that replaces a reduction's result by NaN if any element was NaN.
+
+        If the result is a vector, all its elements are replaced.
         """
         found = self.builder.icmp_unsigned("!=", self.builder.load(self.seen), self.none)
         mask = self.builder.bitcast(found, ir.IntType(LANES))

@@ -42,11 +42,11 @@ def vector_registers() -> tuple[int, int]:
 
 @cache
 def product_tile_shape(dtype: str, rows: int, columns: int) -> TileShape:
-    """Return the largest tile of a product whose second operand is in panels of the tile's width.
+    """Return the size of the tile that a product computes in registers: rows, vectors, lanes.
 
-    With one or two rows a tile has more vectors, because otherwise additions would wait for
-    each other. On Zen 5, 6 x 4 vectors with AVX-512 and 6 x 2 with AVX2 reach 98 % of the
-    multipliers' peak.
+    The second operand is in panels of the tile's width. With one or two rows a tile has more
+    vectors, because otherwise additions would wait for each other. On Zen 5, 6 x 4 vectors with
+    AVX-512 and 6 x 2 with AVX2 reach 98 % of the multipliers' peak.
     """
     size, registers = vector_registers()
     lanes = size // numpy_dtype(dtype).itemsize

@@ -107,9 +107,10 @@ def run_chain(program, launch, task, away):
 
 @_helper
 def run_iterations(program, launch, task):
-    """Run one task in all iterations of a loop. The task's launch is the body of the loop.
+    """Run one task of a loop body in all iterations, with the launches of each iteration's
+    beginning.
 
-    The task has its own copy of the args, because addresses in them change with the iteration.
+    The task has its own copy of the arguments, because addresses in them change with the iteration.
     """
     loop = slot(launch, BODY_OF)
     first, begin, words = slot(loop, LOOP_FIRST), slot(loop, LOOP_ARGS), slot(loop, LOOP_WORDS)

@@ -98,7 +98,7 @@ def _nodes(launch: KernelLaunch) -> str:
 
 
 def _named_sources(plan: Plan) -> dict[str, str]:
-    """Return each kernel's text, with the names of the first group that uses it.
+    """Return the text of each kernel of a plan, with node names from the first group that uses it.
 
     Kernels inside of loops are included.
     """

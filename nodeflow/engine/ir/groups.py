@@ -38,10 +38,10 @@ class Group:
     joined: list[Action] = field(default_factory=list)
 
     def bytes_moved(self, actions: Actions) -> int:
-        """Return the number of bytes that the group reads from memory and writes to memory.
+        """Return the number of bytes that the launch of a group reads from memory and writes to it.
 
-        A cluster of elementwise actions keeps intermediate values in registers, so only the
-        output of its last action counts.
+        A cluster of elementwise actions keeps intermediate values in registers, so only the output
+        of its last action counts.
         """
         if self.moved is not None:
             return self.moved

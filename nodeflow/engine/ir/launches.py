@@ -223,7 +223,11 @@ def power_of_two(most: int) -> int:
 
 
 def limited_tasks(work: float, units: int) -> int:
-    """Return the number of tasks for work in nanoseconds, at most one per unit of work."""
+    """Return into how many tasks to divide a kernel, at most one per unit of work.
+
+    Args:
+        work: estimated nanoseconds of the kernel.
+    """
     return max(1, min(tasks_of(work), units))
 
 

@@ -115,8 +115,9 @@ class Plan:
         return self.arena_size + size_of(types[s] for s in made) + beside, node
 
     def _largest(self, *kinds: str) -> int | None:
-        """Return the largest storage of the schedule's slots whose allocation is of one of
-        these kinds.
+        """Return the storage of the schedule with the largest allocation among these kinds.
+
+        A storage is the memory of one or more slots. Return None if no allocation has such a kind.
         """
         types, count = self.actions.types, len(self.schedule.slots)
         own = (s for s, a in self.allocations.items() if a.kind in kinds and s < count)

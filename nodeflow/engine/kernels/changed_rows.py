@@ -142,11 +142,14 @@ _COMBINED = {
 
 @cache
 def change_source(dtype: str, mode: str, inplace: bool) -> str:
-    """Return the kernel text that changes rows. The number of tasks is a power of 2.
+    """Return the kernel source that updates rows of a tensor: it sets them, or combines them with
+    values.
 
-    Kernel arguments: rows of the tensor, elements of a row, number of named rows, logarithm of
-    the rows that lie together in one task, out, numbers of rows, updates; unless ``inplace``,
-    also the tensor before the change.
+    The number of tasks is a power of 2.
+
+    Kernel arguments: rows of the tensor, elements of a row, number of named rows, logarithm of the
+    rows that lie together in one task, out, numbers of rows, updates; unless ``inplace``, also the
+    tensor before the change.
     """
     size = numpy_dtype(dtype).itemsize
     name = integer_of_size(size) if mode == "update" else numpy_name(dtype)

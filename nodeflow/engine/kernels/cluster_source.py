@@ -87,7 +87,10 @@ def elementwise_source(cluster: Cluster, *, comments: bool = False) -> str:
 
 @cache
 def rereads(cluster: Cluster) -> bool:
-    """Return whether the kernel may read inputs again after it has written results."""
+    """Return whether the kernel may read an input again after it has written a result.
+
+    If so, the result must not be written into the input's memory.
+    """
     writer = _Writer(cluster, comments=False)
     writer._statements()
     return bool(writer._shorter())
@@ -188,7 +191,7 @@ class _Writer:
         return f"v{j} = {rendered.text.format(*texts)}{comment}"
 
     def _shorter(self) -> frozenset[str]:
-        """Return the functions for which a loop first tries a shorter formula.
+        """Return the names of functions for which a kernel first tries a shorter formula.
 
         The shorter formulas of exp and log save less time: they pay only if the cluster has one
         axis and calls nothing else.
@@ -234,7 +237,10 @@ class _Writer:
         return ["    " + line for line in lines]
 
     def _has_short_rows(self) -> bool:
-        """Return whether some inputs are one row that is the same for all rows, such as a bias."""
+        """Return whether a cluster has inputs of a single row, such as a bias, that all rows share.
+
+        Return False if its kernel cannot process several rows as one stretch.
+        """
         patterns = [pattern for _, pattern in self.cluster.inputs]
         return (
             self.cluster.rank == 2
@@ -475,11 +481,10 @@ def _near(line: str, shorter: frozenset[str]) -> str:
 
 
 def _checked(body: Sequence[str], shorter: frozenset[str]) -> list[str]:
-    """Return the statements with shorter formulas, and after each call a test for an extreme
-    argument.
+    """Replace functions in kernel lines by their shorter formulas, and test each call's argument.
 
-    Return no statements if no function has a shorter formula. Values for extreme arguments do
-    not matter, because a single one makes the loop compute the whole stretch again.
+    The test notes an extreme argument, for which the formula is wrong. A single one makes the loop
+    compute the whole stretch again. Return no lines if no function has a shorter formula.
     """
     if not shorter:
         return []

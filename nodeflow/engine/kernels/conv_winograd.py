@@ -69,9 +69,9 @@ than ``ROOM`` bytes of a thread's stack."""
 def is_transformed(
     windows: Windows, groups: int, picture: TensorType, filter_: TensorType, result: TensorType
 ) -> bool:
-    """Return whether a convolution and its gradients use Winograd's algorithm.
+    """Return whether a convolution and its gradients are computed by Winograd's algorithm.
 
-    All sizes count, except for the number of pictures.
+    This depends on all sizes except the number of images.
     """
     taps, across, channels, filters = sizes_of(filter_)
     axes = zip((windows.height, windows.width), sizes_of(picture)[1:3], strict=True)
@@ -155,7 +155,8 @@ def columns_at_once(panel: int) -> int:
 
 
 def head_of(taps: int, vectors: int, lanes: int, *transforms: str) -> str:
-    """Return the beginning of a kernel's text: its imports, its sizes, and ``fetched``.
+    """Return the first lines of a Winograd kernel's source: imports, sizes and a function
+    ``fetched``.
 
     ``fetched`` prefetches one of PARTS parts of the data that are read or written next into the
     second-level cache.

@@ -51,8 +51,9 @@ class PermuteKernel(CallKernel[Permute]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """Add a copy with permuted axes. If the permutation keeps all axes in place, let output and
-        input share memory instead.
+        """Add the copy that permutes an array's axes.
+
+        If the permutation keeps all axes in place, let output and input share memory instead.
         """
         if lowering.axes == tuple(range(len(lowering.axes))):
             actions.share_storage(outputs[0], inputs[0])

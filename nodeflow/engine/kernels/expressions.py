@@ -82,7 +82,9 @@ def integer_of_size(size: int) -> str:
 
 
 def typed_literal(value: Any, dtype: str) -> str:
-    """Return a number as an expression of exactly this dtype."""
+    """Return the source text of an expression whose value is this number, with exactly this
+    dtype.
+    """
     name = numpy_name(dtype)
     if dtype == "bool":
         return f"{name}({bool(value)})"

@@ -271,7 +271,9 @@ def product_source(
     last: int = 0,
     transposed: bool = True,
 ) -> str:
-    """Return the kernel text of a product with panels.
+    """Return the kernel source of a product whose second operand is packed in panels.
+
+    A panel has the columns of one tile.
 
     Kernel arguments: a, panels, c, m, n, terms, bytes from row to row and from term to term of a,
     rows of a task, tasks that share those rows, the added matrix, the added vector. c and the

@@ -62,7 +62,7 @@ def tile_of(outer: int, inner: int) -> int:
 
 
 def identity(kind: str, dtype: str) -> str:
-    """Return the identity of a reduction as a typed literal."""
+    """Return the identity element of a reduction, such as 1 for a product, as source text."""
     if kind in ("sum", "prod"):
         return typed_literal((-0.0 if dtype in FLOATS else 0) if kind == "sum" else 1, dtype)
     return _limit("low" if kind == "max" else "high", dtype)
@@ -244,11 +244,10 @@ _ROWS_BEGIN = (
 
 
 def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
-    """Return the kernel text that reduces each of ``rows`` rows of ``n`` elements in ``blocks``
-    pieces.
+    """Return the kernel source that reduces each of ``rows`` rows of ``n`` elements, in pieces.
 
-    Kernel arguments: rows, n, blocks, length of a block, source, target (rows, blocks), pieces of a
-    task; for a mean, the divisor.
+    A row has ``blocks`` pieces, which give a result each. Kernel arguments: rows, n, blocks, length
+    of a block, source, target (rows, blocks), pieces of a task; for a mean, the divisor.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     if dtype in FLOATS and kind == "prod":
@@ -322,7 +321,7 @@ def short_source(kind: str, dtype: str, n: int, mean: bool) -> str:
 def short_rows(
     kind: str, dtype: str, n: int, source: str, target: str, divisor: int | None
 ) -> list[str]:
-    """Return lines that reduce ``count`` rows of n elements.
+    """Return kernel lines that reduce ``count`` rows of n elements to a number each.
 
     ``divisor``: number of the kernel argument that divides them, or None.
     """

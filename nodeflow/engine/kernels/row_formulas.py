@@ -146,7 +146,7 @@ class RowFormulasKernel(Kernel[RowFormulas]):
 
 @cache
 def rows_source(program: RowProgram, short: int) -> str:
-    """Return the Python source of the kernel that runs a program.
+    """Return the source of a kernel that computes formulas and reductions row by row.
 
     Kernel arguments: rows, n, rows of a task, addresses of inputs and outputs, divisors of means.
 
@@ -216,7 +216,7 @@ class _Writer:
         return lines
 
     def _places(self) -> list[str]:
-        """Return the source lines of the kernel that compute addresses for the current rows.
+        """Return kernel lines that compute the addresses of the values in the current row.
 
         Each line sets ``pK`` to the address of value K at row ``row``. Only arguments of the kernel
         that differ from row to row have such a line.

@@ -132,7 +132,7 @@ class SortPiecesKernel(CallKernel[SortPieces]):
 
 
 def _call(dtype: str, descending: bool, rows: int, n: int, arrays: Sequence[Array]) -> KernelCall:
-    """Return a call that sorts rows of n elements of the first array into the second.
+    """Return a kernel call that sorts each row of the first array and writes it to the second.
 
     ``arrays``: a third array, if there is one, is working memory for the sort by digits.
     """
@@ -338,11 +338,11 @@ def _coding(dtype: str, descending: bool) -> tuple[str, str, str]:
 
 @cache
 def digits_source(dtype: str, descending: bool) -> str:
-    """Return the kernel text that sorts rows by digits.
+    """Return the kernel source that sorts rows by digits, with a radix sort.
 
     Kernel arguments: rows, n, x, out (rows, n), and working memory of the same size.
 
-    A radix sort from the lowest byte to the highest (Knuth, The Art of Computer Programming, vol.
+    The sort goes from the lowest byte to the highest (Knuth, The Art of Computer Programming, vol.
     3, 5.2.5). A byte that all elements share takes no pass.
     """
     size, key = numpy_dtype(dtype).itemsize, f"np.{integer_of(dtype)}"

@@ -197,13 +197,14 @@ of that size.
 
 @cache
 def digits_source(dtype: str, descending: bool) -> str:
-    """Return the kernel text that sorts by digits, for n below 2**32. Arguments: as for
-    `order_source`.
+    """Return the kernel source that finds the sorting indices of rows by digits, for n below 2**32.
+
+    Kernel arguments: as for `order_source`.
 
     A radix sort from the lowest digit of eight bits to the highest (Knuth, The Art of Computer
-    Programming, vol. 3, 5.2.5). Each pass keeps the order of equal digits. Elements become
-    integers of the same order, and are moved together with their index in one word. Elements of
-    eight bytes are sorted by their lower half first.
+    Programming, vol. 3, 5.2.5). Each pass keeps the order of equal digits. Elements become integers
+    of the same order, and are moved together with their index in one word. Elements of eight bytes
+    are sorted by their lower half first.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     sign = 0 if dtype in UNSIGNED_INTEGERS else 1 << 31

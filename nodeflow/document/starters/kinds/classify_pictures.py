@@ -96,7 +96,7 @@ def make(material: Material) -> Document:
 
 
 def _row_size(drawing: Drawing, name: str) -> int:
-    """Return the number of values per row of a node's output."""
+    """Return how many values a node's output has for each row of the batch."""
     type_ = Analysis(drawing.doc).type_of(drawing.ids[name], "out")
     assert type_ is not None
     size = 1

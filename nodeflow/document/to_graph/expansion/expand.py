@@ -84,7 +84,11 @@ def can_expand(doc: Document, node_id: str) -> bool:
 
 
 def opens(doc: Document, node_id: str) -> bool:
-    """Return whether a node can be opened: a macro node, a subgraph, or a data set with rows."""
+    """Return whether a user can open a node to see its inside.
+
+    This is so for a subgraph, for a data set with rows, and for a node that derives others, such as
+    an optimizer.
+    """
     record = doc.nodes.get(node_id)
     if record is None:
         return False

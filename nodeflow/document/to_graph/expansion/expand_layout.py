@@ -70,7 +70,9 @@ def arrange(
 def block_frames(
     doc: Document, derived: Mapping[str, str], analysis: Analysis, owner: str, updates: bool
 ) -> list[FrameRecord]:
-    """Return a frame (without an id) around each block of several nodes.
+    """Return a frame (without an id) around each block that has several nodes.
+
+    A block has the derived nodes of one name scope.
 
     Args:
         updates: whether the owner is an optimizer, each of whose scopes updates a variable.

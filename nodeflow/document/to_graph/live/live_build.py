@@ -84,7 +84,10 @@ class LiveBuild(LiveNodes):
         self._before = {i: upstream(self.build.document, [i]) for i in [*self._deriving, *failed]}
 
     def _note_segments(self) -> None:
-        """Record which nodes each macro node derived; in a fresh graph they directly precede it."""
+        """Record which nodes each layer, optimizer or gradients node derived.
+
+        In a new graph, these nodes come directly before it.
+        """
         analysis = self.build.analysis
         own = {n: i for i, n in self.build.nodes.items() if analysis.passes(i) is None}
         derived: list[Node] = []
@@ -121,8 +124,8 @@ class LiveBuild(LiveNodes):
         return bool(self._awaiting)
 
     def pending(self) -> set[Node]:
-        """Return the nodes that do not reflect the last edits yet, until `settle` derives them
-        again.
+        """Return the ids of nodes that are stale: `settle` has to derive them again after the last
+        edits.
         """
         stale = (self._segments.get(i) for i in self.stale)
         return {segment.node for segment in stale if segment is not None}
@@ -152,9 +155,9 @@ class LiveBuild(LiveNodes):
         return Patch(rebuilt=True)
 
     def _check_names(self, change: Change) -> None:
-        """Raise BuildAnew if a new or changed name may collide with names of derived nodes.
+        """Raise BuildAnew if a new or changed name may be equal to the name of a derived node.
 
-        A fresh build gives derived nodes names that the document does not use.
+        A fresh build then gives derived nodes names that the document does not use.
         """
         own = change.within("")
         named = [*own.nodes_added, *own.nodes_removed]
@@ -250,8 +253,8 @@ class LiveBuild(LiveNodes):
             self._touch(after)
 
     def _update(self, node_id: str) -> bool:
-        """Make the graph agree with one node of the document; return whether its consumers need
-        an update.
+        """Update the graph to match one node of the document. Return whether its consumers need an
+        update.
         """
         build, record = self.build, self.build.document.nodes[node_id]
         was = self._known(node_id)

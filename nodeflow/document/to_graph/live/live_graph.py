@@ -110,7 +110,9 @@ class LiveGraph(Graph):
         control_inputs: tuple[Node, ...],
         types: Sequence[TensorType],
     ) -> None:
-        """Give a node other attributes, sources and types; its outputs stay the same objects."""
+        """Set a graph node's attributes, inputs and output types. Its output tensors stay the same
+        objects.
+        """
         self._unlink(node)
         node.attrs = MappingProxyType(dict(attrs))
         node.inputs = inputs

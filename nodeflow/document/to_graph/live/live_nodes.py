@@ -257,8 +257,9 @@ class LiveNodes:
                 self._in_order = False
 
     def _replace(self, record: NodeRecord, old: Segment, new: Segment) -> None:
-        """Give the existing node object the state of the newly derived node, so that its tensors
-        stay valid.
+        """Copy the state of a newly derived node to the node object that the graph already has.
+
+        So the object's tensors stay valid.
         """
         self._graph.become(old.node, new.node)
         self._patch.removed.discard(old.node)

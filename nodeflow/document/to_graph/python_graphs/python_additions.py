@@ -206,7 +206,7 @@ def _corner(
 
 
 def _groups(doc: Document, ids: Iterable[str]) -> list[list[str]]:
-    """Return groups of connected nodes, in the order of their first nodes."""
+    """Divide nodes into connected groups, in the order of their first nodes."""
     waiting, groups = dict.fromkeys(ids), []
     while waiting:
         first = next(iter(waiting))

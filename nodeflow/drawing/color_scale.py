@@ -44,8 +44,8 @@ class HeatScale:
 
     @classmethod
     def of_array(cls, array: np.ndarray) -> HeatScale:
-        """Return a color scale for the values of an array. It may leave out a few outliers, and
-        then says that it is clipped.
+        """Return a color scale for the values of an array. The scale may leave out a few outliers;
+        then its `is_clipped` is true.
         """
         limits = color_limits(array)
         if limits is None:

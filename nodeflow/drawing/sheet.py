@@ -76,8 +76,8 @@ class Sheet(ABC):
 
     @abstractmethod
     def noted(self, note: str, is_small: bool = False) -> Sheet:
-        """Return a drawing sheet that draws on the same surface as this one. Its views show the
-        text `note`, and a small sheet shows no text.
+        """Return a drawing sheet on the same surface as this one. A view that is drawn on it shows
+        ``note`` in a corner; a small sheet shows no text.
         """
 
     def text(

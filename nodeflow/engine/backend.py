@@ -55,8 +55,8 @@ class BackendExecutor(Protocol):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Any:
-        """Run the program with the given input values by slot. Return the values of all slots, as
-        arrays of the backend.
+        """Run the program with the given input values. Return the values of all slots (numbers of
+        the program's values), as arrays of the backend.
 
         Raises:
             RunError: an op failed; the error names the node.

@@ -39,8 +39,8 @@ class Elements(Protocol):
         ...
 
     def state(self) -> Any:
-        """Return a new state of an input stream, which the session keeps when the stream begins
-        again.
+        """Return a state for a stream of elements. A session keeps it and passes it to `begin` each
+        time the stream begins again.
         """
         ...
 

@@ -197,8 +197,8 @@ def _places(doc: Document) -> Iterator[Place]:
 
 
 def stays(place: Place, record: NodeRecord) -> bool:
-    """Return whether a node also occurs in the flat document. It does not if it is a subgraph
-    instance or the input or output node of a subgraph.
+    """Return whether a node also occurs in the flat document (without subgraphs). It does not if it
+    is a subgraph instance or the input or output node of a subgraph.
     """
     return record.id not in place.inner and not (place.outer and record.op in BORDER)
 
@@ -257,8 +257,8 @@ def _as_op(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
 
 
 def _op_end(end: _End) -> _End:
-    """Translate an output to the flat document. At a loop or branch, which is drawn as a subgraph,
-    its port becomes the port of the op; other outputs stay the same.
+    """Translate an output to the flat document (without subgraphs). At a loop or branch, which is
+    drawn as a subgraph, its port becomes the port of the op; other outputs stay the same.
     """
     record = end.place.graph.nodes[end.node]
     inside = definition_of(end.place.graph, record) if is_flow(record) else None
@@ -268,8 +268,9 @@ def _op_end(end: _End) -> _End:
 
 
 def _op_input(place: Place, target: str, port: str) -> str:
-    """Translate the name of an input port to the flat document. At a loop or branch, which is drawn
-    as a subgraph, it becomes the port name of the op; otherwise it stays the same.
+    """Translate the name of an input port to the flat document (without subgraphs). At a loop or
+    branch, which is drawn as a subgraph, it becomes the port name of the op; otherwise it stays the
+    same.
     """
     record = place.graph.nodes[target]
     inside = definition_of(place.graph, record) if is_flow(record) else None
@@ -278,8 +279,8 @@ def _op_input(place: Place, target: str, port: str) -> str:
 
 def _in_scope(place: Place, record: NodeRecord) -> NodeRecord:
     """Return the record of a node with full variable names in its attributes. Inside a subgraph
-    instance, attributes name variables relative to the instance; the flat document needs full
-    names.
+    instance, attributes name variables relative to the instance; the flat document (without
+    subgraphs) needs full names.
     """
     names = variable_names(record)
     if names is None:
@@ -322,8 +323,8 @@ def _add_wires(flat: Document, place: Place) -> None:
 
 
 def flat_wire(place: Place, wire: Wire) -> Wire | None:
-    """Return the wire of the flat document that a wire inside a subgraph instance becomes. Return
-    None if no node computes its value, or if it is not needed there.
+    """Return the wire of the flat document (without subgraphs) that a wire inside a subgraph
+    instance becomes. Return None if no node computes its value, or if it is not needed there.
     """
     if not takes_wire(place, place.graph.nodes[wire.target], wire.target_port):
         return None
@@ -335,7 +336,7 @@ def flat_wire(place: Place, wire: Wire) -> Wire | None:
 
 
 def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | None = None) -> None:
-    """Make a node of the flat document wait for the source of a control wire.
+    """Make a node of the flat document (without subgraphs) wait for the source of a control wire.
 
     If the source is a subgraph instance, the node waits for the last nodes inside.
 
@@ -372,8 +373,8 @@ def _free_control(flat: Document, target: str) -> str:
 
 
 def _all_nodes(place: Place) -> Iterable[str]:
-    """Yield the ids, in the flat document, of all op nodes inside a subgraph instance, including
-    nested instances.
+    """Yield the ids, in the flat document (without subgraphs), of all op nodes inside a subgraph
+    instance, including nested instances.
     """
     waiting = [place]
     for inner in waiting:
@@ -440,8 +441,8 @@ def _has(graph: Document, op_id: str, port: str) -> bool:
 
 
 def note_instance(flat: Flat, place: Place) -> None:
-    """Record in ``flat`` which node and port of the flat document computes each output of a
-    subgraph instance.
+    """Record in ``flat`` which node and port of the flat document (without subgraphs) computes each
+    output of a subgraph instance.
     """
     if place.outer is None or place.instance is None:
         return

@@ -73,7 +73,7 @@ def _part(doc: Document, ids: set[str], wires: list[Wire]) -> Document:
 
 
 def _start(part: Document, analysis: Analysis, passing: set[str], wire: Wire) -> Wire | None:
-    """Replace the source of a wire by the node that computes its value, looking back through
+    """Return the wire with the node as source that really computes the value, looking back through
     bypassed nodes and dots. Return None if there is no such node.
     """
     seen: set[str] = set()

@@ -97,8 +97,8 @@ def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor | None], l
 
 
 def _waited_for(node: Node) -> Node:
-    """Return the node that really computes the value, if a consumer is to wait for ``node``. A
-    transparent node only forwards another node's value.
+    """Return the node to wait for in place of ``node``. If it is transparent, it only forwards the
+    value of another node, so return that one.
     """
     alias = node.alias[0] if node.op.transparent and node.alias else None
     return node if alias is None else alias.node

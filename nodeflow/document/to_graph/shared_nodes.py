@@ -56,9 +56,9 @@ def owner_at(place: Place, record: NodeRecord) -> tuple[Place, NodeRecord] | Non
 
 
 def without_own_weights(place: Place, record: NodeRecord) -> NodeRecord:
-    """Return the record that a node has in the flat document if it shares another node's weights. A
-    variable becomes a dot, which only forwards the owner's variable; a layer becomes a layer that
-    reads the owner's weights. Any other record stays the same.
+    """Return the record that a node has in the flat document (without subgraphs) if it shares
+    another node's weights. A variable becomes a dot, which only forwards the owner's variable; a
+    layer becomes a layer that reads the owner's weights. Any other record stays the same.
 
     Ids and names are still without the prefixes of subgraph instances.
     """
@@ -73,8 +73,8 @@ def without_own_weights(place: Place, record: NodeRecord) -> NodeRecord:
 
 
 def owner_wire(place: Place, record: NodeRecord) -> Wire | None:
-    """Return a wire of the flat document from the layer that owns a node's weights to the node.
-    Return None if the node uses its own weights.
+    """Return a wire of the flat document (without subgraphs) from the layer that owns a node's
+    weights to the node. Return None if the node uses its own weights.
     """
     found = owner_at(place, record)
     if found is None:

@@ -100,8 +100,8 @@ _HEX, _SHORT = re.compile(r"#[0-9a-fA-F]{6}"), re.compile(r"#[0-9a-fA-F]{3}")
 
 
 def frame_role(name: str) -> str:
-    """Return the color role of a frame for the color named in the file: the color itself if it is
-    ``#rrggbb`` or ``#rgb``, a category's role, or the default.
+    """Return the theme color (its role) for a frame whose color is named in a file: ``#rrggbb`` or
+    ``#rgb`` itself, the color of a category, or the default.
     """
     if _SHORT.fullmatch(name):
         return "#" + "".join(2 * digit for digit in name[1:])

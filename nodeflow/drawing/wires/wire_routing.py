@@ -26,8 +26,8 @@ def is_backward(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
 
 
 def lanes(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Return the heights (n,) of the horizontal parts of wires that go around, computed from the
-    wires' ends alone. Cards are not considered.
+    """Return the default heights (n,) of the horizontal parts of wires that make a detour. They
+    depend only on the ends of the wires, not on the cards in between.
     """
     y0, y1 = ends[:, 1], ends[:, 3]
     apart = np.abs(y1 - y0) >= APART * scale

@@ -87,24 +87,24 @@ class Cut:
 
     @property
     def own_flow(self) -> RowFlow:
-        """How the batch rows flow through the schedule. Only for callers that know that ``flow`` is
-        not None.
+        """The analysis of how batch rows flow through the schedule. The caller must know that there
+        is one.
         """
         assert self.flow is not None
         return self.flow
 
     @property
     def own_grid(self) -> Grid:
-        """The division of the rows into cells. Only for callers that know that ``grid`` is not
-        None.
+        """The division of the rows into cells (blocks of rows). The caller must know that there is
+        one.
         """
         assert self.grid is not None
         return self.grid
 
     @property
     def widest(self) -> Grid:
-        """The division of rows with the most cells (blocks of rows), among this cut and the cuts
-        nested in it.
+        """The division of rows into the largest number of cells (blocks of rows), in this divided
+        schedule or in those nested in it.
         """
         inner = [stage.inner.widest for stage in self.stages if stage.inner is not None]
         own = [] if self.grid is None else [self.grid]
@@ -175,8 +175,8 @@ def batches_of(
 def _cut_inside(
     found: Cut, rows: AbstractSet[int], least: int, limit: int | None, deep: int
 ) -> None:
-    """Divide the parts of a schedule that would compute all rows at once further, as nested cuts
-    along other axes with rows.
+    """Divide those stages of a schedule further that compute all rows at once: cut them into blocks
+    along the rows of their own inputs.
 
     Args:
         rows: slots that may have rows.

@@ -287,8 +287,8 @@ class BlockedExecutor(PartsExecutor):
 
 
 def _ends(stage: Stage) -> str:
-    """Return, in parentheses, which results a pass over the rows keeps, and which it reduces to
-    sums or other totals.
+    """Describe in parentheses, for the text of a plan, which results a pass over the rows keeps,
+    and which it reduces to sums or other totals.
     """
     assert stage.rows is not None
     slots, words = stage.rows.schedule.slots, []

@@ -259,8 +259,8 @@ def panel_product(
     typingctx, vectors, lanes, dtype, masked, lowest, first, second,
     rows, a, a_row, a_term, b, b_term, terms, out, out_row, width, p, q, fresh, final,
 ):  # fmt: skip
-    """Multiply all rows of a matrix with one panel, a block of columns as wide as a tile. The
-    arguments are those of `tiled_product`, and these:
+    """Multiply all rows of a matrix with one panel, a block of columns as wide as a tile. Arguments
+    that are not described here are those of `tiled_product`.
 
     If ``masked`` is 1, only ``width`` columns are written. All are read, because masks for reading
     would need registers that results use.

@@ -61,8 +61,8 @@ class Tile:
         return cgutils.get_or_insert_function(self.builder.module, kind, name)
 
     def mask(self, width: Any) -> None:
-        """Restrict all further loads and stores of the tile to the first ``width`` elements of each
-        row.
+        """Make all further loads and stores of a tile of results use a mask, which covers only the
+        first ``width`` elements of each row.
         """
         places = ir.VectorType(I64, self.lanes)
         wide = splat(self.builder, width, places)

@@ -268,8 +268,8 @@ def follow(control, tid, n):
 
 @_helper
 def run_parallel(control, program, index, segment, n):
-    """Offer the tasks of a segment to all threads, take part in the work, and wait until all tasks
-    are finished.
+    """Offer the tasks of a segment (a group of kernel launches) to all threads, take part in the
+    work, and wait until all tasks are finished.
 
     Return False if a kernel failed or the run was stopped.
     """
@@ -290,8 +290,8 @@ def run_parallel(control, program, index, segment, n):
 
 @_helper
 def run_step(control, program, n):
-    """Run one step of a program: go through its segments once. Return False if a kernel failed or
-    the run was stopped.
+    """Run one step of a compiled program: run its segments (groups of kernel launches) in order.
+    Return False if a kernel failed or the run was stopped.
     """
     segments, count = slot(program, SEGMENTS), slot(program, NSEGMENTS)
     index = 0

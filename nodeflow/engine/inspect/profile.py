@@ -91,8 +91,11 @@ class Profiler:
         loops: Iterator[np.ndarray],
         pool: ThreadPoolExecutor,
     ) -> bool:
-        """Run and time levels of a program, whose launches are counted from ``number``. Repeat the
-        levels inside loops. Return False at a failure.
+        """Run and time levels (groups of kernel launches that do not depend on each other), and
+        repeat those inside loops. Return False at a failure.
+
+        Args:
+            number: the number of the first launch, in the program's order.
         """
         for level in levels:
             if isinstance(level, LoopLevel):

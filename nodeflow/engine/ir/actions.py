@@ -144,11 +144,11 @@ class Actions:
         return self.constants[self.storage[slot]].reshape(self.types[slot].shape)  # type: ignore[arg-type]
 
     def awaited(self, slot: int, made_by: Mapping[int, M]) -> M | None:
-        """Look up what must run before the delayed output in ``slot``: the entry in ``made_by`` for
-        the slot that the output waits for.
+        """Return the entry of ``made_by`` for the slot that an output waits for. An output may have
+        to wait for a slot that it does not read.
 
-        If ``made_by`` has no entry for that slot, follow the slot that it waits for in turn. Return
-        None if there is none.
+        If that slot has no entry, continue with the slot that it waits for itself. Return None at
+        the end.
         """
         trigger = self.delayed.get(slot)
         while trigger is not None:

@@ -239,10 +239,8 @@ def _formula(
 
 
 def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
-    """Return a kernel launch divided into the tasks of a chain, whose launches must all be divided
-    by the same rows.
-
-    The given launch has its own division.
+    """Return a kernel launch with the tasks of a chain instead of its own. All launches of a chain
+    run one after the other in each task, so they must be divided by the same rows.
     """
     assert launch.split is not None
     total = launch.split.units

@@ -263,7 +263,7 @@ class CallKernel(Kernel[L]):
     """A kind of kernel whose launches depend only on types."""
 
     def calls(self, lowering: L, types: Sequence[TensorType]) -> list[KernelCall]:
-        """Return the calls of kernels that compute an op with this lowering.
+        """Return the kernel calls that compute an op. ``lowering`` says how the op is compiled.
 
         Args:
             types: types of all inputs, then of all outputs.

@@ -97,8 +97,8 @@ class Panels:
         return max(1, -(-m // self.height) * -(-n // self.width))
 
     def lowest(self, m: int) -> int:
-        """Return the number of rows of the lowest tile in a task, which the kernel source depends
-        on.
+        """Return the number of rows of the smallest tile in a task. The kernel source depends on
+        it.
         """
         return lowest_tile((m - 1) % self.height + 1)
 

@@ -81,8 +81,8 @@ def thin_args(shape: tuple[int, int, int], transpose_a: bool, terms: int) -> lis
 
 @cache
 def thin_source(dtype: str, transpose_a: bool, n: int) -> str:
-    """Return the source of a kernel that computes k terms of an (m, n) product with a long sum.
-    Each such part of the sum is one task.
+    """Return the source of a kernel that computes a part of an (m, n) matrix product with a long
+    sum: k of its terms. The whole part is one task.
 
     Kernel arguments: 0, which is unused; a, b, c, m, n, k, elements from row to row of a as stored.
 

@@ -139,7 +139,9 @@ class ReduceRule(LoweringRule[Reduce]):
         actions.add(Action(node, stages[-1], (source,), (target,)))
 
     def checks_elements(self, lowering: Reduce) -> bool:
-        """Return True for argmax and argmin, which fail if the reduced axis has no elements."""
+        """Return whether the op must inspect its elements: True for argmax and argmin, which fail
+        if the reduced axis has no elements.
+        """
         return _is_search(lowering.kind)
 
 

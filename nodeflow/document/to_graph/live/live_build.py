@@ -101,7 +101,7 @@ class LiveBuild(LiveNodes):
     @property
     def users(self) -> Mapping[Node, Iterable[Node]]:
         """For each node of the graph, the nodes that depend on it: they read its outputs, wait for
-        it, or were derived in its place.
+        it, or forward its values.
         """
         return self._graph.users
 
@@ -118,8 +118,8 @@ class LiveBuild(LiveNodes):
 
     @property
     def awaits(self) -> bool:
-        """Whether macro nodes were added to the document but not yet to the graph. `settle` adds
-        them.
+        """Whether optimizers or gradients nodes of the document are still missing in the graph.
+        `settle` adds them.
         """
         return bool(self._awaiting)
 
@@ -381,8 +381,8 @@ class LiveBuild(LiveNodes):
         self._in_order = True
 
     def _arrange(self, order: list[str]) -> None:
-        """Put the nodes of the graph into document order, and build stale nodes and those that they
-        derive again.
+        """Put the nodes of the graph into document order. Build stale nodes again, with the nodes
+        that they derive.
         """
         doc, nodes = self.build.document, self._graph.nodes
         old = {i: self._segments[i] for i in self.stale if i in self._segments}
@@ -427,10 +427,10 @@ class LiveBuild(LiveNodes):
         return types != [t.type for t in old.node.outputs]
 
     def _put_back(self, record: NodeRecord, old: Segment | None) -> None:
-        """Add a stale macro node to the graph, but none of the nodes that it derives; `settle`
-        derives those later.
+        """Add an optimizer or gradients node that is to be rebuilt to the graph, without the nodes
+        that it derives. `settle` derives them later.
 
-        A node that was not in the graph before is only noted, and `settle` adds it.
+        If the graph did not contain the node before, only note it, and `settle` adds it.
         """
         if old is None:
             self._awaiting.add(record.id)

@@ -112,8 +112,8 @@ class LiveFlat:
         return edits
 
     def _is_simple(self, edit: Edit, places: list[f.Place]) -> bool:
-        """Return whether an edit of a node affects only that node in the flat document. It does not
-        if it changes instances, their ports or the names of other nodes.
+        """Return whether an edit of a node affects only that node in the flat document (without
+        subgraphs). It does not if it changes instances, their ports or the names of other nodes.
         """
         before, after = edit.before, edit.after
         ops = {record.op for record in (before, after) if record is not None}
@@ -203,8 +203,8 @@ def _is_alike(before: NodeRecord, after: NodeRecord) -> bool:
 def _ends(
     place: f.Place, target: str, port: str, noted: set[f.Place]
 ) -> Iterator[tuple[f.Place, str, str]]:
-    """Yield the input ports in the flat document that an input port leads to, through subgraph
-    instances.
+    """Yield the input ports in the flat document (without subgraphs) that an input port leads to,
+    through subgraph instances.
 
     Add the instances on the way to `noted`, because the sources of their outputs may have changed.
     """

@@ -66,7 +66,7 @@ class Predicted:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """For each column of the prediction table, True if it holds numbers. The first column holds
+        """For each column of the prediction table, whether it holds numbers. The first column holds
         names if the network predicts classes.
         """
         return (not self.classes, *(True for _ in self.names[1:]))

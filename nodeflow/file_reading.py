@@ -96,7 +96,9 @@ def physical_memory() -> int:
 
 @lru_cache(maxsize=1)
 def default_limit() -> ReadLimit:
-    """Return half of the memory, or the limit in the environment."""
+    """Return the memory limit for reading files: the size in an environment variable, or else half
+    of the physical memory.
+    """
     count = physical_memory() // 2
     with contextlib.suppress(ValueError):
         count = parse_bytes(os.environ.get(LIMIT_VARIABLE, ""))
@@ -201,7 +203,9 @@ def is_irregular(path: Path) -> bool:
 
 
 def _irregular(status: os.stat_result) -> str | None:
-    """Return the kind of an irregular file, or None for regular files and folders."""
+    """Return a text for the kind of an irregular file, such as a pipe. Return None for regular
+    files and folders.
+    """
     mode = status.st_mode
     if stat.S_ISDIR(mode):
         return None

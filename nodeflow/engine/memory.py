@@ -53,7 +53,7 @@ class Needs:
 
     @property
     def text(self) -> str:
-        """The needs as text.
+        """The memory needs of a run as text.
 
         >>> Needs(38_200_000, "hidden", 40, 256).text
         '38.2 MB for values in 40 blocks of 256 rows, most of it for hidden'

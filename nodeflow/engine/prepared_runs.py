@@ -120,7 +120,9 @@ class PreparedRuns:
         )
 
     def forget(self) -> None:
-        """Forget everything, because Python may reuse the ids of deleted schedules."""
+        """Clear the caches of schedules and executors. Their keys contain ids of schedules, and
+        Python may reuse the ids of deleted ones.
+        """
         self._reads.clear()
         self.executors.clear()
         self._schedules.clear()

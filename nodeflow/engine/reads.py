@@ -27,7 +27,7 @@ class ReadVariables:
         self.shapes: tuple[tuple[int, ...], ...] = ()
 
     def look_up(self, read: Callable[[Node], Any], version: int | None = None) -> None:
-        """Look up all values.
+        """Read the values of all variables that the schedule reads, and keep the arrays.
 
         Raises:
             NotInitialized: a variable has no value.

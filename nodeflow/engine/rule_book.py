@@ -29,7 +29,9 @@ class RuleBook(Generic[R]):
         self._of_lowerings: dict[type[Lowering], R] = {}
 
     def for_ops(self, *ids: str) -> Callable[[Some], Some]:
-        """Return a decorator that registers a function as the rule for the ops with these ids."""
+        """Return a decorator that registers a function as the rule for ops. It applies to the ops
+        with the given ids.
+        """
         return lambda rule: _registered(self._of_ops, ids, rule)
 
     def for_lowerings(self, *kinds: type[Lowering]) -> Callable[[Some], Some]:

@@ -28,5 +28,7 @@ class Sharing(Protocol):
         ...
 
     def gather(self, data: bytes) -> list[bytes]:
-        """Return the data of each process, in the order of the processes."""
+        """Exchange bytes among all processes. Return the bytes of each process, in the order of the
+        processes.
+        """
         ...

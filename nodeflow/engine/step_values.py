@@ -53,7 +53,8 @@ class StepValues:
     def values(
         self, tier: Tier, wanted: Collection[Tensor] | None = None
     ) -> dict[Tensor, np.ndarray]:
-        """Compute the next training step without making it. Return copies of the values of tensors.
+        """Compute the values of tensors in the next training step, without updating variables.
+        Return copies.
 
         Args:
             tier: the tier of the step.

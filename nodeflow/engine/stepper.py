@@ -253,8 +253,8 @@ class Stepper:
             return (self._executor or self._make_executor(self._wanted)).needs()
 
     def _profiled_step(self, executor: AnyExecutor, profiler: Profiler) -> None:
-        """Run one training step as kernels, with reference calls for ops without a kernel, and
-        measure the times.
+        """Run one training step and measure the time of every kernel. Ops without a kernel run by
+        their reference implementations.
         """
         given, stream_of = self._given_to(self.schedule, self._given)
         values = executor.compile_now().run(given, stream_of, profiler=profiler)
@@ -307,8 +307,8 @@ class Stepper:
         return {s: self.fixed[t] for t, s in schedule.feeds.items() if t in self.fixed}
 
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
-        """Compute the next training step without making it. Return the values of all slots of
-        ``schedule``, with None for unused slots.
+        """Compute the next training step, without updating variables. Return the values of all
+        slots of ``schedule``, with None for unused slots.
 
         Args:
             tier: if it is compiled, wait for kernels that keep every value.

@@ -138,7 +138,9 @@ class Stream:
         return int(first[at]), int(second[at])
 
     def bits(self, count: int, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Return two uint32 words for each of the elements start to start + count - 1."""
+        """Return two random uint32 words for each of the elements start to start + count - 1 of the
+        stream.
+        """
         elements = np.arange(start, start + count, dtype=np.uint64).astype(np.uint32)
         return threefry2x32(*self.key, elements, np.uint32(self.execution & 0xFFFFFFFF))
 

@@ -91,8 +91,8 @@ class Variables(MutableMapping[str, np.ndarray]):
         return array
 
     def held(self, node: Node) -> np.ndarray | None:
-        """Return the stored array itself, which must not be changed; None if the variable has
-        no value.
+        """Return the array with a variable's value, without a copy. The caller must not change it.
+        Return None if the variable has no value.
         """
         return self.read(node) if node in self._arrays else None
 
@@ -118,9 +118,10 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._arrays[node] = kept
 
     def exchange(self, node: Node, array: np.ndarray) -> np.ndarray | None:
-        """Store the array itself, which the caller must not use any more.
+        """Store an array as the value of a variable, without copying. The caller must not use the
+        array any more.
 
-        Return the replaced array.
+        Return the replaced array, or None if the variable had no value.
         """
         self.version += 1
         old = self.held(node)
@@ -150,9 +151,10 @@ class Variables(MutableMapping[str, np.ndarray]):
         self.version += 1
 
     def ensure(self, node: Node, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Return the stored array itself.
+        """Return the array with a variable's value, without a copy.
 
-        If there is none, store zeros, because the variable is written and never read.
+        If the variable has no value, store zeros first. This is used for variables that a run
+        writes and never reads.
         """
         if node not in self._arrays:
             self._arrays[node] = array = on_a_line(shape, dtype)

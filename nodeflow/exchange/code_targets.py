@@ -101,7 +101,7 @@ def titles() -> dict[str, str]:
 
 
 def target_named(name: str) -> Target:
-    """Return the target with this name.
+    """Return the export target with this name, which writes documents as code.
 
     Raises:
         NotOffered: no installed integration offers it.

@@ -99,7 +99,9 @@ class Peer(Protocol):
         ...
 
     def ends(self, task: Task) -> Mapping[str, Tensor]:
-        """Return the tensors to compare, with their dependencies, if none are named."""
+        """Return the tensors, by name, that a comparison starts from if the user names none. The
+        tensors that they depend on are compared, too.
+        """
         ...
 
 

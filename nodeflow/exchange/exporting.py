@@ -47,7 +47,8 @@ class Exporter(Protocol):
     def exported(
         self, task: Task, session: Session, fetches: Sequence[str], options: Mapping[str, Json]
     ) -> Exported:
-        """Return the graph for predictions, with the variables of a session.
+        """Export the graph that computes predictions, together with the values of variables in a
+        session.
 
         Args:
             fetches: names of the tensors to compute; default: the predictions.

@@ -127,8 +127,8 @@ def write_document(imported: Imported, target: Path) -> None:
 
 
 def beside(target: Path, suffix: str) -> Path:
-    """Return the path for a document's arrays, with a name in UTF-8, so that the document can
-    store it.
+    """Return a path beside ``target`` for a file of arrays. If the file name cannot be encoded in
+    UTF-8, replace its special characters by underscores, because the document stores the name.
     """
     stem = without_halves(target.stem)
     if stem != target.stem:

@@ -24,7 +24,7 @@ class Report(Protocol):
 
     @property
     def text(self) -> str:
-        """The result in lines for people. The first one is the verdict."""
+        """The result as lines of text for people. The first line is the verdict."""
         ...
 
     @property

@@ -51,7 +51,8 @@ class Library:
     other_things: frozenset[str]
 
     def answer(self, name: str, exists: Callable[[str], bool]) -> Answer:
-        """Return the counterpart of a name in `nf`.
+        """Return the counterpart in `nf` of a name in another library, or the reason why there is
+        none.
 
         Args:
             name: without alias.

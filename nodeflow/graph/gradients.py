@@ -71,7 +71,9 @@ class _Sweep:
         self.active = self._nodes_between()
 
     def _nodes_between(self) -> list[Node]:
-        """Return the nodes on a float path from an x to a y, consumers before producers."""
+        """Return the nodes on a differentiable path, through float tensors, from an x to a y.
+        Consumers come before producers.
+        """
         carries = set(self.xs)
         on_path = []
         for node in sorted(ancestors(y.node for y in self.ys), key=lambda n: n.index):

@@ -445,7 +445,9 @@ class Graph(NotebookDisplay, GraphNames, GraphDevices):
         return self.node(name)
 
     def get_tensor_by_name(self, name: str) -> Tensor:
-        """Return the tensor called ``x``, ``x:0`` or ``split:1``, like `tensor`."""
+        """Return the tensor with this name: ``x``, ``x:0`` or ``split:1``. This is TensorFlow 1's
+        name for `tensor`.
+        """
         return self.tensor(name)
 
     def get_operations(self) -> list[Node]:

@@ -10,7 +10,7 @@ ALL = "*"
 
 
 def is_pattern(name: str) -> bool:
-    """Return whether a name is a pattern. No node has such a name."""
+    """Return whether a name is a pattern with a wildcard. No node has such a name."""
     return ALL in name
 
 

@@ -381,8 +381,9 @@ def plain_array(value: Any) -> np.ndarray:
 
 
 def _exact(value: Any, array: np.ndarray) -> np.ndarray:
-    """Return integers beyond int64 without rounding; numpy converts mixed lists of them to
-    floats.
+    """Convert nested Python integers to an array without rounding, for integers beyond int64. The
+    result is uint64, or an object array if they do not fit. Return ``array`` unchanged if the value
+    contains other numbers.
     """
     whole = np.asarray(value, object)
     if _largest_integer(whole) is None:

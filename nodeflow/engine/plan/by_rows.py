@@ -271,8 +271,8 @@ class _Joiner:
     # ---- the groups that are made -------------------------------------------------------------
 
     def _read_outside(self) -> set[int]:
-        """Return the storages that must exist in memory: a storage that is fetched, kept after the
-        run, or read by another unit than its own.
+        """Return the storages that must exist in memory: a storage that is fetched or kept after
+        the run, or that is read by another unit (a loop over rows) than the one that computes it.
         """
         storage, read = self.actions.storage, set(self.ends)
         for unit in self.units:

@@ -26,11 +26,12 @@ def plan_within(
     make: Callable[[Schedule, Sequence[TensorType]], P],
     plan_of: Callable[[P], Plan | None],
 ) -> P:
-    """Return ``make(schedule, types)``, recomputing values if the plan exceeds the limit.
+    """Return ``make(schedule, types)`` if its plan needs no more memory than the limit. Otherwise
+    use a schedule that drops values and recomputes them later.
 
-    If no schedule meets the limit, use the one that needs least memory. First, recomputed steps
-    run as early as possible, as without a limit. Then they run one after the other, which may
-    need less memory and takes longer.
+    If no schedule meets the limit, use the one that needs least memory. At first, recomputed steps
+    may run as early as possible. Then steps run strictly one after the other, which may need less
+    memory and takes longer.
     """
     found = make(schedule, types)
     plan = plan_of(found)

@@ -42,7 +42,9 @@ class Rows:
 
     @property
     def plain(self) -> bool:
-        """Whether the parts of the axis that belong to consecutive rows are contiguous."""
+        """Whether the elements of each row are contiguous along the axis that holds the rows of the
+        batch.
+        """
         return self.outer == 1
 
     def size(self, number: int) -> int:

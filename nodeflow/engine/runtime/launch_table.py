@@ -53,7 +53,9 @@ class Table:
     _facts: list[Any] = field(default_factory=list, init=False)
 
     def bind(self, storage: int, address: int) -> None:
-        """Set the address of a storage in all arguments that point to it."""
+        """Set the memory address of a storage. Write it to every kernel argument that points into
+        the storage, plus the argument's offset.
+        """
         words = self.program.words.data  # numpy takes three times as long for one word
         for word, offset in self.cells.get(storage, ()):
             words[word] = address + offset

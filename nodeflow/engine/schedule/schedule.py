@@ -178,8 +178,9 @@ class _Builder:
         return self.schedule
 
     def _needed(self) -> list[Node]:
-        """Return the nodes that run, in the topological order in which they were added to the
-        graph."""
+        """Return the nodes that the targets depend on, in the topological order in which they were
+        added to the graph.
+        """
         seen: set[Node] = set()
         stack = [self._producer(t) if isinstance(t, Tensor) else t for t in self.targets]
         while stack:

@@ -18,7 +18,9 @@ _show: Callable[[str, float], None] | None = None
 
 
 def report_to(write: Callable[[str], None] | None) -> None:
-    """Call ``write`` with each computation that begins from now on, and with "" when it is done."""
+    """Set a function that is called with the name of each computation that begins from now on, and
+    with "" when the computation is done.
+    """
     global _write
     _write = write
 
@@ -39,7 +41,9 @@ def note(node: Node) -> None:
 
 
 def note_progress(what: str, part: float) -> None:
-    """Report the fraction of long work that is done, from 0 to 1; "" ends the work."""
+    """Report the progress of long work: the name of the work and the fraction that is done, from 0
+    to 1. An empty name ends the work.
+    """
     if _show is not None:
         _show(what, part)
 

@@ -62,7 +62,9 @@ class VariableMethods:
         return self._apply("assign", self, self._apply("subtract", self, delta), name=name)
 
     def value(self) -> Self:
-        """Return the variable's value in a run: the tensor itself."""
+        """Return this tensor, which has the variable's value in each run. For compatibility with
+        TensorFlow 1.
+        """
         self._variable("value")
         return self
 

@@ -98,8 +98,8 @@ class ChosenData:
 
     @property
     def own_rows(self) -> ShownRows | None:
-        """The rows that the user gave in place of data set rows, by their name; None if there are
-        none.
+        """The rows that the user gave in place of data set rows, with their display name. None if
+        there are none.
         """
         rows = self.overriding.rows
         return ShownRows("", called=next(iter(rows.values()))) if rows else None
@@ -125,7 +125,9 @@ class ChosenData:
         return known[node]
 
     def forget(self, nodes: Iterable[Node] | None = None) -> None:
-        """Drop the cached answers whether nodes depend on rows, for these nodes or for all."""
+        """Drop cached results for some nodes or for all. Each result tells whether a node's value
+        depends on rows of data.
+        """
         if nodes is None:
             self._of_data.clear()
             return

@@ -407,7 +407,12 @@ class Evaluator(VariableAccess):
         return found
 
     def _tensor(self, name: str) -> Tensor:
-        """Return the tensor of a name; update derived nodes if needed. Raise NodeflowError."""
+        """Return the tensor with a name that the user sees. If it belongs to a derived node, update
+        the derived nodes first.
+
+        Raises:
+            NodeflowError: there is no such tensor, or the update fails.
+        """
         try:
             tensor = self.task.tensor(name)
             if tensor.node.derived_from is None:
@@ -550,8 +555,8 @@ class Evaluator(VariableAccess):
         return self._views.source((self.version, self.task), make, read, trained)
 
     def _viewable(self, name: str) -> Tensor:
-        """Return the tensor of a name; raise OverBudget if it depends on a value above the
-        budget.
+        """Return the tensor with a name. Raise OverBudget if computing it would need a value above
+        the memory budget.
         """
         tensor = self._tensor(name)
         for node, error in self._run.failures.items():

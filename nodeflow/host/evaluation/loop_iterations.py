@@ -47,8 +47,8 @@ def shown_iteration(one: Iteration) -> ShownIteration:
 
 
 def inner_values(found: Mapping[str, Iteration]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield values inside iterations under names `NAME/INNER`, and the first outputs under
-    `NAME/`.
+    """Yield the values of nodes inside loop iterations as pairs of name and array. A node is named
+    `LOOP/NODE`, and the first output of an iteration is named `LOOP/`.
     """
     for name, one in found.items():
         if one.outputs:

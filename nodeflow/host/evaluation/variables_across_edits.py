@@ -67,7 +67,9 @@ class KeptValues:
         self.is_settled = True
 
     def keep(self, known: VariableId, name: str, declared: Any, value: np.ndarray) -> None:
-        """Keep the value of a variable that is removed from the graph, with its `declaration`."""
+        """Keep the value of a variable that is removed from the graph. Also keep its declaration,
+        which describes its initial value and type.
+        """
         self._kept.pop(known, None)  # keeps the newest values last
         self._kept[known] = _Kept(name, declared, value)
         self.is_settled = False
@@ -183,7 +185,9 @@ class HeldVariables:
             self.keep(node)
 
     def settle(self, ids: Collection[str]) -> None:
-        """Drop kept values that are no longer needed; ``ids``: ids of the document's nodes."""
+        """Drop kept values that are no longer needed. ``ids`` are the ids of the nodes in the
+        document.
+        """
         self._kept.settle(self._ids.values(), ids)
 
     def declared_anew(self, changed: Collection[Node]) -> list[Node]:

@@ -23,7 +23,9 @@ class Download:
         self._stop = threading.Event()
 
     def start(self, request: p.DownloadData) -> None:
-        """Start the download. Downloaded or Failed comes at the end."""
+        """Start to download a data set in another thread. The message Downloaded or Failed reports
+        the end.
+        """
         self._stop.clear()
         threading.Thread(target=self._fetch, args=(request,), daemon=True).start()
 

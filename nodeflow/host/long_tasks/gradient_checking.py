@@ -40,8 +40,8 @@ class GradientChecking:
         variables: Mapping[str, np.ndarray],
         opened: Mapping[Any, DataSplits],
     ) -> None:
-        """Start checking with these values of variables. GradientsChecked or Failed reports the
-        end.
+        """Start to check the gradients of a document numerically in another thread, with copies of
+        the given values of variables. The message GradientsChecked or Failed reports the end.
         """
         self.cancel()
         self._stop = threading.Event()

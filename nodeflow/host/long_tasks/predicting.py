@@ -103,7 +103,9 @@ class _Report:
         self.done = 0
 
     def rows(self, rows: Iterator[Cells]) -> None:
-        """Send the first of these rows in messages, up to the requested number."""
+        """Send rows of predictions in messages. Stop after the number of rows that the user
+        requested.
+        """
         waiting: list[Cells] = []
         for row in rows:
             waiting.append(row)

@@ -145,7 +145,8 @@ class SideSteps:
         self._send(answer)
 
     def _at(self, run: str, step: int, request: int, given_up: Callable[[], bool]) -> Replayed:
-        """Return the computed step of a run.
+        """Compute a step of a recorded run, or of the current training if ``run`` is empty. Return
+        the object that gives the step's values.
 
         Raises:
             Cancelled: another request has arrived.

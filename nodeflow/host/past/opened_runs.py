@@ -31,7 +31,7 @@ class OpenedRuns:
         self._data: dict[Any, DataSplits] = {}
 
     def get(self, run: str) -> RunPast:
-        """Return a run by its id.
+        """Return a recorded training run by its id. Open it unless it is already open.
 
         Raises:
             UnknownRun, RunStoreProblem, FileProblem, DataError: see `open_past`.
@@ -49,7 +49,9 @@ class OpenedRuns:
             return self._found[run]
 
     def open(self, run: str) -> RunPast:
-        """Return a run by its id, after reading its data again; raise the errors of `get`."""
+        """Read a recorded training run again from its files, and return it. It raises the same
+        errors as `get`.
+        """
         with self._lock:
             self._found.pop(run, None)
             if not self._found:

@@ -53,7 +53,8 @@ class WhatIf:
         self.failures: Mapping[Node, NodeflowError] = {}
 
     def values(self, wanted: Collection[Tensor]) -> dict[Tensor, np.ndarray]:
-        """Return the values of the wanted tensors that have one.
+        """Return the values of the wanted tensors, recomputed with the user's overrides. Tensors
+        that cannot be computed are left out.
 
         Raises:
             RunError: an op fails in this step.
@@ -114,7 +115,9 @@ def _sources(node: Node) -> list[Node]:
 
 
 def _worked_out(node: Node) -> list[Tensor | None]:
-    """Return a node's outputs with aliases resolved; None for a gradient that does not exist."""
+    """Return the tensors that compute a node's outputs: those inside a macro node, or its own
+    outputs. An element is None for a gradient that does not exist.
+    """
     if not node.alias:
         return list(node.outputs)
     return [None if t is None else resolve_alias(t) for t in node.alias]

@@ -101,7 +101,7 @@ def collect_report(places: Places | None = None, with_files: Sequence[Path] = ()
 
 
 def write_report(path: Path, parts: Sequence[Part]) -> None:
-    """Write the parts as a zip archive.
+    """Write a problem report as a zip archive of its parts.
 
     Raises:
         FileProblem: the archive cannot be written.

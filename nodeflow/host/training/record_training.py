@@ -89,5 +89,7 @@ class KeptRuns:
         self._before, self._recording, self._events = self._recording, None, None
 
     def forget(self) -> None:
-        """Drop the previous run, because a training of another document is no branch of it."""
+        """Forget the previous recorded run, because a training of another document is not a
+        continuation of it.
+        """
         self._before = None

@@ -140,7 +140,9 @@ def values_of(source: ViewSource, chosen: Answers, columns: Mapping[str, Column]
 
 
 def _work(tensor: Tensor) -> float:
-    """Return an estimate of the multiplications per row, weighted for slow ops."""
+    """Return an estimate of the multiplications that a tensor needs per row of data. Slow ops count
+    more.
+    """
     return 1.0 + sum(map(_node_work, ancestors([tensor.node])))
 
 

@@ -87,10 +87,10 @@ class WatchedViews:
         self._courses.clear()
 
     def refresh(self, state: object, rows: object = None) -> None:
-        """Mark the views that have to be computed again.
+        """Mark the watched views that have to be computed again.
 
-        If ``state`` has changed, these are all views. If only ``rows`` has changed, these are the
-        views that follow the rows of the nodes.
+        If ``state`` has changed, mark all views. If only ``rows`` has changed, mark the views that
+        show the data rows chosen for nodes.
         """
         changed, other_rows = state != self._state, rows != self._rows
         self._state, self._rows = state, rows

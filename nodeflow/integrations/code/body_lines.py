@@ -48,7 +48,8 @@ class Writer:
         return self.variable(name, source.node) if source.node.op.id == "variable" else name
 
     def body(self, nodes: Iterable[Node], results: Iterable[str], depth: int = 1) -> list[str]:
-        """Return the assignments for the nodes that the results need.
+        """Return the lines of code that compute and assign the values of nodes, as far as the
+        results need them.
 
         Args:
             results: expressions that the function returns.

@@ -143,7 +143,9 @@ class Dialect:
     size_of: str = "{}.shape[{}]"
 
     def expression(self, call: Call) -> str | None:
-        """Return the code of an op; None if the library has no code for it."""
+        """Return the source code that computes an op in the target library. Return None if the
+        library has no code for it.
+        """
         if self.sizes is not None and follows_from_shapes(call.node):
             return self.sizes.expression(call)
         if self.sizes is not None and _has_late_sizes(call.node):

@@ -31,7 +31,8 @@ class Walk:
     _written: dict[Node, bool] = field(default_factory=dict)
 
     def want(self, tensors: Iterable[Tensor]) -> None:
-        """Add the nodes that some tensors depend on, sources first.
+        """Collect the nodes that some tensors depend on, each after its inputs, for code
+        generation.
 
         The search does not recurse, because deep graphs would exceed Python's recursion limit.
         """

@@ -24,7 +24,9 @@ def layer_variables(layer: Node) -> dict[str, Node]:
 
 
 def _inside(layer: Node) -> list[Node]:
-    """Return the nodes that a macro node generated itself. They precede it immediately."""
+    """Return the nodes that were created inside a macro node, such as a layer. In the graph, they
+    come immediately before it.
+    """
     owner = layer.name if layer.derived_from is None else layer.derived_from
     found = []
     for node in reversed(layer.graph.nodes[: layer.index]):

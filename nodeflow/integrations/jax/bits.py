@@ -24,7 +24,7 @@ def to_bytes(x: Any) -> Any:
 
 
 def from_bytes(data: Any, shape: Sequence[int], dtype: str) -> Any:
-    """Return the traced array with these bytes, of a shape and dtype."""
+    """Convert traced bytes (uint8) to a traced array of the given shape and dtype."""
     if dtype == "bool":
         return data.reshape(shape) != 0
     part = PART.get(dtype, dtype)

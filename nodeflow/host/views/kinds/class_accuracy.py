@@ -38,15 +38,15 @@ class ClassAccuracyData:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """For each class, the fraction of its rows that are predicted correctly; NaN without
-        rows.
+        """Return for each class the recall: the fraction of its rows that are predicted correctly.
+        It is NaN for a class without rows.
         """
         return _shares(self.right, self.rows)
 
     @property
     def precision(self) -> np.ndarray:
-        """For each class, the fraction of its predictions that are correct; NaN without
-        predictions.
+        """Return for each class the precision: the fraction of its predictions that are correct. It
+        is NaN for a class that is never predicted.
         """
         return _shares(self.right, self.answered)
 

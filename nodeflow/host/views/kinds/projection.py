@@ -150,7 +150,9 @@ class _Shown:
 
 
 def _candidates(source: ViewSource) -> tuple[str, ...]:
-    """Return names of tensors to show, the likeliest first: the last wide layer, then others."""
+    """Return the names of tensors that a user may want to project to points, the likeliest first:
+    the last wide layer, then others.
+    """
     bound = set(source.bound())
     layers, matrices = [], []
     for node in source.task.graph.nodes:
@@ -269,7 +271,9 @@ def principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _placed(source: ViewSource, rows: np.ndarray, method: str) -> np.ndarray:
-    """Project rows of numbers to points by the method of an integration. Return the points."""
+    """Project rows of numbers to points in the plane, by a method such as PCA. Return the
+    points.
+    """
     try:
         wanted = offer("projection", method, [PCA])
         wanted.integration.check_software()

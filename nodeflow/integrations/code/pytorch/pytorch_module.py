@@ -38,7 +38,7 @@ from nodeflow.integrations.code.shared_ops.random_draws import torch_dtype
 
 
 def weights(program: Program) -> dict[str, np.ndarray]:
-    """Return the state of the PyTorch module.
+    """Return the state dict of the PyTorch module: arrays by parameter name.
 
     PyTorch stores the matrices of dense layers transposed.
     """
@@ -282,7 +282,9 @@ def _training(program: Program, optimizer: Optimizer, measure: list[str]) -> str
 
 
 def _changing(optimizer: Optimizer) -> Iterator[str]:
-    """Yield the lines that set the optimizer's hyperparameters before a step."""
+    """Yield the lines of code that set the optimizer's learning rate and epsilon before a step, as
+    far as they change.
+    """
     if optimizer.schedule is not None:
         yield 'optimizer.param_groups[0]["lr"] = learning_rate(step)'
     yield from _epsilon(optimizer, "step")

@@ -107,7 +107,9 @@ class Peers:
         return self._reduced("sum", array)
 
     def gather(self, data: bytes) -> list[bytes]:
-        """Return the data of each process, in the order of the processes."""
+        """Exchange bytes among all processes. Return the bytes of each process, in the order of the
+        processes.
+        """
         longest = -self.least([-len(data)])[0]
         lengths = np.zeros(self.number, np.int64)
         whole = np.zeros((self.number, longest), np.uint8)

@@ -144,8 +144,8 @@ class _Call:
         return convolved(x, filter_, self.windows, self.groups, self._plain)
 
     def _input(self, g: Any, filter_: Any, shape: tuple[int, ...]) -> Any:
-        """Return the gradient with respect to the image: the convolution of g, dilated by the
-        strides, with the flipped filter.
+        """Return the gradient of a convolution with respect to the image, given the gradient ``g``
+        of its result. It is the convolution of g, dilated by the strides, with the flipped filter.
         """
         axes, groups = self.windows.axes, self.groups
         *kernel, channels, filters = filter_.shape

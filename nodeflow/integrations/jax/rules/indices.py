@@ -90,7 +90,7 @@ def mark_rows(node: Lowered, *indices: Any) -> Any:
 
 @lowers(Pick)
 def pick(node: Lowered, x: Any, indices: Any) -> Any:
-    """Return one element of each row of the last axis."""
+    """Return one element of each row along the last axis, at the index given for that row."""
     size = x.shape[-1]
     rows = x.reshape(-1, size) if x.size else x.reshape(math.prod(x.shape[:-1]), size)
     places = checked(node, indices, size, from_end=False).reshape(-1, 1)
@@ -135,7 +135,9 @@ def along(places: Any, axis: int) -> Places:
 
 
 def nd_places(node: Lowered, shape: Sequence[int], indices: Any) -> Places:
-    """Return the index arrays that indices name along the first axes of a shape."""
+    """Return one index array for each of the first axes of ``shape``, from the last axis of
+    ``indices``. The run fails if an index is outside its axis.
+    """
     numbers = range(indices.shape[-1])
     return tuple(checked(node, indices[..., n], shape[n]) for n in numbers)
 

@@ -103,7 +103,7 @@ def mixed(first: str, second: str, part: float) -> str:
 
 
 def mix_hex(first: str, second: str, part: float) -> str:
-    """Return a mixture of two colors: ``part`` 0 gives the first, 1 the second."""
+    """Return the hex color that mixes two hex colors: ``part`` 0 gives the first, 1 the second."""
     pairs = zip(channels(first), channels(second), strict=True)
     return "#" + "".join(f"{round(x + (y - x) * part):02x}" for x, y in pairs)
 

@@ -170,7 +170,9 @@ class Backend(Protocol):
         ...
 
     def check_mixed(self) -> None:
-        """Raise a RunError if training steps cannot use mixed precision here, and say why."""
+        """Raise a RunError, which says why, if this backend cannot train with mixed precision on
+        this machine.
+        """
         ...
 
     def is_exact(self) -> bool:

@@ -54,7 +54,9 @@ class Blocks:
 
     @property
     def turned(self) -> int:
-        """Number of rows and columns that are transposed at a time: one cache line of float32."""
+        """Number of rows and columns of the square tiles in which kernels transpose: as many
+        float32 as fit in a cache line.
+        """
         return self.line // 4
 
 

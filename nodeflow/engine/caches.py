@@ -34,7 +34,7 @@ class Caches:
 
     @property
     def text(self) -> str:
-        """The sizes as text.
+        """The cache sizes and the length of a cache line as text.
 
         >>> Caches(48 << 10, 1 << 20, 32 << 20).text
         '48, 1024, 32768 KiB, lines of 64 bytes'
@@ -130,7 +130,7 @@ def _bytes(text: str) -> int:
 
 
 def _count(text: str) -> int:
-    """Return how many numbers a list such as ``0-3,8`` contains."""
+    """Return how many numbers a list of ranges contains. ``0-3,8`` contains five."""
     ends = (part.split("-") for part in text.split(","))
     return sum(int(pair[-1]) - int(pair[0]) + 1 for pair in ends)
 
@@ -139,7 +139,7 @@ def _count(text: str) -> int:
 
 
 def from_numbers(number: Callable[[str], int]) -> Iterator[Found]:
-    """Yield the caches of each kind of core.
+    """Yield the caches of each kind of processor core, as macOS reports them by sysctl.
 
     Args:
         number: returns the value of a sysctl name; 0 if it is missing.

@@ -53,7 +53,8 @@ class Interpreter:
         stream_of: StreamOf,
         cancel: threading.Event | None = None,
     ) -> list[np.ndarray | None]:
-        """Return the values of all slots that are fetched or assigned; the others are None.
+        """Run the schedule. Return a list with the values of all fetched or assigned slots; the
+        other values are None.
 
         Args:
             given: arrays of feeds and variable reads, by slot; never changed.
@@ -90,9 +91,7 @@ class Interpreter:
             raise RunError(f"not enough memory for this run: {error}", node=name) from error
 
     def peak(self) -> tuple[int, Node | None]:
-        """Return the peak memory of the schedule and the node that needs most, see
-        `peak.peak_of`.
-        """
+        """Return the peak memory of the schedule in bytes, and the node that needs most."""
         if self._peak is None:
             self._peak = peak_of(self.schedule, self.types, self._drops)
         return self._peak

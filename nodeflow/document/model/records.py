@@ -76,7 +76,7 @@ class NodeRecord:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> NodeRecord:
-        """Return the record of an object that `to_json` made, without checks."""
+        """Convert a JSON object that `to_json` made to a node record. Do not check it."""
         known = ("id", "op", "name", "attrs", "pos")
         extra = {key: value for key, value in data.items() if key not in known}
         x, y = data["pos"]
@@ -121,7 +121,9 @@ class Wire(NamedTuple):
         return (self.target, self.target_port)
 
     def to_text(self) -> str:
-        """Return the wire as one line of a file: `compact_json(list(self))`."""
+        """Return the wire (its source, source port, target and target port) as one line of JSON for
+        a file.
+        """
         return f"[{', '.join(map(compact_json, self))}]"
 
 
@@ -179,7 +181,7 @@ class Edit(NamedTuple):
         return Edit(self.table, self.key, self.after, self.before)
 
     def to_text(self) -> str:
-        """Return `[table, key, before, after]` as one line of JSON."""
+        """Return this edit of a document, `[table, key, before, after]`, as one line of JSON."""
         table, key, before, after = self
         at = key_text(key)
         return f"[{compact_json(table)}, {at}, {to_text(before)}, {to_text(after)}]"
@@ -199,7 +201,9 @@ class Edit(NamedTuple):
 
 
 def kind_of(table: str) -> str:
-    """Return the kind of a table: `node` for `node` and for `node@NAME`."""
+    """Return the kind of records in a table. For the tables `node` (of the document's own graph)
+    and `node@NAME` (of a subgraph definition) it is `node`.
+    """
     return table.partition("@")[0]
 
 
@@ -211,7 +215,7 @@ _READERS = {
 
 
 def key_text(key: Any) -> str:
-    """Return a key of a table as one line of JSON."""
+    """Return the key of a record in a document's table as one line of JSON."""
     return f"[{', '.join(map(compact_json, key))}]" if isinstance(key, tuple) else compact_json(key)
 
 

@@ -23,7 +23,9 @@ class Transaction:
         self._clashes: list[tuple[GraphTables, str, str]] = [] if outer is None else outer._clashes
 
     def within(self, graph: GraphTables) -> Transaction:
-        """Return a view of this transaction that writes into another graph of the same file."""
+        """Return a transaction for another graph of the same file, such as a subgraph definition.
+        Its edits belong to this transaction.
+        """
         return self if graph is self._graph else Transaction(graph, self)
 
     def edit(self, table: str, key: Any, after: Any) -> None:

@@ -23,8 +23,8 @@ def fitting(material: Material) -> list[Starter]:
 
 
 def make(starter: str, material: Material) -> Document:
-    """Return the document that a starter makes: nodes in frames, and training settings, without
-    undo.
+    """Return a new document made by a starter (a template): nodes in frames, and training settings.
+    It has no undo history.
 
     Raises:
         StarterMisfit: the starter cannot use this data; the message says why.

@@ -95,7 +95,9 @@ class Drawing:
         set_view(self.doc, self.ids[name], {"kind": kind, **options})
 
     def stage(self, views: Sequence[tuple[str, str]], controls: Sequence[tuple[str, str]]) -> None:
-        """Pin views (node, kind) and controls (node, attribute); nodes are given by name.
+        """Put views of nodes and controls of attributes on the document's stage, the panel that
+        shows them together. Views are pairs (node name, kind), controls are pairs (node name,
+        attribute).
 
         The node of a control may be ``training`` or ``data``. A view without a node shows the
         training.

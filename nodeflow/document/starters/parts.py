@@ -32,7 +32,9 @@ def data(drawing: Drawing, material: Material, fed: dict[str, str]) -> None:
 def normalize(
     drawing: Drawing, material: Material, column: str, name: str, source: str, **attrs: Any
 ) -> str:
-    """Add a node that scales by the statistics of a column; return its name."""
+    """Add a `normalize` node, which scales by the mean and deviation of a column. Return the node's
+    name.
+    """
     found = material.statistics[column]
     numbers = {"mean": found.mean, "deviation": found.deviation}
     return drawing.add("normalize", name, source, **numbers, **attrs)

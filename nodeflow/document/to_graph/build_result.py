@@ -174,7 +174,9 @@ class Build:
         return Problem(name, None, f"`{name}` {said}", hint, "info", kind=GraphError.__name__)
 
     def require(self, ids: Iterable[str]) -> None:
-        """Raise the error that stops the first of these nodes (by id) from running, if any."""
+        """If any of these nodes (by id) cannot run, raise the error that stops the first
+        such node.
+        """
         for node_id in ids:
             if node_id in self.skipped:
                 raise self.why_skipped(node_id)[0].as_error()

@@ -79,7 +79,7 @@ def generator_in(task: Task, run: Run, name: str | None = None, **options: Any) 
 
 
 def _tokens(task: Task, node: Node) -> tuple[Tensor, DataSplits]:
-    """Return the placeholder that tokens feed, and their data set.
+    """Return the placeholder into which the tokens of a text are fed, and the data set of the text.
 
     Raises:
         FetchError: there is none, or more than one.

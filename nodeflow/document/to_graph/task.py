@@ -116,7 +116,7 @@ class Task:
         return self._opened
 
     def fed_by_name(self) -> dict[str, Any]:
-        """Return the given feeds by the names of their tensors."""
+        """Return the values that the user has fed, by the name of the fed tensor."""
         return {tensor.name: value for tensor, value in self._feeds.items()}
 
     # ---- names --------------------------------------------------------------------------------
@@ -287,8 +287,8 @@ class Task:
         return self._image_shapes().get(tensor.shape[axis] or 0)
 
     def _image_shapes(self) -> dict[int, tuple[int, int]]:
-        """Return the sizes of the pictures that feed placeholders: number of pixels -> (height,
-        width).
+        """Return the sizes of pictures in the data sets that feed placeholders, as number of pixels
+        -> (height, width).
         """
         if self._pictures is None:
             self._pictures = {}

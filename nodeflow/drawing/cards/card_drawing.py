@@ -229,7 +229,9 @@ def _port_shape(
 
 
 def _draw_signs(sheet: Shapes, card: CardData) -> None:
-    """Draw the signs of breakpoints, plots, bounds and frozen weights at a card's corners."""
+    """Draw small symbols at the corners of a card for a breakpoint, a plot, bounds and frozen
+    weights.
+    """
     r = SIGN_RADIUS
     edge = Pen(Ink("canvas"), r / 4)
     if card.stops:

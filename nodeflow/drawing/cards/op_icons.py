@@ -172,7 +172,8 @@ _SIZES = {1: 20.0, 2: 14.5, 3: 11.0}
 
 
 def glyph_of(op: str, side: float, scale: float = 1.0) -> tuple[str, texts.Style] | None:
-    """Return the glyph of an op, and its style, sized to fit a square of this side.
+    """Return the glyph (a short text that stands for an op) and its text style, sized to fit a
+    square of this side.
 
     Return None to draw an icon instead: if the op has no glyph, or a legible glyph is too large.
 

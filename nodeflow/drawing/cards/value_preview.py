@@ -276,8 +276,8 @@ def _draw_table(sheet: Sheet, rect: Rect, preview: Any) -> None:
 def _cells(
     grid: np.ndarray, room: float, style: texts.Style = texts.TABLE
 ) -> tuple[list[list[str]], float]:
-    """Return the texts of a table's numbers, with as many digits as fit into a cell, and their
-    largest width.
+    """Format the numbers of a table with as many digits as fit into a cell. Return the texts by row
+    and column, and the width of the widest.
     """
     shown: list[list[str]] = []
     widest = 0.0
@@ -339,7 +339,9 @@ def _draw_images(sheet: Sheet, rect: Rect, preview: Any) -> None:
 
 
 def _draw_one_line(sheet: Sheet, rect: Rect, y: float, preview: Any) -> None:
-    """Draw range and mean in one line below pictures, with the baseline at ``y``."""
+    """Draw the range and mean of a value in one line of text with the baseline at ``y``. Leave out
+    digits or numbers that do not fit.
+    """
     style, room = sheet.legible(texts.CAPTION), rect.width - 2 * PAD
     lines = [_one_line(preview, digits, most) for most in (3, 2, 1) for digits in (3, 2)]
     line = next((line for line in lines if texts.width(line, style) <= room), "")
@@ -419,7 +421,7 @@ _DRAWERS = {
 
 
 def facts(preview: Any, digits: int = 3) -> list[tuple[str, str]]:
-    """Return the names and texts of a value's shape, range and mean."""
+    """Return the shape, range and mean of a value as pairs (name, text)."""
     found = [("shape", "×".join(str(d) for d in preview.shape) or "scalar")]
     for name, label in (("minimum", "min"), ("maximum", "max"), ("mean", "mean")):
         value = getattr(preview, name, None)
@@ -450,7 +452,9 @@ def _table_lines(array: np.ndarray) -> int:
 
 
 def _fit(aspect: float, box: Rect) -> Rect:
-    """Return the largest rectangle with this aspect ratio, within limits, at the left of a box."""
+    """Return the largest rectangle that fits into a box at its left edge, centred vertically. Its
+    aspect ratio is the given one, limited to 1:4 to 4:1.
+    """
     aspect = min(max(aspect, 0.25), 4.0)
     width = min(box.width, box.height * aspect)
     height = width / aspect

@@ -53,7 +53,9 @@ def chart_of(rect: Rect, data: ProjectionData, small: bool = False) -> Chart:
 
 
 def draw(sheet: Sheet, rect: Rect, data: ProjectionData) -> None:
-    """Draw the points and the variance that the two axes explain."""
+    """Draw a projection of rows to two dimensions: the points, a legend, and how much of the
+    variance the two axes explain.
+    """
     chart = chart_of(rect, data, sheet.is_small)
     draw_points(sheet, chart, data)
     if not sheet.is_small:
@@ -119,7 +121,9 @@ def _covers(box: Rect, points: np.ndarray, taken: list[Rect]) -> bool:
 
 
 def group_color(group: int) -> Ink:
-    """Return the colour of a class, or of the first series for points without a class."""
+    """Return the color of a point for its class. A point without a class gets the color of a
+    chart's first series.
+    """
     return point_color(group) if group >= 0 else class_color(0)
 
 
@@ -129,8 +133,8 @@ def entries(data: ProjectionData) -> list[tuple[str, Ink, str]]:
 
 
 def axes_words(data: ProjectionData) -> str:
-    """Return the axes in words: ``Components 1 and 2: 34 % and 12 % of the variance of 300
-    dimensions``.
+    """Return a caption for the axes of a projection: ``Components 1 and 2: 34 % and 12 % of the
+    variance of 300 dimensions``.
     """
     if not data.explained:
         return f"{methods().get(data.method, data.method)} of {count(data.dims)} dimensions"

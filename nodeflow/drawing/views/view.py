@@ -112,7 +112,7 @@ def discover_views() -> Mapping[str, ViewDrawing]:
 
 
 def draw_shown(sheet: Sheet, rect: Rect, shown: ShownView, waiting: str = NO_VALUES) -> None:
-    """Draw a view, or the reason why there is nothing to draw.
+    """Draw a node's view, such as a plot. If it has no data, write the reason instead.
 
     Args:
         waiting: the text while the view has no value.

@@ -112,8 +112,8 @@ def bytes_of(type_: TensorType, join: str) -> int:
 
 
 def rows_of(array: np.ndarray, rows: Rows, number: int, start: int, stop: int) -> np.ndarray:
-    """Return some rows of an array that contains all rows, without a copy if they are
-    contiguous.
+    """Return the rows ``start`` to ``stop`` of an array. The result is a view if the rows are
+    contiguous, else a copy.
     """
     part = _apart(array, rows, number)[_cell(rows, start, stop)]
     size = rows.size(stop - start)

@@ -237,8 +237,8 @@ class BlockedExecutor(PartsExecutor):
             ) from error
 
     def needs(self) -> Needs:
-        """Return the memory needs of the part of the schedule that needs most, including the values
-        of other parts that are kept meanwhile.
+        """Return the memory that the run needs at its peak: the needs of the largest part of the
+        schedule, with the values of other parts that are kept meanwhile.
         """
         parts = [part.needs() for part in self._once.values()]
         parts += [

@@ -121,7 +121,7 @@ class Compilation(Generic[P, C]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether the compiler has not been asked to compile anything yet."""
+        """Whether the background compilation has not been started yet."""
         return self.state is State.IDLE
 
     @property

@@ -64,7 +64,9 @@ def compile_source(source: str, filename: str = "<kernel>") -> ObjectCode:
 
 
 def inspect_source(source: str) -> Inspection:
-    """Compile ``source``. Return numba's types, the LLVM text and the assembly."""
+    """Compile a kernel's source to inspect it. Return the types that were inferred, the LLVM text
+    and the assembly.
+    """
     built = _compile(source, "<kernel>")
     return Inspection(built.types, str(built.module), built.assembly())
 

@@ -549,8 +549,8 @@ class Translator:
         return self._meaning.element(whole, index, self._is_counter(item.slice))
 
     def _is_counter(self, item: ast.expr) -> bool:
-        """Return whether an index is known not to be negative, so that no check for negative
-        indices is needed.
+        """Return whether an index expression is a loop counter, which is never negative. Then no
+        check for negative indices is needed.
         """
         return isinstance(item, ast.Name) and item.id in self._scope.counters
 
@@ -608,7 +608,10 @@ def _not_negative(value: Value) -> bool:
 
 
 def _any_equal(item: ast.Compare) -> ast.BoolOp:
-    """Return ``x in (a, b)`` as ``x == a or x == b``."""
+    """Rewrite the syntax tree of ``x in (a, b)`` as ``x == a or x == b``.
+
+    Raise Untranslatable if ``x`` is not a name or the right side is not a tuple.
+    """
     choices = item.comparators[0]
     if not isinstance(item.left, ast.Name) or not isinstance(choices, ast.Tuple):
         raise Untranslatable("in")

@@ -75,7 +75,9 @@ def _compile(source: str) -> tuple[bool, str]:
 
 
 def _serve_alone(write: Write) -> None:
-    """Compile one job after the other in this process, without forked processes."""
+    """Read compile jobs from standard input, compile them one after the other in this process, and
+    write the answers. This is for systems where the process does not fork.
+    """
     jobs = Jobs()
     for line in sys.stdin:
         answers = jobs.add(*json.loads(line))
@@ -203,8 +205,8 @@ class _Forked:
         return child
 
     def _close_all(self) -> None:
-        """In a forked child, close the connections to other children, so that these notice
-        their end.
+        """In a forked child, close the inherited connections to the other children. Otherwise those
+        would not notice when the parent closes their connections.
         """
         for other in self._children:
             other.forget()

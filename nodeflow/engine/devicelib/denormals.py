@@ -24,7 +24,9 @@ _FLUSH = (1 << 15 | 1 << 6) if _X86 else 1 << 24
 
 
 def _read(builder):
-    """Return the mode of the floating point unit as an int64."""
+    """Emit code that reads the control register of the floating point unit as an int64; 0 on an
+    unknown processor.
+    """
     if _X86:
         place = cgutils.alloca_once(builder, _I32)
         _call(builder, "llvm.x86.sse.stmxcsr", _VOID, [_byte_pointer(builder, place)])

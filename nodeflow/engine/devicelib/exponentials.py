@@ -265,7 +265,7 @@ _LOG = (
 
 @always_inlined
 def _log_of(x, less):
-    """Return the logarithm of a positive normal number.
+    """Return the natural logarithm of a positive normal float32.
 
     Args:
         less: 2^23 times a number to add to its exponent.

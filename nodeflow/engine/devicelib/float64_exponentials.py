@@ -272,7 +272,7 @@ def _log_of(x, bias):
 
 @always_inlined
 def plain_log_f64(x):
-    """Return `log_f64` of a positive number that is neither denormal nor infinite."""
+    """Return log(x) with the bits of `log_f64`. x must be positive, finite and not denormal."""
     return _log_of(x, EXPONENT_OF_1)
 
 

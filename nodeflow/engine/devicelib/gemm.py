@@ -18,7 +18,9 @@ from nodeflow.engine.devicelib.intrinsics import F32, F64, I8, I32
 
 
 def _flag(builder, transposed):
-    """Return a pointer to the character 'T' or 'N', which tells BLAS whether to transpose."""
+    """Emit code that returns a pointer to the character 'T' if ``transposed`` is true, else 'N'.
+    BLAS takes such a pointer.
+    """
     letter = builder.select(transposed, I8(ord("T")), I8(ord("N")))
     place = cgutils.alloca_once(builder, I8)
     builder.store(letter, place)

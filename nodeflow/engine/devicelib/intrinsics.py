@@ -38,7 +38,9 @@ def _at(builder, base, index, element):
 
 @intrinsic
 def slot(typingctx, base, index):
-    """Return the int64 in slot ``index`` of the slots at address ``base``."""
+    """Return element ``index`` of the array of int64 (such as a kernel's arguments) at address
+    ``base``.
+    """
 
     def codegen(context, builder, sig, args):
         return builder.load(_at(builder, args[0], args[1], I64))

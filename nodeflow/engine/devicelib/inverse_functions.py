@@ -112,11 +112,7 @@ def _binary(wide, function):
 
 @always_inlined
 def _arc(opposite, adjacent):
-    """Return the angle, up to a quarter turn, in a right triangle whose sides have these
-    non-negative lengths.
-
-    Angles far from 0 are rotated by an eighth or a quarter of a turn (Moshier, Cephes).
-    """
+    """Return atan(opposite / adjacent) for two non-negative lengths, between 0 and pi/2."""
     steep = opposite > _TAN_3_EIGHTHS * adjacent
     middle = opposite > _TAN_EIGHTH * adjacent
     above = select(steep, -adjacent, select(middle, opposite - adjacent, opposite))

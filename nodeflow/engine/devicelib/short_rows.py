@@ -25,7 +25,8 @@ TOGETHER = 8
 
 @intrinsic
 def sum_rows(typingctx, n, dtype, source, target, rows):
-    """Write the sum of each of some contiguous rows, added in the order of `sum_lanes`.
+    """Write the sum of each row of a small contiguous matrix to ``target``. Elements are added in
+    the order of `sum_lanes`.
 
     Args:
         n: literal, elements of a row, from 1 to `LANES`.
@@ -36,7 +37,8 @@ def sum_rows(typingctx, n, dtype, source, target, rows):
 
 @intrinsic
 def prod_rows(typingctx, n, dtype, source, target, rows):
-    """Write the product of each row, from the first element to the last.
+    """Write the product of each row of a small contiguous matrix, multiplied from the first element
+    to the last.
 
     Arguments: as for `sum_rows`.
     """

@@ -253,10 +253,10 @@ def min_lanes(typingctx, address, n, dtype):
 
 @intrinsic
 def sum_more(typingctx, parts, address, n, dtype):
-    """Add ``n`` floats at ``address`` to 64 partial sums.
+    """Add ``n`` floats at ``address`` to 64 partial sums, to sum a long array piece by piece.
 
-    If every ``n`` but the last is a multiple of 64, `sum_of_parts` then equals `sum_lanes` of
-    all elements.
+    If every ``n`` but the last is a multiple of 64, `sum_of_parts` then gives the same bits as
+    `sum_lanes` of all elements.
     """
     return _more(dtype, add, -0.0)
 

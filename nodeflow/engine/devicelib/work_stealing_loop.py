@@ -161,7 +161,9 @@ def run_launches(program, first, last, through):
 
 @_helper
 def find_launch(launches, first, last, task):
-    """Return the index of the launch that contains the segment's task number ``task``."""
+    """Find the launch to which a task belongs. Tasks are numbered through all launches of a
+    segment. Return the index of the launch.
+    """
     low, high = first, last
     while high - low > 1:
         middle = (low + high) >> 1
@@ -319,7 +321,9 @@ def run_step(control, program, n):
 
 @_helper
 def set_blas_threads(program, count):
-    """Set BLAS's number of threads, if a kernel calls BLAS. Return the previous number."""
+    """Set the number of threads that BLAS uses, if a kernel of the program calls BLAS. Return the
+    previous number, or 0.
+    """
     if slot(program, GET) == 0:
         return 0
     before = call_int(slot(program, GET))
@@ -366,7 +370,8 @@ def dispatch(control, n):
 
 
 def kernel(thread_block, task, ntasks):
-    """Run a thread. Thread 0 of ``n`` dispatches if all are present; others follow it.
+    """Run the main function of a thread until the run ends. Thread 0 of ``n`` dispatches tasks if
+    all threads are present; the others take tasks.
 
     Thread AT_ONCE dispatches in any case.
 

@@ -59,7 +59,9 @@ def piece_between(xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Piece | None:
 
 
 def _behind(tensors: Sequence[Tensor], ends: set[Tensor]) -> set[Node]:
-    """Return the nodes that tensors depend on, stopping at ``ends``."""
+    """Return the nodes on which tensors depend, directly or indirectly. The search stops at the
+    tensors ``ends``.
+    """
     found: set[Node] = set()
     waiting = [tensor for tensor in tensors if tensor not in ends]
     while waiting:

@@ -70,7 +70,8 @@ class Profiler:
         execution: int,
         loops: Sequence[np.ndarray] = (),
     ) -> bool:
-        """Run a program's launches level by level, and time them. Return False if a kernel failed.
+        """Run a program and time its launches, one level (group of independent launches) after the
+        other. Return False if a kernel failed.
 
         Args:
             loops: the iteration number of each loop, in the program's order, which this method

@@ -57,5 +57,7 @@ class Group:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the nodes that the group computes, each once."""
+        """Names of the graph nodes that this group of fused actions computes, without
+        duplicates.
+        """
         return tuple(dict.fromkeys(action.node.name for action in self.joined or self.actions))

@@ -282,7 +282,8 @@ def _head(dtype: str, table: int) -> str:
 
 
 def _masked(indent: str, mask: str | None, causal: bool, at: int) -> str:
-    """Return statements that mask ``x``, the row ``r`` of a tile.
+    """Return kernel statements that apply the attention mask to ``x``, row ``r`` of a tile of
+    scores.
 
     The tile has ``rows`` rows from ``top`` and ``columns`` columns from ``left``.
 

@@ -309,12 +309,12 @@ class _Writer:
         return [*lines, "    position += size", "    column = column if short else np.int64(0)"]
 
     def _rows(self) -> list[str]:
-        """Return loops over the rows of the innermost axis that belong to the task.
+        """Return kernel loops that compute the elements of the task row by row along the innermost
+        axis.
 
-        Indices are counted up, because in short rows divisions would take longer than the
-        elements. If functions have a shorter formula, one loop computes some elements by it and
-        looks for arguments outside its range. If there are any, another loop computes those
-        elements again.
+        Indices are counted up, because in short rows divisions would take longer than the elements.
+        If functions have a shorter formula, one loop computes some elements by it and looks for
+        arguments outside its range. If there are any, another loop computes those elements again.
         """
         rank = self.cluster.rank
         inner = f"d{rank - 1}"

@@ -392,8 +392,8 @@ def _source(cluster: Cluster) -> str:
 
 @lru_cache(maxsize=4096)
 def _vectors(total: int, work: float) -> tuple[int, int]:
-    """Return the number of tasks of an elementwise kernel, and the elements per task, in whole
-    vectors.
+    """Divide an elementwise kernel of ``total`` elements into tasks. Return the number of tasks,
+    and the elements per task, a multiple of 64.
     """
     vectors = max(1, -(-total // 64))
     each = -(-vectors // tasks_of(work))

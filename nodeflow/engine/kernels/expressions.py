@@ -106,7 +106,8 @@ def render(
     in_dtypes: Sequence[str],
     out_dtype: str,
 ) -> Rendered:
-    """Return the formula with operands, attributes and literals inserted, cast to ``out_dtype``.
+    """Translate an elementwise formula to kernel source: insert the operands, attributes and typed
+    literals, and cast the result to ``out_dtype``.
 
     Args:
         operands: text for each input name.

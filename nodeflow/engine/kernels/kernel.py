@@ -133,7 +133,9 @@ class Kernel(LoweringRule[L]):
     # ---- what it launches -------------------------------------------------------------------
 
     def launches(self, work: GroupToLaunch, lowering: L) -> list[KernelLaunch]:
-        """Return the kernel launches of a group. They do not depend on each other."""
+        """Return the kernel launches that compute a group of actions. They do not depend on each
+        other, so they may run at the same time.
+        """
         raise NotImplementedError
 
     def following_levels(self, work: GroupToLaunch, lowering: L) -> list[Level]:
@@ -181,8 +183,8 @@ class Kernel(LoweringRule[L]):
     # ---- updates in place -------------------------------------------------------------------
 
     def may_overwrite(self, actions: Actions, group: Group, storage: int) -> bool:
-        """Return whether the kernel may write its result into the memory of a storage that it
-        reads.
+        """Return whether the kernel may write its result into the memory ``storage``, which is also
+        one of its inputs. By default it may not.
         """
         return False
 

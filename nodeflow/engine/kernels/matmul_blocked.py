@@ -68,7 +68,7 @@ class Blocked:
     tiles: int
 
     def tasks(self, m: int, n: int) -> int:
-        """Return the number of tasks of an (m, n) result."""
+        """Return how many tasks compute an (m, n) result, one for each block."""
         return -(-m // self.height) * -(-n // self.width)
 
 

@@ -202,7 +202,7 @@ def _blocked(m: int, n: int, k: int) -> Tiling:
 
 
 def task_rows(m: int) -> int:
-    """Return the number of rows of a task.
+    """Return how many of the m rows of a product a task computes.
 
     It is the same for most products, so that consumers that go row by row need no barrier. Many
     rows become an even number of tasks, which two threads share evenly.

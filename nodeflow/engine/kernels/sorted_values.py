@@ -161,7 +161,9 @@ class MergeKernel(CallKernel[Merge]):
 
 
 def integer_of(dtype: str) -> str:
-    """Return the integer type as which elements of a dtype are sorted."""
+    """Return the integer dtype in which a sort compares the elements: for floats, the integer of
+    the same size; for other dtypes, the dtype itself.
+    """
     return f"int{8 * numpy_dtype(dtype).itemsize}" if dtype in FLOATS else dtype
 
 

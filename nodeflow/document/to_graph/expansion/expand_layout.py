@@ -104,7 +104,9 @@ def free_place(doc: Document, old: Iterable[str], places: Mapping[str, Position]
 
 
 def _is_root(scope: str) -> bool:
-    """Return whether a scope contains a whole gradient sweep: `gradients` or `gradients_1`."""
+    """Return whether a name scope contains all nodes of one call of `gradients`: the scope
+    `gradients` itself, or `gradients_1` and so on.
+    """
     head, _, number = scope.partition("_")
     return head == GRADIENTS and (not number or number.isdigit())
 

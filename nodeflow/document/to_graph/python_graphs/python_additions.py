@@ -101,7 +101,9 @@ def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> 
 
 
 def _keep_shapes(doc: Document, origin: Origin) -> None:
-    """Write the shapes that `set_shape` gave to placeholders since the graph was loaded."""
+    """Write placeholder shapes that have changed since the graph was loaded, by `set_shape`, into
+    the records of a document.
+    """
     for node, shape in origin.shapes.items():
         found = at_path(doc, origin.paths[node]) if node.attrs["shape"] != shape else None
         if found is not None:

@@ -78,7 +78,7 @@ def heat_pixels(array: np.ndarray, scale: HeatScale, palette: Palette) -> np.nda
 
 @lru_cache(maxsize=8)
 def _table(colors: tuple[str, ...]) -> np.ndarray:
-    """Return 256 interpolated colors, with red, green and blue in each row."""
+    """Return 256 colours interpolated between ``colors``, (256, 3) uint8 red, green and blue."""
     stops = np.array([channels(color) for color in colors], float)
     at = np.linspace(0, len(stops) - 1, 256)
     columns = [np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)]

@@ -31,7 +31,7 @@ class Rect(NamedTuple):
         return Point(self.left + self.width / 2, self.top + self.height / 2)
 
     def adjusted(self, left: float, top: float, right: float, bottom: float) -> Rect:
-        """Return the rectangle with each edge moved, down and to the right if positive."""
+        """Return the rectangle with each edge moved by a distance; positive is right or down."""
         width, height = self.width - left + right, self.height - top + bottom
         return Rect(self.left + left, self.top + top, width, height)
 

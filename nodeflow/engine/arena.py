@@ -20,7 +20,7 @@ lines, it would need two accesses.
 
 
 def on_a_line(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
-    """Return an uninitialised array that begins on a cache line.
+    """Return an uninitialised array whose data begin on a cache line.
 
     Large arrays that numpy allocates begin 16 bytes after the start of a cache line.
     """

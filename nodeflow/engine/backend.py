@@ -74,7 +74,7 @@ class BackendExecutor(Protocol):
     def is_ready(self) -> bool: ...
 
     def stop(self) -> None:
-        """End a run that another thread has started, if possible."""
+        """Ask a run that another thread has started to end, if this backend can."""
         ...
 
     def needs(self) -> NoReturn:
@@ -123,7 +123,7 @@ class BackendSteps(Protocol):
         ...
 
     def stop(self) -> None:
-        """Make a `run` in another thread return early, if possible."""
+        """Ask the loop that runs in another thread to end early, if this backend can."""
         ...
 
     def warm(self) -> None:

@@ -95,5 +95,5 @@ class ConfigProto(_Options):
 
     @property
     def threads(self) -> int | None:
-        """The requested number of threads; None stands for the default."""
+        """The requested number of threads for a run; None stands for the default."""
         return max(self.intra_op_parallelism_threads, self.inter_op_parallelism_threads) or None

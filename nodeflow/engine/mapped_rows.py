@@ -84,7 +84,9 @@ class FileMap:
             )
 
     def announce(self, which: np.ndarray) -> None:
-        """Tell the system which rows will be read, so that it reads all of them together."""
+        """Tell the operating system which rows of a mapped file will be read, so that it reads
+        ahead.
+        """
         advice = getattr(mmap, "MADV_WILLNEED", None)
         if advice is None:
             return
@@ -140,7 +142,7 @@ class MappedRows:
         return self.file.fits
 
     def __call__(self, which: np.ndarray) -> np.ndarray:
-        """Return rows by their numbers in the file, as a new array.
+        """Read rows of a memory-mapped file by their numbers. Return them as a new array.
 
         Raises:
             ReadRefused: they take more than the limit.

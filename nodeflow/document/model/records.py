@@ -84,7 +84,9 @@ class NodeRecord:
 
 
 def mode_of(record: NodeRecord) -> str:
-    """Return the mode of a node: `muted`, `bypassed`, or "" if it runs."""
+    """Return a node's mode: `muted` (it does not run), `bypassed` (it forwards its inputs),
+    or "".
+    """
     mode = record.extra.get("mode")
     return mode if mode in (MUTED, BYPASSED) else ""
 

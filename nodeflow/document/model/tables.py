@@ -154,9 +154,9 @@ class GraphTables(ABC):
     # ---- writing ----------------------------------------------------------------------------
 
     def apply(self, edit: Edit) -> None:
-        """Write an edit into its table of records, such as the nodes or the wires of a graph.
+        """Apply an edit to the table that it names, such as the nodes or wires of a graph.
 
-        The edit names the table. The graph may be this one or any other graph of the file.
+        The graph may be this one or any other graph of the file.
         """
         graph, kind = self.home(edit.table)
         graph.write(kind, edit)

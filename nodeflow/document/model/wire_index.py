@@ -21,7 +21,7 @@ class WireIndex:
         self._kept: dict[str, _Kept] = {}  # a single wire is stored without a container
 
     def at(self, node_id: str) -> Collection[Wire]:
-        """Return the wires of a node, in the order in which they were added."""
+        """Return the wires that the index has for a node, in the order in which they were added."""
         found = self._kept.get(node_id)
         if found is None:
             return ()

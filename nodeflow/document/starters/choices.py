@@ -162,7 +162,10 @@ class Choices:
             self.labels = self._ordered({*before} - {name})
 
     def name_class(self, label: str, name: str) -> None:
-        """Set the displayed name of a class; an empty text or the class's value resets it."""
+        """Set the name that is displayed for a class.
+
+        An empty name, or a name that equals the class's value, resets it.
+        """
         self.class_names.pop(label, None)
         if name.strip() and name.strip() != label:
             self.class_names[label] = name.strip()

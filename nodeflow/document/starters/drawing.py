@@ -42,8 +42,7 @@ class Drawing:
         self.groups[title] = (color, [])
 
     def add(self, op: str, name: str, *inputs: str, **attrs: Any) -> str:
-        """Add a node, wired from `name` or `name:port` in the order of its inputs; return its
-        name."""
+        """Add a node and wire its inputs, in order, from `name` or `name:port`. Return its name."""
         plain = plain_declaration(op)
         allow_source(self.doc, attrs.get("source"))  # the user chose these data for this document
         first = attrs if plain is None else plain.first_attrs(attrs)

@@ -12,7 +12,7 @@ from nodeflow.document.starters.tables import are_classes, inputs_of, is_series,
 
 
 def has_numbers(material: Material) -> bool:
-    """Return whether the labels are numbers that can be scaled."""
+    """Return whether the labels are numbers with known mean and deviation, and not classes."""
     labels = labels_of(material)
     return labels in material.statistics and not are_classes(material, labels)
 

@@ -411,8 +411,9 @@ class Task:
         return training if self.sets_batch_size else training.with_fitting_batches()
 
     def use_saved_weights(self, session: Session) -> list[str]:
-        """Load the saved variables from the file that the document names; return messages about
-        missing ones.
+        """Load the saved variables from the file that the document names.
+
+        Return messages for the user about variables that the file lacks.
 
         Raises:
             FileProblem: the file is damaged, or does not fit.

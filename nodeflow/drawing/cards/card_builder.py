@@ -241,7 +241,10 @@ class CardBuilder:
         return _slider(self.document, record) if record.extra else None
 
     def _shown_iteration(self, record: NodeRecord) -> str:
-        """Return which iteration a loop shows, as text; empty for the last iteration."""
+        """Return a text such as ``Iteration 2 of 0–9`` for the iteration that a loop's card shows.
+
+        Return "" for the last iteration.
+        """
         number, count = self.iterations.get(record.id, (0, 0))
         return f"Iteration {number} of 0–{count - 1}" if number < count - 1 else ""
 
@@ -334,7 +337,9 @@ class CardBuilder:
     def _passes(
         self, node_id: str, inputs: tuple[PortData, ...], outputs: tuple[PortData, ...]
     ) -> tuple[tuple[int, int], ...]:
-        """Return the (input, output) index pairs that a bypassed node connects."""
+        """Return (input index, output index) for each input that a bypassed node forwards to an
+        output.
+        """
         found = self.analysis.passes(node_id)
         if not found:
             return ()

@@ -52,7 +52,10 @@ ARRANGEMENTS = {
 
 
 def height_of(preview: Any | None, width: float) -> float:
-    """Return the height in scene units of the value area of a card of ``width``."""
+    """Return the height of the area on a card that shows a value, in scene units.
+
+    ``width`` is the card's width.
+    """
     if preview is None:
         return EMPTY_HEIGHT
     kind = preview.kind
@@ -109,7 +112,8 @@ def draw(sheet: Sheet, rect: Rect, preview: Any | None) -> None:
 def far_area(
     preview: Any | None, card: Rect, above: float = 0.0, least: float = LEAST_FAR
 ) -> Rect | None:
-    """Return the value area of a zoomed-out card, or None if it shows only its name.
+    """Return the area of a zoomed-out card in which a value is drawn, or None to show only its
+    name.
 
     Args:
         above: the height that the name needs.

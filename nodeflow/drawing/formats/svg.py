@@ -196,7 +196,7 @@ def plain(text: str) -> str:
 
 
 def box(rect: Rect) -> Style:
-    """Return the position and size of a rectangle as attributes."""
+    """Return a rectangle's position and size as SVG attributes x, y, width and height."""
     return dict(zip(("x", "y", "width", "height"), map(number, rect), strict=True))
 
 

@@ -112,7 +112,10 @@ def most_rows(height: float) -> int:
 
 
 def ticks(low: float, high: float, most: int) -> list[tuple[float, float]]:
-    """Return (tick, step) pairs between two numbers; the step is 1, 2 or 5 times a power of ten."""
+    """Return (tick, step) pairs for an axis from ``low`` to ``high``, at most ``most``.
+
+    The step is 1, 2 or 5 times a power of ten.
+    """
     span = high - low
     if not (math.isfinite(span) and span > 0):
         return []

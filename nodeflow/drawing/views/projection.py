@@ -151,7 +151,7 @@ def title(data: ProjectionData, index: int) -> str:
 
 
 def index_at(chart: Chart, data: ProjectionData, at: Point) -> int | None:
-    """Return the index of the point under the pointer, or None."""
+    """Return the index of the point near a position on the sheet, or None."""
     points = chart.to_sheet(data.points[:, 0], data.points[:, 1])
     away = np.hypot(points[:, 0] - at.x, points[:, 1] - at.y)
     index = int(away.argmin())

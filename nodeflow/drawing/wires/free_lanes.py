@@ -121,7 +121,9 @@ def _within(low: float, high: float, wish: float) -> float:
 
 
 def _crossed(cards: np.ndarray, x: float, y: float, lane: float) -> int:
-    """Return the number of cards that a vertical line crosses."""
+    """Return how many cards a vertical line at ``x`` crosses between the heights ``y`` and
+    ``lane``.
+    """
     low, high = min(y, lane), max(y, lane)
     inside = (cards[:, 0] < x) & (cards[:, 2] > x) & (cards[:, 1] < high) & (cards[:, 3] > low)
     return int(inside.sum())

@@ -37,7 +37,10 @@ def lanes(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
 def takes_detour(
     ends: np.ndarray, scale: float = 1.0, lane: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return (n,) whether wires take a detour: backward wires, and wires with a lane."""
+    """Return (n,) booleans: whether each wire takes a detour around cards.
+
+    Backward wires do, and wires with a height in ``lane``.
+    """
     back = is_backward(ends, scale)
     return back if lane is None else back | np.isfinite(lane)
 

@@ -20,7 +20,7 @@ MIN_BEND = 28.0
 
 
 def dash_of(dtype: str, is_feed: bool) -> tuple[float, float] | None:
-    """Return dash and gap of a wire in view pixels, or None for solid."""
+    """Return (dash length, gap) of a wire's line in view pixels, or None for a solid line."""
     if is_feed:
         return FEED_DASH
     return DASHES.get(dtype) if dtype else UNKNOWN_DASH

@@ -195,7 +195,7 @@ class BackgroundCompiler:
             job.finish(KernelFailure(None, message))
 
     def _end_soon(self, process: subprocess.Popen[str]) -> None:
-        """End a worker without work after some time, unless another job comes.
+        """Start a timer that ends an idle worker process, unless another job comes.
 
         The caller holds the lock.
         """

@@ -140,12 +140,16 @@ class Compilation(Generic[P, C]):
         return self.result
 
     def begin(self) -> None:
-        """Make the plan, and start the compilation if the cache lacks a kernel. Load nothing."""
+        """Make the plan, and start the compilation if the cache lacks a kernel. Do not load
+        kernels.
+        """
         if self.state is State.IDLE:
             self._begin()
 
     def complete(self, interrupted: Callable[[], bool] = never) -> C | None:
-        """Compile now and wait. Return None if there is nothing to compile.
+        """Compile all kernels now, wait, and return the compiled result.
+
+        Return None if there is nothing to compile.
 
         Raises:
             Interrupted: ``interrupted`` ended the wait before everything was compiled.

@@ -269,7 +269,7 @@ class Translator:
         self._builder.position_at_end(after)
 
     def _wish(self, wishes: Sequence[str], group: Any) -> Any:
-        """Return the LLVM metadata of a loop for the optimizations that it asks for.
+        """Return LLVM's metadata for the optimizations that a kernel's loop requests.
 
         They make LLVM compute four vectors of the loop at a time, or assume that no iteration
         writes memory (marked by ``group``) that another iteration uses.

@@ -225,7 +225,7 @@ class Meaning:
                     each.set_metadata("llvm.access.group", self.group)
 
     def _pointer(self, whole: Value, index: Value, plain: bool) -> Any:
-        """Return the address of an element of a vector, or None for other arrays and indices.
+        """Emit the address of an element of a vector. Return None for other arrays and indices.
 
         numba would put the whole record of the array into memory and read its fields from there.
         """

@@ -50,8 +50,9 @@ def bits_f64(typingctx, x):
 
 
 def _float_call(name, x, count):
-    """Return a call of LLVM's float intrinsic ``name`` with ``count`` arguments of the float
-    type ``x``.
+    """Return the signature and the code generator of a call of LLVM's float intrinsic ``name``.
+
+    It takes ``count`` arguments of the float type ``x``.
     """
     if x not in (types.float32, types.float64):
         raise TypingError(f"{name}: expected float32 or float64, got {x}")

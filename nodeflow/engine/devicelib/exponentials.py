@@ -223,9 +223,10 @@ _FALLING_EXP = tuple(c * _f((-1) ** k) for k, c in enumerate(_WHOLE_EXP, 1))
 
 
 def _sigmoid_f32(x):
-    """Return 1 / (1 + e^-x). Both terms of the sum are multiplied by 2^-64.
+    """Return 1 / (1 + e^-x).
 
-    So all exponentials are normal numbers, and the power of two is one factor.
+    Both terms of the denominator are multiplied by 2^-64. So all exponentials are normal numbers,
+    and the power of two is one factor.
     """
     x = select(x < _SIGMOID_LOWEST, _SIGMOID_LOWEST, x)
     x = select(x > _SIGMOID_HIGHEST, _SIGMOID_HIGHEST, x)

@@ -81,7 +81,7 @@ def _exp_of_rest(r):
 
 @always_inlined
 def _reduced(x):
-    """Return n + `_MAGIC`, and e^r - 1, where x = n ln 2 + r and |r| <= ln(2) / 2."""
+    """Split x into n ln 2 + r with |r| <= ln(2) / 2. Return n + `_MAGIC`, and e^r - 1."""
     shifted = fma(x, _LOG2E, _MAGIC)
     r = _rest(shifted - _MAGIC, x)
     return shifted, fma(r * r, poly(r, _EXP), r)
@@ -200,8 +200,9 @@ _FALLING_EXP = tuple(c * _d((-1.0) ** k) for k, c in enumerate(_WHOLE_EXP, 1))  
 
 @always_inlined
 def sigmoid_f64(x):
-    """Return 1 / (1 + e^-x). Both terms of the sum are multiplied by 2^-512, so that neither
-    overflows.
+    """Return 1 / (1 + e^-x).
+
+    Both terms of the denominator are multiplied by 2^-512, so that neither overflows.
     """
     x = select(x < _SIGMOID_LOWEST, _SIGMOID_LOWEST, x)
     x = select(x > _SIGMOID_HIGHEST, _SIGMOID_HIGHEST, x)
@@ -309,8 +310,9 @@ _ROOT_LESS_ONE, _LN2 = _d(math.sqrt(2) - 1), _d(math.log(2))
 
 @always_inlined
 def _log1p_to_one(x):
-    """Return log(1 + x) for x from 0 to 1, computed from 1 + x, or from half of it if that is
-    nearer to 1.
+    """Return log(1 + x) for 0 <= x <= 1.
+
+    If (1 + x) / 2 is nearer to 1 than 1 + x, compute its logarithm, and add log(2).
     """
     above = x > _ROOT_LESS_ONE
     f = select(above, (x - _ONE) * _HALF, x)

@@ -66,7 +66,7 @@ _DENSITY = _f(_LOWERED / math.sqrt(2 * math.pi))
 
 @always_inlined
 def _raised_f32(t):
-    """Return e^(-t^2 / 2) times 2^64; for NaN, any number."""
+    """Return e^(-t^2 / 2) times 2^64. For NaN, the result is any number."""
     shifted = fma(t * t, _MINUS_HALF_LOG2E, _RAISED)
     whole = shifted - _RAISED
     s = fma(whole, _2LN2_LOW, fma(t, t, whole * _2LN2))
@@ -76,7 +76,8 @@ def _raised_f32(t):
 
 @always_inlined
 def _tail_f32(x):
-    """Return three numbers: |x|, at most 14.7; the probability of less than -|x|; and e^(-x^2 / 2).
+    """Return three numbers: |x|, at most 14.7; P(X < -|x|) for a standard normal X; and e^(-x^2 /
+    2).
 
     The last two are multiplied by 2^64.
     """

@@ -140,5 +140,5 @@ def _is_far_f64(x):
 
 @floats(_is_far_f32, _is_far_f64, inlined=True)
 def is_far(x):
-    """Return whether an angle is too large for `near_sin` and `near_cos`."""
+    """Return whether an angle is so large that `near_sin` and `near_cos` give wrong results."""
     compiled_only()

@@ -199,7 +199,9 @@ def _are_far_apart_f64(x, y):
 
 @floats(_are_far_apart_f32, _are_far_apart_f64, inlined=True)
 def are_far_apart(x, y):
-    """Return whether a quotient is too large for `near_floor_divide` and `near_modulo`, or NaN."""
+    """Return whether a quotient is too large for `near_floor_divide` and `near_modulo`, or is
+    NaN.
+    """
     compiled_only()
 
 

@@ -33,7 +33,7 @@ def copied_row(typingctx, count, dtype, source, target):
 
 @intrinsic
 def filled_row(typingctx, count, dtype, source, target, wide):
-    """Copy ``wide`` floats, and write zeros after them, up to ``count``, a literal number."""
+    """Copy ``wide`` floats, and fill up with zeros to ``count`` floats. ``count`` is a literal."""
     (length,) = shape_of(count)
     scalar = scalar_of(dtype)
 

@@ -472,7 +472,7 @@ def _calls(functions: frozenset[str]) -> re.Pattern[str]:
 
 
 def _near(line: str, shorter: frozenset[str]) -> str:
-    """Return a statement that calls ``near_NAME`` in place of NAME for the functions in
+    """Return a kernel line that calls ``near_NAME`` in place of NAME for the functions in
     ``shorter``.
 
     These variants have shorter formulas, which are valid for all except extreme arguments.

@@ -120,8 +120,9 @@ def permutation(permute: Permute, source: TensorType) -> Block:
 
 
 def _merge(block: Block) -> tuple[list[int], list[int], list[int]]:
-    """Describe a block copy with as few axes as possible, at least one. Return the sizes, the
-    source's strides and the target's strides.
+    """Merge the axes of a block copy as far as possible.
+
+    Return the sizes, the source's strides and the target's strides, with at least one axis.
     """
     merged: list[tuple[int, int, int]] = []
     axes = zip(block.sizes, block.source_strides, block.target_strides, strict=True)

@@ -173,7 +173,7 @@ class Kernel(LoweringRule[L]):
     def reads_own_rows(
         self, actions: Actions, group: Group, lowering: L, operand: int, slot: int, rows: int
     ) -> bool:
-        """Return whether each task makes its output rows from the same rows of an operand.
+        """Return whether each task makes its output rows from only the same rows of an operand.
 
         Args:
             operand: position of ``slot`` among the inputs.
@@ -190,7 +190,8 @@ class Kernel(LoweringRule[L]):
 
 
 def leading_products(shape: Sequence[int | None]) -> frozenset[int]:
-    """Return the numbers of equal, contiguous parts into which an array can be divided.
+    """Return the numbers of equal, contiguous parts into which an array of this shape can be
+    divided.
 
     They are the products of its first 1, 2, ... sizes: (4, 3, 5) gives {4, 12, 60}.
     """

@@ -55,7 +55,7 @@ def is_trained(record: NodeRecord) -> bool:
 
 
 def changed_numbers(before: NodeRecord, after: NodeRecord) -> set[str]:
-    """Return the changed attributes if all of them are numbers that the graph holds as constants.
+    """Return the names of changed attributes, if an optimizer's constants hold all of them.
 
     `Optimizer.numbers` lists such attributes. Return an empty set if any other attribute changed.
     """

@@ -95,7 +95,7 @@ class LiveGraph(Graph):
         self._taken.pop(name, None)
 
     def put_back(self, node: Node) -> None:
-        """Add a node that was removed, at the end of the graph."""
+        """Add a node that was removed before to the graph again, at the end of its nodes."""
         self._by_name[node.name] = node
         self._taken.setdefault(node.name, 1)
         node.index = len(self.nodes)
@@ -176,7 +176,7 @@ def sources(node: Node) -> set[Node]:
 def after_sources(nodes: Iterable[Node]) -> list[Node]:
     """Sort nodes so that each follows its sources among them, and otherwise keep their order.
 
-    In a loop, one node precedes a source.
+    In a cycle, one node precedes a source.
     """
     nodes = list(nodes)
     found: dict[Node, None] = {}

@@ -34,7 +34,7 @@ def misfits(task: Task) -> Mapping[str, DataError]:
 
 
 def check_fit(task: Task, name: str) -> None:
-    """Raise DataError if a fetch needs a placeholder that the data do not fit."""
+    """Raise DataError if a fetch depends on a placeholder that the data do not fit."""
     document = task.build.document
     record = document.node_named(name.partition(":")[0])
     needed = upstream(document, [record.id]) if record is not None else set()
@@ -67,7 +67,7 @@ def _misfit(task: Task, record: NodeRecord, wire: Wire, declared: TensorType) ->
 
 
 def _columns(task: Task, record: NodeRecord) -> int:
-    """Return the number of columns of a table, including the labels; 0 for other data."""
+    """Return the number of columns of a CSV table, including the labels; 0 for other data."""
     names: tuple[str, ...] = ()
     with contextlib.suppress(DataError):
         source = source_of(record.attrs)

@@ -110,12 +110,14 @@ _process: list[ReadLimit] = []
 
 
 def set_limit(limit: ReadLimit | None) -> None:
-    """Set the limit of this process. None restores the default."""
+    """Set the memory limit for reading files in this process. None restores the default limit."""
     _process[:] = [] if limit is None else [limit]
 
 
 def chosen_limit(count: int | None, any_file: bool | None = False) -> ReadLimit:
-    """Return the limit that a user chose, or the default if ``count`` is None or 0."""
+    """Return the memory limit for reading files that a user chose. If ``count`` is None or 0, the
+    default size applies.
+    """
     default = default_limit()
     return ReadLimit(count or default.bytes, any_file or default.any_file)
 
@@ -127,7 +129,9 @@ def current_limit() -> ReadLimit:
 
 @contextmanager
 def limited(limit: ReadLimit) -> Iterator[None]:
-    """Replace the limit of this process within the block, for all its threads."""
+    """Replace the memory limit for reading files within the block, in all threads of this
+    process.
+    """
     before = list(_process)
     set_limit(limit)
     try:
@@ -140,7 +144,7 @@ def limited(limit: ReadLimit) -> Iterator[None]:
 
 
 def allow(count: float, path: object) -> None:
-    """Refuse to allocate more than the limit for a file.
+    """Check that reading a file needs no more memory than the limit.
 
     Raises:
         ReadRefused: names the file, its need of memory, and the limit.
@@ -217,7 +221,9 @@ def _irregular(status: os.stat_result) -> str | None:
 
 @lru_cache(maxsize=64)
 def _file_system(device: int) -> str:
-    """Return the kind of a mounted file system; empty if unknown."""
+    """Return the type of the mounted file system with this device number, such as ``ext4``. Return
+    "" if unknown.
+    """
     try:
         number = f"{os.major(device)}:{os.minor(device)}"
         with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as table:

@@ -55,7 +55,7 @@ class RunMetadata:
 
 
 def check_recording(options: object, run_metadata: object) -> None:
-    """Refuse options or metadata of the wrong type; None is accepted.
+    """Check that ``options`` and ``run_metadata`` have the right types. None is accepted for both.
 
     Raises:
         ArgumentProblem: names the argument.

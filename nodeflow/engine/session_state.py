@@ -58,7 +58,9 @@ class SessionState:
 
     @property
     def executions(self) -> Counter[str]:
-        """The number of reference runs of each node, by name."""
+        """The number of times that each node ran by its reference implementation, by the node's
+        name.
+        """
         return self._context.executions
 
     def team(self) -> Team:
@@ -151,7 +153,9 @@ class SessionState:
         return steps_before(self._context.steps, optimizers)
 
     def count_steps(self, optimizers: Iterable[str], count: int) -> None:
-        """Let optimizers continue as if they had made this many steps."""
+        """Set the number of training steps that some optimizers have made, so that they continue
+        from there.
+        """
         self._context.steps.update(dict.fromkeys(optimizers, count))
 
     @property

@@ -57,7 +57,7 @@ class Target(Protocol):
     def __call__(
         self, task: Task, name: str, variables: Variables | None, fetches: Sequence[str]
     ) -> Written:
-        """Return a document as code.
+        """Write a document as source code for a library, and return the code.
 
         Args:
             name: the name of the module.
@@ -118,7 +118,7 @@ def code_of(
     variables: Variables | None = None,
     fetches: Sequence[str] = (),
 ) -> Written:
-    """Return a document as code.
+    """Write a document as source code for a library or program, and return the code.
 
     Args:
         variables: values by the names in the graph; default: the weights that the document names,

@@ -176,7 +176,8 @@ def verify(
     names: Sequence[str] = (),
     said: Callable[[str], None] = lambda text: None,
 ) -> Verified:
-    """Compare a graph's values with a peer's, on the graph's data.
+    """Compute tensors of a graph in nodeflow and in another program, the peer, on the graph's data.
+    Compare the values.
 
     Args:
         names: tensors to compare, with their dependencies; default: `Peer.ends`.

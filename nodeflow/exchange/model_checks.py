@@ -85,7 +85,7 @@ class ModelChecks(Protocol):
 
 
 def reads(path: Path) -> bool:
-    """Return whether some integration checks models in files with this ending."""
+    """Return whether an integration can check model files with this file extension."""
     return path.suffix.lower() in _by_ending()
 
 

@@ -23,7 +23,7 @@ from nodeflow.train.saving.weights import check_writable
 
 
 def export_stored(request: ExportModel) -> ModelExported:
-    """Write a stored graph as a file of another program."""
+    """Export a stored graph to a file in the format of another program."""
     chosen = offer("exporter", request.to)
     chosen.integration.check_software()
     exporter: Exporter = chosen.load()()

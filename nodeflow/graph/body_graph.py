@@ -113,7 +113,8 @@ class BodyGraph(Graph):
         each_step: bool = False,
         update: bool = False,
     ) -> Node:
-        """Add a node with the value to assign to a variable.
+        """Record that the body of a branch assigns a value to a variable. Add a node with the new
+        value, and return it.
 
         Raises:
             GraphError: the body may not assign, or assigns twice without an order.

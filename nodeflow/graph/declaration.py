@@ -53,8 +53,8 @@ class StandIn:
     type_with: Callable[[Mapping[str, Any]], TensorType | None] | None = None
 
     def type_for(self, attrs: Mapping[str, Any]) -> TensorType | None:
-        """Return the type of the node that replaces an unconnected input, for a node with these
-        attributes. Return None if it has none.
+        """Return the type of the value that stands in for an unconnected input, for a node with
+        these attributes. Return None if an attribute that determines the type has no value.
         """
         return self.type if self.type_with is None else self.type_with(attrs)
 
@@ -393,7 +393,9 @@ class NodeDeclaration:
         """
 
     def variables(self, attrs: dict[str, Any]) -> tuple[str, ...]:
-        """Return the names of the variables of a node (``kernel``); ``attrs`` are complete."""
+        """Return the names of the variables that a node of this op creates, such as ``kernel``.
+        ``attrs`` contains all attributes, with defaults filled in.
+        """
         return ()
 
     # ---- derived from the declaration ---------------------------------------------------------
@@ -474,7 +476,8 @@ class NodeDeclaration:
         )
 
     def bind_attrs(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return checked attributes, with defaults filled in.
+        """Check the attributes that are given for a node. Return all attributes, with defaults for
+        those that are not given.
 
         Raises:
             AttributeProblem: an attribute is unknown, missing or malformed.

@@ -127,7 +127,7 @@ class GraphNames:
             self._scopes = saved
 
     def _entered(self, name: str | None) -> list[str]:
-        """Return the scopes that are open after entering a scope."""
+        """Return the list of open name scopes after one more scope, ``name``, is entered."""
         if name is None or name == "":
             return []
         if isinstance(name, str) and name.endswith("/"):

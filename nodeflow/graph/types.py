@@ -78,7 +78,8 @@ def numpy_dtype(dtype: str) -> np.dtype:
 
 
 def dtype_name(dtype: Any) -> str:
-    """Return nodeflow's name of a numpy dtype, Python type or name.
+    """Return nodeflow's name for a dtype, such as ``float32``. The dtype is a numpy dtype, a Python
+    type or a name.
 
     Raises:
         DtypeError: nodeflow has no such dtype.

@@ -142,7 +142,7 @@ def _is_of_document(request: p.Request) -> bool:
 
 
 def joined(changes: list[p.SyncChange]) -> p.SyncChange:
-    """Return one change with the effect of these changes in sequence."""
+    """Merge changes of a document that follow each other into one change with the same effect."""
     parts = [Change.from_text(request.change) for request in changes]
     edits = merge_edits(edit for part in parts for edit in part.edits)
     last = parts[-1]

@@ -69,8 +69,8 @@ def mapped_of(column: Column) -> MappedRows | None:
 
 
 def order_in(column: Column, order: np.ndarray) -> np.ndarray:
-    """Translate row numbers of a column into row numbers of the array that `gathered_from`
-    returns.
+    """Translate row numbers of a data column into row numbers of the array that kernels gather its
+    rows from. They may differ for a column whose rows are in a file.
     """
     return column.numbers[order] if isinstance(column, LazyColumn) else order
 

@@ -167,7 +167,7 @@ class CompiledPlan:
                 self._arrays.pop(slot, None)
 
     def _new_array(self, storage: int) -> np.ndarray:
-        """Return new memory for a storage.
+        """Allocate an array for a storage of the plan.
 
         Raises:
             RunError: there is not enough memory; the error names the node.

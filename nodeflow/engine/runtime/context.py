@@ -189,7 +189,7 @@ class Streams:
         return self.seed, self.shared, self.purpose
 
     def count(self, node: Node) -> int:
-        """Return how often the node ran before, and count this run."""
+        """Count one more run of a node. Return the number of its earlier runs."""
         self.counts[node] += 1
         return self.counts[node] - 1
 

@@ -272,7 +272,9 @@ class _Builder:
 
 
 def _data_inputs(node: Node) -> Sequence[Tensor]:
-    """Return the tensors whose values the node uses while running."""
+    """Return the tensors whose values a node reads in a run. A variable that a node assigns to is
+    not read.
+    """
     kind = node.op.id
     if kind == "variable":
         return ()  # only Session.initialize uses its initial value

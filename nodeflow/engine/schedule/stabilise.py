@@ -244,7 +244,9 @@ class _Stabiliser:
         return slot
 
     def _name(self, p: int) -> str:
-        """Return the name of the input of the softmax or sigmoid that computes slot ``p``."""
+        """Return the name of the tensor that is the input of a softmax or sigmoid. ``p`` is the
+        slot of the result.
+        """
         return self.slots[self.maker[p].inputs[0]].name
 
     # ---- new steps ----------------------------------------------------------------------------

@@ -40,7 +40,9 @@ class Index:
 
 
 def is_tensor(value: Any) -> bool:
-    """Return whether a part of an index is a tensor. A `Node` is not a valid index."""
+    """Return whether a value in the brackets of an index, as in ``x[i, 1:3]``, is a tensor. A
+    `Node` is not a valid index.
+    """
     return hasattr(value, "node") and hasattr(value, "index")
 
 

@@ -180,7 +180,7 @@ class HeldVariables:
             self._kept.keep(known, node.name, declared, value)
 
     def keep_all(self) -> None:
-        """Keep the values of all variables for the next session."""
+        """Store the values of all variables, so that the next session can take them over."""
         for node in list(self._declared):
             self.keep(node)
 
@@ -199,9 +199,9 @@ class HeldVariables:
         return [n for n in (*fresh, *again) if self._declared.get(n) != declaration(n)]
 
     def initialise(self, nodes: Collection[Node], ids: Mapping[str, VariableId]) -> None:
-        """Set variables to their kept or initial values.
+        """Set variables to their kept values, or else to their initial values.
 
-        A variable whose initial value depends on other variables follows them.
+        A variable whose initial value depends on other variables is set after them.
 
         Args:
             ids: the id of each variable, by name.

@@ -59,7 +59,9 @@ class SideSteps:
             self._start()
 
     def open(self, request: p.OpenRun, text: str) -> None:
-        """Open a run, and compare its graph with a .flow text."""
+        """Request to open a recorded run and to compare its graph with the given .flow text. The
+        work is done in another thread.
+        """
         with self._changed:
             self._opening = request, text
             self._start()

@@ -194,7 +194,9 @@ class Rewinder:
             self._replay = Replay(past)
 
     def _prepare(self, past: Past | None) -> None:
-        """Start compiling the kernels that read the values of a step."""
+        """Start to compile the kernels that show all values of a training step, before the user
+        looks at a step.
+        """
         if past is None or not past.snapshots or self.step is not None:
             return
         self._use(past)

@@ -118,7 +118,9 @@ class Replayed:
         return {"tier": tier, "is_what_if": follows}
 
     def preview(self, name: str) -> p.Preview | None:
-        """Return the preview of one tensor, if the step has it."""
+        """Return the preview of the tensor with this name in the replayed step. Return None if the
+        step has no such tensor.
+        """
         return self.previews((name,)).get(name)
 
     def _preview(

@@ -78,7 +78,9 @@ class KeptRuns:
             self._recording.take(variant)
 
     def note(self, kind: str) -> None:
-        """Record an action of the user: pause, resume, or single step."""
+        """Write an action of the user into the recorded run, if there is one: pause, resume or
+        single step.
+        """
         if self._recording is not None:
             self._recording.note(kind)
 

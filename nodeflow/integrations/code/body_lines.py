@@ -149,7 +149,7 @@ def helpers_in(text: str, helpers: Mapping[str, str]) -> str:
 
 
 def described(nodes: Iterable[Node]) -> list[str]:
-    """Return docstring lines with the name and type of each node."""
+    """Return one line for a docstring per node: the name and type of the node."""
     return [f"{node.name}: {node.outputs[0].type}" for node in nodes]
 
 

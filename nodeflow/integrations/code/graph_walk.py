@@ -68,8 +68,8 @@ class Walk:
                 self._lack(before)
 
     def _stand_in(self, tensor: Tensor) -> Tensor:
-        """Return the tensor whose code stands for the given tensor. For the output of a macro node
-        it is the tensor inside; otherwise it is the same tensor.
+        """Return the tensor that generated code computes in place of the given tensor. An output of
+        a macro node, such as a layer, may be replaced by a tensor inside the macro node.
         """
         first = tensor
         while True:

@@ -78,7 +78,9 @@ def _is_call(text: str) -> bool:
 
 
 def _arguments(text: str) -> list[str]:
-    """Return the arguments of a call, split at the outer commas."""
+    """Split the argument list of a call, given as source code, at the outer commas. Return the
+    arguments.
+    """
     found, depth, start = [], 0, 0
     for place, character in enumerate(text):
         depth += (character in OPENING) - (character in CLOSING)

@@ -55,7 +55,9 @@ class Splitting:
     dialect: Dialect
 
     def read(self, node: Node) -> list[Tensor]:
-        """Return the tensors that the generated code of a node reads."""
+        """Return the tensors that the generated code of a node reads, as the program's own tensors:
+        an output of a macro node is replaced by the inner tensor.
+        """
         return [self.source(t) for t in self.dialect.reads(node)]
 
     def sources(self, node: Node) -> list[Node]:
@@ -111,7 +113,9 @@ class Splitting:
         )
 
     def _depends(self, placeholders: Collection[Node]) -> dict[Node, frozenset[Node]]:
-        """Return the placeholders and random draws that each node depends on."""
+        """Return for each node the random nodes, and those of the given placeholders, that it
+        depends on.
+        """
         given = set(placeholders)
         found: dict[Node, frozenset[Node]] = {}
         for node in self.nodes:

@@ -101,8 +101,8 @@ class Program:
         return numbers
 
     def source(self, tensor: Tensor) -> Tensor:
-        """Return the tensor that stands for the given tensor in generated code. For an output of a
-        macro node it may be a tensor inside; otherwise it is the given tensor.
+        """Return the tensor that generated code computes in place of the given tensor. An output of
+        a macro node, such as a layer, may be replaced by a tensor inside the macro node.
         """
         return self.stands.get(tensor, tensor)
 
@@ -123,7 +123,8 @@ def program_of(
     fetches: Sequence[str] = (),
     problems: Problems = lambda training, placeholders: [],
 ) -> Program:
-    """Return the program of a document.
+    """Analyse a document for export as source code. Return the program: its inputs, variables,
+    layers and the nodes to write, in order.
 
     Args:
         fetches: names of the tensors to predict; by default, tensors that no node reads.

@@ -22,7 +22,9 @@ Function = Callable[..., Any]
 
 
 def of_numpy(function: Function, arrays: Sequence[Any]) -> Function:
-    """Wrap a function of numpy arrays as a function of the arrays' bytes."""
+    """Wrap a function of numpy arrays, so that it takes each array as its bytes. The shapes and
+    dtypes are those of ``arrays``.
+    """
     kinds = [(tuple(x.shape), np.dtype(x.dtype)) for x in arrays]
 
     def call(*given: Any) -> Any:
@@ -64,6 +66,8 @@ def on_host(node: Lowered, function: Function, *arrays: Any, fails: str = "") ->
 
 
 def by_reference(node: Lowered, *arrays: Any, fails: str = "") -> tuple[Any, ...]:
-    """Return the outputs of a node, computed by its op's reference."""
+    """Compute a node by the op's numpy reference implementation on the host, outside of JAX. Return
+    its outputs.
+    """
     attrs = dict(node.attrs)
     return on_host(node, lambda *given: node.op.reference(*given, **attrs), *arrays, fails=fails)

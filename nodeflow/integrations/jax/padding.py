@@ -64,8 +64,8 @@ class Padding:
         return values[found[0]] if found else None
 
     def _counted(self, step: Step, maker: Mapping[int, Step]) -> int | None:
-        """If a step is the range over the iterations that a loop made, return the maximum number of
-        iterations of that loop. Return None for any other step.
+        """If a step is the range over the iterations of a while loop with a variable number of
+        iterations, return the loop's maximum number of iterations. Return None for any other step.
         """
         if step.node.op.id != "range" or self.types[step.outputs[0]].is_static:
             return None

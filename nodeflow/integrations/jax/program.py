@@ -39,7 +39,7 @@ class Program:
     def trace(
         self, given: Mapping[int, Any], stream_of: StreamOf, failures: Failures
     ) -> dict[int, Any]:
-        """Return the values of all slots.
+        """Trace all steps of the schedule in JAX, and return the value of each slot.
 
         Args:
             given: traced arrays of the slots that the schedule does not compute.

@@ -74,7 +74,7 @@ class Lowered:
             self.failures.add(condition, self.name, text)
 
     def refuse(self, why: str, hint: str | None = None) -> NotOnJax:
-        """Return the error to raise if JAX cannot compute this node."""
+        """Return an error that says why JAX cannot compute this node. The caller raises it."""
         return NotOnJax(why, node=self.name, hint=hint or OWN_ENGINE)
 
 

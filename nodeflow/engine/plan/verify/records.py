@@ -76,8 +76,8 @@ class Event:
     can_fail: bool = False
 
     def is_before(self, other: Event) -> bool:
-        """Return whether this event has computed its results before any task of the other event
-        reads them.
+        """Return whether this event of the plan, such as a kernel launch, ends before any task of
+        the other event begins.
         """
         if self.time != other.time:
             return self.time < other.time

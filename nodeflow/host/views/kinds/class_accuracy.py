@@ -38,15 +38,15 @@ class ClassAccuracyData:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """Return for each class the recall: the fraction of its rows that are predicted correctly.
-        It is NaN for a class without rows.
+        """The recall of each class: the fraction of its rows that are predicted correctly. NaN for
+        a class without rows.
         """
         return _shares(self.right, self.rows)
 
     @property
     def precision(self) -> np.ndarray:
-        """Return for each class the precision: the fraction of its predictions that are correct. It
-        is NaN for a class that is never predicted.
+        """The precision of each class: the fraction of its predictions that are correct. NaN for a
+        class that is never predicted.
         """
         return _shares(self.right, self.answered)
 

@@ -227,7 +227,9 @@ def _words(source: ViewSource, count: int) -> tuple[str, ...]:
 
 
 def _flat(value: np.ndarray) -> np.ndarray:
-    """Return an array as rows of numbers, float64 (n, d)."""
+    """Flatten each row of an array to a row of numbers, float64 (n, d). Skip numbers at regular
+    intervals if a row has too many.
+    """
     rows = measured(value).reshape(len(value), -1)
     return rows[:, :: max(1, -(-rows.shape[1] // MOST_SPAN))].astype(np.float64)
 

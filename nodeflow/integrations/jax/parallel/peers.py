@@ -140,7 +140,8 @@ class Peers:
 
 
 def connect(place: Place) -> Peers:
-    """Connect to the other processes.
+    """Connect this process to the other processes that train together, through JAX. Return the
+    connection.
 
     Raises:
         ProcessesProblem: some processes do not connect in time, or the system does not support it.

@@ -182,7 +182,9 @@ def scatter_nd_like(node: Lowered, x: Any, indices: Any, like: Any) -> Any:
 
 @computes("tensor_scatter")
 def tensor_scatter(node: Lowered, x: Any, indices: Any, updates: Any) -> Any:
-    """Return a tensor with slices replaced or combined at indices."""
+    """Return a copy of a tensor in which slices at the given indices are replaced by, or combined
+    with, updates.
+    """
     return _changed(node, x, nd_places(node, x.shape, indices), updates)
 
 

@@ -108,7 +108,7 @@ def _named(graph: Graph, name: str) -> Tensor:
 
 
 def feed_keys(graph: Graph, feed_list: Any) -> list[Tensor]:
-    """Return the tensors of a feed list, to which a callable's arguments are fed in order.
+    """Return the tensors that take a callable's arguments, in order.
 
     Raises:
         UnknownName: no tensor has a name.

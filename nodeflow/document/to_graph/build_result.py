@@ -73,7 +73,7 @@ class Build:
 
     @property
     def instances(self) -> dict[str, dict[str, tuple[str, str] | None]]:
-        """For each subgraph instance that was expanded: its output ports, and the source of each.
+        """The source of every output port of each subgraph instance that was expanded.
 
         A source is (node id, port), or None if the port has no value.
         """

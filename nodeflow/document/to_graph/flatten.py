@@ -120,9 +120,9 @@ def has_subgraphs(doc: Document) -> bool:
 
 
 def flatten(doc: Document) -> Flat:
-    """Return a document in which all subgraph instances are replaced by their content.
+    """Replace all subgraph instances of a document by their content, and return the new document.
 
-    It is the document itself if it has no instances and no layer shares weights.
+    Return the document itself if it has no instances and no layer shares weights.
     """
     if not has_subgraphs(doc) and not doc.sharers:
         return Flat(doc)
@@ -143,7 +143,7 @@ def flatten(doc: Document) -> Flat:
 
 
 def flat_training(flat: Flat, doc: Document) -> dict[str, Json]:
-    """Return the training settings for the flattened document, in which subgraph instances are
+    """Return the training settings for the flattened document, where subgraph instances are
     expanded.
 
     A setting that names an instance then names the node that computes the instance's first output.
@@ -359,7 +359,7 @@ def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | No
 
 
 def _order_port(flat: Document, node: str, port: str) -> str:
-    """Return the output port from which a control wire can start.
+    """Return the output port where a control wire starts.
 
     In place of `done`, this is the first output of a node that has outputs.
     """

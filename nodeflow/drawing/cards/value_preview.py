@@ -112,8 +112,7 @@ def draw(sheet: Sheet, rect: Rect, preview: Any | None) -> None:
 def far_area(
     preview: Any | None, card: Rect, above: float = 0.0, least: float = LEAST_FAR
 ) -> Rect | None:
-    """Return the area of a zoomed-out card in which a value is drawn, or None to show only its
-    name.
+    """Return the area for the value on a zoomed-out card, or None to show only the card's name.
 
     Args:
         above: the height that the name needs.

@@ -483,8 +483,8 @@ def _near(line: str, shorter: frozenset[str]) -> str:
 def _checked(body: Sequence[str], shorter: frozenset[str]) -> list[str]:
     """Replace functions in kernel lines by their shorter formulas, and test each call's argument.
 
-    The test notes an extreme argument, for which the formula is wrong. A single one makes the loop
-    compute the whole stretch again. Return no lines if no function has a shorter formula.
+    The formula is wrong for an extreme argument, and the test notes one. A single one makes the
+    loop compute the whole stretch again. Return no lines if no function has a shorter formula.
     """
     if not shorter:
         return []

@@ -156,7 +156,7 @@ _OUTER = Elementwise("fma(x, y, 0)", ("x", "y"))
 def as_rows(
     types: Sequence[TensorType], transpose_x: bool
 ) -> tuple[TensorType, TensorType, TensorType]:
-    """Return the types (x, y, out) of a product in which leading axes are merged into the rows.
+    """Merge leading axes of a product into its rows, and return the types (x, y, out).
 
     This applies if many matrices are multiplied by a single one: their rows follow each other in
     memory and are the rows of one product. Otherwise, return the types unchanged.
@@ -395,9 +395,9 @@ def product_types(
 
 
 def may_add(actions: Actions, action: Action) -> bool:
-    """Return whether an action is a single matrix product to which one more matrix can be added.
+    """Return whether an action is a single matrix product that can add one more matrix.
 
-    The kernel then adds the operand to the product's results before it stores them.
+    The kernel adds the matrix to the product's results before it stores them.
     """
     lowering = action.lowering
     if not isinstance(lowering, Product) or len(lowering.added) > 1:

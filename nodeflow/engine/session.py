@@ -515,8 +515,8 @@ class Session(NotebookDisplay, SessionState):
             return stepper
 
     def look(self, stepper: Stepper, tensors: Sequence[Tensor]) -> StepValues:
-        """Return an object that computes tensors in the next steps of a training, given by its
-        stepper.
+        """Return an object that computes tensors in the next steps of a training. The training is
+        given by its stepper, the object that runs the steps.
 
         Raises:
             MissingFeed: a placeholder that the step itself does not need has no value.

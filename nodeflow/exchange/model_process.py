@@ -30,7 +30,8 @@ from nodeflow.ops.user import load_plugins
 
 @singledispatch
 def answer(request: Request) -> Answer:
-    """Do the work that a request asks for, and return the answer.
+    """Do the work that a request asks for, such as converting or checking a model file. Return the
+    answer.
 
     Raises:
         NodeflowError: the file, graph or weights have an error, software is missing, or nodes

@@ -262,7 +262,11 @@ def _check_literal(_: Attr, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value converted to lists, numbers, bools and the strings for special numbers."""
+    """Convert an attribute value to plain lists, numbers, bools and strings. Complex numbers become
+    strings.
+
+    Raise a TypeError for other values.
+    """
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if isinstance(value, (np.generic, np.ndarray)):

@@ -64,8 +64,8 @@ class TaskChain:
         return RowTiling(rows, self.height or -(-rows // min(tasks, rows)))
 
     def heights_with(self, height: int | None) -> set[int]:
-        """Return the different numbers of rows per task that the chain's kernels and ``height``
-        require. More than one means that they cannot share tasks.
+        """Return the set of required numbers of rows per task: the chain's own and ``height``, as
+        far as they are given. Two numbers mean that the kernels cannot share tasks.
         """
         return {h for h in (self.height, height) if h is not None}
 

@@ -134,7 +134,7 @@ class Draft:
     @cached_property
     def needed(self) -> set[int]:
         """The storages that must exist in memory: fetched, assigned to a variable, or read by
-        another group than their own.
+        another group than the one that computes them.
         """
         needed = self.fetched | self.written
         for group in self.groups:

@@ -145,8 +145,9 @@ class _FlowPlanner:
         places: Sequence[Place],
         targets: Sequence[Place],
     ) -> Inside:
-        """Return a planned body for use inside a loop or branch: its inputs are read from the
-        addresses ``places``, and its results are written to the addresses ``targets``.
+        """Return a plan of a loop or branch body with its place in the surrounding plan: the body
+        reads its inputs from the addresses ``places``, and writes its results to the addresses
+        ``targets``.
         """
         plan, feeds = planned
         inside = Inside(plan, self.offsets.take(plan.arena_size))

@@ -309,10 +309,10 @@ class _Finder:
         )
 
     def _cuts_formulas(self, kernel: _Kernel) -> bool:
-        """Return whether a reduction kernel for long rows separates formulas that would otherwise
-        be fused with each other.
+        """Return whether a reduction kernel for long rows would separate elementwise formulas that
+        could otherwise be fused with each other.
 
-        The kernel then saves nothing, because the fused formulas would write the same amount of
+        In that case the kernel saves nothing, because fused formulas would write the same amount of
         memory.
         """
         inside = {id(action) for action in kernel.formulas.values()}

@@ -398,8 +398,9 @@ class _Rewriter:
         return type_.with_shape((self.update.named, *type_.shape[1:]))
 
     def _rows_of(self, slot: int, rows: int, node: Node) -> int:
-        """Return the slot with only the looked-up rows of a formula's input. Return the input
-        itself if it has no row axis.
+        """Return the slot with only those rows of a formula's input that belong to the looked-up
+        rows of an embedding table. Return the input itself if it does not have the table's row
+        axis.
         """
         actions, update = self.actions, self.update
         storage, type_ = actions.storage[slot], actions.types[slot]

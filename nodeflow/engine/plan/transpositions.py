@@ -153,8 +153,8 @@ def _weigh(actions: Actions, found: dict[int, Region]) -> None:
 
 
 def _undoes(actions: Actions, action: Action, region: Region) -> bool:
-    """Return whether an action transposes values of a region back to the order of axes before the
-    region's transposition.
+    """Return whether an action is the inverse of the transposition that the values of a region come
+    from. A region is a set of values that are connected by elementwise ops.
     """
     if not isinstance(action.lowering, Permute) or action.lowering.axes != region.back:
         return False
@@ -250,8 +250,9 @@ class _Turned:
         self._add(Action(action.node, action.lowering, inputs, (back,)))
 
     def _entering(self, action: Action, slot: int, region: Region, whole: TensorType) -> int:
-        """Return an input of an elementwise formula in the axis order from before the region's
-        transposition. Add the inverse transposition of the input if needed.
+        """Return an input of an elementwise formula with its axes in the order from before a
+        transposition, because the formula is computed in that order. Transpose the input back if
+        needed.
         """
         if self.regions.get(slot) is region:
             return self.turned[slot]

@@ -61,10 +61,11 @@ class Table:
             words[word] = address + offset
 
     def set_keys(self, stream_of: StreamOf) -> int:
-        """Set the keys of all nodes that draw random numbers, if the keys may have changed.
+        """Set the keys of random numbers for all nodes of the launch table that draw some, if the
+        keys may have changed.
 
-        Computing a key takes three microseconds. All runs of a session have the same keys,
-        except runs in blocks.
+        Computing a key takes three microseconds. All runs of a session have the same keys, except
+        runs in blocks.
 
         Returns:
             The number of the execution.

@@ -45,8 +45,8 @@ def infer_types(
 def infer_outputs(
     op: NodeDeclaration, types: Sequence[TensorType], attrs: Mapping[str, Any]
 ) -> tuple[TensorType, ...]:
-    """Return the result of ``op.infer`` as a tuple; try all ranks if the op needs an unknown
-    rank.
+    """Return the output types that an op infers from its input types, as a tuple. If the op needs a
+    rank that is unknown, return what all valid ranks have in common.
     """
     try:
         result = op.infer(*types, **attrs)

@@ -22,8 +22,8 @@ def has_dtype(value: Any) -> bool:
 
 
 def group_dtypes(op: NodeDeclaration, given: Sequence[Any]) -> dict[str, str]:
-    """Return the dtype of each group of ports: the dtype of its first tensor, else of its first
-    array.
+    """Return the dtype of each group of input ports that must have equal dtypes. It is the dtype of
+    the first tensor that is given for the group, else of the first array.
     """
     tensors: dict[str, str] = {}
     arrays: dict[str, str] = {}

@@ -255,7 +255,7 @@ class Evaluator(VariableAccess):
 
     def _initialise_large(self) -> None:
         """Initialize the variables that were skipped because they exceed the memory budget, so that
-        live values can read them.
+        previews can read them.
         """
         self._forget(self._variables.initialise_large())
 
@@ -605,8 +605,8 @@ class Evaluator(VariableAccess):
         return result
 
     def _unready(self, wanted: Iterable[Tensor], result: Evaluation) -> set[Node]:
-        """Return the placeholders that have no value because they are not fed or their data set
-        fails. Record them in the result.
+        """Return the placeholders that have no value, because nothing feeds them or their data set
+        fails. Add errors and missing feeds to ``result``.
         """
         needed = ancestors(tensor.node for tensor in wanted)
         self._compute([n for n in needed if n.op.id == "placeholder"], Evaluation())

@@ -283,7 +283,9 @@ def _concerns(edit: Edit) -> bool:
 
 
 def _bare(record: NodeRecord) -> tuple[Any, ...]:
-    """Return the parts of a node that affect a training: all except its name and position."""
+    """Return the parts of a node that affect a training: op, attributes, random stream and further
+    fields, but not its name and position.
+    """
     extra = {name: value for name, value in record.extra.items() if name != "stream"}
     return record.op, record.attrs, stream_of(record), extra
 

@@ -128,8 +128,8 @@ class TrainingRequests:
     def _run_training(
         self, variables: dict[str, np.ndarray], begun: BuiltVariant, request: p.Train
     ) -> Done:
-        """Run the training and report all events except the last, which the caller sends when
-        idle.
+        """Run a training, and send all its events to the window except the last. The caller sends
+        the last one when the engine is idle.
         """
         assert self._training.session is not None and self._training.control is not None
         task, training = begun.task, begun.training

@@ -154,7 +154,9 @@ def described(nodes: Iterable[Node]) -> list[str]:
 
 
 def dictionary(pairs: Iterable[tuple[str, str]], depth: int, before: str = "return ") -> list[str]:
-    """Return the lines of a dictionary of expressions, on one line if it fits."""
+    """Return the source lines of a dictionary with the given keys and expressions. It is on one
+    line if it fits.
+    """
     written = [f'"{key}": {value}' for key, value in pairs]
     line = f"{before}{{{', '.join(written)}}}"
     if len(line) <= WIDTH - depth * len(INDENT):

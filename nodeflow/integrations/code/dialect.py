@@ -209,7 +209,9 @@ def follows_from_shapes(node: Node) -> bool:
 
 
 def _has_late_sizes(node: Node) -> bool:
-    """Return whether output sizes depend on values, which a jitted function does not allow."""
+    """Return whether the output sizes of a node depend on values that are known only at run time. A
+    function that is compiled by ``jit`` does not allow that.
+    """
     op = node.op
     if not isinstance(op, RuntimeAttributes):
         return False

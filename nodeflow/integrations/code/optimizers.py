@@ -48,8 +48,8 @@ class Optimizer:
 
     @property
     def loss(self) -> str:
-        """The key of the loss that this optimizer minimizes, in code with several optimizers that
-        take turns.
+        """The name of the loss that this optimizer minimizes, as a key in the generated code. It is
+        used if several optimizers take turns.
         """
         return loss_name(self.name)
 

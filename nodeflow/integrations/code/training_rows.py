@@ -21,7 +21,8 @@ MOST_BYTES = 512 * 10**6
 
 
 def training_problems(training: Training, placeholders: Collection[Node]) -> list[str]:
-    """Describe the parts of a training that cannot be written for any library.
+    """Return descriptions of the parts of a training that cannot be written as code for any
+    library.
 
     Args:
         placeholders: the placeholders that the code takes.

@@ -103,7 +103,9 @@ def _check_sizes(node: Lowered) -> None:
 
 
 def _rounded(node: Lowered, arrays: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the outputs of a node with half floats, computed in float32 and rounded."""
+    """Compute a node that has half-float inputs or outputs: convert the inputs to float32, and
+    round the outputs. Return the outputs.
+    """
     attrs = dict(node.attrs)
     if attrs.get("dtype") in HALVES:
         attrs["dtype"] = "float32"

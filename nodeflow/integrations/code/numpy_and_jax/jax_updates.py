@@ -55,8 +55,8 @@ DOCS = {
 
 
 def update(optimizer: Optimizer, suffix: str = "") -> str:
-    """Return the code of the function that makes an optimizer step. Its name is ``updated`` and a
-    suffix.
+    """Return the source code of a function that makes an optimizer step. The name of the function
+    is ``updated`` and a suffix.
     """
     rule = "nesterov" if optimizer.numbers.get("nesterov") else optimizer.op
     text = HEAD.format(doc=DOCS[optimizer.op], suffix=suffix)

@@ -291,7 +291,7 @@ def _changing(optimizer: Optimizer) -> Iterator[str]:
 
 
 def _epsilon(optimizer: Optimizer, steps: str) -> Iterator[str]:
-    """Yield lines that set Adam's epsilon for a step.
+    """Yield the lines of code that set Adam's epsilon for a step.
 
     Args:
         steps: the expression of the number of its steps before.

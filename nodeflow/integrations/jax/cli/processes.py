@@ -346,7 +346,9 @@ def _stream(stream: TextIO) -> int:
 
 
 def _read(pipe: IO[bytes], said: deque[bytes], stream: TextIO | None) -> None:
-    """Keep the last lines of a pipe, and pass all of them on to a stream."""
+    """Read a pipe line by line. Keep its last lines in ``said``, and write all lines to the stream,
+    if there is one.
+    """
     for line in pipe:
         said.append(line)
         if stream is not None:

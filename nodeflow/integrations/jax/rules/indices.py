@@ -21,7 +21,9 @@ Places = tuple[Any, ...]
 
 
 def checked(node: Lowered, indices: Any, size: int, from_end: bool = True) -> Any:
-    """Return int64 indices, counted from 0. The run fails if one is outside the axis."""
+    """Return indices as int64 numbers, where negative indices from the end are replaced by
+    positions from 0. The run fails if an index is outside the axis.
+    """
     indices = indices.astype(jnp.int64)
     lowest = -size if from_end else 0
     node.fail_where(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.document.to_graph.task import Task
-from nodeflow.engine.session import Session
 from nodeflow.errors import ArgumentProblem, FetchError, SurfaceText, suggest_or_list
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.ops.program.generate import GENERATE
 from nodeflow.train.generating.generator import Generator, Run, Token
+
+if TYPE_CHECKING:  # the window reads graphs and runs none
+    from nodeflow.engine.session import Session
 
 
 def generator(task: Task, session: Session, name: str | None = None, **options: Any) -> Generator:
@@ -26,6 +28,8 @@ def generator(task: Task, session: Session, name: str | None = None, **options: 
         FetchError: there is no such node, or it does not depend on the tokens of a text.
         DataError: the text cannot be read.
     """
+    from nodeflow.engine.session import Session
+
     own = copied(task)
     copy = Session(own.graph, tier="reference", seed=session.seed)
     copy.initialize()

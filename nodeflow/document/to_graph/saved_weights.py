@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.document.analysis.datasets.dataset_node import document_folder
 from nodeflow.document.model.document import Document
 from nodeflow.document.to_graph.build_result import Build
 from nodeflow.document.to_graph.variable_ids import slot_names, variable_ids
-from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, SurfaceText
 from nodeflow.train.saving.weights import load_saved, match
+
+if TYPE_CHECKING:  # the window reads graphs and runs none
+    from nodeflow.engine.session import Session
 
 
 def weights_path(document: Document, folder: DocumentFolder | None = None) -> Path | None:

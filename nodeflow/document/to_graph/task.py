@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +38,6 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.document.to_graph.build import Build, build
 from nodeflow.document.to_graph.saved_weights import use_weights, weights_path
-from nodeflow.engine.session import Session
 from nodeflow.errors import (
     DataError,
     GraphError,
@@ -65,6 +64,9 @@ from nodeflow.train.training import (
 )
 from nodeflow.train.watched_tensors.bounds import Bounded
 from nodeflow.train.watched_tensors.plotted_values import plotted_by_key
+
+if TYPE_CHECKING:  # the window reads graphs and runs none
+    from nodeflow.engine.session import Session
 
 
 class Task:

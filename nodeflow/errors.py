@@ -6,7 +6,6 @@ A message names the expected and the actual value. ``hint`` tells the user what 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any, Literal
 
 Surface = Literal["python", "cli", "window"]
@@ -455,6 +454,8 @@ def suggest(name: str, names: Iterable[str], prefix: str = "Did you mean") -> st
     >>> suggest("sum", ["einsum", "reduce_sum"])
     'Did you mean reduce_sum?'
     """
+    from difflib import get_close_matches
+
     names = list(dict.fromkeys(names))
     if (known := SYNONYMS.get(name.lower())) in names:
         return f"{prefix} {known}?"

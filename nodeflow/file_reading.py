@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -246,6 +245,8 @@ def _copy(path: Path, most: int | None) -> Path:
     status = os.stat(path)
     key = status.st_dev, status.st_ino, str(path)
     if key not in _copies:
+        import tempfile
+
         folder = tempfile.mkdtemp(prefix="nodeflow-read-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         target = Path(folder) / path.name

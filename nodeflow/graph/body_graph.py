@@ -53,7 +53,8 @@ class BodyGraph(Graph):
         return super().add_node("placeholder", (), attrs, name=name).outputs[0]
 
     def capture(self, tensor: Tensor) -> Tensor:
-        """Return the input that stands for a tensor of the outer graph.
+        """Return the input of a loop or branch body through which the body reads a tensor of the
+        outer graph. Add the input if there is none.
 
         Raises:
             GraphError: the tensor belongs neither to the outer graph nor to a graph around it.

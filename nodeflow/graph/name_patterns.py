@@ -24,7 +24,8 @@ def is_meant(name: str, names: Iterable[str]) -> bool:
 
 
 def scope_of(pattern: str) -> str:
-    """Return the name before a final ``/*``; empty for another pattern.
+    """Return the scope that a pattern selects: the name before a final ``/*``. Return "" for any
+    other pattern.
 
     >>> scope_of("encoder/*"), scope_of("*/kernel")
     ('encoder', '')

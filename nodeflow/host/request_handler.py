@@ -319,7 +319,9 @@ class Engine(TrainingRequests):
                 self._evaluator.rebuild()
 
     def _current(self) -> Evaluator:
-        """Return the evaluator that follows the document. Create it if there is none."""
+        """Return the evaluator, which computes values of nodes and follows the edits of the
+        document. Create it if there is none.
+        """
         if self._evaluator is None:
             self._evaluator = Evaluator(
                 self._mirror.document,

@@ -317,8 +317,8 @@ def _emit(draft: Draft, each: Group, tiling: RowTiling | None = None) -> list[Ke
 
 
 def _work(draft: Draft, each: Group, tiling: RowTiling | None = None) -> GroupToLaunch:
-    """Return what is needed to make the kernel launch of a group: the group, its division into
-    tasks, and the new values of variables that it writes in place.
+    """Collect the arguments for making a group's kernel launch: the group, its division into tasks,
+    and the new values of variables that it writes in place.
     """
     inplace = draft.updates.inplace if draft.updates else {}
     over = {r: inplace[r] for r in each.outputs if inplace.get(r) in each.inputs} if inplace else {}

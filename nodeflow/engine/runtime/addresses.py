@@ -13,11 +13,11 @@ _Byte = ctypes.c_char
 
 
 def address_of(array: np.ndarray) -> int:
-    """Return the address of an array's first byte.
+    """Return the memory address of an array's first byte.
 
-    ``array.ctypes.data`` takes four times as long. It is used only for arrays without a
-    writable buffer: read-only arrays, arrays without elements, and dtypes that are not numpy's
-    own.
+    Take the address from the array's buffer, if it is writable. Otherwise use
+    ``array.ctypes.data``, which takes four times as long: for read-only arrays, arrays without
+    elements, and dtypes that are not numpy's own.
     """
     flags = array.flags
     if array.size and flags.writeable and flags.c_contiguous and array.dtype.isbuiltin == 1:

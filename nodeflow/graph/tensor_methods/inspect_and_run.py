@@ -42,10 +42,11 @@ class TensorMethods:
         return self.shape
 
     def set_shape(self, shape: Any) -> None:
-        """Declare known sizes of the shape, as in TensorFlow 1; sizes already known are kept.
+        """Declare sizes of this tensor's shape that were unknown, as in TensorFlow 1. Sizes that
+        are already known stay.
 
-        Nodes added to the graph afterwards rely on them. A placeholder stores the shape as its
-        attribute, so that feeds are checked and files contain it.
+        Nodes that are added to the graph afterwards rely on the declared sizes. A placeholder
+        stores the shape as its attribute, so that feeds are checked and files contain it.
 
         Raises:
             ShapeError: the shape contradicts known sizes.

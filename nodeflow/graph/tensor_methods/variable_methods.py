@@ -40,7 +40,8 @@ class VariableMethods:
         return self.node
 
     def assign(self, value: Any, use_locking: bool = False, name: str | None = None) -> Self:
-        """Return a node that stores a value of the same shape; its output is the new value.
+        """Add a node that assigns a value of the same shape to this variable when it runs. Return
+        the node's output, the new value.
 
         Args:
             use_locking: accepted for TensorFlow 1; a run never reads half of an assignment.
@@ -52,12 +53,16 @@ class VariableMethods:
         return self._apply("assign", self, value, name=name)
 
     def assign_add(self, delta: Any, use_locking: bool = False, name: str | None = None) -> Self:
-        """Return a node that adds to the variable; its output is the new value."""
+        """Add a node that adds ``delta`` to this variable when it runs. Return the node's output,
+        the new value.
+        """
         self._variable("assign_add")
         return self._apply("assign", self, self._apply("add", self, delta), name=name)
 
     def assign_sub(self, delta: Any, use_locking: bool = False, name: str | None = None) -> Self:
-        """Return a node that subtracts from the variable; its output is the new value."""
+        """Add a node that subtracts ``delta`` from this variable when it runs. Return the node's
+        output, the new value.
+        """
         self._variable("assign_sub")
         return self._apply("assign", self, self._apply("subtract", self, delta), name=name)
 

@@ -95,7 +95,9 @@ def _placeholder(graph: Graph, type_: TensorType) -> Tensor:
 
 
 def _written(nodes: Sequence[Node]) -> list[Node]:
-    """Return the nodes that a gradient rule added, without nodes that its macro nodes derived."""
+    """Return the nodes that a gradient rule added itself. Leave out the nodes inside macro nodes,
+    such as layers, that it added.
+    """
     return [node for node in nodes if node.derived_from is None]
 
 

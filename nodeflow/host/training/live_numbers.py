@@ -73,8 +73,9 @@ class LiveNumbers:
 
 
 def places(build: Build, numbers: Numbers) -> dict[str, Place]:
-    """Return where in the document the nodes with changeable numbers are: for each node the path of
-    a document node, and the rest of its name if it was derived from that node.
+    """Return for each node with changeable numbers its place in the document: the path of the
+    document node that it belongs to, and a suffix. The suffix is the rest of the node's name if the
+    node was derived from that document node.
     """
     own = {node.name: path for path, node in build.nodes.items()}
     found: dict[str, Place] = {}

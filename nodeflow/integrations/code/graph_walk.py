@@ -51,8 +51,8 @@ class Walk:
             stack.extend((source, False) for source in reversed(read))
 
     def check_moving(self) -> None:
-        """Report assigns of a training step as missing in the generated code if no layer in that
-        code performs them.
+        """Record assign nodes of a training step, such as updates of moving averages, as missing in
+        the generated code, if no layer in that code performs them.
         """
         own = {node.name for node in self.found if layer_variables(node)}
         for assign in step_assigns_of(self.found):

@@ -85,7 +85,9 @@ def _problems(node: Node, takes_turns: bool) -> list[str]:
 
 
 def optimizer_of(training: Training) -> Optimizer:
-    """Return the only optimizer of a training, provided that `problems_of` finds nothing."""
+    """Describe the optimizer of a training that has only one. The caller must have checked with
+    `problems_of` that code can be written for it.
+    """
     return _optimizer(training.optimizer)
 
 

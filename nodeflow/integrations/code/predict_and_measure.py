@@ -113,8 +113,8 @@ class Splitting:
         )
 
     def _depends(self, placeholders: Collection[Node]) -> dict[Node, frozenset[Node]]:
-        """Return for each node the random nodes, and those of the given placeholders, that it
-        depends on.
+        """Return for each node the nodes that it depends on, as far as these are random or among
+        the given placeholders.
         """
         given = set(placeholders)
         found: dict[Node, frozenset[Node]] = {}

@@ -92,7 +92,11 @@ def opened(handle: int, kind: Literal["bytes", "text"] = "bytes") -> IO[Any]:
 
 
 def _mode(target: Path) -> int:
-    """Return the mode of the existing file, or the mode of a new one under the user's umask."""
+    """Return the permission bits of an existing file, or the umask's default for a new file.
+
+    Raises:
+        OSError: the path is not a regular file.
+    """
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:

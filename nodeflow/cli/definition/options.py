@@ -89,7 +89,9 @@ def size_in_bytes(text: str) -> int:
 
 
 def training_options() -> tuple[Option, ...]:
-    """Return an option for each setting of a training that has one."""
+    """Return the command-line options for training settings, one for each setting that declares
+    one.
+    """
     from nodeflow.train.settings import TrainingSettings, declared
 
     return tuple(setting_option(s) for s in declared(TrainingSettings) if s.option)
@@ -138,8 +140,10 @@ def processes_options() -> tuple[Option, ...]:
 
 
 def offered_option(flag: str, about: Mapping[str, Any]) -> Option:
-    """Return the option that a manifest describes by its help, metavar and smallest whole
-    number.
+    """Return a command-line option that an integration's manifest declares.
+
+    Args:
+        about: its help text, metavar, and optionally the smallest whole number (``least``).
     """
     settings = {} if about.get("least") is None else {"type": whole_number(about["least"])}
     return option(flag, help=about["help"], metavar=about["metavar"], **settings)

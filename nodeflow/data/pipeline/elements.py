@@ -148,7 +148,10 @@ class Derived(Elements):
 
 
 def common_type(types: Sequence[TensorType]) -> TensorType:
-    """Return the common type of components of several stages. Sizes that differ become unknown."""
+    """Return the most specific tensor type that covers all given types.
+
+    Axis lengths that differ become unknown, and so does the whole shape if the ranks differ.
+    """
     first = types[0]
     for other in types[1:]:
         if not (first.has_rank and other.has_rank) or first.rank != other.rank:

@@ -391,7 +391,10 @@ class Unbatch(Derived):
 
 
 def as_numpy(value: Any, type_: TensorType) -> Any:
-    """Return a component for users: an array of the declared dtype, a numpy scalar, or a string."""
+    """Return one component of an element as a user sees it.
+
+    That is an array of the declared dtype, a numpy scalar, or a string.
+    """
     if isinstance(value, str) or type_.dtype in (STRING, DATASET):
         return value
     return np.asarray(value, numpy_dtype(type_.dtype))[()]

@@ -138,7 +138,10 @@ def find(data_dir: str | os.PathLike | None = None) -> Place:
 
 
 def columns(location: Location, *, labels: str, **_: object) -> dict[str, TensorType]:
-    """Return column types, the same for the full and the embedded set."""
+    """Return the types of the columns `images` and `labels`.
+
+    The full MNIST and the small embedded sample have the same types.
+    """
     label = (
         TensorType("float32", (None, CLASSES))
         if labels == "one_hot"

@@ -88,8 +88,9 @@ def open_npz(location: Location, **options: Any) -> DataSplits:
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
-    """Return column types, from the arrays' headers. Only labels are read, because they must be
-    counted.
+    """Return the type of each column of an .npz file.
+
+    Only the array headers are read. One-hot labels are read in full, to count their classes.
     """
     file = location.file()
     with opened_npz(file) as archive:
@@ -227,7 +228,10 @@ def _stays_in_file(header: Header, options: Mapping[str, Any]) -> bool:
 
 
 def _mapped_column(file: FileMap, options: Mapping[str, Any]) -> Column:
-    """Return a column like `_column`, for an array that stays in its file."""
+    """Return the column of an array that is memory-mapped from its file.
+
+    Its type is the one that an array in memory would get under the same options.
+    """
     stored, shape = file.array.dtype, file.array.shape
     if stored.name == "uint8" and len(shape) > 1 and options["scale"]:
         return mapped_column(file, "float32", scale=1 / 255)
@@ -269,7 +273,9 @@ def _images(splits: Mapping[str, Mapping[str, Column]]) -> dict[str, tuple[int, 
 
 
 def survey_npz(path: Path, limit: int | None = None) -> Survey:
-    """Return the survey of a file's arrays. The arrays of a training split stand for all.
+    """Return a summary of the columns in an .npz file.
+
+    If its arrays are split into training and test parts, the summary covers the training parts.
 
     Raises:
         DataFormatError: the file is damaged, or has no array with rows.

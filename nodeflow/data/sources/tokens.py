@@ -194,7 +194,12 @@ def _open(source: str, file: Path, stamp: Any, given: str) -> DataSplits:
 
 
 def _windows(file: Path, given: str, later: int) -> Windows:
-    """Return the reader of windows of inputs, or of targets, which lie one token ``later``."""
+    """Return a reader of token windows from a text file.
+
+    Args:
+        given: the options of the source, as JSON.
+        later: offset of each window, in tokens: 0 for input windows, 1 for target windows.
+    """
     options = json.loads(given)
     found = _read(file, file_stamp(file), given)
     first = -1 if options["targets"] == EVERY else -options["window"]

@@ -142,8 +142,12 @@ class Schema:
         return found
 
     def _given(self, figure: str, computed: Any) -> np.ndarray:
-        """Return the figures of features that the options give, and computed figures for the
-        others.
+        """Return one statistic for each feature, float64: the value in the options, else the
+        computed one.
+
+        Args:
+            figure: the name of the statistic.
+            computed: its computed value for each feature.
         """
         given = self.options["statistics"] or {}
         return np.array(
@@ -370,7 +374,7 @@ def _holds_numbers(table: Table, index: int, options: Mapping[str, Any]) -> bool
 
 
 def _sample_settles(table: Table, chosen: _Chosen, options: Mapping[str, Any]) -> bool:
-    """Return whether the first rows decide the types of the columns."""
+    """Return whether the first rows of a table suffice to fix the types of all its columns."""
     known, types = options["categories"] or {}, options["types"] or {}
     if table.trimmed:
         return False

@@ -122,9 +122,10 @@ def answers(doc: Document, analysis: Analysis, source: str, pixels: int = 0) -> 
 
 
 def _row_size(type_: TensorType | None) -> int | None:
-    """Return the number of values per row, or None if a tensor cannot be an answer to one picture.
+    """Return the number of columns of a network's output for one picture.
 
-    An answer is a float matrix with one row for each picture, and not too many columns.
+    Return None if the output is not a float matrix with one row for each picture, or has too many
+    columns.
     """
     if type_ is None or not type_.is_float or type_.ndims != 2:
         return None

@@ -42,7 +42,9 @@ class DocumentCode:
 
     @property
     def beside(self) -> bytes:
-        """Return the long values as the content of a JSON file."""
+        """Return the values that are too long for the exported Python code, as the bytes of a JSON
+        file.
+        """
         lines = (f"{compact_json(k)}: {compact_json(v)}" for k, v in self.values.items())
         return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 

@@ -152,9 +152,10 @@ class _Merge:
     # ---- names --------------------------------------------------------------------------------
 
     def _rename_theirs(self, facts: Facts) -> bool:
-        """Rename the nodes in theirs whose names ours uses for other nodes.
+        """In a three-way merge, rename nodes of version `theirs` whose names are taken in version
+        `ours`.
 
-        References by name are renamed as well. Return whether there were any such nodes.
+        References to these nodes by name are renamed as well. Return whether any name was taken.
         """
         doc = document_of(self.theirs, self.next_id)
         clashes = [c for c in self._clashes(facts) if ("node", c[0]) in self.theirs]

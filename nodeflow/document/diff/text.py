@@ -123,8 +123,9 @@ def described(before: Document, after: Document) -> tuple[str, ...]:
 
 
 def _parts(field: FieldChange) -> Iterator[FieldChange]:
-    """Yield a change for each member that differs if both values are objects; else the change
-    unchanged.
+    """Split a change of a JSON object into the changes of its members.
+
+    A change whose values are not both objects is yielded as it is.
     """
     before, after = field.before, field.after
     if not (isinstance(before, dict) and isinstance(after, dict)):

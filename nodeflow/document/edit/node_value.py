@@ -76,10 +76,9 @@ class NodeValue:
 
 
 def value_of(doc: Document, node_id: str) -> NodeValue | None:
-    """Return the scalar that can be changed on a node, or None.
+    """Return the single number that a user can edit directly on a node, or None.
 
-    Only constants, variables that start with a single number, and placeholders with a sample have
-    one.
+    Constants, variables with one initial number, and placeholders with a sample have such a number.
     """
     record = doc.nodes.get(node_id)
     if record is None or doc.locked:

@@ -64,7 +64,10 @@ def _noun(record: NodeRecord) -> str:
 
 
 def heirs_of(doc: Document, removed: Iterable[str]) -> dict[str, list[str]]:
-    """Return owners to be removed -> the nodes that use their weights, by id."""
+    """Return owner id -> ids of the nodes that remain and use the owner's weights.
+
+    Only nodes to be removed are owners here, and only those with such users are listed.
+    """
     gone = set(removed)
     found = (
         {i: [s for s in sharers_of(doc, i) if s not in gone] for i in gone} if doc.sharers else {}

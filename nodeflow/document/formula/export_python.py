@@ -105,8 +105,9 @@ class _Writer:
     def _shared_call(
         self, record: NodeRecord, op: SharedLayer, args: list[str], attrs: dict[str, Any]
     ) -> str:
-        """Return the code that calls a layer again by the name of its owner, to share its
-        weights.
+        """Return the Python call of a layer that shares its weights with another layer.
+
+        The call has the other layer's name and `reuse=True`.
         """
         owner = self.doc.nodes[self.doc.wires[record.id, OWNER.name].source]
         kept = {k: v for k, v in attrs.items() if not k.endswith("_initializer")}

@@ -220,7 +220,7 @@ def is_negative(node: ast.expr) -> bool:
 
 
 def is_literal(node: ast.expr) -> bool:
-    """Return whether a subexpression is a number or a list, which may be an attribute."""
+    """Return whether a syntax tree node is a constant, a list, a tuple or a negative number."""
     return isinstance(node, (ast.Constant, ast.List, ast.Tuple)) or is_negative(node)
 
 

@@ -109,8 +109,10 @@ class Planner:
         name: str | None = None,
         share: str | int | None = None,
     ) -> list[Value]:
-        """Plan a node; numbers among its inputs become constants with the dtype of the other
-        inputs."""
+        """Add a node for an op to the planned nodes, and return its output values.
+
+        Plain numbers among the inputs become constants with the dtype of the other inputs.
+        """
         flat = [self.single(item, node) for item in inputs]
         values = [
             self.constant(item, self.dtype(op, flat, i)) if isinstance(item, Number) else item

@@ -30,7 +30,10 @@ class Source:
             raise SyntaxError(str(error) or "too complex") from None
 
     def place(self, node: ast.AST) -> tuple[int, int, int]:
-        """Return the line, column and length of the text of a part of the tree."""
+        """Return the line, the column and the length of a syntax tree node in the source text.
+
+        Of a node with several lines, only the first character counts.
+        """
         line = getattr(node, "lineno", 1) - 1
         start = self._column(line, getattr(node, "col_offset", 0))
         same = getattr(node, "end_lineno", None) == line + 1

@@ -21,7 +21,10 @@ SizeNames = tuple[str | None, ...]
 
 
 def foreign_fields(graph: Graph) -> dict[Node, dict[str, Any]]:
-    """Return the fields of nodes' records that store a graph's foreign names."""
+    """Return node -> JSON fields that keep names from an imported file.
+
+    These are the tensor names and the symbolic size names that the file used.
+    """
     found: dict[Node, dict[str, Any]] = {}
     for name, tensor in graph.aliases.items():
         found.setdefault(tensor.node, {})[NAME] = name

@@ -154,10 +154,10 @@ def _scopes(nodes: Sequence[Node], prefix: str) -> dict[str, list[Node]]:
 
 
 def _can_move(node: Node) -> bool:
-    """Return whether a node computes the same inside a subgraph.
+    """Return whether a node can be moved into a subgraph without a change of its results.
 
-    It must not name other nodes, take a feed, derive nodes from outside, hold a body, or draw
-    random numbers from a stream other than its name.
+    It cannot if it is a placeholder, a loop or branch, refers to other nodes by name, is expanded
+    from other nodes of the graph, or draws random numbers from a stream that is not named like it.
     """
     op = node.op
     late = op.macro and not isinstance(op, Composed)

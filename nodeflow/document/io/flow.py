@@ -321,7 +321,10 @@ def read_definition(
 
 
 def _taker(data: dict[str, Json], progress: Progress) -> Callable[[list[Json]], Iterator[Json]]:
-    """Return a function that iterates over the lists of a file and reports progress."""
+    """Return a generator function for the lists of nodes and wires in a parsed file.
+
+    The generator yields a list's items and reports progress over both lists.
+    """
     lists = [data.get(kind) for kind in ("nodes", "wires")]
     total = sum(len(found) for found in lists if isinstance(found, list))
     count = 0

@@ -177,7 +177,10 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder as far as possible; `unfinished` removes the rest later."""
+    """Remove a folder and its files. Files that cannot be removed now are skipped.
+
+    `unfinished` finds and removes them later.
+    """
     with contextlib.suppress(OSError):
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -31,7 +31,10 @@ def _tables(content: bytes) -> dict[str, int]:
 
 
 def _glyphs(content: bytes, cmap: int) -> Iterator[tuple[int, int]]:
-    """Yield (character, glyph) from the tables of segments: format 4, then format 12."""
+    """Yield pairs (character code, glyph index) from a TrueType font's `cmap` table.
+
+    Only its subtables of format 4 and 12 are read.
+    """
     (count,) = struct.unpack_from(">H", content, cmap + 2)
     places = [struct.unpack_from(">HHI", content, cmap + 4 + 8 * i)[2] for i in range(count)]
     for at in dict.fromkeys(cmap + place for place in places):

@@ -185,9 +185,9 @@ class Document(GraphTables):
         return self.extra.get(CONFLICTS)
 
     def digest(self) -> str:
-        """Return a hash of the content, to detect a mirror that has diverged.
+        """Return a hash of the document's content, which detects a copy that is out of step.
 
-        Each edit updates it, so its cost does not grow with the document.
+        Each edit updates the hash, so its cost does not grow with the document.
         """
         file, root = self._file, self.root
         if file.digest is None:

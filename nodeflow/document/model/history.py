@@ -99,7 +99,12 @@ class History:
         self._sealed = False
 
     def add_aside(self, step: Aside) -> None:
-        """Add a step without edits whose action was already done; join it as `add` does."""
+        """Add an action that was already done, and that changes no document, to the undo history.
+
+        It replaces the previous such action if both have the same merge key, so that they are
+        undone
+        together.
+        """
         self._undone.clear()
         last = self._done[-1] if self._done else None
         merges = step.merge is not None and not self._sealed

@@ -31,7 +31,9 @@ SECRET_SEEDS = 2
 
 
 def grade(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Mark answers in processes with limits, and write tables and pages. Ctrl-C ends early.
+    """Grade students' answers to a lesson, each in a process with limits, and write the reports.
+
+    Ctrl-C ends the grading early.
 
     Raises:
         LessonProblem: the file has no lesson, or its solution fails.

@@ -258,10 +258,11 @@ def write_files(arguments: argparse.Namespace, environment: Environment) -> None
 
 
 def import_runs(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Keep files of another program as runs.
+    """Convert the training logs of another program into stored runs, and list these runs.
 
     Raises:
-        FileProblem: there are no such files, or one is damaged; RunStoreProblem.
+        FileProblem: there are no such files, or one is damaged.
+        RunStoreProblem: the runs cannot be stored.
     """
     kind = offer("run_import", arguments.command_runs)
     with RunStore() as store:

@@ -131,7 +131,10 @@ def _spec(named: tuple[str, str]) -> Spec | None:
 
 
 def _plan(arguments: argparse.Namespace, document: Document, specs: Sequence[Spec]) -> Plan:
-    """Return the plan from the options; missing options are taken from the file."""
+    """Return the plan of a hyperparameter sweep from the command line's options.
+
+    An option that is missing is taken from the sweep stored in the document.
+    """
     kept = sweep_of(document)
     sampler = arguments.sampler or (RANDOM if arguments.trials else kept.get("sampler", GRID))
     wants_prune = getattr(arguments, "prune", False)  # an option only if a sampler can do it

@@ -19,9 +19,9 @@ _PROBE = "probe"
 
 
 def fitting_owners(analysis: Analysis, record: NodeRecord) -> list[NodeRecord]:
-    """Return the nodes whose weights fit a node, sorted by name.
+    """Return the nodes that could share their weights with this node, sorted by name.
 
-    Unknown types fit, because a node may get its inputs later.
+    Weight types that are not yet known count as fitting, because a node may get its inputs later.
     """
     others = possible_owners(analysis.doc, record)
     own = weight_types(analysis, record) if others else {}
@@ -38,7 +38,10 @@ def _fit(own: WeightTypes | None, other: WeightTypes | None) -> bool:
 
 
 def weight_types(analysis: Analysis, record: NodeRecord) -> WeightTypes | None:
-    """Return the types of the variables that a node would have as its own; None if unknown."""
+    """Return the types of a node's own variables by name, or None if they are unknown.
+
+    A subgraph's variables include those of the nodes inside it; shared weights do not count.
+    """
     if record.op != SUBGRAPH:
         return _of_layer(analysis, record)
     inside = analysis.inside.get(record.id)

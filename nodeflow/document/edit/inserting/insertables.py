@@ -64,7 +64,10 @@ class Insertable(SubgraphDeclaration):
 def available(
     doc: Document, folder: Path | None = None, *, every: bool = False
 ) -> list[Insertable]:
-    """Return the subgraphs that a graph can have instances of, and the items of the library.
+    """Return all subgraphs that a user can insert into a graph.
+
+    These are built-in templates, subgraph definitions of the document, and files of the user's
+    library.
 
     Args:
         every: include subgraphs that would contain themselves here, for browsing.

@@ -22,7 +22,7 @@ ROOM = 224.0
 
 
 def can_apply(doc: Document, edits: Sequence[Edit]) -> bool:
-    """Return whether all nodes of the edits exist in the document and can be edited."""
+    """Return whether there are edits, and each edited node exists and can be edited."""
     return bool(edits) and all(
         edit.kind == "setting" or _found(doc, edit.node) is not None for edit in edits
     )

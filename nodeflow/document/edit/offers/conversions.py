@@ -226,7 +226,7 @@ def _less_likely(given: TensorType) -> Iterator[Step]:
 
 
 def _pictures(size: int | None) -> Iterator[Step]:
-    """Yield a reshape of rows to square grey images, if their size is a square number."""
+    """Yield a reshape of flat rows to square grey images, if the row length is a square number."""
     side = math.isqrt(size or 0)
     if side > 1 and side * side == size:
         yield "reshape", {"shape": [-1, side, side, 1]}

@@ -125,9 +125,9 @@ def takes_from(
 
 
 def first_output(doc: Document, analysis: Analysis, node_id: str) -> Source | None:
-    """Return a node's first output that has a value; None if there is none.
+    """Return a node's first output port, or None if that port does not exist or carries no tensor.
 
-    For a dataset node, return the placeholder of its first column.
+    For a dataset node, return the output of the placeholder that its first wired column feeds.
     """
     record = doc.nodes[node_id]
     if record.op == DATASET:

@@ -220,7 +220,10 @@ def _sharing(move: _Move, inner: NodeRecord) -> NodeRecord:
 
 
 def _own_name(move: _Move, name: Json) -> Json:
-    """Return the new name of a moved variable; the name of a variable outside stays."""
+    """Return the new name of a variable whose node moved out of a subgraph.
+
+    Other names are returned unchanged.
+    """
     if isinstance(name, str) and (scope := scope_of(name)):
         return f"{_own_name(move, scope)}/*"
     found = find_name(move.inside, name) if isinstance(name, str) else None

@@ -75,7 +75,7 @@ def _ready(stage: Elements) -> Elements:
 
 
 def _covers(rows: Rows) -> bool:
-    """Return whether a selection of rows contains every row of its columns in the original order."""
+    """Return whether a selection of rows has every row of its columns in the original order."""
     count = len(rows.order)
     return all(len(c) == count for c in rows.columns) and np.array_equal(
         rows.order, np.arange(count)

@@ -174,7 +174,7 @@ class _Reader(CallReader):
     # ---- formulas ---------------------------------------------------------------------------
 
     def read_operand(self, node: ast.expr) -> list[Value] | Number:
-        """Evaluate an operand of a formula. Return its output values, or a number without a dtype."""
+        """Evaluate an operand of a formula to output values, or to a number without a dtype."""
         if isinstance(node, (ast.Constant, ast.List, ast.Tuple)) or is_negative(node):
             return self._literal(node)
         if isinstance(node, ast.Name):

@@ -96,7 +96,7 @@ def _check(path: Path, environment: Environment) -> None:
 
 
 def _column_line(column: ColumnSurvey) -> tuple[str, ...]:
-    """Return the table cells that describe one column of a data set: type, range, and categories."""
+    """Return the table cells that describe one column of a data set: type, range, categories."""
 
     def text(value: float | None) -> str:
         if value is None:

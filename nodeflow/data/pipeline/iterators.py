@@ -206,7 +206,7 @@ class Connection:
 
 
 def connections(graph: Graph) -> list[Connection]:
-    """Return the connections of a graph's placeholders to data sets."""
+    """Return which placeholders of a graph a data set feeds, one connection for each iterator."""
     places: dict[Next, dict[int, Tensor]] = {}
     begun: dict[Stream, list[Elements]] = {}
     for key, found in graph.streams.items():

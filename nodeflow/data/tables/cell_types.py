@@ -55,7 +55,7 @@ def is_number(cell: str) -> bool:
 
 
 def is_comma_number(cell: str) -> bool:
-    """Return whether a cell is a number when a comma is the decimal mark."""
+    """Return whether a table cell is a number whose decimal mark is a comma."""
     try:
         number(cell, ",")
     except ValueError:

@@ -22,7 +22,7 @@ WIDE = 64
 
 
 def guess_table(table: Table, columns: tuple[ColumnSurvey, ...]) -> tuple[Guess, tuple[str, ...]]:
-    """Return the likely task and options, and the names of the label's classes."""
+    """Guess from a table's columns what is to be learned: task, features, label and class names."""
     rows = len(table)
     date = _date_column(table, columns)
     if date is not None or (len(columns) == 1 and _is_series(columns[0], rows)):

@@ -43,7 +43,7 @@ class Atoms:
     numbers: np.ndarray
 
     def number(self, text: str) -> int:
-        """Return the number of a part; -1 if the text does not have it."""
+        """Return the index of an atom, such as a character, among the distinct ones, or -1."""
         return self.texts.index(text) if text in self.texts else -1
 
 

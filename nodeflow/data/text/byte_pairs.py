@@ -27,7 +27,7 @@ _BYTES = {letter: byte for byte, letter in enumerate(LETTERS)}
 
 
 def letters_of(text: str) -> str:
-    """Return a visible character for each byte of a text's UTF-8."""
+    """Encode a text as UTF-8 and return one printable character for each byte."""
     return "".join(LETTERS[byte] for byte in text.encode("utf-8", "replace"))
 
 

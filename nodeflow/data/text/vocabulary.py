@@ -78,7 +78,7 @@ class Vocabulary:
         return {token: rank for rank, token in enumerate(self.tokens)}
 
     def numbers_of(self, part: str) -> list[int]:
-        """Return the token numbers of one part of a text (see ``atoms``)."""
+        """Return the token ids of one atom of a text: a character, a word, or a piece to pair."""
         if self.unit == BYTE_PAIRS:
             return [self._numbers[t] for t in join_pairs(letters_of(part), self._ranks)]
         return [self._numbers.get(part, UNKNOWN)]

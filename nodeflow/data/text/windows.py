@@ -68,7 +68,8 @@ def places_in_text(
 def places_in_lines(
     ends: np.ndarray, lines: np.ndarray, *, stride: int, path: object
 ) -> np.ndarray:
-    """Return the positions of the first target of each window of some lines.
+    """Return where the windows over some lines of a text begin: the position of the first target
+    token of each.
 
     Args:
         ends: the positions of line ends. Line i is between end i and end i + 1.

@@ -37,7 +37,10 @@ def can_fold(doc: Document, record: NodeRecord) -> bool:
 
 
 def values_at(doc: Document, ids: Iterable[str]) -> Iterator[NodeRecord]:
-    """Yield the nodes that can be folded, among these nodes and the sources of their inputs."""
+    """Yield the constants and variables that can be shown in the ports that they feed.
+
+    Considered are these nodes and the sources of their inputs.
+    """
     seen: set[str] = set()
     for node_id in ids:
         for near in (node_id, *(wire.source for wire in doc.wires_into(node_id))):

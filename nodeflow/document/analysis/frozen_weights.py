@@ -52,7 +52,7 @@ def learning_nodes(doc: Document, record: NodeRecord) -> Iterator[Place]:
 
 
 def is_frozen(doc: Document, record: NodeRecord) -> bool:
-    """Return whether a node has weights, and no optimizer changes them by default."""
+    """Return whether a node has weights that optimizers leave unchanged unless they name them."""
     owner = owner_of(doc, record) or record
     if owner.op != SUBGRAPH:
         return is_switched_off(owner) and can_freeze(owner)

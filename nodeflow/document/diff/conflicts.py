@@ -50,7 +50,7 @@ class Conflict:
 
     @property
     def is_whole(self) -> bool:
-        """True if the conflict concerns a whole node, frame or definition."""
+        """Whether the conflict concerns a whole node, frame or definition, not one field."""
         return len(self.path) == 2 and self.path[0] in ENTITIES
 
     @property

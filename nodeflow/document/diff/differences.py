@@ -107,8 +107,9 @@ class _Names:
         return str(first.get(path, second.get(path, node_id)))
 
     def value(self, kind: str, field: str, value: Json, *, before: bool) -> Json:
-        """Return a value for people: ids of nodes become names, and a wire's source becomes
-        text.
+        """Return a changed value as users read it.
+
+        Names replace the ids of nodes, and text such as ``split:1`` the source of a wire.
         """
         if kind == "node" and field == "share" and isinstance(value, str):
             return self.node(value, before=before)

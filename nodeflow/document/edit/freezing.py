@@ -100,7 +100,10 @@ def _leave_lists(doc: Document, frozen: list[Place]) -> None:
 
 
 def _path(graph: Document, name: object) -> set[str]:
-    """Return the ids on the path of names to a variable, with the owners of shared weights."""
+    """Return the ids of the nodes that a variable's scoped name leads through.
+
+    The owners of weights that these nodes share are included.
+    """
     found: set[str] = set()
     if not isinstance(name, str):
         return found

@@ -100,8 +100,9 @@ def _heir(doc: Document, owner: NodeRecord, sharers: list[str]) -> str:
 
 
 def _inheriting(record: NodeRecord, owner: NodeRecord) -> NodeRecord:
-    """Return a node that starts with the same weights as its former owner: initializers and
-    stream.
+    """Return a node that owns its weights again, with the start values of the former owner.
+
+    It takes over the initializers and the random stream.
     """
     kept = {
         name: value

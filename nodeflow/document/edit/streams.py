@@ -125,8 +125,9 @@ class _Search:
         return any(self._is_prefix(inside, rest) for inside, rest in self._behind(graph, prefix))
 
     def _behind(self, graph: Document, stream: str) -> Iterator[tuple[Document, str]]:
-        """Yield each definition whose instance has a prefix of the stream, and the rest of the
-        stream.
+        """Yield each subgraph definition that may hold the node of a random stream.
+
+        Each comes with the rest of the stream's name, after the prefix of the instance.
         """
         found = list(self._others(graph, graph.prefixed))
         parts = stream.split("/")

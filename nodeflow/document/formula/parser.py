@@ -300,7 +300,10 @@ class _Reader(CallReader):
         return self._binary(node.ops[0], node.left, node.comparators[0], node)
 
     def _subscript(self, node: ast.Subscript) -> list[Value]:
-        """Return one output for ``split[1]``; for a single tensor, slice it as numpy does."""
+        """Evaluate a subscript in a formula.
+
+        ``split[1]`` is an output of a node with several; a single tensor is sliced as in numpy.
+        """
         outputs = self.read_operand(node.value)
         if isinstance(outputs, Number):
             raise self.error(node, "a number has no parts")

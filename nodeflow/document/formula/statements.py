@@ -54,7 +54,7 @@ def _names(term: Term) -> Iterator[str]:
 
 
 def _given_names(doc: Document, needed: Mapping[str, Term]) -> dict[str, str]:
-    """Return a free name without slashes for each node to add."""
+    """Return for each given name one without slashes that no node of the document has."""
     given: dict[str, str] = {}
     for name in needed:
         base = name.replace("/", "_")

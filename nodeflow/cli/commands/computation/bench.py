@@ -44,8 +44,9 @@ def bench(arguments: argparse.Namespace, environment: Environment) -> None:
 def time_runs(
     session: Session, task: Task, names: list[str], arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """Return microseconds per run, including the feed checks and copies of results of `nodeflow
-    run`.
+    """Measure runs of the fetches and return their time in microseconds.
+
+    Checking the feeds and copying the results is included, as in `nodeflow run`.
     """
     fetches = [task.fetchable(name) for name in names]
     feeds = task.feeds(fetches, arguments.split or "test")

@@ -32,7 +32,7 @@ def export_graph(arguments: argparse.Namespace, environment: Environment) -> Non
 
 
 def _check_not_given(other: Offer, arguments: argparse.Namespace) -> None:
-    """Raise ArgumentProblem if an option of another target is given."""
+    """Raise ArgumentProblem if the command line has an option of another export format."""
     for flag, value in _options(other, arguments).items():
         if value is not None:
             raise ArgumentProblem(

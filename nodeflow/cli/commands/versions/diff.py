@@ -49,8 +49,10 @@ def diff(arguments: argparse.Namespace, environment: Environment) -> int:
 
 
 def _of_git(arguments: argparse.Namespace) -> tuple[str, str]:
-    """Return the two files to compare from git's arguments (path; old file, hash, mode; new
-    ones).
+    """Return the old and the new file that git wants compared.
+
+    An external diff of git gets seven arguments: the path, then file, hash and mode of the old
+    and of the new version.
     """
     if len(arguments.rest) < 5:
         raise ArgumentProblem(

@@ -13,7 +13,7 @@ from nodeflow.document.model.document import Document
 
 
 def merge(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Write the merge of two files. Return 1 if it has conflicts, which the file then lists.
+    """Merge two versions of a document into a file. Return 1 if it has conflicts, which it lists.
 
     Raises:
         FileProblem: a file is missing or damaged, or the output cannot be written.

@@ -485,10 +485,10 @@ class Analysis:
         return found
 
     def _infer_border(self, record: NodeRecord) -> Inferred:
-        """Infer a border node of a subgraph.
+        """Infer the node in a subgraph that stands for its inputs or its outputs.
 
-        The inputs node has the types wired into the instance, as far as known. The outputs node has
-        a problem for each unwired output.
+        The inputs node has the types that are wired into the instance, as far as they are known.
+        The outputs node has a problem for each output without a wire.
         """
         problems = border_problems(self.doc, record.op)
         if record.op == INPUTS:

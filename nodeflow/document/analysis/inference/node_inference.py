@@ -377,7 +377,7 @@ def variables_in(doc: Document) -> list[str]:
 
 
 def all_variables(doc: Document) -> list[str]:
-    """Return the names of the variables of a graph and its instances, with their scopes."""
+    """Return the scoped names of all variables of a graph, also inside its subgraph instances."""
     found = []
     for path, _, record in walk(doc):
         own = [f"/{each}" for each in variables_of(record)]

@@ -100,9 +100,10 @@ def at_path(doc: Document, path: str) -> tuple[Document, NodeRecord] | None:
 
 
 def graph_at(doc: Document, steps: Iterable[str]) -> tuple[Document, list[str]] | None:
-    """Return the graph at a path of instances from the root graph, and the names of the instances.
+    """Follow a path of instances from the root graph. Return the graph inside the last one, and
+    the names of all.
 
-    Return None if there is none. The first step may be a definition instead (`ALONE`).
+    Return None if an instance is missing. The first step may name a definition (`ALONE`).
     """
     graph, names = doc, []
     for step in steps:

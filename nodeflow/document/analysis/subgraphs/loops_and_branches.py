@@ -114,7 +114,7 @@ class Roles:
         return f"values.{known.index(name)}" if name in known else name
 
     def out_port(self, name: str) -> str:
-        """Return the op's port for one of the instance's outputs."""
+        """Return the port of the loop or branch op for a named output of the instance."""
         return f"outs.{self.outputs.index(name)}" if name in self.outputs else name
 
 

@@ -191,7 +191,10 @@ def _place(record: NodeRecord, folder: DocumentFolder) -> Path | None:
 
 
 def source_text(doc: Document, kind: str, path: Path) -> str:
-    """Return ``csv:PATH``, with a relative path if the data are beside or below the document."""
+    """Return the source attribute of a dataset node, such as ``csv:PATH``, for a data file.
+
+    The path is relative if the file is beside or below the document.
+    """
     folder = document_folder(doc.root)
     if folder.path and path.is_relative_to(folder):
         return f"{kind}:{os.path.relpath(path, folder)}"

@@ -105,7 +105,7 @@ def _colour_pictures(graph: Document, node: str) -> tuple[str, tuple[int, int]] 
 def pinned(
     source: str, options: dict[str, Any], base_dir: str | os.PathLike | None
 ) -> dict[str, Any]:
-    """Return the options of a source, plus the values guessed from its file if it can be read."""
+    """Return the options of a data source, completed by guesses from its file if readable."""
     with contextlib.suppress(DataError):
         return pinned_options(source, options, base_dir=base_dir)
     return options

@@ -135,7 +135,7 @@ def _title_around(doc: Document, frames: list[FrameRecord], chosen: set[str]) ->
 
 
 def _held(doc: Document, frame: FrameRecord) -> list[str]:
-    """Return the ids of the nodes whose corner lies in a frame."""
+    """Return the ids of the nodes whose upper left corner lies in a frame."""
     x, y, width, height = frame.rect
     return [
         n.id for n in doc.nodes.values() if x <= n.pos[0] < x + width and y <= n.pos[1] < y + height

@@ -241,7 +241,7 @@ def _moved_frame(t: Transaction, move: _Move, frame: FrameRecord) -> FrameRecord
 
 
 def _out_of(steps: list[str], move: _Move) -> list[str] | None:
-    """Return a path of ids with an unpacked instance removed, or None if it leads nowhere.
+    """Adapt a path of node ids to the unpacking of an instance. Return None if its node is gone.
 
     A path through the instance leads to the moved node, and a path to the instance leads to the
     node that computes its first output.

@@ -339,8 +339,6 @@ def mnist_layers() -> Example:
             ("train", "learning_rate"),
             ("hidden", "units"),
             ("hidden", "activation"),
-            ("training", "batch_size"),
-            ("data", "rows"),
         ],
     )
     e.arrange(

@@ -1,5 +1,5 @@
 # make run    set up what is missing and open the window; FILE=examples/mnist.flow opens a file
-# make test   set up what is missing and run the quick tests: one of each kind, some 5 minutes
+# make test   set up what is missing and run the quick tests: one of each kind, some 6 minutes
 # make test-all  those, and then all the others
 # make test-nightly  every float32 bit pattern, many random graphs, examples with five seeds, and
 #             what tests/volumes.py lists: 100 000 sequences of edits, 10 000 kills, a long session

@@ -35,8 +35,9 @@ class Phase:
 
     @property
     def is_step(self) -> bool:
-        """Whether this is a training step of an optimizer. It then draws the random numbers that
-        belong to the optimizer's step.
+        """Whether the run is a training step of an optimizer.
+
+        Its random ops then draw the numbers of that step.
         """
         return bool(self.training and self.optimizers)
 

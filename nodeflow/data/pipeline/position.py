@@ -27,7 +27,10 @@ def stages_of(stage: Elements) -> list[Elements]:
 
 
 def position(stage: Elements, iteration: Iteration) -> dict[str, Any]:
-    """Return the counters of an iteration, between two passes, as JSON values."""
+    """Return how far an iteration over a data set is, as JSON values, to save it in a checkpoint.
+
+    Call this between two passes over the data.
+    """
     stages = stages_of(stage)
     return {
         "passes": [iteration.passes[one] for one in stages],

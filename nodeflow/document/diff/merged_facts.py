@@ -38,8 +38,9 @@ def is_appended(path: Path, base: Facts, side: Facts, result: Facts) -> bool:
 
 
 def _both_appended(path: Path, base: Facts, ours: Facts, theirs: Facts) -> Json:
-    """Return the list with the items that both sides appended; None if a side also did anything
-    else.
+    """Merge a list to which both versions of a document appended different items.
+
+    Return None if a version changed the list in any other way.
     """
     if not _is_list_of_things(path) or path not in ours or path not in theirs:
         return None

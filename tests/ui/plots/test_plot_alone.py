@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QPainter, QPicture
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.ui.panels.plots.arrangement import Arrangement, PlotPlace
-from nodeflow.ui.panels.plots.curve import Curve
+from nodeflow.ui.panels.plots.curve import LOSS, Curve
 from tests.ui.plots.test_plot_grid import grid, shown, training  # noqa: F401  a fixture
 
 
@@ -56,6 +57,38 @@ def test_every_axis_has_three_to_eight_ticks(qapp, orientation, is_log) -> None:
             if is_log:
                 read = [float(text.replace("−", "-").replace("\u202f", "")) for text in texts]
                 np.testing.assert_allclose(np.log10(read), values, atol=0.01)
+
+
+def drawn(axis) -> list[str]:
+    """Return the numbers that an axis draws."""
+    painter = QPainter(picture := QPicture())
+    _, _, numbers = axis.generateDrawSpecs(painter)
+    painter.end()
+    assert not picture.isNull()
+    return [text for _, _, text in numbers]
+
+
+@pytest.mark.parametrize("height", [150, 160, 175, 300])
+def test_every_axis_of_a_plot_draws_at_least_three_numbers(grid, height) -> None:  # noqa: F811
+    grid.resize(900, height)
+    shown(grid, training())
+    for cell in grid.cells:
+        for axis in (cell.plot.left, cell.plot.bottom):
+            assert len(drawn(axis)) >= 3, (axis.orientation, axis.width(), axis.height())
+
+
+def test_a_vertical_axis_does_not_become_narrower_with_its_numbers(grid) -> None:  # noqa: F811
+    """Its width sets the width of the plot, which sets the range of values that is shown, which
+    sets the numbers: without this rule, a plot could change its size for ever.
+    """
+    losses = Curve(LOSS, smoothing=0.9)
+    widths = []
+    for level in (0.001, 0.2, 2.0, 50.0):
+        at = np.arange(1.0, 200) + losses.count
+        losses.extend(at, at, at, level * (1 + np.sin(at)))
+        shown(grid, [losses])
+        widths.append(grid.cells[0].plot.left.width())
+    assert drawn(grid.cells[0].plot.left)[-1] == "100" and widths == sorted(widths)
 
 
 CHANGES = [

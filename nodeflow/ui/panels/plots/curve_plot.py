@@ -17,7 +17,7 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.plots.change_marks import ChangeMarks
 from nodeflow.ui.panels.plots.curve import AXES, Curve
 from nodeflow.ui.panels.plots.curve_item import CurveItem
-from nodeflow.ui.panels.plots.number_axis import NumberAxis
+from nodeflow.ui.panels.plots.number_axis import ACROSS, UP, NumberAxis
 from nodeflow.ui.panels.plots.plotting import pg
 from nodeflow.ui.panels.plots.readout import Readout
 from nodeflow.ui.panels.plots.stretch_box import StretchBox
@@ -59,6 +59,7 @@ class CurvePlot(pg.PlotWidget):
         self.theme = themes.theme
         self.plot: Any = self.getPlotItem()  # pyqtgraph creates its methods dynamically
         self.plot.hideButtons()
+        self.plot.layout.setContentsMargins(1, UP, ACROSS, 1)
         self.setFrameShape(self.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from PySide6.QtCore import QRectF
 from PySide6.QtGui import QFontMetricsF
 
 from nodeflow.drawing.views.axes import tick_text, ticks
@@ -24,11 +25,19 @@ TIGHT, TIGHT_LINE = 5, 13
 """Smaller values of `BETWEEN_TICKS` and `LINE`, for an axis that would otherwise have fewer
 than `FEWEST` ticks.
 """
+ACROSS, UP = 16, 7
+"""How far the number at an end of a horizontal and of a vertical axis may extend beyond it, in
+pixels. The plot keeps as much free around its axes.
+"""
 
 
 class NumberAxis(pg.AxisItem):
     """An axis with few ticks. As in pyqtgraph, positions on a logarithmic axis are exponents of
     ten.
+
+    The width of a vertical axis grows with its numbers, and does not shrink until the scale is
+    changed. Otherwise, width and ticks could change each other without end: a narrower axis makes
+    a wider plot, which can show another range of values.
 
     Attributes:
         is_log: whether it is logarithmic.
@@ -38,12 +47,15 @@ class NumberAxis(pg.AxisItem):
     def __init__(self, orientation: str, is_whole: bool = False) -> None:
         super().__init__(orientation)
         self.is_log, self.is_whole = False, is_whole
+        self._narrowest = self.textWidth
+        self.setStyle(autoReduceTextSpace=False)
         self._texts: dict[float, str] = {}
 
     def set_scale(self, is_log: bool, is_whole: bool) -> None:
         """Set whether the axis is logarithmic, and whether its values are whole numbers."""
         if (is_log, is_whole) != (self.is_log, self.is_whole):
             self.is_log, self.is_whole = is_log, is_whole
+            self.textWidth = self._narrowest
             self.picture = None
             self.update()
 
@@ -59,6 +71,10 @@ class NumberAxis(pg.AxisItem):
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         return [self._texts.get(value, "") for value in values]
+
+    def boundingRect(self) -> QRectF:
+        across, up = (0, UP) if self._is_upright else (ACROSS, 0)
+        return super().boundingRect().adjusted(-across, -up, across, up)
 
     # ---- ticks ------------------------------------------------------------------------------
 
@@ -91,6 +107,7 @@ class NumberAxis(pg.AxisItem):
             for every in (1, 2) if is_tight else (1,):
                 kept = [(v, step) for v, step in found if round(v / step) % every == 0]
                 texts = [(value, self._text(value, step)) for value, step in kept]
+                texts = self._within(texts, low, high, size)
                 room = max((self._room(text, is_tight) for _, text in texts), default=0.0)
                 apart = every * kept[0][1] / (high - low) * size if kept else 0.0
                 if len(texts) > len(best) and (len(texts) == 1 or apart >= room):
@@ -109,7 +126,10 @@ class NumberAxis(pg.AxisItem):
         fits, multiples without room are left out.
         """
         pixels = size / (high - low)
-        sets = [self._placed(found, low, high) for found in _log_sets(low, high)]
+        sets = [
+            self._within(self._placed(found, low, high), low, high, size)
+            for found in _log_sets(low, high)
+        ]
         for is_tight in (False, True):
             for found in sets:
                 fits = len(self._thinned(found, pixels, is_tight)) == len(found)
@@ -120,6 +140,20 @@ class NumberAxis(pg.AxisItem):
 
     def _placed(self, values: list[tuple[float, str]], low: float, high: float) -> list[Any]:
         return [(at, text) for at, text in values if low - 1e-9 <= at <= high + 1e-9]
+
+    def _within(
+        self, found: list[tuple[float, str]], low: float, high: float, size: float
+    ) -> list[tuple[float, str]]:
+        """Leave out ticks whose number would not fit at the ends of a horizontal axis."""
+        if self._is_upright:
+            return found
+        metrics, pixels = QFontMetricsF(font(TYPE["caption"])), size / (high - low)
+        return [
+            (value, text)
+            for value, text in found
+            if metrics.horizontalAdvance(text) / 2 - ACROSS
+            <= min((value - low) * pixels, (high - value) * pixels)
+        ]
 
     def _thinned(self, found: list[Any], pixels: float, is_tight: bool) -> list[Any]:
         """Leave out ticks whose text would touch the one before."""
@@ -161,4 +195,4 @@ def log10(values: np.ndarray) -> np.ndarray:
     return np.log10(np.where(values > 0, values, np.nan))
 
 
-__all__ = ["NumberAxis", "log10"]
+__all__ = ["ACROSS", "UP", "NumberAxis", "log10"]

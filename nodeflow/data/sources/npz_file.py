@@ -344,7 +344,10 @@ def _whole_splits(
 def _left_out(
     every: Mapping[str, np.ndarray], used: Collection[str], rows: int, partial: Collection[str]
 ) -> str | None:
-    """Return a sentence that names the arrays that cannot be columns beside the others."""
+    """Return a sentence that names the arrays that are not columns of the data set, each with the
+    reason: a split lacks one of its columns, or the array is a single value, holds no numbers or
+    has another number of rows. Return None if all arrays are columns.
+    """
     found = [f"{key} (its split lacks a column)" for key in partial]
     for key, array in every.items():
         if key in used:

@@ -1,4 +1,6 @@
-"""The variables that an optimizer may change, and the shortest names for a choice of them."""
+"""The variables that an optimizer may change, and the shortest list of variables and scopes that
+selects some of them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a schedule in blocks of rows."""
+"""Runs the operations of a schedule on one block of rows at a time, to save memory."""
 
 from __future__ import annotations
 

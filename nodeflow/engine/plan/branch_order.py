@@ -54,8 +54,9 @@ def serialize_branches(
 
 
 def _depth_first(chains: Sequence[TaskChain], large: dict[TaskChain, int]) -> None:
-    """Assign a separate level to each large chain. When several large chains are ready, the chain
-    that became ready last comes first, as in a depth-first search.
+    """Give each large chain a level of its own. A level is a place in the order of execution. Of
+    several large chains that are ready, the one that became ready last comes first, as in a
+    depth-first search.
     """
     users: dict[TaskChain, list[TaskChain]] = defaultdict(list)
     missing = dict.fromkeys(chains, 0)

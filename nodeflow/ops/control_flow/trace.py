@@ -14,18 +14,20 @@ from nodeflow.ops.control_flow.scan_body import to_text
 
 
 class Traced:
-    """The nodes that a function adds to a separate graph.
+    """The nodes that a function adds to a graph of its own: a branch of a condition, or a loop's
+    body.
 
     Args:
         graph: the graph around it.
-        function: called with the structure of inputs.
+        function: the function, called once, with tensors that stand for its inputs.
         types: types of the inputs.
-        names: names of the inputs inside.
-        call: calls the function with tensors.
+        names: names of the inputs in the new graph.
+        call: calls the function with the list of tensors, arranged as the function expects.
         dtypes: dtypes for outputs that are bare literals; None means their own.
         what: name of the function in errors: "true_fn".
         may_assign: whether the function may assign to variables, and return a node without a
-            value, such as a group of assigns. As in TensorFlow, the condition is its value.
+            value, such as a group of assigns. In place of such a node, the output is true in the
+            branch ``true_fn`` and else false, as in TensorFlow.
 
     Attributes:
         result: the result of the function.

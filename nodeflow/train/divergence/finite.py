@@ -52,7 +52,8 @@ class FiniteGuard:
     A variable that is not finite before the first step is ignored, because that is intended.
 
     Args:
-        epoch: the last epoch before the training; the variables at its end are kept first.
+        epoch: number of the last epoch before the training. The values of the variables at the
+            end of that epoch are the first that the guard keeps.
     """
 
     def __init__(self, variables: Variables, training: Training, epoch: int) -> None:

@@ -326,7 +326,9 @@ class PredictionsPanel(QWidget):
 
 
 def _cell(text: str) -> tuple[int, int] | None:
-    """Return the cell (row, column) of the matrix that a filter names, or None."""
+    """Return the cell of the confusion matrix, as (row, column), whose samples a filter shows.
+    Return None if the filter is not about a cell.
+    """
     row, comma, column = text.partition(",")
     return (int(row), int(column)) if comma else None
 

@@ -405,9 +405,10 @@ class ExpressionBar(QFrame):
     # ---- adding -----------------------------------------------------------------------------
 
     def accept(self) -> None:
-        """Add the nodes, select them, and return to the canvas.
+        """Add the nodes of the formula, select them, and return to the canvas.
 
-        If names are unknown, focus the buttons that add them instead.
+        If the formula uses unknown names, add nothing; focus the first of the buttons that define
+        these names.
         """
         if not self.field.text().strip():
             return

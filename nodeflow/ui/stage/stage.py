@@ -22,7 +22,9 @@ WITHOUT_LIMIT = 2**24 - 1
 
 
 class Stage(QWidget):
-    """The widget with the three parts. While it is hidden, it requests no values."""
+    """The widget with a main view, controls and a training bar. While it is hidden, it requests
+    no values of tensors.
+    """
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()

@@ -98,10 +98,11 @@ def sliced(call: Call) -> str | None:
 
 
 def indexed_part(call: Call, computed: str) -> str | None:
-    """Return the code of a `slice` op whose first indices may be known only at run time.
+    """Return the code of a `slice` op. The indices at which its part begins, one per axis, may be
+    known only at run time.
 
     Args:
-        computed: a template for that case, with the inputs and ``{sizes}``.
+        computed: a template of the code for that case, with places for the inputs and ``{sizes}``.
     """
     plain = sliced(call)
     sizes = call.sizes("size")

@@ -50,10 +50,10 @@ class Program(Protocol):
         ...
 
     def run(self, feeds: Arrays) -> dict[str, np.ndarray]:
-        """Run the model, and return by name the outputs that the program can compute.
+        """Run the model on the feeds, and return by name the outputs that this program can compute.
 
         Raises:
-            NotVerified: it cannot compute any.
+            NotVerified: the program cannot compute any output.
         """
         ...
 

@@ -231,7 +231,8 @@ def candidates(path: str) -> list[str]:
 
 
 def home(path: str) -> str | None:
-    """Return ``module:name`` of a public name that is defined for TensorFlow 1, or None.
+    """Return where this integration defines a public name of TensorFlow 1, as ``module:name``; None
+    if it does not define the name.
 
     >>> home("where").rpartition(".")[2]
     'selection:where'

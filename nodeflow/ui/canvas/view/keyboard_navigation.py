@@ -37,7 +37,7 @@ def consumers(document: Document, node: str) -> list[str]:
 
 
 class KeyboardNavigation:
-    """Steps from the current node to its neighbours."""
+    """Moves the selection from the current node to one of its neighbours."""
 
     def __init__(
         self,

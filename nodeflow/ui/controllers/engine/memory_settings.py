@@ -21,7 +21,9 @@ MEGABYTE = 1_000_000
 
 
 class MemorySettings(QObject):
-    """The setting of the engine's memory limit."""
+    """Asks for the memory limit of the engine, stores it in the settings, and sends it to the
+    engine.
+    """
 
     def __init__(
         self, window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet

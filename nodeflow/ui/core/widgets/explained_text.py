@@ -1,4 +1,6 @@
-"""A label that explains the words of the field: under the pointer, and by Tab."""
+"""A label that explains the technical terms in its text: when the pointer rests on a term, or when
+Tab focuses it.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ With few cores, curves are drawn only three to four times per second, so more me
 """
 PREVIEW_SECONDS = 0.3 if cores() >= 4 else 0.8
 """Seconds between two previews. With few cores, drawing them takes time from the training."""
-PREVIEW_SHARE = 0.03
+PREVIEW_SHARE = 0.02
 """Fraction of a training's time that previews may take."""
 
 PACED_SECONDS, PACED_SHARE = 0.2, 0.3

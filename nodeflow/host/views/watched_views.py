@@ -16,8 +16,10 @@ from nodeflow.host.views.view_kind import ViewKind, ViewProblem, discover_kinds
 
 log = logging.getLogger(__name__)
 
-VIEW_SHARE = 0.05
-"""Fraction of a training's time that all views together may take at full speed."""
+VIEW_SHARE = 0.02
+"""Fraction of a training's time that all views together may take at full speed. With previews
+(`PREVIEW_SHARE`) and the window itself, watching costs at most a twentieth.
+"""
 PACED_SHARE = 0.4
 """The same fraction while the training waits between its steps, so that it can be watched."""
 

@@ -22,7 +22,7 @@ from nodeflow.ui.views.qt_sheet import Sheet, point_of, rect_of
 SIDE_WIDTH = 190
 """Width of the side column, equal to the statistics beside a table."""
 COMPUTING = "Computing…"
-RATE_TIP = "While training, views take at most 5 % of its time."
+RATE_TIP = "While training, views take at most 2 % of its time."
 
 
 class ViewCanvas(QWidget):

@@ -11,6 +11,7 @@ packages=xvfb,libx11-6,libgl1,libegl1,fonts-dejavu-core
 if [ "${2:-}" = build ]; then
     packages=ca-certificates,make,python3-venv,libpython3.11,binutils,xz-utils
 fi
+mkdir -p "$1"
 debootstrap --variant=minbase --include="$packages" bookworm "$1"
 if [ "${2:-}" = build ]; then
     cp "$tools/qt_libraries.py" "$1/tmp"

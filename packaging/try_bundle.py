@@ -177,19 +177,20 @@ def try_window(trial: Trial, picture: Path) -> None:
         wait("opens", lambda: drive("search", "--onlyvisible", "--name", "digits"))
         name = drive("search", "--onlyvisible", "--name", "digits").splitlines()[0]
         drive("windowfocus", "--sync", name)
-        drive("key", "Tab")
-        wait(
-            "searches an op",
-            lambda: len(drive("search", "--onlyvisible", "--name", "").split()) > 1,
-        )
+        drive("key", "Tab")  # the search of ops; its keys wait in the window's queue
         drive("type", "constant")
         drive("key", "Return")
         drive("key", "Escape", "ctrl+s")
         wait("saves an edit", lambda: file.read_text().count('"op": "constant"') > before)
         drive("key", "ctrl+t")
-        wait("trains", lambda: len(runs()) > kept)
-        subprocess.run(["import", "-window", "root", str(picture)], env=here, check=False)
+        wait("trains", lambda: [run for run in runs()[kept:] if run["status"] == "done"])
+        subprocess.run(["import", "-window", "root", str(picture)], env=here, check=True)
         drive("key", "ctrl+q")
+        wait("asks for the weights", lambda: drive("search", "--onlyvisible", "--name", "Unsaved"))
+        drive("key", "Return")
+        wait("asks where", lambda: drive("search", "--onlyvisible", "--name", "Save the weights"))
+        drive("key", "Return")
+        wait("saves the weights", (trial.home / "digits.safetensors").exists)
         wait_closed(window)
     finally:
         window.kill()

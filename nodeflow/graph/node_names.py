@@ -140,8 +140,9 @@ class GraphNames:
 
     @contextmanager
     def deriving(self, name: str, stream: str | None = None) -> Iterator[None]:
-        """Mark all nodes that are added in this block as derived from a macro node, such as a
-        layer. ``stream`` identifies the macro node's random numbers.
+        """Mark all nodes that are added in this block as derived from the macro node ``name``,
+        such as a layer. ``stream`` is the name from which the seeds of their random numbers are
+        derived; by default it is the name of the macro node.
 
         Name scopes that the user has opened do not apply to these nodes.
         """

@@ -1,7 +1,7 @@
 """Folders of pictures: listing the files, and reading them on demand.
 
-A listing holds only names. Pixels are read for the rows of a batch. The first ones stay in memory
-up to a bound, so that a small folder is read once and a large one never fills memory.
+A listing holds only names. Pixels are read when a batch needs them. Pictures that were read stay in
+memory up to a bound, so that a small folder is read once and a large one never fills memory.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def is_staged(doc: Document) -> bool:
 
 
 def pin_view(doc: Document, view: PinnedView) -> None:
-    """Put a view on the stage, as the main one, as one undo step."""
+    """Put a view into the main slot of the stage, as one undo step."""
     item = {"node": view.node, "view": view.view} if view.node else {"view": view.view}
     kept = [i for i in _items(doc, "views") if _view(i) != view]
     _set(doc, "views", [*kept, item], f"Put {title_of(doc, view)} on the stage")

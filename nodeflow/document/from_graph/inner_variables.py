@@ -18,7 +18,7 @@ OP = "inner_variable"
 
 
 def inner_variables(nodes: Iterable[Node], known: Collection[Node]) -> list[Node]:
-    """Return the variables and updates that `nodes` use and that layers among `known` derived."""
+    """Return the variables and updates that a layer in `known` created and one of `nodes` uses."""
     used = (n for node in nodes for n in (*(t.node for t in node.inputs), *awaited(node)))
     variables = dict.fromkeys(n for n in used if n.op.id in INSIDE and n not in known)
     variables = {v: None for v in variables if v.derived_from is not None}

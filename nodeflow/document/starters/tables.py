@@ -1,4 +1,4 @@
-"""Shared parts of the starters for tables: the columns of inputs and of labels."""
+"""Which columns of a table a starter graph uses as inputs and as labels."""
 
 from __future__ import annotations
 

@@ -3,12 +3,13 @@ windows.
 
 Many convolutions by 3 x 3 and 5 x 5 filters are computed by `conv_winograd` instead.
 
-Results at the same position of several images read the same weights. So one register tile of
-products (`register_tiles`) computes a few images at once, and never multiplies the border. With
-fewer images than a tile has positions, a tile contains neighbouring positions of one image.
+Results at the same position of several images read the same weights. So one register tile
+(`register_tiles`) holds the results at one position of a few images, and products with the zeros
+of the padding are left out. With fewer images than a tile has positions, a tile holds neighbouring
+positions of one image.
 
 Georganas et al., "Anatomy of high-performance deep learning convolutions on SIMD
-architectures", 2018, compare such kernels with copying.
+architectures", 2018, compare such kernels with kernels that first copy the windows.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ that the first one is ready soon.
 
 @dataclass
 class _Block:
-    """The steps ``first`` to ``last`` (exclusive) of an epoch, whose rows are read into one
-    half of the memory.
+    """The steps ``first`` to ``last`` (exclusive) of an epoch, whose rows are read together into
+    one of the two halves of the arrays.
     """
 
     first: int

@@ -1,4 +1,4 @@
-"""The functions that formulas of elementwise lowerings call, applied to arrays.
+"""JAX versions, for whole arrays, of the scalar functions in formulas of elementwise ops.
 
 They behave like the functions in `nodeflow.engine.devicelib.math_functions`: NaN stays NaN,
 integers wrap, casts of floats to integers saturate.

@@ -151,7 +151,11 @@ class Lowered:
         self.letters = list(inputs)
 
     def composite(self, out: str) -> lowering.Composite:
-        """Return the whole contraction."""
+        """Return the steps of the contraction as one composite lowering.
+
+        Args:
+            out: the letters of the axes of the result, in order.
+        """
         names = tuple(self.operands)
         for step in plan(self.letters, out, self.sizes):
             self.operands.append(self._step(step))

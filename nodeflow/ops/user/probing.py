@@ -153,7 +153,13 @@ def _join(
     first: Mapping[Dim, int],
     second: Mapping[Dim, int],
 ) -> tuple[TensorType, ...]:
-    """Combine the types from two runs with different stand-ins."""
+    """Infer the result types of an op from two runs, in which different numbers stood for the
+    unknown sizes of its inputs.
+
+    Args:
+        one, two: the result types of each run.
+        first, second: the number that stood for each size in each run.
+    """
     follows: dict[Any, Dim] = {}
     for a, b in combinations_with_replacement(first, 2):  # flattening multiplies two sizes
         product = None if a is None or b is None else a * b

@@ -46,11 +46,12 @@ NEEDS_TRAINING = ("distribution", "projection")
 
 @dataclass(frozen=True)
 class Offers:
-    """The views that can be compared: the kinds of views, with the names of the nodes that have
-    them.
+    """The views that can be compared.
 
     Attributes:
-        shown: (kind, name) of a view that is shown on a node of the graph.
+        nodes: for each kind of view, the names of the nodes that have one.
+        shown: kind and node name of a view that a node of the graph shows, to be compared first;
+            None if no node shows one.
     """
 
     nodes: dict[str, tuple[str, ...]]

@@ -17,7 +17,8 @@ def check_gradients(arguments: argparse.Namespace, environment: Environment) -> 
     """Print the result of each check. Return exit code 1 if a gradient is wrong.
 
     Raises:
-        NodeflowError: an error in file, data or graph, or a given node does not exist.
+        NodeflowError: the file, the data or the graph has an error, or a node that the user named
+            does not exist.
     """
     arguments.tier, arguments.threads, arguments.without = "reference", None, []
     task = load_task(arguments, environment)

@@ -1,5 +1,5 @@
-"""Small functions and classes of TensorFlow 1: sizes and shapes as objects, time, second
-derivatives.
+"""Small functions and classes with TensorFlow 1's names, such as `Dimension`, `TensorShape`,
+`timestamp` and `hessians`.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class WireRequests:
 
     Attributes:
         show_message: shows a text to the user.
-        search: opens the search for a node to connect, at a view point.
+        search: opens the search for an op, at a point of the viewport; its new node is connected.
         offer: offers conversions that make a refused wire fit, or useful changes for an
             accepted wire.
     """

@@ -76,12 +76,12 @@ class InsertOnDrop:
         return scene.wires.slots.key(int(slots[nearest])) if gaps[nearest] <= reach else None
 
     def paint(self, painter: QPainter, theme: Theme, card: CardData, corner: QPointF) -> None:
-        """Paint the wire that a card would be inserted into when it is dropped: this wire as a
-        glow, and the two wires that would replace it dashed.
+        """Paint a glow along the wire that a card would be inserted into, and the two wires that
+        would replace this wire as dashed lines.
 
         Args:
             card: the dragged card.
-            corner: its current corner, in scene units.
+            corner: its current top left corner, in scene units.
         """
         if self.found is None:
             return

@@ -148,7 +148,9 @@ class ModelFiles(QObject):
 
     @Slot(object)
     def _on_not_saved(self, message: Any) -> None:
-        """Drop the waiting request, because the engine could not save the weights."""
+        """Drop the export or comparison that waited for the weights, because the engine could not
+        save them.
+        """
         if self._waiting.pop(getattr(message, "request", -1), None) is not None:
             self._done()
 
